@@ -1,0 +1,51 @@
+import Synchronization
+
+/// Writes the companion's header: which records are known stable, and whether the log was closed.
+///
+/// Each header goes to the slot the one before did not use, so a torn write leaves the older one whole.
+final class CompanionKeeper: Sendable {
+  private let descriptor: Descriptor
+  private let header: Mutex<CompanionHeader>
+
+  init(_ descriptor: Descriptor, header: CompanionHeader) {
+    self.descriptor = descriptor
+    self.header = Mutex(header)
+  }
+
+  var stableCount: Int { header.withLock { $0.stableCount } }
+
+  /// The log is about to be written to. On stable storage when this returns.
+  func markOpen() throws(ImmutaError) {
+    try write { header in
+      header.isClean = false
+      header.bootIdentity = BootIdentity.current
+    }
+    try descriptor.flush()
+  }
+
+  /// The first `count` records are on stable storage. The mark itself need not be yet: an older one is still true.
+  func markStable(_ count: Int) throws(ImmutaError) {
+    try write { $0.stableCount = max($0.stableCount, count) }
+  }
+
+  /// The log was closed with `count` records, all of them, and their entries, on stable storage when this returns.
+  func markClean(count: Int) throws(ImmutaError) {
+    // The entries first: a clean mark must never be stable before what it vouches for.
+    try descriptor.flush()
+    try write { header in
+      header.isClean = true
+      header.stableCount = count
+    }
+    try descriptor.flush()
+  }
+
+  private func write(_ change: (inout CompanionHeader) -> Void) throws(ImmutaError) {
+    try header.withLock { (header) throws(ImmutaError) in
+      var next = header
+      change(&next)
+      next.generation += 1
+      try descriptor.write(next.encoded(), at: next.slotOffset)
+      header = next
+    }
+  }
+}

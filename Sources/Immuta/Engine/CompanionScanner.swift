@@ -1,0 +1,57 @@
+/// Reads a companion's header and, in order or not, its entries, through a buffer of its own.
+@safe struct CompanionScanner: ~Copyable {
+  private let descriptor: Descriptor
+  /// Nil when the file has no whole header: it is then as good as missing.
+  let header: CompanionHeader?
+  /// Entries that the file has room for.
+  let count: Int
+  private let buffer: UnsafeMutableRawBufferPointer
+  private var buffered: Range<Int> = 0..<0
+
+  private static var bufferedEntries: Int { 4096 }
+
+  init(_ descriptor: Descriptor) throws(ImmutaError) {
+    self.descriptor = descriptor
+    unsafe buffer = .allocate(byteCount: Self.bufferedEntries * CompanionEntry.size, alignment: 16)
+    let head = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[..<CompanionHeader.size])
+    let size = try descriptor.size
+    if size >= CompanionHeader.size, try unsafe descriptor.read(into: head, at: 0) == CompanionHeader.size {
+      unsafe header = CompanionHeader.current(in: UnsafeRawBufferPointer(head))
+    } else {
+      header = nil
+    }
+    count = header == nil ? 0 : (size - CompanionHeader.size) / CompanionEntry.size
+  }
+
+  deinit {
+    unsafe buffer.deallocate()
+  }
+
+  /// Entry `number`, or nil when it is damaged or not there.
+  mutating func entry(_ number: Int) throws(ImmutaError) -> CompanionEntry? {
+    guard let bytes = try unsafe bytes(of: number) else { return nil }
+    return unsafe CompanionEntry(decoding: bytes, number: number)
+  }
+
+  /// Whether nothing was ever written where entry `number` would be.
+  mutating func isBlank(_ number: Int) throws(ImmutaError) -> Bool {
+    guard let bytes = try unsafe bytes(of: number) else { return true }
+    return unsafe bytes.allSatisfy { $0 == 0 }
+  }
+
+  private mutating func bytes(of number: Int) throws(ImmutaError) -> UnsafeRawBufferPointer? {
+    guard number >= 0, number < count else { return nil }
+    if !buffered.contains(number) {
+      let wanted = min(Self.bufferedEntries, count - number)
+      let target = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[..<(wanted * CompanionEntry.size)])
+      buffered = number..<number
+      let offset = CompanionHeader.size + number * CompanionEntry.size
+      let filled = try unsafe descriptor.read(into: target, at: offset)
+      buffered = number..<number + filled / CompanionEntry.size
+      if buffered.isEmpty { return nil }
+    }
+    let start = (number - buffered.lowerBound) * CompanionEntry.size
+    return unsafe UnsafeRawBufferPointer(
+      rebasing: UnsafeRawBufferPointer(buffer)[start..<start + CompanionEntry.size])
+  }
+}

@@ -1,0 +1,170 @@
+import Solid
+import Synchronization
+
+/// Puts committed records on stable storage, on a thread of its own. Callers that wait together share one flush.
+///
+/// A flush that fails is the last: the kernel may have marked the lost pages clean, so a later one that succeeds would
+/// prove nothing. Whoever waits, and every later append, gets the error; closing and reopening recovers.
+final class Flusher: Sendable {
+  /// Its generation is the number of records known stable; closed with the log.
+  let stable: Broadcaster
+  private let committed: Broadcaster
+  private let log: Descriptor
+  private let companion: Descriptor
+  private let keeper: CompanionKeeper
+  private let interval: Duration?
+  private let gate = ThreadGate()
+  private let stopped = ThreadGate()
+  private let state = Mutex(State())
+  /// Whether there may be records that no flush has been asked to cover. Relaxed: it only saves opening the gate; the
+  /// thread clears it before it reads the count, so a record announced after that sets it again.
+  private let isNoted = Atomic(false)
+
+  private struct State {
+    var waiters: [(count: Int, waiter: Waiter)] = []
+    var failure: ImmutaError?
+    var isRunning = false
+    var isStopping = false
+    var hasEnded = false
+    /// Told once, when a flush fails.
+    var onFailure: (@Sendable (ImmutaError) -> Void)?
+  }
+
+  init(
+    committed: Broadcaster, stableCount: Int, log: Descriptor, companion: Descriptor, keeper: CompanionKeeper,
+    interval: Duration?
+  ) {
+    self.committed = committed
+    self.log = log
+    self.companion = companion
+    self.keeper = keeper
+    self.interval = interval
+    stable = Broadcaster(generation: stableCount)
+  }
+
+  /// Calls `body` when a flush fails.
+  func onFailure(_ body: @escaping @Sendable (ImmutaError) -> Void) {
+    state.withLock { $0.onFailure = body }
+  }
+
+  /// Waits until the first `count` records are stable. Not cancellable: the records are committed already, and the
+  /// answer to whether they are stable is the only one that is true.
+  func flush(through count: Int) async throws {
+    try await withCheckedThrowingContinuation { continuation in
+      enqueue(.task(continuation), count)
+    }
+  }
+
+  /// The same, for a thread that may block.
+  func flushBlocking(through count: Int) throws {
+    let thread = BlockedThread()
+    enqueue(.thread(thread), count)
+    try thread.wait()
+  }
+
+  private func enqueue(_ waiter: Waiter, _ count: Int) {
+    let answer: Result<Void, any Error>? = state.withLock { state in
+      if stable.generation >= count { return .success(()) }
+      if let failure = state.failure { return .failure(failure) }
+      if state.hasEnded { return .failure(ImmutaError.storageClosed) }
+      do throws(ImmutaError) { try start(&state) } catch { return .failure(error) }
+      state.waiters.append((count, waiter))
+      return nil
+    }
+    if let answer { waiter.resume(with: answer) } else { gate.open() }
+  }
+
+  /// There are records to flush before the interval is over.
+  @inline(__always)
+  func noteUnflushed() {
+    if isNoted.load(ordering: .relaxed) { return }
+    if isNoted.exchange(true, ordering: .relaxed) { return }
+    let hasStarted = state.withLock { state in
+      do throws(ImmutaError) { try start(&state) } catch {
+        state.failure = error
+        return false
+      }
+      return true
+    }
+    if hasStarted { gate.open() }
+  }
+
+  private func start(_ state: inout State) throws(ImmutaError) {
+    guard !state.isRunning, !state.isStopping else { return }
+    try Thread.start { self.run() }
+    state.isRunning = true
+  }
+
+  private func run() {
+    while true {
+      gate.wait()
+      if let interval, state.withLock({ $0.waiters.isEmpty && !$0.isStopping }) {
+        // Half of the interval: the other half is for the flush itself.
+        gate.wait(nanoseconds: interval.nanoseconds / 2)
+      }
+      if state.withLock({ $0.isStopping }) { break }
+      isNoted.store(false, ordering: .relaxed)
+      flushOnce()
+    }
+    stopped.open()
+  }
+
+  private func flushOnce() {
+    if state.withLock({ $0.failure }) != nil { return }
+    let count = committed.generation
+    do throws(ImmutaError) {
+      if count > stable.generation {
+        try log.flush()
+        try companion.flush()
+        try keeper.markStable(count)
+      }
+      finish(count)
+    } catch {
+      fail(error)
+    }
+  }
+
+  /// Answers those who waited for `count` records or fewer.
+  private func finish(_ count: Int) {
+    stable.advance(to: count)
+    let (served, hasMore) = state.withLock { state in
+      let served = state.waiters.filter { $0.count <= count }
+      state.waiters.removeAll { $0.count <= count }
+      return (served, !state.waiters.isEmpty)
+    }
+    for (_, waiter) in served { waiter.resume() }
+    if hasMore { gate.open() }
+  }
+
+  private func fail(_ error: ImmutaError) {
+    let (waiting, onFailure) = state.withLock { state in
+      state.failure = error
+      defer { state.waiters = [] }
+      return (state.waiters, state.onFailure)
+    }
+    onFailure?(error)
+    for (_, waiter) in waiting { waiter.resume(with: .failure(error)) }
+  }
+
+  /// Ends the thread; returns when it makes no more calls. Those who wait are answered by `end(with:)`.
+  func stop() {
+    let isRunning = state.withLock { state in
+      state.isStopping = true
+      defer { state.isRunning = false }
+      return state.isRunning
+    }
+    guard isRunning else { return }
+    gate.open()
+    stopped.wait()
+  }
+
+  /// Closing flushed everything, or failed to: answers those who still wait.
+  func end(with failure: ImmutaError?) {
+    if let failure { fail(failure) } else { finish(committed.generation) }
+    state.withLock { state in
+      state.hasEnded = true
+      state.onFailure = nil
+    }
+    stable.close()
+  }
+}

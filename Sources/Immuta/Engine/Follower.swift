@@ -1,0 +1,215 @@
+import Solid
+import Synchronization
+
+/// Keeps a log that is open for reading only up to date with its writer, which may be another process, or another
+/// program.
+///
+/// It maps the log's header and looks at COUNT: whenever a reader asks, and, while streams wait, from a thread of its own
+/// with a pause that grows from 50 microseconds to 4 milliseconds.
+final class Follower: Sendable {
+  private let log: Descriptor
+  private let companion: Descriptor?
+  private let format: LogFormat
+  private let check: RecordCheck
+  private let header: MappedWindow
+  private let files: LogFiles
+  private let state: Mutex<State>
+  /// Set once, before the follower is shared.
+  private let target = Mutex<LogReader?>(nil)
+  private let pause = ThreadGate()
+
+  let entries: EntryTable
+  /// Records found on opening, and where they end.
+  let count: Int
+  let end: Int
+  /// What opening found out, for people.
+  let note: String?
+
+  private struct State {
+    /// Entries of our own, where the companion does not fit the log.
+    var list: EntryList?
+    var lastTime: Int64
+    /// Streams that wait.
+    var waiting = 0
+    var isPolling = false
+    var isClosed = false
+  }
+
+  private static let shortestPause: Int64 = 50_000
+  private static let longestPause: Int64 = 4_000_000
+
+  init(
+    files: LogFiles, log: Descriptor, companion: Descriptor?, format: LogFormat, check: RecordCheck,
+    checkCodec: (String?) throws(ImmutaError) -> Void
+  ) throws(ImmutaError) {
+    self.files = files
+    self.log = log
+    self.companion = companion
+    self.format = format
+    self.check = check
+    guard try log.size >= format.headerSize else {
+      throw .corrupted(
+        Corruption(
+          path: log.path,
+          reason: "not a log: \(try log.size) bytes are less than the header's \(format.headerSize)"))
+    }
+    header = try MappedWindow(log, 0..<format.headerSize, writable: false)
+    let committed = Self.loadCount(header)
+    if let companion, let found = try Self.trusted(companion, log, committed, format, checkCodec) {
+      (count, end, note) = (committed, found.end, nil)
+      entries = .file(try DescriptorPool(like: companion, capacity: 1))
+      state = Mutex(State(list: nil, lastTime: found.time))
+      return
+    }
+    var reconciliation = try Reconciliation(log: log, companion: companion, format: format, isLenient: true)
+    try checkCodec(reconciliation.codecName)
+    let outcome = try reconciliation.run()
+    let list = EntryList()
+    if let companion, outcome.kept > 0 {
+      var scanner = try CompanionScanner(companion)
+      for number in 0..<outcome.kept {
+        list.append(try scanner.entry(number) ?? CompanionEntry(index: 0, time: 0, recordChecksum: 0))
+      }
+    }
+    for entry in outcome.made { list.append(entry) }
+    (count, end, note) = (outcome.count, outcome.end, outcome.note)
+    entries = .memory(list)
+    state = Mutex(State(list: list, lastTime: outcome.lastTime))
+  }
+
+  /// Names the reader that is kept up to date.
+  func follow(for reader: LogReader) {
+    target.withLock { $0 = reader }
+  }
+
+  /// Acquiring: pairs with the writer's releasing store, so the records it counts, and their entries, are seen.
+  private static func loadCount(_ header: MappedWindow) -> Int {
+    // The address is the mapping's first, page-aligned, and lives as long as the window.
+    let count = unsafe header.base.assumingMemoryBound(to: Atomic<Int>.self)
+    return unsafe Int(littleEndian: count.pointee.load(ordering: .acquiring))
+  }
+
+  /// The end and time of the last of `count` records, if the companion knows that record.
+  private static func trusted(
+    _ companion: Descriptor, _ log: Descriptor, _ count: Int, _ format: LogFormat,
+    _ checkCodec: (String?) throws(ImmutaError) -> Void
+  ) throws(ImmutaError) -> (end: Int, time: Int64)? {
+    var scanner = try CompanionScanner(companion)
+    guard let header = scanner.header, header.format == format else { return nil }
+    try checkCodec(header.codecName)
+    if header.isClean, count != header.stableCount { return nil }
+    if count == 0 { return (format.headerSize, 0) }
+    guard let entry = try scanner.entry(count - 1) else { return nil }
+    var bytes = LogScanner(log, end: try log.size)
+    guard let size = try bytes.size(at: entry.index) else { return nil }
+    return (entry.index + LogFormat.recordHeaderSize + size, entry.time)
+  }
+
+  /// What the companion says is on stable storage.
+  var stableCount: Int {
+    guard let companion, let scanner = try? CompanionScanner(companion), let header = scanner.header else { return 0 }
+    return header.stableCount
+  }
+
+  // MARK: Keeping up
+
+  /// Takes note of what was committed since. Costs one load when nothing was.
+  func refresh() throws(ImmutaError) {
+    guard let reader = target.withLock({ $0 }) else { return }
+    let committed = Self.loadCount(header)
+    guard committed > reader.committed.generation, !reader.committed.isClosed else { return }
+    try state.withLock { (state) throws(ImmutaError) in
+      guard committed > reader.committed.generation else { return }
+      if state.list == nil, let companion {
+        var scanner = try CompanionScanner(companion)
+        if let entry = try scanner.entry(committed - 1) {
+          var bytes = LogScanner(log, end: try log.size)
+          guard let size = try bytes.size(at: entry.index) else {
+            throw check.corrupted(committed - 1, entry.index, "its size field does not fit the file")
+          }
+          reader.committedEnd.store(entry.index + LogFormat.recordHeaderSize + size, ordering: .releasing)
+          reader.committed.advance(to: committed)
+          return
+        }
+      }
+      try readOn(&state, reader, through: committed)
+    }
+  }
+
+  /// Follows a writer that keeps no companion: makes the entries itself.
+  private func readOn(_ state: inout State, _ reader: LogReader, through committed: Int) throws(ImmutaError) {
+    let list: EntryList
+    if let own = state.list {
+      list = own
+    } else {
+      list = EntryList()
+      if let companion {
+        var scanner = try CompanionScanner(companion)
+        for number in 0..<reader.committed.generation {
+          list.append(try scanner.entry(number) ?? CompanionEntry(index: 0, time: 0, recordChecksum: 0))
+        }
+      }
+      state.list = list
+      reader.replaceEntries(.memory(list))
+    }
+    let status = try log.status()
+    var bytes = LogScanner(log, end: status.size)
+    var index = reader.committedEnd.load(ordering: .acquiring)
+    for number in list.count..<committed {
+      guard let size = try bytes.size(at: index), let checksum = try bytes.checksum(at: index, size: size) else {
+        throw check.corrupted(number, index, "COUNT is \(committed), but no record that fits the file begins there")
+      }
+      state.lastTime = max(state.lastTime, status.modified)
+      list.append(CompanionEntry(index: index, time: state.lastTime, recordChecksum: checksum))
+      index += LogFormat.recordHeaderSize + size
+    }
+    reader.committedEnd.store(index, ordering: .releasing)
+    reader.committed.advance(to: committed)
+  }
+
+  // MARK: While streams wait
+
+  /// A stream is about to wait. Paired with `endWait`.
+  func beginWait() throws(ImmutaError) {
+    try state.withLock { (state) throws(ImmutaError) in
+      state.waiting += 1
+      guard !state.isPolling, !state.isClosed else { return }
+      do throws(ImmutaError) {
+        try Thread.start { self.poll() }
+      } catch {
+        state.waiting -= 1
+        throw error
+      }
+      state.isPolling = true
+    }
+  }
+
+  func endWait() {
+    state.withLock { $0.waiting -= 1 }
+  }
+
+  private func poll() {
+    var nanoseconds = Self.shortestPause
+    while true {
+      // Decided under the lock that `beginWait` takes: either it finds the thread polling on, or starts another.
+      let isDone = state.withLock { state in
+        if state.waiting > 0, !state.isClosed { return false }
+        state.isPolling = false
+        return true
+      }
+      if isDone { return }
+      let before = target.withLock { $0?.committed.generation }
+      // A glance at a file that is being written may fail; the next one tells more. Reading finds out what stays wrong.
+      try? refresh()
+      let after = target.withLock { $0?.committed.generation }
+      nanoseconds = before != after ? Self.shortestPause : min(nanoseconds * 5 / 4, Self.longestPause)
+      pause.wait(nanoseconds: nanoseconds)
+    }
+  }
+
+  func close() {
+    state.withLock { $0.isClosed = true }
+    pause.open()
+    target.withLock { $0 = nil }
+  }
+}

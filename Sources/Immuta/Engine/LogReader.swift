@@ -1,0 +1,164 @@
+import Solid
+import Synchronization
+
+/// The reading side of a log: finds, reads and checks committed records. Any number of threads at once.
+final class LogReader: Sendable {
+  let format: LogFormat
+  let check: RecordCheck
+  /// Its generation is the number of committed records; closed with the log.
+  let committed: Broadcaster
+  /// Where the last committed record ends. Stored, releasing, before `committed` is advanced: who has seen a record's
+  /// number in `committed` sees an end behind that record.
+  let committedEnd: Atomic<Int>
+  private let log: DescriptorPool
+  private let entries: Mutex<EntryTable>
+  /// Changed by the writer before it commits a record that lies in the new windows.
+  private let tail = Mutex<TailWindows?>(nil)
+
+  /// Bytes of the log read at once.
+  static let chunkSize = 256 << 10
+  /// A record up to this size is read into memory of its own where it doesn't fit a chunk; a larger one is mapped.
+  static let largestInMemory = 1 << 20
+
+  init(
+    format: LogFormat, check: RecordCheck, count: Int, end: Int, log: DescriptorPool, entries: EntryTable
+  ) {
+    self.format = format
+    self.check = check
+    self.log = log
+    self.entries = Mutex(entries)
+    committed = Broadcaster(generation: count)
+    committedEnd = Atomic(end)
+  }
+
+  /// Committed records.
+  var count: Int { committed.generation }
+
+  /// Where the last of at least `count` committed records ends. Acquiring: pairs with the writer's releasing store.
+  var end: Int { committedEnd.load(ordering: .acquiring) }
+
+  var windows: TailWindows? { tail.withLock { $0 } }
+
+  func publish(_ windows: TailWindows?) {
+    tail.withLock { $0 = windows }
+  }
+
+  /// Readers find their entries there from now on.
+  func replaceEntries(_ table: EntryTable) {
+    entries.withLock { $0 = table }
+  }
+
+  /// Wakes everyone who waits, and lets go of the descriptors.
+  func close() {
+    committed.close()
+    log.close()
+    if case .file(let pool) = entries.withLock({ $0 }) { pool.close() }
+    publish(nil)
+  }
+
+  func checkOpen() throws(ImmutaError) {
+    if committed.isClosed { throw .storageClosed }
+  }
+
+  /// One record, wherever it is.
+  func record(_ number: Int, reader: Int) throws(ImmutaError) -> Record {
+    try checkOpen()
+    let count = count
+    guard number >= 0, number < count else { throw .recordNotFound(number) }
+    if let windows,
+      let record = try windows.record(number, committedEnd: end, check)
+    {
+      return record
+    }
+    switch try read(number, count: count, most: 1, reader: reader) {
+    case .single(let record): return record
+    case .chunk(let chunk):
+      guard let record = try chunk.record(number, check) else {
+        throw check.corrupted(number, chunk.entry(at: 0)?.index, "the log ends inside it")
+      }
+      return record
+    }
+  }
+
+  /// When record `number`, which is committed, was committed.
+  func timestamp(of number: Int) throws(ImmutaError) -> Timestamp {
+    var bytes = [UInt8](repeating: 0, count: CompanionEntry.size)
+    let count = try unsafe bytes.withMutableBytes { (bytes) throws(ImmutaError) in
+      try unsafe entries.withLock { $0 }.read(bytes, from: number)
+    }
+    guard count == 1 else { throw check.entryDamaged(number) }
+    let entry = try unsafe bytes.withBytes { (bytes) throws(ImmutaError) in
+      try unsafe check.entry(number, bytes)
+    }
+    return Timestamp(nanosecondsSince1970: entry.time)
+  }
+
+  /// Records from `first` on, at least one, checked by `check`; an error is the first one's.
+  func checkedBatch(_ first: Int, count: Int, _ check: RecordCheck) throws(ImmutaError) -> [Record] {
+    switch try read(first, count: count, most: 1024, reader: 0, check: check) {
+    case .single(let record): return [record]
+    case .chunk(let chunk):
+      var records: [Record] = []
+      while first + records.count < count, let record = try chunk.record(first + records.count, check) {
+        records.append(record)
+      }
+      if records.isEmpty { throw check.corrupted(first, chunk.entry(at: 0)?.index, "the log ends inside it") }
+      return records
+    }
+  }
+
+  /// What one read brings.
+  enum Batch {
+    case chunk(Chunk)
+    case single(Record)
+  }
+
+  /// Reads record `first`, of `count` committed ones, and up to `most` in all, as far as they fit a chunk.
+  func read(
+    _ first: Int, count: Int, most: Int, reader: Int, check: RecordCheck? = nil
+  ) throws(ImmutaError) -> Batch {
+    let check = check ?? self.check
+    try checkOpen()
+    let committedEnd = end
+    // One entry more than records wanted: it tells where the last of them ends.
+    let entryCapacity = min(most + 1, count - first)
+    // Behind the committed end there is nothing to read; a single record is read once its size is known.
+    let logCapacity = most == 1 ? 4096 : min(Self.chunkSize, committedEnd - format.headerSize)
+    let chunk = Chunk(first: first, entryCapacity: entryCapacity, logCapacity: logCapacity)
+    chunk.header.entryCount = try unsafe entries.withLock { $0 }.read(chunk.entryBytes, from: first)
+    guard let entry = chunk.entry(at: 0) else { throw check.entryDamaged(first) }
+    chunk.header.end = committedEnd
+
+    // As far as the entries reach within the chunk; behind the last of them, as far as the chunk goes.
+    let next = chunk.entry(at: 1)
+    let length = (next?.index ?? committedEnd) - entry.index
+    if length > logCapacity {
+      return try readAlone(first, entry, end: next?.index ?? committedEnd, isExact: next != nil, reader: reader, check)
+    }
+    let wanted = most == 1 ? length : min(logCapacity, committedEnd - entry.index)
+    let bytes = unsafe UnsafeMutableRawBufferPointer(rebasing: chunk.logBytes[..<max(0, wanted)])
+    chunk.header.logCount = try unsafe log.descriptor(for: reader).read(into: bytes, at: entry.index)
+    return .chunk(chunk)
+  }
+
+  /// Reads a record that may not fit an ordinary chunk.
+  private func readAlone(
+    _ number: Int, _ entry: CompanionEntry, end: Int, isExact: Bool, reader: Int, _ check: RecordCheck
+  ) throws(ImmutaError) -> Batch {
+    let descriptor = try log.descriptor(for: reader)
+    let chunk = Chunk(first: number, entryCapacity: 1, logCapacity: LogFormat.recordHeaderSize)
+    let sizeField = unsafe chunk.logBytes
+    let count = try unsafe descriptor.read(into: sizeField, at: entry.index)
+    let size = try unsafe check.size(
+      number, entry, in: UnsafeRawBufferPointer(rebasing: sizeField[..<count]), end: end, isExact: isExact)
+    if size > Self.largestInMemory {
+      return .single(try LargeRecord.read(number, entry, size: size, from: descriptor, check))
+    }
+    let whole = Chunk(first: number, entryCapacity: 1, logCapacity: LogFormat.recordHeaderSize + size)
+    let bytes = unsafe whole.logBytes
+    guard try unsafe descriptor.read(into: bytes, at: entry.index) == bytes.count else {
+      throw check.corrupted(number, entry.index, "the log ends inside its payload")
+    }
+    return .single(try unsafe check.record(number, entry, UnsafeRawBufferPointer(bytes), owner: whole.owner))
+  }
+}

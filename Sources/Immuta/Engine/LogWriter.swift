@@ -1,0 +1,205 @@
+import Solid
+import Synchronization
+
+/// The writing side of a log: hands the turn to one caller at a time, and keeps the promises of closing and failing.
+///
+/// All state is under one mutex, held for one bounded piece of work: a small append whole, a large one a piece at a time.
+/// What lasts longer (a transaction, a large payload) has the *turn*, which others wait for without holding the mutex;
+/// so `close()` never waits for a caller's code.
+final class LogWriter: Sendable {
+  let reader: LogReader
+  let flusher: Flusher
+  private let state: Mutex<WriterState>
+  private let durability: Durability
+  /// Held while closing, so that whoever closes second returns when the log is closed, not before.
+  private let closing = Mutex<Void>(())
+
+  /// How much of a payload is written while the mutex is held.
+  static let pieceSize = 1 << 20
+
+  init(reader: LogReader, flusher: Flusher, durability: Durability, state: consuming WriterState) {
+    self.reader = reader
+    self.flusher = flusher
+    self.durability = durability
+    self.state = Mutex(state)
+    flusher.onFailure { [weak self] error in self?.state.withLock { $0.fail(error) } }
+  }
+
+  // MARK: One record
+
+  /// Appends and commits, if the turn is free and the payload small; nil otherwise.
+  @inline(__always)
+  func appendAtOnce(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) -> Receipt? {
+    guard bytes.count <= Self.pieceSize else { return nil }
+    let receipt = try state.withLock { (state) throws(ImmutaError) -> Receipt? in
+      try state.checkUsable()
+      guard !state.turns.isTaken else { return nil }
+      do throws(ImmutaError) {
+        let receipt = try unsafe state.stage(bytes)
+        try state.commit()
+        return receipt
+      } catch {
+        state.rollBack()
+        throw error
+      }
+    }
+    if let receipt { announce(receipt.sequence + 1) }
+    return receipt
+  }
+
+  /// Tells the readers, and whoever flushes, that there are now `count` committed records.
+  private func announce(_ count: Int) {
+    reader.committed.advance(to: count)
+    if case .interval = durability { flusher.noteUnflushed() }
+  }
+
+  // MARK: The turn
+
+  /// Waits until it is this caller's turn. Cancellation ends the wait.
+  func takeTurn() async throws {
+    let ticket = try state.withLock { (state) throws(ImmutaError) -> Int? in
+      try state.checkUsable()
+      return state.turns.take() ? nil : state.turns.ticket()
+    }
+    guard let ticket else { return }
+    try await withTaskCancellationHandler {
+      try await withCheckedThrowingContinuation { continuation in
+        let result = enqueue(.task(continuation), ticket, isCancelled: Task.isCancelled)
+        if let result { continuation.resume(with: result) }
+      }
+    } onCancel: {
+      state.withLock { $0.turns.cancel(ticket) }?.resume(with: .failure(CancellationError()))
+    }
+  }
+
+  /// The same, for a thread that may block.
+  func takeTurnBlocking() throws {
+    let ticket = try state.withLock { (state) throws(ImmutaError) -> Int? in
+      try state.checkUsable()
+      return state.turns.take() ? nil : state.turns.ticket()
+    }
+    guard let ticket else { return }
+    let thread = BlockedThread()
+    if let result = enqueue(.thread(thread), ticket, isCancelled: false) { return try result.get() }
+    try thread.wait()
+  }
+
+  /// Nil when the waiter now waits; otherwise its answer. A task is cancelled before its handler runs: either the
+  /// handler finds the waiter, or the waiter is told here.
+  private func enqueue(_ waiter: Waiter, _ ticket: Int, isCancelled: Bool) -> Result<Void, any Error>? {
+    state.withLock { state in
+      do throws(ImmutaError) { try state.checkUsable() } catch { return .failure(error) }
+      if isCancelled { return .failure(CancellationError()) }
+      if state.turns.take() { return .success(()) }
+      state.turns.wait(waiter, ticket: ticket)
+      return nil
+    }
+  }
+
+  /// Ends the turn: what was staged and not committed is gone.
+  func endTurn() {
+    let next = state.withLock { state in
+      state.rollBack()
+      return state.turns.pass()
+    }
+    next?.resume()
+  }
+
+  // MARK: With the turn
+
+  /// Adds a whole record behind the committed ones. Bytes are copied before it returns.
+  func stage(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) -> Receipt {
+    if bytes.count <= Self.pieceSize {
+      return try state.withLock { (state) throws(ImmutaError) in
+        try state.checkUsable()
+        return try unsafe state.stage(bytes)
+      }
+    }
+    try beginRecord()
+    try unsafe extendRecord(bytes)
+    return try endRecord()
+  }
+
+  func beginRecord() throws(ImmutaError) {
+    try state.withLock { (state) throws(ImmutaError) in
+      try state.checkUsable()
+      try state.beginRecord()
+    }
+  }
+
+  /// Adds bytes to the record begun last, a piece at a time: closing the log is possible in between.
+  func extendRecord(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) {
+    var position = 0
+    while position < bytes.count {
+      let end = min(position + Self.pieceSize, bytes.count)
+      try state.withLock { (state) throws(ImmutaError) in
+        try state.checkUsable()
+        try unsafe state.extendRecord(UnsafeRawBufferPointer(rebasing: bytes[position..<end]))
+      }
+      position = end
+    }
+  }
+
+  func endRecord() throws(ImmutaError) -> Receipt {
+    try state.withLock { (state) throws(ImmutaError) in
+      try state.checkUsable()
+      return try state.endRecord()
+    }
+  }
+
+  /// Takes back the record begun last.
+  func abandonRecord() {
+    state.withLock { $0.abandonRecord() }
+  }
+
+  /// Commits what was staged; returns the number of committed records.
+  @discardableResult
+  func commit() throws(ImmutaError) -> Int {
+    let count = try state.withLock { (state) throws(ImmutaError) in
+      try state.checkUsable()
+      try state.commit()
+      return state.count
+    }
+    announce(count)
+    return count
+  }
+
+  // MARK: Durability
+
+  /// Waits until `count` records are stable, where the durability asks for it.
+  @inline(__always)
+  func settle(_ count: Int) async throws {
+    if case .synced = durability { try await flusher.flush(through: count) }
+  }
+
+  @inline(__always)
+  func settleBlocking(_ count: Int) throws {
+    if case .synced = durability { try flusher.flushBlocking(through: count) }
+  }
+
+  // MARK: The end
+
+  /// Bytes of the files that are reserved for what comes.
+  var reservedBytes: Int { state.withLock { $0.reservedBytes } }
+
+  /// Closes: what is staged is gone, whoever waits for a turn is told, the files end at the last committed record and
+  /// are on stable storage. A failure is logged by the caller's choice: the log is closed all the same, and the next
+  /// opening recovers.
+  func close() -> ImmutaError? {
+    closing.withLock { _ in
+      let (isFirst, waiting) = state.withLock { state in
+        let isFirst = !state.isClosed
+        state.isClosed = true
+        state.rollBack()
+        return (isFirst, state.turns.drain())
+      }
+      for waiter in waiting { waiter.resume(with: .failure(ImmutaError.storageClosed)) }
+      guard isFirst else { return nil }
+      flusher.stop()
+      reader.close()
+      let failure = state.withLock { $0.finish() }
+      flusher.end(with: failure)
+      return failure
+    }
+  }
+}

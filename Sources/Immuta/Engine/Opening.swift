@@ -1,0 +1,208 @@
+import Logging
+
+/// Opens a namespace's files, and brings them into the state that appending and reading rely on.
+struct Opening {
+  let files: LogFiles
+  let configuration: Storage.Configuration
+
+  /// What an opened namespace consists of.
+  struct Opened {
+    var reader: LogReader
+    var writer: LogWriter?
+    var follower: Follower?
+    var note: String?
+  }
+
+  func run() throws(ImmutaError) -> Opened {
+    switch configuration.access {
+    case .readWrite: try openForWriting()
+    case .readOnly: try openForReading()
+    }
+  }
+
+  private var check: RecordCheck {
+    RecordCheck(path: files.log, verifiesChecksums: configuration.verifiesChecksums)
+  }
+
+  // MARK: For writing
+
+  private func openForWriting() throws(ImmutaError) -> Opened {
+    let log = try Descriptor(opening: files.log, .readWriteCreating)
+    guard try log.status().isRegular else { throw notARegularFile }
+    try log.lock()
+    do {
+      return try openLocked(log)
+    } catch {
+      log.unlock()
+      throw error
+    }
+  }
+
+  private func openLocked(_ log: Descriptor) throws(ImmutaError) -> Opened {
+    let format = LogFormat.v2
+    let isNew = try log.size == 0
+    if isNew {
+      // Whatever companion is there describes a log that is gone.
+      try removeIfThere(files.companion)
+      try log.write([UInt8](repeating: 0, count: format.headerSize), at: 0)
+    }
+    var companion = try openIfThere(files.companion, .readWrite)
+    if !isNew, try !isClosed(companion) {
+      // What the page cache shows may never have reached the disk; what is trusted from here on has.
+      try log.flush()
+      try companion?.flush()
+    }
+    var reconciliation = try Reconciliation(log: log, companion: companion, format: format)
+    try checkCodec(reconciliation.codecName)
+    let outcome = try reconciliation.run()
+    note(outcome)
+
+    let hasNewCompanion: Bool
+    if let existing = companion, !outcome.needsNewCompanion {
+      hasNewCompanion = false
+      if !outcome.isClean { try repair(log, existing, outcome, format) }
+    } else {
+      companion = try makeCompanion(outcome, format)
+      hasNewCompanion = true
+      if !isNew { try settleLog(log, outcome, format) }
+    }
+    guard let companion, let header = try CompanionScanner(companion).header else {
+      preconditionFailure("a companion that was just written has a header")
+    }
+    let reader = LogReader(
+      format: format, check: check, count: outcome.count, end: outcome.end,
+      log: try DescriptorPool(like: log, capacity: configuration.readerCount),
+      entries: .file(try DescriptorPool(like: companion, capacity: 1)))
+    let keeper = CompanionKeeper(companion, header: header)
+    let flusher = Flusher(
+      committed: reader.committed, stableCount: header.stableCount, log: log, companion: companion, keeper: keeper,
+      interval: configuration.durability.interval)
+    let state = WriterState(
+      reader: reader, keeper: keeper, log: log, companion: companion, count: outcome.count, end: outcome.end,
+      lastTime: outcome.lastTime, flushing: isNew || hasNewCompanion ? files.directory : nil)
+    let writer = LogWriter(reader: reader, flusher: flusher, durability: configuration.durability, state: state)
+    return Opened(reader: reader, writer: writer, note: outcome.note)
+  }
+
+  private func isClosed(_ companion: Descriptor?) throws(ImmutaError) -> Bool {
+    guard let companion else { return false }
+    return try CompanionScanner(companion).header?.isClean ?? false
+  }
+
+  /// Cuts off what a crash left behind the last whole record, adds the entries of records that have none, and leaves the
+  /// log as if it had just been closed.
+  private func repair(
+    _ log: Descriptor, _ companion: Descriptor, _ outcome: Reconciliation.Outcome, _ format: LogFormat
+  ) throws(ImmutaError) {
+    // Entries behind the last whole record must be gone, and stay gone after a crash, before a new record may take
+    // their place: otherwise an old entry could vouch for it.
+    let end = CompanionHeader.size + outcome.kept * CompanionEntry.size
+    try companion.truncate(to: end)
+    try companion.write(encoded(outcome.made, from: outcome.kept), at: end)
+    try settleLog(log, outcome, format)
+    guard let header = try CompanionScanner(companion).header else {
+      preconditionFailure("a companion without a header is made anew")
+    }
+    try CompanionKeeper(companion, header: header).markClean(count: outcome.count)
+  }
+
+  private func settleLog(
+    _ log: Descriptor, _ outcome: Reconciliation.Outcome, _ format: LogFormat
+  ) throws(ImmutaError) {
+    try log.truncate(to: outcome.end)
+    var bytes = [UInt8](repeating: 0, count: format.headerSize)
+    unsafe bytes.withMutableBytes { bytes in
+      unsafe LogHeader(count: outcome.count, lastIndex: outcome.lastIndex).encode(into: bytes, format: format)
+    }
+    try log.write(bytes, at: 0)
+    try log.flush()
+  }
+
+  /// Makes a companion beside the old one, if there is one, and then puts it in its place.
+  private func makeCompanion(
+    _ outcome: Reconciliation.Outcome, _ format: LogFormat
+  ) throws(ImmutaError) -> Descriptor {
+    try removeIfThere(files.newCompanion)
+    let companion = try Descriptor(opening: files.newCompanion, .createNew)
+    var header = CompanionHeader(format: format, codecName: configuration.codecName)
+    header.isClean = true
+    header.stableCount = outcome.count
+    try companion.write(encoded(outcome.made, from: 0), at: CompanionHeader.size)
+    // The slot that is not used yet reads as zeros: no header.
+    try companion.write([UInt8](repeating: 0, count: CompanionHeader.size), at: 0)
+    try companion.write(header.encoded(), at: header.slotOffset)
+    if outcome.count > 0 { try companion.flush() }
+    try SystemCalls.rename(files.newCompanion, to: files.companion)
+    // By its own name, so that errors name the file people know.
+    return try Descriptor(opening: files.companion, .readWrite)
+  }
+
+  private func encoded(_ entries: [CompanionEntry], from first: Int) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: entries.count * CompanionEntry.size)
+    unsafe bytes.withMutableBytes { bytes in
+      for (position, entry) in entries.enumerated() {
+        let start = position * CompanionEntry.size
+        unsafe entry.encode(
+          into: UnsafeMutableRawBufferPointer(rebasing: bytes[start..<start + CompanionEntry.size]),
+          number: first + position)
+      }
+    }
+    return bytes
+  }
+
+  // MARK: For reading
+
+  private func openForReading() throws(ImmutaError) -> Opened {
+    guard let log = try openIfThere(files.log, .read) else { throw .namespaceNotFound(files.namespace) }
+    guard try log.status().isRegular else { throw notARegularFile }
+    let format = LogFormat.v2
+    let companion = try openIfThere(files.companion, .read)
+    let follower = try Follower(files: files, log: log, companion: companion, format: format, check: check) {
+      (name) throws(ImmutaError) in try checkCodec(name)
+    }
+    if let note = follower.note { configuration.logger?.notice("\(note)", metadata: metadata) }
+    let reader = LogReader(
+      format: format, check: check, count: follower.count, end: follower.end,
+      log: try DescriptorPool(like: log, capacity: configuration.readerCount), entries: follower.entries)
+    follower.follow(for: reader)
+    return Opened(reader: reader, follower: follower, note: follower.note)
+  }
+
+  // MARK: Common
+
+  private func checkCodec(_ written: String?) throws(ImmutaError) {
+    guard let written, written != configuration.codecName else { return }
+    throw .codecMismatch(written: written, opened: configuration.codecName)
+  }
+
+  private func note(_ outcome: Reconciliation.Outcome) {
+    guard let note = outcome.note else { return }
+    if outcome.lost > 0 {
+      configuration.logger?.warning("\(note)", metadata: metadata)
+    } else {
+      configuration.logger?.notice("\(note)", metadata: metadata)
+    }
+  }
+
+  private var metadata: Logger.Metadata { ["namespace": "\(files.namespace)", "path": "\(files.log)"] }
+
+  private var notARegularFile: ImmutaError {
+    .corrupted(Corruption(path: files.log, reason: "not a log: it is not a regular file"))
+  }
+
+  private func openIfThere(_ path: String, _ mode: SystemCalls.OpenMode) throws(ImmutaError) -> Descriptor? {
+    do {
+      return try Descriptor(opening: path, mode)
+    } catch .io(let number, _, _) where number == SystemCalls.notFound {
+      return nil
+    }
+  }
+
+  private func removeIfThere(_ path: String) throws(ImmutaError) {
+    do {
+      try SystemCalls.unlink(path)
+    } catch .io(let number, _, _) where number == SystemCalls.notFound {
+      return
+    }
+  }
+}

@@ -1,0 +1,272 @@
+/// Finds out what a log holds, from its own header, its companion and its bytes. Changes nothing.
+///
+/// - A log that was closed is taken at its word: O(1), whatever its size.
+/// - A log that another program extended since has entries made for the new records.
+/// - A companion that is missing, short or damaged is made again from the log; the checksums that are whole are kept.
+/// - After a crash the longest run of whole commits counts, from the last record known stable on.
+struct Reconciliation: ~Copyable {
+  private let path: String
+  private let format: LogFormat
+  private let fileSize: Int
+  private let header: LogHeader
+  private var log: LogScanner
+  private var companion: CompanionScanner?
+  private let companionHeader: CompanionHeader?
+  /// Time given to records that no entry tells of.
+  private let modified: Int64
+  private let isSameBoot: Bool
+  /// Whether damage behind the stable records is passed over rather than thrown: those who only read take nothing away,
+  /// and get what is whole.
+  private let isLenient: Bool
+
+  /// What was found.
+  struct Outcome {
+    var count: Int
+    /// End of the last record.
+    var end: Int
+    var lastIndex: Int
+    var lastTime: Int64
+    /// The companion's first entries that can stay as they are.
+    var kept: Int
+    /// Entries to follow the kept ones.
+    var made: [CompanionEntry] = []
+    /// Records that COUNT tells of and a crash took back: they were never promised to be stable.
+    var lost = 0
+    /// Whether the log was closed, and nothing has happened to it since.
+    var isClean = false
+    /// Whether the companion must be made anew rather than extended.
+    var needsNewCompanion = false
+
+    /// What to tell people, if anything.
+    var note: String?
+  }
+
+  private struct Cursor {
+    /// Number of the next record, and where it begins.
+    var number: Int
+    var index: Int
+    /// Of the record before.
+    var lastIndex = 0
+    var lastTime: Int64 = 0
+  }
+
+  init(
+    log descriptor: Descriptor, companion companionDescriptor: Descriptor?, format: LogFormat, isLenient: Bool = false
+  ) throws(ImmutaError) {
+    let status = try descriptor.status()
+    guard status.size >= format.headerSize else {
+      throw .corrupted(
+        Corruption(
+          path: descriptor.path,
+          reason: "not a log: \(status.size) bytes are less than the header's \(format.headerSize)"))
+    }
+    var bytes = [UInt8](repeating: 0, count: format.headerSize)
+    _ = try unsafe bytes.withMutableBytes { (bytes) throws(ImmutaError) in
+      try unsafe descriptor.read(into: bytes, at: 0)
+    }
+    companion = try Self.scanner(of: companionDescriptor)
+    var found: CompanionHeader?
+    if let companionDescriptor { found = try CompanionScanner(companionDescriptor).header }
+
+    path = descriptor.path
+    self.format = format
+    self.isLenient = isLenient
+    fileSize = status.size
+    modified = status.modified
+    header = unsafe bytes.withBytes { unsafe LogHeader(decoding: $0, format: format) }
+    log = LogScanner(descriptor, end: status.size)
+    // A companion of another format describes another log.
+    if found?.format != format { found = nil }
+    companionHeader = found
+    isSameBoot = BootIdentity.current != 0 && found?.bootIdentity == BootIdentity.current
+  }
+
+  private static func scanner(of companion: Descriptor?) throws(ImmutaError) -> CompanionScanner? {
+    guard let companion else { return nil }
+    return try CompanionScanner(companion)
+  }
+
+  /// The codec chain's name that the companion remembers; nil when there is no companion to remember it.
+  var codecName: String? { companionHeader?.codecName }
+
+  mutating func run() throws(ImmutaError) -> Outcome {
+    if let contradiction = header.contradiction(format: format, fileSize: fileSize) {
+      throw corrupted("not a log, or its header is damaged: \(contradiction)")
+    }
+    guard let companionHeader else {
+      var outcome = try extended(from: start, through: header.count, keepingEntries: false)
+      outcome.needsNewCompanion = true
+      return outcome
+    }
+    return companionHeader.isClean
+      ? try closed(promised: companionHeader.stableCount)
+      : try crashed(stable: companionHeader.stableCount)
+  }
+
+  private var start: Cursor { Cursor(number: 0, index: format.headerSize) }
+
+  // MARK: A log that was closed
+
+  private mutating func closed(promised: Int) throws(ImmutaError) -> Outcome {
+    if header.count < promised {
+      throw corrupted("COUNT is \(header.count), but the log was closed with \(promised) records")
+    }
+    guard let cursor = try behind(promised) else {
+      // The companion is short or damaged. What it still has is kept.
+      var outcome = try extended(from: start, through: header.count, keepingEntries: true)
+      outcome.needsNewCompanion = true
+      return outcome
+    }
+    if header.count > promised {
+      return try extended(from: cursor, through: header.count, keepingEntries: false)
+    }
+    if cursor.lastIndex != header.lastIndex {
+      throw corrupted(
+        "LAST INDEX is \(header.lastIndex), but the last of its \(promised) records begins at \(cursor.lastIndex)")
+    }
+    var outcome = outcome(at: cursor, kept: promised)
+    outcome.isClean = cursor.index == fileSize
+    return outcome
+  }
+
+  /// The place behind record `number - 1`, by that record's entry; nil when the entry is damaged.
+  private mutating func behind(_ number: Int) throws(ImmutaError) -> Cursor? {
+    if number == 0 { return start }
+    guard let entry = try companion?.entry(number - 1), entry.index >= format.headerSize else { return nil }
+    guard let size = try log.size(at: entry.index) else {
+      throw corrupted(number - 1, entry.index, "its size field does not fit the file of \(fileSize) bytes")
+    }
+    let end = entry.index + LogFormat.recordHeaderSize + size
+    // The end of a log that was closed is the end of its file. Where it isn't, only the checksum tells whether bytes
+    // were added, or this size field is damaged.
+    if end != fileSize, try log.checksum(at: entry.index, size: size) != entry.recordChecksum {
+      throw corrupted(number - 1, entry.index, "it is not what was appended: its checksum does not match")
+    }
+    return Cursor(number: number, index: end, lastIndex: entry.index, lastTime: entry.time)
+  }
+
+  // MARK: Records without entries
+
+  /// Walks from a cursor through record `count - 1` by the size fields, and makes the entries that are missing.
+  private mutating func extended(
+    from start: Cursor, through count: Int, keepingEntries: Bool
+  ) throws(ImmutaError) -> Outcome {
+    var cursor = start
+    var made: [CompanionEntry] = []
+    while cursor.number < count {
+      guard let size = try log.size(at: cursor.index) else {
+        throw corrupted(
+          cursor.number, cursor.index,
+          "COUNT is \(header.count), but no record that fits the file of \(fileSize) bytes begins there")
+      }
+      let known = keepingEntries ? try companion?.entry(cursor.number) : nil
+      if let known, known.index == cursor.index {
+        cursor.lastTime = max(cursor.lastTime, known.time)
+        made.append(known)
+      } else {
+        guard let checksum = try log.checksum(at: cursor.index, size: size) else {
+          throw corrupted(cursor.number, cursor.index, "the log ends inside it")
+        }
+        cursor.lastTime = max(cursor.lastTime, modified)
+        made.append(CompanionEntry(index: cursor.index, time: cursor.lastTime, recordChecksum: checksum))
+      }
+      cursor.lastIndex = cursor.index
+      cursor.index += LogFormat.recordHeaderSize + size
+      cursor.number += 1
+    }
+    // A process that died between its two stores leaves LAST INDEX one record ahead.
+    if count == header.count, cursor.lastIndex != header.lastIndex, cursor.index != header.lastIndex {
+      throw corrupted(
+        "LAST INDEX is \(header.lastIndex), but the last of its \(count) records begins at \(cursor.lastIndex)")
+    }
+    var outcome = outcome(at: cursor, kept: start.number)
+    outcome.made = made
+    if !made.isEmpty {
+      outcome.note = "made the companion's entries for records \(start.number) ..< \(count) from the log"
+    }
+    return outcome
+  }
+
+  // MARK: After a crash
+
+  private mutating func crashed(stable: Int) throws(ImmutaError) -> Outcome {
+    var kept: Outcome?
+    let first: Cursor
+    if let cursor = try behind(stable) {
+      first = cursor
+    } else {
+      // Entries of stable records are damaged: those are made again, from the log.
+      let outcome = try extended(from: start, through: stable, keepingEntries: true)
+      first = Cursor(
+        number: stable, index: outcome.end, lastIndex: outcome.lastIndex, lastTime: outcome.lastTime)
+      kept = outcome
+    }
+    var whole = first
+    var cursor = first
+    var run: [CompanionEntry] = []
+    while let entry = try companion?.entry(cursor.number), entry.index == cursor.index,
+      let size = try log.size(at: cursor.index),
+      try log.checksum(at: cursor.index, size: size) == entry.recordChecksum
+    {
+      cursor = Cursor(
+        number: cursor.number + 1, index: cursor.index + LogFormat.recordHeaderSize + size, lastIndex: cursor.index,
+        lastTime: entry.time)
+      if kept != nil { run.append(entry) }
+      // Half a transaction is none.
+      if entry.endsCommit { whole = cursor }
+    }
+    if whole.number < header.count {
+      if let foreign = try extendedByAnotherProgram(from: whole) { return foreign }
+      if isSameBoot, !isLenient {
+        throw corrupted(
+          whole.number, whole.index,
+          "it is not what was committed, and the machine has not been down since: this is damage, not a torn write")
+      }
+    }
+    var outcome = outcome(at: whole, kept: whole.number)
+    if var rebuilt = kept {
+      rebuilt.made += run.prefix(whole.number - first.number)
+      outcome.kept = 0
+      outcome.made = rebuilt.made
+      outcome.needsNewCompanion = true
+    }
+    outcome.lost = max(0, header.count - whole.number)
+    outcome.note =
+      outcome.lost == 0
+      ? "was not closed; all \(whole.number) records are whole"
+      : "was not closed: cut off \(outcome.lost) torn records that were never promised to be stable, "
+        + "\(whole.number) are whole"
+    return outcome
+  }
+
+  /// Another program may have appended after our crash: then no entry was ever written for what follows, and the size
+  /// fields lead exactly to COUNT and LAST INDEX. After a restart of the machine that is not proof enough, unless the
+  /// file also ends with the last record, as no log does whose writer died.
+  private mutating func extendedByAnotherProgram(from cursor: Cursor) throws(ImmutaError) -> Outcome? {
+    guard let isBlank = try companion?.isBlank(cursor.number), isBlank else { return nil }
+    let outcome: Outcome
+    do throws(ImmutaError) {
+      outcome = try extended(from: cursor, through: header.count, keepingEntries: false)
+    } catch {
+      if case .corrupted = error { return nil }
+      throw error
+    }
+    let endsExactly = outcome.end == fileSize && fileSize % SystemCalls.pageSize != 0
+    return outcome.lastIndex == header.lastIndex && (isSameBoot || endsExactly) ? outcome : nil
+  }
+
+  // MARK: Words
+
+  private func outcome(at cursor: Cursor, kept: Int) -> Outcome {
+    Outcome(
+      count: cursor.number, end: cursor.index, lastIndex: cursor.lastIndex, lastTime: cursor.lastTime, kept: kept)
+  }
+
+  private func corrupted(_ number: Int? = nil, _ index: Int? = nil, _ reason: String) -> ImmutaError {
+    .corrupted(Corruption(path: path, sequence: number, index: index, reason: reason))
+  }
+
+  private func corrupted(_ reason: String) -> ImmutaError {
+    corrupted(nil, nil, reason)
+  }
+}

@@ -1,0 +1,66 @@
+import CRC32C
+
+/// Turns stored bytes into records, and refuses those that are not what was appended.
+struct RecordCheck: Sendable {
+  let path: String
+  let verifiesChecksums: Bool
+
+  /// The payload size in a record's size field.
+  ///
+  /// - Parameters:
+  ///   - bytes: the log from the record's index on; at least the size field.
+  ///   - end: where the record must end, if known (`isExact`), or may end at the latest.
+  func size(
+    _ number: Int, _ entry: CompanionEntry, in bytes: UnsafeRawBufferPointer, end: Int, isExact: Bool
+  ) throws(ImmutaError) -> Int {
+    guard bytes.count >= LogFormat.recordHeaderSize else {
+      throw corrupted(number, entry.index, "the log ends inside its size field")
+    }
+    let size: Int = unsafe bytes.loadInteger(at: 0)
+    let room = end - entry.index - LogFormat.recordHeaderSize
+    if size < 0 || size > room || (isExact && size != room) {
+      throw corrupted(
+        number, entry.index, "its size field says \(size) bytes where there \(isExact ? "are" : "is room for") \(room)")
+    }
+    return size
+  }
+
+  /// The record whose size field and payload are `bytes`.
+  func record(
+    _ number: Int, _ entry: CompanionEntry, _ bytes: UnsafeRawBufferPointer, owner: AnyObject
+  ) throws(ImmutaError) -> Record {
+    if verifiesChecksums {
+      let computed = unsafe crc32c_extend(0, bytes.baseAddress, bytes.count)
+      if computed != entry.recordChecksum { throw checksumMismatch(number, entry, computed) }
+    }
+    let payload = unsafe UnsafeRawBufferPointer(rebasing: bytes[LogFormat.recordHeaderSize...])
+    return unsafe Record(
+      sequence: number, index: entry.index, timestamp: Timestamp(nanosecondsSince1970: entry.time),
+      payload: Payload(payload, owner: owner))
+  }
+
+  /// The entry of record `number` from its bytes.
+  func entry(_ number: Int, _ bytes: UnsafeRawBufferPointer) throws(ImmutaError) -> CompanionEntry {
+    guard let entry = unsafe CompanionEntry(decoding: bytes, number: number) else { throw entryDamaged(number) }
+    return entry
+  }
+
+  func entryDamaged(_ number: Int) -> ImmutaError {
+    corrupted(number, nil, "its entry in the companion (.idx) is damaged, so it cannot be checked")
+  }
+
+  func checksumMismatch(_ number: Int, _ entry: CompanionEntry, _ computed: UInt32) -> ImmutaError {
+    corrupted(
+      number, entry.index,
+      "its bytes have checksum \(hexadecimal(computed)) where \(hexadecimal(entry.recordChecksum)) was recorded")
+  }
+
+  func corrupted(_ number: Int, _ index: Int?, _ reason: String) -> ImmutaError {
+    .corrupted(Corruption(path: path, sequence: number, index: index, reason: reason))
+  }
+
+  private func hexadecimal(_ value: UInt32) -> String {
+    let digits = String(value, radix: 16)
+    return String(repeating: "0", count: 8 - digits.count) + digits
+  }
+}

@@ -1,0 +1,331 @@
+import CRC32C
+import Synchronization
+
+/// The files of a log as their one writer sees them, and what was appended and not yet committed.
+///
+/// ```
+/// log        | header | committed records | staged records | open record | reserved …
+///                                         ^ tail           ^ stagedEnd
+/// companion  | header | an entry per committed record      | reserved …
+/// ```
+///
+/// Invariants: `tail` is the end of the last committed record; staged records lie between `tail` and `stagedEnd` and have
+/// no entries in the companion, so nothing on disk knows of them; whenever a record has been staged, both files have room
+/// for all that committing it writes.
+struct WriterState: ~Copyable, Sendable {
+  var turns = TurnQueue()
+  var isClosed = false
+
+  /// Committed records.
+  private(set) var count: Int
+  private let reader: LogReader
+  private let keeper: CompanionKeeper
+  private let directory: String?
+  private var log: TailFile
+  private var companion: TailFile
+  /// The page of the log's header; nil until the first append, and where files are not mapped.
+  private var header: MappedWindow?
+  private var isPrepared = false
+  /// What made the writer stop for good.
+  private var failure: ImmutaError?
+  /// End of the last committed record.
+  private var tail: Int
+  private var lastTime: Int64
+  private var staged: [StagedRecord] = []
+  private var stagedEnd: Int
+  private var open: OpenRecord?
+  /// The windows that readers use.
+  private var published: TailWindows?
+
+  private struct StagedRecord {
+    var index: Int
+    var checksum: UInt32
+  }
+
+  /// A record whose payload is still coming.
+  private struct OpenRecord {
+    var size = 0
+    /// Of the payload so far.
+    var checksum: UInt32 = 0
+  }
+
+  /// Payloads from this size on are written through the kernel rather than copied into the window.
+  private static var largestCopied: Int { 16 << 10 }
+  /// Staged records whose memory is kept for the next transaction.
+  private static var largestKept: Int { 4096 }
+
+  /// - Parameter directory: the directory to flush before the first append, when the files are new in it.
+  init(
+    reader: LogReader, keeper: CompanionKeeper, log: Descriptor, companion: Descriptor, count: Int, end: Int,
+    lastTime: Int64, flushing directory: String?
+  ) {
+    self.reader = reader
+    self.keeper = keeper
+    self.count = count
+    self.lastTime = lastTime
+    self.directory = directory
+    tail = end
+    stagedEnd = end
+    self.log = TailFile(log, size: end, smallestReservation: 64 << 10)
+    self.companion = TailFile(
+      companion, size: CompanionHeader.size + count * CompanionEntry.size, smallestReservation: 16 << 10)
+  }
+
+  var reservedBytes: Int { log.reservedEnd + companion.reservedEnd }
+
+  func checkUsable() throws(ImmutaError) {
+    if isClosed { throw .storageClosed }
+    if let failure { throw failure }
+  }
+
+  // MARK: Before the first append
+
+  /// Marks the log as being written, on stable storage, before anything in it changes: a crash from here on is known as
+  /// one. Files that are new are flushed with their directory.
+  private mutating func prepare() throws(ImmutaError) {
+    // Foreign bytes behind the last record, uncommitted, may be sparse: cut off, so that all that is reserved has blocks.
+    try log.descriptor.truncate(to: tail)
+    try companion.descriptor.truncate(to: companion.reservedEnd)
+    try log.reserve(through: tail + 1)
+    try companion.reserve(through: companion.reservedEnd + 1)
+    if log.isReserving {
+      header = try MappedWindow(log.descriptor, 0..<reader.format.headerSize, writable: true)
+    }
+    do {
+      if let directory {
+        try log.descriptor.flush()
+        try SystemCalls.flushDirectory(directory)
+      }
+      try keeper.markOpen()
+    } catch {
+      // A failed flush is final.
+      failure = error
+      throw error
+    }
+    isPrepared = true
+  }
+
+  // MARK: Staging
+
+  /// Makes room for `payload` more bytes of log and one more entry. Throws before anything changed.
+  @inline(__always)
+  private mutating func makeRoom(at offset: Int, _ payload: Int) throws(ImmutaError) {
+    if !isPrepared { try prepare() }
+    let (sum, overflow) = offset.addingReportingOverflow(LogFormat.recordHeaderSize)
+    let (end, overflow2) = sum.addingReportingOverflow(payload)
+    guard !overflow, !overflow2, end <= LogFormat.largestPayload else { throw .recordTooLarge }
+    try log.reserve(through: end)
+    try companion.reserve(through: entryOffset(count + staged.count + 1))
+  }
+
+  private func entryOffset(_ number: Int) -> Int {
+    CompanionHeader.size + number * CompanionEntry.size
+  }
+
+  /// Adds a whole record behind the staged ones.
+  @inline(__always)
+  mutating func stage(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) -> Receipt {
+    precondition(open == nil, "a record is still being written")
+    let index = stagedEnd
+    try makeRoom(at: index, bytes.count)
+    let total = LogFormat.recordHeaderSize + bytes.count
+    var sizeField = Int64(bytes.count).littleEndian
+    var checksum = crc32c_extend_u64(0, UInt64(bytes.count))
+    if bytes.count < Self.largestCopied, let memory = try unsafe log.pointer(at: index, count: total) {
+      unsafe memory.storeBytes(of: sizeField, as: Int64.self)
+      if let source = bytes.baseAddress {
+        unsafe checksum = crc32c_copy_extend(
+          checksum, memory + LogFormat.recordHeaderSize, source, bytes.count)
+      }
+    } else {
+      unsafe checksum = crc32c_extend(checksum, bytes.baseAddress, bytes.count)
+      try writing { (log) throws(ImmutaError) in
+        try unsafe log.write(bytes, at: index + LogFormat.recordHeaderSize)
+        try unsafe withUnsafeBytes(of: &sizeField) { (field) throws(ImmutaError) in
+          try unsafe log.store(field, at: index)
+        }
+      }
+    }
+    return finishStaging(index: index, size: bytes.count, checksum: checksum)
+  }
+
+  mutating func beginRecord() throws(ImmutaError) {
+    precondition(open == nil, "a record is still being written")
+    try makeRoom(at: stagedEnd, 0)
+    open = OpenRecord()
+  }
+
+  mutating func extendRecord(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) {
+    guard var record = open else { preconditionFailure("no record is being written") }
+    guard bytes.count > 0 else { return }
+    let (size, overflow) = record.size.addingReportingOverflow(bytes.count)
+    if overflow { throw .recordTooLarge }
+    try makeRoom(at: stagedEnd, size)
+    let offset = stagedEnd + LogFormat.recordHeaderSize + record.size
+    unsafe record.checksum = crc32c_extend(record.checksum, bytes.baseAddress, bytes.count)
+    try writing { (log) throws(ImmutaError) in
+      if bytes.count < Self.largestCopied {
+        try unsafe log.store(bytes, at: offset)
+      } else {
+        try unsafe log.write(bytes, at: offset)
+      }
+    }
+    record.size = size
+    open = record
+  }
+
+  mutating func endRecord() throws(ImmutaError) -> Receipt {
+    guard let record = open else { preconditionFailure("no record is being written") }
+    let index = stagedEnd
+    var sizeField = Int64(record.size).littleEndian
+    try writing { (log) throws(ImmutaError) in
+      try unsafe withUnsafeBytes(of: &sizeField) { (field) throws(ImmutaError) in
+        try unsafe log.store(field, at: index)
+      }
+    }
+    open = nil
+    let ofSize = crc32c_extend_u64(0, UInt64(record.size))
+    let checksum = crc32c_combine(ofSize, record.checksum, record.size)
+    return finishStaging(index: index, size: record.size, checksum: checksum)
+  }
+
+  mutating func abandonRecord() {
+    open = nil
+  }
+
+  @inline(__always)
+  private mutating func finishStaging(index: Int, size: Int, checksum: UInt32) -> Receipt {
+    let receipt = Receipt(sequence: count + staged.count, index: index, size: size)
+    staged.append(StagedRecord(index: index, checksum: checksum))
+    stagedEnd = index + LogFormat.recordHeaderSize + size
+    return receipt
+  }
+
+  /// Takes back what was staged.
+  mutating func rollBack() {
+    open = nil
+    guard stagedEnd != tail || !staged.isEmpty else { return }
+    clearStaged()
+    stagedEnd = tail
+    // Keeping an outsized reservation would be a waste, not an error: closing gives it back in any case.
+    try? log.shrinkIfOutsized(to: tail)
+  }
+
+  private mutating func clearStaged() {
+    staged.removeAll(keepingCapacity: staged.count <= Self.largestKept)
+  }
+
+  /// Runs a write; one that fails has left the file in a state nobody knows, so nothing may be appended after it.
+  private mutating func writing(_ body: (inout TailFile) throws(ImmutaError) -> Void) throws(ImmutaError) {
+    do {
+      try body(&log)
+    } catch {
+      failure = error
+      throw error
+    }
+  }
+
+  // MARK: Committing
+
+  /// Publishes what was staged. The commit is the last store, of COUNT: whoever sees it sees all that came before.
+  @inline(__always)
+  mutating func commit() throws(ImmutaError) {
+    precondition(open == nil, "a record is still being written")
+    guard let last = staged.last else { return }
+    let time = max(lastTime, SystemCalls.wallClock())
+    do {
+      try writeEntries(time)
+      publishWindows()
+      try storeHeader(LogHeader(count: count + staged.count, lastIndex: last.index))
+    } catch {
+      failure = error
+      throw error
+    }
+    lastTime = time
+    count += staged.count
+    tail = stagedEnd
+    // Releasing: pairs with the reader's load of the end, after its load of the count that is announced later.
+    reader.committedEnd.store(tail, ordering: .releasing)
+    clearStaged()
+  }
+
+  @inline(__always)
+  private mutating func writeEntries(_ time: Int64) throws(ImmutaError) {
+    let last = staged.count - 1
+    for position in 0...last {
+      let record = staged[position]
+      let entry = CompanionEntry(
+        index: record.index, time: time, recordChecksum: record.checksum, endsCommit: position == last)
+      let number = count + position
+      let offset = entryOffset(number)
+      if let memory = try unsafe companion.pointer(at: offset, count: CompanionEntry.size) {
+        unsafe entry.encode(
+          into: UnsafeMutableRawBufferPointer(start: memory, count: CompanionEntry.size), number: number)
+      } else {
+        var bytes = [UInt8](repeating: 0, count: CompanionEntry.size)
+        unsafe bytes.withMutableBytes { unsafe entry.encode(into: $0, number: number) }
+        try unsafe bytes.withBytes { (bytes) throws(ImmutaError) in
+          try unsafe companion.write(bytes, at: offset)
+        }
+      }
+    }
+  }
+
+  /// LAST INDEX first: a process that dies between the two stores leaves a COUNT that is right and a LAST INDEX that is
+  /// one record ahead, which opening knows to expect.
+  @inline(__always)
+  private func storeHeader(_ value: LogHeader) throws(ImmutaError) {
+    if let header {
+      unsafe header.base.storeBytes(
+        of: Int64(value.lastIndex).littleEndian, toByteOffset: LogHeader.lastIndexOffset, as: Int64.self)
+      // The address is the mapping's first, page-aligned, and lives as long as the window. Releasing: a reader in another
+      // process that loads this count, acquiring, sees the record and its entry.
+      let count = unsafe header.base.assumingMemoryBound(to: Atomic<Int>.self)
+      unsafe count.pointee.store(value.count.littleEndian, ordering: .releasing)
+    } else {
+      var bytes = [UInt8](repeating: 0, count: reader.format.headerSize)
+      unsafe bytes.withMutableBytes { unsafe value.encode(into: $0, format: reader.format) }
+      try log.descriptor.write(bytes, at: 0)
+    }
+  }
+
+  /// Lets readers use the windows that the staged records lie in.
+  @inline(__always)
+  private mutating func publishWindows() {
+    guard let log = log.window, let companion = companion.window else { return }
+    if let published, published.log === log, published.companion === companion { return }
+    let windows = TailWindows(log: log, companion: companion)
+    published = windows
+    reader.publish(windows)
+  }
+
+  // MARK: Closing
+
+  /// Makes the files end at the last committed record, flushes them and marks the log clean. Called once, at the end.
+  mutating func finish() -> ImmutaError? {
+    defer { log.descriptor.unlock() }
+    header = nil
+    do throws(ImmutaError) {
+      if let failure {
+        // Nothing more is written to files whose state is unknown: the next opening recovers them.
+        throw failure
+      }
+      if isPrepared {
+        try log.shrink(to: tail)
+        try companion.shrink(to: entryOffset(count))
+        try log.descriptor.flush()
+        try keeper.markClean(count: count)
+      } else if try log.descriptor.size != tail {
+        try log.descriptor.truncate(to: tail)
+      }
+      return nil
+    } catch {
+      return error
+    }
+  }
+
+  /// Nothing may be appended any more, for this reason.
+  mutating func fail(_ error: ImmutaError) {
+    if failure == nil { failure = error }
+  }
+}

@@ -1,0 +1,71 @@
+/// An open file. Closed when the last one who holds it lets go, so a number is never used after the system gave it away.
+package final class Descriptor: Sendable {
+  package let number: Int32
+  package let path: String
+
+  package init(opening path: String, _ mode: SystemCalls.OpenMode) throws(ImmutaError) {
+    number = try SystemCalls.open(path, mode)
+    self.path = path
+  }
+
+  deinit {
+    SystemCalls.close(number)
+  }
+
+  /// Reads until the buffer is full or the file ends; returns how many bytes it read. Thread-safe: no file position.
+  package func read(into bytes: UnsafeMutableRawBufferPointer, at offset: Int) throws(ImmutaError) -> Int {
+    var filled = 0
+    while filled < bytes.count {
+      let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[filled...])
+      let count = try unsafe SystemCalls.read(number, into: rest, at: offset + filled, path: path)
+      if count == 0 { break }
+      filled += count
+    }
+    return filled
+  }
+
+  /// Writes all of the bytes. Thread-safe: no file position.
+  package func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(ImmutaError) {
+    var written = 0
+    while written < bytes.count {
+      let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[written...])
+      let count = try unsafe SystemCalls.write(number, rest, at: offset + written, path: path)
+      if count == 0 { throw .io(errno: SystemCalls.ioError, operation: "pwrite", path: path) }
+      written += count
+    }
+  }
+
+  package func write(_ bytes: [UInt8], at offset: Int) throws(ImmutaError) {
+    try unsafe bytes.withBytes { (bytes) throws(ImmutaError) in try unsafe write(bytes, at: offset) }
+  }
+
+  package func flush() throws(ImmutaError) {
+    try SystemCalls.flush(number, path: path)
+  }
+
+  package func truncate(to size: Int) throws(ImmutaError) {
+    try SystemCalls.truncate(number, to: size, path: path)
+  }
+
+  package func reserve(from offset: Int, count: Int) throws(ImmutaError) {
+    try SystemCalls.reserve(number, from: offset, count: count, path: path)
+  }
+
+  /// Takes the exclusive lock of the file, or throws `.locked`.
+  package func lock() throws(ImmutaError) {
+    guard try SystemCalls.lock(number, path: path) else { throw .locked }
+  }
+
+  /// Lets go of the lock, whoever else still holds the descriptor.
+  package func unlock() {
+    SystemCalls.unlock(number)
+  }
+
+  func status() throws(ImmutaError) -> SystemCalls.Status {
+    try SystemCalls.status(number, path: path)
+  }
+
+  package var size: Int {
+    get throws(ImmutaError) { try status().size }
+  }
+}

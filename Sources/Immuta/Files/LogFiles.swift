@@ -1,0 +1,21 @@
+/// Where the files of a namespace are.
+package struct LogFiles: Hashable, Sendable {
+  package let directory: String
+  package let namespace: String
+
+  package init(directory: String, namespace: String) {
+    self.directory = directory.isEmpty ? "." : directory
+    self.namespace = namespace
+  }
+
+  /// The log file: exactly Immuta's.
+  package var log: String { path("log") }
+  /// The companion.
+  package var companion: String { path("idx") }
+  /// A companion that is being made, until it takes the old one's place.
+  package var newCompanion: String { path("idx.new") }
+
+  private func path(_ suffix: String) -> String {
+    directory.hasSuffix("/") ? "\(directory)\(namespace).\(suffix)" : "\(directory)/\(namespace).\(suffix)"
+  }
+}

@@ -1,0 +1,374 @@
+import CFileCalls
+import Synchronization
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// The kinds of call that a test can watch, or make fail.
+package enum SystemCall: String, Hashable, Sendable, CaseIterable {
+  case open, read, write, reserve, truncate, flush, map, lock, rename, unlink, makeDirectory
+}
+
+/// What a hook wants done with a call.
+package enum SystemCallOutcome: Sendable {
+  /// Make the call.
+  case proceed
+  /// Don't; report this error number.
+  case fail(Int32)
+  /// Read or write at most this many bytes.
+  case limit(Int)
+}
+
+/// Watches every system call of the engine, for tests: nothing is installed otherwise.
+package protocol SystemCallHook: Sendable {
+  /// Called before each call.
+  func willCall(_ call: SystemCall, path: String) -> SystemCallOutcome
+  /// Called after each call that succeeded.
+  func didCall(_ call: SystemCall, path: String)
+}
+
+/// Every call the engine makes to the operating system's files, one function each: call, retry when interrupted, throw
+/// `ImmutaError.io`.
+package enum SystemCalls {
+  package static var noSpace: Int32 { ENOSPC }
+  package static var notFound: Int32 { ENOENT }
+  package static var notDirectory: Int32 { ENOTDIR }
+  package static var accessDenied: Int32 { EACCES }
+  package static var readOnlyFileSystem: Int32 { EROFS }
+  package static var tooManyFiles: Int32 { EMFILE }
+  package static var exists: Int32 { EEXIST }
+  package static var cannotReserve: Int32 { EOPNOTSUPP }
+  package static var ioError: Int32 { EIO }
+
+  package static func message(for number: Int32) -> String {
+    guard let text = unsafe strerror(number) else { return "error \(number)" }
+    return unsafe String(cString: text)
+  }
+
+  // MARK: The hook
+
+  private static let hooks = Mutex<[any SystemCallHook]>([])
+  /// Relaxed: a test installs its hook before it starts what the hook should see, on the same thread.
+  private static let isHooked = Atomic<Bool>(false)
+
+  /// Runs `body` with a hook that sees the calls on every path; hooks of tests that run side by side see each other's
+  /// calls, and tell them apart by path.
+  package static func withHook<R>(_ hook: some SystemCallHook & AnyObject, _ body: () throws -> R) rethrows -> R {
+    install(hook)
+    defer { remove(hook) }
+    return try body()
+  }
+
+  package static func withHook<R>(
+    _ hook: some SystemCallHook & AnyObject, _ body: () async throws -> R
+  ) async rethrows -> R {
+    install(hook)
+    defer { remove(hook) }
+    return try await body()
+  }
+
+  private static func install(_ hook: some SystemCallHook) {
+    hooks.withLock {
+      $0.append(hook)
+      isHooked.store(true, ordering: .relaxed)
+    }
+  }
+
+  private static func remove(_ hook: some SystemCallHook & AnyObject) {
+    hooks.withLock { hooks in
+      hooks.removeAll { $0 as AnyObject === hook }
+      isHooked.store(!hooks.isEmpty, ordering: .relaxed)
+    }
+  }
+
+  private static func outcome(_ call: SystemCall, _ path: String) -> SystemCallOutcome {
+    guard isHooked.load(ordering: .relaxed) else { return .proceed }
+    for hook in hooks.withLock({ $0 }) {
+      let outcome = hook.willCall(call, path: path)
+      if case .proceed = outcome { continue }
+      return outcome
+    }
+    return .proceed
+  }
+
+  private static func succeeded(_ call: SystemCall, _ path: String) {
+    guard isHooked.load(ordering: .relaxed) else { return }
+    for hook in hooks.withLock({ $0 }) { hook.didCall(call, path: path) }
+  }
+
+  /// Calls, again while interrupted; a negative result becomes an error.
+  private static func run<Result: SignedInteger>(
+    _ call: SystemCall, operation: String, path: String, _ body: (_ limit: Int) -> Result
+  ) throws(ImmutaError) -> Result {
+    while true {
+      var limit = Int.max
+      switch outcome(call, path) {
+      case .proceed: break
+      case .limit(let most): limit = most
+      case .fail(let number):
+        if number == EINTR { continue }
+        throw .io(errno: number, operation: operation, path: path)
+      }
+      let result = body(limit)
+      if result >= 0 {
+        succeeded(call, path)
+        return result
+      }
+      let number = errno
+      if number != EINTR { throw .io(errno: number, operation: operation, path: path) }
+    }
+  }
+
+  /// The same for the calls of `CFileCalls`, which return 0 or an error number.
+  private static func runReporting(
+    _ call: SystemCall, operation: String, path: String, _ body: () -> Int32
+  ) throws(ImmutaError) {
+    _ = try run(call, operation: operation, path: path) { _ in
+      let number = body()
+      if number == 0 { return 0 }
+      errno = number
+      return -1
+    }
+  }
+
+  // MARK: The calls
+
+  /// How a file is opened.
+  package enum OpenMode: Sendable {
+    case read, readWrite, readWriteCreating, createNew
+
+    fileprivate var flags: Int32 {
+      switch self {
+      case .read: O_RDONLY | O_CLOEXEC
+      case .readWrite: O_RDWR | O_CLOEXEC
+      case .readWriteCreating: O_RDWR | O_CREAT | O_CLOEXEC
+      case .createNew: O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC
+      }
+    }
+  }
+
+  static func open(_ path: String, _ mode: OpenMode) throws(ImmutaError) -> Int32 {
+    try run(.open, operation: "open", path: path) { _ in
+      Self.libcOpen(path, mode.flags)
+    }
+  }
+
+  private static func libcOpen(_ path: String, _ flags: Int32) -> Int32 {
+    #if canImport(Glibc)
+      unsafe Glibc.open(path, flags, 0o644)
+    #elseif canImport(Musl)
+      unsafe Musl.open(path, flags, 0o644)
+    #else
+      unsafe Darwin.open(path, flags, 0o644)
+    #endif
+  }
+
+  static func close(_ descriptor: Int32) {
+    // The result is not looked at: what matters was flushed before, and the descriptor is gone either way.
+    #if canImport(Glibc)
+      _ = Glibc.close(descriptor)
+    #elseif canImport(Musl)
+      _ = Musl.close(descriptor)
+    #else
+      _ = Darwin.close(descriptor)
+    #endif
+  }
+
+  static func read(
+    _ descriptor: Int32, into bytes: UnsafeMutableRawBufferPointer, at offset: Int, path: String
+  ) throws(ImmutaError) -> Int {
+    try run(.read, operation: "pread", path: path) { limit in
+      unsafe pread(descriptor, bytes.baseAddress, min(bytes.count, limit), off_t(offset))
+    }
+  }
+
+  static func write(
+    _ descriptor: Int32, _ bytes: UnsafeRawBufferPointer, at offset: Int, path: String
+  ) throws(ImmutaError) -> Int {
+    try run(.write, operation: "pwrite", path: path) { limit in
+      unsafe pwrite(descriptor, bytes.baseAddress, min(bytes.count, limit), off_t(offset))
+    }
+  }
+
+  static func reserve(
+    _ descriptor: Int32, from offset: Int, count: Int, path: String
+  ) throws(ImmutaError) {
+    try runReporting(.reserve, operation: "fallocate", path: path) {
+      file_reserve(descriptor, Int64(offset), Int64(count))
+    }
+  }
+
+  static func truncate(_ descriptor: Int32, to size: Int, path: String) throws(ImmutaError) {
+    _ = try run(.truncate, operation: "ftruncate", path: path) { _ in ftruncate(descriptor, off_t(size)) }
+  }
+
+  /// Puts a file's bytes, and its size, on stable storage.
+  static func flush(_ descriptor: Int32, path: String) throws(ImmutaError) {
+    _ = try run(.flush, operation: "fdatasync", path: path) { _ in
+      #if canImport(Darwin)
+        fcntl(descriptor, F_FULLFSYNC)
+      #else
+        fdatasync(descriptor)
+      #endif
+    }
+  }
+
+  /// Puts a directory's entries on stable storage.
+  static func flushDirectory(_ path: String) throws(ImmutaError) {
+    let descriptor = try open(path, .read)
+    defer { close(descriptor) }
+    _ = try run(.flush, operation: "fsync", path: path) { _ in fsync(descriptor) }
+  }
+
+  /// Takes the exclusive lock, without waiting: false when somebody else has it.
+  static func lock(_ descriptor: Int32, path: String) throws(ImmutaError) -> Bool {
+    do {
+      _ = try run(.lock, operation: "flock", path: path) { _ in flock(descriptor, LOCK_EX | LOCK_NB) }
+      return true
+    } catch .io(let number, _, _) where number == EWOULDBLOCK {
+      return false
+    }
+  }
+
+  static func unlock(_ descriptor: Int32) {
+    _ = flock(descriptor, LOCK_UN)
+  }
+
+  /// What is known of a file.
+  struct Status {
+    var size: Int
+    var isDirectory: Bool
+    var isRegular: Bool
+    var inode: UInt64
+    var links: Int
+    /// Last modification, in nanoseconds since 1970.
+    var modified: Int64
+
+    fileprivate init(_ status: stat) {
+      size = Int(status.st_size)
+      isDirectory = status.st_mode & S_IFMT == S_IFDIR
+      isRegular = status.st_mode & S_IFMT == S_IFREG
+      inode = UInt64(status.st_ino)
+      links = Int(status.st_nlink)
+      #if canImport(Darwin)
+        let time = status.st_mtimespec
+      #else
+        let time = status.st_mtim
+      #endif
+      modified = Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+    }
+  }
+
+  static func status(_ descriptor: Int32, path: String) throws(ImmutaError) -> Status {
+    var status = stat()
+    while unsafe fstat(descriptor, &status) != 0 {
+      if errno != EINTR { throw .io(errno: errno, operation: "fstat", path: path) }
+    }
+    return Status(status)
+  }
+
+  /// Nil when there is nothing at the path.
+  static func status(_ path: String) throws(ImmutaError) -> Status? {
+    var status = stat()
+    while unsafe stat(path, &status) != 0 {
+      switch errno {
+      case EINTR: continue
+      case ENOENT: return nil
+      default: throw .io(errno: errno, operation: "stat", path: path)
+      }
+    }
+    return Status(status)
+  }
+
+  static func makeDirectory(_ path: String) throws(ImmutaError) {
+    _ = try run(.makeDirectory, operation: "mkdir", path: path) { _ in unsafe mkdir(path, 0o755) }
+  }
+
+  static func canWrite(_ path: String) -> Bool {
+    unsafe access(path, W_OK | X_OK) == 0
+  }
+
+  static func unlink(_ path: String) throws(ImmutaError) {
+    _ = try run(.unlink, operation: "unlink", path: path) { _ in
+      #if canImport(Glibc)
+        unsafe Glibc.unlink(path)
+      #elseif canImport(Musl)
+        unsafe Musl.unlink(path)
+      #else
+        unsafe Darwin.unlink(path)
+      #endif
+    }
+  }
+
+  static func rename(_ path: String, to newPath: String) throws(ImmutaError) {
+    _ = try run(.rename, operation: "rename", path: newPath) { _ in
+      #if canImport(Glibc)
+        unsafe Glibc.rename(path, newPath)
+      #elseif canImport(Musl)
+        unsafe Musl.rename(path, newPath)
+      #else
+        unsafe Darwin.rename(path, newPath)
+      #endif
+    }
+  }
+
+  /// The names in a directory, in no order.
+  static func names(in directory: String) throws(ImmutaError) -> [String] {
+    guard let stream = unsafe opendir(directory) else {
+      throw .io(errno: errno, operation: "opendir", path: directory)
+    }
+    defer { unsafe closedir(stream) }
+    var names: [String] = []
+    while let entry = unsafe readdir(stream) {
+      let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+        unsafe pointer.withMemoryRebound(to: CChar.self, capacity: MemoryLayout.size(ofValue: pointer.pointee)) {
+          unsafe String(cString: $0)
+        }
+      }
+      names.append(name)
+    }
+    return names
+  }
+
+  static func map(
+    _ descriptor: Int32, at offset: Int, count: Int, writable: Bool, path: String
+  ) throws(ImmutaError) -> UnsafeMutableRawPointer {
+    var address: UnsafeMutableRawPointer?
+    _ = try run(.map, operation: "mmap", path: path) { _ in
+      unsafe address = mmap(
+        nil, count, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, descriptor, off_t(offset))
+      return unsafe address == MAP_FAILED ? -1 : 0
+    }
+    guard let address = unsafe address else { preconditionFailure("mmap gave no address and no error") }
+    return unsafe address
+  }
+
+  static func unmap(_ address: UnsafeMutableRawPointer, count: Int) {
+    unsafe munmap(address, count)
+  }
+
+  /// Gives the memory of mapped pages back; the file keeps their bytes, and touching them again reads them from it.
+  static func forget(_ address: UnsafeMutableRawPointer, count: Int) {
+    unsafe _ = madvise(address, count, Int32(MADV_DONTNEED))
+  }
+
+  static func populateForReading(_ address: UnsafeMutableRawPointer, count: Int, path: String) throws(ImmutaError) {
+    let number = unsafe file_populate_read(address, Int64(count))
+    // EINVAL: a kernel without the call; the pages are then faulted in as they are touched.
+    if number != 0, number != EINVAL { throw .io(errno: number, operation: "madvise", path: path) }
+  }
+
+  static let pageSize = Int(sysconf(Int32(_SC_PAGESIZE)))
+
+  /// Nanoseconds since 1970.
+  static func wallClock() -> Int64 {
+    var time = timespec()
+    unsafe clock_gettime(CLOCK_REALTIME, &time)
+    return Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
+  }
+}

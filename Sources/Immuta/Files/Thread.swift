@@ -1,0 +1,52 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// Threads of our own, for calls that block: those must not hold one of the few threads that run Swift's tasks.
+enum Thread {
+  private final class Body: Sendable {
+    let run: @Sendable () -> Void
+    init(_ run: @escaping @Sendable () -> Void) { self.run = run }
+  }
+
+  /// Runs `body` on a new detached thread.
+  static func start(_ body: @escaping @Sendable () -> Void) throws(ImmutaError) {
+    let number = create(Body(body))
+    if number != 0 { throw .io(errno: number, operation: "pthread_create", path: "") }
+  }
+
+  private static func create(_ body: Body) -> Int32 {
+    // Retained here, released by the thread that takes it over.
+    let context = unsafe Unmanaged.passRetained(body).toOpaque()
+    var attributes = pthread_attr_t()
+    unsafe pthread_attr_init(&attributes)
+    defer { unsafe pthread_attr_destroy(&attributes) }
+    unsafe pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
+    unsafe pthread_attr_setstacksize(&attributes, 256 << 10)
+    #if canImport(Darwin)
+      var thread: pthread_t?
+    #else
+      var thread = pthread_t()
+    #endif
+    let number = unsafe pthread_create(&thread, &attributes, entry, context)
+    if number != 0 { unsafe Unmanaged<Body>.fromOpaque(context).release() }
+    return number
+  }
+
+  #if canImport(Darwin)
+    private static let entry: @convention(c) (UnsafeMutableRawPointer) -> UnsafeMutableRawPointer? = { context in
+      unsafe Unmanaged<Body>.fromOpaque(context).takeRetainedValue().run()
+      return nil
+    }
+  #else
+    private static let entry: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = { context in
+      guard let context = unsafe context else { return nil }
+      unsafe Unmanaged<Body>.fromOpaque(context).takeRetainedValue().run()
+      return nil
+    }
+  #endif
+}

@@ -1,0 +1,61 @@
+import CRC32C
+
+/// What the companion says of one record: 24 bytes, at `CompanionHeader.size + 24 × number`.
+///
+/// ```
+/// offset 0        8          16            20           24
+/// +---------+----------+-------------+-------------+
+/// |  INDEX  |   TIME   | RECORD CRC  |  ENTRY CRC  |
+/// +---------+----------+-------------+-------------+
+/// ```
+///
+/// INDEX is the byte offset of the record's size field in the log, TIME its commit in nanoseconds since 1970, RECORD CRC
+/// the CRC-32C of size field and payload. ENTRY CRC is the CRC-32C of the first 20 bytes and the record's number (8
+/// bytes), so an entry that was moved is found out. Where more records of the same commit follow, its complement is
+/// stored instead: recovery keeps whole commits only, and a half-written transaction is gone as if it never was.
+package struct CompanionEntry: Hashable, Sendable {
+  package var index: Int
+  package var time: Int64
+  package var recordChecksum: UInt32
+  /// Whether this record is the last (or only) one of its commit.
+  package var endsCommit: Bool
+
+  package init(index: Int, time: Int64, recordChecksum: UInt32, endsCommit: Bool = true) {
+    self.index = index
+    self.time = time
+    self.recordChecksum = recordChecksum
+    self.endsCommit = endsCommit
+  }
+
+  package static var size: Int { 24 }
+
+  /// The entry of record `number`, or nil when the bytes are not one.
+  package init?(decoding bytes: UnsafeRawBufferPointer, number: Int) {
+    precondition(bytes.count >= Self.size, "a companion entry needs \(Self.size) bytes")
+    let index: Int = unsafe bytes.loadInteger(at: 0)
+    let time: Int64 = unsafe bytes.loadInteger(at: 8)
+    let recordChecksum: UInt32 = unsafe bytes.loadInteger(at: 16)
+    let stored: UInt32 = unsafe bytes.loadInteger(at: 20)
+    let computed = Self.checksum(index: index, time: time, recordChecksum: recordChecksum, number: number)
+    guard stored == computed || stored == ~computed else { return nil }
+    self.init(index: index, time: time, recordChecksum: recordChecksum, endsCommit: stored == computed)
+  }
+
+  package func encode(into bytes: UnsafeMutableRawBufferPointer, number: Int) {
+    precondition(bytes.count >= Self.size, "a companion entry needs \(Self.size) bytes")
+    let computed = Self.checksum(index: index, time: time, recordChecksum: recordChecksum, number: number)
+    unsafe bytes.storeInteger(index, at: 0)
+    unsafe bytes.storeInteger(time, at: 8)
+    unsafe bytes.storeInteger(recordChecksum, at: 16)
+    unsafe bytes.storeInteger(endsCommit ? computed : ~computed, at: 20)
+  }
+
+  private static func checksum(index: Int, time: Int64, recordChecksum: UInt32, number: Int) -> UInt32 {
+    var crc = crc32c_extend_u64(0, UInt64(bitPattern: Int64(index)))
+    crc = crc32c_extend_u64(crc, UInt64(bitPattern: time))
+    // The four bytes of RECORD CRC are followed by the number's eight: twelve bytes, taken as eight and, padded, eight.
+    let number = UInt64(bitPattern: Int64(number))
+    crc = crc32c_extend_u64(crc, UInt64(recordChecksum) | (number << 32))
+    return crc32c_extend_u64(crc, number >> 32)
+  }
+}

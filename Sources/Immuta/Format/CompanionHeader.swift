@@ -1,0 +1,98 @@
+import CRC32C
+
+/// The header of a companion file: two slots of 2,048 bytes, written in turn; the newest whole one counts.
+///
+/// ```
+/// offset 0       8         12       13      14     16            24           32        40
+/// +--------+---------+--------+-------+------+------------+------------+---------+----------+
+/// | MAGIC  | VERSION | FORMAT | CLEAN | NAME | GENERATION |   STABLE   | BOOT ID | NAME …   |
+/// |   8    |    4    |   1    |   1   | LEN 2|     8      |     8      |  8      | ≤ 1,024  |
+/// +--------+---------+--------+-------+------+------------+------------+---------+----------+
+///                                                            … CRC-32C of bytes 0 ..< 2044 at offset 2044
+/// ```
+///
+/// STABLE is the number of records known to be on stable storage. CLEAN is 1 when the log was closed: then STABLE is the
+/// number of records it held. NAME is the codec chain's name, empty for none. BOOT ID tells, after a crash, whether the
+/// machine went down or just the process: a machine that stayed up still has every byte that was written.
+///
+/// A slot never shares a page half with the other, so whatever a torn write leaves of one, the other is whole.
+package struct CompanionHeader: Hashable, Sendable {
+  package var format: LogFormat
+  /// Counts the headers written; the larger of the two slots is the current one.
+  package var generation: UInt64
+  package var isClean: Bool
+  package var stableCount: Int
+  /// An identity of the machine's run, 0 when unknown.
+  package var bootIdentity: UInt64
+  package var codecName: String
+
+  package init(format: LogFormat, codecName: String = "") {
+    self.format = format
+    self.codecName = codecName
+    generation = 0
+    isClean = false
+    stableCount = 0
+    bootIdentity = 0
+  }
+
+  /// Bytes before the first entry.
+  package static var size: Int { 4096 }
+  package static var slotSize: Int { size / 2 }
+  package static var longestCodecName: Int { 1024 }
+
+  private static var magic: UInt64 { 0x3158_4449_4154_4D49 }  // "IMTAIDX1", little-endian
+  private static var version: UInt32 { 1 }
+  private static var nameOffset: Int { 40 }
+  private static var checksumOffset: Int { slotSize - 4 }
+
+  /// Where the slot of this generation lies in the file.
+  package var slotOffset: Int { Int(generation & 1) * Self.slotSize }
+
+  /// The current header of a companion whose first `size` bytes are given, or nil when neither slot is whole.
+  package static func current(in bytes: UnsafeRawBufferPointer) -> CompanionHeader? {
+    precondition(bytes.count >= size, "a companion header needs \(size) bytes")
+    let slots = [0, slotSize].compactMap { offset in
+      unsafe CompanionHeader(decodingSlot: UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + slotSize]))
+    }
+    return slots.max { $0.generation < $1.generation }
+  }
+
+  init?(decodingSlot bytes: UnsafeRawBufferPointer) {
+    precondition(bytes.count == Self.slotSize, "a companion header slot has \(Self.slotSize) bytes")
+    guard unsafe bytes.loadInteger(at: 0, as: UInt64.self) == Self.magic,
+      unsafe bytes.loadInteger(at: 8, as: UInt32.self) == Self.version,
+      unsafe bytes.loadInteger(at: Self.checksumOffset, as: UInt32.self)
+        == crc32c_extend(0, bytes.baseAddress, Self.checksumOffset),
+      let format = unsafe LogFormat(rawValue: bytes[12])
+    else { return nil }
+    let nameLength = unsafe Int(bytes.loadInteger(at: 14, as: UInt16.self))
+    let stableCount: Int = unsafe bytes.loadInteger(at: 24)
+    guard nameLength <= Self.longestCodecName, stableCount >= 0 else { return nil }
+    self.format = format
+    isClean = unsafe bytes[13] == 1
+    generation = unsafe bytes.loadInteger(at: 16)
+    self.stableCount = stableCount
+    bootIdentity = unsafe bytes.loadInteger(at: 32)
+    codecName = unsafe String(decoding: bytes[Self.nameOffset..<Self.nameOffset + nameLength], as: UTF8.self)
+  }
+
+  /// The `slotSize` bytes of this header, for `slotOffset`.
+  package func encoded() -> [UInt8] {
+    let name = Array(codecName.utf8)
+    precondition(name.count <= Self.longestCodecName, "a codec chain's name has at most \(Self.longestCodecName) bytes")
+    var bytes = [UInt8](repeating: 0, count: Self.slotSize)
+    unsafe bytes.withMutableBytes { bytes in
+      unsafe bytes.storeInteger(Self.magic, at: 0)
+      unsafe bytes.storeInteger(Self.version, at: 8)
+      unsafe bytes[12] = format.rawValue
+      unsafe bytes[13] = isClean ? 1 : 0
+      unsafe bytes.storeInteger(UInt16(name.count), at: 14)
+      unsafe bytes.storeInteger(generation, at: 16)
+      unsafe bytes.storeInteger(stableCount, at: 24)
+      unsafe bytes.storeInteger(bootIdentity, at: 32)
+      unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[Self.nameOffset...]).copyBytes(from: name)
+      unsafe bytes.storeInteger(crc32c_extend(0, bytes.baseAddress, Self.checksumOffset), at: Self.checksumOffset)
+    }
+    return bytes
+  }
+}

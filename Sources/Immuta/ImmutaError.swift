@@ -1,0 +1,119 @@
+/// Why a call did not do what it was asked to.
+///
+/// Every error's `description` says what happened and what to do about it. Two further errors can come out of calls that
+/// wait: `CancellationError`, when the task is cancelled, and whatever a closure or a source of bytes handed to Immuta
+/// throws, passed on as it is.
+public enum ImmutaError: Error, Hashable, Sendable {
+  /// A storage needs at least one namespace.
+  case namespaceRequired
+  /// The storage has no namespace of this name.
+  case namespaceNotFound(String)
+  /// The name cannot be a namespace's: see ``Storage/isValidNamespace(_:)``.
+  case invalidNamespace(String)
+  /// The same namespace was named twice.
+  case duplicateNamespace(String)
+  /// The storage was closed, before the call or while it waited.
+  case storageClosed
+  /// `readerCount` must be at least 1.
+  case readerCountIsZero
+  /// A duration, size or count in the configuration makes no sense; the text says which.
+  case invalidConfiguration(String)
+  /// Another writer, in this process or another, has the namespace open.
+  case locked
+  /// The storage was opened for reading only.
+  case readOnly
+  /// There is no committed record of this number.
+  case recordNotFound(Int)
+  /// The record's end would lie beyond what a 64-bit offset can name.
+  case recordTooLarge
+  /// The file is not a log, or is damaged.
+  case corrupted(Corruption)
+  /// The log was written with the first codec chain, and opened with the second. Empty: none.
+  case codecMismatch(written: String, opened: String)
+  /// A system call failed: the operation's name, the file's path and the error number it gave.
+  case io(errno: Int32, operation: String, path: String)
+}
+
+/// What is damaged, and where.
+public struct Corruption: Hashable, Sendable {
+  /// The damaged file.
+  public var path: String
+  /// Number of the damaged record; nil when the damage is not in one record.
+  public var sequence: Int?
+  /// Byte offset of the damage in the log: the record's index, where it is a record.
+  public var index: Int?
+  /// What does not fit.
+  public var reason: String
+
+  /// Describes damage found in a file.
+  public init(path: String, sequence: Int? = nil, index: Int? = nil, reason: String) {
+    self.path = path
+    self.sequence = sequence
+    self.index = index
+    self.reason = reason
+  }
+}
+
+extension Corruption: CustomStringConvertible {
+  /// The path, the place and the reason, as one sentence.
+  public var description: String {
+    var text = path
+    if let sequence { text += ", record \(sequence)" }
+    if let index { text += " at byte \(index)" }
+    return "\(text): \(reason)"
+  }
+}
+
+extension ImmutaError: CustomStringConvertible {
+  /// What happened, and what to do.
+  public var description: String {
+    switch self {
+    case .namespaceRequired:
+      "no namespace was given: name at least one"
+    case .namespaceNotFound(let name):
+      "there is no namespace “\(name)” here: name it when opening the storage, or open it with log(_:creating: true)"
+    case .invalidNamespace(let name):
+      "“\(name)” cannot be a namespace: use 1 to 200 letters, digits, “.”, “_” or “-”, not starting with “.”"
+    case .duplicateNamespace(let name):
+      "the namespace “\(name)” was named twice: name each once"
+    case .storageClosed:
+      "the storage is closed: open a new one"
+    case .readerCountIsZero:
+      "readerCount must be at least 1"
+    case .invalidConfiguration(let text):
+      "invalid configuration: \(text)"
+    case .locked:
+      "another writer has this namespace open, in this process or another: close it there first, or open for reading only"
+    case .readOnly:
+      "the storage was opened for reading only: open it with access .readWrite to append"
+    case .recordNotFound(let sequence):
+      "there is no committed record \(sequence)"
+    case .recordTooLarge:
+      "the record is too large: its end would lie beyond what a 64-bit file offset can name"
+    case .corrupted(let corruption):
+      "damaged: \(corruption)"
+    case .codecMismatch(let written, let opened):
+      """
+      the log was written with \(Self.codecText(written)) and opened with \(Self.codecText(opened)): \
+      open it with the codec it was written with
+      """
+    case .io(let number, let operation, let path):
+      "\(operation) failed on \(path): \(SystemCalls.message(for: number))\(Self.advice(for: number))"
+    }
+  }
+
+  private static func codecText(_ name: String) -> String {
+    name.isEmpty ? "no codec" : "codec “\(name)”"
+  }
+
+  private static func advice(for number: Int32) -> String {
+    switch number {
+    case SystemCalls.noSpace: "; make room and try again, nothing was appended"
+    case SystemCalls.notFound: "; create it first, or correct the path"
+    case SystemCalls.notDirectory: "; give the path of a directory"
+    case SystemCalls.accessDenied, SystemCalls.readOnlyFileSystem: "; check who may write there"
+    case SystemCalls.tooManyFiles: "; raise the limit on open files (ulimit -n)"
+    default: ""
+    }
+  }
+}

@@ -1,0 +1,107 @@
+extension Log {
+  /// Appends one record: text, as UTF-8.
+  ///
+  /// When it returns, every reader can see the record, it survives the end of the process, and, with durability
+  /// `.synced`, the end of the machine. Callers from any number of tasks are served in order. O(bytes); a small record
+  /// takes no system call.
+  ///
+  /// Cancelling the task while it waits for its turn appends nothing and throws `CancellationError`; afterwards
+  /// cancellation is not looked at: what was appended stays.
+  ///
+  /// - Returns: the record's number, place and size.
+  /// - Throws: `.storageClosed`, `.readOnly`, `.recordTooLarge`, `.io`. After `.io` with ENOSPC nothing has changed and
+  ///   appending can go on when there is room; any other failure to write or flush is final for this storage.
+  @discardableResult
+  public func append(_ text: some StringProtocol) async throws -> Receipt {
+    var text = String(text)
+    text.makeContiguousUTF8()
+    return try await append(text.utf8)
+  }
+
+  /// Appends one record: bytes, none included. Contiguous collections are not copied on the way. Otherwise as for text.
+  @discardableResult
+  public func append(_ bytes: some Collection<UInt8>) async throws -> Receipt {
+    let writer = try openWriter()
+    let receipt = try unsafe Self.withBytes(of: bytes) { bytes throws(ImmutaError) in
+      try unsafe writer.appendAtOnce(bytes)
+    }
+    if let receipt {
+      try await writer.settle(receipt.sequence + 1)
+      return receipt
+    }
+    return try await transaction { transaction in try await transaction.append(bytes) }
+  }
+
+  /// Appends one record whose bytes come in chunks, in bounded memory, whatever its size. Others who append wait until it
+  /// is complete. If the source throws, or the task is cancelled and the source ends, nothing was appended. Otherwise as
+  /// for text.
+  ///
+  /// - Throws: also what the source throws, and `CancellationError`.
+  @discardableResult
+  public func append<Chunks: AsyncSequence>(_ chunks: Chunks) async throws -> Receipt
+  where Chunks.Element: Collection<UInt8> {
+    try await transaction { transaction in try await transaction.append(chunks) }
+  }
+
+  /// Puts all that was committed before the call on stable storage. Calls that come together share one flush.
+  ///
+  /// - Throws: `.storageClosed`, `.readOnly`, `.io`: a flush that failed is final for this storage.
+  public func sync() async throws {
+    let writer = try openWriter()
+    try reader.checkOpen()
+    try await writer.flusher.flush(through: reader.count)
+  }
+
+  /// Calls `body` with the bytes of a collection, copied only if they are not contiguous.
+  static func withBytes<R, E: Error>(
+    of bytes: some Collection<UInt8>, _ body: (UnsafeRawBufferPointer) throws(E) -> R
+  ) throws(E) -> R {
+    // The closure of `withContiguousStorageIfAvailable` cannot throw a typed error.
+    func call(_ buffer: UnsafeBufferPointer<UInt8>) -> Result<R, E> {
+      do throws(E) {
+        return .success(try unsafe body(UnsafeRawBufferPointer(buffer)))
+      } catch {
+        return .failure(error)
+      }
+    }
+    if let result = bytes.withContiguousStorageIfAvailable(call) { return try result.get() }
+    let copy = ContiguousArray(bytes)
+    return try unsafe copy.withUnsafeBufferPointer(call).get()
+  }
+}
+
+// The same for code that is not async.
+//
+// Inside async code overload resolution takes the async functions, so these are offered only outside it. They are not marked
+// `noasync`: at the top level of a main.swift the compiler prefers a function that is not async even where `await` is
+// written, and would then refuse it; unmarked, it is called, with a warning that `await` does nothing.
+extension Log {
+  /// Appends one record: text, as UTF-8. Blocks while a transaction has the writer, and for the flush in `.synced`.
+  @discardableResult
+  public func append(_ text: some StringProtocol) throws -> Receipt {
+    var text = String(text)
+    text.makeContiguousUTF8()
+    return try append(text.utf8)
+  }
+
+  /// Appends one record: bytes. Blocks while a transaction has the writer, and for the flush in `.synced`.
+  @discardableResult
+  public func append(_ bytes: some Collection<UInt8>) throws -> Receipt {
+    let writer = try openWriter()
+    let receipt = try unsafe Self.withBytes(of: bytes) { bytes throws(ImmutaError) in
+      try unsafe writer.appendAtOnce(bytes)
+    }
+    if let receipt {
+      try writer.settleBlocking(receipt.sequence + 1)
+      return receipt
+    }
+    return try transaction { transaction in try transaction.append(bytes) }
+  }
+
+  /// Puts all that was committed before the call on stable storage. Blocks for the flush.
+  public func sync() throws {
+    let writer = try openWriter()
+    try reader.checkOpen()
+    try writer.flusher.flushBlocking(through: reader.count)
+  }
+}

@@ -1,0 +1,64 @@
+/// What a verification checked.
+public struct VerificationReport: Hashable, Sendable {
+  /// Records checked: all that were committed when the check began.
+  public let records: Int
+  /// Bytes of the log checked, its header included.
+  public let bytes: Int
+  /// Payload bytes of the smallest record; 0 when there is none.
+  public let smallestPayload: Int
+  /// Payload bytes of the largest record; 0 when there is none.
+  public let largestPayload: Int
+}
+
+extension VerificationReport: CustomStringConvertible {
+  /// One line for people.
+  public var description: String { "\(records) records in \(bytes) bytes: every one is what was appended" }
+}
+
+extension Log {
+  /// Reads every committed record and checks it: that it begins where the one before ends, that its bytes are those that
+  /// were appended, that its companion entry is whole, that times don't go down, and that the header agrees.
+  ///
+  /// Readers and the writer go on meanwhile. Checks checksums even where the configuration turned that off for reading.
+  /// O(bytes of the log), in bounded memory; gives other tasks a turn now and then.
+  ///
+  /// - Returns: what was checked.
+  /// - Throws: `.corrupted` naming the first damaged record by number and byte offset; `CancellationError`;
+  ///   `.storageClosed`, `.io`.
+  @discardableResult
+  public func verify() async throws -> VerificationReport {
+    try await verify { _, _ in }
+  }
+
+  /// The same, telling now and then how many of how many records were checked.
+  @discardableResult
+  package func verify(progress: (_ done: Int, _ count: Int) -> Void) async throws -> VerificationReport {
+    try refresh()
+    try reader.checkOpen()
+    let count = reader.count
+    let check = RecordCheck(path: files.log, verifiesChecksums: true)
+    var next = reader.format.headerSize
+    var time = Timestamp(nanosecondsSince1970: .min)
+    var sizes = (smallest: count == 0 ? 0 : Int.max, largest: 0)
+    var number = 0
+    while number < count {
+      try Task.checkCancellation()
+      for record in try reader.checkedBatch(number, count: count, check) {
+        if record.index != next {
+          throw check.corrupted(number, record.index, "the record before ends at byte \(next)")
+        }
+        if record.timestamp < time {
+          throw check.corrupted(number, record.index, "its time is before that of the record before")
+        }
+        time = record.timestamp
+        sizes = (Swift.min(sizes.smallest, record.size), Swift.max(sizes.largest, record.size))
+        next = record.index + LogFormat.recordHeaderSize + record.size
+        number += 1
+      }
+      progress(number, count)
+      await Task.yield()
+    }
+    return VerificationReport(
+      records: count, bytes: next, smallestPayload: sizes.smallest, largestPayload: sizes.largest)
+  }
+}

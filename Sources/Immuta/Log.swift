@@ -1,0 +1,114 @@
+import Logging
+import Solid
+import Synchronization
+
+/// One namespace of a storage: a log that is appended to at its end and read from anywhere.
+///
+/// Get one with ``Storage/log(_:)``. Any number of tasks and threads may use it at once. It works until its storage is
+/// closed; a log that outlives its last reference to the storage stays open until it is let go itself.
+public final class Log: Sendable {
+  /// The namespace's name.
+  public let namespace: String
+  let files: LogFiles
+  let reader: LogReader
+  /// Nil when the log is open for reading only.
+  let writer: LogWriter?
+  private let follower: Follower?
+  private let logger: Logger?
+  private let openingNote: String?
+  /// Relaxed: it only spreads readers over descriptors.
+  private let nextReader = Atomic(0)
+
+  init(directory: String, namespace: String, configuration: Storage.Configuration) throws(ImmutaError) {
+    self.namespace = namespace
+    files = LogFiles(directory: directory, namespace: namespace)
+    logger = configuration.logger
+    let opened = try Opening(files: files, configuration: configuration).run()
+    reader = opened.reader
+    writer = opened.writer
+    follower = opened.follower
+    openingNote = opened.note
+  }
+
+  deinit {
+    close()
+  }
+
+  /// Committed records: the number that the next one gets. O(1).
+  ///
+  /// After the storage was closed, the number there was then.
+  public var count: Int {
+    // A log read while another program writes it: what cannot be told now is told by the read that needs it.
+    try? follower?.refresh()
+    return reader.count
+  }
+
+  /// The records from a position on: those that are there, then those to come. Never fails: a closed storage is thrown by
+  /// the stream's first `next()`. O(1), and the stream costs nothing while it waits.
+  public func stream(from position: StreamPosition = .beginning) -> RecordStream {
+    RecordStream(self, from: position, reader: nextReader.wrappingAdd(1, ordering: .relaxed).oldValue & Int.max)
+  }
+
+  /// One committed record, by number. O(1): two small reads, or none close to the end.
+  ///
+  /// - Throws: `.recordNotFound` when there is no such record (yet), `.corrupted` when it is damaged, `.storageClosed`,
+  ///   `.io`.
+  public func record(at sequence: Int) async throws -> Record {
+    try readRecord(sequence)
+  }
+
+  func readRecord(_ sequence: Int) throws(ImmutaError) -> Record {
+    try follower?.refresh()
+    return try reader.record(sequence, reader: nextReader.load(ordering: .relaxed) & Int.max)
+  }
+
+  /// What is known of the log without reading it. O(1).
+  ///
+  /// - Throws: `.storageClosed`, `.io`; `.corrupted` when the first or last record's entry is damaged.
+  public var details: Details {
+    get throws(ImmutaError) {
+      try reader.checkOpen()
+      try follower?.refresh()
+      return try Details(self, openingNote: openingNote)
+    }
+  }
+
+  /// Records known to be on stable storage, as far as this process knows.
+  var stableCount: Int {
+    if let writer { return writer.flusher.stable.generation }
+    return follower?.stableCount ?? 0
+  }
+
+  func refresh() throws(ImmutaError) {
+    try follower?.refresh()
+  }
+
+  /// Runs `body`, which waits for records to be committed, while somebody sees to it that commits are noticed.
+  func whileFollowing<R>(_ body: () async throws -> R) async throws -> R {
+    guard let follower else { return try await body() }
+    try follower.beginWait()
+    defer { follower.endWait() }
+    return try await body()
+  }
+
+  /// The writing side, or `.readOnly`.
+  func openWriter() throws(ImmutaError) -> LogWriter {
+    guard let writer else {
+      try reader.checkOpen()
+      throw .readOnly
+    }
+    return writer
+  }
+
+  func close() {
+    follower?.close()
+    if let writer {
+      if let failure = writer.close() {
+        logger?.error(
+          "closing failed; the next opening recovers: \(failure)", metadata: ["namespace": "\(namespace)"])
+      }
+    } else {
+      reader.close()
+    }
+  }
+}

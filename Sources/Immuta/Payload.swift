@@ -1,0 +1,74 @@
+/// A record's bytes: a contiguous, random-access collection that views them where they were read, without a copy.
+///
+/// The bytes stay valid for as long as the payload, or the record it came from, is held; there is nothing to release. A
+/// payload keeps what it views in memory: a chunk of about 256 KiB that its neighbours share, a part of the log's tail,
+/// or, for a record of more than 1 MiB, a mapping of the file whose pages come and go as they are touched. To keep a few
+/// bytes for long, copy them: `Array(record.payload)`.
+///
+/// `@unchecked Sendable`: the bytes never change once a record is committed, and `owner`, which nobody touches, only keeps
+/// them in place.
+@safe public struct Payload: @unchecked Sendable {
+  let owner: AnyObject?
+  private let base: UnsafeRawPointer?
+  /// How many bytes there are. O(1).
+  public let count: Int
+
+  /// `bytes` must not change, and must stay in place, while `owner` lives.
+  package init(_ bytes: UnsafeRawBufferPointer, owner: AnyObject?) {
+    unsafe base = bytes.baseAddress
+    count = bytes.count
+    self.owner = owner
+  }
+
+  /// The bytes as UTF-8 text; sequences that are not are replaced by U+FFFD. O(`count`).
+  public var text: String { String(decoding: self, as: UTF8.self) }
+
+  /// Calls `body` with the bytes, which are valid only until it returns. O(1), no copy.
+  public func withBytes<R, E: Error>(_ body: (RawSpan) throws(E) -> R) throws(E) -> R {
+    try unsafe body(RawSpan(_unsafeBytes: UnsafeRawBufferPointer(start: base, count: count)))
+  }
+
+  /// Calls `body` with a pointer to the bytes, valid only until it returns; for C functions. O(1), no copy.
+  public func withUnsafeBytes<R, E: Error>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R {
+    defer { withExtendedLifetime(owner) {} }
+    return try unsafe body(UnsafeRawBufferPointer(start: base, count: count))
+  }
+
+  /// The mapped file that holds the bytes, where it is a large record.
+  var mapping: LargeRecord? { owner as? LargeRecord }
+}
+
+extension Payload: RandomAccessCollection {
+  /// The first byte's position: 0.
+  public var startIndex: Int { 0 }
+  /// The position behind the last byte: `count`.
+  public var endIndex: Int { count }
+
+  /// The byte at a position in `0 ..< count`; traps outside. O(1).
+  public subscript(position: Int) -> UInt8 {
+    precondition(position >= 0 && position < count, "position \(position) is outside a payload of \(count) bytes")
+    guard let base = unsafe base else { preconditionFailure("a payload with bytes has memory") }
+    return unsafe base.load(fromByteOffset: position, as: UInt8.self)
+  }
+
+  /// Always calls `body`: the bytes are contiguous. O(1).
+  public func withContiguousStorageIfAvailable<R>(_ body: (UnsafeBufferPointer<UInt8>) throws -> R) rethrows -> R? {
+    try unsafe withUnsafeBytes { bytes in try unsafe bytes.withMemoryRebound(to: UInt8.self, body) }
+  }
+}
+
+extension Payload: Hashable, CustomStringConvertible {
+  /// Whether the bytes are the same. O(`count`).
+  public static func == (left: Payload, right: Payload) -> Bool {
+    left.count == right.count && left.elementsEqual(right)
+  }
+
+  /// Feeds the bytes. O(`count`).
+  public func hash(into hasher: inout Hasher) {
+    unsafe withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
+    hasher.combine(count)
+  }
+
+  /// The number of bytes.
+  public var description: String { "\(count) bytes" }
+}

@@ -1,0 +1,33 @@
+/// A committed record: its place in the log, its time, and a view of its bytes.
+///
+/// Its bytes were checked against the checksum taken when they were appended, unless the storage was configured not to.
+/// A record stays valid for as long as it is held, longer than the stream it came from and the storage; see ``Payload``.
+public struct Record: Sendable {
+  /// The record's number: 0 for the first of the log.
+  public let sequence: Int
+  /// Byte offset of the record's size field in the log file.
+  public let index: Int
+  /// Stored payload bytes, without the size field.
+  public let size: Int
+  /// When the record was committed. For a record appended by another program, which keeps no times, the moment the log
+  /// file was last changed when Immuta first saw the record.
+  public let timestamp: Timestamp
+  /// The record's bytes.
+  public let payload: Payload
+
+  package init(sequence: Int, index: Int, timestamp: Timestamp, payload: Payload) {
+    self.sequence = sequence
+    self.index = index
+    self.timestamp = timestamp
+    self.payload = payload
+    size = payload.count
+  }
+
+  /// The payload as UTF-8 text; sequences that are not are replaced by U+FFFD. O(`size`).
+  public var text: String { payload.text }
+
+  /// Calls `body` with the payload's bytes, which are valid only until it returns. O(1), no copy.
+  public func withBytes<R, E: Error>(_ body: (RawSpan) throws(E) -> R) throws(E) -> R {
+    try payload.withBytes(body)
+  }
+}

@@ -1,0 +1,156 @@
+import Solid
+
+/// Where a stream begins.
+public enum StreamPosition: Hashable, Sendable {
+  /// With the first record of the log.
+  case beginning
+  /// With the first record that is committed after the call that made the stream.
+  case latest
+  /// With the record of this number, even if it has not been written yet: the first n records are skipped. At least 0.
+  case skipping(Int)
+}
+
+/// The records of a log, in order, each once: those that are there, then those to come.
+///
+/// ```swift
+/// for try await record in log.stream(from: .beginning) {
+///   print(record.sequence, record.text)
+/// }
+/// ```
+///
+/// A stream is a value: a position and what was read ahead. Copies go their own ways. It holds no descriptor and no
+/// thread while it waits, and it reads without slowing the writer or other streams. It never skips a record: when `next`
+/// throws, for whatever reason, the position stays, and the next call delivers the record that would have come.
+///
+/// It ends only by an error: `CancellationError` when its task is cancelled, `.storageClosed` when the storage is closed,
+/// `.corrupted` at a damaged record. To go on behind a damaged record, raise ``position``.
+public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
+  /// What a stream delivers.
+  public typealias Element = Record
+
+  /// Number of the record that comes next. Setting it moves the stream; at least 0.
+  public var position: Int {
+    didSet { precondition(position >= 0, "a stream's position is at least 0") }
+  }
+
+  private let source: Result<Log, ImmutaError>
+  private let readerNumber: Int
+  private var chunk: Chunk?
+  private var windows: TailWindows?
+  /// Records that the next chunk is expected to hold.
+  private var expected = 64
+
+  init(_ log: Log, from start: StreamPosition, reader: Int) {
+    source = .success(log)
+    readerNumber = reader
+    switch start {
+    case .beginning: position = 0
+    case .latest: position = log.count
+    case .skipping(let count):
+      precondition(count >= 0, "a stream skips at least 0 records")
+      position = count
+    }
+  }
+
+  init(failing error: ImmutaError) {
+    source = .failure(error)
+    readerNumber = 0
+    position = 0
+  }
+
+  /// The stream itself, from its position on. O(1).
+  public func makeAsyncIterator() -> RecordStream { self }
+
+  /// The next record, waiting for it if need be; never nil.
+  ///
+  /// - Throws: `CancellationError`, `.namespaceNotFound`, `.storageClosed`, `.corrupted`, `.io`.
+  public mutating func next() async throws -> Record? {
+    try await next(until: nil)
+  }
+
+  /// The next record, on the caller's actor.
+  public mutating func next(isolation actor: isolated (any Actor)?) async throws -> Record? {
+    try await next(until: nil)
+  }
+
+  /// The next record, or nil when none came in time. A timeout of zero or less takes a record that is there.
+  ///
+  /// - Throws: as `next()`.
+  public mutating func next(timeout: Duration) async throws -> Record? {
+    if let record = try nextAtOnce() { return record }
+    return try await next(until: ContinuousClock.now.advanced(by: timeout))
+  }
+
+  /// The next record if it is committed already; nil otherwise. Does not wait.
+  ///
+  /// - Throws: as `next()`, but for cancellation.
+  public mutating func nextAtOnce() throws(ImmutaError) -> Record? {
+    let log = try source.get()
+    let reader = log.reader
+    try reader.checkOpen()
+    // What was read ahead is committed; the count need not be looked at.
+    if let record = try takeRead(reader) { return record }
+    if position >= reader.count {
+      try log.refresh()
+      if position >= reader.count { return nil }
+    }
+    return try read(reader)
+  }
+
+  private mutating func next(until deadline: ContinuousClock.Instant?) async throws -> Record? {
+    while true {
+      try Task.checkCancellation()
+      if let record = try nextAtOnce() { return record }
+      let log = try source.get()
+      let position = position
+      do {
+        let isThere = try await log.whileFollowing {
+          guard let deadline else {
+            _ = try await log.reader.committed.wait(past: position)
+            return true
+          }
+          return try await log.reader.committed.wait(past: position, until: deadline) != nil
+        }
+        if !isThere { return nil }
+      } catch is BroadcasterClosed {
+        throw ImmutaError.storageClosed
+      }
+    }
+  }
+
+  /// The record at the position, from what was read before.
+  private mutating func takeRead(_ reader: LogReader) throws(ImmutaError) -> Record? {
+    guard let chunk, let record = try chunk.record(position, reader.check) else { return nil }
+    position += 1
+    return record
+  }
+
+  /// The record at the position, which is committed: from the writer's windows, or a new chunk.
+  private mutating func read(_ reader: LogReader) throws(ImmutaError) -> Record {
+    let end = reader.end
+    if let record = try windows?.record(position, committedEnd: end, reader.check) { return take(record) }
+    windows = reader.windows
+    if let record = try windows?.record(position, committedEnd: end, reader.check) {
+      chunk = nil
+      return take(record)
+    }
+    let count = reader.count
+    switch try reader.read(position, count: count, most: expected, reader: readerNumber) {
+    case .single(let record):
+      expected = 16
+      return take(record)
+    case .chunk(let chunk):
+      self.chunk = chunk
+      guard let record = try takeRead(reader) else {
+        throw reader.check.corrupted(position, chunk.entry(at: 0)?.index, "the log ends inside it")
+      }
+      expected = chunk.entriesWorthReading
+      return record
+    }
+  }
+
+  private mutating func take(_ record: Record) -> Record {
+    position += 1
+    return record
+  }
+}

@@ -1,0 +1,85 @@
+// The calls of a log, by the namespace's name.
+
+extension Storage {
+  /// Appends one record: text, as UTF-8. See ``Log/append(_:)-(StringProtocol)``.
+  @discardableResult
+  public func append(_ text: some StringProtocol, to namespace: String) async throws -> Receipt {
+    try await log(namespace).append(text)
+  }
+
+  /// Appends one record: bytes. See ``Log/append(_:)-(Collection<UInt8>)``.
+  @discardableResult
+  public func append(_ bytes: some Collection<UInt8>, to namespace: String) async throws -> Receipt {
+    try await log(namespace).append(bytes)
+  }
+
+  /// Appends one record whose bytes come in chunks. See ``Log/append(_:)-(Chunks)``.
+  @discardableResult
+  public func append<Chunks: AsyncSequence>(_ chunks: Chunks, to namespace: String) async throws -> Receipt
+  where Chunks.Element: Collection<UInt8> {
+    try await log(namespace).append(chunks)
+  }
+
+  /// Appends records all together or not at all. See ``Log/transaction(_:)``.
+  @discardableResult
+  public func transaction<Result>(
+    in namespace: String, _ body: (borrowing Transaction) async throws -> Result
+  ) async throws -> Result {
+    try await log(namespace).transaction(body)
+  }
+
+  /// The records of a namespace: those that are there, then those to come. Never fails: an unknown namespace or a closed
+  /// storage is thrown by the stream's first `next()`.
+  public func stream(_ namespace: String, from position: StreamPosition = .beginning) -> RecordStream {
+    do throws(ImmutaError) {
+      return try log(namespace).stream(from: position)
+    } catch {
+      return RecordStream(failing: error)
+    }
+  }
+
+  /// What is known of a namespace without reading it. O(1).
+  public func details(of namespace: String) throws(ImmutaError) -> Log.Details {
+    try log(namespace).details
+  }
+
+  /// Checks every record of a namespace. See ``Log/verify()``.
+  @discardableResult
+  public func verify(_ namespace: String) async throws -> VerificationReport {
+    try await log(namespace).verify()
+  }
+
+  /// Puts all that is committed in every namespace on stable storage.
+  public func sync() async throws {
+    for log in try openLogs() { try await log.sync() }
+  }
+}
+
+// The same for code that is not async: these block the calling thread while they wait. See Log+Append.swift for when they
+// are called.
+extension Storage {
+  /// Appends one record: text, as UTF-8. Blocks while a transaction has the writer, and for the flush in `.synced`.
+  @discardableResult
+  public func append(_ text: some StringProtocol, to namespace: String) throws -> Receipt {
+    try log(namespace).append(text)
+  }
+
+  /// Appends one record: bytes. Blocks while a transaction has the writer, and for the flush in `.synced`.
+  @discardableResult
+  public func append(_ bytes: some Collection<UInt8>, to namespace: String) throws -> Receipt {
+    try log(namespace).append(bytes)
+  }
+
+  /// Appends records all together or not at all. Blocks while another transaction has the writer.
+  @discardableResult
+  public func transaction<Result>(
+    in namespace: String, _ body: (borrowing Transaction) throws -> Result
+  ) throws -> Result {
+    try log(namespace).transaction(body)
+  }
+
+  /// Puts all that is committed in every namespace on stable storage. Blocks for the flushes.
+  public func sync() throws {
+    for log in try openLogs() { try log.sync() }
+  }
+}

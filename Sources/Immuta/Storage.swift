@@ -1,0 +1,157 @@
+import Synchronization
+
+/// A directory of logs: namespaces, each with one writer and any number of readers.
+///
+/// ```swift
+/// let storage = try Storage(directory: "./log-data", namespaces: ["events"])
+/// defer { storage.close() }
+///
+/// try await storage.append("hello world", to: "events")
+/// for try await record in storage.stream("events", from: .beginning) {
+///   print(record.sequence, record.text)
+/// }
+/// ```
+///
+/// A storage may be used from any number of tasks and threads at once. Calls look the namespace's name up; take its
+/// ``Log`` with ``log(_:)`` to save that.
+public final class Storage: Sendable {
+  /// The directory of the files.
+  public let directory: String
+  private let configuration: Configuration
+  private let state: Mutex<State>
+
+  private struct State {
+    var logs: [String: Log] = [:]
+    var isClosed = false
+  }
+
+  /// Opens namespaces, and creates those that do not exist.
+  ///
+  /// Opening a log that was closed takes the same time whatever its size. A log that was not closed is recovered; see
+  /// <doc:FileFormat>. Either all namespaces are opened or none: an error leaves every file as it was.
+  ///
+  /// - Parameters:
+  ///   - directory: where the files are; created if its parent exists.
+  ///   - namespaces: at least one valid name, each once.
+  ///   - configuration: durability, readers, access.
+  /// - Throws: `.namespaceRequired`, `.invalidNamespace`, `.duplicateNamespace`, `.readerCountIsZero`,
+  ///   `.invalidConfiguration`, `.locked`, `.corrupted`, `.codecMismatch`, `.io`; for reading only,
+  ///   `.namespaceNotFound`.
+  public init(
+    directory: String = "./logs", namespaces: [String], configuration: Configuration = .init()
+  ) throws(ImmutaError) {
+    self.directory = directory
+    self.configuration = configuration
+    try configuration.check()
+    if namespaces.isEmpty { throw .namespaceRequired }
+    var names: Set<String> = []
+    for name in namespaces {
+      guard Self.isValidNamespace(name) else { throw .invalidNamespace(name) }
+      guard names.insert(name).inserted else { throw .duplicateNamespace(name) }
+    }
+    try Self.prepareDirectory(directory, configuration.access)
+    var logs: [String: Log] = [:]
+    do {
+      for name in namespaces {
+        logs[name] = try Log(directory: directory, namespace: name, configuration: configuration)
+      }
+    } catch {
+      for log in logs.values { log.close() }
+      throw error
+    }
+    state = Mutex(State(logs: logs))
+  }
+
+  /// Whether a name can be a namespace's: 1 to 200 ASCII letters, digits, `.`, `_` and `-`, not starting with `.`. So a
+  /// name is a file name, and none reaches outside the directory. O(length).
+  public static func isValidNamespace(_ name: String) -> Bool {
+    guard (1...200).contains(name.utf8.count), name.utf8.first != UInt8(ascii: ".") else { return false }
+    return name.utf8.allSatisfy { byte in
+      switch byte {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
+        true
+      default: false
+      }
+    }
+  }
+
+  /// The namespaces whose logs are in a directory, sorted. O(files in the directory).
+  ///
+  /// - Throws: `.io` when the directory cannot be listed.
+  public static func namespaces(in directory: String = "./logs") throws(ImmutaError) -> [String] {
+    try SystemCalls.names(in: directory)
+      .filter { $0.hasSuffix(".log") }
+      .map { String($0.dropLast(4)) }
+      .filter(isValidNamespace)
+      .sorted()
+  }
+
+  private static func prepareDirectory(_ directory: String, _ access: Access) throws(ImmutaError) {
+    if directory.utf8.contains(0) {
+      throw .invalidConfiguration("the directory's path holds a zero byte; give a path without one")
+    }
+    guard let status = try SystemCalls.status(directory.isEmpty ? "." : directory) else {
+      if access == .readOnly { throw .io(errno: SystemCalls.notFound, operation: "open", path: directory) }
+      do {
+        return try SystemCalls.makeDirectory(directory)
+      } catch .io(let number, _, _) where number == SystemCalls.exists {
+        // Another process was faster.
+        return
+      }
+    }
+    guard status.isDirectory else { throw .io(errno: SystemCalls.notDirectory, operation: "open", path: directory) }
+  }
+
+  /// The open namespaces' names, sorted.
+  public var namespaces: [String] { state.withLock { $0.logs.keys.sorted() } }
+
+  /// The handle of an open namespace. O(1).
+  ///
+  /// - Throws: `.storageClosed`, `.namespaceNotFound`.
+  public func log(_ namespace: String) throws(ImmutaError) -> Log {
+    try state.withLock { (state) throws(ImmutaError) in
+      if state.isClosed { throw .storageClosed }
+      guard let log = state.logs[namespace] else { throw .namespaceNotFound(namespace) }
+      return log
+    }
+  }
+
+  /// The handle of a namespace, which is opened if it is not, and created if it does not exist and `creating` is true.
+  ///
+  /// - Throws: `.storageClosed`, `.invalidNamespace`, `.namespaceNotFound`, and what opening throws.
+  public func log(_ namespace: String, creating: Bool) throws(ImmutaError) -> Log {
+    try state.withLock { (state) throws(ImmutaError) in
+      if state.isClosed { throw .storageClosed }
+      if let log = state.logs[namespace] { return log }
+      guard Self.isValidNamespace(namespace) else { throw .invalidNamespace(namespace) }
+      let files = LogFiles(directory: directory, namespace: namespace)
+      if !creating, try SystemCalls.status(files.log) == nil { throw .namespaceNotFound(namespace) }
+      let log = try Log(directory: directory, namespace: namespace, configuration: configuration)
+      state.logs[namespace] = log
+      return log
+    }
+  }
+
+  func openLogs() throws(ImmutaError) -> [Log] {
+    try state.withLock { (state) throws(ImmutaError) in
+      if state.isClosed { throw .storageClosed }
+      return Array(state.logs.values)
+    }
+  }
+
+  /// Closes every namespace: its committed records are on stable storage, its file ends with the last of them, and the
+  /// lock is free. Whatever a transaction holds uncommitted is gone. Streams that wait throw `.storageClosed`, as does
+  /// every later call. Records that are held stay valid.
+  ///
+  /// May be called more than once and from anywhere; returns when the storage is closed. Blocks for a flush or two per
+  /// namespace that was appended to. A namespace that cannot be flushed is closed all the same, the failure goes to the
+  /// configuration's logger, and opening it again recovers.
+  public func close() {
+    let logs = state.withLock { state in
+      state.isClosed = true
+      return Array(state.logs.values)
+    }
+    for log in logs { log.close() }
+  }
+}

@@ -1,0 +1,140 @@
+/// Several appends that are committed together or not at all.
+///
+/// A transaction has the log's writer for as long as it lives: others who append wait for it, in order; readers don't, and
+/// see nothing of it until it commits. Its records go straight to the log's tail, so it takes memory for 16 bytes a
+/// record only.
+///
+/// ```swift
+/// try await log.transaction { transaction in
+///   try await transaction.append("order placed")
+///   try await transaction.append("invoice sent")
+/// }
+/// ```
+///
+/// Dropping a transaction takes it back, as throwing from the closure does. Closing the storage does too: whatever is
+/// called on the transaction after that throws `.storageClosed`.
+public struct Transaction: ~Copyable, Sendable {
+  private let writer: LogWriter
+
+  /// The caller has taken the turn; the transaction ends it.
+  init(_ writer: LogWriter) {
+    self.writer = writer
+  }
+
+  deinit {
+    writer.endTurn()
+  }
+
+  /// Adds one record: text, as UTF-8. Nobody sees it before the transaction commits.
+  ///
+  /// - Returns: the place that the record has if the transaction commits.
+  /// - Throws: `.storageClosed`, `.recordTooLarge`, `.io`. After an error the records added before are still there, and
+  ///   the transaction may go on; an error thrown out of its closure takes all of it back.
+  @discardableResult
+  public func append(_ text: some StringProtocol) async throws -> Receipt {
+    try stage(text)
+  }
+
+  /// Adds one record: bytes. Otherwise as for text.
+  @discardableResult
+  public func append(_ bytes: some Collection<UInt8>) async throws -> Receipt {
+    try stage(bytes)
+  }
+
+  /// Adds one record whose bytes come in chunks, in bounded memory. If the source throws, nothing of the record stays.
+  @discardableResult
+  public func append<Chunks: AsyncSequence>(_ chunks: Chunks) async throws -> Receipt
+  where Chunks.Element: Collection<UInt8> {
+    try writer.beginRecord()
+    do {
+      for try await chunk in chunks {
+        try unsafe Log.withBytes(of: chunk) { bytes throws(ImmutaError) in try unsafe writer.extendRecord(bytes) }
+      }
+      // A source that ends early because its task was cancelled has not given all of its bytes.
+      try Task.checkCancellation()
+      return try writer.endRecord()
+    } catch {
+      writer.abandonRecord()
+      throw error
+    }
+  }
+
+  /// Commits: when it returns, every reader can see the records, and with durability `.synced` they are on stable
+  /// storage. All of them become visible at once, and survive a crash together or not at all.
+  public consuming func commit() async throws {
+    try await writer.settle(try writer.commit())
+  }
+
+  /// Takes the records back. Dropping the transaction does the same.
+  public consuming func rollBack() {}
+
+  private func stage(_ text: some StringProtocol) throws(ImmutaError) -> Receipt {
+    var text = String(text)
+    text.makeContiguousUTF8()
+    return try stage(text.utf8)
+  }
+
+  private func stage(_ bytes: some Collection<UInt8>) throws(ImmutaError) -> Receipt {
+    try unsafe Log.withBytes(of: bytes) { bytes throws(ImmutaError) in try unsafe writer.stage(bytes) }
+  }
+}
+
+// The same for code that is not async; see Log+Append.swift for when these are called.
+extension Transaction {
+  /// Adds one record: text, as UTF-8. Nobody sees it before the transaction commits.
+  @discardableResult
+  public func append(_ text: some StringProtocol) throws -> Receipt {
+    try stage(text)
+  }
+
+  /// Adds one record: bytes. Nobody sees it before the transaction commits.
+  @discardableResult
+  public func append(_ bytes: some Collection<UInt8>) throws -> Receipt {
+    try stage(bytes)
+  }
+
+  /// Commits; blocks for the flush in `.synced`.
+  public consuming func commit() throws {
+    try writer.settleBlocking(try writer.commit())
+  }
+}
+
+extension Log {
+  /// Appends records all together or not at all: committed when `body` returns, gone when it throws.
+  ///
+  /// Transactions and appends of other tasks wait in order until this one is over, so `body` must not append to the same
+  /// log other than through its transaction. Cancelling the task while it waits for its turn throws `CancellationError`.
+  ///
+  /// - Returns: what `body` returns.
+  /// - Throws: what `body` throws; `.storageClosed`, `.readOnly`, `.io`.
+  @discardableResult
+  public func transaction<Result>(
+    _ body: (borrowing Transaction) async throws -> Result
+  ) async throws -> Result {
+    let transaction = try await beginTransaction()
+    let result = try await body(transaction)
+    try await transaction.commit()
+    return result
+  }
+
+  /// Begins a transaction that is ended by hand: by its `commit()`, its `rollBack()`, or by being dropped.
+  ///
+  /// - Throws: `.storageClosed`, `.readOnly`, `.io`; `CancellationError` when cancelled while it waits for its turn.
+  public func beginTransaction() async throws -> Transaction {
+    let writer = try openWriter()
+    try await writer.takeTurn()
+    return Transaction(writer)
+  }
+
+  /// Appends records all together or not at all, for code that is not async. Blocks while another transaction has the
+  /// writer.
+  @discardableResult
+  public func transaction<Result>(_ body: (borrowing Transaction) throws -> Result) throws -> Result {
+    let writer = try openWriter()
+    try writer.takeTurnBlocking()
+    let transaction = Transaction(writer)
+    let result = try body(transaction)
+    try transaction.commit()
+    return result
+  }
+}
