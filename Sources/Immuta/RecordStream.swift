@@ -65,18 +65,23 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
   ///
   /// - Throws: `CancellationError`, `.namespaceNotFound`, `.storageClosed`, `.corrupted`, `.io`.
   public mutating func next() async throws -> Record? {
-    try await next(until: nil)
+    try Task.checkCancellation()
+    if let record = try nextAtOnce() { return record }
+    return try await next(until: nil)
   }
 
   /// The next record, on the caller's actor.
   public mutating func next(isolation actor: isolated (any Actor)?) async throws -> Record? {
-    try await next(until: nil)
+    try Task.checkCancellation()
+    if let record = try nextAtOnce() { return record }
+    return try await next(until: nil)
   }
 
   /// The next record, or nil when none came in time. A timeout of zero or less takes a record that is there.
   ///
   /// - Throws: as `next()`.
   public mutating func next(timeout: Duration) async throws -> Record? {
+    try Task.checkCancellation()
     if let record = try nextAtOnce() { return record }
     return try await next(until: ContinuousClock.now.advanced(by: timeout))
   }
@@ -97,10 +102,9 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
     return try read(reader)
   }
 
+  /// Waits until there is a record at the position; nil when the deadline passed first.
   private mutating func next(until deadline: ContinuousClock.Instant?) async throws -> Record? {
     while true {
-      try Task.checkCancellation()
-      if let record = try nextAtOnce() { return record }
       let log = try source.get()
       let position = position
       do {
@@ -115,6 +119,8 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
       } catch is BroadcasterClosed {
         throw ImmutaError.storageClosed
       }
+      try Task.checkCancellation()
+      if let record = try nextAtOnce() { return record }
     }
   }
 

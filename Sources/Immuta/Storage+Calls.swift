@@ -2,12 +2,14 @@
 
 extension Storage {
   /// Appends one record: text, as UTF-8. See ``Log/append(_:)-(StringProtocol)``.
+  @inlinable
   @discardableResult
   public func append(_ text: some StringProtocol, to namespace: String) async throws -> Receipt {
     try await log(namespace).append(text)
   }
 
   /// Appends one record: bytes. See ``Log/append(_:)-(Collection<UInt8>)``.
+  @inlinable
   @discardableResult
   public func append(_ bytes: some Collection<UInt8>, to namespace: String) async throws -> Receipt {
     try await log(namespace).append(bytes)
@@ -59,12 +61,14 @@ extension Storage {
 // are called.
 extension Storage {
   /// Appends one record: text, as UTF-8. Blocks while a transaction has the writer, and for the flush in `.synced`.
+  @inlinable
   @discardableResult
   public func append(_ text: some StringProtocol, to namespace: String) throws -> Receipt {
     try log(namespace).append(text)
   }
 
   /// Appends one record: bytes. Blocks while a transaction has the writer, and for the flush in `.synced`.
+  @inlinable
   @discardableResult
   public func append(_ bytes: some Collection<UInt8>, to namespace: String) throws -> Receipt {
     try log(namespace).append(bytes)

@@ -14,7 +14,7 @@
 /// Dropping a transaction takes it back, as throwing from the closure does. Closing the storage does too: whatever is
 /// called on the transaction after that throws `.storageClosed`.
 public struct Transaction: ~Copyable, Sendable {
-  private let writer: LogWriter
+  @usableFromInline let writer: LogWriter
 
   /// The caller has taken the turn; the transaction ends it.
   init(_ writer: LogWriter) {
@@ -30,12 +30,14 @@ public struct Transaction: ~Copyable, Sendable {
   /// - Returns: the place that the record has if the transaction commits.
   /// - Throws: `.storageClosed`, `.recordTooLarge`, `.io`. After an error the records added before are still there, and
   ///   the transaction may go on; an error thrown out of its closure takes all of it back.
+  @inlinable
   @discardableResult
   public func append(_ text: some StringProtocol) async throws -> Receipt {
     try stage(text)
   }
 
   /// Adds one record: bytes. Otherwise as for text.
+  @inlinable
   @discardableResult
   public func append(_ bytes: some Collection<UInt8>) async throws -> Receipt {
     try stage(bytes)
@@ -68,26 +70,31 @@ public struct Transaction: ~Copyable, Sendable {
   /// Takes the records back. Dropping the transaction does the same.
   public consuming func rollBack() {}
 
-  private func stage(_ text: some StringProtocol) throws(ImmutaError) -> Receipt {
+  @inlinable
+  func stage(_ text: some StringProtocol) throws(ImmutaError) -> Receipt {
     var text = String(text)
     text.makeContiguousUTF8()
     return try stage(text.utf8)
   }
 
-  private func stage(_ bytes: some Collection<UInt8>) throws(ImmutaError) -> Receipt {
-    try unsafe Log.withBytes(of: bytes) { bytes throws(ImmutaError) in try unsafe writer.stage(bytes) }
+  @inlinable
+  func stage(_ bytes: some Collection<UInt8>) throws(ImmutaError) -> Receipt {
+    let writer = writer
+    return try unsafe Log.withBytes(of: bytes) { bytes throws(ImmutaError) in try unsafe writer.stage(bytes) }
   }
 }
 
 // The same for code that is not async; see Log+Append.swift for when these are called.
 extension Transaction {
   /// Adds one record: text, as UTF-8. Nobody sees it before the transaction commits.
+  @inlinable
   @discardableResult
   public func append(_ text: some StringProtocol) throws -> Receipt {
     try stage(text)
   }
 
   /// Adds one record: bytes. Nobody sees it before the transaction commits.
+  @inlinable
   @discardableResult
   public func append(_ bytes: some Collection<UInt8>) throws -> Receipt {
     try stage(bytes)

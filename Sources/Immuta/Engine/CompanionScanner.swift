@@ -1,8 +1,6 @@
-/// Reads a companion's header and, in order or not, its entries, through a buffer of its own.
+/// Reads a companion's entries, in order or not, through a buffer of its own.
 @safe struct CompanionScanner: ~Copyable {
   private let descriptor: Descriptor
-  /// Nil when the file has no whole header: it is then as good as missing.
-  let header: CompanionHeader?
   /// Entries that the file has room for.
   let count: Int
   private let buffer: UnsafeMutableRawBufferPointer
@@ -13,14 +11,7 @@
   init(_ descriptor: Descriptor) throws(ImmutaError) {
     self.descriptor = descriptor
     unsafe buffer = .allocate(byteCount: Self.bufferedEntries * CompanionEntry.size, alignment: 16)
-    let head = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[..<CompanionHeader.size])
-    let size = try descriptor.size
-    if size >= CompanionHeader.size, try unsafe descriptor.read(into: head, at: 0) == CompanionHeader.size {
-      unsafe header = CompanionHeader.current(in: UnsafeRawBufferPointer(head))
-    } else {
-      header = nil
-    }
-    count = header == nil ? 0 : (size - CompanionHeader.size) / CompanionEntry.size
+    count = max(0, try descriptor.size - CompanionHeader.size) / CompanionEntry.size
   }
 
   deinit {

@@ -94,20 +94,19 @@ final class Follower: Sendable {
     _ companion: Descriptor, _ log: Descriptor, _ count: Int, _ format: LogFormat,
     _ checkCodec: (String?) throws(ImmutaError) -> Void
   ) throws(ImmutaError) -> (end: Int, time: Int64)? {
-    var scanner = try CompanionScanner(companion)
-    guard let header = scanner.header, header.format == format else { return nil }
+    guard let header = try companion.companionHeader(), header.format == format else { return nil }
     try checkCodec(header.codecName)
     if header.isClean, count != header.stableCount { return nil }
     if count == 0 { return (format.headerSize, 0) }
-    guard let entry = try scanner.entry(count - 1) else { return nil }
-    var bytes = LogScanner(log, end: try log.size)
-    guard let size = try bytes.size(at: entry.index) else { return nil }
-    return (entry.index + LogFormat.recordHeaderSize + size, entry.time)
+    guard let entry = try companion.companionEntry(count - 1), let end = try log.recordEnd(at: entry.index) else {
+      return nil
+    }
+    return (end, entry.time)
   }
 
   /// What the companion says is on stable storage.
   var stableCount: Int {
-    guard let companion, let scanner = try? CompanionScanner(companion), let header = scanner.header else { return 0 }
+    guard let header = try? companion?.companionHeader() else { return 0 }
     return header.stableCount
   }
 
@@ -120,17 +119,13 @@ final class Follower: Sendable {
     guard committed > reader.committed.generation, !reader.committed.isClosed else { return }
     try state.withLock { (state) throws(ImmutaError) in
       guard committed > reader.committed.generation else { return }
-      if state.list == nil, let companion {
-        var scanner = try CompanionScanner(companion)
-        if let entry = try scanner.entry(committed - 1) {
-          var bytes = LogScanner(log, end: try log.size)
-          guard let size = try bytes.size(at: entry.index) else {
-            throw check.corrupted(committed - 1, entry.index, "its size field does not fit the file")
-          }
-          reader.committedEnd.store(entry.index + LogFormat.recordHeaderSize + size, ordering: .releasing)
-          reader.committed.advance(to: committed)
-          return
+      if state.list == nil, let entry = try companion?.companionEntry(committed - 1) {
+        guard let end = try log.recordEnd(at: entry.index) else {
+          throw check.corrupted(committed - 1, entry.index, "its size field does not fit the file")
         }
+        reader.committedEnd.store(end, ordering: .releasing)
+        reader.committed.advance(to: committed)
+        return
       }
       try readOn(&state, reader, through: committed)
     }

@@ -6,6 +6,7 @@ import Synchronization
 /// All state is under one mutex, held for one bounded piece of work: a small append whole, a large one a piece at a time.
 /// What lasts longer (a transaction, a large payload) has the *turn*, which others wait for without holding the mutex;
 /// so `close()` never waits for a caller's code.
+@usableFromInline
 final class LogWriter: Sendable {
   let reader: LogReader
   let flusher: Flusher
@@ -108,6 +109,7 @@ final class LogWriter: Sendable {
   // MARK: With the turn
 
   /// Adds a whole record behind the committed ones. Bytes are copied before it returns.
+  @usableFromInline
   func stage(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) -> Receipt {
     if bytes.count <= Self.pieceSize {
       return try state.withLock { (state) throws(ImmutaError) in
@@ -165,6 +167,9 @@ final class LogWriter: Sendable {
   }
 
   // MARK: Durability
+
+  /// Whether an append returns only when its record is stable.
+  var awaitsFlush: Bool { durability == .synced }
 
   /// Waits until `count` records are stable, where the durability asks for it.
   @inline(__always)

@@ -66,7 +66,7 @@ struct Opening {
       hasNewCompanion = true
       if !isNew { try settleLog(log, outcome, format) }
     }
-    guard let companion, let header = try CompanionScanner(companion).header else {
+    guard let companion, let header = try companion.companionHeader() else {
       preconditionFailure("a companion that was just written has a header")
     }
     let reader = LogReader(
@@ -85,8 +85,7 @@ struct Opening {
   }
 
   private func isClosed(_ companion: Descriptor?) throws(ImmutaError) -> Bool {
-    guard let companion else { return false }
-    return try CompanionScanner(companion).header?.isClean ?? false
+    try companion?.companionHeader()?.isClean ?? false
   }
 
   /// Cuts off what a crash left behind the last whole record, adds the entries of records that have none, and leaves the
@@ -100,7 +99,7 @@ struct Opening {
     try companion.truncate(to: end)
     try companion.write(encoded(outcome.made, from: outcome.kept), at: end)
     try settleLog(log, outcome, format)
-    guard let header = try CompanionScanner(companion).header else {
+    guard let header = try companion.companionHeader() else {
       preconditionFailure("a companion without a header is made anew")
     }
     try CompanionKeeper(companion, header: header).markClean(count: outcome.count)

@@ -60,20 +60,16 @@ struct Reconciliation: ~Copyable {
           path: descriptor.path,
           reason: "not a log: \(status.size) bytes are less than the header's \(format.headerSize)"))
     }
-    var bytes = [UInt8](repeating: 0, count: format.headerSize)
-    _ = try unsafe bytes.withMutableBytes { (bytes) throws(ImmutaError) in
-      try unsafe descriptor.read(into: bytes, at: 0)
-    }
+    let header = try descriptor.logHeader(format)
+    var found = try companionDescriptor?.companionHeader()
     companion = try Self.scanner(of: companionDescriptor)
-    var found: CompanionHeader?
-    if let companionDescriptor { found = try CompanionScanner(companionDescriptor).header }
 
     path = descriptor.path
     self.format = format
     self.isLenient = isLenient
     fileSize = status.size
     modified = status.modified
-    header = unsafe bytes.withBytes { unsafe LogHeader(decoding: $0, format: format) }
+    self.header = header
     log = LogScanner(descriptor, end: status.size)
     // A companion of another format describes another log.
     if found?.format != format { found = nil }

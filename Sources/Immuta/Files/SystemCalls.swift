@@ -144,7 +144,8 @@ package enum SystemCalls {
 
     fileprivate var flags: Int32 {
       switch self {
-      case .read: O_RDONLY | O_CLOEXEC
+      // Without waiting, should the path be a pipe: it is refused once it is open.
+      case .read: O_RDONLY | O_NONBLOCK | O_CLOEXEC
       case .readWrite: O_RDWR | O_CLOEXEC
       case .readWriteCreating: O_RDWR | O_CREAT | O_CLOEXEC
       case .createNew: O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC

@@ -1,0 +1,41 @@
+// Single reads of what the files hold, for those who look at one place. The scanners read on from there.
+
+extension Descriptor {
+  /// The current header of a companion, or nil when the file has none that is whole.
+  func companionHeader() throws(ImmutaError) -> CompanionHeader? {
+    var bytes = [UInt8](repeating: 0, count: CompanionHeader.size)
+    let count = try unsafe bytes.withMutableBytes { (bytes) throws(ImmutaError) in try unsafe read(into: bytes, at: 0) }
+    guard count == bytes.count else { return nil }
+    return unsafe bytes.withBytes { unsafe CompanionHeader.current(in: $0) }
+  }
+
+  /// Entry `number` of a companion, or nil when it is damaged or not there.
+  func companionEntry(_ number: Int) throws(ImmutaError) -> CompanionEntry? {
+    var bytes: InlineArray<24, UInt8> = .init(repeating: 0)
+    let offset = CompanionHeader.size + number * CompanionEntry.size
+    return try unsafe withUnsafeMutableBytes(of: &bytes) { (bytes) throws(ImmutaError) in
+      guard try unsafe read(into: bytes, at: offset) == CompanionEntry.size else { return nil }
+      return unsafe CompanionEntry(decoding: UnsafeRawBufferPointer(bytes), number: number)
+    }
+  }
+
+  /// The header of a log; the file has at least that many bytes.
+  func logHeader(_ format: LogFormat) throws(ImmutaError) -> LogHeader {
+    var bytes = [UInt8](repeating: 0, count: format.headerSize)
+    _ = try unsafe bytes.withMutableBytes { (bytes) throws(ImmutaError) in try unsafe read(into: bytes, at: 0) }
+    return unsafe bytes.withBytes { unsafe LogHeader(decoding: $0, format: format) }
+  }
+
+  /// Where the record at a byte offset of a log ends, or nil when no record that fits the file begins there.
+  func recordEnd(at index: Int) throws(ImmutaError) -> Int? {
+    let fileSize = try size
+    var field: Int64 = 0
+    let count = try unsafe withUnsafeMutableBytes(of: &field) { (bytes) throws(ImmutaError) in
+      try unsafe read(into: bytes, at: index)
+    }
+    let size = Int(Int64(littleEndian: field))
+    let room = fileSize - index - LogFormat.recordHeaderSize
+    guard count == LogFormat.recordHeaderSize, size >= 0, size <= room else { return nil }
+    return index + LogFormat.recordHeaderSize + size
+  }
+}
