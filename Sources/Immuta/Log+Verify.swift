@@ -40,6 +40,7 @@ extension Log {
     var next = reader.format.headerSize
     var time = Timestamp(nanosecondsSince1970: .min)
     var sizes = (smallest: count == 0 ? 0 : Int.max, largest: 0)
+    var lastIndex = 0
     var number = 0
     while number < count {
       try Task.checkCancellation()
@@ -52,13 +53,31 @@ extension Log {
         }
         time = record.timestamp
         sizes = (Swift.min(sizes.smallest, record.size), Swift.max(sizes.largest, record.size))
+        lastIndex = record.index
         next = record.index + LogFormat.recordHeaderSize + record.size
         number += 1
       }
       progress(number, count)
       await Task.yield()
     }
+    try await verifyHeader(count: count, lastIndex: lastIndex, check)
     return VerificationReport(
       records: count, bytes: next, smallestPayload: sizes.smallest, largestPayload: sizes.largest)
+  }
+
+  /// Checks that the header on file tells of the records that were found.
+  private func verifyHeader(count: Int, lastIndex: Int, _ check: RecordCheck) async throws {
+    // A commit stores LAST INDEX first: a moment later COUNT has moved on, unless the header is wrong.
+    var header = try reader.header()
+    for _ in 0..<1000 {
+      if header.count > count || header == LogHeader(count: count, lastIndex: lastIndex) { return }
+      await Task.yield()
+      header = try reader.header()
+    }
+    throw ImmutaError.corrupted(
+      Corruption(
+        path: files.log,
+        reason: "its header says COUNT \(header.count) and LAST INDEX \(header.lastIndex), but it holds \(count) records, "
+          + "the last at \(lastIndex)"))
   }
 }

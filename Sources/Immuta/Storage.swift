@@ -1,4 +1,4 @@
-import Synchronization
+import Solid
 
 /// A directory of logs: namespaces, each with one writer and any number of readers.
 ///
@@ -18,7 +18,7 @@ public final class Storage: Sendable {
   /// The directory of the files.
   public let directory: String
   private let configuration: Configuration
-  private let state: Mutex<State>
+  private let state: Lock<State>
 
   private struct State {
     var logs: [String: Log] = [:]
@@ -59,7 +59,7 @@ public final class Storage: Sendable {
       for log in logs.values { log.close() }
       throw error
     }
-    state = Mutex(State(logs: logs))
+    state = Lock(State(logs: logs))
   }
 
   /// Whether a name can be a namespace's: 1 to 200 ASCII letters, digits, `.`, `_` and `-`, not starting with `.`. So a

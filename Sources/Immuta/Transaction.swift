@@ -64,7 +64,10 @@ public struct Transaction: ~Copyable, Sendable {
   /// Commits: when it returns, every reader can see the records, and with durability `.synced` they are on stable
   /// storage. All of them become visible at once, and survive a crash together or not at all.
   public consuming func commit() async throws {
-    try await writer.settle(try writer.commit())
+    let (writer, count) = (writer, try writer.commit())
+    // The next in turn goes on while this one waits for the flush, and shares it.
+    rollBack()
+    try await writer.settle(count)
   }
 
   /// Takes the records back. Dropping the transaction does the same.
@@ -102,7 +105,9 @@ extension Transaction {
 
   /// Commits; blocks for the flush in `.synced`.
   public consuming func commit() throws {
-    try writer.settleBlocking(try writer.commit())
+    let (writer, count) = (writer, try writer.commit())
+    rollBack()
+    try writer.settleBlocking(count)
   }
 }
 

@@ -144,6 +144,9 @@ extension Broadcaster {
 ///
 /// Safe although the continuation is not: `WaitQueue` hands out each waiter exactly once, and a waiter that never got in
 /// is resumed by `register`. Nothing else resumes one.
+///
+/// One may be resumed before its task has suspended. The runtime orders the two, but on that path does not tell the
+/// thread sanitizer, which may report a race with `withUnsafeContinuation` as its top frame: `race_top:` suppresses it.
 @safe struct Waiter: Sendable {
   enum Outcome: Sendable {
     case passed(Int)

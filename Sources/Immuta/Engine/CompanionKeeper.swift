@@ -1,15 +1,15 @@
-import Synchronization
+import Solid
 
 /// Writes the companion's header: which records are known stable, and whether the log was closed.
 ///
 /// Each header goes to the slot the one before did not use, so a torn write leaves the older one whole.
 final class CompanionKeeper: Sendable {
   private let descriptor: Descriptor
-  private let header: Mutex<CompanionHeader>
+  private let header: Lock<CompanionHeader>
 
   init(_ descriptor: Descriptor, header: CompanionHeader) {
     self.descriptor = descriptor
-    self.header = Mutex(header)
+    self.header = Lock(header)
   }
 
   var stableCount: Int { header.withLock { $0.stableCount } }

@@ -1,4 +1,4 @@
-import Synchronization
+import Solid
 
 /// Where readers find the companion's entries: in its file, or, where a log is open for reading only and its companion
 /// does not fit it, in memory.
@@ -20,7 +20,7 @@ enum EntryTable: Sendable {
 
 /// Encoded entries in memory.
 final class EntryList: Sendable {
-  private let bytes = Mutex<[UInt8]>([])
+  private let bytes = Lock<[UInt8]>([])
 
   var count: Int { bytes.withLock { $0.count / CompanionEntry.size } }
 

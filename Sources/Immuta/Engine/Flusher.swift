@@ -9,13 +9,12 @@ final class Flusher: Sendable {
   /// Its generation is the number of records known stable; closed with the log.
   let stable: Broadcaster
   private let committed: Broadcaster
-  private let log: Descriptor
-  private let companion: Descriptor
+  private let files: FlushPair
   private let keeper: CompanionKeeper
   private let interval: Duration?
   private let gate = ThreadGate()
   private let stopped = ThreadGate()
-  private let state = Mutex(State())
+  private let state = Lock(State())
   /// Whether there may be records that no flush has been asked to cover. Relaxed: it only saves opening the gate; the
   /// thread clears it before it reads the count, so a record announced after that sets it again.
   private let isNoted = Atomic(false)
@@ -35,8 +34,7 @@ final class Flusher: Sendable {
     interval: Duration?
   ) {
     self.committed = committed
-    self.log = log
-    self.companion = companion
+    files = FlushPair(log, companion)
     self.keeper = keeper
     self.interval = interval
     stable = Broadcaster(generation: stableCount)
@@ -96,36 +94,53 @@ final class Flusher: Sendable {
   }
 
   private func run() {
+    // How many the last flush served, and how long it took.
+    var last = (served: 0, nanoseconds: Int64(0))
     while true {
       gate.wait()
+      if last.served > 1 { gather(last.served, within: last.nanoseconds / 2) }
       if let interval, state.withLock({ $0.waiters.isEmpty && !$0.isStopping }) {
         // Half of the interval: the other half is for the flush itself.
         gate.wait(nanoseconds: interval.nanoseconds / 2)
       }
       if state.withLock({ $0.isStopping }) { break }
       isNoted.store(false, ordering: .relaxed)
-      flushOnce()
+      let start = ContinuousClock.now
+      let served = flushOnce()
+      last = (served, (ContinuousClock.now - start).nanoseconds)
     }
+    files.stop()
     stopped.open()
   }
 
-  private func flushOnce() {
-    if state.withLock({ $0.failure }) != nil { return }
+  /// Those whom the last flush served together come back one after the other: waiting for them a moment, at most half a
+  /// flush, saves all but the first a flush.
+  private func gather(_ count: Int, within nanoseconds: Int64) {
+    let end = ContinuousClock.now + .nanoseconds(nanoseconds)
+    while state.withLock({ $0.waiters.count < count && !$0.isStopping }), ContinuousClock.now < end {
+      Thread.yield()
+    }
+  }
+
+  /// How many it served.
+  private func flushOnce() -> Int {
+    if state.withLock({ $0.failure }) != nil { return 0 }
     let count = committed.generation
     do throws(ImmutaError) {
       if count > stable.generation {
-        try log.flush()
-        try companion.flush()
+        try files.flush()
         try keeper.markStable(count)
       }
-      finish(count)
+      return finish(count)
     } catch {
       fail(error)
+      return 0
     }
   }
 
   /// Answers those who waited for `count` records or fewer.
-  private func finish(_ count: Int) {
+  @discardableResult
+  private func finish(_ count: Int) -> Int {
     stable.advance(to: count)
     let (served, hasMore) = state.withLock { state in
       let served = state.waiters.filter { $0.count <= count }
@@ -134,6 +149,7 @@ final class Flusher: Sendable {
     }
     for (_, waiter) in served { waiter.resume() }
     if hasMore { gate.open() }
+    return served.count
   }
 
   private func fail(_ error: ImmutaError) {

@@ -13,9 +13,9 @@ final class Follower: Sendable {
   private let check: RecordCheck
   private let header: MappedWindow
   private let files: LogFiles
-  private let state: Mutex<State>
+  private let state: Lock<State>
   /// Set once, before the follower is shared.
-  private let target = Mutex<LogReader?>(nil)
+  private let target = Lock<LogReader?>(nil)
   private let pause = ThreadGate()
 
   let entries: EntryTable
@@ -58,7 +58,7 @@ final class Follower: Sendable {
     if let companion, let found = try Self.trusted(companion, log, committed, format, checkCodec) {
       (count, end, note) = (committed, found.end, nil)
       entries = .file(try DescriptorPool(like: companion, capacity: 1))
-      state = Mutex(State(list: nil, lastTime: found.time))
+      state = Lock(State(list: nil, lastTime: found.time))
       return
     }
     var reconciliation = try Reconciliation(log: log, companion: companion, format: format, isLenient: true)
@@ -74,7 +74,7 @@ final class Follower: Sendable {
     for entry in outcome.made { list.append(entry) }
     (count, end, note) = (outcome.count, outcome.end, outcome.note)
     entries = .memory(list)
-    state = Mutex(State(list: list, lastTime: outcome.lastTime))
+    state = Lock(State(list: list, lastTime: outcome.lastTime))
   }
 
   /// Names the reader that is kept up to date.

@@ -11,9 +11,9 @@ final class LogReader: Sendable {
   /// number in `committed` sees an end behind that record.
   let committedEnd: Atomic<Int>
   private let log: DescriptorPool
-  private let entries: Mutex<EntryTable>
+  private let entries: Lock<EntryTable>
   /// Changed by the writer before it commits a record that lies in the new windows.
-  private let tail = Mutex<TailWindows?>(nil)
+  private let tail = Lock<TailWindows?>(nil)
 
   /// Bytes of the log read at once.
   static let chunkSize = 256 << 10
@@ -26,7 +26,7 @@ final class LogReader: Sendable {
     self.format = format
     self.check = check
     self.log = log
-    self.entries = Mutex(entries)
+    self.entries = Lock(entries)
     committed = Broadcaster(generation: count)
     committedEnd = Atomic(end)
   }
@@ -78,6 +78,11 @@ final class LogReader: Sendable {
       }
       return record
     }
+  }
+
+  /// The header as it is on file.
+  func header() throws(ImmutaError) -> LogHeader {
+    try log.descriptor(for: 0).logHeader(format)
   }
 
   /// When record `number`, which is committed, was committed.

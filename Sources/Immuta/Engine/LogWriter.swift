@@ -1,5 +1,4 @@
 import Solid
-import Synchronization
 
 /// The writing side of a log: hands the turn to one caller at a time, and keeps the promises of closing and failing.
 ///
@@ -10,10 +9,10 @@ import Synchronization
 final class LogWriter: Sendable {
   let reader: LogReader
   let flusher: Flusher
-  private let state: Mutex<WriterState>
+  private let state: Lock<WriterState>
   private let durability: Durability
   /// Held while closing, so that whoever closes second returns when the log is closed, not before.
-  private let closing = Mutex<Void>(())
+  private let closing = Lock<Void>(())
 
   /// How much of a payload is written while the mutex is held.
   static let pieceSize = 1 << 20
@@ -22,7 +21,7 @@ final class LogWriter: Sendable {
     self.reader = reader
     self.flusher = flusher
     self.durability = durability
-    self.state = Mutex(state)
+    self.state = Lock(state)
     flusher.onFailure { [weak self] error in self?.state.withLock { $0.fail(error) } }
   }
 
@@ -118,8 +117,13 @@ final class LogWriter: Sendable {
       }
     }
     try beginRecord()
-    try unsafe extendRecord(bytes)
-    return try endRecord()
+    do {
+      try unsafe extendRecord(bytes)
+      return try endRecord()
+    } catch {
+      abandonRecord()
+      throw error
+    }
   }
 
   func beginRecord() throws(ImmutaError) {

@@ -27,6 +27,7 @@ struct Opening {
   // MARK: For writing
 
   private func openForWriting() throws(ImmutaError) -> Opened {
+    try checkForLostLog()
     let log = try Descriptor(opening: files.log, .readWriteCreating)
     guard try log.status().isRegular else { throw notARegularFile }
     try log.lock()
@@ -36,6 +37,19 @@ struct Opening {
       log.unlock()
       throw error
     }
+  }
+
+  /// A log that is missing or empty while its companion tells of records was lost, not never there: starting a new one in
+  /// its place would hide that.
+  private func checkForLostLog() throws(ImmutaError) {
+    guard try SystemCalls.status(files.log)?.size ?? 0 == 0,
+      let header = try openIfThere(files.companion, .read)?.companionHeader(), header.stableCount > 0
+    else { return }
+    throw .corrupted(
+      Corruption(
+        path: files.log,
+        reason: "the log is missing or empty, but its companion \(files.companion) tells of \(header.stableCount) records: "
+          + "put the log back, or remove the companion to begin a new one"))
   }
 
   private func openLocked(_ log: Descriptor) throws(ImmutaError) -> Opened {

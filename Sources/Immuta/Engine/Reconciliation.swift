@@ -90,7 +90,11 @@ struct Reconciliation: ~Copyable {
       throw corrupted("not a log, or its header is damaged: \(contradiction)")
     }
     guard let companionHeader else {
-      var outcome = try extended(from: start, through: header.count, keepingEntries: false)
+      // Without a companion nothing tells a first commit that was cut off from records that a damaged COUNT hides.
+      if header.count == 0, header.lastIndex != 0 {
+        throw corrupted("COUNT is 0, but LAST INDEX is \(header.lastIndex)")
+      }
+      var outcome = try extended(from: start, through: header.count, keepingEntries: true)
       outcome.needsNewCompanion = true
       return outcome
     }
@@ -170,8 +174,7 @@ struct Reconciliation: ~Copyable {
       cursor.index += LogFormat.recordHeaderSize + size
       cursor.number += 1
     }
-    // A process that died between its two stores leaves LAST INDEX one record ahead.
-    if count == header.count, cursor.lastIndex != header.lastIndex, cursor.index != header.lastIndex {
+    if count == header.count, cursor.lastIndex != header.lastIndex, try !leads(from: cursor.index, to: header.lastIndex) {
       throw corrupted(
         "LAST INDEX is \(header.lastIndex), but the last of its \(count) records begins at \(cursor.lastIndex)")
     }
@@ -181,6 +184,15 @@ struct Reconciliation: ~Copyable {
       outcome.note = "made the companion's entries for records \(start.number) ..< \(count) from the log"
     }
     return outcome
+  }
+
+  /// Whether records follow on from one index to the other. A process that died between its two stores leaves LAST INDEX
+  /// ahead: at the last record of the commit that COUNT never came to tell of.
+  private mutating func leads(from index: Int, to lastIndex: Int) throws(ImmutaError) -> Bool {
+    var index = index
+    while index < lastIndex, let size = try log.size(at: index) { index += LogFormat.recordHeaderSize + size }
+    guard index == lastIndex else { return false }
+    return try log.size(at: index) != nil
   }
 
   // MARK: After a crash

@@ -2,10 +2,13 @@
 struct TurnQueue {
   /// Whether somebody has the turn.
   private(set) var isTaken = false
-  private var waiters: [Int: Waiter] = [:]
-  /// Tickets `head ..< tail` are waiting, or were cancelled.
+  private var waiters: [Int: (ticket: Int, waiter: Waiter)] = [:]
+  /// Places `head ..< tail` of the queue are waiting, or were cancelled.
   private var head = 0
   private var tail = 0
+  /// The place of each ticket that waits.
+  private var places: [Int: Int] = [:]
+  private var nextTicket = 0
 
   /// Takes the turn if it is free.
   mutating func take() -> Bool {
@@ -16,18 +19,22 @@ struct TurnQueue {
 
   /// A ticket to wait, or to be cancelled, by.
   mutating func ticket() -> Int {
-    defer { tail += 1 }
-    return tail
+    defer { nextTicket += 1 }
+    return nextTicket
   }
 
+  /// Joins the end of the queue.
   mutating func wait(_ waiter: Waiter, ticket: Int) {
     precondition(isTaken, "waiting for a turn that is free")
-    waiters[ticket] = waiter
+    waiters[tail] = (ticket, waiter)
+    places[ticket] = tail
+    tail += 1
   }
 
   /// The waiter of the ticket, if it still waits; it leaves the queue.
   mutating func cancel(_ ticket: Int) -> Waiter? {
-    waiters.removeValue(forKey: ticket)
+    guard let place = places.removeValue(forKey: ticket) else { return nil }
+    return waiters.removeValue(forKey: place)?.waiter
   }
 
   /// Hands the turn to the first who waits, whom the caller resumes, or frees it.
@@ -35,15 +42,21 @@ struct TurnQueue {
     precondition(isTaken, "passing a turn that nobody has")
     while head < tail {
       head += 1
-      if let next = waiters.removeValue(forKey: head - 1) { return next }
+      if let (ticket, waiter) = waiters.removeValue(forKey: head - 1) {
+        places[ticket] = nil
+        return waiter
+      }
     }
     isTaken = false
     return nil
   }
 
-  /// Everybody who waits; they leave the queue.
+  /// Everybody who waits, in order; they leave the queue.
   mutating func drain() -> [Waiter] {
-    defer { waiters.removeAll() }
-    return waiters.sorted { $0.key < $1.key }.map(\.value)
+    defer {
+      waiters.removeAll()
+      places.removeAll()
+    }
+    return waiters.sorted { $0.key < $1.key }.map(\.value.waiter)
   }
 }

@@ -1,4 +1,4 @@
-import Synchronization
+import Solid
 
 /// Somebody who waits for one answer: a suspended task, or a blocked thread.
 enum Waiter: Sendable {
@@ -17,7 +17,7 @@ enum Waiter: Sendable {
 /// A thread that waits for one answer.
 final class BlockedThread: Sendable {
   private let gate = ThreadGate()
-  private let result = Mutex<Result<Void, any Error>?>(nil)
+  private let result = Lock<Result<Void, any Error>?>(nil)
 
   func resume(with result: Result<Void, any Error>) {
     self.result.withLock { $0 = result }

@@ -1,4 +1,4 @@
-import Synchronization
+import Solid
 
 /// The descriptors that readers of one file share, opened when first needed.
 ///
@@ -8,7 +8,7 @@ import Synchronization
 final class DescriptorPool: Sendable {
   private let path: String
   private let inode: UInt64
-  private let slots: Mutex<[Descriptor?]>
+  private let slots: Lock<[Descriptor?]>
   private let capacity: Int
 
   /// - Parameter file: the descriptor the log was opened by; the pool reads the same file or none.
@@ -16,7 +16,7 @@ final class DescriptorPool: Sendable {
     path = file.path
     inode = try file.status().inode
     self.capacity = capacity
-    slots = Mutex(Array(repeating: nil, count: capacity))
+    slots = Lock(Array(repeating: nil, count: capacity))
   }
 
   /// A descriptor; the same one for the same `reader`.

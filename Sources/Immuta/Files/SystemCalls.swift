@@ -1,4 +1,5 @@
 import CFileCalls
+import Solid
 import Synchronization
 
 #if canImport(Glibc)
@@ -52,7 +53,7 @@ package enum SystemCalls {
 
   // MARK: The hook
 
-  private static let hooks = Mutex<[any SystemCallHook]>([])
+  private static let hooks = Lock<[any SystemCallHook]>([])
   /// Relaxed: a test installs its hook before it starts what the hook should see, on the same thread.
   private static let isHooked = Atomic<Bool>(false)
 

@@ -19,6 +19,11 @@ enum Thread {
     if number != 0 { throw .io(errno: number, operation: "pthread_create", path: "") }
   }
 
+  /// Lets other threads run.
+  static func yield() {
+    sched_yield()
+  }
+
   private static func create(_ body: Body) -> Int32 {
     // Retained here, released by the thread that takes it over.
     let context = unsafe Unmanaged.passRetained(body).toOpaque()
