@@ -13,18 +13,21 @@ extension Log {
     public let byteCount: Int
     /// Records known to be on stable storage.
     public let stableCount: Int
-    /// When the first record was committed; nil when there is none.
+    /// When the first record was committed; nil when there is none, or its entry is damaged.
     public let firstTimestamp: Timestamp?
-    /// When the last record was committed; nil when there is none.
+    /// When the last record was committed; nil when there is none, or its entry is damaged.
     public let lastTimestamp: Timestamp?
     /// What opening found that people should know, such as a log that was not closed and what became of it; nil when there
     /// was nothing.
     public let openingNote: String?
+    /// Damage that was found on opening for reading only, and passed over: records that are whole can be read, others
+    /// throw. Nil when none was found; a damaged record that opening did not look at is found by ``Log/verify()``.
+    public let damage: Corruption?
   }
 }
 
 extension Log.Details {
-  init(_ log: Log, openingNote: String?) throws(ImmutaError) {
+  init(_ log: Log, openingNote: String?, damage: Corruption?) throws(ImmutaError) {
     let count = log.reader.count
     namespace = log.namespace
     path = log.files.log
@@ -32,9 +35,22 @@ extension Log.Details {
     self.count = count
     byteCount = log.reader.end
     stableCount = log.stableCount
-    firstTimestamp = count == 0 ? nil : try log.reader.timestamp(of: 0)
-    lastTimestamp = count == 0 ? nil : try log.reader.timestamp(of: count - 1)
+    firstTimestamp = try Self.timestamp(of: 0, count, log)
+    lastTimestamp = try Self.timestamp(of: count - 1, count, log)
     self.openingNote = openingNote
+    self.damage = damage
+  }
+}
+
+extension Log.Details {
+  private static func timestamp(of number: Int, _ count: Int, _ log: Log) throws(ImmutaError) -> Timestamp? {
+    guard count > 0 else { return nil }
+    do {
+      return try log.reader.timestamp(of: number)
+    } catch .corrupted {
+      // Details are for looking at damaged logs, too.
+      return nil
+    }
   }
 }
 

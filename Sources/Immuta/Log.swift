@@ -16,6 +16,7 @@ public final class Log: Sendable {
   private let follower: Follower?
   private let logger: Logger?
   private let openingNote: String?
+  private let damage: Corruption?
   /// Relaxed: it only spreads readers over descriptors.
   private let nextReader = Atomic(0)
 
@@ -28,6 +29,7 @@ public final class Log: Sendable {
     writer = opened.writer
     follower = opened.follower
     openingNote = opened.note
+    damage = opened.damage
   }
 
   deinit {
@@ -45,8 +47,12 @@ public final class Log: Sendable {
 
   /// The records from a position on: those that are there, then those to come. Never fails: a closed storage is thrown by
   /// the stream's first `next()`. O(1), and the stream costs nothing while it waits.
-  public func stream(from position: StreamPosition = .beginning) -> RecordStream {
-    RecordStream(self, from: position, reader: nextReader.wrappingAdd(1, ordering: .relaxed).oldValue & Int.max)
+  public func stream(
+    from position: StreamPosition = .beginning, only visibility: StreamVisibility = .committed
+  ) -> RecordStream {
+    RecordStream(
+      self, from: position, only: visibility,
+      reader: nextReader.wrappingAdd(1, ordering: .relaxed).oldValue & Int.max)
   }
 
   /// One committed record, by number. O(1): two small reads, or none close to the end.
@@ -64,30 +70,39 @@ public final class Log: Sendable {
 
   /// What is known of the log without reading it. O(1).
   ///
-  /// - Throws: `.storageClosed`, `.io`; `.corrupted` when the first or last record's entry is damaged.
+  /// - Throws: `.storageClosed`, `.io`.
   public var details: Details {
     get throws(ImmutaError) {
       try reader.checkOpen()
       try follower?.refresh()
-      return try Details(self, openingNote: openingNote)
+      return try Details(self, openingNote: openingNote, damage: damage)
     }
   }
 
   /// Records known to be on stable storage, as far as this process knows.
   var stableCount: Int {
-    if let writer { return writer.flusher.stable.generation }
-    return follower?.stableCount ?? 0
+    try? follower?.refreshStable()
+    return progress(.durable).generation
   }
 
-  func refresh() throws(ImmutaError) {
+  func refresh(_ visibility: StreamVisibility = .committed) throws(ImmutaError) {
     try follower?.refresh()
+    if visibility == .durable { try follower?.refreshStable() }
+  }
+
+  /// What streams of this visibility wait for: its generation is the number of records they may deliver.
+  func progress(_ visibility: StreamVisibility) -> Broadcaster {
+    switch visibility {
+    case .committed: reader.committed
+    case .durable: writer?.flusher.stable ?? follower?.stable ?? reader.committed
+    }
   }
 
   /// Runs `body`, which waits for records to be committed, while somebody sees to it that commits are noticed.
-  func whileFollowing<R>(_ body: () async throws -> R) async throws -> R {
+  func whileFollowing<R>(_ visibility: StreamVisibility, _ body: () async throws -> R) async throws -> R {
     guard let follower else { return try await body() }
-    try follower.beginWait()
-    defer { follower.endWait() }
+    try follower.beginWait(visibility)
+    defer { follower.endWait(visibility) }
     return try await body()
   }
 

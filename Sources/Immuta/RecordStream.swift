@@ -10,6 +10,15 @@ public enum StreamPosition: Hashable, Sendable {
   case skipping(Int)
 }
 
+/// Which committed records a stream delivers.
+public enum StreamVisibility: Hashable, Sendable {
+  /// All of them, as soon as they are committed.
+  case committed
+  /// Those on stable storage: such a stream never delivers what a power cut could take back. With durability `.buffered`
+  /// records become stable when `sync()` is called, and when the log is closed.
+  case durable
+}
+
 /// The records of a log, in order, each once: those that are there, then those to come.
 ///
 /// ```swift
@@ -34,13 +43,15 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
   }
 
   private let source: Result<Log, ImmutaError>
+  private let visibility: StreamVisibility
   private let readerNumber: Int
   private var chunk: Chunk?
   private var windows: TailWindows?
   /// Records that the next chunk is expected to hold.
   private var expected = 64
 
-  init(_ log: Log, from start: StreamPosition, reader: Int) {
+  init(_ log: Log, from start: StreamPosition, only visibility: StreamVisibility, reader: Int) {
+    self.visibility = visibility
     source = .success(log)
     readerNumber = reader
     switch start {
@@ -54,6 +65,7 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
 
   init(failing error: ImmutaError) {
     source = .failure(error)
+    visibility = .committed
     readerNumber = 0
     position = 0
   }
@@ -83,7 +95,8 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
   public mutating func next(timeout: Duration) async throws -> Record? {
     try Task.checkCancellation()
     if let record = try nextAtOnce() { return record }
-    return try await next(until: ContinuousClock.now.advanced(by: timeout))
+    // A century is as good as any longer time, and can be added to any clock.
+    return try await next(until: ContinuousClock.now + Swift.min(timeout, .seconds(100 * 365 * 86_400)))
   }
 
   /// The next record if it is committed already; nil otherwise. Does not wait.
@@ -93,13 +106,13 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
     let log = try source.get()
     let reader = log.reader
     try reader.checkOpen()
-    // What was read ahead is committed; the count need not be looked at.
+    // What was read ahead was there to be delivered; the count need not be looked at.
     if let record = try takeRead(reader) { return record }
-    if position >= reader.count {
-      try log.refresh()
-      if position >= reader.count { return nil }
+    if position >= log.progress(visibility).generation {
+      try log.refresh(visibility)
+      if position >= log.progress(visibility).generation { return nil }
     }
-    return try read(reader)
+    return try read(reader, log.progress(visibility).generation)
   }
 
   /// Waits until there is a record at the position; nil when the deadline passed first.
@@ -108,12 +121,13 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
       let log = try source.get()
       let position = position
       do {
-        let isThere = try await log.whileFollowing {
+        let progress = log.progress(visibility)
+        let isThere = try await log.whileFollowing(visibility) {
           guard let deadline else {
-            _ = try await log.reader.committed.wait(past: position)
+            _ = try await progress.wait(past: position)
             return true
           }
-          return try await log.reader.committed.wait(past: position, until: deadline) != nil
+          return try await progress.wait(past: position, until: deadline) != nil
         }
         if !isThere { return nil }
       } catch is BroadcasterClosed {
@@ -132,7 +146,7 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
   }
 
   /// The record at the position, which is committed: from the writer's windows, or a new chunk.
-  private mutating func read(_ reader: LogReader) throws(ImmutaError) -> Record {
+  private mutating func read(_ reader: LogReader, _ count: Int) throws(ImmutaError) -> Record {
     let end = reader.end
     if let record = try windows?.record(position, committedEnd: end, reader.check) { return take(record) }
     windows = reader.windows
@@ -140,7 +154,6 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
       chunk = nil
       return take(record)
     }
-    let count = reader.count
     switch try reader.read(position, count: count, most: expected, reader: readerNumber) {
     case .single(let record):
       expected = 16

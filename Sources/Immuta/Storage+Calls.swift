@@ -1,28 +1,28 @@
 // The calls of a log, by the namespace's name.
 
 extension Storage {
-  /// Appends one record: text, as UTF-8. See ``Log/append(_:)-(StringProtocol)``.
+  /// Appends one record: text, as UTF-8. See `append` of ``Log``.
   @inlinable
   @discardableResult
   public func append(_ text: some StringProtocol, to namespace: String) async throws -> Receipt {
     try await log(namespace).append(text)
   }
 
-  /// Appends one record: bytes. See ``Log/append(_:)-(Collection<UInt8>)``.
+  /// Appends one record: bytes. See `append` of ``Log``.
   @inlinable
   @discardableResult
   public func append(_ bytes: some Collection<UInt8>, to namespace: String) async throws -> Receipt {
     try await log(namespace).append(bytes)
   }
 
-  /// Appends one record whose bytes come in chunks. See ``Log/append(_:)-(Chunks)``.
+  /// Appends one record whose bytes come in chunks. See `append` of ``Log``.
   @discardableResult
   public func append<Chunks: AsyncSequence>(_ chunks: Chunks, to namespace: String) async throws -> Receipt
   where Chunks.Element: Collection<UInt8> {
     try await log(namespace).append(chunks)
   }
 
-  /// Appends records all together or not at all. See ``Log/transaction(_:)``.
+  /// Appends records all together or not at all. See `transaction` of ``Log``.
   @discardableResult
   public func transaction<Result>(
     in namespace: String, _ body: (borrowing Transaction) async throws -> Result
@@ -32,9 +32,11 @@ extension Storage {
 
   /// The records of a namespace: those that are there, then those to come. Never fails: an unknown namespace or a closed
   /// storage is thrown by the stream's first `next()`.
-  public func stream(_ namespace: String, from position: StreamPosition = .beginning) -> RecordStream {
+  public func stream(
+    _ namespace: String, from position: StreamPosition = .beginning, only visibility: StreamVisibility = .committed
+  ) -> RecordStream {
     do throws(ImmutaError) {
-      return try log(namespace).stream(from: position)
+      return try log(namespace).stream(from: position, only: visibility)
     } catch {
       return RecordStream(failing: error)
     }

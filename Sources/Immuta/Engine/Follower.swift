@@ -24,6 +24,8 @@ final class Follower: Sendable {
   let end: Int
   /// What opening found out, for people.
   let note: String?
+  /// Damage that opening passed over.
+  let damage: Corruption?
 
   private struct State {
     /// Entries of our own, where the companion does not fit the log.
@@ -31,6 +33,8 @@ final class Follower: Sendable {
     var lastTime: Int64
     /// Streams that wait.
     var waiting = 0
+    /// Those of them that wait for durable records.
+    var waitingForStable = 0
     var isPolling = false
     var isClosed = false
   }
@@ -56,14 +60,25 @@ final class Follower: Sendable {
     header = try MappedWindow(log, 0..<format.headerSize, writable: false)
     let committed = Self.loadCount(header)
     if let companion, let found = try Self.trusted(companion, log, committed, format, checkCodec) {
-      (count, end, note) = (committed, found.end, nil)
+      (count, end, note, damage) = (committed, found.end, nil, nil)
       entries = .file(try DescriptorPool(like: companion, capacity: 1))
       state = Lock(State(list: nil, lastTime: found.time))
       return
     }
     var reconciliation = try Reconciliation(log: log, companion: companion, format: format, isLenient: true)
     try checkCodec(reconciliation.codecName)
-    let outcome = try reconciliation.run()
+    let outcome: Reconciliation.Outcome
+    do throws(ImmutaError) {
+      outcome = try reconciliation.run()
+    } catch .corrupted(let damage) {
+      guard let companion, let remains = try reconciliation.remains(after: damage) else { throw .corrupted(damage) }
+      (count, end, note) = (remains.count, remains.end, remains.note)
+      self.damage = damage
+      entries = .file(try DescriptorPool(like: companion, capacity: 1))
+      state = Lock(State(list: nil, lastTime: remains.lastTime))
+      return
+    }
+    damage = nil
     let list = EntryList()
     if let companion, outcome.kept > 0 {
       var scanner = try CompanionScanner(companion)
@@ -101,19 +116,26 @@ final class Follower: Sendable {
     guard let entry = try companion.companionEntry(count - 1), let end = try log.recordEnd(at: entry.index) else {
       return nil
     }
+    // A log that was closed is also held to the rest of its header; a writer at work changes it under our eyes.
+    if header.isClean, try log.logHeader(format).lastIndex != entry.index { return nil }
     return (end, entry.time)
   }
 
-  /// What the companion says is on stable storage.
-  var stableCount: Int {
-    guard let header = try? companion?.companionHeader() else { return 0 }
-    return header.stableCount
+  /// Its generation is the number of records that the companion says are on stable storage.
+  let stable = Broadcaster()
+
+  /// Takes note of what was flushed since.
+  func refreshStable() throws(ImmutaError) {
+    guard let header = try companion?.companionHeader(), let reader = target.withLock({ $0 }) else { return }
+    stable.advance(to: min(header.stableCount, reader.count))
   }
 
   // MARK: Keeping up
 
   /// Takes note of what was committed since. Costs one load when nothing was.
   func refresh() throws(ImmutaError) {
+    // A header that is damaged tells nothing.
+    if damage != nil { return }
     guard let reader = target.withLock({ $0 }) else { return }
     let committed = Self.loadCount(header)
     guard committed > reader.committed.generation, !reader.committed.isClosed else { return }
@@ -165,45 +187,48 @@ final class Follower: Sendable {
   // MARK: While streams wait
 
   /// A stream is about to wait. Paired with `endWait`.
-  func beginWait() throws(ImmutaError) {
+  func beginWait(_ visibility: StreamVisibility) throws(ImmutaError) {
     try state.withLock { (state) throws(ImmutaError) in
-      state.waiting += 1
-      guard !state.isPolling, !state.isClosed else { return }
-      do throws(ImmutaError) {
+      if !state.isPolling, !state.isClosed {
         try Thread.start { self.poll() }
-      } catch {
-        state.waiting -= 1
-        throw error
+        state.isPolling = true
       }
-      state.isPolling = true
+      state.waiting += 1
+      if visibility == .durable { state.waitingForStable += 1 }
     }
   }
 
-  func endWait() {
-    state.withLock { $0.waiting -= 1 }
+  func endWait(_ visibility: StreamVisibility) {
+    state.withLock { state in
+      state.waiting -= 1
+      if visibility == .durable { state.waitingForStable -= 1 }
+    }
   }
 
   private func poll() {
     var nanoseconds = Self.shortestPause
     while true {
       // Decided under the lock that `beginWait` takes: either it finds the thread polling on, or starts another.
-      let isDone = state.withLock { state in
-        if state.waiting > 0, !state.isClosed { return false }
+      let (isDone, isForStable) = state.withLock { state in
+        if state.waiting > 0, !state.isClosed { return (false, state.waitingForStable > 0) }
         state.isPolling = false
-        return true
+        return (true, false)
       }
       if isDone { return }
-      let before = target.withLock { $0?.committed.generation }
+      let before = progress
       // A glance at a file that is being written may fail; the next one tells more. Reading finds out what stays wrong.
       try? refresh()
-      let after = target.withLock { $0?.committed.generation }
-      nanoseconds = before != after ? Self.shortestPause : min(nanoseconds * 5 / 4, Self.longestPause)
+      if isForStable { try? refreshStable() }
+      nanoseconds = before != progress ? Self.shortestPause : min(nanoseconds * 5 / 4, Self.longestPause)
       pause.wait(nanoseconds: nanoseconds)
     }
   }
 
+  private var progress: [Int?] { [target.withLock { $0?.count }, stable.generation] }
+
   func close() {
     state.withLock { $0.isClosed = true }
+    stable.close()
     pause.open()
     target.withLock { $0 = nil }
   }

@@ -11,6 +11,7 @@ struct Opening {
     var writer: LogWriter?
     var follower: Follower?
     var note: String?
+    var damage: Corruption?
   }
 
   func run() throws(ImmutaError) -> Opened {
@@ -178,7 +179,7 @@ struct Opening {
       format: format, check: check, count: follower.count, end: follower.end,
       log: try DescriptorPool(like: log, capacity: configuration.readerCount), entries: follower.entries)
     follower.follow(for: reader)
-    return Opened(reader: reader, follower: follower, note: follower.note)
+    return Opened(reader: reader, follower: follower, note: follower.note, damage: follower.damage)
   }
 
   // MARK: Common

@@ -39,6 +39,8 @@ struct Reconciliation: ~Copyable {
 
     /// What to tell people, if anything.
     var note: String?
+    /// Damage that was passed over: the records it is in throw when they are read.
+    var damage: Corruption?
   }
 
   private struct Cursor {
@@ -103,6 +105,27 @@ struct Reconciliation: ~Copyable {
       : try crashed(stable: companionHeader.stableCount)
   }
 
+  /// For those who only read: what can still be told from the companion of a log that `run` found damaged, or nil when
+  /// it is not enough to go by. Each record is checked as it is read; those that are damaged throw.
+  mutating func remains(after damage: Corruption) throws(ImmutaError) -> Outcome? {
+    guard let companionHeader else { return nil }
+    var count = companionHeader.stableCount
+    if !companionHeader.isClean {
+      var number = count
+      while let entry = try companion?.entry(number) {
+        number += 1
+        if entry.endsCommit { count = number }
+      }
+    }
+    guard count > 0 else { return nil }
+    let last = try companion?.entry(count - 1)
+    var outcome = Outcome(
+      count: count, end: fileSize, lastIndex: last?.index ?? 0, lastTime: last?.time ?? 0, kept: count)
+    outcome.damage = damage
+    outcome.note = "damaged: \(damage.reason); reading what the companion tells of, \(count) records"
+    return outcome
+  }
+
   private var start: Cursor { Cursor(number: 0, index: format.headerSize) }
 
   // MARK: A log that was closed
@@ -161,7 +184,7 @@ struct Reconciliation: ~Copyable {
       }
       let known = keepingEntries ? try companion?.entry(cursor.number) : nil
       if let known, known.index == cursor.index {
-        cursor.lastTime = max(cursor.lastTime, known.time)
+        cursor.lastTime = known.time
         made.append(known)
       } else {
         guard let checksum = try log.checksum(at: cursor.index, size: size) else {
@@ -178,6 +201,13 @@ struct Reconciliation: ~Copyable {
       throw corrupted(
         "LAST INDEX is \(header.lastIndex), but the last of its \(count) records begins at \(cursor.lastIndex)")
     }
+    // An entry made between kept ones must not be later than those behind it.
+    var latest = Int64.max
+    for position in made.indices.reversed() {
+      made[position].time = min(made[position].time, latest)
+      latest = made[position].time
+    }
+    cursor.lastTime = max(start.lastTime, made.last?.time ?? 0)
     var outcome = outcome(at: cursor, kept: start.number)
     outcome.made = made
     if !made.isEmpty {

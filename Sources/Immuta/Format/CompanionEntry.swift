@@ -10,9 +10,10 @@ import CRC32C
 /// ```
 ///
 /// INDEX is the byte offset of the record's size field in the log, TIME its commit in nanoseconds since 1970, RECORD CRC
-/// the CRC-32C of size field and payload. ENTRY CRC is the CRC-32C of the first 20 bytes and the record's number (8
-/// bytes), so an entry that was moved is found out. Where more records of the same commit follow, its complement is
-/// stored instead: recovery keeps whole commits only, and a half-written transaction is gone as if it never was.
+/// the CRC-32C of size field and payload. ENTRY CRC is the CRC-32C of the first 20 bytes, the record's number (8 bytes)
+/// and 4 zero bytes, so an entry that was moved is found out. Where more records of the same commit follow, its
+/// complement is stored instead: recovery keeps whole commits only, and a half-written transaction is gone as if it never
+/// was.
 package struct CompanionEntry: Hashable, Sendable {
   package var index: Int
   package var time: Int64
@@ -53,7 +54,8 @@ package struct CompanionEntry: Hashable, Sendable {
   private static func checksum(index: Int, time: Int64, recordChecksum: UInt32, number: Int) -> UInt32 {
     var crc = crc32c_extend_u64(0, UInt64(bitPattern: Int64(index)))
     crc = crc32c_extend_u64(crc, UInt64(bitPattern: time))
-    // The four bytes of RECORD CRC are followed by the number's eight: twelve bytes, taken as eight and, padded, eight.
+    // The four bytes of RECORD CRC are followed by the number's eight: twelve bytes, taken as eight and, padded with four
+    // zero bytes, eight.
     let number = UInt64(bitPattern: Int64(number))
     crc = crc32c_extend_u64(crc, UInt64(recordChecksum) | (number << 32))
     return crc32c_extend_u64(crc, number >> 32)

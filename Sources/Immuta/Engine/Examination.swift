@@ -1,0 +1,109 @@
+/// Looks at every record of a log that may be damaged, one after the other, and finds out which of them are whole.
+///
+/// Where the companion tells of a record, its checksum decides. Where it doesn't, a record is taken for whole if it begins
+/// where the one before ends and fits the file: the log format itself has nothing more to go by.
+struct Examination: ~Copyable {
+  /// What became of one record.
+  struct Finding {
+    var sequence: Int
+    /// Where it begins, if that can be told.
+    var index: Int?
+    var size: Int = 0
+    /// The entry it has, or should have; nil for a damaged record whose entry is damaged, too.
+    var entry: CompanionEntry?
+    /// Whether the companion's entry must be made anew.
+    var isEntryDamaged = false
+    /// What is wrong with it; nil for a whole record.
+    var damage: String?
+  }
+
+  private var log: LogScanner
+  private var companion: CompanionScanner?
+  private let format: LogFormat
+  private let modified: Int64
+  /// Records that the header or the companion tells of.
+  let promised: Int
+  /// Whether the companion tells of the records, rather than the log's header alone.
+  private let hasCompanion: Bool
+
+  init(log descriptor: Descriptor, companion companionDescriptor: Descriptor?, format: LogFormat) throws(ImmutaError) {
+    let status = try descriptor.status()
+    let header = try descriptor.logHeader(format)
+    let known = try companionDescriptor?.companionHeader()
+    let count = companionDescriptor == nil ? 0 : max(0, try companionDescriptor?.size ?? 0) / CompanionEntry.size
+    companion = try Self.scanner(of: companionDescriptor)
+    log = LogScanner(descriptor, end: status.size)
+    self.format = format
+    modified = status.modified
+    hasCompanion = known?.format == format
+    // A COUNT that no file of this size can have says nothing.
+    let isCountSane = header.contradiction(format: format, fileSize: status.size) == nil
+    let counted = isCountSane ? header.count : 0
+    if let known, known.format == format {
+      promised = known.isClean ? max(known.stableCount, min(counted, count)) : max(known.stableCount, counted)
+    } else {
+      promised = isCountSane ? counted : Int.max
+    }
+  }
+
+  private static func scanner(of companion: Descriptor?) throws(ImmutaError) -> CompanionScanner? {
+    guard let companion else { return nil }
+    return try CompanionScanner(companion)
+  }
+
+  /// Tells of each record in order. Ends with the last one promised, or where nothing more can be told.
+  mutating func run(_ visit: (Finding) throws(ImmutaError) -> Void) throws(ImmutaError) {
+    var sequence = 0
+    // Where the next record begins; nil behind a record whose end is unknown.
+    var next: Int? = format.headerSize
+    var time: Int64 = 0
+    while sequence < promised {
+      let entry = try companion?.entry(sequence)
+      // Without an entry, and without the end of the record before, there is nothing to go by.
+      guard let index = entry?.index ?? next else {
+        if !hasCompanion { return }
+        try visit(
+          Finding(sequence: sequence, isEntryDamaged: true, damage: "its companion entry and its place are lost"))
+        sequence += 1
+        continue
+      }
+      var finding = Finding(sequence: sequence, index: index, entry: entry)
+      if let size = try log.size(at: index) {
+        finding.size = size
+        try check(&finding, size: size, time: time)
+      } else {
+        finding.damage = "its size field does not fit the file"
+      }
+      if !hasCompanion, finding.damage != nil {
+        // The end of a log that nothing but its own header tells of.
+        if promised != Int.max { try visit(finding) }
+        return
+      }
+      next = finding.damage == nil ? index + LogFormat.recordHeaderSize + finding.size : nil
+      time = finding.entry?.time ?? time
+      try visit(finding)
+      sequence += 1
+    }
+  }
+
+  /// Compares the record with its entry, or makes the entry.
+  private mutating func check(_ finding: inout Finding, size: Int, time: Int64) throws(ImmutaError) {
+    guard let index = finding.index, let checksum = try log.checksum(at: index, size: size) else {
+      finding.damage = "the log ends inside it"
+      return
+    }
+    if let entry = finding.entry {
+      if checksum != entry.recordChecksum { finding.damage = "its bytes are not those that were appended" }
+      return
+    }
+    finding.isEntryDamaged = true
+    // The record behind must begin where this one ends, if that is known: otherwise this size field is not to be trusted.
+    if let following = try companion?.entry(finding.sequence + 1),
+      following.index != index + LogFormat.recordHeaderSize + size
+    {
+      finding.damage = "its companion entry is damaged, and its size field does not lead to the next record"
+      return
+    }
+    finding.entry = CompanionEntry(index: index, time: max(time, min(modified, Int64.max)), recordChecksum: checksum)
+  }
+}

@@ -1,0 +1,49 @@
+/// What a repair found, and what it did or would do.
+public struct RepairReport: Hashable, Sendable {
+  /// Records next to each other that cannot be had any more.
+  public struct LostRange: Hashable, Sendable {
+    /// Their numbers.
+    public internal(set) var sequences: Range<Int>
+    /// Byte offset of the first of them in the log; nil when that is unknown, too.
+    public internal(set) var index: Int?
+    /// What is wrong with the first of them.
+    public internal(set) var reason: String
+  }
+
+  /// The namespace's name.
+  public let namespace: String
+  /// Records that the log or its companion tells of.
+  public internal(set) var promised: Int
+  /// Records that are whole.
+  public internal(set) var sound: Int
+  /// Records that are not, in order.
+  public internal(set) var lost: [LostRange]
+  /// What is done about it, or would be, in words; empty when there is nothing to do.
+  public internal(set) var actions: [String]
+  /// Whether it was done.
+  public internal(set) var isApplied: Bool
+  /// Files that hold what was cut off or replaced.
+  public internal(set) var saved: [String]
+
+  /// Whether the log needs nothing.
+  public var isHealthy: Bool { lost.isEmpty && actions.isEmpty }
+}
+
+extension RepairReport: CustomStringConvertible {
+  /// Several lines for people.
+  public var description: String {
+    var lines = ["\(namespace): \(sound) of \(promised) records are whole"]
+    for range in lost {
+      let numbers =
+        range.sequences.count == 1
+        ? "record \(range.sequences.lowerBound)"
+        : "records \(range.sequences.lowerBound) to \(range.sequences.upperBound - 1)"
+      let place = range.index.map { " at byte \($0)" } ?? ""
+      lines.append("  lost: \(numbers)\(place): \(range.reason)")
+    }
+    for action in actions { lines.append("  \(isApplied ? "done" : "would"): \(action)") }
+    for file in saved { lines.append("  saved: \(file)") }
+    if isHealthy { lines.append("  nothing to repair") }
+    return lines.joined(separator: "\n")
+  }
+}

@@ -1,0 +1,144 @@
+import Immuta
+import Testing
+
+/// Mending logs that opening refuses: `Storage.repair` and `Storage.salvage`.
+@Suite(.timeLimit(.minutes(1))) struct RepairTests {
+  private let directory = TemporaryDirectory()
+  private let texts = (0..<10).map { "record \($0)" }
+
+  /// A closed log of ten records, record n at byte 16 + 16n, each with 8 bytes of payload.
+  init() async throws {
+    let storage = try Storage(directory: directory.path, namespaces: ["log"])
+    for text in texts { try await storage.append(text, to: "log") }
+    storage.close()
+  }
+
+  private func change(_ name: String, _ body: (inout [UInt8]) -> Void) throws {
+    var bytes = try directory.bytes(of: name)
+    body(&bytes)
+    try directory.write(bytes, to: name)
+  }
+
+  private func openedTexts() throws -> [String] {
+    let storage = try Storage(directory: directory.path, namespaces: ["log"])
+    defer { storage.close() }
+    let log = try storage.log("log")
+    return try log.records(in: 0..<log.count).map(\.text)
+  }
+
+  private func saved(_ report: RepairReport, _ part: String) throws -> [UInt8] {
+    let path = try #require(report.saved.first { $0.contains(part) })
+    return try directory.bytes(of: String(path.dropFirst(directory.path.count + 1)))
+  }
+
+  @Test func aHealthyLogNeedsNothingAndIsLeftAlone() throws {
+    let before = try directory.bytes(of: "log.idx")
+    let report = try Storage.repair("log", in: directory.path, applying: true)
+    #expect(report.isHealthy && report.sound == 10 && report.promised == 10 && report.saved.isEmpty)
+    #expect(try directory.bytes(of: "log.idx") == before)
+  }
+
+  @Test func byDefaultItOnlySaysWhatItWouldDo() throws {
+    try change("log.log") { $0[0] = 77 }
+    let before = try directory.bytes(of: "log.log")
+    let report = try Storage.repair("log", in: directory.path)
+    #expect(!report.isApplied && !report.isHealthy && report.sound == 10 && report.lost.isEmpty)
+    #expect(report.actions == ["set the header to COUNT 10, LAST INDEX 160 (it says 77 and 160)"])
+    #expect(try directory.bytes(of: "log.log") == before)
+    #expect(throws: ImmutaError.self) { try openedTexts() }
+  }
+
+  @Test(arguments: [0, 3, 7, 8, 15]) func aDamagedHeaderIsMadeAnewFromTheCompanion(byte: Int) throws {
+    let whole = try directory.bytes(of: "log.log")
+    try change("log.log") { $0[byte] ^= 0x55 }
+    let damaged = try directory.bytes(of: "log.log")
+    let report = try Storage.repair("log", in: directory.path, applying: true)
+    #expect(report.isApplied)
+    #expect(try saved(report, ".header.") == Array(damaged[..<16]))
+    #expect(try directory.bytes(of: "log.log") == whole)
+    #expect(try openedTexts() == texts)
+  }
+
+  /// The last record's size field: opening for appending refuses, as it cannot tell where to go on.
+  @Test func aDamagedEndIsCutOffAndSaved() throws {
+    try change("log.log") { $0[160] = 200 }
+    let damaged = try directory.bytes(of: "log.log")
+    #expect(throws: ImmutaError.self) { try openedTexts() }
+    let report = try Storage.repair("log", in: directory.path, applying: true)
+    #expect(report.lost.map(\.sequences) == [9..<10] && report.lost.map(\.index) == [160])
+    #expect(try saved(report, ".tail.") == Array(damaged[160...]))
+    #expect(try openedTexts() == Array(texts[..<9]))
+    #expect(try Storage.repair("log", in: directory.path).isHealthy)
+  }
+
+  @Test func aLogCutShortKeepsItsWholeRecords() throws {
+    try change("log.log") { $0.removeLast(30) }
+    let report = try Storage.repair("log", in: directory.path, applying: true)
+    #expect(report.lost.map(\.sequences) == [8..<10])
+    #expect(try openedTexts() == Array(texts[..<8]))
+  }
+
+  @Test func damageInTheMiddleStaysWhereItIsAndIsNamed() async throws {
+    try change("log.log") { $0[16 + 16 * 4 + 8] ^= 1 }
+    let report = try Storage.repair("log", in: directory.path, applying: true)
+    #expect(report.lost.map(\.sequences) == [4..<5] && report.sound == 9 && report.actions.isEmpty)
+    let storage = try Storage(directory: directory.path, namespaces: ["log"])
+    defer { storage.close() }
+    let log = try storage.log("log")
+    await #expect(throws: ImmutaError.self) { try await log.record(at: 4) }
+    #expect(try await log.record(at: 5).text == "record 5")
+  }
+
+  @Test func aDamagedEntryIsMadeAnew() throws {
+    try change("log.idx") { $0[4096 + 24 * 3 + 9] ^= 1 }
+    let report = try Storage.repair("log", in: directory.path, applying: true)
+    #expect(report.lost.isEmpty && report.actions == ["make 1 damaged companion entries from the log"])
+    #expect(try openedTexts() == texts)
+  }
+
+  @Test func salvagingCopiesWhatIsWholeAndNamesWhatIsNot() async throws {
+    try change("log.log") {
+      $0[16 + 16 * 4 + 8] ^= 1
+      $0[16 + 16 * 5] = 99
+    }
+    let before = try directory.bytes(of: "log.log")
+    let report = try Storage.salvage("log", in: directory.path, into: "rescued")
+    #expect(report.lost.map(\.sequences) == [4..<6] && report.lost.first?.index == 80 && report.sound == 8)
+    #expect(try directory.bytes(of: "log.log") == before)
+    let storage = try Storage(directory: directory.path, namespaces: ["rescued"])
+    defer { storage.close() }
+    let log = try storage.log("rescued")
+    #expect(try log.records(in: 0..<log.count).map(\.text) == Array(texts[..<4] + texts[6...]))
+    #expect(throws: ImmutaError.duplicateNamespace("rescued")) {
+      try Storage.salvage("log", in: directory.path, into: "rescued")
+    }
+  }
+
+  @Test func withoutACompanionTheSizeFieldsSayWhatIsLeft() throws {
+    try change("log.log") { $0[16 + 16 * 6] = 99 }
+    try directory.write([], to: "log.idx")
+    let report = try Storage.repair("log", in: directory.path, applying: true)
+    #expect(report.sound == 6)
+    #expect(try openedTexts() == Array(texts[..<6]))
+  }
+
+  @Test func aLogThatIsOpenForWritingIsNotTouched() throws {
+    let storage = try Storage(directory: directory.path, namespaces: ["log"])
+    defer { storage.close() }
+    #expect(throws: ImmutaError.locked) { try Storage.repair("log", in: directory.path) }
+    #expect(throws: ImmutaError.namespaceNotFound("other")) { try Storage.repair("other", in: directory.path) }
+    #expect(throws: ImmutaError.invalidNamespace("../log")) { try Storage.repair("../log", in: directory.path) }
+  }
+
+  /// Reading a damaged log goes on by what the companion tells.
+  @Test(arguments: [0, 8]) func aLogWithADamagedHeaderCanStillBeRead(byte: Int) async throws {
+    try change("log.log") { $0[byte] ^= 0x55 }
+    var configuration = Storage.Configuration()
+    configuration.access = .readOnly
+    let storage = try Storage(directory: directory.path, namespaces: ["log"], configuration: configuration)
+    defer { storage.close() }
+    let log = try storage.log("log")
+    #expect(try log.records(in: 0..<log.count).map(\.text) == texts)
+    #expect(try log.details.damage != nil)
+  }
+}
