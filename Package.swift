@@ -21,6 +21,7 @@ let package = Package(
   products: [
     .library(name: "Immuta", targets: ["Immuta"]),
     .library(name: "Solid", targets: ["Solid"]),
+    .library(name: "ImmutaTestSupport", targets: ["ImmutaTestSupport"]),
     .executable(name: "immuta", targets: ["ImmutaCLI"]),
   ],
   dependencies: [
@@ -42,12 +43,19 @@ let package = Package(
       dependencies: ["Immuta", .product(name: "ArgumentParser", package: "swift-argument-parser")],
       swiftSettings: settings
     ),
+    .target(name: "ImmutaTestSupport", dependencies: ["Immuta"], swiftSettings: settings),
     .testTarget(name: "CRC32CTests", dependencies: ["CRC32C"], swiftSettings: settings),
     .testTarget(name: "SolidTests", dependencies: ["Solid"], swiftSettings: settings),
     .testTarget(
       name: "ImmutaTests", dependencies: ["Immuta"], resources: [.copy("Fixtures")], swiftSettings: settings),
     .testTarget(
       name: "ImmutaCLITests", dependencies: ["Immuta", "ImmutaCLI"], resources: [.copy("Fixtures")],
+      swiftSettings: settings),
+    .executableTarget(
+      name: "TortureChild", dependencies: ["Immuta", "ImmutaTestSupport"], path: "Tests/TortureChild",
+      swiftSettings: settings),
+    .testTarget(
+      name: "TortureTests", dependencies: ["Immuta", "ImmutaTestSupport", "Solid", "TortureChild"],
       swiftSettings: settings),
   ],
   swiftLanguageModes: [.v6]

@@ -71,7 +71,10 @@ extension ImmutaError: CustomStringConvertible {
     case .namespaceRequired:
       "no namespace was given: name at least one"
     case .namespaceNotFound(let name):
-      "there is no namespace “\(name)” here: name it when opening the storage, or open it with log(_:creating: true)"
+      """
+      there is no namespace “\(name)” here: check the name and the directory; to create it, name it when opening the storage \
+      for appending, or call log(_:creating: true)
+      """
     case .invalidNamespace(let name):
       "“\(name)” cannot be a namespace: use 1 to 200 letters, digits, “.”, “_” or “-”, not starting with “.”"
     case .duplicateNamespace(let name):

@@ -12,7 +12,10 @@ extension Storage {
   ///
   /// O(bytes of the log), in bounded memory; blocks the calling thread. The namespace must not be open for writing.
   ///
-  /// - Parameter applying: whether to do it; by default it only says what it would do and changes nothing.
+  /// - Parameters:
+  ///   - namespace: the log's name.
+  ///   - directory: where its files are.
+  ///   - applying: whether to do it; by default it only says what it would do and changes nothing.
   /// - Throws: `.namespaceNotFound`, `.invalidNamespace`, `.locked`, `.io`; `.corrupted` when nothing of the log is left.
   public static func repair(
     _ namespace: String, in directory: String = "./logs", applying: Bool = false

@@ -19,6 +19,8 @@ public final class Storage: Sendable {
   public let directory: String
   private let configuration: Configuration
   private let state: Lock<State>
+  /// Held while a namespace is opened, which may take long: calls that look up others go on.
+  private let opening = Lock<Void>(())
 
   private struct State {
     var logs: [String: Log] = [:]
@@ -94,7 +96,8 @@ public final class Storage: Sendable {
     guard let status = try SystemCalls.status(directory.isEmpty ? "." : directory) else {
       if access == .readOnly { throw .io(errno: SystemCalls.notFound, operation: "open", path: directory) }
       do {
-        return try SystemCalls.makeDirectory(directory)
+        try SystemCalls.makeDirectory(directory)
+        return try SystemCalls.flushDirectory(LogFiles.parent(of: directory))
       } catch .io(let number, _, _) where number == SystemCalls.exists {
         // Another process was faster.
         return
@@ -110,10 +113,14 @@ public final class Storage: Sendable {
   ///
   /// - Throws: `.storageClosed`, `.namespaceNotFound`.
   public func log(_ namespace: String) throws(ImmutaError) -> Log {
+    guard let log = try openLog(namespace) else { throw .namespaceNotFound(namespace) }
+    return log
+  }
+
+  private func openLog(_ namespace: String) throws(ImmutaError) -> Log? {
     try state.withLock { (state) throws(ImmutaError) in
       if state.isClosed { throw .storageClosed }
-      guard let log = state.logs[namespace] else { throw .namespaceNotFound(namespace) }
-      return log
+      return state.logs[namespace]
     }
   }
 
@@ -121,14 +128,22 @@ public final class Storage: Sendable {
   ///
   /// - Throws: `.storageClosed`, `.invalidNamespace`, `.namespaceNotFound`, and what opening throws.
   public func log(_ namespace: String, creating: Bool) throws(ImmutaError) -> Log {
-    try state.withLock { (state) throws(ImmutaError) in
-      if state.isClosed { throw .storageClosed }
-      if let log = state.logs[namespace] { return log }
-      guard Self.isValidNamespace(namespace) else { throw .invalidNamespace(namespace) }
+    if let log = try openLog(namespace) { return log }
+    guard Self.isValidNamespace(namespace) else { throw .invalidNamespace(namespace) }
+    return try opening.withLock { (_) throws(ImmutaError) in
+      // Somebody else may have opened it meanwhile.
+      if let log = try openLog(namespace) { return log }
       let files = LogFiles(directory: directory, namespace: namespace)
       if !creating, try SystemCalls.status(files.log) == nil { throw .namespaceNotFound(namespace) }
       let log = try Log(directory: directory, namespace: namespace, configuration: configuration)
-      state.logs[namespace] = log
+      let isClosed = state.withLock { state in
+        if !state.isClosed { state.logs[namespace] = log }
+        return state.isClosed
+      }
+      if isClosed {
+        log.close()
+        throw .storageClosed
+      }
       return log
     }
   }

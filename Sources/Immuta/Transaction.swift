@@ -135,7 +135,9 @@ extension Log {
   public func beginTransaction() async throws -> Transaction {
     let writer = try openWriter()
     try await writer.takeTurn()
-    return Transaction(writer)
+    let transaction = Transaction(writer)
+    try await writer.prepare()
+    return transaction
   }
 
   /// Appends records all together or not at all, for code that is not async. Blocks while another transaction has the
@@ -145,6 +147,7 @@ extension Log {
     let writer = try openWriter()
     try writer.takeTurnBlocking()
     let transaction = Transaction(writer)
+    try writer.prepareBlocking()
     let result = try body(transaction)
     try transaction.commit()
     return result

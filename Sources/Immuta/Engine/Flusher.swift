@@ -77,14 +77,12 @@ final class Flusher: Sendable {
   func noteUnflushed() {
     if isNoted.load(ordering: .relaxed) { return }
     if isNoted.exchange(true, ordering: .relaxed) { return }
-    let hasStarted = state.withLock { state in
-      do throws(ImmutaError) { try start(&state) } catch {
-        state.failure = error
-        return false
-      }
-      return true
+    let failure: ImmutaError? = state.withLock { state in
+      do throws(ImmutaError) { try start(&state) } catch { return error }
+      return nil
     }
-    if hasStarted { gate.open() }
+    // Without a thread to flush, the interval cannot be kept: no more may be appended.
+    if let failure { fail(failure) } else { gate.open() }
   }
 
   private func start(_ state: inout State) throws(ImmutaError) {

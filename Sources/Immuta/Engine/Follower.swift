@@ -30,6 +30,8 @@ final class Follower: Sendable {
   private struct State {
     /// Entries of our own, where the companion does not fit the log.
     var list: EntryList?
+    /// Where the last record of the list ends.
+    var listEnd = 0
     var lastTime: Int64
     /// Streams that wait.
     var waiting = 0
@@ -51,6 +53,8 @@ final class Follower: Sendable {
     self.companion = companion
     self.format = format
     self.check = check
+    // A writer that just made the file writes its header in a moment.
+    for _ in 0..<100 where try log.size == 0 { ThreadGate().wait(nanoseconds: 1_000_000) }
     guard try log.size >= format.headerSize else {
       throw .corrupted(
         Corruption(
@@ -139,22 +143,24 @@ final class Follower: Sendable {
     guard let reader = target.withLock({ $0 }) else { return }
     let committed = Self.loadCount(header)
     guard committed > reader.committed.generation, !reader.committed.isClosed else { return }
-    try state.withLock { (state) throws(ImmutaError) in
-      guard committed > reader.committed.generation else { return }
-      if state.list == nil, let entry = try companion?.companionEntry(committed - 1) {
-        guard let end = try log.recordEnd(at: entry.index) else {
-          throw check.corrupted(committed - 1, entry.index, "its size field does not fit the file")
-        }
-        reader.committedEnd.store(end, ordering: .releasing)
-        reader.committed.advance(to: committed)
-        return
+    let end = try state.withLock { (state) throws(ImmutaError) -> Int? in
+      guard committed > reader.committed.generation else { return nil }
+      guard state.list == nil, let entry = try companion?.companionEntry(committed - 1) else {
+        return try readOn(&state, reader, through: committed)
       }
-      try readOn(&state, reader, through: committed)
+      guard let end = try log.recordEnd(at: entry.index) else {
+        throw check.corrupted(committed - 1, entry.index, "its size field does not fit the file")
+      }
+      return end
     }
+    guard let end else { return }
+    reader.raiseEnd(to: end)
+    // Not under the lock: whoever is woken may call back at once.
+    reader.committed.advance(to: committed)
   }
 
-  /// Follows a writer that keeps no companion: makes the entries itself.
-  private func readOn(_ state: inout State, _ reader: LogReader, through committed: Int) throws(ImmutaError) {
+  /// Follows a writer that keeps no companion: makes the entries itself. Returns where the last record ends.
+  private func readOn(_ state: inout State, _ reader: LogReader, through committed: Int) throws(ImmutaError) -> Int {
     let list: EntryList
     if let own = state.list {
       list = own
@@ -171,7 +177,8 @@ final class Follower: Sendable {
     }
     let status = try log.status()
     var bytes = LogScanner(log, end: status.size)
-    var index = reader.committedEnd.load(ordering: .acquiring)
+    if list.count >= committed { return state.listEnd }
+    var index = list.count == reader.count ? reader.end : state.listEnd
     for number in list.count..<committed {
       guard let size = try bytes.size(at: index), let checksum = try bytes.checksum(at: index, size: size) else {
         throw check.corrupted(number, index, "COUNT is \(committed), but no record that fits the file begins there")
@@ -179,9 +186,9 @@ final class Follower: Sendable {
       state.lastTime = max(state.lastTime, status.modified)
       list.append(CompanionEntry(index: index, time: state.lastTime, recordChecksum: checksum))
       index += LogFormat.recordHeaderSize + size
+      state.listEnd = index
     }
-    reader.committedEnd.store(index, ordering: .releasing)
-    reader.committed.advance(to: committed)
+    return index
   }
 
   // MARK: While streams wait

@@ -37,6 +37,11 @@ final class LogReader: Sendable {
   /// Where the last of at least `count` committed records ends. Acquiring: pairs with the writer's releasing store.
   var end: Int { committedEnd.load(ordering: .acquiring) }
 
+  /// Raises the end: several may have found different ones, of which the furthest is right.
+  func raiseEnd(to end: Int) {
+    committedEnd.max(end, ordering: .acquiringAndReleasing)
+  }
+
   var windows: TailWindows? { tail.withLock { $0 } }
 
   func publish(_ windows: TailWindows?) {

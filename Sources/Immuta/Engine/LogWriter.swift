@@ -33,7 +33,7 @@ final class LogWriter: Sendable {
     guard bytes.count <= Self.pieceSize else { return nil }
     let receipt = try state.withLock { (state) throws(ImmutaError) -> Receipt? in
       try state.checkUsable()
-      guard !state.turns.isTaken else { return nil }
+      guard !state.turns.isTaken, state.isPrepared else { return nil }
       do throws(ImmutaError) {
         let receipt = try unsafe state.stage(bytes)
         try state.commit()
@@ -103,6 +103,41 @@ final class LogWriter: Sendable {
       return state.turns.pass()
     }
     next?.resume()
+  }
+
+  // MARK: Before the first append
+
+  /// With the turn: marks the log as being written, on stable storage, before anything in it changes, so that a crash from
+  /// here on is known as one; on a thread that may block.
+  func prepare() async throws {
+    if state.withLock({ $0.isPrepared }) { return }
+    try await withCheckedThrowingContinuation { continuation in
+      do throws(ImmutaError) {
+        try Thread.start { continuation.resume(with: Result { try self.prepareBlocking() }) }
+      } catch {
+        continuation.resume(throwing: error)
+      }
+    }
+  }
+
+  /// The same, on the caller's thread.
+  func prepareBlocking() throws {
+    // Not while closing: once the log is closed, another writer may have it open.
+    try closing.withLock { (_) throws(ImmutaError) in
+      let preparation = try state.withLock { (state) throws(ImmutaError) in
+        try state.checkUsable()
+        return state.isPrepared ? nil : state.preparation
+      }
+      guard let preparation else { return }
+      do throws(ImmutaError) {
+        try preparation.flush()
+      } catch {
+        // A failed flush is final.
+        state.withLock { $0.fail(error) }
+        throw error
+      }
+      try state.withLock { (state) throws(ImmutaError) in try state.prepare() }
+    }
   }
 
   // MARK: With the turn
@@ -195,20 +230,22 @@ final class LogWriter: Sendable {
   /// are on stable storage. A failure is logged by the caller's choice: the log is closed all the same, and the next
   /// opening recovers.
   func close() -> ImmutaError? {
-    closing.withLock { _ in
+    let (isFirst, waiting, failure) = closing.withLock { _ in
       let (isFirst, waiting) = state.withLock { state in
         let isFirst = !state.isClosed
         state.isClosed = true
         state.rollBack()
         return (isFirst, state.turns.drain())
       }
-      for waiter in waiting { waiter.resume(with: .failure(ImmutaError.storageClosed)) }
-      guard isFirst else { return nil }
+      guard isFirst else { return (false, waiting, nil as ImmutaError?) }
       flusher.stop()
-      reader.close()
-      let failure = state.withLock { $0.finish() }
-      flusher.end(with: failure)
-      return failure
+      return (true, waiting, state.withLock { $0.finish() })
     }
+    // Nobody is told before the log is closed, and no lock is held while they are: whoever is told may call back at once.
+    for waiter in waiting { waiter.resume(with: .failure(ImmutaError.storageClosed)) }
+    guard isFirst else { return nil }
+    reader.close()
+    flusher.end(with: failure)
+    return failure
   }
 }

@@ -72,13 +72,10 @@ struct Opening {
     let outcome = try reconciliation.run()
     note(outcome)
 
-    let hasNewCompanion: Bool
     if let existing = companion, !outcome.needsNewCompanion {
-      hasNewCompanion = false
       if !outcome.isClean { try repair(log, existing, outcome, format) }
     } else {
       companion = try makeCompanion(outcome, format)
-      hasNewCompanion = true
       if !isNew { try settleLog(log, outcome, format) }
     }
     guard let companion, let header = try companion.companionHeader() else {
@@ -94,7 +91,7 @@ struct Opening {
       interval: configuration.durability.interval)
     let state = WriterState(
       reader: reader, keeper: keeper, log: log, companion: companion, count: outcome.count, end: outcome.end,
-      lastTime: outcome.lastTime, flushing: isNew || hasNewCompanion ? files.directory : nil)
+      lastTime: outcome.lastTime, directory: files.directory)
     let writer = LogWriter(reader: reader, flusher: flusher, durability: configuration.durability, state: state)
     return Opened(reader: reader, writer: writer, note: outcome.note)
   }
@@ -111,6 +108,7 @@ struct Opening {
     // Entries behind the last whole record must be gone, and stay gone after a crash, before a new record may take
     // their place: otherwise an old entry could vouch for it.
     let end = CompanionHeader.size + outcome.kept * CompanionEntry.size
+    if outcome.savesTail { try saveTail(of: log, from: outcome.end) }
     try companion.truncate(to: end)
     try companion.write(encoded(outcome.made, from: outcome.kept), at: end)
     try settleLog(log, outcome, format)
@@ -118,6 +116,14 @@ struct Opening {
       preconditionFailure("a companion without a header is made anew")
     }
     try CompanionKeeper(companion, header: header).markClean(count: outcome.count)
+  }
+
+  /// Copies what is about to be cut off beside the log.
+  private func saveTail(of log: Descriptor, from end: Int) throws(ImmutaError) {
+    let path = "\(files.log).tail.saved-\(SystemCalls.wallClock())"
+    try log.copy(end..<(try log.size), to: path)
+    try SystemCalls.flushDirectory(files.directory)
+    configuration.logger?.warning("kept a copy of what is cut off: \(path)", metadata: metadata)
   }
 
   private func settleLog(

@@ -34,6 +34,8 @@ struct Reconciliation: ~Copyable {
     var lost = 0
     /// Whether the log was closed, and nothing has happened to it since.
     var isClean = false
+    /// Whether what is cut off may be another program's records, of which a copy must be kept.
+    var savesTail = false
     /// Whether the companion must be made anew rather than extended.
     var needsNewCompanion = false
 
@@ -88,14 +90,11 @@ struct Reconciliation: ~Copyable {
   var codecName: String? { companionHeader?.codecName }
 
   mutating func run() throws(ImmutaError) -> Outcome {
-    if let contradiction = header.contradiction(format: format, fileSize: fileSize) {
+    // After a crash the header may be newer than the file's size, or older than its records: the companion decides then.
+    if !isCrashed, let contradiction = header.contradiction(format: format, fileSize: fileSize) {
       throw corrupted("not a log, or its header is damaged: \(contradiction)")
     }
     guard let companionHeader else {
-      // Without a companion nothing tells a first commit that was cut off from records that a damaged COUNT hides.
-      if header.count == 0, header.lastIndex != 0 {
-        throw corrupted("COUNT is 0, but LAST INDEX is \(header.lastIndex)")
-      }
       var outcome = try extended(from: start, through: header.count, keepingEntries: true)
       outcome.needsNewCompanion = true
       return outcome
@@ -125,6 +124,9 @@ struct Reconciliation: ~Copyable {
     outcome.note = "damaged: \(damage.reason); reading what the companion tells of, \(count) records"
     return outcome
   }
+
+  /// Whether the companion says that the log was not closed.
+  private var isCrashed: Bool { companionHeader.map { !$0.isClean } ?? false }
 
   private var start: Cursor { Cursor(number: 0, index: format.headerSize) }
 
@@ -197,7 +199,8 @@ struct Reconciliation: ~Copyable {
       cursor.index += LogFormat.recordHeaderSize + size
       cursor.number += 1
     }
-    if count == header.count, cursor.lastIndex != header.lastIndex, try !leads(from: cursor.index, to: header.lastIndex) {
+    // A process that died between its two stores leaves LAST INDEX ahead; its companion then says that it was not closed.
+    if count == header.count, cursor.lastIndex != header.lastIndex, !isCrashed {
       throw corrupted(
         "LAST INDEX is \(header.lastIndex), but the last of its \(count) records begins at \(cursor.lastIndex)")
     }
@@ -216,15 +219,6 @@ struct Reconciliation: ~Copyable {
     return outcome
   }
 
-  /// Whether records follow on from one index to the other. A process that died between its two stores leaves LAST INDEX
-  /// ahead: at the last record of the commit that COUNT never came to tell of.
-  private mutating func leads(from index: Int, to lastIndex: Int) throws(ImmutaError) -> Bool {
-    var index = index
-    while index < lastIndex, let size = try log.size(at: index) { index += LogFormat.recordHeaderSize + size }
-    guard index == lastIndex else { return false }
-    return try log.size(at: index) != nil
-  }
-
   // MARK: After a crash
 
   private mutating func crashed(stable: Int) throws(ImmutaError) -> Outcome {
@@ -239,6 +233,7 @@ struct Reconciliation: ~Copyable {
         number: stable, index: outcome.end, lastIndex: outcome.lastIndex, lastTime: outcome.lastTime)
       kept = outcome
     }
+    var savesTail = false
     var whole = first
     var cursor = first
     var run: [CompanionEntry] = []
@@ -254,7 +249,9 @@ struct Reconciliation: ~Copyable {
       if entry.endsCommit { whole = cursor }
     }
     if whole.number < header.count {
-      if let foreign = try extendedByAnotherProgram(from: whole) { return foreign }
+      let foreign = try extendedByAnotherProgram(from: whole)
+      if let foreign, isSameBoot { return foreign }
+      savesTail = foreign != nil
       if isSameBoot, !isLenient {
         throw corrupted(
           whole.number, whole.index,
@@ -268,7 +265,8 @@ struct Reconciliation: ~Copyable {
       outcome.made = rebuilt.made
       outcome.needsNewCompanion = true
     }
-    outcome.lost = max(0, header.count - whole.number)
+    outcome.savesTail = savesTail
+    outcome.lost = max(0, min(header.count, fileSize / LogFormat.recordHeaderSize) - whole.number)
     outcome.note =
       outcome.lost == 0
       ? "was not closed; all \(whole.number) records are whole"
@@ -278,8 +276,8 @@ struct Reconciliation: ~Copyable {
   }
 
   /// Another program may have appended after our crash: then no entry was ever written for what follows, and the size
-  /// fields lead exactly to COUNT and LAST INDEX. After a restart of the machine that is not proof enough, unless the
-  /// file also ends with the last record, as no log does whose writer died.
+  /// fields lead exactly to COUNT and LAST INDEX. After a restart of the machine that is no proof, as a torn write may look
+  /// the same: then the records are cut off, for nobody promised that they were stable, but a copy is kept.
   private mutating func extendedByAnotherProgram(from cursor: Cursor) throws(ImmutaError) -> Outcome? {
     guard let isBlank = try companion?.isBlank(cursor.number), isBlank else { return nil }
     let outcome: Outcome
@@ -289,8 +287,7 @@ struct Reconciliation: ~Copyable {
       if case .corrupted = error { return nil }
       throw error
     }
-    let endsExactly = outcome.end == fileSize && fileSize % SystemCalls.pageSize != 0
-    return outcome.lastIndex == header.lastIndex && (isSameBoot || endsExactly) ? outcome : nil
+    return outcome.lastIndex == header.lastIndex && outcome.end == fileSize ? outcome : nil
   }
 
   // MARK: Words

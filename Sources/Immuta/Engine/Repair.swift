@@ -129,19 +129,7 @@ struct Repair {
   }
 
   private mutating func save(_ file: Descriptor, _ range: Range<Int>, to path: String) throws(ImmutaError) {
-    let copy = try Descriptor(opening: path, .createNew)
-    var buffer = [UInt8](repeating: 0, count: min(1 << 20, range.count))
-    var position = range.lowerBound
-    while position < range.upperBound {
-      let wanted = min(buffer.count, range.upperBound - position)
-      let count = try unsafe buffer.withMutableBytes { (bytes) throws(ImmutaError) in
-        try unsafe file.read(into: UnsafeMutableRawBufferPointer(rebasing: bytes[..<wanted]), at: position)
-      }
-      if count == 0 { break }
-      try copy.write(Array(buffer[..<count]), at: position - range.lowerBound)
-      position += count
-    }
-    try copy.flush()
+    try file.copy(range, to: path)
     report.saved.append(path)
   }
 

@@ -20,12 +20,12 @@ struct WriterState: ~Copyable, Sendable {
   private(set) var count: Int
   private let reader: LogReader
   private let keeper: CompanionKeeper
-  private let directory: String?
+  private let directory: String
   private var log: TailFile
   private var companion: TailFile
   /// The page of the log's header; nil until the first append, and where files are not mapped.
   private var header: MappedWindow?
-  private var isPrepared = false
+  private(set) var isPrepared = false
   /// What made the writer stop for good.
   private var failure: ImmutaError?
   /// End of the last committed record.
@@ -54,10 +54,9 @@ struct WriterState: ~Copyable, Sendable {
   /// Staged records whose memory is kept for the next transaction.
   private static var largestKept: Int { 4096 }
 
-  /// - Parameter directory: the directory to flush before the first append, when the files are new in it.
   init(
     reader: LogReader, keeper: CompanionKeeper, log: Descriptor, companion: Descriptor, count: Int, end: Int,
-    lastTime: Int64, flushing directory: String?
+    lastTime: Int64, directory: String
   ) {
     self.reader = reader
     self.keeper = keeper
@@ -80,9 +79,25 @@ struct WriterState: ~Copyable, Sendable {
 
   // MARK: Before the first append
 
-  /// Marks the log as being written, on stable storage, before anything in it changes: a crash from here on is known as
-  /// one. Files that are new are flushed with their directory.
-  private mutating func prepare() throws(ImmutaError) {
+  /// What must be on stable storage before the first append.
+  struct Preparation {
+    fileprivate let log: Descriptor
+    fileprivate let directory: String
+    fileprivate let keeper: CompanionKeeper
+
+    /// Flushes the files with their directory, where they may be new or may have been left unflushed by an opening that
+    /// appended nothing, and marks the log as open.
+    func flush() throws(ImmutaError) {
+      try log.flush()
+      try SystemCalls.flushDirectory(directory)
+      try keeper.markOpen()
+    }
+  }
+
+  var preparation: Preparation { Preparation(log: log.descriptor, directory: directory, keeper: keeper) }
+
+  /// Makes the files ready to be appended to; the log is marked as open.
+  mutating func prepare() throws(ImmutaError) {
     // Foreign bytes behind the last record, uncommitted, may be sparse: cut off, so that all that is reserved has blocks.
     try log.descriptor.truncate(to: tail)
     try companion.descriptor.truncate(to: companion.reservedEnd)
@@ -90,17 +105,6 @@ struct WriterState: ~Copyable, Sendable {
     try companion.reserve(through: companion.reservedEnd + 1)
     if log.isReserving {
       header = try MappedWindow(log.descriptor, 0..<reader.format.headerSize, writable: true)
-    }
-    do {
-      if let directory {
-        try log.descriptor.flush()
-        try SystemCalls.flushDirectory(directory)
-      }
-      try keeper.markOpen()
-    } catch {
-      // A failed flush is final.
-      failure = error
-      throw error
     }
     isPrepared = true
   }
@@ -110,7 +114,7 @@ struct WriterState: ~Copyable, Sendable {
   /// Makes room for `payload` more bytes of log and one more entry. Throws before anything changed.
   @inline(__always)
   private mutating func makeRoom(at offset: Int, _ payload: Int) throws(ImmutaError) {
-    if !isPrepared { try prepare() }
+    precondition(isPrepared, "appending to a log that is not marked as open")
     let (sum, overflow) = offset.addingReportingOverflow(LogFormat.recordHeaderSize)
     let (end, overflow2) = sum.addingReportingOverflow(payload)
     guard !overflow, !overflow2, end <= LogFormat.largestPayload else { throw .recordTooLarge }
@@ -311,6 +315,10 @@ struct WriterState: ~Copyable, Sendable {
         throw failure
       }
       if isPrepared {
+        // The records and their entries first: a log whose file already ends with its last record, but whose pages never
+        // reached the disk, would look as if another program had written it.
+        try log.descriptor.flush()
+        try companion.descriptor.flush()
         try log.shrink(to: tail)
         try companion.shrink(to: entryOffset(count))
         try log.descriptor.flush()

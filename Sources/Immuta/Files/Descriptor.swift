@@ -39,6 +39,25 @@ package final class Descriptor: Sendable {
     try unsafe bytes.withBytes { (bytes) throws(ImmutaError) in try unsafe write(bytes, at: offset) }
   }
 
+  /// Copies bytes into a new file, which is on stable storage when it returns; its directory entry need not be.
+  package func copy(_ range: Range<Int>, to path: String) throws(ImmutaError) {
+    let copy = try Descriptor(opening: path, .createNew)
+    var buffer = [UInt8](repeating: 0, count: min(1 << 20, range.count))
+    var position = range.lowerBound
+    while position < range.upperBound {
+      let wanted = min(buffer.count, range.upperBound - position)
+      let count = try unsafe buffer.withMutableBytes { (bytes) throws(ImmutaError) in
+        let piece = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[..<wanted])
+        let count = try unsafe read(into: piece, at: position)
+        try unsafe copy.write(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(piece)[..<count]), at: position - range.lowerBound)
+        return count
+      }
+      if count == 0 { break }
+      position += count
+    }
+    try copy.flush()
+  }
+
   package func flush() throws(ImmutaError) {
     try SystemCalls.flush(number, path: path)
   }

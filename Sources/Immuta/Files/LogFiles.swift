@@ -15,6 +15,14 @@ package struct LogFiles: Hashable, Sendable {
   /// A companion that is being made, until it takes the old one's place.
   package var newCompanion: String { path("idx.new") }
 
+  /// The directory that holds the entry of the file or directory at a path.
+  static func parent(of path: String) -> String {
+    var components = path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: true)
+    components.removeLast(components.isEmpty ? 0 : 1)
+    let parent = components.map { String(decoding: $0, as: UTF8.self) }.joined(separator: "/")
+    return path.hasPrefix("/") ? "/\(parent)" : parent.isEmpty ? "." : parent
+  }
+
   private func path(_ suffix: String) -> String {
     directory.hasSuffix("/") ? "\(directory)\(namespace).\(suffix)" : "\(directory)/\(namespace).\(suffix)"
   }

@@ -10,8 +10,8 @@ import CRC32C
 /// ```
 ///
 /// INDEX is the byte offset of the record's size field in the log, TIME its commit in nanoseconds since 1970, RECORD CRC
-/// the CRC-32C of size field and payload. ENTRY CRC is the CRC-32C of the first 20 bytes, the record's number (8 bytes)
-/// and 4 zero bytes, so an entry that was moved is found out. Where more records of the same commit follow, its
+/// the CRC-32C of size field and payload. ENTRY CRC is the CRC-32C of the first 20 bytes and the record's number
+/// (8 bytes), so an entry that was moved is found out. Where more records of the same commit follow, its
 /// complement is stored instead: recovery keeps whole commits only, and a half-written transaction is gone as if it never
 /// was.
 package struct CompanionEntry: Hashable, Sendable {
@@ -54,10 +54,10 @@ package struct CompanionEntry: Hashable, Sendable {
   private static func checksum(index: Int, time: Int64, recordChecksum: UInt32, number: Int) -> UInt32 {
     var crc = crc32c_extend_u64(0, UInt64(bitPattern: Int64(index)))
     crc = crc32c_extend_u64(crc, UInt64(bitPattern: time))
-    // The four bytes of RECORD CRC are followed by the number's eight: twelve bytes, taken as eight and, padded with four
-    // zero bytes, eight.
+    // The four bytes of RECORD CRC are followed by the number's eight: twelve bytes, taken as eight and four.
     let number = UInt64(bitPattern: Int64(number))
     crc = crc32c_extend_u64(crc, UInt64(recordChecksum) | (number << 32))
-    return crc32c_extend_u64(crc, number >> 32)
+    var rest = UInt32(truncatingIfNeeded: number >> 32).littleEndian
+    return unsafe crc32c_extend(crc, &rest, 4)
   }
 }

@@ -29,8 +29,7 @@ package struct LogHeader: Hashable, Sendable {
   /// What is wrong with the header on its own, or nil: a COUNT and a LAST INDEX that no log can have.
   package func contradiction(format: LogFormat, fileSize: Int) -> String? {
     if count < 0 { return "COUNT is negative (\(count))" }
-    // The first commit, cut off between its two stores, leaves a LAST INDEX without a COUNT.
-    if count == 0, lastIndex == 0 { return nil }
+    if count == 0 { return lastIndex == 0 ? nil : "COUNT is 0 but LAST INDEX is \(lastIndex)" }
     let room = (fileSize - format.headerSize) / LogFormat.recordHeaderSize
     if count > room { return "COUNT is \(count), but \(fileSize) bytes hold at most \(max(0, room)) records" }
     if lastIndex < format.headerSize { return "LAST INDEX is \(lastIndex), inside the header" }

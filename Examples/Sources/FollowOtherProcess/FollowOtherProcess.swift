@@ -1,0 +1,36 @@
+import Immuta
+
+/// Two processes, one log: run it with `write` in one terminal, and with `read` in any number of others.
+@main
+struct FollowOtherProcess {
+  static func main() async throws {
+    switch CommandLine.arguments.dropFirst().first {
+    case "write": try await write()
+    case "read": try await read()
+    default: print("usage: follow-other-process write | read")
+    }
+  }
+
+  static func write() async throws {
+    let storage = try Storage(directory: "./log-data", namespaces: ["ticks"])
+    defer { storage.close() }
+    for number in 1...20 {
+      try await storage.append("tick \(number)", to: "ticks")
+      try await Task.sleep(for: .milliseconds(200))
+    }
+    try await storage.append("done", to: "ticks")
+  }
+
+  static func read() async throws {
+    // Takes no lock, changes no file, and works whether or not a writer has the namespace open.
+    var configuration = Storage.Configuration()
+    configuration.access = .readOnly
+    let storage = try Storage(directory: "./log-data", namespaces: ["ticks"], configuration: configuration)
+    defer { storage.close() }
+
+    for try await record in storage.stream("ticks", from: .beginning) {
+      print(record.sequence, record.text)
+      if record.text == "done" { break }
+    }
+  }
+}

@@ -1,0 +1,32 @@
+import Immuta
+
+@main
+struct Quickstart {
+  static func main() async throws {
+    let storage = try Storage(directory: "./log-data", namespaces: ["events"])
+    defer { storage.close() }
+
+    // One record. When this returns, every reader can see it.
+    let receipt = try await storage.append("hello world", to: "events")
+    print("record \(receipt.sequence), \(receipt.size) bytes, at byte \(receipt.index) of the file")
+
+    // All or nothing: committed together when the closure returns, gone if it throws.
+    try await storage.transaction(in: "events") { transaction in
+      try await transaction.append("order placed")
+      try await transaction.append([0xCA, 0xFE] as [UInt8])
+    }
+
+    // One at a time, with a deadline: nil when it passes with no record. Without one, next() waits.
+    var stream = storage.stream("events", from: .beginning)  // or .latest, or .skipping(10)
+    while let record = try await stream.next(timeout: .seconds(1)) {
+      print(record.sequence, record.index, record.size, record.timestamp, record.text)
+    }
+
+    let events = try storage.log("events")  // the namespace's handle: no name look-up per call
+    let first = try await events.record(at: 0)
+    print(first.text, events.count)
+    try await events.sync()  // all that is committed is on stable storage
+    print(try storage.details(of: "events"))
+    print(try await storage.verify("events"))
+  }
+}

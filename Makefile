@@ -1,0 +1,26 @@
+# `make` lists what there is. Everything can also be called by hand: each target is a command or two.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test format lint docs clean
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## See it work: a writer, followers, a rollback, and this machine's rates
+	swift run -c release immuta demo
+
+test: ## Everything a change must pass; needs nothing but Swift and git
+	Scripts/test.sh
+
+format: ## Format all Swift code in place
+	swift format --in-place --recursive Sources Tests Examples Package.swift
+
+lint: ## Check the format and the style rules
+	swift format lint --strict --recursive Sources Tests Examples Package.swift
+
+docs: ## Build the documentation of Immuta and Solid; a broken link is an error
+	swift package generate-documentation --target Immuta --warnings-as-errors
+	swift package generate-documentation --target Solid --warnings-as-errors
+
+clean: ## Remove everything that was built
+	rm -rf .build .build-tsan Examples/.build

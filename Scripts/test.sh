@@ -1,0 +1,135 @@
+#!/usr/bin/env bash
+# Everything a change must pass, in one command. The last line is "N passed, 0 failed", and is there only if all went well.
+#
+# IMMUTA_BUILD_PATH  where to build (default: .build; the sanitizer's build goes to the same name with -tsan behind it)
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+build_path="${IMMUTA_BUILD_PATH:-.build}"
+work="$(mktemp -d)"
+passed=0
+current="setting up"
+
+finish() {
+  local status=$?
+  rm -rf "$work"
+  if [ "$status" -ne 0 ]; then printf '\nFAILED: %s\n' "$current" >&2; fi
+}
+trap finish EXIT
+
+say() { printf '\n==> %s\n' "$*"; }
+
+fail() {
+  printf 'test.sh: %s\n' "$*" >&2
+  exit 1
+}
+
+# step TITLE FUNCTION: announces the function, runs it, and tells how long it took. Not as part of a condition: there bash
+# would go on behind a command that failed.
+step() {
+  local start="$SECONDS"
+  current="$1"
+  say "$current"
+  "$2"
+  printf '    %s: %d s\n' "$current" "$((SECONDS - start))"
+}
+
+# What is needed: Swift (with `swift format`, which comes with it), git for Swift's packages, and the tools of every POSIX
+# system. Only git can be installed from a distribution's packages; Swift comes from swift.org.
+check_tools() {
+  command -v swift >/dev/null || fail "Swift 6.2 or newer is needed: see https://www.swift.org/install"
+  swift --version 2>/dev/null | head -n 1
+  if ! command -v git >/dev/null; then
+    install_package git
+  fi
+}
+
+install_package() {
+  local package="$1" as_root=()
+  command -v apt-get >/dev/null || fail "$package is needed: install it with this system's package manager"
+  if [ "$(id -u)" -ne 0 ]; then as_root=(sudo -n); fi
+  printf 'installing %s\n' "$package"
+  "${as_root[@]}" apt-get update -qq
+  "${as_root[@]}" apt-get install -y -qq --no-install-recommends "$package"
+}
+
+lint() {
+  swift format lint --strict --recursive Sources Tests Examples Package.swift
+}
+
+# SwiftPM silences the warnings of other packages, so the flag concerns our own targets only. It has none for C: those
+# files are compiled once more.
+build() {
+  swift build --quiet --build-tests --scratch-path "$build_path" -Xswiftc -warnings-as-errors
+  local file
+  for file in Sources/*/*.c; do
+    clang -std=gnu11 -Wall -Wextra -Werror -fsyntax-only -I "$(dirname "$file")/include" "$file"
+  done
+}
+
+# run_tests NAME ARGUMENT…: runs the suite, and adds to `passed` the number of tests it says it ran.
+run_tests() {
+  local log="$work/$1.log" count
+  shift
+  swift test --parallel --disable-xctest -Xswiftc -warnings-as-errors "$@" 2>&1 | tee "$log"
+  count="$(sed -nE 's/.*Test run with ([0-9]+) tests?.* passed.*/\1/p' "$log" | awk '{ sum += $1 } END { print sum + 0 }')"
+  [ "$count" -gt 0 ] || fail "no test was run"
+  passed=$((passed + count))
+}
+
+test_suite() {
+  run_tests suite --scratch-path "$build_path"
+}
+
+# Whether this machine can build and run a program under the thread sanitizer: its runtime is not part of every Swift
+# installation, and not every kernel's memory layout suits it.
+has_thread_sanitizer() {
+  printf 'print(1)\n' >"$work/probe.swift"
+  swiftc -sanitize=thread "$work/probe.swift" -o "$work/probe" >/dev/null 2>&1 && "$work/probe" >/dev/null 2>&1
+}
+
+test_under_thread_sanitizer() {
+  if ! has_thread_sanitizer; then
+    echo "SKIPPED: the thread sanitizer does not work on this machine; races are not looked for"
+    return
+  fi
+  TSAN_OPTIONS="suppressions=$PWD/Scripts/tsan-suppressions.txt halt_on_error=1" \
+    run_tests sanitizer --sanitize=thread --scratch-path "$build_path-tsan"
+}
+
+run_tool() {
+  swift build --quiet -c release --product immuta --scratch-path "$build_path" -Xswiftc -warnings-as-errors
+  "$build_path/release/immuta" demo --records 2000
+}
+
+run_examples() {
+  local binaries writer
+  swift build --quiet --package-path Examples --scratch-path "$build_path/examples" -Xswiftc -warnings-as-errors
+  binaries="$(swift build --package-path Examples --scratch-path "$build_path/examples" --show-bin-path)"
+  mkdir "$work/run"
+  (
+    cd "$work/run"
+    "$binaries/quickstart"
+    "$binaries/transactions"
+    "$binaries/event-store"
+    "$binaries/follow-other-process" write &
+    writer=$!
+    until [ -e log-data/ticks.idx ]; do
+      kill -0 "$writer"
+      sleep 0.1
+    done
+    "$binaries/follow-other-process" read
+    wait "$writer"
+  )
+}
+
+step "Tools" check_tools
+step "Format and style" lint
+step "Build, warnings are errors" build
+step "Tests" test_suite
+step "Tests under the thread sanitizer" test_under_thread_sanitizer
+step "Release build of the tool, and its demo" run_tool
+step "Examples" run_examples
+
+say "all done in $SECONDS s"
+printf '%d passed, 0 failed\n' "$passed"

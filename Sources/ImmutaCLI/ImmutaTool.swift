@@ -1,0 +1,73 @@
+import ArgumentParser
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// The tool: `immuta`.
+struct ImmutaTool: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "immuta",
+    abstract: "An append-only log: one writer extends it, any number of readers follow it.",
+    discussion: """
+      See what it does, on your machine, in a second:
+        immuta demo
+
+      Append lines, read them back, and follow what comes:
+        printf 'hello\\nworld\\n' | immuta append events
+        immuta cat events
+        immuta cat events --follow
+
+      Logs are files in a directory, ./logs unless --dir names another: a namespace “events” is the file events.log there.
+
+      Exit status: 0, or 1 when something failed, 64 when the arguments make no sense, 65 when a log is damaged.
+      """,
+    version: "0.1.0",
+    subcommands: [Demo.self, Append.self, Cat.self, Info.self, Verify.self])
+}
+
+@main
+enum Main {
+  /// Everything but the demonstration's tasks runs on the main thread, which may therefore block: for input, for
+  /// output, for a flush.
+  ///
+  /// The threads of Swift's cooperative pool never do.
+  @MainActor
+  static func main() async {
+    System.occupyStandardDescriptors()
+    // A closed pipe is told by `write`.
+    signal(SIGPIPE, SIG_IGN)
+    let command = parse()
+    do {
+      try await command.execute()
+      exit(ExitStatus.success.code)
+    } catch {
+      let failure = Failure(error)
+      failure.report()
+      exit(failure.status.code)
+    }
+  }
+
+  /// The subcommand that the arguments ask for.
+  ///
+  /// Ends the tool where they ask for help or the version, or make no sense.
+  private static func parse() -> any ToolCommand {
+    do {
+      var command = try ImmutaTool.parseAsRoot()
+      if let command = command as? any ToolCommand { return command }
+      try command.run()
+      exit(ExitStatus.success.code)
+    } catch {
+      let code = ImmutaTool.exitCode(for: error)
+      guard code == .validationFailure else { ImmutaTool.exit(withError: error) }
+      let text = ImmutaTool.fullMessage(for: error)
+      let prefix = "Error: "
+      Failure.say(text.hasPrefix(prefix) ? String(text.dropFirst(prefix.count)) : text)
+      exit(ExitStatus.usage.code)
+    }
+  }
+}

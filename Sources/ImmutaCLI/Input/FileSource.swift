@@ -1,0 +1,51 @@
+/// A file, or standard input, as a source of bytes.
+final class FileSource: ByteSource {
+  /// For messages.
+  let name: String
+  private let descriptor: Int32
+  private let isOwned: Bool
+
+  /// Opens the file; `-` is standard input.
+  init(_ path: String) throws {
+    if path == "-" {
+      (name, descriptor, isOwned) = ("standard input", System.standardInput, false)
+    } else {
+      (name, descriptor, isOwned) = (path, try System.open(path), true)
+    }
+  }
+
+  deinit {
+    if isOwned { System.close(descriptor) }
+  }
+
+  func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+    try System.read(descriptor, into: buffer, name: name)
+  }
+
+  /// Throws unless each of the files can be expected to open, so that a misspelt name is told before anything is
+  /// appended.
+  ///
+  /// Returns their bytes; nil where one is not a regular file.
+  static func check(_ paths: [String]) throws(ToolError) -> Int? {
+    var total: Int? = 0
+    for path in paths {
+      if path == "-" {
+        total = nil
+        continue
+      }
+      let info = try System.info(path)
+      if info.isDirectory { throw ToolError("cannot read \(path): it is a directory") }
+      guard System.isReadable(path) else { throw ToolError("cannot open \(path): permission denied") }
+      if let size = info.size { total = total.map { $0 + size } } else { total = nil }
+    }
+    return total
+  }
+
+  /// Throws if one of the files is the log itself: appending it would never come to an end.
+  static func check(_ paths: [String], differFrom log: String) throws(ToolError) {
+    let identity = try System.info(log).identity
+    for path in paths where path != "-" {
+      if try System.info(path).identity == identity { throw ToolError("cannot append \(path) to itself") }
+    }
+  }
+}

@@ -1,0 +1,142 @@
+/// Where a ``RecordInput`` gets its bytes from.
+protocol ByteSource {
+  /// Waits for bytes and takes those that are there, as many as fit; 0 at the end.
+  func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int
+}
+
+/// Cuts a stream of bytes into records at a delimiter.
+///
+/// Records that fit the buffer are handed out as views of it. One that doesn't is handed out in pieces, as an
+/// `AsyncSequence` that reads on as it is iterated; so the size of a record costs no memory. Without a delimiter the
+/// whole input is one such record.
+///
+/// ```
+/// buffer  | handed out | complete? records | unfinished | free |
+///         0            start                            end    capacity
+/// ```
+///
+/// Bytes before `scanned` and from `start` on hold no delimiter. Not `Sendable`: used by one task.
+final class RecordInput {
+  private let source: any ByteSource
+  private let delimiter: UInt8?
+  private let longest: Int
+  private let readSize: Int
+  private var buffer: [UInt8]
+  private var start = 0
+  private var scanned = 0
+  private var end = 0
+
+  /// Bytes taken from the source.
+  private(set) var bytesRead = 0
+
+  /// - Parameters:
+  ///   - longest: bytes of the largest record that is held whole.
+  ///   - readSize: bytes read at a time.
+  init(_ source: any ByteSource, delimiter: UInt8?, longest: Int = 1 << 20, readSize: Int = 256 << 10) {
+    self.source = source
+    self.delimiter = delimiter
+    self.longest = longest
+    self.readSize = readSize
+    buffer = [UInt8](repeating: 0, count: longest + readSize)
+  }
+
+  /// A record, or what there is of it.
+  enum Next {
+    /// The whole record.
+    ///
+    /// Let go of it before calling anything else: a view that is held makes the buffer copy itself.
+    case whole(ArraySlice<UInt8>)
+    /// A record too large to wait for. To be iterated once, to its end, before anything else is called.
+    case large(Pieces)
+  }
+
+  /// The next record; nil when more must be read first, with ``fill()``.
+  func next() -> Next? {
+    if let record = takeRecord() { return .whole(record) }
+    let isLarge = start < end && (delimiter == nil || end - start >= longest)
+    return isLarge ? .large(Pieces(input: self)) : nil
+  }
+
+  /// What is left when the input ended without a delimiter; nil when nothing is.
+  func takeLast() -> ArraySlice<UInt8>? {
+    guard start < end else { return nil }
+    defer { start = end }
+    return buffer[start..<end]
+  }
+
+  /// Reads more; false at the end of the input.
+  func fill() throws -> Bool {
+    if start == end { (start, scanned, end) = (0, 0, 0) }
+    if start > 0, end + readSize > buffer.count {
+      buffer.withUnsafeMutableBytes { bytes in
+        bytes.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[start..<end]))
+      }
+      (scanned, end, start) = (scanned - start, end - start, 0)
+    }
+    let limit = min(end + readSize, buffer.count)
+    let count = try buffer.withUnsafeMutableBytes { bytes in
+      try source.read(into: UnsafeMutableRawBufferPointer(rebasing: bytes[end..<limit]))
+    }
+    end += count
+    bytesRead += count
+    return count > 0
+  }
+
+  /// The next piece of a large record; nil behind its last.
+  ///
+  /// `isOver` says that its delimiter, or the end, was seen.
+  fileprivate func takePiece(_ isOver: inout Bool) throws -> ArraySlice<UInt8>? {
+    if isOver { return nil }
+    if start == end, try !fill() {
+      isOver = true
+      return nil
+    }
+    if let record = takeRecord() {
+      isOver = true
+      return record
+    }
+    defer { (start, scanned, end) = (0, 0, 0) }
+    return buffer[start..<end]
+  }
+
+  /// The record that begins at `start`, if its delimiter is there.
+  private func takeRecord() -> ArraySlice<UInt8>? {
+    guard let found = findDelimiter() else { return nil }
+    let record = buffer[start..<found]
+    start = found + 1
+    scanned = start
+    return record
+  }
+
+  private func findDelimiter() -> Int? {
+    guard let delimiter else { return nil }
+    let found = buffer.withUnsafeBytes { bytes in
+      System.position(of: delimiter, in: UnsafeRawBufferPointer(rebasing: bytes[scanned..<end]))
+    }
+    guard let found else {
+      scanned = end
+      return nil
+    }
+    return scanned + found
+  }
+
+  /// The pieces of a record: see ``RecordInput/Next/large(_:)``.
+  struct Pieces: AsyncSequence, AsyncIteratorProtocol {
+    fileprivate let input: RecordInput
+    private var isOver = false
+
+    fileprivate init(input: RecordInput) {
+      self.input = input
+    }
+
+    func makeAsyncIterator() -> Pieces { self }
+
+    mutating func next() async throws -> ArraySlice<UInt8>? {
+      try input.takePiece(&isOver)
+    }
+
+    mutating func next(isolation actor: isolated (any Actor)?) async throws -> ArraySlice<UInt8>? {
+      try input.takePiece(&isOver)
+    }
+  }
+}

@@ -1,0 +1,143 @@
+/// JSON made of bytes: objects on one line each, members in the order they are added.
+enum JSON {
+  /// Adds text as the inside of a JSON string.
+  ///
+  /// The bytes are UTF-8, and may be cut anywhere: what needs escaping is ASCII.
+  static func escape(_ bytes: UnsafeRawBufferPointer, into output: inout [UInt8]) {
+    var start = 0
+    var position = 0
+    while position < bytes.count {
+      if position + 8 <= bytes.count,
+        !needsEscape(in: bytes.loadUnaligned(fromByteOffset: position, as: UInt64.self))
+      {
+        position += 8
+        continue
+      }
+      let byte = bytes[position]
+      if byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") {
+        output.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[start..<position]))
+        escape(byte, into: &output)
+        start = position + 1
+      }
+      position += 1
+    }
+    output.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[start...]))
+  }
+
+  /// Whether one of eight bytes is a control character, a quotation mark or a backslash.
+  ///
+  /// In each lane, subtracting n from a byte below 0x80 sets its top bit if the byte is below n; a borrow can only come
+  /// from a lane that fits already.
+  private static func needsEscape(in word: UInt64) -> Bool {
+    let ones: UInt64 = 0x0101_0101_0101_0101
+    let quotes = word ^ (ones * 0x22)
+    let backslashes = word ^ (ones * 0x5C)
+    let hits =
+      ((word &- ones * 0x20) & ~word) | ((quotes &- ones) & ~quotes) | ((backslashes &- ones) & ~backslashes)
+    return hits & (ones << 7) != 0
+  }
+
+  private static func escape(_ byte: UInt8, into output: inout [UInt8]) {
+    switch byte {
+    case UInt8(ascii: "\""): output.append(#"\""#)
+    case UInt8(ascii: "\\"): output.append(#"\\"#)
+    case UInt8(ascii: "\n"): output.append(#"\n"#)
+    case UInt8(ascii: "\r"): output.append(#"\r"#)
+    case UInt8(ascii: "\t"): output.append(#"\t"#)
+    default:
+      output.append(#"\u"#)
+      output.append(hexadecimal: Int(byte), width: 4)
+    }
+  }
+
+  /// Adds bytes in Base64.
+  ///
+  /// Pieces of a whole can be added one after the other if all but the last are a multiple of three bytes long.
+  static func base64(_ bytes: UnsafeRawBufferPointer, into output: inout [UInt8]) {
+    let start = output.count
+    output.append(contentsOf: repeatElement(UInt8(ascii: "="), count: (bytes.count + 2) / 3 * 4))
+    output.withUnsafeMutableBufferPointer { output in
+      let digits = UnsafeBufferPointer(start: base64Digits.utf8Start, count: base64Digits.utf8CodeUnitCount)
+      var place = start
+      var position = 0
+      while position + 3 <= bytes.count {
+        let group = Int(bytes[position]) << 16 | Int(bytes[position + 1]) << 8 | Int(bytes[position + 2])
+        output[place] = digits[group >> 18]
+        output[place + 1] = digits[group >> 12 & 63]
+        output[place + 2] = digits[group >> 6 & 63]
+        output[place + 3] = digits[group & 63]
+        position += 3
+        place += 4
+      }
+      guard position < bytes.count else { return }
+      let hasTwo = position + 2 == bytes.count
+      let group = Int(bytes[position]) << 16 | (hasTwo ? Int(bytes[position + 1]) << 8 : 0)
+      output[place] = digits[group >> 18]
+      output[place + 1] = digits[group >> 12 & 63]
+      if hasTwo { output[place + 2] = digits[group >> 6 & 63] }
+    }
+  }
+
+  private static let base64Digits: StaticString = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+
+  /// A receipt, as one line.
+  static func receipt(sequence: Int, index: Int, size: Int, into output: inout [UInt8]) {
+    output.append(#"{"sequence":"#)
+    output.append(decimal: sequence)
+    output.append(#","index":"#)
+    output.append(decimal: index)
+    output.append(#","size":"#)
+    output.append(decimal: size)
+    output.append("}\n")
+  }
+}
+
+/// A JSON object of a few members, for what is printed once a namespace or a step.
+struct JSONObject {
+  private(set) var bytes: [UInt8] = [UInt8(ascii: "{")]
+
+  /// Adds a member; nil adds none.
+  mutating func add(_ name: String, _ value: String?) {
+    guard let value else { return }
+    key(name)
+    string(value)
+  }
+
+  /// Adds a member; nil adds none.
+  mutating func add(_ name: String, _ value: Int?) {
+    guard let value else { return }
+    key(name)
+    bytes.append(decimal: value)
+  }
+
+  /// Adds a member.
+  mutating func add(_ name: String, _ value: Bool) {
+    key(name)
+    bytes.append(contentsOf: (value ? "true" : "false").utf8)
+  }
+
+  /// Adds a member of seconds, to the microsecond; nil adds none.
+  mutating func add(_ name: String, seconds value: Duration?) {
+    guard let value else { return }
+    key(name)
+    let microseconds = Int(value / .microseconds(1))
+    bytes.append(decimal: microseconds / 1_000_000)
+    bytes.append(UInt8(ascii: "."))
+    bytes.append(decimal: microseconds % 1_000_000, width: 6)
+  }
+
+  /// The object on a line of its own.
+  var line: [UInt8] { bytes + Array("}\n".utf8) }
+
+  private mutating func key(_ name: String) {
+    if bytes.count > 1 { bytes.append(UInt8(ascii: ",")) }
+    string(name)
+    bytes.append(UInt8(ascii: ":"))
+  }
+
+  private mutating func string(_ text: String) {
+    bytes.append(UInt8(ascii: "\""))
+    Array(text.utf8).withUnsafeBytes { JSON.escape($0, into: &bytes) }
+    bytes.append(UInt8(ascii: "\""))
+  }
+}

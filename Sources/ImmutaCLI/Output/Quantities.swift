@@ -1,0 +1,58 @@
+// Numbers for people.
+
+/// How numbers read.
+enum Quantities {
+  /// Thousands apart: `1,234,567`.
+  static func grouped(_ value: Int) -> String {
+    let digits = String(value.magnitude)
+    var text = ""
+    for (position, digit) in digits.enumerated() {
+      if position > 0, (digits.count - position).isMultiple(of: 3) { text.append(",") }
+      text.append(digit)
+    }
+    return value < 0 ? "-\(text)" : text
+  }
+
+  /// A number and what it counts: `1,234 records`, `1 record`.
+  static func counted(_ value: Int, _ noun: String) -> String {
+    "\(grouped(value)) \(noun)\(value == 1 ? "" : "s")"
+  }
+
+  /// Three digits or so, in a unit that suits: `640 µs`, `12.3 ms`, `4.56 s`.
+  static func time(_ duration: Duration) -> String {
+    let seconds = duration / .seconds(1)
+    if seconds < 0.001 { return "\(rounded(seconds * 1_000_000, digits: 0)) µs" }
+    if seconds < 1 { return "\(rounded(seconds * 1000, digits: seconds < 0.1 ? 1 : 0)) ms" }
+    return "\(rounded(seconds, digits: seconds < 100 ? 2 : 0)) s"
+  }
+
+  /// How many happened in a second; nil where no time passed or nothing happened.
+  static func rate(_ count: Int, in duration: Duration) -> Int? {
+    let seconds = duration / .seconds(1)
+    guard seconds > 0, count > 0 else { return nil }
+    return Int(exactly: (Double(count) / seconds).rounded())
+  }
+
+  /// Megabytes a second, in parentheses and behind a space, where there was enough to measure one; else nothing.
+  static func rateSuffix(_ bytes: Int, in duration: Duration) -> String {
+    guard bytes >= 1_000_000, let rate = megabytes(bytes, in: duration) else { return "" }
+    return " (\(rate) MB/s)"
+  }
+
+  /// Megabytes a second; below ten with a digit behind the point.
+  static func megabytes(_ bytes: Int, in duration: Duration) -> String? {
+    let seconds = duration / .seconds(1)
+    guard seconds > 0, bytes > 0 else { return nil }
+    let rate = Double(bytes) / seconds / 1_000_000
+    return rate < 10 ? rounded(rate, digits: 1) : grouped(Int(rate.rounded()))
+  }
+
+  /// A number of at least 0 with so many digits behind the point.
+  static func rounded(_ value: Double, digits: Int) -> String {
+    let scale = (0..<digits).reduce(1) { scale, _ in scale * 10 }
+    let scaled = Int((value * Double(scale)).rounded())
+    guard digits > 0 else { return grouped(scaled) }
+    let fraction = String(scaled % scale)
+    return "\(grouped(scaled / scale)).\(String(repeating: "0", count: digits - fraction.count))\(fraction)"
+  }
+}

@@ -1,0 +1,112 @@
+import ArgumentParser
+import Immuta
+
+/// How `cat` shows a record.
+enum RecordFormat: String, CaseIterable, ExpressibleByArgument {
+  case text
+  case json
+  case hex
+  case raw
+}
+
+/// Writes records to the output, in bounded memory whatever their size.
+struct RecordPrinter {
+  /// What a large payload is handled in: a multiple of 3, for Base64, and of 16, for the lines of a hex dump.
+  private static let pieceSize = 3 << 16
+
+  let format: RecordFormat
+  let output: Output
+  private var timestamps = TimestampText()
+  private var isFirst = true
+
+  init(_ format: RecordFormat, to output: Output) {
+    self.format = format
+    self.output = output
+  }
+
+  mutating func print(_ record: Record) throws {
+    switch format {
+    case .raw:
+      try forEachPiece(of: record.payload) { _, bytes in try output.write(bytes) }
+    case .text:
+      try forEachPiece(of: record.payload) { _, bytes in try output.write(bytes) }
+      output.bytes.append(UInt8(ascii: "\n"))
+    case .json: try printJSON(record)
+    case .hex: try printHex(record)
+    }
+    try output.flushIfFull()
+    isFirst = false
+  }
+
+  private mutating func printJSON(_ record: Record) throws {
+    appendJSONHead(record, to: &output.bytes)
+    if try isText(record.payload) {
+      output.bytes.append(#","text":""#)
+      try forEachPiece(of: record.payload) { _, bytes in
+        JSON.escape(bytes, into: &output.bytes)
+        try output.flushIfFull()
+      }
+    } else {
+      output.bytes.append(#","base64":""#)
+      try forEachPiece(of: record.payload) { _, bytes in
+        JSON.base64(bytes, into: &output.bytes)
+        try output.flushIfFull()
+      }
+    }
+    output.bytes.append("\"}\n")
+  }
+
+  private mutating func printHex(_ record: Record) throws {
+    if !isFirst { output.bytes.append("\n") }
+    appendHexHead(record, to: &output.bytes)
+    try forEachPiece(of: record.payload) { offset, bytes in
+      HexDump.append(bytes, offset: offset, to: &output.bytes)
+      try output.flushIfFull()
+    }
+  }
+
+  /// Everything before the payload.
+  private mutating func appendJSONHead(_ record: Record, to bytes: inout [UInt8]) {
+    bytes.append(#"{"sequence":"#)
+    bytes.append(decimal: record.sequence)
+    bytes.append(#","index":"#)
+    bytes.append(decimal: record.index)
+    bytes.append(#","size":"#)
+    bytes.append(decimal: record.size)
+    bytes.append(#","timestamp":""#)
+    timestamps.append(record.timestamp, to: &bytes)
+    bytes.append(UInt8(ascii: "\""))
+  }
+
+  /// The line before the dump.
+  private mutating func appendHexHead(_ record: Record, to bytes: inout [UInt8]) {
+    bytes.append("record ")
+    bytes.append(decimal: record.sequence)
+    bytes.append("  index ")
+    bytes.append(decimal: record.index)
+    bytes.append("  size ")
+    bytes.append(decimal: record.size)
+    bytes.append("  ")
+    timestamps.append(record.timestamp, to: &bytes)
+    bytes.append(UInt8(ascii: "\n"))
+  }
+
+  private func isText(_ payload: Payload) throws -> Bool {
+    var validator = UTF8Validator()
+    var isValid = true
+    try forEachPiece(of: payload) { _, bytes in isValid = isValid && validator.feed(bytes) }
+    return isValid && validator.isAtBoundary
+  }
+
+  private func forEachPiece(of payload: Payload, _ body: (Int, UnsafeRawBufferPointer) throws -> Void) throws {
+    if payload.count <= Self.pieceSize {
+      try payload.withUnsafeBytes { try body(0, $0) }
+      return
+    }
+    var offset = 0
+    for piece in payload.chunks(ofSize: Self.pieceSize) {
+      try piece.withUnsafeBytes { try body(offset, $0) }
+      offset += piece.count
+    }
+  }
+}

@@ -1,0 +1,93 @@
+import ArgumentParser
+import Immuta
+
+/// What went wrong, in the tool's own words.
+struct ToolError: Error {
+  /// One line, without the tool's name.
+  let message: String
+  let status: ExitStatus
+
+  init(_ message: String, _ status: ExitStatus = .failure) {
+    self.message = message
+    self.status = status
+  }
+}
+
+/// Nobody reads the output any more: time to end quietly.
+struct OutputClosed: Error {}
+
+/// The errors were said already; what is left is the exit status.
+struct AlreadyReported: Error {
+  let status: ExitStatus
+}
+
+/// What the tool tells the shell.
+enum ExitStatus: Equatable {
+  case success
+  /// Not found, locked, a failed system call.
+  case failure
+  /// The arguments make no sense.
+  case usage
+  /// The log is damaged.
+  case damaged
+  /// Stopped by a signal, as a shell tells it.
+  case signal(Int32)
+
+  /// The number, after BSD's `sysexits.h`.
+  var code: Int32 {
+    switch self {
+    case .success: 0
+    case .failure: 1
+    case .usage: 64
+    case .damaged: 65
+    case .signal(let number): 128 + number
+    }
+  }
+
+  /// The graver of two.
+  func joined(_ other: ExitStatus) -> ExitStatus { other.code > code ? other : self }
+}
+
+/// How an error ends the tool: one line for people, and a status for programs.
+struct Failure {
+  /// Nil where there is nothing to say.
+  let message: String?
+  let status: ExitStatus
+
+  init(_ error: any Error, directory: String? = nil) {
+    switch error {
+    case let error as ToolError:
+      (message, status) = (error.message, error.status)
+    case let error as AlreadyReported:
+      (message, status) = (nil, error.status)
+    case is OutputClosed:
+      (message, status) = (nil, .success)
+    case let error as Interrupted:
+      (message, status) = (nil, .signal(error.signal))
+    case ImmutaError.corrupted(let corruption):
+      (message, status) = ("damaged: \(corruption)", .damaged)
+    case ImmutaError.namespaceNotFound(let name):
+      // The library's advice is for programmers.
+      let place = directory.map { " in \($0)" } ?? ""
+      (message, status) = (
+        "there is no namespace “\(name)”\(place): `immuta info` lists those that are there", .failure
+      )
+    case let error as ImmutaError:
+      (message, status) = (error.description, .failure)
+    default:
+      (message, status) = ("\(error)", .failure)
+    }
+  }
+
+  /// Says it on standard error.
+  func report() {
+    if let message { Failure.say(message) }
+  }
+
+  /// One line on standard error, with the tool's name.
+  static func say(_ message: String) {
+    var line = Array("immuta: \(message)\n".utf8)
+    // One write, so that lines of several processes don't mix; if it fails there is nowhere left to say so.
+    line.withUnsafeMutableBytes { try? System.write(UnsafeRawBufferPointer($0), to: System.standardError) }
+  }
+}

@@ -1,0 +1,82 @@
+import Synchronization
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// The user asked the tool to stop, and it did, in good order.
+struct Interrupted: Error {
+  /// SIGINT, SIGTERM or SIGHUP.
+  let signal: Int32
+}
+
+/// Ctrl-C and its like, for commands that have something to finish.
+///
+/// The first signal is noted, and wakes whoever waits for input; the command then stops at the next place where that
+/// leaves everything whole. The second one kills at once.
+enum Interruption {
+  /// Becomes readable when a signal came, for `poll`; -1, which `poll` passes over, before ``install()``.
+  static var descriptor: Int32 { ends.read }
+
+  /// The signal that came, or 0.
+  ///
+  /// Relaxed: it carries nothing but itself.
+  private static let received = Atomic<Int32>(0)
+  /// Written once, by `install()`, before any handler can run; only read afterwards.
+  nonisolated(unsafe) private static var ends: (read: Int32, write: Int32) = (-1, -1)
+
+  /// From here on the signals are noted.
+  static func install() throws(ToolError) {
+    // Makes the lazily initialised globals, which a signal handler must not.
+    guard received.load(ordering: .relaxed) == 0, ends.read < 0 else { return }
+    var pair: [Int32] = [-1, -1]
+    guard pipe(&pair) == 0 else { throw ToolError("cannot make a pipe: \(System.message(for: errno))") }
+    for end in pair { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    ends = (pair[0], pair[1])
+    for number in [SIGINT, SIGTERM, SIGHUP] {
+      var action = sigaction()
+      // `nohup` asks for this one to be ignored.
+      if number == SIGHUP, sigaction(number, nil, &action) == 0, action.isIgnore { continue }
+      signal(number, handler)
+    }
+  }
+
+  /// Throws `Interrupted` once a signal came.
+  static func check() throws {
+    let number = received.load(ordering: .relaxed)
+    if number != 0 { throw Interrupted(signal: number) }
+  }
+
+  /// Whether a signal came.
+  static var isRequested: Bool { received.load(ordering: .relaxed) != 0 }
+
+  /// Only calls that are safe in a signal handler: atomic operations, `write`, `signal`.
+  private static let handler: @convention(c) (Int32) -> Void = { number in
+    let saved = errno
+    _ = received.compareExchange(expected: 0, desired: number, ordering: .relaxed)
+    var byte: UInt8 = 0
+    _ = write(ends.write, &byte, 1)
+    signal(SIGINT, SIG_DFL)
+    signal(SIGTERM, SIG_DFL)
+    signal(SIGHUP, SIG_DFL)
+    errno = saved
+  }
+}
+
+extension sigaction {
+  /// Whether the signal is ignored.
+  fileprivate var isIgnore: Bool {
+    #if canImport(Darwin)
+      let handler = __sigaction_u.__sa_handler
+    #elseif canImport(Musl)
+      let handler = __sa_handler.sa_handler
+    #else
+      let handler = __sigaction_handler.sa_handler
+    #endif
+    return unsafeBitCast(handler, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
+  }
+}

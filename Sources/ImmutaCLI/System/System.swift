@@ -1,0 +1,212 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// The tool's system calls, each retried when a signal interrupts it for no reason of ours.
+enum System {
+  static let standardInput: Int32 = 0
+  static let standardOutput: Int32 = 1
+  static let standardError: Int32 = 2
+
+  /// Whether a person is on the other side.
+  static func isTerminal(_ descriptor: Int32) -> Bool { isatty(descriptor) == 1 }
+
+  /// What the system says about an error number.
+  static func message(for number: Int32) -> String { String(cString: strerror(number)) }
+
+  /// Makes sure that descriptors 0 to 2 are taken, so that no log is opened under one of these numbers and then written
+  /// to as if it were the output.
+  ///
+  /// Where the caller left one closed, reading or writing it fails, as it would have.
+  static func occupyStandardDescriptors() {
+    for descriptor in standardInput...standardError where fcntl(descriptor, F_GETFD) < 0 {
+      // Gets the lowest free number: this one. Open the wrong way round, so that using it is an error.
+      let mode = descriptor == standardInput ? O_WRONLY : O_RDONLY
+      #if canImport(Darwin)
+        _ = Darwin.open("/dev/null", mode)
+      #elseif canImport(Musl)
+        _ = Musl.open("/dev/null", mode)
+      #else
+        _ = Glibc.open("/dev/null", mode)
+      #endif
+    }
+  }
+
+  // MARK: Reading and writing
+
+  /// Opens a file for reading.
+  static func open(_ path: String) throws(ToolError) -> Int32 {
+    while true {
+      #if canImport(Darwin)
+        let descriptor = Darwin.open(path, O_RDONLY | O_CLOEXEC)
+      #elseif canImport(Musl)
+        let descriptor = Musl.open(path, O_RDONLY | O_CLOEXEC)
+      #else
+        let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
+      #endif
+      if descriptor >= 0 { return descriptor }
+      if errno != EINTR { throw ToolError("cannot open \(path): \(message(for: errno))") }
+    }
+  }
+
+  static func close(_ descriptor: Int32) {
+    #if canImport(Darwin)
+      _ = Darwin.close(descriptor)
+    #elseif canImport(Musl)
+      _ = Musl.close(descriptor)
+    #else
+      _ = Glibc.close(descriptor)
+    #endif
+  }
+
+  /// Waits for bytes and reads those that are there; 0 at the end of the input.
+  ///
+  /// Throws `Interrupted` when the user asks the tool to stop.
+  static func read(
+    _ descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer, name: String
+  ) throws -> Int {
+    while true {
+      var waits = [
+        pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
+        pollfd(fd: Interruption.descriptor, events: Int16(POLLIN), revents: 0),
+      ]
+      if poll(&waits, nfds_t(waits.count), -1) < 0, errno != EINTR {
+        throw ToolError("cannot wait for \(name): \(message(for: errno))")
+      }
+      try Interruption.check()
+      #if canImport(Darwin)
+        let count = Darwin.read(descriptor, buffer.baseAddress, buffer.count)
+      #elseif canImport(Musl)
+        let count = Musl.read(descriptor, buffer.baseAddress, buffer.count)
+      #else
+        let count = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
+      #endif
+      if count >= 0 { return count }
+      // A descriptor that somebody made non-blocking: another process took what `poll` saw.
+      if errno != EINTR, errno != EAGAIN { throw ToolError("cannot read \(name): \(message(for: errno))") }
+    }
+  }
+
+  /// Writes all of the bytes.
+  ///
+  /// Throws `OutputClosed` when nobody reads them any more.
+  static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) throws {
+    var rest = bytes[...]
+    while !rest.isEmpty {
+      let part = UnsafeRawBufferPointer(rebasing: rest)
+      #if canImport(Darwin)
+        let count = Darwin.write(descriptor, part.baseAddress, part.count)
+      #elseif canImport(Musl)
+        let count = Musl.write(descriptor, part.baseAddress, part.count)
+      #else
+        let count = Glibc.write(descriptor, part.baseAddress, part.count)
+      #endif
+      if count >= 0 {
+        rest = rest.dropFirst(count)
+        continue
+      }
+      switch errno {
+      case EINTR: try Interruption.check()
+      case EAGAIN:
+        var wait = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        _ = poll(&wait, 1, -1)
+        try Interruption.check()
+      case EPIPE: throw OutputClosed()
+      default: throw ToolError("cannot write to the output: \(message(for: errno))")
+      }
+    }
+  }
+
+  /// Where a byte first is.
+  static func position(of byte: UInt8, in bytes: UnsafeRawBufferPointer) -> Int? {
+    guard let base = bytes.baseAddress, let found = memchr(base, Int32(byte), bytes.count) else { return nil }
+    return UnsafeRawPointer(found) - base
+  }
+
+  /// Whether the first bytes of `other` are `bytes`.
+  static func areEqual(_ bytes: UnsafeRawBufferPointer, _ other: UnsafeRawBufferPointer) -> Bool {
+    guard let left = bytes.baseAddress, let right = other.baseAddress, !bytes.isEmpty else { return true }
+    return memcmp(left, right, bytes.count) == 0
+  }
+
+  /// Whether the reader at the other end of a pipe or socket has gone.
+  static func isAbandoned(_ descriptor: Int32) -> Bool {
+    var wait = pollfd(fd: descriptor, events: 0, revents: 0)
+    return poll(&wait, 1, 0) == 1 && wait.revents & Int16(POLLERR | POLLHUP) != 0
+  }
+
+  // MARK: Files
+
+  /// What a path names.
+  struct FileInfo {
+    var isDirectory: Bool
+    /// Bytes of a regular file; nil for anything else.
+    var size: Int?
+    var identity: Identity
+  }
+
+  /// Tells whether two paths name the same file.
+  struct Identity: Equatable {
+    var device: UInt64
+    var number: UInt64
+  }
+
+  static func info(_ path: String) throws(ToolError) -> FileInfo {
+    var status = stat()
+    guard stat(path, &status) == 0 else { throw ToolError("cannot open \(path): \(message(for: errno))") }
+    let isRegular = status.st_mode & S_IFMT == S_IFREG
+    return FileInfo(
+      isDirectory: status.st_mode & S_IFMT == S_IFDIR, size: isRegular ? Int(status.st_size) : nil,
+      identity: Identity(
+        device: UInt64(truncatingIfNeeded: status.st_dev), number: UInt64(truncatingIfNeeded: status.st_ino)))
+  }
+
+  static func isReadable(_ path: String) -> Bool { access(path, R_OK) == 0 }
+
+  /// The directory for temporary files.
+  static var temporaryDirectory: String {
+    guard let value = getenv("TMPDIR"), value.pointee != 0 else { return "/tmp" }
+    return String(cString: value)
+  }
+
+  /// Bytes that a user's files may still take in the file system of a directory.
+  static func freeSpace(in directory: String) throws(ToolError) -> Int {
+    var status = statvfs()
+    guard statvfs(directory, &status) == 0 else {
+      throw ToolError("cannot use \(directory): \(message(for: errno))")
+    }
+    return Int(clamping: UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize)).partialValue)
+  }
+
+  /// Makes a directory of a name of its own.
+  static func makeTemporaryDirectory(prefix: String) throws(ToolError) -> String {
+    let parent = temporaryDirectory
+    var template = Array("\(parent)/\(prefix)XXXXXX".utf8CString)
+    let path = template.withUnsafeMutableBufferPointer { buffer -> String? in
+      guard let base = buffer.baseAddress, let path = mkdtemp(base) else { return nil }
+      return String(cString: path)
+    }
+    guard let path else { throw ToolError("cannot make a directory in \(parent): \(message(for: errno))") }
+    return path
+  }
+
+  /// Removes a directory and the files in it.
+  ///
+  /// What cannot be removed stays: there is nobody to tell.
+  static func removeDirectory(_ path: String) {
+    if let directory = opendir(path) {
+      while let entry = readdir(directory) {
+        let name = withUnsafePointer(to: &entry.pointee.d_name) { name in
+          name.withMemoryRebound(to: CChar.self, capacity: 1) { String(cString: $0) }
+        }
+        if name != ".", name != ".." { unlink("\(path)/\(name)") }
+      }
+      closedir(directory)
+    }
+    rmdir(path)
+  }
+}

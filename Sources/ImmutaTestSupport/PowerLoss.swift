@@ -1,0 +1,127 @@
+import Foundation
+public import Immuta
+import Synchronization
+
+/// Watches what a program does to the files of a directory, and makes the images of it that a power cut could leave.
+///
+/// ```swift
+/// let power = PowerLoss(directory: path)
+/// try await power.run {
+///   let storage = try Storage(directory: path, namespaces: ["events"], configuration: .init(durability: .synced))
+///   try await storage.append("promised", to: "events")
+///   try power.image(into: other, using: &generator)   // what a power cut just now leaves
+///   storage.close()
+/// }
+/// let storage = try Storage(directory: other, namespaces: ["events"])   // … and it must hold "promised"
+/// ```
+///
+/// The model of the device, harsher than real ones:
+///
+/// - A flush of a file makes stable the bytes it had when the flush began, and its length. What changed later may be on
+///   the device or not, each 4 KiB page by itself; a page may be torn in halves of 2 KiB or in sectors of 512 bytes. The
+///   length may be the old one, the new one, or one in between. Lost pages inside the length read as zeros.
+/// - That a file is there, under its name, is stable once its directory was flushed. Until then each creation, removal and
+///   renaming may have happened or not; renaming is atomic.
+/// - Now and then pages reach the device by themselves, so an image may also hold what the files held some time before.
+/// - After a power cut the machine has started anew: Immuta's companions in an image are made to say so.
+///
+/// What is in the directory when the watching begins is taken to be stable. Calls made by way of Immuta are seen, and
+/// stores into files it has mapped; other programs' calls are not.
+public final class PowerLoss: SystemCallHook {
+  private let directory: String
+  private let obeysFlush: @Sendable (_ path: String) -> Bool
+  private let observer: (@Sendable (_ power: PowerLoss, _ moment: Int) -> Void)?
+  private let disk: Mutex<Disk>
+
+  /// Watches a directory.
+  ///
+  /// - Parameters:
+  ///   - directory: holds files only.
+  ///   - seed: decides what reaches the device by itself.
+  ///   - obeysFlush: whether flushing a path does anything: a device that lies, or a program that forgot, when it says no.
+  ///   - observer: called before and after each call on the directory's files, on whatever thread makes it, with the
+  ///     number of times it was called before. It may take images; it must not call Immuta.
+  public init(
+    directory: String, seed: UInt64, obeysFlush: @escaping @Sendable (_ path: String) -> Bool = { _ in true },
+    observer: (@Sendable (_ power: PowerLoss, _ moment: Int) -> Void)? = nil
+  ) {
+    self.directory = directory
+    self.obeysFlush = obeysFlush
+    self.observer = observer
+    disk = Mutex(Disk(directory: directory, seed: seed))
+  }
+
+  /// Runs `body` while watching.
+  public func run<Result>(_ body: () async throws -> Result) async rethrows -> Result {
+    try await SystemCalls.withHook(self, body)
+  }
+
+  /// Moments that went by: calls begun and calls that succeeded.
+  public var moments: Int { disk.withLock { $0.moments } }
+
+  /// Writes what a power cut now could leave into a directory, which is made anew.
+  public func image(into target: String, using generator: inout SeededGenerator) throws {
+    var drawn = generator
+    let remains = disk.withLock { $0.remains(using: &drawn) }
+    generator = drawn
+    try? FileManager.default.removeItem(atPath: target)
+    try FileManager.default.createDirectory(atPath: target, withIntermediateDirectories: true)
+    for (name, bytes) in remains {
+      var bytes = bytes
+      if name.hasSuffix(".idx") || name.hasSuffix(".idx.new") { Reboot.markCompanion(&bytes) }
+      try FileBytes.write(bytes, to: "\(target)/\(name)")
+    }
+  }
+
+  private func isWatched(_ path: String) -> Bool {
+    path == directory || path.hasPrefix(directory + "/")
+  }
+
+  package func willCall(_ call: SystemCall, path: String) -> SystemCallOutcome {
+    guard isWatched(path) else { return .proceed }
+    let moment = disk.withLock { disk in
+      if call == .flush, obeysFlush(path) { disk.flushBegins(path) }
+      return disk.nextMoment()
+    }
+    observer?(self, moment)
+    return .proceed
+  }
+
+  package func didCall(_ call: SystemCall, path: String) {
+    guard isWatched(path) else { return }
+    let moment = disk.withLock { disk in
+      switch call {
+      case .open, .rename, .unlink: disk.noteEntries()
+      case .flush: if obeysFlush(path) { disk.flushEnds(path) }
+      default: break
+      }
+      return disk.nextMoment()
+    }
+    observer?(self, moment)
+  }
+}
+
+/// Makes the files of a machine look as after a restart of it.
+public enum Reboot {
+  /// Makes every companion in a directory say that the machine has been down since it was written.
+  public static func mark(directory: String) throws {
+    for name in try FileManager.default.contentsOfDirectory(atPath: directory) where name.hasSuffix(".idx") {
+      guard var bytes = try FileBytes.read("\(directory)/\(name)") else { continue }
+      markCompanion(&bytes)
+      try FileBytes.write(bytes, to: "\(directory)/\(name)")
+    }
+  }
+
+  /// Changes the identity of the machine's run in each whole header slot; what is torn stays torn.
+  static func markCompanion(_ bytes: inout [UInt8]) {
+    guard bytes.count >= CompanionHeader.size else { return }
+    for start in [0, CompanionHeader.slotSize] {
+      let slot = start..<start + CompanionHeader.slotSize
+      // A header whose other slot is empty.
+      let alone = Array(bytes[slot]) + [UInt8](repeating: 0, count: CompanionHeader.slotSize)
+      guard var header = alone.withUnsafeBytes({ CompanionHeader.current(in: $0) }) else { continue }
+      if header.bootIdentity != 0 { header.bootIdentity = BootIdentity.current ^ 0x5555 }
+      bytes.replaceSubrange(slot, with: header.encoded())
+    }
+  }
+}

@@ -1,0 +1,66 @@
+import Foundation
+
+/// How often a randomised test runs, and with which seeds.
+///
+/// The environment decides: `IMMUTA_SEED` runs one round, with that seed; `IMMUTA_ROUNDS` says how many rounds there are,
+/// each with a seed of its own, and `IMMUTA_ROUNDS=forever` goes on until something fails. A round that fails throws
+/// ``RoundFailure``, which says how to have the same round again.
+public enum Rounds {
+  /// Runs `body` once per round.
+  ///
+  /// - Parameters:
+  ///   - count: rounds when the environment says nothing.
+  ///   - name: what is tested, for messages.
+  ///   - patience: after how long a round hangs: the process then ends with a message, since a test that hangs says less.
+  ///   - body: one round; throws when it finds something.
+  public static func run(
+    default count: Int, _ name: String, patience: Duration = .seconds(120),
+    _ body: (_ seed: UInt64) async throws -> Void
+  ) async throws {
+    let environment = ProcessInfo.processInfo.environment
+    if let text = environment["IMMUTA_SEED"], let seed = UInt64(text) {
+      return try await one(seed, name, patience, body)
+    }
+    var left = environment["IMMUTA_ROUNDS"].map { $0 == "forever" ? Int.max : Int($0) ?? count } ?? count
+    while left > 0 {
+      left -= 1
+      try await one(UInt64.random(in: 1...UInt64.max), name, patience, body)
+    }
+  }
+
+  private static func one(
+    _ seed: UInt64, _ name: String, _ patience: Duration, _ body: (_ seed: UInt64) async throws -> Void
+  ) async throws {
+    let watchdog = Watchdog(patience, "\(name) hangs, IMMUTA_SEED=\(seed)")
+    defer { watchdog.stop() }
+    do {
+      try await body(seed)
+    } catch {
+      throw RoundFailure(name: name, seed: seed, reason: "\(error)")
+    }
+  }
+}
+
+/// A round that found something, with the seed that finds it again.
+public struct RoundFailure: Error, CustomStringConvertible {
+  /// What was tested.
+  public let name: String
+  /// The round's seed.
+  public let seed: UInt64
+  /// What was found.
+  public let reason: String
+
+  /// The finding, and how to have it again.
+  public var description: String { "\(name): \(reason)\nThe same round again: IMMUTA_SEED=\(seed)" }
+}
+
+/// Something that must not be was found.
+public struct Finding: Error, CustomStringConvertible {
+  /// What it is.
+  public let description: String
+
+  /// A finding, in words.
+  public init(_ description: String) {
+    self.description = description
+  }
+}

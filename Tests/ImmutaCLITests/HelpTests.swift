@@ -1,0 +1,56 @@
+import Testing
+
+@Suite("Help and usage")
+struct HelpTests {
+  let place: Workplace
+
+  init() throws {
+    place = try Workplace()
+  }
+
+  @Test("The tool tells its version")
+  func version() throws {
+    let outcome = try place.run("--version")
+    #expect(outcome.ending == .exit(0))
+    #expect(outcome.text.wholeMatch(of: /\d+\.\d+\.\d+\n/) != nil)
+  }
+
+  @Test("Help names every subcommand and begins with what a newcomer should run")
+  func overview() throws {
+    for arguments in [["--help"], ["help"], []] {
+      let outcome = try Child(arguments, in: place).finish()
+      #expect(outcome.ending == .exit(0))
+      for word in ["demo", "append", "cat", "info", "verify", "immuta demo", "64", "65"] {
+        #expect(outcome.text.contains(word), "\(arguments): \(word)")
+      }
+    }
+  }
+
+  @Test("Each subcommand's help teaches by example", arguments: ["demo", "append", "cat", "info", "verify"])
+  func examples(command: String) throws {
+    let outcome = try place.run(command, "--help")
+    #expect(outcome.ending == .exit(0))
+    let examples = outcome.lines.filter { $0.hasPrefix("  ") && $0.contains("immuta \(command)") }
+    #expect(examples.count >= 2, "\(outcome.text)")
+    #expect(outcome.text.contains("--json"))
+    #expect(outcome.text.contains("--dir") == (command != "demo"))
+  }
+
+  @Test(
+    "Arguments that make no sense are told on stderr, with status 64",
+    arguments: [
+      ["nonsense"], ["append"], ["cat"], ["cat", "../x"], ["append", ".hidden"], ["info", "a/b"], ["verify", ""],
+      ["cat", "e", "--from", "-1"], ["cat", "e", "--from=-1"], ["cat", "e", "--limit=-1"], ["cat", "e", "--from", "x"],
+      ["cat", "e", "--from", "1", "--latest"], ["cat", "e", "--json", "--format", "raw"],
+      ["cat", "e", "--format", "xml"],
+      ["append", "e", "--delimiter", "tab"], ["append", "e", "--durability", "maybe"], ["demo", "--records", "0"],
+      ["demo", "--size=-1"], ["demo", "--records", "100000001"], ["demo", "--size", "67108865"], ["--nonsense"],
+    ])
+  func usage(arguments: [String]) throws {
+    let outcome = try Child(arguments, in: place).finish()
+    #expect(outcome.ending == .exit(64))
+    #expect(outcome.output.isEmpty)
+    #expect(outcome.errors.hasPrefix("immuta: "))
+    #expect(try place.names().isEmpty, "nothing is made")
+  }
+}

@@ -1,0 +1,57 @@
+#if os(Linux)
+  import Foundation
+  import Testing
+
+  /// Peak memory is what the kernel says of the child: `VmHWM`, which only goes up.
+  @Suite("Memory", .serialized)
+  struct MemoryTests {
+    static let bound = 32 << 20
+    let place: Workplace
+
+    init() throws {
+      place = try Workplace()
+    }
+
+    /// The peak of a child that has opened a log and waits.
+    private func idle() throws -> Int {
+      let child = try place.start("append", "idle", "--receipts")
+      try child.send("x\n")
+      _ = try child.line()
+      return try #require(child.peakMemory)
+    }
+
+    @Test("A record of 256 MiB goes in, in bounded memory", arguments: ["newline", "none"])
+    func appending(delimiter: String) throws {
+      let idle = try idle()
+      let child = try place.start("append", "e", "--receipts", "--delimiter", delimiter)
+      let piece = [UInt8](repeating: 120, count: 1 << 20)
+      for _ in 0..<256 { try child.send(piece) }
+      child.closeInput()
+      var peak = 0
+      // Looked at until it is over, so that completing the record is seen, too.
+      while try !child.isOver { peak = max(peak, child.peakMemory ?? 0) }
+      #expect(try child.finish().text == #"{"sequence":0,"index":16,"size":268435456}"# + "\n")
+      #expect(peak > 0 && peak - idle < Self.bound, "\(peak) bytes, idle \(idle)")
+    }
+
+    @Test(
+      "A large record goes out, in bounded memory",
+      arguments: [("raw", 256 << 20, 0), ("text", 256 << 20, 1), ("json", 64 << 20, 80)])
+    func printing(format: String, size: Int, more: Int) throws {
+      let idle = try idle()
+      let writer = try place.start("append", "e", "--delimiter", "none")
+      let piece = [UInt8](repeating: 120, count: 1 << 20)
+      for _ in 0..<size >> 20 { try writer.send(piece) }
+      #expect(try writer.finish().ending == .exit(0))
+
+      let child = try place.start("cat", "e", "--format", format)
+      // It cannot end before its last bytes are taken, which are more than a pipe holds.
+      try child.skip(size - (1 << 20))
+      let peak = try #require(child.peakMemory)
+      #expect(peak - idle < Self.bound, "\(peak) bytes, idle \(idle)")
+      let rest = try child.finish()
+      #expect(rest.ending == .exit(0))
+      #expect(rest.output.count >= 1 << 20 && rest.output.count <= (1 << 20) + more + 40)
+    }
+  }
+#endif

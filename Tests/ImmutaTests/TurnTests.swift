@@ -1,0 +1,206 @@
+import Foundation
+import Testing
+
+@testable import Immuta
+
+/// Who may write, and in which order.
+@Suite(.timeLimit(.minutes(3))) struct TurnTests {
+  /// A caller gets its ticket and begins to wait in two steps; others may pass it in between.
+  @Test func whoBeginsToWaitAfterALaterTicketWasServedIsServedNext() {
+    var queue = TurnQueue()
+    let isTaken = queue.take()
+    #expect(isTaken)
+    let early = queue.ticket()
+    let late = queue.ticket()
+    queue.wait(.thread(BlockedThread()), ticket: late)
+    let first = queue.pass()
+    #expect(first != nil)
+    queue.wait(.thread(BlockedThread()), ticket: early)
+    let second = queue.pass()
+    #expect(second != nil, "the one with the early ticket would wait for ever")
+  }
+
+  @Test func aTurnGoesToThoseWhoWaitInOrder() async throws {
+    let directory = TemporaryDirectory()
+    let storage = try directory.open()
+    defer { storage.close() }
+    let log = try storage.log("log")
+    let transaction = try await log.beginTransaction()
+    try await transaction.append("held")
+    var tasks: [Task<Receipt, any Error>] = []
+    for number in 0..<20 {
+      tasks.append(
+        await startWaiting {
+          if number % 3 == 0 { return try await log.append(ChunkSource(chunks: [Array("\(number)".utf8)])) }
+          if number % 3 == 1 { return try await log.append("\(number)") }
+          return try await log.transaction { try await $0.append("\(number)") }
+        })
+    }
+    #expect(log.count == 0)
+    try await transaction.commit()
+    for (number, task) in tasks.enumerated() { #expect(try await value(of: task).sequence == number + 1) }
+    #expect(try texts(log) == ["held"] + (0..<20).map(String.init))
+  }
+
+  @Test func tasksThatContendForTheTurnAreAllServed() async throws {
+    let directory = TemporaryDirectory()
+    let storage = try directory.open()
+    defer { storage.close() }
+    let log = try storage.log("log")
+    try await withinLimit {
+      try await withThrowingTaskGroup { group in
+        for number in 0..<16 {
+          group.addTask {
+            for round in 0..<500 {
+              try await log.transaction { transaction in
+                try await transaction.append("\(number) \(round)")
+                if round % 7 == 0 { await Task.yield() }
+              }
+            }
+          }
+        }
+        try await group.waitForAll()
+      }
+    }
+    #expect(log.count == 16 * 500)
+  }
+
+  @Test func cancellingWhileWaitingForTheTurnAppendsNothingAndTheOthersGoOn() async throws {
+    let directory = TemporaryDirectory()
+    let storage = try directory.open()
+    defer { storage.close() }
+    let log = try storage.log("log")
+    let transaction = try await log.beginTransaction()
+    let first = await startWaiting { try await log.append("first") }
+    let cancelled = await startWaiting { try await log.append("cancelled") }
+    let cancelledToo = await startWaiting { try await log.transaction { try await $0.append("cancelled too") } }
+    let last = await startWaiting { try await log.append("last") }
+    cancelled.cancel()
+    cancelledToo.cancel()
+    // While the turn is still held: cancellation does not wait for it.
+    await #expect(throws: CancellationError.self) { try await value(of: cancelled) }
+    await #expect(throws: CancellationError.self) { try await value(of: cancelledToo) }
+    transaction.rollBack()
+    #expect(try await value(of: first).sequence == 0)
+    #expect(try await value(of: last).sequence == 1)
+    #expect(try texts(log) == ["first", "last"])
+  }
+
+  @Test func aCancellationThatMeetsTheBeginningOfTheWaitIsNotLost() async throws {
+    let directory = TemporaryDirectory()
+    let storage = try directory.open()
+    defer { storage.close() }
+    let log = try storage.log("log")
+    let transaction = try await log.beginTransaction()
+    for round in 0..<3_000 {
+      let started = Box(false)
+      let task = Task {
+        started.withLock { $0 = true }
+        return try await log.append("never")
+      }
+      while !started.withLock({ $0 }) { await Task.yield() }
+      for _ in 0..<(round % 50) { _ = started.withLock { $0 } }
+      task.cancel()
+      await #expect(throws: CancellationError.self) { try await value(of: task, within: .seconds(20)) }
+    }
+    transaction.rollBack()
+    #expect(log.count == 0)
+  }
+
+  @Test func codeThatIsNotAsyncWaitsForATaskThatHasTheTurn() async throws {
+    let directory = TemporaryDirectory()
+    let storage = try directory.open()
+    defer { storage.close() }
+    let log = try storage.log("log")
+    let transaction = try await log.beginTransaction()
+    try await transaction.append("task")
+    let isDone = Box(false)
+    let thread = Task {
+      try await onThread {
+        try log.transaction { transaction in
+          try transaction.append("thread, first")
+          try transaction.append("thread, second")
+        }
+        isDone.withLock { $0 = true }
+      }
+    }
+    // Long enough for a thread that does not wait to be found out.
+    try await Task.sleep(for: .milliseconds(30))
+    #expect(!isDone.withLock { $0 } && log.count == 0)
+    try await transaction.commit()
+    try await value(of: thread)
+    #expect(try texts(log) == ["task", "thread, first", "thread, second"])
+  }
+
+  @Test func aTaskWaitsForCodeThatIsNotAsyncAndHasTheTurn() async throws {
+    let directory = TemporaryDirectory()
+    let storage = try directory.open()
+    defer { storage.close() }
+    let log = try storage.log("log")
+    let hasTurn = Box(false)
+    let mayEnd = Box(false)
+    let thread = Task {
+      try await onThread {
+        try log.transaction { transaction in
+          try transaction.append("thread")
+          hasTurn.withLock { $0 = true }
+          while !mayEnd.withLock({ $0 }) { _ = hasTurn.withLock { $0 } }
+        }
+      }
+    }
+    #expect(await eventually { hasTurn.withLock { $0 } })
+    let task = await startWaiting { try await log.append("task") }
+    #expect(log.count == 0)
+    mayEnd.withLock { $0 = true }
+    #expect(try await value(of: task).sequence == 1)
+    try await value(of: thread)
+    #expect(try texts(log) == ["thread", "task"])
+  }
+
+  /// Counts the flushes of one directory's files, on a device that takes its time.
+  private final class SlowDevice: SystemCallHook {
+    private let directory: String
+    private let count = Box(0)
+
+    init(_ directory: String) { self.directory = directory }
+
+    var flushes: Int { count.withLock { $0 } }
+
+    func willCall(_ call: SystemCall, path: String) -> SystemCallOutcome {
+      if call == .flush, path.hasPrefix(directory) { usleep(2_000) }
+      return .proceed
+    }
+    func didCall(_ call: SystemCall, path: String) {
+      if call == .flush, path.hasPrefix(directory) { count.withLock { $0 += 1 } }
+    }
+  }
+
+  @Test(arguments: [false, true])
+  func callersWhoWaitTogetherShareFlushesAlsoAfterOneHadTheTurn(isTaken: Bool) async throws {
+    let directory = TemporaryDirectory()
+    let storage = try directory.open(.synced)
+    defer { storage.close() }
+    let log = try storage.log("log")
+    try await log.append("first")
+    let device = SlowDevice(directory.path)
+    let tasks = 16
+    let rounds = 20
+    try await SystemCalls.withHook(device) {
+      try await withThrowingTaskGroup { group in
+        let transaction = isTaken ? try await log.beginTransaction() : nil
+        for _ in 0..<tasks {
+          group.addTask {
+            for round in 0..<rounds { try await log.append("\(round)") }
+          }
+        }
+        if let transaction {
+          try await Task.sleep(for: .milliseconds(50))
+          transaction.rollBack()
+        }
+        try await group.waitForAll()
+      }
+    }
+    // Two files a flush. Alone, each append would take one; most of those that wait share one.
+    #expect(device.flushes / 2 <= tasks * rounds / 2)
+  }
+}

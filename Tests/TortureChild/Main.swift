@@ -1,0 +1,111 @@
+import Immuta
+import ImmutaTestSupport
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// The other process of the torture tests.
+///
+/// ```
+/// TortureChild append|boast DIRECTORY DURABILITY SEED STEP   appends the script's steps from STEP on, until killed
+/// TortureChild hold DIRECTORY                               opens for writing until its input ends
+/// TortureChild follow DIRECTORY SEED STEPS                  reads the script's first STEPS steps as they come
+/// ```
+///
+/// `append` prints a step's number when its records are appended; `boast` before, which no log could keep.
+@main struct TortureChild {
+  static func main() async throws {
+    let arguments = CommandLine.arguments
+    guard arguments.count > 2 else { fatalError("arguments are missing: see the top of this program") }
+    switch arguments[1] {
+    case "append", "boast":
+      try await append(arguments[2], arguments[3], arguments[4], arguments[5], arguments[1] == "boast")
+    case "hold": hold(arguments[2])
+    case "follow": try await follow(arguments[2], arguments[3], arguments[4])
+    default: fatalError("unknown command \(arguments[1])")
+    }
+  }
+
+  /// One write, so that a line is printed whole or, if the process dies first, not at all.
+  private static func say(_ line: String) {
+    let bytes = Array("\(line)\n".utf8)
+    _ = write(1, bytes, bytes.count)
+  }
+
+  private static func number<T: FixedWidthInteger>(_ text: String) -> T {
+    guard let number = T(text) else { fatalError("\(text) is not a number") }
+    return number
+  }
+
+  private static func append(
+    _ directory: String, _ durability: String, _ seed: String, _ step: String, _ isBoasting: Bool
+  ) async throws {
+    let durability: Durability =
+      switch durability {
+      case "synced": .synced
+      case "interval": .interval(.milliseconds(5))
+      default: .buffered
+      }
+    let script = AppendScript(seed: number(seed))
+    let storage = try Storage(
+      directory: directory, namespaces: ["events"], configuration: .init(durability: durability))
+    let log = try storage.log("events")
+    say("open \(log.count)")
+    var step: Int = number(step)
+    while true {
+      let contents = script.step(step)
+      if isBoasting { say("\(step) \(log.count)") }
+      let first = log.count
+      if contents.count == 1 {
+        try await log.append(contents[0].bytes)
+      } else {
+        try await log.transaction { transaction in
+          for content in contents { try await transaction.append(content.bytes) }
+        }
+      }
+      if !isBoasting { say("\(step) \(first)") }
+      step += 1
+    }
+  }
+
+  private static func hold(_ directory: String) {
+    do {
+      let storage = try Storage(directory: directory, namespaces: ["events"])
+      say("open")
+      while readLine() != nil {}
+      storage.close()
+      say("closed")
+    } catch ImmutaError.locked {
+      say("locked")
+    } catch {
+      say("\(error)")
+    }
+  }
+
+  private static func follow(_ directory: String, _ seed: String, _ steps: String) async throws {
+    var configuration = Storage.Configuration()
+    configuration.access = .readOnly
+    let storage = try Storage(directory: directory, namespaces: ["events"], configuration: configuration)
+    let script = AppendScript(seed: number(seed))
+    var stream = storage.stream("events")
+    say("open")
+    for step in 0..<number(steps) {
+      for content in script.step(step) {
+        let place = stream.position
+        guard let record = try await stream.next(timeout: .seconds(20)) else {
+          return say("record \(place) does not come")
+        }
+        guard record.sequence == place, content.matches(record.payload) else {
+          return say("record \(place) is not \(content)")
+        }
+      }
+    }
+    say("done \(stream.position)")
+    storage.close()
+  }
+}

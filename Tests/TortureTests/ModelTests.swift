@@ -1,0 +1,35 @@
+import Immuta
+import ImmutaTestSupport
+import Testing
+
+/// Random programs against an array in memory.
+@Suite struct ModelTests {
+  @Test(arguments: TestedDurability.allCases)
+  func aLogHoldsWhatAnArrayWould(_ durability: TestedDurability) async throws {
+    try await Rounds.run(default: 12, "random program, \(durability)") { seed in
+      try await Self.round(seed, durability.configuration, operations: 150)
+    }
+  }
+
+  @Test func whatWasAppendedAndNotToldIsFound() async throws {
+    try await mustBeFound(within: 3, "a record that the model does not know") { seed in
+      try await Self.round(seed, .init(), operations: 30) { log in _ = try await log.append("stowaway") }
+    }
+  }
+
+  /// - Parameter meddling: done behind the model's back at the end.
+  static func round(
+    _ seed: UInt64, _ configuration: Storage.Configuration, operations: Int,
+    meddling: ((Log) async throws -> Void)? = nil
+  ) async throws {
+    let directory = try TestDirectory(inMemory: true)
+    var runner = try ProgramRunner(directory: directory.path, configuration: configuration, model: LogModel())
+    defer { runner.close() }
+    for operation in RandomProgram(seed: seed).prefix(operations) { try await runner.run(operation) }
+    if let meddling { try await runner.withLog(meddling) }
+    try await runner.checkAll()
+    try await runner.run(.reopen)
+    try await runner.run(.verify)
+    try await runner.checkAll()
+  }
+}

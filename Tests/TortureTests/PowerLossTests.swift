@@ -1,0 +1,220 @@
+import Immuta
+import ImmutaTestSupport
+import Synchronization
+import Testing
+
+/// Random programs whose machine loses power.
+@Suite struct PowerLossTests {
+  @Test(arguments: TestedDurability.allCases)
+  func whatWasPromisedSurvivesAPowerCut(_ durability: TestedDurability) async throws {
+    try await Rounds.run(default: 40, "power loss, \(durability)") { seed in
+      try await Self.round(seed, durability)
+    }
+  }
+
+  /// A device that forgets what it was told to keep is an engine that forgets to flush.
+  @Test(arguments: [".log", ".idx", "directory"])
+  func aMissingFlushIsFound(_ what: String) async throws {
+    try await mustBeFound(within: 200, "a flush of \(what) that does nothing") { seed in
+      try await Self.round(seed, .synced) { path in
+        what == "directory" ? path.hasSuffix(".log") || path.hasSuffix(".idx") : !path.hasSuffix(what)
+      }
+    }
+  }
+
+  // The places where random programs found losses, one by one.
+
+  @Test func aLogThatWasCreatedEarlierIsStillThere() async throws {
+    try await images { storage, power in
+      storage.close()
+      let again = try Storage(
+        directory: power.directory, namespaces: ["events"], configuration: .init(durability: .synced))
+      defer { again.close() }
+      let content = Content(identity: 1, size: 100)
+      let batch = power.model.begins([content])
+      try power.model.succeeded(batch, first: try await again.append(content.bytes, to: "events").sequence)
+      power.model.promise(1)
+      power.take()
+    }
+  }
+
+  @Test func aLogWhoseGrowthWasLostOpens() async throws {
+    try await images { storage, power in
+      defer { storage.close() }
+      for number in 0..<40 {
+        let content = Content(identity: UInt64(number), size: 9000)
+        let batch = power.model.begins([content])
+        try power.model.succeeded(batch, first: try await storage.append(content.bytes, to: "events").sequence)
+        if number == 3 {
+          try await storage.sync()
+          power.model.promise(4)
+        }
+      }
+      power.take()
+    }
+  }
+
+  @Test func aLogThatWasBeingClosedHoldsNoTornRecord() async throws {
+    try await images { storage, power in
+      for number in 0..<3 {
+        let content = Content(identity: UInt64(number), size: 9000)
+        let batch = power.model.begins([content])
+        try power.model.succeeded(batch, first: try await storage.append(content.bytes, to: "events").sequence)
+      }
+      power.takesAll.store(true, ordering: .relaxed)
+      storage.close()
+    }
+  }
+
+  /// Takes images of one short program, and checks that each is possible.
+  private func images(_ body: (_ storage: Storage, _ power: Camera) async throws -> Void) async throws {
+    let root = try TestDirectory(inMemory: true)
+    let camera = Camera(root: root, directory: try root.subdirectory("log"))
+    let power = PowerLoss(directory: camera.directory, seed: 1, obeysFlush: { _ in true }) { power, _ in
+      if camera.takesAll.load(ordering: .relaxed) { camera.take(power) }
+    }
+    camera.power.withLock { $0 = power }
+    try await power.run {
+      try await body(try Storage(directory: camera.directory, namespaces: ["events"]), camera)
+    }
+    for image in camera.images.withLock({ $0 }) { _ = try await Self.open(image.path, image.expected, .buffered) }
+  }
+
+  /// Takes forty images of a moment.
+  private final class Camera: Sendable {
+    let root: TestDirectory
+    let directory: String
+    let model = LogModel()
+    let takesAll = Atomic(false)
+    let images = Mutex<[Image]>([])
+    let power = Mutex<PowerLoss?>(nil)
+    private let generator = Mutex(SeededGenerator(seed: 1))
+
+    init(root: TestDirectory, directory: String) {
+      self.root = root
+      self.directory = directory
+    }
+
+    func take() {
+      if let power = power.withLock({ $0 }) { take(power) }
+    }
+
+    func take(_ power: PowerLoss) {
+      for _ in 0..<40 {
+        images.withLock { images in
+          let path = root.file("image-\(images.count)")
+          var generator = generator.withLock { $0.split() }
+          do {
+            try power.image(into: path, using: &generator)
+            images.append(Image(path: path, moment: images.count, expected: model.snapshot))
+          } catch {
+            Issue.record(error)
+          }
+        }
+      }
+    }
+  }
+
+  /// What a power cut left, and what the log it left must hold.
+  private struct Image: Sendable {
+    var path: String
+    var moment: Int
+    var expected: LogModel.Snapshot
+  }
+
+  /// Programs in a row, each on what a power cut left of the one before.
+  static func round(
+    _ seed: UInt64, _ durability: TestedDurability,
+    obeysFlush: @escaping @Sendable (String) -> Bool = { _ in true }
+  ) async throws {
+    var generator = SeededGenerator(seed: seed)
+    let root = try TestDirectory(inMemory: true)
+    var directory = try root.subdirectory("start")
+    var known = LogModel().snapshot
+    for generation in 0..<3 {
+      let model = LogModel(known)
+      let images = try await images(
+        of: directory, in: root.file("images-\(generation)"), model, durability, &generator, obeysFlush)
+      for image in images {
+        do {
+          let copy = root.file("copy")
+          try FileBytes.copy(directory: image.path, to: copy)
+          known = try await check(copy, image.expected, durability, &generator)
+          directory = image.path
+        } catch {
+          throw Finding("\(error)\nafter a power cut in generation \(generation), moment \(image.moment)")
+        }
+      }
+    }
+  }
+
+  /// Runs a program, and takes images at random moments of it, the last one when it is done.
+  private static func images(
+    of directory: String, in target: String, _ model: LogModel, _ durability: TestedDurability,
+    _ generator: inout SeededGenerator, _ obeysFlush: @escaping @Sendable (String) -> Bool
+  ) async throws -> [Image] {
+    let longest = [10, 60, 400].randomElement(using: &generator) ?? 60
+    let moments = Set((0..<3).map { _ in Int.random(in: 0..<longest, using: &generator) })
+    let images = Mutex<[Image]>([])
+    let source = Mutex(generator.split())
+    let findings = Mutex<[any Error]>([])
+    @Sendable func take(_ power: PowerLoss, _ moment: Int) {
+      let path = "\(target)-\(moment)"
+      // What is promised is asked for before, what may be there after: others go on in between.
+      let before = model.snapshot
+      do {
+        var generator = source.withLock { $0.split() }
+        try power.image(into: path, using: &generator)
+      } catch {
+        findings.withLock { $0.append(error) }
+      }
+      let expected = LogModel.Snapshot.between(before, model.snapshot)
+      images.withLock { $0.append(Image(path: path, moment: moment, expected: expected)) }
+    }
+    let power = PowerLoss(directory: directory, seed: generator.next(), obeysFlush: obeysFlush) { power, moment in
+      if moments.contains(moment) { take(power, moment) }
+    }
+    let program = RandomProgram(seed: generator.next(), largest: generator.oneIn(20) ? 2 << 20 : 70_000)
+    let length = Int.random(in: 0...40, using: &generator)
+    try await power.run {
+      var runner = try ProgramRunner(directory: directory, configuration: durability.configuration, model: model)
+      defer { runner.close() }
+      // What a log showed after it was recovered is stable.
+      model.promise(model.count)
+      for operation in program.prefix(length) { try await runner.run(operation) }
+      take(power, 1_000_000)
+    }
+    if let error = findings.withLock({ $0.first }) { throw error }
+    return images.withLock { $0 }
+  }
+
+  /// Opens an image, compares, appends, and opens it again.
+  private static func check(
+    _ path: String, _ expected: LogModel.Snapshot, _ durability: TestedDurability, _ generator: inout SeededGenerator
+  ) async throws -> LogModel.Snapshot {
+    let found = try await open(path, expected, durability)
+    let known = try await open(path, found, durability)
+    guard known.count == found.count else { throw Finding("\(known.count) records are left of \(found.count)") }
+    let model = LogModel(known)
+    var runner = try ProgramRunner(directory: path, configuration: durability.configuration, model: model)
+    defer { runner.close() }
+    for operation in RandomProgram(seed: generator.next(), largest: 5000).prefix(6) { try await runner.run(operation) }
+    try await runner.run(.reopen)
+    try await runner.run(.verify)
+    try await runner.checkAll()
+    return known
+  }
+
+  private static func open(
+    _ path: String, _ expected: LogModel.Snapshot, _ durability: TestedDurability
+  ) async throws -> LogModel.Snapshot {
+    let storage = try Storage(directory: path, namespaces: ["events"], configuration: durability.configuration)
+    defer { storage.close() }
+    let log = try storage.log("events")
+    var stream = log.stream()
+    return try await expected.check(count: log.count) { number in
+      guard let record = try stream.nextAtOnce() else { throw Finding("record \(number) does not come") }
+      return record
+    }
+  }
+}

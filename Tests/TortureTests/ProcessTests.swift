@@ -1,0 +1,116 @@
+import Immuta
+import ImmutaTestSupport
+import Testing
+
+/// Processes that die, and processes side by side.
+@Suite struct ProcessTests {
+  @Test(arguments: TestedDurability.allCases)
+  func everyReceiptOfAKilledProcessHolds(_ durability: TestedDurability) async throws {
+    try await Rounds.run(default: 3, "killed process, \(durability)") { seed in
+      try await Self.round(seed, durability, "append")
+    }
+  }
+
+  @Test func receiptsGivenTooEarlyAreFound() async throws {
+    try await mustBeFound(within: 40, "a receipt before its record") { seed in
+      try await Self.round(seed, .buffered, "boast")
+    }
+  }
+
+  /// Kills the writer of one log several times.
+  static func round(_ seed: UInt64, _ durability: TestedDurability, _ command: String) async throws {
+    var generator = SeededGenerator(seed: seed)
+    let directory = try TestDirectory()
+    let script = AppendScript(seed: seed)
+    var known = LogModel().snapshot
+    var step = 0
+    for _ in 0..<5 {
+      let child = try ChildProcess(
+        try ChildProcess.sibling(named: "TortureChild"),
+        [command, directory.path, durability.rawValue, "\(seed)", "\(step)"])
+      let model = LogModel(known)
+      var lines: [String] = []
+      for _ in 0..<Int.random(in: 0...300, using: &generator) {
+        guard let line = child.readLine(within: .seconds(20)) else { break }
+        lines.append(line)
+      }
+      // From nearly at once to some appends later.
+      try await Task.sleep(for: .microseconds(Int.random(in: 0...3000, using: &generator)))
+      child.kill()
+      lines += child.readLines(within: .seconds(20))
+      child.wait()
+      for line in lines where !line.hasPrefix("open") {
+        let numbers = line.split(separator: " ").compactMap { Int($0) }
+        guard numbers.count == 2, numbers[0] == step else { throw Finding("the child printed \(line)") }
+        try model.succeeded(model.begins(script.step(step)), first: numbers[1])
+        step += 1
+      }
+      // The one it was at when it died.
+      _ = model.begins(script.step(step))
+      step += 1
+      known = try await check(directory.path, model)
+    }
+  }
+
+  private static func check(_ directory: String, _ model: LogModel) async throws -> LogModel.Snapshot {
+    let storage = try Storage(directory: directory, namespaces: ["events"])
+    defer { storage.close() }
+    let log = try storage.log("events")
+    try await log.verify()
+    let found = try await model.snapshot.check(count: log.count, isUp: true) { try await log.record(at: $0) }
+    let next = LogModel(found)
+    let content = Content(identity: UInt64(found.count), size: 50)
+    try next.succeeded(next.begins([content]), first: try await log.append(content.bytes).sequence)
+    return try await next.snapshot.check(count: log.count, isUp: true) { try await log.record(at: $0) }
+  }
+
+  @Test func oneProcessWritesAtATime() async throws {
+    let directory = try TestDirectory()
+    let program = try ChildProcess.sibling(named: "TortureChild")
+    let holder = try ChildProcess(program, ["hold", directory.path])
+    #expect(holder.readLine(within: .seconds(20)) == "open")
+    #expect(throws: ImmutaError.locked) { try Storage(directory: directory.path, namespaces: ["events"]) }
+    let other = try ChildProcess(program, ["hold", directory.path])
+    #expect(other.readLine(within: .seconds(20)) == "locked")
+    other.wait()
+    // The lock dies with the process.
+    holder.kill()
+    holder.wait()
+    let storage = try Storage(directory: directory.path, namespaces: ["events"])
+    try await storage.append("mine", to: "events")
+    let third = try ChildProcess(program, ["hold", directory.path])
+    #expect(third.readLine(within: .seconds(20)) == "locked")
+    third.wait()
+    storage.close()
+    let last = try ChildProcess(program, ["hold", directory.path])
+    #expect(last.readLine(within: .seconds(20)) == "open")
+    last.closeInput()
+    #expect(last.readLine(within: .seconds(20)) == "closed")
+    #expect(last.wait() == 0)
+  }
+
+  @Test func anotherProcessFollowsInOrder() async throws {
+    try await Rounds.run(default: 3, "follower in another process") { seed in
+      let directory = try TestDirectory()
+      let storage = try Storage(directory: directory.path, namespaces: ["events"])
+      defer { storage.close() }
+      let script = AppendScript(seed: seed)
+      let steps = 400
+      let follower = try ChildProcess(
+        try ChildProcess.sibling(named: "TortureChild"), ["follow", directory.path, "\(seed)", "\(steps)"])
+      guard follower.readLine(within: .seconds(20)) == "open" else { throw Finding("the follower does not open") }
+      var generator = SeededGenerator(seed: seed)
+      var count = 0
+      for step in 0..<steps {
+        let contents = script.step(step)
+        try await storage.transaction(in: "events") { transaction in
+          for content in contents { try await transaction.append(content.bytes) }
+        }
+        count += contents.count
+        if generator.oneIn(40) { try await Task.sleep(for: .milliseconds(6)) }
+      }
+      let answer = follower.readLine(within: .seconds(60))
+      guard answer == "done \(count)" else { throw Finding("the follower says \(answer ?? "nothing")") }
+    }
+  }
+}

@@ -1,0 +1,34 @@
+import Immuta
+import ImmutaTestSupport
+import Testing
+
+/// The durabilities that every test of loss is run with.
+enum TestedDurability: String, CaseIterable, CustomTestStringConvertible {
+  case buffered, interval, synced
+
+  var durability: Durability {
+    switch self {
+    case .buffered: .buffered
+    case .interval: .interval(.milliseconds(5))
+    case .synced: .synced
+    }
+  }
+
+  var configuration: Storage.Configuration { .init(durability: durability) }
+
+  var testDescription: String { rawValue }
+}
+
+/// Proves that a harness finds what it is there for: runs it on something broken until it does.
+///
+/// - Throws: `Finding` when it does not, in so many rounds.
+func mustBeFound(within rounds: Int, _ what: String, _ round: (_ seed: UInt64) async throws -> Void) async throws {
+  for seed in 1...UInt64(rounds) {
+    do {
+      try await round(seed)
+    } catch {
+      return
+    }
+  }
+  throw Finding("\(what) was not found in \(rounds) rounds")
+}
