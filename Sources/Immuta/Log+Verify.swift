@@ -77,7 +77,8 @@ extension Log {
     throw ImmutaError.corrupted(
       Corruption(
         path: files.log,
-        reason: "its header says COUNT \(header.count) and LAST INDEX \(header.lastIndex), but it holds \(count) records, "
+        reason:
+          "its header says COUNT \(header.count) and LAST INDEX \(header.lastIndex), but it holds \(count) records, "
           + "the last at \(lastIndex)"))
   }
 }

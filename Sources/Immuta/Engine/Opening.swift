@@ -49,7 +49,8 @@ struct Opening {
     throw .corrupted(
       Corruption(
         path: files.log,
-        reason: "the log is missing or empty, but its companion \(files.companion) tells of \(header.stableCount) records: "
+        reason:
+          "the log is missing or empty, but its companion \(files.companion) tells of \(header.stableCount) records: "
           + "put the log back, or remove the companion to begin a new one"))
   }
 

@@ -49,7 +49,8 @@ package final class Descriptor: Sendable {
       let count = try unsafe buffer.withMutableBytes { (bytes) throws(ImmutaError) in
         let piece = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[..<wanted])
         let count = try unsafe read(into: piece, at: position)
-        try unsafe copy.write(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(piece)[..<count]), at: position - range.lowerBound)
+        try unsafe copy.write(
+          UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(piece)[..<count]), at: position - range.lowerBound)
         return count
       }
       if count == 0 { break }

@@ -59,12 +59,14 @@ package enum SystemCalls {
 
   /// Runs `body` with a hook that sees the calls on every path; hooks of tests that run side by side see each other's
   /// calls, and tell them apart by path.
+  @discardableResult
   package static func withHook<R>(_ hook: some SystemCallHook & AnyObject, _ body: () throws -> R) rethrows -> R {
     install(hook)
     defer { remove(hook) }
     return try body()
   }
 
+  @discardableResult
   package static func withHook<R>(
     _ hook: some SystemCallHook & AnyObject, _ body: () async throws -> R
   ) async rethrows -> R {
