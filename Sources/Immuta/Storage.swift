@@ -30,7 +30,8 @@ public final class Storage: Sendable {
   /// Opens namespaces, and creates those that do not exist.
   ///
   /// Opening a log that was closed takes the same time whatever its size. A log that was not closed is recovered; see
-  /// <doc:FileFormat>. Either all namespaces are opened or none: an error leaves every file as it was.
+  /// <doc:FileFormat>. Either all namespaces are opened or none: an error leaves every log as it was, though
+  /// an empty one that was created for a namespace named before the failing one stays.
   ///
   /// - Parameters:
   ///   - directory: where the files are; created if its parent exists.

@@ -39,6 +39,7 @@ enum Main {
   @MainActor
   static func main() async {
     System.occupyStandardDescriptors()
+    Interruption.unblock()
     // A closed pipe is told by `write`.
     signal(SIGPIPE, SIG_IGN)
     let command = parse()

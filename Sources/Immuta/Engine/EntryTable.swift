@@ -24,13 +24,14 @@ final class EntryList: Sendable {
 
   var count: Int { bytes.withLock { $0.count / CompanionEntry.size } }
 
-  func append(_ entry: CompanionEntry) {
+  /// Adds the next record's entry; nil for one that is damaged, and stays so.
+  func append(_ entry: CompanionEntry?) {
     bytes.withLock { bytes in
       let number = bytes.count / CompanionEntry.size
       let start = bytes.count
       bytes.append(contentsOf: repeatElement(0, count: CompanionEntry.size))
       unsafe bytes.withMutableBytes { bytes in
-        unsafe entry.encode(into: UnsafeMutableRawBufferPointer(rebasing: bytes[start...]), number: number)
+        unsafe entry?.encode(into: UnsafeMutableRawBufferPointer(rebasing: bytes[start...]), number: number)
       }
     }
   }

@@ -87,7 +87,7 @@ final class Follower: Sendable {
     if let companion, outcome.kept > 0 {
       var scanner = try CompanionScanner(companion)
       for number in 0..<outcome.kept {
-        list.append(try scanner.entry(number) ?? CompanionEntry(index: 0, time: 0, recordChecksum: 0))
+        list.append(try scanner.entry(number))
       }
     }
     for entry in outcome.made { list.append(entry) }
@@ -169,7 +169,7 @@ final class Follower: Sendable {
       if let companion {
         var scanner = try CompanionScanner(companion)
         for number in 0..<reader.committed.generation {
-          list.append(try scanner.entry(number) ?? CompanionEntry(index: 0, time: 0, recordChecksum: 0))
+          list.append(try scanner.entry(number))
         }
       }
       state.list = list

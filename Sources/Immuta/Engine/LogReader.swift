@@ -10,6 +10,8 @@ final class LogReader: Sendable {
   /// Where the last committed record ends. Stored, releasing, before `committed` is advanced: who has seen a record's
   /// number in `committed` sees an end behind that record.
   let committedEnd: Atomic<Int>
+  /// Acquiring and releasing: whoever sees it set sees the log closed.
+  private let isClosed = Atomic(false)
   private let log: DescriptorPool
   private let entries: Lock<EntryTable>
   /// Changed by the writer before it commits a record that lies in the new windows.
@@ -53,8 +55,14 @@ final class LogReader: Sendable {
     entries.withLock { $0 = table }
   }
 
+  /// Every later call throws.
+  func markClosed() {
+    isClosed.store(true, ordering: .releasing)
+  }
+
   /// Wakes everyone who waits, and lets go of the descriptors.
   func close() {
+    markClosed()
     committed.close()
     log.close()
     if case .file(let pool) = entries.withLock({ $0 }) { pool.close() }
@@ -62,7 +70,7 @@ final class LogReader: Sendable {
   }
 
   func checkOpen() throws(ImmutaError) {
-    if committed.isClosed { throw .storageClosed }
+    if isClosed.load(ordering: .acquiring) { throw .storageClosed }
   }
 
   /// One record, wherever it is.

@@ -64,7 +64,7 @@ final class LogWriter: Sendable {
     guard let ticket else { return }
     try await withTaskCancellationHandler {
       try await withCheckedThrowingContinuation { continuation in
-        let result = enqueue(.task(continuation), ticket, isCancelled: Task.isCancelled)
+        let result = enqueue(.task(continuation), ticket)
         if let result { continuation.resume(with: result) }
       }
     } onCancel: {
@@ -80,16 +80,17 @@ final class LogWriter: Sendable {
     }
     guard let ticket else { return }
     let thread = BlockedThread()
-    if let result = enqueue(.thread(thread), ticket, isCancelled: false) { return try result.get() }
+    if let result = enqueue(.thread(thread), ticket) { return try result.get() }
     try thread.wait()
   }
 
   /// Nil when the waiter now waits; otherwise its answer. A task is cancelled before its handler runs: either the
   /// handler finds the waiter, or the waiter is told here.
-  private func enqueue(_ waiter: Waiter, _ ticket: Int, isCancelled: Bool) -> Result<Void, any Error>? {
+  private func enqueue(_ waiter: Waiter, _ ticket: Int) -> Result<Void, any Error>? {
     state.withLock { state in
       do throws(ImmutaError) { try state.checkUsable() } catch { return .failure(error) }
-      if isCancelled { return .failure(CancellationError()) }
+      // Looked at under the lock that the handler takes.
+      if case .task = waiter, Task.isCancelled { return .failure(CancellationError()) }
       if state.turns.take() { return .success(()) }
       state.turns.wait(waiter, ticket: ticket)
       return nil
@@ -239,7 +240,9 @@ final class LogWriter: Sendable {
       }
       guard isFirst else { return (false, waiting, nil as ImmutaError?) }
       flusher.stop()
-      return (true, waiting, state.withLock { $0.finish() })
+      let failure = state.withLock { $0.finish() }
+      reader.markClosed()
+      return (true, waiting, failure)
     }
     // Nobody is told before the log is closed, and no lock is held while they are: whoever is told may call back at once.
     for waiter in waiting { waiter.resume(with: .failure(ImmutaError.storageClosed)) }

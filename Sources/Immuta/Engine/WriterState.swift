@@ -98,6 +98,13 @@ struct WriterState: ~Copyable, Sendable {
 
   /// Makes the files ready to be appended to; the log is marked as open.
   mutating func prepare() throws(ImmutaError) {
+    // Another program does not know of the lock: what it appended since the log was opened must not be overwritten.
+    guard try log.descriptor.logHeader(reader.format).count == count else {
+      throw .corrupted(
+        Corruption(
+          path: log.descriptor.path,
+          reason: "another program appended while the log was open; close it and open it anew"))
+    }
     // Foreign bytes behind the last record, uncommitted, may be sparse: cut off, so that all that is reserved has blocks.
     try log.descriptor.truncate(to: tail)
     try companion.descriptor.truncate(to: companion.reservedEnd)
@@ -323,8 +330,6 @@ struct WriterState: ~Copyable, Sendable {
         try companion.shrink(to: entryOffset(count))
         try log.descriptor.flush()
         try keeper.markClean(count: count)
-      } else if try log.descriptor.size != tail {
-        try log.descriptor.truncate(to: tail)
       }
       return nil
     } catch {

@@ -47,10 +47,16 @@
   }
 
   /// Gives the memory of the pages of `range` back to the system; the file keeps their bytes.
+  ///
+  /// Touching one page makes the kernel map its neighbours too, those before it included: for whoever goes forward through
+  /// the window, the pages just before `range` are given back once more.
   package func forget(_ range: Range<Int>) {
-    let pages = pages(around: range)
+    let pages = pages(around: max(offset, range.lowerBound - Self.largestNeighbourhood)..<range.upperBound)
     unsafe SystemCalls.forget(base + (pages.lowerBound - offset), count: pages.count)
   }
+
+  /// As far as the kernel maps around a page: a huge page.
+  private static var largestNeighbourhood: Int { 2 << 20 }
 
   private func pages(around range: Range<Int>) -> Range<Int> {
     precondition(contains(range), "bytes \(range) are outside the window \(offset)..<\(end)")

@@ -29,6 +29,17 @@ enum Interruption {
   /// Written once, by `install()`, before any handler can run; only read afterwards.
   nonisolated(unsafe) private static var ends: (read: Int32, write: Int32) = (-1, -1)
 
+  /// Lets the signals through to the main thread.
+  ///
+  /// A process begins with the signal mask of the thread that started it, and those of a Swift server's pool block
+  /// everything: without this, a tool that such a server starts could only be killed.
+  static func unblock() {
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    for number in [SIGINT, SIGTERM, SIGHUP] { sigaddset(&signals, number) }
+    pthread_sigmask(SIG_UNBLOCK, &signals, nil)
+  }
+
   /// From here on the signals are noted.
   static func install() throws(ToolError) {
     // Makes the lazily initialised globals, which a signal handler must not.
