@@ -20,6 +20,11 @@ extension Log {
     /// What opening found that people should know, such as a log that was not closed and what became of it; nil when there
     /// was nothing.
     public let openingNote: String?
+    /// Records that crashes of the machine took back over the log's life: committed, but torn by a power cut before they
+    /// were stable, and cut off when the log was next opened.
+    public let tornCount: Int
+    /// When such records were last cut off; nil for never.
+    public let lastRecovery: Timestamp?
     /// Damage that was found on opening for reading only, and passed over: records that are whole can be read, others
     /// throw. Nil when none was found; a damaged record that opening did not look at is found by ``Log/verify()``.
     public let damage: Corruption?
@@ -38,6 +43,9 @@ extension Log.Details {
     firstTimestamp = try Self.timestamp(of: 0, count, log)
     lastTimestamp = try Self.timestamp(of: count - 1, count, log)
     self.openingNote = openingNote
+    let header = try log.companionHeader()
+    tornCount = header?.tornCount ?? 0
+    lastRecovery = header.flatMap { $0.recoveryTime == 0 ? nil : Timestamp(nanosecondsSince1970: $0.recoveryTime) }
     self.damage = damage
   }
 }
@@ -60,6 +68,7 @@ extension Log.Details: CustomStringConvertible {
     var text = "\(namespace): \(count) records in \(byteCount) bytes (\(format))"
     if let firstTimestamp, let lastTimestamp { text += ", \(firstTimestamp) to \(lastTimestamp)" }
     if let openingNote { text += "; \(openingNote)" }
+    if let lastRecovery { text += "; \(tornCount) torn records cut off, last on \(lastRecovery)" }
     return text
   }
 }

@@ -106,6 +106,12 @@ public final class Log: Sendable {
     return try await body()
   }
 
+  /// The companion's header as it is on file; nil when there is none that is whole.
+  func companionHeader() throws(ImmutaError) -> CompanionHeader? {
+    guard let size = try SystemCalls.status(files.companion)?.size, size > 0 else { return nil }
+    return try Descriptor(opening: files.companion, .read).companionHeader()
+  }
+
   /// The writing side, or `.readOnly`.
   func openWriter() throws(ImmutaError) -> LogWriter {
     guard let writer else {

@@ -97,8 +97,8 @@ public final class Storage: Sendable {
     guard let status = try SystemCalls.status(directory.isEmpty ? "." : directory) else {
       if access == .readOnly { throw .io(errno: SystemCalls.notFound, operation: "open", path: directory) }
       do {
-        try SystemCalls.makeDirectory(directory)
-        return try SystemCalls.flushDirectory(LogFiles.parent(of: directory))
+        // Its own entry is flushed before the first append to a log in it.
+        return try SystemCalls.makeDirectory(directory)
       } catch .io(let number, _, _) where number == SystemCalls.exists {
         // Another process was faster.
         return

@@ -4,7 +4,8 @@ import Foundation
 ///
 /// The environment decides: `IMMUTA_SEED` runs one round, with that seed; `IMMUTA_ROUNDS` says how many rounds there are,
 /// each with a seed of its own, and `IMMUTA_ROUNDS=forever` goes on until something fails. A round that fails throws
-/// ``RoundFailure``, which says how to have the same round again.
+/// ``RoundFailure``, which says how to have the same round again; for a crash, `IMMUTA_ROUNDS_LOG` names a file that each
+/// round adds a line to when it begins and when it ends.
 public enum Rounds {
   /// Runs `body` once per round.
   ///
@@ -21,11 +22,28 @@ public enum Rounds {
     if let text = environment["IMMUTA_SEED"], let seed = UInt64(text) {
       return try await one(seed, name, patience, body)
     }
-    var left = environment["IMMUTA_ROUNDS"].map { $0 == "forever" ? Int.max : Int($0) ?? count } ?? count
+    var left = asked ?? count
     while left > 0 {
       left -= 1
       try await one(UInt64.random(in: 1...UInt64.max), name, patience, body)
     }
+  }
+
+  /// The number of rounds that the environment asks for, if it does.
+  private static var asked: Int? {
+    ProcessInfo.processInfo.environment["IMMUTA_ROUNDS"].flatMap { $0 == "forever" ? Int.max : Int($0) }
+  }
+
+  /// Whether the environment asks for more than one round: then each may be larger, too.
+  public static var areMany: Bool { (asked ?? 1) > 1 }
+
+  /// Adds a line to the file that `IMMUTA_ROUNDS_LOG` names: after a crash it tells which rounds had begun and not ended.
+  private static func note(_ line: String) {
+    guard let path = ProcessInfo.processInfo.environment["IMMUTA_ROUNDS_LOG"],
+      let file = fopen(path, "a")
+    else { return }
+    fputs(line + "\n", file)
+    fclose(file)
   }
 
   private static func one(
@@ -33,6 +51,8 @@ public enum Rounds {
   ) async throws {
     let watchdog = Watchdog(patience, "\(name) hangs, IMMUTA_SEED=\(seed)")
     defer { watchdog.stop() }
+    note("begin \(seed) \(name)")
+    defer { note("end \(seed) \(name)") }
     do {
       try await body(seed)
     } catch {

@@ -83,13 +83,15 @@ import Testing
     header.isClean = true
     header.stableCount = 259
     header.bootIdentity = 0x0807_0605_0403_0201
+    header.tornCount = 7
+    header.recoveryTime = 1_000
     return header
   }
 
   @Test func aCompanionsHeaderIsASlotWithAChecksum() {
     var expected: [UInt8] =
       Array("IMTAIDX1".utf8) + [1, 0, 0, 0, 2, 1, 3, 0] + littleEndian(5) + littleEndian(259)
-      + [1, 2, 3, 4, 5, 6, 7, 8] + Array("né".utf8)
+      + [1, 2, 3, 4, 5, 6, 7, 8] + littleEndian(7) + littleEndian(1_000) + Array("né".utf8)
     expected += [UInt8](repeating: 0, count: 2044 - expected.count)
     expected += bytes(of: checksum(expected))
     #expect(header.encoded() == expected)
@@ -115,7 +117,7 @@ import Testing
       // Behind the name all is zero but the checksum, so a cut there changes nothing but that.
       #expect(current(torn, header.encoded()) == header)
     }
-    for byte in [0, 8, 12, 13, 14, 16, 24, 32, 40, 500, 2043, 2044, 2047] {
+    for byte in [0, 8, 12, 13, 14, 16, 24, 32, 40, 48, 56, 500, 2043, 2044, 2047] {
       var damaged = newer.encoded()
       damaged[byte] ^= 0x20
       #expect(current(damaged, header.encoded()) == header)

@@ -28,6 +28,14 @@ final class CompanionKeeper: Sendable {
     try write { $0.stableCount = max($0.stableCount, count) }
   }
 
+  /// Recovery cut off `count` torn records. On stable storage with the next mark.
+  func noteTorn(_ count: Int) throws(ImmutaError) {
+    try write { header in
+      header.tornCount += count
+      header.recoveryTime = SystemCalls.wallClock()
+    }
+  }
+
   /// The log was closed with `count` records, all of them, and their entries, on stable storage when this returns.
   func markClean(count: Int) throws(ImmutaError) {
     // The entries first: a clean mark must never be stable before what it vouches for.

@@ -11,6 +11,8 @@ extension Descriptor {
 
   /// Entry `number` of a companion, or nil when it is damaged or not there.
   func companionEntry(_ number: Int) throws(ImmutaError) -> CompanionEntry? {
+    // A damaged COUNT may ask for an entry that no file can have.
+    guard number >= 0, number < (Int.max - CompanionHeader.size) / CompanionEntry.size else { return nil }
     var bytes: InlineArray<24, UInt8> = .init(repeating: 0)
     let offset = CompanionHeader.size + number * CompanionEntry.size
     return try unsafe withUnsafeMutableBytes(of: &bytes) { (bytes) throws(ImmutaError) in
@@ -29,6 +31,7 @@ extension Descriptor {
   /// Where the record at a byte offset of a log ends, or nil when no record that fits the file begins there.
   func recordEnd(at index: Int) throws(ImmutaError) -> Int? {
     let fileSize = try size
+    guard index >= 0, index <= fileSize - LogFormat.recordHeaderSize else { return nil }
     var field: Int64 = 0
     let count = try unsafe withUnsafeMutableBytes(of: &field) { (bytes) throws(ImmutaError) in
       try unsafe read(into: bytes, at: index)

@@ -33,6 +33,8 @@ final class Follower: Sendable {
     /// Where the last record of the list ends.
     var listEnd = 0
     var lastTime: Int64
+    /// A COUNT that was found to be wrong.
+    var disbelieved: Int?
     /// Streams that wait.
     var waiting = 0
     /// Those of them that wait for durable records.
@@ -69,7 +71,7 @@ final class Follower: Sendable {
       state = Lock(State(list: nil, lastTime: found.time))
       return
     }
-    var reconciliation = try Reconciliation(log: log, companion: companion, format: format, isLenient: true)
+    var reconciliation = try Reconciliation(log: log, companion: companion, format: format)
     try checkCodec(reconciliation.codecName)
     let outcome: Reconciliation.Outcome
     do throws(ImmutaError) {
@@ -86,14 +88,16 @@ final class Follower: Sendable {
     let list = EntryList()
     if let companion, outcome.kept > 0 {
       var scanner = try CompanionScanner(companion)
-      for number in 0..<outcome.kept {
-        list.append(try scanner.entry(number))
-      }
+      for number in 0..<outcome.kept { list.append(try scanner.entry(number)) }
     }
     for entry in outcome.made { list.append(entry) }
     (count, end, note) = (outcome.count, outcome.end, outcome.note)
     entries = .memory(list)
-    state = Lock(State(list: list, lastTime: outcome.lastTime))
+    // A COUNT that goes beyond what is whole is not to be believed, until a writer changes it.
+    state = Lock(
+      State(
+        list: list, listEnd: outcome.end, lastTime: outcome.lastTime,
+        disbelieved: committed > outcome.count ? committed : nil))
   }
 
   /// Names the reader that is kept up to date.
@@ -115,7 +119,7 @@ final class Follower: Sendable {
   ) throws(ImmutaError) -> (end: Int, time: Int64)? {
     guard let header = try companion.companionHeader(), header.format == format else { return nil }
     try checkCodec(header.codecName)
-    if header.isClean, count != header.stableCount { return nil }
+    if count < header.stableCount || (header.isClean && count != header.stableCount) { return nil }
     if count == 0 { return (format.headerSize, 0) }
     guard let entry = try companion.companionEntry(count - 1), let end = try log.recordEnd(at: entry.index) else {
       return nil
@@ -144,14 +148,15 @@ final class Follower: Sendable {
     let committed = Self.loadCount(header)
     guard committed > reader.committed.generation, !reader.committed.isClosed else { return }
     let end = try state.withLock { (state) throws(ImmutaError) -> Int? in
-      guard committed > reader.committed.generation else { return nil }
-      guard state.list == nil, let entry = try companion?.companionEntry(committed - 1) else {
-        return try readOn(&state, reader, through: committed)
+      guard committed > reader.count, committed != state.disbelieved else { return nil }
+      state.disbelieved = nil
+      if state.list == nil, let entry = try companion?.companionEntry(committed - 1) {
+        guard let end = try log.recordEnd(at: entry.index) else {
+          throw check.corrupted(committed - 1, entry.index, "its size field does not fit the file")
+        }
+        return end
       }
-      guard let end = try log.recordEnd(at: entry.index) else {
-        throw check.corrupted(committed - 1, entry.index, "its size field does not fit the file")
-      }
-      return end
+      return try readOn(&state, reader, through: committed)
     }
     guard let end else { return }
     reader.raiseEnd(to: end)
@@ -159,36 +164,61 @@ final class Follower: Sendable {
     reader.committed.advance(to: committed)
   }
 
-  /// Follows a writer that keeps no companion: makes the entries itself. Returns where the last record ends.
-  private func readOn(_ state: inout State, _ reader: LogReader, through committed: Int) throws(ImmutaError) -> Int {
+  /// Follows a writer whose entries are not in the companion that was opened, or that keeps none: takes the entries that
+  /// are there by now, and makes those that are not. Returns where the last record ends; nil when the log, as it is, does
+  /// not bear COUNT out.
+  private func readOn(
+    _ state: inout State, _ reader: LogReader, through committed: Int
+  ) throws(ImmutaError) -> Int? {
     let list: EntryList
-    if let own = state.list {
-      list = own
-    } else {
-      list = EntryList()
-      if let companion {
-        var scanner = try CompanionScanner(companion)
-        for number in 0..<reader.committed.generation {
-          list.append(try scanner.entry(number))
-        }
+    if let own = state.list { list = own } else { list = try listOfEntries(reader) }
+    var index = state.list == nil ? reader.end : state.listEnd
+    // A writer that made the companion anew put another file in its place.
+    let companion = try companionNow()
+    let status = try log.status()
+    var bytes = LogScanner(log, end: status.size)
+    var new: [CompanionEntry] = []
+    var lastIndex = 0
+    var time = state.lastTime
+    var hasMade = false
+    for number in list.count..<max(list.count, committed) {
+      guard let size = try bytes.size(at: index) else { return nil }
+      if let entry = try companion?.companionEntry(number) {
+        guard entry.index == index else { return nil }
+        new.append(entry)
+        time = entry.time
+      } else {
+        guard let checksum = try bytes.checksum(at: index, size: size) else { return nil }
+        time = max(time, status.modified)
+        new.append(CompanionEntry(index: index, time: time, recordChecksum: checksum))
+        hasMade = true
       }
+      lastIndex = index
+      index += LogFormat.recordHeaderSize + size
+    }
+    // Space that is reserved reads as records of no bytes: LAST INDEX tells whether these were written.
+    if hasMade, try log.logHeader(format) != LogHeader(count: committed, lastIndex: lastIndex) { return nil }
+    for entry in new { list.append(entry) }
+    if state.list == nil {
       state.list = list
       reader.replaceEntries(.memory(list))
     }
-    let status = try log.status()
-    var bytes = LogScanner(log, end: status.size)
-    if list.count >= committed { return state.listEnd }
-    var index = list.count == reader.count ? reader.end : state.listEnd
-    for number in list.count..<committed {
-      guard let size = try bytes.size(at: index), let checksum = try bytes.checksum(at: index, size: size) else {
-        throw check.corrupted(number, index, "COUNT is \(committed), but no record that fits the file begins there")
-      }
-      state.lastTime = max(state.lastTime, status.modified)
-      list.append(CompanionEntry(index: index, time: state.lastTime, recordChecksum: checksum))
-      index += LogFormat.recordHeaderSize + size
-      state.listEnd = index
-    }
+    (state.listEnd, state.lastTime) = (index, time)
     return index
+  }
+
+  /// The entries of the records that are known, copied from the companion.
+  private func listOfEntries(_ reader: LogReader) throws(ImmutaError) -> EntryList {
+    let list = EntryList()
+    guard let companion else { return list }
+    var scanner = try CompanionScanner(companion)
+    for number in 0..<reader.count { list.append(try scanner.entry(number)) }
+    return list
+  }
+
+  private func companionNow() throws(ImmutaError) -> Descriptor? {
+    guard try SystemCalls.status(files.companion) != nil else { return nil }
+    return try Descriptor(opening: files.companion, .read)
   }
 
   // MARK: While streams wait

@@ -116,7 +116,9 @@ struct Opening {
     guard let header = try companion.companionHeader() else {
       preconditionFailure("a companion without a header is made anew")
     }
-    try CompanionKeeper(companion, header: header).markClean(count: outcome.count)
+    let keeper = CompanionKeeper(companion, header: header)
+    if outcome.lost > 0 { try keeper.noteTorn(outcome.lost) }
+    try keeper.markClean(count: outcome.count)
   }
 
   /// Copies what is about to be cut off beside the log.
@@ -148,6 +150,10 @@ struct Opening {
     var header = CompanionHeader(format: format, codecName: configuration.codecName)
     header.isClean = true
     header.stableCount = outcome.count
+    if outcome.lost > 0 {
+      header.tornCount = outcome.lost
+      header.recoveryTime = SystemCalls.wallClock()
+    }
     try companion.write(encoded(outcome.made, from: 0), at: CompanionHeader.size)
     // The slot that is not used yet reads as zeros: no header.
     try companion.write([UInt8](repeating: 0, count: CompanionHeader.size), at: 0)

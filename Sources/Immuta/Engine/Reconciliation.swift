@@ -15,9 +15,6 @@ struct Reconciliation: ~Copyable {
   /// Time given to records that no entry tells of.
   private let modified: Int64
   private let isSameBoot: Bool
-  /// Whether damage behind the stable records is passed over rather than thrown: those who only read take nothing away,
-  /// and get what is whole.
-  private let isLenient: Bool
 
   /// What was found.
   struct Outcome {
@@ -55,7 +52,7 @@ struct Reconciliation: ~Copyable {
   }
 
   init(
-    log descriptor: Descriptor, companion companionDescriptor: Descriptor?, format: LogFormat, isLenient: Bool = false
+    log descriptor: Descriptor, companion companionDescriptor: Descriptor?, format: LogFormat
   ) throws(ImmutaError) {
     let status = try descriptor.status()
     guard status.size >= format.headerSize else {
@@ -70,7 +67,6 @@ struct Reconciliation: ~Copyable {
 
     path = descriptor.path
     self.format = format
-    self.isLenient = isLenient
     fileSize = status.size
     modified = status.modified
     self.header = header
@@ -204,12 +200,7 @@ struct Reconciliation: ~Copyable {
       throw corrupted(
         "LAST INDEX is \(header.lastIndex), but the last of its \(count) records begins at \(cursor.lastIndex)")
     }
-    // An entry made between kept ones must not be later than those behind it.
-    var latest = Int64.max
-    for position in made.indices.reversed() {
-      made[position].time = min(made[position].time, latest)
-      latest = made[position].time
-    }
+    Self.orderTimes(&made)
     cursor.lastTime = max(start.lastTime, made.last?.time ?? 0)
     var outcome = outcome(at: cursor, kept: start.number)
     outcome.made = made
@@ -217,6 +208,15 @@ struct Reconciliation: ~Copyable {
       outcome.note = "made the companion's entries for records \(start.number) ..< \(count) from the log"
     }
     return outcome
+  }
+
+  /// An entry made between kept ones must not be later than those behind it.
+  private static func orderTimes(_ entries: inout [CompanionEntry]) {
+    var latest = Int64.max
+    for position in entries.indices.reversed() {
+      entries[position].time = min(entries[position].time, latest)
+      latest = entries[position].time
+    }
   }
 
   // MARK: After a crash
@@ -252,7 +252,7 @@ struct Reconciliation: ~Copyable {
       let foreign = try extendedByAnotherProgram(from: whole)
       if let foreign, isSameBoot { return foreign }
       savesTail = foreign != nil
-      if isSameBoot, !isLenient {
+      if isSameBoot {
         throw corrupted(
           whole.number, whole.index,
           "it is not what was committed, and the machine has not been down since: this is damage, not a torn write")
@@ -261,6 +261,7 @@ struct Reconciliation: ~Copyable {
     var outcome = outcome(at: whole, kept: whole.number)
     if var rebuilt = kept {
       rebuilt.made += run.prefix(whole.number - first.number)
+      Self.orderTimes(&rebuilt.made)
       outcome.kept = 0
       outcome.made = rebuilt.made
       outcome.needsNewCompanion = true

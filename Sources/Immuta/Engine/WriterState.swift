@@ -85,11 +85,12 @@ struct WriterState: ~Copyable, Sendable {
     fileprivate let directory: String
     fileprivate let keeper: CompanionKeeper
 
-    /// Flushes the files with their directory, where they may be new or may have been left unflushed by an opening that
+    /// Flushes the files with their directory and its own entry, where they may be new or may have been left unflushed by an opening that
     /// appended nothing, and marks the log as open.
     func flush() throws(ImmutaError) {
       try log.flush()
       try SystemCalls.flushDirectory(directory)
+      try SystemCalls.flushDirectoryIfAllowed(LogFiles.parent(of: directory))
       try keeper.markOpen()
     }
   }

@@ -229,6 +229,15 @@ package enum SystemCalls {
     _ = try run(.flush, operation: "fsync", path: path) { _ in fsync(descriptor) }
   }
 
+  /// The same for a directory that is not ours, and may not be open to us: then whoever made ours answers for it.
+  static func flushDirectoryIfAllowed(_ path: String) throws(ImmutaError) {
+    do {
+      try flushDirectory(path)
+    } catch .io(let number, "open", _) where number == accessDenied || number == EPERM {
+      return
+    }
+  }
+
   /// Takes the exclusive lock, without waiting: false when somebody else has it.
   static func lock(_ descriptor: Int32, path: String) throws(ImmutaError) -> Bool {
     do {

@@ -3,17 +3,19 @@ import CRC32C
 /// The header of a companion file: two slots of 2,048 bytes, written in turn; the newest whole one counts.
 ///
 /// ```
-/// offset 0       8         12       13      14     16            24           32        40
-/// +--------+---------+--------+-------+------+------------+------------+---------+----------+
-/// | MAGIC  | VERSION | FORMAT | CLEAN | NAME | GENERATION |   STABLE   | BOOT ID | NAME …   |
-/// |   8    |    4    |   1    |   1   | LEN 2|     8      |     8      |  8      | ≤ 1,024  |
-/// +--------+---------+--------+-------+------+------------+------------+---------+----------+
+/// offset 0       8         12       13      14     16           24       32        40     48          56
+/// +--------+---------+--------+-------+------+------------+--------+---------+------+-----------+---------+
+/// | MAGIC  | VERSION | FORMAT | CLEAN | NAME | GENERATION | STABLE | BOOT ID | TORN | RECOVERED | NAME …  |
+/// |   8    |    4    |   1    |   1   | LEN 2|     8      |   8    |    8    |  8   |     8     | ≤ 1,024 |
+/// +--------+---------+--------+-------+------+------------+--------+---------+------+-----------+---------+
 ///                                                            … CRC-32C of bytes 0 ..< 2044 at offset 2044
 /// ```
 ///
 /// STABLE is the number of records known to be on stable storage. CLEAN is 1 when the log was closed: then STABLE is the
 /// number of records it held. NAME is the codec chain's name, empty for none. BOOT ID tells, after a crash, whether the
-/// machine went down or just the process: a machine that stayed up still has every byte that was written.
+/// machine went down or just the process: a machine that stayed up still has every byte that was written. TORN counts the
+/// records that crashes have taken back over the log's life, RECOVERED is when that last happened, in nanoseconds since
+/// 1970.
 ///
 /// A slot never shares a page half with the other, so whatever a torn write leaves of one, the other is whole.
 package struct CompanionHeader: Hashable, Sendable {
@@ -25,6 +27,10 @@ package struct CompanionHeader: Hashable, Sendable {
   /// An identity of the machine's run, 0 when unknown.
   package var bootIdentity: UInt64
   package var codecName: String
+  /// Records that crashes took back: committed, never promised to be stable, torn.
+  package var tornCount: Int
+  /// When recovery last cut off such records; 0 for never.
+  package var recoveryTime: Int64
 
   package init(format: LogFormat, codecName: String = "") {
     self.format = format
@@ -33,6 +39,8 @@ package struct CompanionHeader: Hashable, Sendable {
     isClean = false
     stableCount = 0
     bootIdentity = 0
+    tornCount = 0
+    recoveryTime = 0
   }
 
   /// Bytes before the first entry.
@@ -42,7 +50,7 @@ package struct CompanionHeader: Hashable, Sendable {
 
   private static var magic: UInt64 { 0x3158_4449_4154_4D49 }  // "IMTAIDX1", little-endian
   private static var version: UInt32 { 1 }
-  private static var nameOffset: Int { 40 }
+  private static var nameOffset: Int { 56 }
   private static var checksumOffset: Int { slotSize - 4 }
 
   /// Where the slot of this generation lies in the file.
@@ -73,6 +81,8 @@ package struct CompanionHeader: Hashable, Sendable {
     generation = unsafe bytes.loadInteger(at: 16)
     self.stableCount = stableCount
     bootIdentity = unsafe bytes.loadInteger(at: 32)
+    tornCount = unsafe bytes.loadInteger(at: 40)
+    recoveryTime = unsafe bytes.loadInteger(at: 48)
     codecName = unsafe String(decoding: bytes[Self.nameOffset..<Self.nameOffset + nameLength], as: UTF8.self)
   }
 
@@ -90,6 +100,8 @@ package struct CompanionHeader: Hashable, Sendable {
       unsafe bytes.storeInteger(generation, at: 16)
       unsafe bytes.storeInteger(stableCount, at: 24)
       unsafe bytes.storeInteger(bootIdentity, at: 32)
+      unsafe bytes.storeInteger(tornCount, at: 40)
+      unsafe bytes.storeInteger(recoveryTime, at: 48)
       unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[Self.nameOffset...]).copyBytes(from: name)
       unsafe bytes.storeInteger(crc32c_extend(0, bytes.baseAddress, Self.checksumOffset), at: Self.checksumOffset)
     }

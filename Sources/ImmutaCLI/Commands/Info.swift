@@ -69,13 +69,21 @@ struct InfoRow {
   init(_ namespace: String, _ result: Result<Log.Details, any Error>) {
     self.namespace = namespace
     switch result {
-    case .success(let details): (self.details, failure) = (details, nil)
+    case .success(let details):
+      self.details = details
+      failure = details.damage.map { Failure(ImmutaError.corrupted($0)) }
     case .failure(let error): (details, failure) = (nil, Failure(error))
     }
   }
 
   /// What opening found that people should know.
-  var note: String? { details?.openingNote }
+  var note: String? {
+    if let details, let lastRecovery = details.lastRecovery {
+      let torn = Quantities.counted(details.tornCount, "record")
+      return "cut off \(torn) torn by power cuts and never promised to be stable, last on \(lastRecovery)"
+    }
+    return details?.openingNote
+  }
 
   private var health: String {
     switch failure?.status {
@@ -116,6 +124,7 @@ struct InfoRow {
       object.add("first", details.firstTimestamp?.description)
       object.add("last", details.lastTimestamp?.description)
       object.add("format", "\(details.format)")
+      if details.tornCount > 0 { object.add("torn", details.tornCount) }
     }
     object.add("health", health)
     object.add("note", note)

@@ -25,8 +25,13 @@ struct Location: ParsableArguments {
       let storage = try Storage(directory: directory, namespaces: [namespace], configuration: configuration)
       return (storage, try storage.log(namespace))
     } catch ImmutaError.namespaceNotFound(let name) {
-      throw ToolError("there is no namespace “\(name)” in \(directory): `immuta info` lists those that are there")
+      throw notFound(name)
     }
+  }
+
+  /// The error for a namespace that does not exist.
+  func notFound(_ name: String) -> ToolError {
+    ToolError("there is no namespace “\(name)” in \(directory): `immuta info` lists those that are there")
   }
 
   /// The namespaces named, or all that are there.

@@ -126,6 +126,32 @@ struct JSONObject {
     bytes.append(decimal: microseconds % 1_000_000, width: 6)
   }
 
+  /// Adds a member: a list of strings.
+  mutating func add(_ name: String, strings: [String]) {
+    key(name)
+    list(strings) { text, object in object.string(text) }
+  }
+
+  /// Adds a member: a list of objects, each filled by `body`.
+  mutating func add<Value>(_ name: String, objects: [Value], _ body: (Value, inout JSONObject) -> Void) {
+    key(name)
+    list(objects) { value, object in
+      var inner = JSONObject()
+      body(value, &inner)
+      object.bytes += inner.bytes
+      object.bytes.append(UInt8(ascii: "}"))
+    }
+  }
+
+  private mutating func list<Value>(_ values: [Value], _ body: (Value, inout JSONObject) -> Void) {
+    bytes.append(UInt8(ascii: "["))
+    for (position, value) in values.enumerated() {
+      if position > 0 { bytes.append(UInt8(ascii: ",")) }
+      body(value, &self)
+    }
+    bytes.append(UInt8(ascii: "]"))
+  }
+
   /// The object on a line of its own.
   var line: [UInt8] { bytes + Array("}\n".utf8) }
 

@@ -1,0 +1,88 @@
+import ArgumentParser
+import Immuta
+
+/// `immuta repair`: says what is wrong with a log, and mends it if asked to.
+struct RepairCommand: ToolCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "repair",
+    abstract: "Say what is wrong with a log, and mend it if asked to.",
+    discussion: """
+      See what is damaged, and what would be done about it; changes nothing:
+        immuta repair events
+
+      Do it, after a copy of all that is cut off or replaced was saved beside the log:
+        immuta repair events --apply
+
+      Copy the records that are whole into a new namespace, and leave the damaged log as it is:
+        immuta repair events --salvage rescued
+
+      A log that can be appended to needs no repair: a damaged record in its middle is reported when it is read, and the \
+      others stay readable. The exit status is 65 when records are lost or something would have to be done, and 0 when \
+      the log is whole or was mended without losing any.
+      """)
+
+  @OptionGroup var location: Location
+
+  @Argument(help: ArgumentHelp("The namespace.", valueName: "namespace"))
+  var namespace: String
+
+  @Flag(help: "Do what is needed, rather than say so.")
+  var apply = false
+
+  @Option(help: ArgumentHelp("Copy what is whole into this new namespace.", valueName: "new-namespace"))
+  var salvage: String?
+
+  @Flag(help: "Print an object a line.")
+  var json = false
+
+  func validate() throws {
+    try checkNamespace(namespace)
+    if let salvage { try checkNamespace(salvage) }
+    if salvage != nil, apply {
+      throw ValidationError("use either --apply or --salvage: salvaging leaves the log as it is")
+    }
+  }
+
+  @MainActor func execute() async throws {
+    let report = try work()
+    let output = Output()
+    if json { output.bytes += report.json } else { try output.line(report.description) }
+    try output.flush()
+    let isMended = report.isHealthy || (report.isApplied && report.lost.isEmpty)
+    if !isMended { throw AlreadyReported(status: .damaged) }
+  }
+
+  private func work() throws -> RepairReport {
+    do {
+      if let salvage {
+        return try Storage.salvage(namespace, in: location.directory, into: salvage)
+      }
+      return try Storage.repair(namespace, in: location.directory, applying: apply)
+    } catch ImmutaError.namespaceNotFound(let name) {
+      throw location.notFound(name)
+    } catch ImmutaError.duplicateNamespace(let name) {
+      throw ToolError("there is a namespace “\(name)” in \(location.directory) already: salvage into a new one")
+    }
+  }
+}
+
+extension RepairReport {
+  /// One line for programs.
+  var json: [UInt8] {
+    var object = JSONObject()
+    object.add("namespace", namespace)
+    object.add("healthy", isHealthy)
+    object.add("applied", isApplied)
+    object.add("promised", promised)
+    object.add("sound", sound)
+    object.add("lost", objects: lost) { range, object in
+      object.add("first", range.sequences.lowerBound)
+      object.add("last", range.sequences.upperBound - 1)
+      object.add("index", range.index)
+      object.add("reason", range.reason)
+    }
+    object.add("actions", strings: actions)
+    object.add("saved", strings: saved)
+    return object.line
+  }
+}
