@@ -32,3 +32,19 @@ func mustBeFound(within rounds: Int, _ what: String, _ round: (_ seed: UInt64) a
   }
   throw Finding("\(what) was not found in \(rounds) rounds")
 }
+
+/// What a test that tries many things found, one of each kind: two findings that differ in numbers only are of one kind.
+struct DistinctFindings {
+  private var texts: [String: (first: String, count: Int)] = [:]
+
+  mutating func add(_ text: String) {
+    let kind = String(
+      text.split(separator: "\n").prefix(2).joined(separator: "\n").filter { !$0.isHexDigit && $0 != "-" })
+    texts[kind, default: (text, 0)].count += 1
+  }
+
+  func throwIfAny() throws {
+    guard !texts.isEmpty else { return }
+    throw Finding(texts.values.map { "\($0.first)\n(\($0.count) of this kind)" }.sorted().joined(separator: "\n\n"))
+  }
+}

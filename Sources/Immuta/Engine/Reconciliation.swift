@@ -111,6 +111,8 @@ struct Reconciliation: ~Copyable {
         number += 1
         if entry.endsCommit { count = number }
       }
+      // Records whose entries are damaged are records all the same.
+      if header.count > count, try isBorneOut(from: number) { count = header.count }
     }
     guard count > 0 else { return nil }
     let last = try companion?.entry(count - 1)
@@ -119,6 +121,22 @@ struct Reconciliation: ~Copyable {
     outcome.damage = damage
     outcome.note = "damaged: \(damage.reason); reading what the companion tells of, \(count) records"
     return outcome
+  }
+
+  /// Whether COUNT and LAST INDEX tell of the same last record: by its entry, or by the size fields from a record on.
+  private mutating func isBorneOut(from number: Int) throws(ImmutaError) -> Bool {
+    if header.contradiction(format: format, fileSize: fileSize) != nil { return false }
+    if try companion?.entry(header.count - 1)?.index == header.lastIndex { return true }
+    var (number, index) = (number, format.headerSize)
+    if number > 0 {
+      guard let entry = try companion?.entry(number - 1), let size = try log.size(at: entry.index) else { return false }
+      index = entry.index + LogFormat.recordHeaderSize + size
+    }
+    while number < header.count - 1, let size = try log.size(at: index) {
+      index += LogFormat.recordHeaderSize + size
+      number += 1
+    }
+    return number == header.count - 1 && index == header.lastIndex
   }
 
   /// Whether the companion says that the log was not closed.

@@ -1,0 +1,83 @@
+import Immuta
+import ImmutaTestSupport
+import Testing
+
+/// Logs whose bytes somebody changed behind their back.
+@Suite struct DamageTests {
+  @Test(arguments: DamagedSample.Ending.allCases)
+  func aFlippedByteIsNeverAWrongRecord(_ ending: DamagedSample.Ending) async throws {
+    try await Rounds.run(default: 1, "flipped bytes, \(ending.rawValue)", patience: .seconds(600)) { seed in
+      try await Self.round(seed, ending) { sample, file, generator in
+        sample.offsets(of: file, using: &generator).flatMap { offset -> [Damage] in
+          let bit = Damage.flippedBit(at: offset, Int.random(in: 0..<8, using: &generator))
+          return generator.oneIn(3) ? [bit, .flippedByte(at: offset)] : [bit]
+        }
+      }
+    }
+  }
+
+  /// The highest bits of a count or a size are those that arithmetic trips over.
+  @Test(arguments: DamagedSample.Ending.allCases)
+  func anAbsurdNumberIsNotBelieved(_ ending: DamagedSample.Ending) async throws {
+    try await Rounds.run(default: 1, "absurd numbers, \(ending.rawValue)") { seed in
+      try await Self.round(seed, ending, count: 12) { sample, file, _ in
+        let fields = file == .log ? [0, 8] + sample.places.dropLast() : []
+        return fields.flatMap { field in (0..<64).map { .flippedBit(at: field + $0 / 8, $0 % 8) } }
+      }
+    }
+  }
+
+  @Test(arguments: DamagedSample.Ending.allCases)
+  func aFileCutShortIsNeverAWrongRecord(_ ending: DamagedSample.Ending) async throws {
+    try await Rounds.run(default: 1, "cut files, \(ending.rawValue)", patience: .seconds(600)) { seed in
+      try await Self.round(seed, ending) { sample, file, generator in
+        sample.offsets(of: file, using: &generator).map { .cut(at: $0) }
+      }
+    }
+  }
+
+  @Test(arguments: DamagedSample.Ending.allCases)
+  func otherDamageIsNeverAWrongRecord(_ ending: DamagedSample.Ending) async throws {
+    try await Rounds.run(default: 1, "random damage, \(ending.rawValue)", patience: .seconds(600)) { seed in
+      try await Self.round(seed, ending) { sample, file, generator in
+        let size = file == .log ? sample.places[sample.count] : sample.companion.count
+        return (0..<150).map { _ in .random(count: size, using: &generator) }
+      }
+    }
+  }
+
+  @Test func recordsThatNobodyChecksAreFound() async throws {
+    try await mustBeFound(within: 3, "a reader that checks no checksum") { seed in
+      try await Self.round(seed, .closed, verifiesChecksums: false) { sample, file, generator in
+        sample.offsets(of: file, using: &generator).map { .flippedByte(at: $0) }
+      }
+    }
+  }
+
+  /// Damages a log's files in one way after the other.
+  static func round(
+    _ seed: UInt64, _ ending: DamagedSample.Ending, count: Int? = nil, verifiesChecksums: Bool = true,
+    _ damages: (DamagedSample, DamagedSample.File, inout SeededGenerator) -> [Damage]
+  ) async throws {
+    var generator = SeededGenerator(seed: seed)
+    // Rounds on end are worth logs of all sizes; a single one should not take long.
+    let count = count ?? (Rounds.areMany ? Int.random(in: 1...1000, using: &generator) : 40)
+    let sample = try await DamagedSample(count: count, ending: ending, seed: generator.next())
+    let directory = try TestDirectory(inMemory: true)
+    var findings = DistinctFindings()
+    for file in DamagedSample.File.allCases {
+      // Of a large log, as many places as of a small one.
+      let all = damages(sample, file, &generator).shuffled(using: &generator).prefix(2000)
+      for damage in all {
+        let trial = DamageTrial(
+          sample: sample, damage: damage, file: file, directory: directory.path, verifiesChecksums: verifiesChecksums)
+        do {
+          try await trial.run()
+        } catch {
+          findings.add("\(error)\nin a log of \(count) records (\(sample.stable) stable), \(file): \(damage)")
+        }
+      }
+    }
+    try findings.throwIfAny()
+  }
+}

@@ -1,0 +1,177 @@
+import Immuta
+import ImmutaTestSupport
+
+/// One damaged log, opened for reading and for writing.
+///
+/// What must hold:
+///
+/// - Opening either works or throws `.corrupted`, and then leaves the files as they were.
+/// - A record that is read is the one that was appended. One that is not throws `.corrupted` with its number, and its bytes
+///   or its entry are damaged.
+/// - No record is missing, unless it was never promised to be stable and the machine went down since.
+/// - Where opening for writing refuses, reading brings every record that is whole.
+struct DamageTrial {
+  let sample: DamagedSample
+  let damage: Damage
+  let file: DamagedSample.File
+  let directory: String
+  let verifiesChecksums: Bool
+
+  private var touched: Set<Int> { sample.touched(by: damage, of: file) }
+
+  func run() async throws {
+    var log = sample.log
+    var companion = sample.companion
+    switch file {
+    case .log: damage.apply(to: &log)
+    case .companion: damage.apply(to: &companion)
+    }
+    // The same bytes again are no damage, but nothing is lost by looking.
+    try FileBytes.write(log, to: "\(directory)/events.log")
+    try FileBytes.write(companion, to: "\(directory)/events.idx")
+    do {
+      try await read(log)
+    } catch {
+      throw Finding("\(error)\nopened for reading")
+    }
+    do {
+      try await write(log, companion)
+    } catch {
+      throw Finding("\(error)\nopened for writing")
+    }
+  }
+
+  private func open(_ access: Storage.Access) throws -> Storage {
+    var configuration = Storage.Configuration()
+    configuration.access = access
+    configuration.verifiesChecksums = verifiesChecksums
+    return try Storage(directory: directory, namespaces: ["events"], configuration: configuration)
+  }
+
+  private func read(_ log: [UInt8]) async throws {
+    let storage: Storage
+    do {
+      storage = try open(.readOnly)
+    } catch ImmutaError.corrupted where log.count < 16 {
+      // Not even a header.
+      return
+    }
+    defer { storage.close() }
+    _ = try await compare(try storage.log("events"), .readOnly)
+  }
+
+  private func write(_ log: [UInt8], _ companion: [UInt8]) async throws {
+    let storage: Storage
+    do {
+      storage = try open(.readWrite)
+    } catch ImmutaError.corrupted {
+      guard try FileBytes.read("\(directory)/events.log") == log,
+        try FileBytes.read("\(directory)/events.idx") == companion
+      else { throw Finding("opening threw, and left other bytes than it found") }
+      return
+    }
+    var count = 0
+    let content = Content(identity: 77, size: 77)
+    do {
+      defer { storage.close() }
+      let log = try storage.log("events")
+      count = try await compare(log, .readWrite)
+      let receipt = try await log.append(content.bytes)
+      guard receipt.sequence == count else { throw Finding("a record was appended as \(receipt.sequence)") }
+    }
+    let again = try open(.readWrite)
+    defer { again.close() }
+    let record = try await again.log("events").record(at: count)
+    guard content.matches(record.payload) else { throw Finding("what was appended behind the damage is not there") }
+    _ = try await compare(try again.log("events"), .readWrite, appended: 1)
+  }
+
+  /// Looks at every record, one by one and as a stream. Returns how many there are.
+  private func compare(_ log: Log, _ access: Storage.Access, appended: Int = 0) async throws -> Int {
+    let count = log.count - appended
+    guard count <= sample.count else { throw Finding("\(count) records are there, \(sample.count) were appended") }
+    let touched = touched
+    // A COUNT that says less than was committed is all that those who follow a writer have to go by.
+    let isUncounted = access == .readOnly && sample.ending != .closed && file == .log && changesCount
+    let isCut = sample.ending == .rebooted || isUncounted
+    for number in count..<sample.count {
+      guard isCut || touched.contains(number), number >= sample.stable || touched.contains(number) else {
+        throw Finding("record \(number) is whole and stable or never lost, but only \(count) records are there")
+      }
+    }
+    var stream = log.stream()
+    var damaged = 0
+    for number in 0..<count {
+      let single = await Result { try await log.record(at: number) }
+      let streamed = Result { try stream.nextAtOnce() }
+      for result in [single.map(Optional.some), streamed] {
+        switch result {
+        case .success(let record?): try check(record, number)
+        case .success(nil): throw Finding("record \(number) does not come")
+        case .failure(let error): try check(error, number, touched)
+        }
+      }
+      guard (try? single.get()) != nil || (try? streamed.get()) == nil else {
+        throw Finding("record \(number) can be read in one way only")
+      }
+      if (try? single.get()) == nil { damaged += 1 }
+      stream.position = number + 1
+    }
+    try await verify(log, access, damaged)
+    return count
+  }
+
+  private func verify(_ log: Log, _ access: Storage.Access, _ damaged: Int) async throws {
+    do {
+      let report = try await log.verify()
+      guard damaged == 0, report.records == log.count else {
+        throw Finding("\(damaged) records are damaged, and verify is content with \(report.records) of \(log.count)")
+      }
+    } catch ImmutaError.corrupted(let corruption) {
+      // What was opened for writing has a header that was checked or written anew.
+      if damaged == 0, access == .readWrite {
+        throw Finding("every record can be read, but verify says: \(corruption)")
+      }
+    }
+  }
+
+  private func check(_ record: Record, _ number: Int) throws {
+    guard record.sequence == number, record.index == sample.places[number] else {
+      throw Finding("record \(record.sequence) at byte \(record.index) came as number \(number)")
+    }
+    guard sample.contents[number].matches(record.payload) else {
+      throw Finding("record \(number) is not the \(sample.contents[number]) that was appended")
+    }
+  }
+
+  private func check(_ error: any Error, _ number: Int, _ touched: Set<Int>) throws {
+    guard case ImmutaError.corrupted(let corruption) = error, corruption.sequence == number else {
+      throw Finding("reading record \(number) throws \(error)")
+    }
+    guard touched.contains(number) else { throw Finding("record \(number) is whole, and reading throws \(error)") }
+  }
+
+  private var changesCount: Bool {
+    var bytes = Array(sample.log.prefix(8))
+    damage.apply(to: &bytes)
+    return bytes != Array(sample.log.prefix(8))
+  }
+}
+
+extension Result where Failure == any Error {
+  init(_ body: () async throws -> Success) async {
+    do {
+      self = .success(try await body())
+    } catch {
+      self = .failure(error)
+    }
+  }
+
+  init(_ body: () throws -> Success) {
+    do {
+      self = .success(try body())
+    } catch {
+      self = .failure(error)
+    }
+  }
+}

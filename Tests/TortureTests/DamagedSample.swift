@@ -1,0 +1,124 @@
+import Immuta
+import ImmutaTestSupport
+import Testing
+
+/// The files of a log, and what is in them: what damage tests damage.
+struct DamagedSample: Sendable {
+  /// How the log was left.
+  enum Ending: String, CaseIterable, CustomTestStringConvertible, Sendable {
+    /// It was closed.
+    case closed
+    /// Its process died.
+    case unclosed
+    /// Its machine went down, having lost nothing.
+    case rebooted
+
+    var testDescription: String { rawValue }
+  }
+
+  /// One of the two files.
+  enum File: String, CaseIterable, Sendable {
+    case log, companion
+  }
+
+  let ending: Ending
+  let contents: [Content]
+  /// Where each record begins; one more: where the last ends.
+  let places: [Int]
+  /// Records known to be on stable storage.
+  let stable: Int
+  let log: [UInt8]
+  let companion: [UInt8]
+
+  /// Appends `count` records, half of them before the last `sync`, the rest behind it.
+  init(count: Int, ending: Ending, seed: UInt64) async throws {
+    var generator = SeededGenerator(seed: seed)
+    let directory = try TestDirectory(inMemory: true)
+    let live = try directory.subdirectory("live")
+    let storage = try Storage(directory: live, namespaces: ["events"])
+    defer { storage.close() }
+    let log = try storage.log("events")
+    let large = Int.random(in: 0..<count, using: &generator)
+    var contents: [Content] = []
+    var places: [Int] = []
+    for number in 0..<count {
+      let size = number == large ? 310 << 10 : [0, 1, 8, 30, 120, 120, 700].randomElement(using: &generator) ?? 0
+      contents.append(Content(identity: generator.next(), size: size))
+    }
+    var number = 0
+    while number < count {
+      let together = min(count - number, generator.oneIn(4) ? Int.random(in: 2...5, using: &generator) : 1)
+      let batch = contents[number..<number + together]
+      places += try await log.transaction { transaction in
+        var places: [Int] = []
+        for content in batch { places.append(try await transaction.append(content.bytes).index) }
+        return places
+      }
+      if number < count / 2, number + together >= count / 2 { try await log.sync() }
+      number += together
+    }
+    places.append(try log.details.byteCount)
+    let copy = directory.file("copy")
+    if ending == .closed { storage.close() }
+    stable = ending == .closed ? count : try log.details.stableCount
+    try FileBytes.copy(directory: live, to: copy)
+    if ending == .rebooted { try Reboot.mark(directory: copy) }
+    self.ending = ending
+    self.contents = contents
+    self.places = places
+    self.log = try FileBytes.read("\(copy)/events.log") ?? []
+    companion = try FileBytes.read("\(copy)/events.idx") ?? []
+  }
+
+  var count: Int { contents.count }
+
+  /// The records whose bytes, or whose companion entries, damage of a file may have changed.
+  func touched(by damage: Damage, of file: File) -> Set<Int> {
+    var ranges: [Range<Int>]
+    switch damage {
+    case .flippedBit(let offset, _), .flippedByte(let offset): ranges = [offset..<offset + 1]
+    case .cut(let length): ranges = [length..<Int.max]
+    case .zeroed(let range): ranges = [range]
+    case .duplicated(let range, let target): ranges = [target..<target + range.count]
+    case .swapped(let left, let right): ranges = [left, right]
+    }
+    ranges.removeAll(where: \.isEmpty)
+    return Set(
+      (0..<count).filter { number in
+        let own: Range<Int>
+        switch file {
+        case .log: own = places[number]..<places[number + 1]
+        case .companion:
+          let start = CompanionHeader.size + number * CompanionEntry.size
+          own = start..<start + CompanionEntry.size
+        }
+        return ranges.contains { $0.overlaps(own) }
+      })
+  }
+
+  /// Offsets of a file worth damaging: every byte that means something, but of long payloads a few.
+  func offsets(of file: File, using generator: inout SeededGenerator) -> [Int] {
+    var offsets: [Int] = []
+    switch file {
+    case .log:
+      offsets += 0..<16
+      for number in 0..<count {
+        let start = places[number]
+        let end = places[number + 1]
+        offsets += start..<min(end, start + 24)
+        offsets += (0..<8).map { _ in Int.random(in: start..<end, using: &generator) }
+        offsets.append(end - 1)
+      }
+      // Behind the end: nobody's bytes.
+      offsets += places[count]..<min(log.count, places[count] + 24)
+    case .companion:
+      for slot in [0, CompanionHeader.slotSize] {
+        offsets += slot..<slot + 48
+        offsets += slot + CompanionHeader.slotSize - 6..<slot + CompanionHeader.slotSize
+        offsets += (0..<8).map { _ in slot + Int.random(in: 0..<CompanionHeader.slotSize, using: &generator) }
+      }
+      offsets += CompanionHeader.size..<min(companion.count, CompanionHeader.size + (count + 2) * CompanionEntry.size)
+    }
+    return Set(offsets).sorted()
+  }
+}
