@@ -108,8 +108,7 @@ public final class Log: Sendable {
 
   /// The companion's header as it is on file; nil when there is none that is whole.
   func companionHeader() throws(ImmutaError) -> CompanionHeader? {
-    guard let size = try SystemCalls.status(files.companion)?.size, size > 0 else { return nil }
-    return try Descriptor(opening: files.companion, .read).companionHeader()
+    try Descriptor.ifThere(files.companion, .read)?.companionHeader()
   }
 
   /// The writing side, or `.readOnly`.

@@ -43,19 +43,28 @@ extension Storage {
     let repair = try Repair(files)
     var report = repair.report
     // The repair holds the log's lock: nobody changes it meanwhile.
-    try withExtendedLifetime(repair) { try copySoundRecords(of: files, into: newNamespace, directory) }
+    do {
+      try withExtendedLifetime(repair) {
+        try copySoundRecords(of: files, count: report.promised, into: newNamespace, directory)
+      }
+    } catch {
+      // None, if not all: the new namespace holds nothing.
+      try? SystemCalls.unlink(newFiles.log)
+      try? SystemCalls.unlink(newFiles.companion)
+      throw error
+    }
     report.actions = ["copy its \(report.sound) whole records into “\(newNamespace)”"]
     report.isApplied = true
     return report
   }
 
   private static func copySoundRecords(
-    of files: LogFiles, into newNamespace: String, _ directory: String
+    of files: LogFiles, count: Int, into newNamespace: String, _ directory: String
   ) throws {
     let log = try Descriptor(opening: files.log, .read)
     let companion =
       try SystemCalls.status(files.companion) == nil ? nil : try Descriptor(opening: files.companion, .read)
-    var examination = try Examination(log: log, companion: companion, format: .v2)
+    var examination = try Examination(log: log, companion: companion, format: .v2, count: count)
     let storage = try Storage(directory: directory, namespaces: [newNamespace])
     defer { storage.close() }
     try storage.transaction(in: newNamespace) { transaction in

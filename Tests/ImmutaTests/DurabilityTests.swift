@@ -1,3 +1,4 @@
+import Foundation
 import Immuta
 import Synchronization
 import Testing
@@ -121,6 +122,51 @@ import Testing
     #expect(try reopened.log("log").records(in: 0..<2).map(\.text) == ["a", "b"])
     #expect(try await reopened.append("c", to: "log").sequence == 2)
   }
+
+  /// After a failed flush the page cache shows what may not be on the device: it is written once more before it is trusted.
+  @Test func openingAfterAFailedFlushWritesTheUnstableRecordsOnceMore() async throws {
+    let directory = TemporaryDirectory()
+    let storage = try Storage(directory: directory.path, namespaces: ["log"])
+    try await storage.append("a", to: "log")
+    await SystemCalls.withHook(FailingFlushes(directory.path)) {
+      await #expect(performing: { try await storage.sync() }, throws: isFailedFlush)
+    }
+    storage.close()
+    let writes = CountingWrites(directory.file("log.log"))
+    let reopened = try SystemCalls.withHook(writes) {
+      try Storage(directory: directory.path, namespaces: ["log"])
+    }
+    defer { reopened.close() }
+    #expect(writes.count >= 2, "the header, and the record")
+    #expect(try await reopened.log("log").record(at: 0).text == "a")
+  }
+
+  @Test func aLogThatWasEmptiedIsNotBegunAnewThoughNothingOfItWasFlushed() async throws {
+    let directory = TemporaryDirectory()
+    let crashed = TemporaryDirectory()
+    let storage = try Storage(directory: directory.path, namespaces: ["log"])
+    try await storage.append("a", to: "log")
+    try crashed.write([], to: "log.log")
+    try crashed.write(try directory.bytes(of: "log.idx"), to: "log.idx")
+    storage.close()
+    #expect(await corruption { try Storage(directory: crashed.path, namespaces: ["log"]) } != nil)
+    try crashed.remove("log.log")
+    #expect(await corruption { try Storage(directory: crashed.path, namespaces: ["log"]) } != nil)
+    #expect(!crashed.exists("log.log"))
+  }
+
+  @Test func aFileDatedInTheFarFutureOpens() async throws {
+    let directory = TemporaryDirectory()
+    let storage = try Storage(directory: directory.path, namespaces: ["log"])
+    try await storage.append("a", to: "log")
+    storage.close()
+    try directory.remove("log.idx")
+    try FileManager.default.setAttributes(
+      [.modificationDate: Date(timeIntervalSince1970: 10_500_000_000)], ofItemAtPath: directory.file("log.log"))
+    let reopened = try Storage(directory: directory.path, namespaces: ["log"])
+    defer { reopened.close() }
+    #expect(try await reopened.log("log").record(at: 0).timestamp.nanosecondsSince1970 == .max)
+  }
 }
 
 /// Fails every flush of files in a directory.
@@ -138,4 +184,20 @@ private final class FailingFlushes: SystemCallHook {
 
 private func isFailedFlush(_ error: any Error) -> Bool {
   if case ImmutaError.io(SystemCalls.ioError, "fdatasync", _) = error { true } else { false }
+}
+
+/// Counts the writes to a file.
+private final class CountingWrites: SystemCallHook {
+  private let path: String
+  private let calls = Mutex(0)
+
+  init(_ path: String) { self.path = path }
+
+  var count: Int { calls.withLock { $0 } }
+
+  func willCall(_ call: SystemCall, path: String) -> SystemCallOutcome { .proceed }
+
+  func didCall(_ call: SystemCall, path: String) {
+    if call == .write, path == self.path { calls.withLock { $0 += 1 } }
+  }
 }

@@ -92,7 +92,7 @@ import Testing
   @Test func aDamagedEntryIsMadeAnew() throws {
     try change("log.idx") { $0[4096 + 24 * 3 + 9] ^= 1 }
     let report = try Storage.repair("log", in: directory.path, applying: true)
-    #expect(report.lost.isEmpty && report.actions == ["make 1 damaged companion entries from the log"])
+    #expect(report.lost.isEmpty && report.actions == ["make 1 missing or damaged companion entries from the log"])
     #expect(try openedTexts() == texts)
   }
 
@@ -141,4 +141,72 @@ import Testing
     #expect(try log.records(in: 0..<log.count).map(\.text) == texts)
     #expect(try log.details.damage != nil)
   }
+
+  /// What another program appended to a log that was closed is as good as what Immuta did.
+  @Test func whatAnotherProgramAppendedIsKept() throws {
+    try change("log.log") { bytes in
+      for number in 10..<1_000 { appendAsGo(Array("record \(number)".utf8), to: &bytes) }
+    }
+    let report = try Storage.repair("log", in: directory.path, applying: true)
+    #expect(report.lost.isEmpty && report.sound == 1_000)
+    #expect(try openedTexts().count == 1_000)
+    let salvaged = try Storage.salvage("log", in: directory.path, into: "rescued")
+    #expect(salvaged.sound == 1_000)
+  }
+
+  /// Space reserved by a writer that was killed reads as records of no bytes.
+  @Test(arguments: [Int.max, -1, 5_000]) func reservedSpaceIsNoRecords(count: Int) throws {
+    try directory.remove("log.idx")
+    try change("log.log") { bytes in
+      bytes += [UInt8](repeating: 0, count: 64 << 10)
+      store(count, at: 0, in: &bytes)
+    }
+    let report = try Storage.repair("log", in: directory.path, applying: true)
+    #expect(report.sound == 10)
+    #expect(try openedTexts() == texts)
+  }
+
+  /// A log that was not closed: repair keeps what opening would keep.
+  @Test func aLogThatWasNotClosedKeepsWhatOpeningKeeps() async throws {
+    let crashed = TemporaryDirectory()
+    do {
+      let storage = try Storage(directory: directory.path, namespaces: ["log"])
+      defer { storage.close() }
+      for number in 10..<50 { try await storage.append("record \(number)", to: "log") }
+      var bytes = try directory.bytes(of: "log.log")
+      store(20, at: 0, in: &bytes)
+      try crashed.write(bytes, to: "log.log")
+      try crashed.write(try directory.bytes(of: "log.idx"), to: "log.idx")
+    }
+    let report = try Storage.repair("log", in: crashed.path, applying: true)
+    #expect(report.sound == 50 && report.lost.isEmpty && report.isApplied)
+    let storage = try Storage(directory: crashed.path, namespaces: ["log"])
+    defer { storage.close() }
+    #expect(try storage.log("log").count == 50)
+  }
+
+  @Test func aFailedSalvageLeavesNothingBehind() throws {
+    let failing = FailingCalls(directory.path + "/rescued", .reserve)
+    SystemCalls.withHook(failing) {
+      #expect(throws: ImmutaError.self) { try Storage.salvage("log", in: directory.path, into: "rescued") }
+    }
+    #expect(!directory.exists("rescued.log"))
+  }
+}
+
+/// Fails calls of a kind on paths that begin with a prefix, as a full disk does.
+private final class FailingCalls: SystemCallHook {
+  private let prefix: String
+  private let call: SystemCall
+
+  init(_ prefix: String, _ call: SystemCall) {
+    self.prefix = prefix
+    self.call = call
+  }
+
+  func willCall(_ call: SystemCall, path: String) -> SystemCallOutcome {
+    call == self.call && path.hasPrefix(prefix) ? .fail(SystemCalls.noSpace) : .proceed
+  }
+
+  func didCall(_ call: SystemCall, path: String) {}
 }

@@ -18,9 +18,15 @@ final class CompanionKeeper: Sendable {
   func markOpen() throws(ImmutaError) {
     try write { header in
       header.isClean = false
+      header.hasFailedFlush = false
       header.bootIdentity = BootIdentity.current
     }
     try descriptor.flush()
+  }
+
+  /// A flush failed. The mark need not reach the device: it is for an opening that still sees the same page cache.
+  func markFailed() {
+    try? write { $0.hasFailedFlush = true }
   }
 
   /// The first `count` records are on stable storage. The mark itself need not be yet: an older one is still true.
@@ -42,6 +48,7 @@ final class CompanionKeeper: Sendable {
     try descriptor.flush()
     try write { header in
       header.isClean = true
+      header.hasFailedFlush = false
       header.stableCount = count
     }
     try descriptor.flush()

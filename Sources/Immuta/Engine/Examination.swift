@@ -21,29 +21,22 @@ struct Examination: ~Copyable {
   private var companion: CompanionScanner?
   private let format: LogFormat
   private let modified: Int64
-  /// Records that the header or the companion tells of.
-  let promised: Int
+  /// Records to look at.
+  private let count: Int
   /// Whether the companion tells of the records, rather than the log's header alone.
   private let hasCompanion: Bool
 
-  init(log descriptor: Descriptor, companion companionDescriptor: Descriptor?, format: LogFormat) throws(ImmutaError) {
+  init(
+    log descriptor: Descriptor, companion companionDescriptor: Descriptor?, format: LogFormat, count: Int
+  ) throws(ImmutaError) {
     let status = try descriptor.status()
-    let header = try descriptor.logHeader(format)
     let known = try companionDescriptor?.companionHeader()
-    let count = companionDescriptor == nil ? 0 : max(0, try companionDescriptor?.size ?? 0) / CompanionEntry.size
     companion = try Self.scanner(of: companionDescriptor)
     log = LogScanner(descriptor, end: status.size)
     self.format = format
+    self.count = count
     modified = status.modified
     hasCompanion = known?.format == format
-    // A COUNT that no file of this size can have says nothing.
-    let isCountSane = header.contradiction(format: format, fileSize: status.size) == nil
-    let counted = isCountSane ? header.count : 0
-    if let known, known.format == format {
-      promised = known.isClean ? max(known.stableCount, min(counted, count)) : max(known.stableCount, counted)
-    } else {
-      promised = isCountSane ? counted : Int.max
-    }
   }
 
   private static func scanner(of companion: Descriptor?) throws(ImmutaError) -> CompanionScanner? {
@@ -51,13 +44,13 @@ struct Examination: ~Copyable {
     return try CompanionScanner(companion)
   }
 
-  /// Tells of each record in order. Ends with the last one promised, or where nothing more can be told.
+  /// Tells of each record in order. Ends with the last one, or where nothing more can be told.
   mutating func run(_ visit: (Finding) throws(ImmutaError) -> Void) throws(ImmutaError) {
     var sequence = 0
     // Where the next record begins; nil behind a record whose end is unknown.
     var next: Int? = format.headerSize
     var time: Int64 = 0
-    while sequence < promised {
+    while sequence < count {
       let entry = try companion?.entry(sequence)
       // Without an entry, and without the end of the record before, there is nothing to go by.
       guard let index = entry?.index ?? next else {
@@ -75,9 +68,8 @@ struct Examination: ~Copyable {
         finding.damage = "its size field does not fit the file"
       }
       if !hasCompanion, finding.damage != nil {
-        // The end of a log that nothing but its own header tells of.
-        if promised != Int.max { try visit(finding) }
-        return
+        // Nothing tells where the records behind it begin.
+        return try visit(finding)
       }
       next = finding.damage == nil ? index + LogFormat.recordHeaderSize + finding.size : nil
       time = finding.entry?.time ?? time
@@ -104,6 +96,6 @@ struct Examination: ~Copyable {
       finding.damage = "its companion entry is damaged, and its size field does not lead to the next record"
       return
     }
-    finding.entry = CompanionEntry(index: index, time: max(time, min(modified, Int64.max)), recordChecksum: checksum)
+    finding.entry = CompanionEntry(index: index, time: max(time, modified), recordChecksum: checksum)
   }
 }

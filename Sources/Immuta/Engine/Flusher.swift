@@ -24,6 +24,8 @@ final class Flusher: Sendable {
     var failure: ImmutaError?
     var isRunning = false
     var isStopping = false
+    /// When the oldest record came that no flush has been asked to cover, as far as the interval asks.
+    var noted: ContinuousClock.Instant?
     var hasEnded = false
     /// Told once, when a flush fails.
     var onFailure: (@Sendable (ImmutaError) -> Void)?
@@ -78,6 +80,7 @@ final class Flusher: Sendable {
     if isNoted.load(ordering: .relaxed) { return }
     if isNoted.exchange(true, ordering: .relaxed) { return }
     let failure: ImmutaError? = state.withLock { state in
+      state.noted = .now
       do throws(ImmutaError) { try start(&state) } catch { return error }
       return nil
     }
@@ -96,11 +99,8 @@ final class Flusher: Sendable {
     var last = (served: 0, nanoseconds: Int64(0))
     while true {
       gate.wait()
-      if last.served > 1 { gather(last.served, within: last.nanoseconds / 2) }
-      if let interval, state.withLock({ $0.waiters.isEmpty && !$0.isStopping }) {
-        // Half of the interval: the other half is for the flush itself.
-        gate.wait(nanoseconds: interval.nanoseconds / 2)
-      }
+      if last.served > 1 { gather(last.served, within: min(last.nanoseconds / 2, 1_000_000)) }
+      if let interval { pause(interval, last.nanoseconds) }
       if state.withLock({ $0.isStopping }) { break }
       isNoted.store(false, ordering: .relaxed)
       let start = ContinuousClock.now
@@ -111,8 +111,17 @@ final class Flusher: Sendable {
     stopped.open()
   }
 
+  /// Waits until it is time to flush what was noted first: half of the interval after that, or sooner if flushes take long.
+  private func pause(_ interval: Duration, _ lastFlush: Int64) {
+    let (noted, isUrgent) = state.withLock { ($0.noted, !$0.waiters.isEmpty || $0.isStopping) }
+    guard let noted, !isUrgent else { return }
+    let delay = max(0, min(interval.nanoseconds / 2, interval.nanoseconds - 2 * lastFlush))
+    let left = delay - (ContinuousClock.now - noted).nanoseconds
+    if left > 0 { gate.wait(nanoseconds: left) }
+  }
+
   /// Those whom the last flush served together come back one after the other: waiting for them a moment, at most half a
-  /// flush, saves all but the first a flush.
+  /// flush or a millisecond, saves all but the first a flush.
   private func gather(_ count: Int, within nanoseconds: Int64) {
     let end = ContinuousClock.now + .nanoseconds(nanoseconds)
     while state.withLock({ $0.waiters.count < count && !$0.isStopping }), ContinuousClock.now < end {
@@ -151,6 +160,7 @@ final class Flusher: Sendable {
   }
 
   private func fail(_ error: ImmutaError) {
+    if SystemCalls.isFailedFlush(error) { keeper.markFailed() }
     let (waiting, onFailure) = state.withLock { state in
       state.failure = error
       defer { state.waiters = [] }
@@ -174,10 +184,16 @@ final class Flusher: Sendable {
 
   /// Closing flushed everything, or failed to: answers those who still wait.
   func end(with failure: ImmutaError?) {
-    if let failure { fail(failure) } else { finish(committed.generation) }
-    state.withLock { state in
+    if let failure { fail(failure) } else { stable.advance(to: committed.generation) }
+    // Everybody who came before this, and nobody after: those find what is stable, or that the log is closed.
+    let waiting = state.withLock { state in
       state.hasEnded = true
       state.onFailure = nil
+      defer { state.waiters = [] }
+      return state.waiters
+    }
+    for (count, waiter) in waiting {
+      waiter.resume(with: count <= stable.generation ? .success(()) : .failure(ImmutaError.storageClosed))
     }
     stable.close()
   }

@@ -217,8 +217,7 @@ final class Follower: Sendable {
   }
 
   private func companionNow() throws(ImmutaError) -> Descriptor? {
-    guard try SystemCalls.status(files.companion) != nil else { return nil }
-    return try Descriptor(opening: files.companion, .read)
+    try Descriptor.ifThere(files.companion, .read)
   }
 
   // MARK: While streams wait

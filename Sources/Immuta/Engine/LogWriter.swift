@@ -133,8 +133,8 @@ final class LogWriter: Sendable {
       do throws(ImmutaError) {
         try preparation.flush()
       } catch {
-        // A failed flush is final.
-        state.withLock { $0.fail(error) }
+        // A failed flush is final; anything else may be tried again.
+        if SystemCalls.isFailedFlush(error) { state.withLock { $0.fail(error) } }
         throw error
       }
       try state.withLock { (state) throws(ImmutaError) in try state.prepare() }
@@ -240,7 +240,9 @@ final class LogWriter: Sendable {
       }
       guard isFirst else { return (false, waiting, nil as ImmutaError?) }
       flusher.stop()
-      let failure = state.withLock { $0.finish() }
+      let (failure, count) = state.withLock { ($0.finish(), $0.count) }
+      // A commit whose caller has not announced it yet is a commit.
+      reader.committed.advance(to: count)
       reader.markClosed()
       return (true, waiting, failure)
     }

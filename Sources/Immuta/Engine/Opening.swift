@@ -28,7 +28,7 @@ struct Opening {
   // MARK: For writing
 
   private func openForWriting() throws(ImmutaError) -> Opened {
-    try checkForLostLog()
+    if try SystemCalls.status(files.log) == nil { try checkForLostLog() }
     let log = try Descriptor(opening: files.log, .readWriteCreating)
     guard try log.status().isRegular else { throw notARegularFile }
     try log.lock()
@@ -43,14 +43,16 @@ struct Opening {
   /// A log that is missing or empty while its companion tells of records was lost, not never there: starting a new one in
   /// its place would hide that.
   private func checkForLostLog() throws(ImmutaError) {
-    guard try SystemCalls.status(files.log)?.size ?? 0 == 0,
-      let header = try openIfThere(files.companion, .read)?.companionHeader(), header.stableCount > 0
+    guard let companion = try Descriptor.ifThere(files.companion, .read),
+      let header = try companion.companionHeader()
     else { return }
+    let hasEntries = try companion.companionEntry(0) != nil
+    guard header.stableCount > 0 || hasEntries else { return }
     throw .corrupted(
       Corruption(
         path: files.log,
         reason:
-          "the log is missing or empty, but its companion \(files.companion) tells of \(header.stableCount) records: "
+          "the log is missing or empty, but its companion \(files.companion) tells of records: "
           + "put the log back, or remove the companion to begin a new one"))
   }
 
@@ -58,13 +60,16 @@ struct Opening {
     let format = LogFormat.v2
     let isNew = try log.size == 0
     if isNew {
+      try checkForLostLog()
       // Whatever companion is there describes a log that is gone.
       try removeIfThere(files.companion)
       try log.write([UInt8](repeating: 0, count: format.headerSize), at: 0)
     }
-    var companion = try openIfThere(files.companion, .readWrite)
-    if !isNew, try !isClosed(companion) {
+    var companion = try Descriptor.ifThere(files.companion, .readWrite)
+    let before = try companion?.companionHeader()
+    if !isNew, before?.isClean != true {
       // What the page cache shows may never have reached the disk; what is trusted from here on has.
+      if let companion, let before, before.hasFailedFlush { try rewriteUnstable(log, companion, before, format) }
       try log.flush()
       try companion?.flush()
     }
@@ -72,11 +77,12 @@ struct Opening {
     try checkCodec(reconciliation.codecName)
     let outcome = try reconciliation.run()
     note(outcome)
+    if outcome.savesTail { try saveTail(of: log, from: outcome.end) }
 
     if let existing = companion, !outcome.needsNewCompanion {
       if !outcome.isClean { try repair(log, existing, outcome, format) }
     } else {
-      companion = try makeCompanion(outcome, format)
+      companion = try makeCompanion(outcome, format, before: before)
       if !isNew { try settleLog(log, outcome, format) }
     }
     guard let companion, let header = try companion.companionHeader() else {
@@ -97,8 +103,17 @@ struct Opening {
     return Opened(reader: reader, writer: writer, note: outcome.note)
   }
 
-  private func isClosed(_ companion: Descriptor?) throws(ImmutaError) -> Bool {
-    try companion?.companionHeader()?.isClean ?? false
+  /// After a flush that failed, the kernel takes pages for clean that never reached the device. Writing them once more
+  /// makes the next flush tell the truth.
+  private func rewriteUnstable(
+    _ log: Descriptor, _ companion: Descriptor, _ header: CompanionHeader, _ format: LogFormat
+  ) throws(ImmutaError) {
+    let stable = header.stableCount
+    let start = stable == 0 ? 0 : try companion.companionEntry(stable - 1)?.index ?? 0
+    try log.rewrite(0..<format.headerSize)
+    try log.rewrite(start..<max(start, try log.size))
+    let entries = CompanionHeader.size + stable * CompanionEntry.size
+    try companion.rewrite(entries..<max(entries, try companion.size))
   }
 
   /// Cuts off what a crash left behind the last whole record, adds the entries of records that have none, and leaves the
@@ -109,7 +124,6 @@ struct Opening {
     // Entries behind the last whole record must be gone, and stay gone after a crash, before a new record may take
     // their place: otherwise an old entry could vouch for it.
     let end = CompanionHeader.size + outcome.kept * CompanionEntry.size
-    if outcome.savesTail { try saveTail(of: log, from: outcome.end) }
     try companion.truncate(to: end)
     try companion.write(encoded(outcome.made, from: outcome.kept), at: end)
     try settleLog(log, outcome, format)
@@ -133,25 +147,23 @@ struct Opening {
     _ log: Descriptor, _ outcome: Reconciliation.Outcome, _ format: LogFormat
   ) throws(ImmutaError) {
     try log.truncate(to: outcome.end)
-    var bytes = [UInt8](repeating: 0, count: format.headerSize)
-    unsafe bytes.withMutableBytes { bytes in
-      unsafe LogHeader(count: outcome.count, lastIndex: outcome.lastIndex).encode(into: bytes, format: format)
-    }
-    try log.write(bytes, at: 0)
+    let header = LogHeader(count: outcome.count, lastIndex: outcome.lastIndex)
+    try log.write(header.encoded(format: format), at: 0)
     try log.flush()
   }
 
   /// Makes a companion beside the old one, if there is one, and then puts it in its place.
   private func makeCompanion(
-    _ outcome: Reconciliation.Outcome, _ format: LogFormat
+    _ outcome: Reconciliation.Outcome, _ format: LogFormat, before: CompanionHeader?
   ) throws(ImmutaError) -> Descriptor {
     try removeIfThere(files.newCompanion)
     let companion = try Descriptor(opening: files.newCompanion, .createNew)
     var header = CompanionHeader(format: format, codecName: configuration.codecName)
     header.isClean = true
     header.stableCount = outcome.count
+    header.tornCount = (before?.tornCount ?? 0) + outcome.lost
+    header.recoveryTime = before?.recoveryTime ?? 0
     if outcome.lost > 0 {
-      header.tornCount = outcome.lost
       header.recoveryTime = SystemCalls.wallClock()
     }
     try companion.write(encoded(outcome.made, from: 0), at: CompanionHeader.size)
@@ -180,10 +192,10 @@ struct Opening {
   // MARK: For reading
 
   private func openForReading() throws(ImmutaError) -> Opened {
-    guard let log = try openIfThere(files.log, .read) else { throw .namespaceNotFound(files.namespace) }
+    guard let log = try Descriptor.ifThere(files.log, .read) else { throw .namespaceNotFound(files.namespace) }
     guard try log.status().isRegular else { throw notARegularFile }
     let format = LogFormat.v2
-    let companion = try openIfThere(files.companion, .read)
+    let companion = try Descriptor.ifThere(files.companion, .read)
     let follower = try Follower(files: files, log: log, companion: companion, format: format, check: check) {
       (name) throws(ImmutaError) in try checkCodec(name)
     }
@@ -215,14 +227,6 @@ struct Opening {
 
   private var notARegularFile: ImmutaError {
     .corrupted(Corruption(path: files.log, reason: "not a log: it is not a regular file"))
-  }
-
-  private func openIfThere(_ path: String, _ mode: SystemCalls.OpenMode) throws(ImmutaError) -> Descriptor? {
-    do {
-      return try Descriptor(opening: path, mode)
-    } catch .io(let number, _, _) where number == SystemCalls.notFound {
-      return nil
-    }
   }
 
   private func removeIfThere(_ path: String) throws(ImmutaError) {

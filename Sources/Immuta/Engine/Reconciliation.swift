@@ -111,9 +111,9 @@ struct Reconciliation: ~Copyable {
         number += 1
         if entry.endsCommit { count = number }
       }
-      // Records whose entries are damaged are records all the same.
-      if header.count > count, try isBorneOut(from: number) { count = header.count }
     }
+    // Records whose entries are damaged, or that another program appended, are records all the same.
+    if header.count > count, try isBorneOut(from: count) { count = header.count }
     guard count > 0 else { return nil }
     let last = try companion?.entry(count - 1)
     var outcome = Outcome(
@@ -121,6 +121,20 @@ struct Reconciliation: ~Copyable {
     outcome.damage = damage
     outcome.note = "damaged: \(damage.reason); reading what the companion tells of, \(count) records"
     return outcome
+  }
+
+  /// How many records there are to go by, where no companion tells and the header contradicts itself: as many as lead to
+  /// LAST INDEX; or, if none do, those before the first of which COUNT and the size fields no longer agree. Space that was
+  /// reserved reads as records of no bytes: such ones at the end are nobody's.
+  mutating func countByWalking() throws(ImmutaError) -> Int {
+    var (number, index, count) = (0, format.headerSize, 0)
+    while let size = try log.size(at: index) {
+      number += 1
+      if index == header.lastIndex { return number }
+      if size > 0 { count = number }
+      index += LogFormat.recordHeaderSize + size
+    }
+    return header.contradiction(format: format, fileSize: fileSize) == nil ? min(count, header.count) : count
   }
 
   /// Whether COUNT and LAST INDEX tell of the same last record: by its entry, or by the size fields from a record on.
@@ -192,6 +206,7 @@ struct Reconciliation: ~Copyable {
   ) throws(ImmutaError) -> Outcome {
     var cursor = start
     var made: [CompanionEntry] = []
+    var missing = 0
     while cursor.number < count {
       guard let size = try log.size(at: cursor.index) else {
         throw corrupted(
@@ -206,6 +221,7 @@ struct Reconciliation: ~Copyable {
         guard let checksum = try log.checksum(at: cursor.index, size: size) else {
           throw corrupted(cursor.number, cursor.index, "the log ends inside it")
         }
+        missing += 1
         cursor.lastTime = max(cursor.lastTime, modified)
         made.append(CompanionEntry(index: cursor.index, time: cursor.lastTime, recordChecksum: checksum))
       }
@@ -222,9 +238,7 @@ struct Reconciliation: ~Copyable {
     cursor.lastTime = max(start.lastTime, made.last?.time ?? 0)
     var outcome = outcome(at: cursor, kept: start.number)
     outcome.made = made
-    if !made.isEmpty {
-      outcome.note = "made the companion's entries for records \(start.number) ..< \(count) from the log"
-    }
+    if missing > 0 { outcome.note = "made the companion's entries of \(missing) records from the log" }
     return outcome
   }
 
@@ -268,7 +282,15 @@ struct Reconciliation: ~Copyable {
     }
     if whole.number < header.count {
       let foreign = try extendedByAnotherProgram(from: whole)
-      if let foreign, isSameBoot { return foreign }
+      if var foreign, isSameBoot {
+        if let rebuilt = kept {
+          foreign.made = rebuilt.made + run.prefix(whole.number - first.number) + foreign.made
+          Self.orderTimes(&foreign.made)
+          foreign.kept = 0
+          foreign.needsNewCompanion = true
+        }
+        return foreign
+      }
       savesTail = foreign != nil
       if isSameBoot {
         throw corrupted(

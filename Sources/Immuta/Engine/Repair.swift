@@ -12,6 +12,8 @@ struct Repair {
   private var lastIndex = 0
   private var end: Int
   private var damagedEntries = 0
+  /// Whether the last record kept belongs to a commit whose rest is lost.
+  private var isCommitCut = false
 
   /// Examines the log, whose lock is held until the repair is let go. O(bytes of the log).
   init(_ files: LogFiles) throws(ImmutaError) {
@@ -19,7 +21,7 @@ struct Repair {
     guard try SystemCalls.status(files.log) != nil else { throw .namespaceNotFound(files.namespace) }
     log = try Descriptor(opening: files.log, .readWrite)
     try log.lock()
-    companion = try Self.openIfThere(files.companion)
+    companion = try Descriptor.ifThere(files.companion, .readWrite)
     fileSize = try log.size
     guard fileSize >= format.headerSize else {
       throw .corrupted(
@@ -29,21 +31,31 @@ struct Repair {
     end = format.headerSize
     report = RepairReport(
       namespace: files.namespace, promised: 0, sound: 0, lost: [], actions: [], isApplied: false, saved: [])
+    var reconciliation = try Reconciliation(log: log, companion: companion, format: format)
+    var opening: Reconciliation.Outcome?
+    do throws(ImmutaError) {
+      let outcome = try reconciliation.run()
+      opening = outcome
+      report.promised = outcome.count
+    } catch .corrupted(let damage) {
+      let remains = try reconciliation.remains(after: damage)?.count
+      if let remains { report.promised = remains } else { report.promised = try reconciliation.countByWalking() }
+    }
     try examine()
-    try plan()
-  }
-
-  private static func openIfThere(_ path: String) throws(ImmutaError) -> Descriptor? {
-    guard try SystemCalls.status(path) != nil else { return nil }
-    return try Descriptor(opening: path, .readWrite)
+    if let opening {
+      // Opening would find its way: what it keeps is kept, damaged records in between included.
+      (kept, lastIndex, end) = (opening.count, opening.lastIndex, opening.end)
+    }
+    try plan(opening)
   }
 
   // MARK: Finding out
 
   private mutating func examine() throws(ImmutaError) {
-    var examination = try Examination(log: log, companion: companion, format: format)
+    var examination = try Examination(
+      log: log, companion: companion, format: format, count: report.promised)
     var report = report
-    var (kept, lastIndex, end, damagedEntries) = (0, 0, end, 0)
+    var (kept, lastIndex, end, damagedEntries, isCommitCut) = (0, 0, end, 0, false)
     var seen = 0
     try examination.run { (finding) throws(ImmutaError) in
       seen = finding.sequence + 1
@@ -54,6 +66,7 @@ struct Repair {
         lastIndex = index
         end = index + LogFormat.recordHeaderSize + finding.size
         if finding.isEntryDamaged { damagedEntries += 1 }
+        isCommitCut = finding.entry?.endsCommit == false
         return
       }
       if let last = report.lost.last, last.sequences.upperBound == finding.sequence {
@@ -64,7 +77,6 @@ struct Repair {
             sequences: finding.sequence..<finding.sequence + 1, index: finding.index, reason: damage))
       }
     }
-    report.promised = examination.promised == Int.max ? seen : examination.promised
     if report.promised > seen {
       report.lost.append(
         RepairReport.LostRange(
@@ -72,11 +84,15 @@ struct Repair {
     }
     self.report = report
     (self.kept, self.lastIndex, self.end, self.damagedEntries) = (kept, lastIndex, end, damagedEntries)
+    self.isCommitCut = isCommitCut
   }
 
   /// Records behind the last whole one cannot be appended behind: they are cut off. Damaged ones before it stay where they
   /// are, and throw when they are read.
-  private mutating func plan() throws(ImmutaError) {
+  private mutating func plan(_ opening: Reconciliation.Outcome?) throws(ImmutaError) {
+    if let opening, !opening.isClean, let note = opening.note {
+      report.actions.append("recover as opening for appending does: it \(note)")
+    }
     let wanted = LogHeader(count: kept, lastIndex: lastIndex)
     if header != wanted {
       report.actions.append(
@@ -87,15 +103,18 @@ struct Repair {
       report.actions.append(
         kept < report.promised
           ? "cut off records \(kept) to \(report.promised - 1), \(fileSize - end) bytes from byte \(end) on"
-          : "cut off \(fileSize - end) uncommitted bytes from byte \(end) on")
+          : "cut off \(fileSize - end) bytes behind the last record, from byte \(end) on")
     } else if kept < report.promised {
       report.actions.append("take back records \(kept) to \(report.promised - 1), whose bytes are gone")
+    }
+    if isCommitCut, kept < report.promised {
+      report.actions.append("keep record \(kept - 1), whose transaction is lost from record \(kept) on")
     }
     let known = try companion?.companionHeader()
     if known == nil {
       report.actions.append("make the companion from the log")
     } else if damagedEntries > 0 {
-      report.actions.append("make \(damagedEntries) damaged companion entries from the log")
+      report.actions.append("make \(damagedEntries) missing or damaged companion entries from the log")
     } else if known?.isClean != true || known?.stableCount != kept {
       report.actions.append("mark the log as closed with \(kept) records")
     }
@@ -117,11 +136,8 @@ struct Repair {
     try SystemCalls.flushDirectory(files.directory)
 
     try makeCompanion()
-    var bytes = [UInt8](repeating: 0, count: format.headerSize)
-    let wanted = LogHeader(count: kept, lastIndex: lastIndex)
-    unsafe bytes.withMutableBytes { unsafe wanted.encode(into: $0, format: format) }
     try log.truncate(to: end)
-    try log.write(bytes, at: 0)
+    try log.write(LogHeader(count: kept, lastIndex: lastIndex).encoded(format: format), at: 0)
     try log.flush()
     try SystemCalls.rename(files.newCompanion, to: files.companion)
     try SystemCalls.flushDirectory(files.directory)
@@ -138,19 +154,25 @@ struct Repair {
   private func makeCompanion() throws(ImmutaError) {
     if try SystemCalls.status(files.newCompanion) != nil { try SystemCalls.unlink(files.newCompanion) }
     let new = try Descriptor(opening: files.newCompanion, .createNew)
-    var header = CompanionHeader(format: format, codecName: try companion?.companionHeader()?.codecName ?? "")
+    let before = try companion?.companionHeader()
+    var header = CompanionHeader(format: format, codecName: before?.codecName ?? "")
+    header.tornCount = before?.tornCount ?? 0
+    header.recoveryTime = before?.recoveryTime ?? 0
     header.isClean = true
     header.stableCount = kept
     try new.write([UInt8](repeating: 0, count: CompanionHeader.size), at: 0)
     try new.write(header.encoded(), at: header.slotOffset)
-    var examination = try Examination(log: log, companion: companion, format: format)
+    var examination = try Examination(
+      log: log, companion: companion, format: format, count: report.promised)
     var buffer: [UInt8] = []
     var written = CompanionHeader.size
     let kept = kept
     try examination.run { (finding) throws(ImmutaError) in
       guard finding.sequence < kept else { return }
       var bytes = [UInt8](repeating: 0, count: CompanionEntry.size)
-      if let entry = finding.entry {
+      if var entry = finding.entry {
+        // Where a commit was cut in two, what is left of it is one.
+        if finding.sequence == kept - 1 { entry.endsCommit = true }
         unsafe bytes.withMutableBytes { unsafe entry.encode(into: $0, number: finding.sequence) }
       }
       buffer += bytes

@@ -220,7 +220,8 @@ struct WriterState: ~Copyable, Sendable {
     clearStaged()
     stagedEnd = tail
     // Keeping an outsized reservation would be a waste, not an error: closing gives it back in any case.
-    try? log.shrinkIfOutsized(to: tail)
+    // After a failed commit nobody knows how much of it the header tells of: then nothing is cut off.
+    if failure == nil { try? log.shrinkIfOutsized(to: tail) }
   }
 
   private mutating func clearStaged() {
@@ -295,9 +296,9 @@ struct WriterState: ~Copyable, Sendable {
       let count = unsafe header.base.assumingMemoryBound(to: Atomic<Int>.self)
       unsafe count.pointee.store(value.count.littleEndian, ordering: .releasing)
     } else {
-      var bytes = [UInt8](repeating: 0, count: reader.format.headerSize)
-      unsafe bytes.withMutableBytes { unsafe value.encode(into: $0, format: reader.format) }
-      try log.descriptor.write(bytes, at: 0)
+      let bytes = value.encoded(format: reader.format)
+      try log.descriptor.write(Array(bytes[LogHeader.lastIndexOffset...]), at: LogHeader.lastIndexOffset)
+      try log.descriptor.write(Array(bytes[..<LogHeader.lastIndexOffset]), at: 0)
     }
   }
 
@@ -319,7 +320,13 @@ struct WriterState: ~Copyable, Sendable {
     header = nil
     do throws(ImmutaError) {
       if let failure {
-        // Nothing more is written to files whose state is unknown: the next opening recovers them.
+        // The log stays open by its mark, and the next opening recovers it. What was committed is flushed all the same,
+        // unless it was a flush that failed: another that succeeds would prove nothing.
+        if isPrepared, !SystemCalls.isFailedFlush(failure) {
+          try log.descriptor.flush()
+          try companion.descriptor.flush()
+          try keeper.markStable(count)
+        }
         throw failure
       }
       if isPrepared {

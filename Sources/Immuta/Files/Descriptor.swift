@@ -8,6 +8,15 @@ package final class Descriptor: Sendable {
     self.path = path
   }
 
+  /// Nil when there is nothing at the path.
+  package static func ifThere(_ path: String, _ mode: SystemCalls.OpenMode) throws(ImmutaError) -> Descriptor? {
+    do {
+      return try Descriptor(opening: path, mode)
+    } catch .io(let number, _, _) where number == SystemCalls.notFound {
+      return nil
+    }
+  }
+
   deinit {
     SystemCalls.close(number)
   }
@@ -57,6 +66,24 @@ package final class Descriptor: Sendable {
       position += count
     }
     try copy.flush()
+  }
+
+  /// Writes the bytes of a range once more as they are, so that the next flush puts them on the device even if one before
+  /// failed to, and the kernel has called them clean since.
+  package func rewrite(_ range: Range<Int>) throws(ImmutaError) {
+    var buffer = [UInt8](repeating: 0, count: min(1 << 20, range.count))
+    var position = range.lowerBound
+    while position < range.upperBound {
+      let wanted = min(buffer.count, range.upperBound - position)
+      let count = try unsafe buffer.withMutableBytes { (bytes) throws(ImmutaError) in
+        let piece = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[..<wanted])
+        let count = try unsafe read(into: piece, at: position)
+        try unsafe write(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(piece)[..<count]), at: position)
+        return count
+      }
+      if count == 0 { break }
+      position += count
+    }
   }
 
   package func flush() throws(ImmutaError) {

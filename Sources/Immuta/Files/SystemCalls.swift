@@ -104,6 +104,13 @@ package enum SystemCalls {
     for hook in hooks.withLock({ $0 }) { hook.didCall(call, path: path) }
   }
 
+  /// Whether the error says that a flush failed: then nobody knows what is on the device.
+  static func isFailedFlush(_ error: ImmutaError) -> Bool {
+    if case .io(_, "fdatasync", _) = error { return true }
+    if case .io(_, "fsync", _) = error { return true }
+    return false
+  }
+
   /// Calls, again while interrupted; a negative result becomes an error.
   private static func run<Result: SignedInteger>(
     _ call: SystemCall, operation: String, path: String, _ body: (_ limit: Int) -> Result
@@ -273,7 +280,8 @@ package enum SystemCalls {
       #else
         let time = status.st_mtim
       #endif
-      modified = Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+      // A file may be dated beyond what 64 bits of nanoseconds can say: then the nearest they can.
+      modified = (Duration.seconds(Int64(time.tv_sec)) + .nanoseconds(Int64(time.tv_nsec))).nanoseconds
     }
   }
 

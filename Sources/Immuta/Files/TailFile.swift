@@ -35,12 +35,12 @@ struct TailFile: ~Copyable, Sendable {
       let start = reservedEnd / page * page
       try descriptor.reserve(from: start, count: generous - start)
       reservedEnd = generous
-    } catch .io(let number, _, _) where number == SystemCalls.noSpace && generous > end {
-      // Not enough for a generous step may be enough for this write.
-      try descriptor.reserve(from: reservedEnd, count: end - reservedEnd)
-      reservedEnd = end
     } catch .io(let number, _, _) where number == SystemCalls.cannotReserve {
       isReserving = false
+    } catch .io where generous > end {
+      // What has no room for a generous step, or a quota that forbids it, may have room for this write.
+      try descriptor.reserve(from: reservedEnd, count: end - reservedEnd)
+      reservedEnd = end
     }
   }
 

@@ -12,7 +12,7 @@ import CRC32C
 /// ```
 ///
 /// STABLE is the number of records known to be on stable storage. CLEAN is 1 when the log was closed: then STABLE is the
-/// number of records it held. NAME is the codec chain's name, empty for none. BOOT ID tells, after a crash, whether the
+/// number of records it held; 2 says that a flush failed, so that what the page cache shows may not be on the device. NAME is the codec chain's name, empty for none. BOOT ID tells, after a crash, whether the
 /// machine went down or just the process: a machine that stayed up still has every byte that was written. TORN counts the
 /// records that crashes have taken back over the log's life, RECOVERED is when that last happened, in nanoseconds since
 /// 1970.
@@ -23,6 +23,8 @@ package struct CompanionHeader: Hashable, Sendable {
   /// Counts the headers written; the larger of the two slots is the current one.
   package var generation: UInt64
   package var isClean: Bool
+  /// Whether a flush failed since the log was last closed.
+  package var hasFailedFlush: Bool
   package var stableCount: Int
   /// An identity of the machine's run, 0 when unknown.
   package var bootIdentity: UInt64
@@ -37,6 +39,7 @@ package struct CompanionHeader: Hashable, Sendable {
     self.codecName = codecName
     generation = 0
     isClean = false
+    hasFailedFlush = false
     stableCount = 0
     bootIdentity = 0
     tornCount = 0
@@ -78,6 +81,7 @@ package struct CompanionHeader: Hashable, Sendable {
     guard nameLength <= Self.longestCodecName, stableCount >= 0 else { return nil }
     self.format = format
     isClean = unsafe bytes[13] == 1
+    hasFailedFlush = unsafe bytes[13] == 2
     generation = unsafe bytes.loadInteger(at: 16)
     self.stableCount = stableCount
     bootIdentity = unsafe bytes.loadInteger(at: 32)
@@ -95,7 +99,7 @@ package struct CompanionHeader: Hashable, Sendable {
       unsafe bytes.storeInteger(Self.magic, at: 0)
       unsafe bytes.storeInteger(Self.version, at: 8)
       unsafe bytes[12] = format.rawValue
-      unsafe bytes[13] = isClean ? 1 : 0
+      unsafe bytes[13] = isClean ? 1 : hasFailedFlush ? 2 : 0
       unsafe bytes.storeInteger(UInt16(name.count), at: 14)
       unsafe bytes.storeInteger(generation, at: 16)
       unsafe bytes.storeInteger(stableCount, at: 24)

@@ -26,6 +26,12 @@ package struct LogHeader: Hashable, Sendable {
     unsafe bytes.storeInteger(lastIndex, at: Self.lastIndexOffset)
   }
 
+  package func encoded(format: LogFormat) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: format.headerSize)
+    unsafe bytes.withMutableBytes { unsafe encode(into: $0, format: format) }
+    return bytes
+  }
+
   /// What is wrong with the header on its own, or nil: a COUNT and a LAST INDEX that no log can have.
   package func contradiction(format: LogFormat, fileSize: Int) -> String? {
     if count < 0 { return "COUNT is negative (\(count))" }
