@@ -1,3 +1,4 @@
+import Foundation
 import Immuta
 import Testing
 
@@ -164,6 +165,32 @@ import Testing
     let report = try Storage.repair("log", in: directory.path, applying: true)
     #expect(report.sound == 10)
     #expect(try openedTexts() == texts)
+  }
+
+  /// Entries that are whole tell of records also behind a header that is not.
+  @Test func aDamagedCompanionHeaderCostsNoRecord() throws {
+    try change("log.idx") { $0.replaceSubrange(0..<4096, with: repeatElement(0, count: 4096)) }
+    try change("log.log") { $0[16 + 16 * 7 + 8] ^= 1 }
+    let report = try Storage.repair("log", in: directory.path, applying: true)
+    #expect(report.sound == 9 && report.lost.map(\.sequences) == [7..<8])
+    #expect(try Storage.salvage("log", in: directory.path, into: "rescued").sound == 9)
+  }
+
+  @Test func entriesThatAreMadeHaveTimesBetweenTheirNeighbours() async throws {
+    try change("log.idx") { $0.replaceSubrange(4096 + 72..<4096 + 144, with: repeatElement(0, count: 72)) }
+    try FileManager.default.setAttributes(
+      [.modificationDate: Date.now.addingTimeInterval(1_000)], ofItemAtPath: directory.file("log.log"))
+    #expect(try Storage.repair("log", in: directory.path, applying: true).isApplied)
+    let storage = try Storage(directory: directory.path, namespaces: ["log"])
+    defer { storage.close() }
+    #expect(try await storage.verify("log").records == 10)
+  }
+
+  @Test func aCompanionThatIsRemovedWhileTheLogIsOpenIsStillRead() async throws {
+    let storage = try Storage(directory: directory.path, namespaces: ["log"])
+    defer { storage.close() }
+    try directory.remove("log.idx")
+    #expect(try await storage.verify("log").records == 10)
   }
 
   /// A log that was not closed: repair keeps what opening would keep.

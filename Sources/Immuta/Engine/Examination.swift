@@ -21,6 +21,8 @@ struct Examination: ~Copyable {
   private var companion: CompanionScanner?
   private let format: LogFormat
   private let modified: Int64
+  /// The next record whose entry is whole, as far as it was looked for.
+  private var nextKnown: (sequence: Int, time: Int64) = (-1, 0)
   /// Records to look at.
   private let count: Int
   /// Whether the companion tells of the records, rather than the log's header alone.
@@ -31,12 +33,14 @@ struct Examination: ~Copyable {
   ) throws(ImmutaError) {
     let status = try descriptor.status()
     let known = try companionDescriptor?.companionHeader()
+    // Entries tell of records also where the header before them is damaged.
+    let first = try companionDescriptor?.companionEntry(0)
     companion = try Self.scanner(of: companionDescriptor)
     log = LogScanner(descriptor, end: status.size)
     self.format = format
     self.count = count
     modified = status.modified
-    hasCompanion = known?.format == format
+    hasCompanion = known?.format == format || first != nil
   }
 
   private static func scanner(of companion: Descriptor?) throws(ImmutaError) -> CompanionScanner? {
@@ -78,6 +82,21 @@ struct Examination: ~Copyable {
     }
   }
 
+  /// The time of the next record whose entry is whole, or the end of time.
+  private mutating func timeOfNextKnown(after sequence: Int) throws(ImmutaError) -> Int64 {
+    if nextKnown.sequence > sequence { return nextKnown.time }
+    var number = sequence + 1
+    while number < count {
+      if let entry = try companion?.entry(number) {
+        nextKnown = (number, entry.time)
+        return entry.time
+      }
+      number += 1
+    }
+    nextKnown = (Int.max, Int64.max)
+    return Int64.max
+  }
+
   /// Compares the record with its entry, or makes the entry.
   private mutating func check(_ finding: inout Finding, size: Int, time: Int64) throws(ImmutaError) {
     guard let index = finding.index, let checksum = try log.checksum(at: index, size: size) else {
@@ -96,6 +115,8 @@ struct Examination: ~Copyable {
       finding.damage = "its companion entry is damaged, and its size field does not lead to the next record"
       return
     }
-    finding.entry = CompanionEntry(index: index, time: max(time, modified), recordChecksum: checksum)
+    // Times don't go down: an entry that is made is not later than the next that is whole.
+    let made = min(max(time, modified), try timeOfNextKnown(after: finding.sequence))
+    finding.entry = CompanionEntry(index: index, time: made, recordChecksum: checksum)
   }
 }

@@ -28,13 +28,16 @@ struct Opening {
   // MARK: For writing
 
   private func openForWriting() throws(ImmutaError) -> Opened {
-    if try SystemCalls.status(files.log) == nil { try checkForLostLog() }
+    let isThere = try SystemCalls.status(files.log) != nil
+    if !isThere { try checkForLostLog() }
     let log = try Descriptor(opening: files.log, .readWriteCreating)
     guard try log.status().isRegular else { throw notARegularFile }
     try log.lock()
     do {
       return try openLocked(log)
     } catch {
+      // A file that was made and could not be begun is none.
+      if !isThere, (try? log.size) == 0 { try? SystemCalls.unlink(files.log) }
       log.unlock()
       throw error
     }

@@ -8,12 +8,15 @@ import Solid
 final class DescriptorPool: Sendable {
   private let path: String
   private let inode: UInt64
+  /// What the log was opened by; used itself where its path no longer leads to it.
+  private let original: Lock<Descriptor?>
   private let slots: Lock<[Descriptor?]>
   private let capacity: Int
 
   /// - Parameter file: the descriptor the log was opened by; the pool reads the same file or none.
   init(like file: Descriptor, capacity: Int) throws(ImmutaError) {
     path = file.path
+    original = Lock(file)
     inode = try file.status().inode
     self.capacity = capacity
     slots = Lock(Array(repeating: nil, count: capacity))
@@ -24,18 +27,18 @@ final class DescriptorPool: Sendable {
     try slots.withLock { (slots) throws(ImmutaError) in
       let slot = reader % capacity
       if let open = slots[slot] { return open }
-      let new = try Descriptor(opening: path, .read)
-      guard try new.status().inode == inode else {
-        throw .corrupted(
-          Corruption(path: path, reason: "the file was replaced by another while the log was open; open it anew"))
-      }
-      slots[slot] = new
-      return new
+      // The file may have been removed or replaced since: what was opened is what is read.
+      let new = try Descriptor.ifThere(path, .read)
+      let isSame = try new?.status().inode == inode
+      guard let descriptor = isSame ? new : original.withLock({ $0 }) else { throw .storageClosed }
+      slots[slot] = descriptor
+      return descriptor
     }
   }
 
   /// Lets go of the descriptors; those who read finish what they read.
   func close() {
+    original.withLock { $0 = nil }
     slots.withLock { slots in for slot in slots.indices { slots[slot] = nil } }
   }
 }

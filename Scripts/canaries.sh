@@ -1,0 +1,157 @@
+#!/usr/bin/env bash
+# Proves that the torture tests catch a broken engine: breaks a copy of it in one place after the other, and sees that the
+# suite named for it fails. First the suites must pass on the engine as it is.
+#
+# usage: Scripts/canaries.sh [NAME…]      only the canaries named; default: all
+#
+# IMMUTA_CANARY_BUILD_PATH  where to build (default: .build-canaries)
+# IMMUTA_CANARY_TIMEOUT     seconds after which a suite counts as hanging (default: 180)
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+build_path="${IMMUTA_CANARY_BUILD_PATH:-$PWD/.build-canaries}"
+patience="${IMMUTA_CANARY_TIMEOUT:-180}"
+work="$(mktemp -d)"
+copy="$build_path/package"
+engine="Sources/Immuta/Engine"
+wanted=" $* "
+table="$work/table"
+missed=0
+tried=0
+child=""
+
+finish() {
+  if [ -n "$child" ]; then kill "$child" 2>/dev/null || true; fi
+  rm -rf "$work"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+fail() {
+  printf 'canaries.sh: %s\n' "$*" >&2
+  exit 1
+}
+
+# The same place for every copy, so that what was built for the one before is used again.
+copy_package() {
+  rm -rf "$copy"
+  mkdir -p "$copy"
+  local file
+  git ls-files -z --cached --others --exclude-standard | while IFS= read -r -d '' file; do
+    if [ -e "$file" ]; then printf '%s\0' "$file"; fi
+  done | tar --create --null --files-from - | tar --extract --directory "$copy"
+  # Of the test targets only this one is built. The recursion takes a target with all its parentheses.
+  # shellcheck disable=SC2016
+  perl -0pi -e '
+    s{\.testTarget(\((?:[^()]++|(?1))*\)),\s*}{my $all = $&; $all =~ m("TortureTests") ? $all : ""}ge;
+  ' "$copy/Package.swift"
+}
+
+build() {
+  (cd "$copy" && swift build --build-tests --scratch-path "$build_path") >"$work/build.log" 2>&1
+}
+
+# run_suite FILTER: whether the tests pass. A hang is ended.
+run_suite() {
+  local status=0
+  (cd "$copy" && exec timeout --kill-after=5 "$patience" swift test --skip-build --disable-xctest \
+    --scratch-path "$build_path" --filter "$1") >"$work/test.log" 2>&1 &
+  child=$!
+  wait "$child" || status=$?
+  child=""
+  return "$status"
+}
+
+# What made a suite fail: "hangs", or how many tests did not pass. Nothing, if it did not run.
+reason() {
+  if [ "$1" -ge 124 ] && [ "$1" -ne 134 ]; then
+    echo "caught (hang)"
+  elif grep -q 'Test run .* failed' "$work/test.log"; then
+    echo "caught"
+  elif grep -qE 'hangs, IMMUTA_SEED|[Ff]atal error|unexpected signal code' "$work/test.log"; then
+    echo "caught (crash)"
+  fi
+}
+
+row() { printf '%-14s %-46s %-15s %8s\n' "$@"; }
+
+# canary NAME FILE FILTER PATTERN REPLACEMENT: PATTERN is a regular expression of Perl's that matches exactly once in the
+# engine's FILE; REPLACEMENT is plain text.
+canary() {
+  local name="$1" file="$copy/$engine/$2" filter="$3" start="$SECONDS" status=0 matches verdict
+  if [ "$wanted" != "  " ] && [[ "$wanted" != *" $name "* ]]; then return; fi
+  tried=$((tried + 1))
+  [ -e "$file" ] || fail "$name: $engine/$2 is gone; the canary must be updated"
+  matches="$(PATTERN="$4" perl -0ne 'my $n = () = /$ENV{PATTERN}/g; print $n' "$file")"
+  [ "$matches" = 1 ] || fail "$name: its pattern matches $matches times in $engine/$2; the canary must be updated"
+  cp "$file" "$work/original"
+  PATTERN="$4" REPLACEMENT="$5" perl -0pi -e 's/$ENV{PATTERN}/$ENV{REPLACEMENT}/' "$file"
+  if ! build; then
+    grep -m 3 'error:' "$work/build.log" >&2 || tail -n 20 "$work/build.log" >&2
+    fail "$name: the broken engine does not compile; the canary must be updated"
+  fi
+  run_suite "$filter" || status=$?
+  cp "$work/original" "$file"
+  if [ "$status" -eq 0 ]; then
+    verdict="NOT CAUGHT"
+    missed=$((missed + 1))
+  else
+    verdict="$(reason "$status")"
+    if [ -z "$verdict" ]; then
+      tail -n 20 "$work/test.log" >&2
+      fail "$name: the tests did not run"
+    fi
+  fi
+  row "$name" "$filter" "$verdict" "$((SECONDS - start))" | tee -a "$table"
+}
+
+copy_package
+build || {
+  tail -n 20 "$work/build.log" >&2
+  fail "the package does not build"
+}
+run_suite 'TortureTests\.(Model|PowerLoss|Process|Damage)Tests' || {
+  tail -n 40 "$work/test.log" >&2
+  fail "the suites do not pass on the engine as it is, so failing proves nothing"
+}
+grep -q 'Test run with [1-9]' "$work/test.log" || fail "the suites hold no test"
+echo "The engine as it is passes. Now broken, in one place at a time:"
+row canary suite result seconds | tee "$table"
+
+# Nothing is flushed, and everybody is told it was.
+canary no-flush Flusher.swift 'PowerLossTests/whatWasPromised' \
+  'try files\.flush\(\)' ''
+# The checksum is of other bytes than the record's.
+canary checksum WriterState.swift 'ModelTests/aLogHolds' \
+  'StagedRecord\(index: index, checksum: checksum\)' 'StagedRecord(index: index, checksum: checksum ^ 1)'
+# An entry is written, and its record's bytes are not.
+canary no-data WriterState.swift 'ModelTests/aLogHolds' \
+  'crc32c_copy_extend\(\s*checksum, memory \+ LogFormat\.recordHeaderSize,' 'crc32c_extend(checksum,'
+# COUNT is stored before the entries of the records it counts. The pause stands for a thread that is preempted between.
+canary count-first WriterState.swift 'ProcessTests' \
+  'try writeEntries\(time\)' \
+  'try storeHeader(LogHeader(count: count + staged.count, lastIndex: last.index))
+      for _ in 0..<200 { Thread.yield() }
+      try writeEntries(time)'
+# Rolling back leaves what was staged: the next commit publishes it.
+canary rollback WriterState.swift 'ModelTests/aLogHolds' \
+  'mutating func rollBack\(\) \{' 'mutating func rollBack() {
+    open = nil
+    if count >= 0 { return }'
+# Some commits wake nobody.
+canary wake-up LogWriter.swift 'ModelTests/aLogHolds' \
+  'func announce\(_ count: Int\) \{' 'func announce(_ count: Int) {
+    if count % 7 == 3 { return }'
+# Recovery believes the entries, without a look at the records' bytes.
+canary recovery Reconciliation.swift 'PowerLossTests/whatWasPromised' \
+  'try log\.checksum\(at: cursor\.index, size: size\) == entry\.recordChecksum' 'entry.index >= 0'
+# A reader compares no checksum.
+canary reading RecordCheck.swift 'DamageTests/aFlippedByte' \
+  'if computed != entry\.recordChecksum \{' 'if computed != entry.recordChecksum, number < 0 {'
+# The directory that names the files is not flushed.
+canary directory WriterState.swift 'PowerLossTests' \
+  'try SystemCalls\.flushDirectory\(directory\)' ''
+
+[ "$tried" -gt 0 ] || fail "there is no canary named$wanted"
+printf '\n%d of %d caught\n' "$((tried - missed))" "$tried"
+[ "$missed" -eq 0 ] || exit 1
