@@ -55,7 +55,7 @@ let package = Package(
       name: "TortureChild", dependencies: ["Immuta", "ImmutaTestSupport"], path: "Tests/TortureChild",
       swiftSettings: settings),
     .testTarget(
-      name: "TortureTests", dependencies: ["Immuta", "ImmutaTestSupport", "Solid", "TortureChild"],
+      name: "TortureTests", dependencies: ["Immuta", "ImmutaCLI", "ImmutaTestSupport", "Solid", "TortureChild"],
       swiftSettings: settings),
   ],
   swiftLanguageModes: [.v6]

@@ -50,8 +50,8 @@ run() {
 }
 
 swift_test() {
-  IMMUTA_ROUNDS="$1" IMMUTA_ROUNDS_LOG="$work/rounds" exec swift test -c release --skip-build --disable-xctest \
-    -Xswiftc -enable-testing --scratch-path "$build_path" --filter TortureTests >"$work/log" 2>&1
+  IMMUTA_ROUNDS="$1" IMMUTA_ROUNDS_LOG="$work/rounds" exec swift test -c release --skip-build --no-parallel \
+    --disable-xctest -Xswiftc -enable-testing --scratch-path "$build_path" --filter TortureTests >"$work/log" 2>&1
 }
 
 # The rounds that began and did not end: after a crash or a hang, one of them is to blame.
