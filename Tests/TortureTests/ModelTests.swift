@@ -11,6 +11,17 @@ import Testing
     }
   }
 
+  /// Everything is then written through the kernel, and nothing mapped.
+  @Test(arguments: TestedDurability.allCases)
+  func aLogThatCannotReserveHoldsWhatAnArrayWould(_ durability: TestedDurability) async throws {
+    try await Rounds.run(default: 4, "random program that cannot reserve, \(durability)") { seed in
+      let directory = try TestDirectory(inMemory: true)
+      try await FaultInjector.withoutReserving(in: directory) {
+        try await Self.round(seed, durability.configuration, operations: 150, in: directory)
+      }
+    }
+  }
+
   @Test func whatWasAppendedAndNotToldIsFound() async throws {
     try await mustBeFound(within: 3, "a record that the model does not know") { seed in
       try await Self.round(seed, .init(), operations: 30) { log in _ = try await log.append("stowaway") }
@@ -19,10 +30,10 @@ import Testing
 
   /// - Parameter meddling: done behind the model's back at the end.
   static func round(
-    _ seed: UInt64, _ configuration: Storage.Configuration, operations: Int,
+    _ seed: UInt64, _ configuration: Storage.Configuration, operations: Int, in directory: TestDirectory? = nil,
     meddling: ((Log) async throws -> Void)? = nil
   ) async throws {
-    let directory = try TestDirectory(inMemory: true)
+    let directory = try directory ?? TestDirectory(inMemory: true)
     var runner = try ProgramRunner(directory: directory.path, configuration: configuration, model: LogModel())
     defer { runner.close() }
     for operation in RandomProgram(seed: seed).prefix(operations) { try await runner.run(operation) }

@@ -12,6 +12,15 @@ import Testing
     }
   }
 
+  /// Everything is then written through the kernel, and nothing mapped.
+  @Test(arguments: TestedDurability.allCases)
+  func whatWasPromisedWithoutReservingSurvivesAPowerCut(_ durability: TestedDurability) async throws {
+    try await Rounds.run(default: 8, "power loss where nothing can be reserved, \(durability)") { seed in
+      let root = try TestDirectory(inMemory: true)
+      try await FaultInjector.withoutReserving(in: root) { try await Self.round(seed, durability, in: root) }
+    }
+  }
+
   /// A device that forgets what it was told to keep is an engine that forgets to flush.
   @Test(arguments: [".log", ".idx", "directory"])
   func aMissingFlushIsFound(_ what: String) async throws {
@@ -124,11 +133,11 @@ import Testing
 
   /// Programs in a row, each on what a power cut left of the one before.
   static func round(
-    _ seed: UInt64, _ durability: TestedDurability,
+    _ seed: UInt64, _ durability: TestedDurability, in root: TestDirectory? = nil,
     obeysFlush: @escaping @Sendable (String) -> Bool = { _ in true }
   ) async throws {
     var generator = SeededGenerator(seed: seed)
-    let root = try TestDirectory(inMemory: true)
+    let root = try root ?? TestDirectory(inMemory: true)
     var directory = try root.subdirectory("start")
     var known = LogModel().snapshot
     for generation in 0..<3 {

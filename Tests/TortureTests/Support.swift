@@ -1,3 +1,4 @@
+import Foundation
 import Immuta
 import ImmutaTestSupport
 import Testing
@@ -46,5 +47,17 @@ struct DistinctFindings {
   func throwIfAny() throws {
     guard !texts.isEmpty else { return }
     throw Finding(texts.values.map { "\($0.first)\n(\($0.count) of this kind)" }.sorted().joined(separator: "\n\n"))
+  }
+}
+
+extension FaultInjector {
+  /// Runs `body` as on a file system that cannot reserve space.
+  static func withoutReserving<Result>(
+    in directory: TestDirectory, _ body: () async throws -> Result
+  ) async throws -> Result {
+    let injector = FaultInjector(directory: directory.path, .error(EOPNOTSUPP), of: .reserve, lasting: true)
+    let result = try await injector.run(body)
+    if injector.injected == 0 { throw Finding("nothing was ever reserved") }
+    return result
   }
 }
