@@ -12,8 +12,6 @@ final class CompanionKeeper: Sendable {
     self.header = Lock(header)
   }
 
-  var stableCount: Int { header.withLock { $0.stableCount } }
-
   /// The log is about to be written to. On stable storage when this returns.
   func markOpen() throws(ImmutaError) {
     try write { header in

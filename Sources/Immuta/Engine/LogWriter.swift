@@ -224,9 +224,6 @@ final class LogWriter: Sendable {
 
   // MARK: The end
 
-  /// Bytes of the files that are reserved for what comes.
-  var reservedBytes: Int { state.withLock { $0.reservedBytes } }
-
   /// Closes: what is staged is gone, whoever waits for a turn is told, the files end at the last committed record and
   /// are on stable storage. A failure is logged by the caller's choice: the log is closed all the same, and the next
   /// opening recovers.

@@ -70,8 +70,6 @@ struct WriterState: ~Copyable, Sendable {
       companion, size: CompanionHeader.size + count * CompanionEntry.size, smallestReservation: 16 << 10)
   }
 
-  var reservedBytes: Int { log.reservedEnd + companion.reservedEnd }
-
   func checkUsable() throws(ImmutaError) {
     if isClosed { throw .storageClosed }
     if let failure { throw failure }

@@ -51,26 +51,18 @@ package final class Descriptor: Sendable {
   /// Copies bytes into a new file, which is on stable storage when it returns; its directory entry need not be.
   package func copy(_ range: Range<Int>, to path: String) throws(ImmutaError) {
     let copy = try Descriptor(opening: path, .createNew)
-    var buffer = [UInt8](repeating: 0, count: min(1 << 20, range.count))
-    var position = range.lowerBound
-    while position < range.upperBound {
-      let wanted = min(buffer.count, range.upperBound - position)
-      let count = try unsafe buffer.withMutableBytes { (bytes) throws(ImmutaError) in
-        let piece = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[..<wanted])
-        let count = try unsafe read(into: piece, at: position)
-        try unsafe copy.write(
-          UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(piece)[..<count]), at: position - range.lowerBound)
-        return count
-      }
-      if count == 0 { break }
-      position += count
-    }
+    try transfer(range, to: copy, at: 0)
     try copy.flush()
   }
 
   /// Writes the bytes of a range once more as they are, so that the next flush puts them on the device even if one before
   /// failed to, and the kernel has called them clean since.
   package func rewrite(_ range: Range<Int>) throws(ImmutaError) {
+    try transfer(range, to: self, at: range.lowerBound)
+  }
+
+  /// Writes the bytes of a range, as far as the file has them, to a place in a file, a megabyte at a time.
+  private func transfer(_ range: Range<Int>, to target: Descriptor, at start: Int) throws(ImmutaError) {
     var buffer = [UInt8](repeating: 0, count: min(1 << 20, range.count))
     var position = range.lowerBound
     while position < range.upperBound {
@@ -78,7 +70,9 @@ package final class Descriptor: Sendable {
       let count = try unsafe buffer.withMutableBytes { (bytes) throws(ImmutaError) in
         let piece = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[..<wanted])
         let count = try unsafe read(into: piece, at: position)
-        try unsafe write(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(piece)[..<count]), at: position)
+        try unsafe target.write(
+          UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(piece)[..<count]),
+          at: start + position - range.lowerBound)
         return count
       }
       if count == 0 { break }

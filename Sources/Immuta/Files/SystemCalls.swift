@@ -265,7 +265,6 @@ package enum SystemCalls {
     var isDirectory: Bool
     var isRegular: Bool
     var inode: UInt64
-    var links: Int
     /// Last modification, in nanoseconds since 1970.
     var modified: Int64
 
@@ -274,7 +273,6 @@ package enum SystemCalls {
       isDirectory = status.st_mode & S_IFMT == S_IFDIR
       isRegular = status.st_mode & S_IFMT == S_IFREG
       inode = UInt64(status.st_ino)
-      links = Int(status.st_nlink)
       #if canImport(Darwin)
         let time = status.st_mtimespec
       #else
@@ -308,10 +306,6 @@ package enum SystemCalls {
 
   static func makeDirectory(_ path: String) throws(ImmutaError) {
     _ = try run(.makeDirectory, operation: "mkdir", path: path) { _ in unsafe mkdir(path, 0o755) }
-  }
-
-  static func canWrite(_ path: String) -> Bool {
-    unsafe access(path, W_OK | X_OK) == 0
   }
 
   static func unlink(_ path: String) throws(ImmutaError) {
