@@ -115,6 +115,7 @@ build || {
   fail "the package does not build"
 }
 control='ModelTests/aLogHolds|PowerLossTests/(whatWasPromisedSurvives|aLog)|ProcessTests/(every|another)|DamageTests/aFlippedByte'
+control="$control|FailingCallTests/aFailedCall"
 run_suite "$control" $((4 * patience)) || {
   tail -n 40 "$work/test.log" >&2
   fail "the suites do not pass on the engine as it is, so failing proves nothing"
@@ -156,6 +157,14 @@ canary reading RecordCheck.swift 'DamageTests/aFlippedByte' \
 # The directory that names the files is not flushed.
 canary directory WriterState.swift 'PowerLossTests/(whatWasPromisedSurvives|aLog)' \
   'try SystemCalls\.flushDirectory\(directory\)' ''
+# The log's flush fails, and only the companion's is asked.
+# shellcheck disable=SC2016
+canary flush-error FlushPair.swift 'FailingCallTests/aFailedCall' \
+  'catch \{ state\.withLock \{ \$0\.failure = error \} \}' 'catch {}'
+# A write fails, and the next append is taken all the same.
+canary write-error WriterState.swift 'FailingCallTests/aFailedCall' \
+  'try body\(&log\)\s+\} catch \{\s+failure = error' 'try body(&log)
+    } catch {'
 
 [ "$tried" -gt 0 ] || fail "there is no canary named$wanted"
 printf '\n%d of %d caught\n' "$((tried - missed))" "$tried"

@@ -101,7 +101,7 @@ extension ImmutaError: CustomStringConvertible {
       open it with the codec it was written with
       """
     case .io(let number, let operation, let path):
-      "\(operation) failed on \(path): \(SystemCalls.message(for: number))\(Self.advice(for: number))"
+      "\(operation) failed on \(path): \(SystemCalls.message(for: number))\(Self.advice(for: number, of: operation))"
     }
   }
 
@@ -109,9 +109,11 @@ extension ImmutaError: CustomStringConvertible {
     name.isEmpty ? "no codec" : "codec “\(name)”"
   }
 
-  private static func advice(for number: Int32) -> String {
+  private static func advice(for number: Int32, of operation: String) -> String {
     switch number {
-    case SystemCalls.noSpace: "; make room and try again, nothing was appended"
+    // Space is reserved before anything is written; a write or a flush that fails is final.
+    case SystemCalls.noSpace where operation == "fallocate": "; make room and try again, nothing was appended"
+    case SystemCalls.noSpace: "; make room and open the storage anew"
     case SystemCalls.notFound: "; create it first, or correct the path"
     case SystemCalls.notDirectory: "; give the path of a directory"
     case SystemCalls.accessDenied, SystemCalls.readOnlyFileSystem: "; check who may write there"

@@ -11,18 +11,19 @@ public enum Rounds {
   ///
   /// - Parameters:
   ///   - count: rounds when the environment says nothing.
+  ///   - most: rounds beyond which more of the same tell nothing new, whatever the environment says.
   ///   - name: what is tested, for messages.
   ///   - patience: after how long a round hangs: the process then ends with a message, since a test that hangs says less.
   ///   - body: one round; throws when it finds something.
   public static func run(
-    default count: Int, _ name: String, patience: Duration = .seconds(120),
+    default count: Int, most: Int = .max, _ name: String, patience: Duration = .seconds(120),
     _ body: (_ seed: UInt64) async throws -> Void
   ) async throws {
     let environment = ProcessInfo.processInfo.environment
     if let text = environment["IMMUTA_SEED"], let seed = UInt64(text) {
       return try await one(seed, name, patience, body)
     }
-    var left = asked ?? count
+    var left = min(asked ?? count, most)
     while left > 0 {
       left -= 1
       try await one(UInt64.random(in: 1...UInt64.max), name, patience, body)

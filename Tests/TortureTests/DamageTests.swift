@@ -6,7 +6,7 @@ import Testing
 @Suite struct DamageTests {
   @Test(arguments: DamagedSample.Ending.allCases)
   func aFlippedByteIsNeverAWrongRecord(_ ending: DamagedSample.Ending) async throws {
-    try await Rounds.run(default: 1, "flipped bytes, \(ending.rawValue)", patience: .seconds(600)) { seed in
+    try await Rounds.run(default: 1, most: 20, "flipped bytes, \(ending.rawValue)", patience: .seconds(600)) { seed in
       try await Self.round(seed, ending) { sample, file, generator in
         sample.offsets(of: file, using: &generator).flatMap { offset -> [Damage] in
           let bit = Damage.flippedBit(at: offset, Int.random(in: 0..<8, using: &generator))
@@ -19,7 +19,7 @@ import Testing
   /// The highest bits of a count or a size are those that arithmetic trips over.
   @Test(arguments: DamagedSample.Ending.allCases)
   func anAbsurdNumberIsNotBelieved(_ ending: DamagedSample.Ending) async throws {
-    try await Rounds.run(default: 1, "absurd numbers, \(ending.rawValue)") { seed in
+    try await Rounds.run(default: 1, most: 20, "absurd numbers, \(ending.rawValue)") { seed in
       try await Self.round(seed, ending, count: 12) { sample, file, _ in
         let fields = file == .log ? [0, 8] + sample.places.dropLast() : []
         return fields.flatMap { field in (0..<64).map { .flippedBit(at: field + $0 / 8, $0 % 8) } }
@@ -29,7 +29,7 @@ import Testing
 
   @Test(arguments: DamagedSample.Ending.allCases)
   func aFileCutShortIsNeverAWrongRecord(_ ending: DamagedSample.Ending) async throws {
-    try await Rounds.run(default: 1, "cut files, \(ending.rawValue)", patience: .seconds(600)) { seed in
+    try await Rounds.run(default: 1, most: 20, "cut files, \(ending.rawValue)", patience: .seconds(600)) { seed in
       try await Self.round(seed, ending) { sample, file, generator in
         sample.offsets(of: file, using: &generator).map { .cut(at: $0) }
       }
@@ -38,10 +38,21 @@ import Testing
 
   @Test(arguments: DamagedSample.Ending.allCases)
   func otherDamageIsNeverAWrongRecord(_ ending: DamagedSample.Ending) async throws {
-    try await Rounds.run(default: 1, "random damage, \(ending.rawValue)", patience: .seconds(600)) { seed in
+    try await Rounds.run(default: 1, most: 20, "random damage, \(ending.rawValue)", patience: .seconds(600)) { seed in
       try await Self.round(seed, ending) { sample, file, generator in
-        let size = file == .log ? sample.places[sample.count] : sample.companion.count
-        return (0..<150).map { _ in .random(count: size, using: &generator) }
+        (0..<150).map { _ in .random(count: sample.size(of: file), using: &generator) }
+      }
+    }
+  }
+
+  /// Nothing left to chance: every byte of both files, and every length. A thousand records where many rounds are asked for.
+  @Test(arguments: DamagedSample.Ending.allCases)
+  func everyByteAndEveryLengthIsTried(_ ending: DamagedSample.Ending) async throws {
+    try await Rounds.run(default: 1, most: 1, "every byte, \(ending.rawValue)", patience: .seconds(3600)) { seed in
+      let sample = try await DamagedSample(
+        count: Rounds.areMany ? 1000 : 8, sizes: [0, 1, 7, 8, 9, 24], ending: ending, seed: seed)
+      try await Self.tryAll(sample, seed) { file, _ in
+        (0..<sample.size(of: file)).flatMap { [.flippedByte(at: $0), .cut(at: $0)] }
       }
     }
   }
@@ -63,18 +74,28 @@ import Testing
     // Rounds on end are worth logs of all sizes; a single one should not take long.
     let count = count ?? (Rounds.areMany ? Int.random(in: 1...1000, using: &generator) : 40)
     let sample = try await DamagedSample(count: count, ending: ending, seed: generator.next())
+    try await tryAll(sample, generator.next(), verifiesChecksums: verifiesChecksums) { file, generator in
+      // Of a large log, as many places as of a small one.
+      Array(damages(sample, file, &generator).shuffled(using: &generator).prefix(2000))
+    }
+  }
+
+  /// Tries each damage of each file.
+  private static func tryAll(
+    _ sample: DamagedSample, _ seed: UInt64, verifiesChecksums: Bool = true,
+    _ damages: (DamagedSample.File, inout SeededGenerator) -> [Damage]
+  ) async throws {
+    var generator = SeededGenerator(seed: seed)
     let directory = try TestDirectory(inMemory: true)
     var findings = DistinctFindings()
     for file in DamagedSample.File.allCases {
-      // Of a large log, as many places as of a small one.
-      let all = damages(sample, file, &generator).shuffled(using: &generator).prefix(2000)
-      for damage in all {
+      for damage in damages(file, &generator) {
         let trial = DamageTrial(
           sample: sample, damage: damage, file: file, directory: directory.path, verifiesChecksums: verifiesChecksums)
         do {
           try await trial.run()
         } catch {
-          findings.add("\(error)\nin a log of \(count) records (\(sample.stable) stable), \(file): \(damage)")
+          findings.add("\(error)\nin a log of \(sample.count) records (\(sample.stable) stable), \(file): \(damage)")
         }
       }
     }

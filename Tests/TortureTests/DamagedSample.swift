@@ -31,19 +31,21 @@ struct DamagedSample: Sendable {
   let companion: [UInt8]
 
   /// Appends `count` records, half of them before the last `sync`, the rest behind it.
-  init(count: Int, ending: Ending, seed: UInt64) async throws {
+  ///
+  /// - Parameter sizes: what payload sizes are drawn from; nil for small ones and a single large one.
+  init(count: Int, sizes: [Int]? = nil, ending: Ending, seed: UInt64) async throws {
     var generator = SeededGenerator(seed: seed)
     let directory = try TestDirectory(inMemory: true)
     let live = try directory.subdirectory("live")
     let storage = try Storage(directory: live, namespaces: ["events"])
     defer { storage.close() }
     let log = try storage.log("events")
-    let large = Int.random(in: 0..<count, using: &generator)
+    let large = sizes == nil ? Int.random(in: 0..<count, using: &generator) : nil
     var contents: [Content] = []
     var places: [Int] = []
     for number in 0..<count {
-      let size = number == large ? 310 << 10 : [0, 1, 8, 30, 120, 120, 700].randomElement(using: &generator) ?? 0
-      contents.append(Content(identity: generator.next(), size: size))
+      let small = (sizes ?? [0, 1, 8, 30, 120, 120, 700]).randomElement(using: &generator) ?? 0
+      contents.append(Content(identity: generator.next(), size: number == large ? 310 << 10 : small))
     }
     var number = 0
     while number < count {
@@ -71,6 +73,14 @@ struct DamagedSample: Sendable {
   }
 
   var count: Int { contents.count }
+
+  /// Bytes of a file that mean something.
+  func size(of file: File) -> Int {
+    switch file {
+    case .log: places[count]
+    case .companion: companion.count
+    }
+  }
 
   /// The records whose bytes, or whose companion entries, damage of a file may have changed.
   func touched(by damage: Damage, of file: File) -> Set<Int> {

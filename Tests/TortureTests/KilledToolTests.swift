@@ -15,7 +15,7 @@ import Testing
     // A pipe whose reader was killed is an error to be told, not the end of the tests.
     _ = Foundation.signal(SIGPIPE, SIG_IGN)
     let tool = try Self.tool()
-    try await Rounds.run(default: 5, "killed tool, \(durability)") { seed in
+    try await Rounds.run(default: 5, most: 200, "killed tool, \(durability)") { seed in
       try await Self.round(seed, durability, tool)
     }
   }

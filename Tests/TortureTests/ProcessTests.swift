@@ -6,7 +6,7 @@ import Testing
 @Suite struct ProcessTests {
   @Test(arguments: TestedDurability.allCases)
   func everyReceiptOfAKilledProcessHolds(_ durability: TestedDurability) async throws {
-    try await Rounds.run(default: 3, "killed process, \(durability)") { seed in
+    try await Rounds.run(default: 3, most: 1000, "killed process, \(durability)") { seed in
       try await Self.round(seed, durability, "append")
     }
   }
@@ -90,7 +90,7 @@ import Testing
   }
 
   @Test func anotherProcessFollowsInOrder() async throws {
-    try await Rounds.run(default: 3, "follower in another process") { seed in
+    try await Rounds.run(default: 3, most: 1000, "follower in another process") { seed in
       let directory = try TestDirectory()
       let storage = try Storage(directory: directory.path, namespaces: ["events"])
       defer { storage.close() }

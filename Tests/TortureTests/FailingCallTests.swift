@@ -1,0 +1,228 @@
+import Foundation
+import Immuta
+import ImmutaTestSupport
+import Testing
+
+/// Every call to the operating system that a program makes fails in turn.
+@Suite(.timeLimit(.minutes(10))) struct FailingCallTests {
+  /// A kind of call, and how it fails.
+  struct Failure: Sendable, CustomTestStringConvertible {
+    var kind: FileCall
+    var error: Int32
+    /// Whether all later calls of the kind fail, too.
+    var isLasting = false
+
+    var testDescription: String { "\(kind), error \(error)\(isLasting ? ", lasting" : "")" }
+
+    static let all: [Failure] =
+      FileCall.allCases.flatMap { [Failure(kind: $0, error: EIO), Failure(kind: $0, error: EIO, isLasting: true)] }
+      + [
+        Failure(kind: .reserve, error: ENOSPC), Failure(kind: .write, error: ENOSPC),
+        Failure(kind: .write, error: ENOSPC, isLasting: true), Failure(kind: .open, error: EMFILE),
+        Failure(kind: .open, error: EMFILE, isLasting: true),
+      ]
+
+    /// Where the program is run: everywhere if there is time. Otherwise each call fails once from every start, and the
+    /// other ways to fail are tried where they differ most.
+    var settings: [Setting] {
+      if Rounds.areMany { return Setting.all }
+      if error != EIO { return [Setting(.nothing, .synced), Setting(.unclosed, .buffered, canReserve: false)] }
+      if isLasting { return [Setting(.unclosed, .synced)] }
+      let written = kind == .write || kind == .flush
+      return FailingStart.allCases.map { Setting($0, .synced) } + [Setting(.unclosed, .buffered)]
+        + (written ? [Setting(.unclosed, .synced, canReserve: false)] : [])
+    }
+  }
+
+  /// A fault that nobody may notice.
+  enum Nuisance: String, CaseIterable, Sendable {
+    case interruption, byteByByte, shortPieces
+
+    var fault: FaultInjector.Fault {
+      switch self {
+      case .interruption: .error(EINTR)
+      case .byteByByte: .short(1)
+      case .shortPieces: .short(4099)
+      }
+    }
+
+    var kinds: [FileCall] { self == .interruption ? FileCall.allCases : [.read, .write] }
+    /// Interrupted for ever, a call would be made for ever.
+    var isLasting: Bool { self == .shortPieces }
+    /// The last call to begin at: from the first on, all pieces of the program are short.
+    var last: Int { isLasting ? 1 : 10_000 }
+
+    var settings: [Setting] {
+      if Rounds.areMany { return Setting.all }
+      // The start that makes each kind of call; the file system on which the most is written.
+      return [self == .interruption ? Setting(.nothing, .synced) : Setting(.rebooted, .buffered, canReserve: false)]
+    }
+  }
+
+  /// What a program is run on.
+  struct Setting: Sendable, CustomStringConvertible {
+    var start: FailingStart
+    var durability: TestedDurability
+    /// Whether the file system can reserve space: where it cannot, commits are written rather than stored.
+    var canReserve: Bool
+
+    init(_ start: FailingStart, _ durability: TestedDurability, canReserve: Bool = true) {
+      self.start = start
+      self.durability = durability
+      self.canReserve = canReserve
+    }
+
+    static let all = [true, false].flatMap { canReserve in
+      [TestedDurability.buffered, .synced].flatMap { durability in
+        FailingStart.allCases.map { Setting($0, durability, canReserve: canReserve) }
+      }
+    }
+
+    var description: String { "\(durability), start: \(start)\(canReserve ? "" : ", nothing can be reserved")" }
+  }
+
+  @Test(arguments: Failure.all)
+  func aFailedCallLosesNothingAcknowledged(_ failure: Failure) async throws {
+    let fault = FaultInjector.Fault.error(failure.error)
+    try await Self.each(fault, failure.kind, isLasting: failure.isLasting, failure.settings) {
+      setting, directory, injector in
+      var program = try await FailingProgram(setting, in: directory, injector, error: failure.error)
+      try await injector.run { try await program.run() }
+      try await program.check()
+    }
+  }
+
+  @Test func whereThereIsNoRoomNothingChangesUntilThereIs() async throws {
+    let settings = Setting.all.filter { $0.canReserve && (Rounds.areMany || $0.durability == .synced) }
+    var failures = 0
+    try await Self.each(.error(ENOSPC), .reserve, isLasting: true, settings) { setting, directory, injector in
+      var program = try await FailingProgram(setting, in: directory, injector, error: ENOSPC, retries: true)
+      try await injector.run { try await program.run() }
+      try await program.check()
+      failures += program.failures.count
+    }
+    #expect(failures > 10, "a full disk was noticed \(failures) times only")
+  }
+
+  @Test(arguments: Nuisance.allCases)
+  func interruptionsAndShortCallsAreInvisible(_ nuisance: Nuisance) async throws {
+    for kind in nuisance.kinds {
+      try await Self.invisible(
+        nuisance.fault, kind, isLasting: nuisance.isLasting, through: nuisance.last, nuisance.settings)
+    }
+  }
+
+  // MARK: Whether these tests find something
+
+  @Test func everyKindOfCallIsMade() async throws {
+    var counts: [FileCall: Int] = [:]
+    for start in FailingStart.allCases {
+      let root = try TestDirectory(inMemory: true)
+      let injector = FaultInjector(directory: root.path)
+      var program = try await FailingProgram(Setting(start, .synced), in: root.file("logs"), injector, error: nil)
+      try await injector.run { try await program.run() }
+      counts.merge(injector.counts, uniquingKeysWith: +)
+    }
+    print("calls of the program that fails: \(counts.map { "\($0.key) \($0.value)" }.sorted())")
+    for kind in FileCall.allCases { #expect(counts[kind, default: 0] > 0, "\(kind)") }
+  }
+
+  @Test func aMissingRecordIsFound() async throws {
+    try await mustBeFound(within: 1, "an acknowledged record that is missing") { _ in
+      let root = try TestDirectory(inMemory: true)
+      let injector = FaultInjector(directory: root.path)
+      var program = try await FailingProgram(
+        Setting(.nothing, .buffered), in: root.file("logs"), injector, error: nil)
+      try await program.run()
+      let model = program.model
+      try model.succeeded(model.begins([Content(identity: 99, size: 99)]), first: model.count)
+      try await program.check()
+    }
+  }
+
+  @Test func aRecordThatNobodyKnowsOfIsFound() async throws {
+    try await mustBeFound(within: 1, "a record that was never appended") { _ in
+      let root = try TestDirectory(inMemory: true)
+      let injector = FaultInjector(directory: root.path)
+      var program = try await FailingProgram(
+        Setting(.nothing, .buffered), in: root.file("logs"), injector, error: nil)
+      try await program.run()
+      let storage = try Storage(directory: root.file("logs"), namespaces: ["events"])
+      try await storage.append("stowaway", to: "events")
+      storage.close()
+      try await program.check()
+    }
+  }
+
+  @Test func anErrorThatWasNotInjectedIsFound() async throws {
+    try await mustBeFound(within: 1, "an error of another number") { _ in
+      try await Self.each(.error(EIO), .truncate, isLasting: false, [Setting(.nothing, .buffered)]) {
+        setting, directory, injector in
+        var program = try await FailingProgram(setting, in: directory, injector, error: ENOSPC)
+        try await injector.run { try await program.run() }
+      }
+    }
+  }
+
+  @Test func aFailureIsNotInvisible() async throws {
+    try await mustBeFound(within: 1, "a reservation that fails") { _ in
+      try await Self.invisible(.error(EIO), .reserve, isLasting: true, [Setting(.nothing, .buffered)])
+    }
+  }
+
+  // MARK: Underneath
+
+  /// Runs the program with a fault that nobody may notice: no call throws, and the log's bytes are those of a run
+  /// without.
+  private static func invisible(
+    _ fault: FaultInjector.Fault, _ kind: FileCall, isLasting: Bool, through last: Int = 10_000, _ settings: [Setting]
+  ) async throws {
+    for setting in settings {
+      let root = try TestDirectory(inMemory: true)
+      let log = root.file("logs/events.log")
+      var program = try await FailingProgram(
+        setting, in: root.file("logs"), FaultInjector(directory: root.path), error: nil)
+      try await program.run()
+      let expected = try FileBytes.read(log)
+      try await each(fault, kind, isLasting: isLasting, through: last, [setting]) { setting, directory, injector in
+        var program = try await FailingProgram(setting, in: directory, injector, error: nil)
+        try await injector.run { try await program.run() }
+        guard try FileBytes.read("\(directory)/events.log") == expected else {
+          throw Finding("the log's bytes are not those of a run without faults")
+        }
+        try await program.check()
+      }
+    }
+  }
+
+  /// Calls `body` again and again, with the fault at the first call of the kind, the second, and so on, until there are
+  /// no more calls.
+  private static func each(
+    _ fault: FaultInjector.Fault, _ kind: FileCall, isLasting: Bool, through last: Int = 10_000, _ settings: [Setting],
+    _ body: (_ setting: Setting, _ directory: String, _ injector: FaultInjector) async throws -> Void
+  ) async throws {
+    var findings = DistinctFindings()
+    for setting in settings {
+      for number in 1...last {
+        let root = try TestDirectory(inMemory: true)
+        let injector = FaultInjector(directory: root.path, fault, of: kind, at: number, lasting: isLasting)
+        let place = "\(fault) at \(kind) \(number)\(isLasting ? " and after" : ""), \(setting)"
+        let watchdog = Watchdog(.seconds(120), "the program hangs with \(place)")
+        defer { watchdog.stop() }
+        do {
+          if setting.canReserve {
+            try await body(setting, root.file("logs"), injector)
+          } else {
+            try await FaultInjector(directory: root.path, .error(EOPNOTSUPP), of: .reserve, lasting: true).run {
+              try await body(setting, root.file("logs"), injector)
+            }
+          }
+        } catch {
+          findings.add("\(error)\nwith \(place)")
+        }
+        if injector.injected == 0 { break }
+      }
+    }
+    try findings.throwIfAny()
+  }
+}
