@@ -32,10 +32,11 @@ let package = Package(
   targets: [
     .target(name: "CRC32C"),
     .target(name: "CFileCalls"),
-    .target(name: "Solid", swiftSettings: strict),
+    .target(name: "Locking", swiftSettings: strict),
+    .target(name: "Solid", dependencies: ["Locking"], swiftSettings: strict),
     .target(
       name: "Immuta",
-      dependencies: ["CFileCalls", "CRC32C", "Solid", .product(name: "Logging", package: "swift-log")],
+      dependencies: ["CFileCalls", "CRC32C", "Locking", "Solid", .product(name: "Logging", package: "swift-log")],
       swiftSettings: strict
     ),
     .executableTarget(

@@ -1,4 +1,4 @@
-import Solid
+import Locking
 
 /// A directory of logs: namespaces, each with one writer and any number of readers.
 ///

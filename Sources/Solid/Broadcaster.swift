@@ -1,3 +1,4 @@
+import Locking
 import Synchronization
 
 /// Wakes everybody who waits for something to happen: one side counts events, any number of others wait for the count.

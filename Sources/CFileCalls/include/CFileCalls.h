@@ -1,7 +1,9 @@
 #ifndef IMMUTA_CFILECALLS_H
 #define IMMUTA_CFILECALLS_H
 
+#include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 // The file calls that Swift's view of libc does not show.
 
@@ -10,10 +12,16 @@
 /// Unlike posix_fallocate it never falls back on writing zeros, which would be slow and promise nothing.
 int file_reserve(int descriptor, int64_t offset, int64_t length);
 
-/// Faults in, for writing, the pages of a mapping (`populate_write`) or, for reading (`populate_read`).
-/// Returns 0 or an errno value: EFAULT and EIO where touching the pages would raise a signal, EINVAL where the kernel
-/// has no such call.
-int file_populate_write(void *address, int64_t length);
+/// Faults in the pages of a mapping for reading. Returns 0 or an errno value: EFAULT and EIO where touching the pages
+/// would raise a signal, EINVAL where the kernel has no such call.
 int file_populate_read(void *address, int64_t length);
+
+/// Writes two buffers, one behind the other, at an offset. Returns as `pwritev` does.
+ssize_t file_write_two(int descriptor, const void *first, size_t first_count, const void *second, size_t second_count,
+                       int64_t offset);
+
+/// Zeros to write, `file_zeros_count()` of them.
+const void *file_zeros(void);
+size_t file_zeros_count(void);
 
 #endif

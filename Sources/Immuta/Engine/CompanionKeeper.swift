@@ -1,4 +1,4 @@
-import Solid
+import Locking
 
 /// Writes the companion's header: which records are known stable, and whether the log was closed.
 ///

@@ -1,4 +1,4 @@
-import Solid
+import Locking
 
 /// Where readers find the companion's entries: in its file, or, where a log is open for reading only and its companion
 /// does not fit it, in memory.

@@ -1,4 +1,4 @@
-import Solid
+import Locking
 
 /// Flushes two files at the same time: the log's on a thread of its own, the companion's on the caller's.
 ///

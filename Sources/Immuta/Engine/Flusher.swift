@@ -1,3 +1,4 @@
+import Locking
 import Solid
 import Synchronization
 
@@ -18,6 +19,8 @@ final class Flusher: Sendable {
   /// Whether there may be records that no flush has been asked to cover. Relaxed: it only saves opening the gate; the
   /// thread clears it before it reads the count, so a record announced after that sets it again.
   private let isNoted = Atomic(false)
+  /// Whether there is a `failure`. Released behind it, before anybody is told: an append that begins later sees it.
+  private let hasFailed = Atomic(false)
 
   private struct State {
     var waiters: [(count: Int, waiter: Waiter)] = []
@@ -27,8 +30,6 @@ final class Flusher: Sendable {
     /// When the oldest record came that no flush has been asked to cover, as far as the interval asks.
     var noted: ContinuousClock.Instant?
     var hasEnded = false
-    /// Told once, when a flush fails.
-    var onFailure: (@Sendable (ImmutaError) -> Void)?
   }
 
   init(
@@ -42,10 +43,14 @@ final class Flusher: Sendable {
     stable = Broadcaster(generation: stableCount)
   }
 
-  /// Calls `body` when a flush fails.
-  func onFailure(_ body: @escaping @Sendable (ImmutaError) -> Void) {
-    state.withLock { $0.onFailure = body }
+  /// Throws once a flush has failed. One atomic load while none has.
+  @inline(__always)
+  func checkUsable() throws(ImmutaError) {
+    if hasFailed.load(ordering: .acquiring), let failure { throw failure }
   }
+
+  /// Why a flush failed, if one did.
+  var failure: ImmutaError? { state.withLock { $0.failure } }
 
   /// Waits until the first `count` records are stable. Not cancellable: the records are committed already, and the
   /// answer to whether they are stable is the only one that is true.
@@ -161,12 +166,12 @@ final class Flusher: Sendable {
 
   private func fail(_ error: ImmutaError) {
     if SystemCalls.isFailedFlush(error) { keeper.markFailed() }
-    let (waiting, onFailure) = state.withLock { state in
+    let waiting = state.withLock { state in
       state.failure = error
       defer { state.waiters = [] }
-      return (state.waiters, state.onFailure)
+      return state.waiters
     }
-    onFailure?(error)
+    hasFailed.store(true, ordering: .releasing)
     for (_, waiter) in waiting { waiter.resume(with: .failure(error)) }
   }
 
@@ -188,7 +193,6 @@ final class Flusher: Sendable {
     // Everybody who came before this, and nobody after: those find what is stable, or that the log is closed.
     let waiting = state.withLock { state in
       state.hasEnded = true
-      state.onFailure = nil
       defer { state.waiters = [] }
       return state.waiters
     }

@@ -1,3 +1,4 @@
+import Locking
 import Solid
 
 /// The writing side of a log: hands the turn to one caller at a time, and keeps the promises of closing and failing.
@@ -22,7 +23,13 @@ final class LogWriter: Sendable {
     self.flusher = flusher
     self.durability = durability
     self.state = Lock(state)
-    flusher.onFailure { [weak self] error in self?.state.withLock { $0.fail(error) } }
+  }
+
+  /// Throws when nothing can be appended any more.
+  @inline(__always)
+  private func checkUsable(_ state: borrowing WriterState) throws(ImmutaError) {
+    try state.checkUsable()
+    try flusher.checkUsable()
   }
 
   // MARK: One record
@@ -32,16 +39,9 @@ final class LogWriter: Sendable {
   func appendAtOnce(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) -> Receipt? {
     guard bytes.count <= Self.pieceSize else { return nil }
     let receipt = try state.withLock { (state) throws(ImmutaError) -> Receipt? in
-      try state.checkUsable()
+      try checkUsable(state)
       guard !state.turns.isTaken, state.isPrepared else { return nil }
-      do throws(ImmutaError) {
-        let receipt = try unsafe state.stage(bytes)
-        try state.commit()
-        return receipt
-      } catch {
-        state.rollBack()
-        throw error
-      }
+      return try unsafe state.append(bytes)
     }
     if let receipt { announce(receipt.sequence + 1) }
     return receipt
@@ -58,7 +58,7 @@ final class LogWriter: Sendable {
   /// Waits until it is this caller's turn. Cancellation ends the wait.
   func takeTurn() async throws {
     let ticket = try state.withLock { (state) throws(ImmutaError) -> Int? in
-      try state.checkUsable()
+      try checkUsable(state)
       return state.turns.take() ? nil : state.turns.ticket()
     }
     guard let ticket else { return }
@@ -75,7 +75,7 @@ final class LogWriter: Sendable {
   /// The same, for a thread that may block.
   func takeTurnBlocking() throws {
     let ticket = try state.withLock { (state) throws(ImmutaError) -> Int? in
-      try state.checkUsable()
+      try checkUsable(state)
       return state.turns.take() ? nil : state.turns.ticket()
     }
     guard let ticket else { return }
@@ -88,7 +88,7 @@ final class LogWriter: Sendable {
   /// handler finds the waiter, or the waiter is told here.
   private func enqueue(_ waiter: Waiter, _ ticket: Int) -> Result<Void, any Error>? {
     state.withLock { state in
-      do throws(ImmutaError) { try state.checkUsable() } catch { return .failure(error) }
+      do throws(ImmutaError) { try checkUsable(state) } catch { return .failure(error) }
       // Looked at under the lock that the handler takes.
       if case .task = waiter, Task.isCancelled { return .failure(CancellationError()) }
       if state.turns.take() { return .success(()) }
@@ -126,7 +126,7 @@ final class LogWriter: Sendable {
     // Not while closing: once the log is closed, another writer may have it open.
     try closing.withLock { (_) throws(ImmutaError) in
       let preparation = try state.withLock { (state) throws(ImmutaError) in
-        try state.checkUsable()
+        try checkUsable(state)
         return state.isPrepared ? nil : state.preparation
       }
       guard let preparation else { return }
@@ -148,7 +148,7 @@ final class LogWriter: Sendable {
   func stage(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) -> Receipt {
     if bytes.count <= Self.pieceSize {
       return try state.withLock { (state) throws(ImmutaError) in
-        try state.checkUsable()
+        try checkUsable(state)
         return try unsafe state.stage(bytes)
       }
     }
@@ -164,7 +164,7 @@ final class LogWriter: Sendable {
 
   func beginRecord() throws(ImmutaError) {
     try state.withLock { (state) throws(ImmutaError) in
-      try state.checkUsable()
+      try checkUsable(state)
       try state.beginRecord()
     }
   }
@@ -175,7 +175,7 @@ final class LogWriter: Sendable {
     while position < bytes.count {
       let end = min(position + Self.pieceSize, bytes.count)
       try state.withLock { (state) throws(ImmutaError) in
-        try state.checkUsable()
+        try checkUsable(state)
         try unsafe state.extendRecord(UnsafeRawBufferPointer(rebasing: bytes[position..<end]))
       }
       position = end
@@ -184,7 +184,7 @@ final class LogWriter: Sendable {
 
   func endRecord() throws(ImmutaError) -> Receipt {
     try state.withLock { (state) throws(ImmutaError) in
-      try state.checkUsable()
+      try checkUsable(state)
       return try state.endRecord()
     }
   }
@@ -198,7 +198,7 @@ final class LogWriter: Sendable {
   @discardableResult
   func commit() throws(ImmutaError) -> Int {
     let count = try state.withLock { (state) throws(ImmutaError) in
-      try state.checkUsable()
+      try checkUsable(state)
       try state.commit()
       return state.count
     }
@@ -237,7 +237,10 @@ final class LogWriter: Sendable {
       }
       guard isFirst else { return (false, waiting, nil as ImmutaError?) }
       flusher.stop()
-      let (failure, count) = state.withLock { ($0.finish(), $0.count) }
+      let (failure, count) = state.withLock { state in
+        if let failure = flusher.failure { state.fail(failure) }
+        return (state.finish(), state.count)
+      }
       // A commit whose caller has not announced it yet is a commit.
       reader.committed.advance(to: count)
       reader.markClosed()

@@ -1,4 +1,4 @@
-import Solid
+import Locking
 
 /// Somebody who waits for one answer: a suspended task, or a blocked thread.
 enum Waiter: Sendable {

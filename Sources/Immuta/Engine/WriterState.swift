@@ -30,7 +30,7 @@ struct WriterState: ~Copyable, Sendable {
   private var failure: ImmutaError?
   /// End of the last committed record.
   private var tail: Int
-  private var lastTime: Int64
+  private var clock: CommitClock
   private var staged: [StagedRecord] = []
   private var stagedEnd: Int
   private var open: OpenRecord?
@@ -61,7 +61,7 @@ struct WriterState: ~Copyable, Sendable {
     self.reader = reader
     self.keeper = keeper
     self.count = count
-    self.lastTime = lastTime
+    clock = CommitClock(last: lastTime)
     self.directory = directory
     tail = end
     stagedEnd = end
@@ -117,15 +117,32 @@ struct WriterState: ~Copyable, Sendable {
 
   // MARK: Staging
 
-  /// Makes room for `payload` more bytes of log and one more entry. Throws before anything changed.
+  /// How the bytes of a payload get into the file.
+  private enum Way {
+    case copied, written
+
+    init(_ count: Int) {
+      self = count < WriterState.largestCopied ? .copied : .written
+    }
+  }
+
+  /// Makes room for `payload` more bytes of log and one more entry. Throws before anything changed: for lack of room, and
+  /// then it may have room later; or because filling ahead failed, which is a failed write.
   @inline(__always)
-  private mutating func makeRoom(at offset: Int, _ payload: Int) throws(ImmutaError) {
+  private mutating func makeRoom(at offset: Int, _ payload: Int, _ way: Way) throws(ImmutaError) {
     precondition(isPrepared, "appending to a log that is not marked as open")
     let (sum, overflow) = offset.addingReportingOverflow(LogFormat.recordHeaderSize)
     let (end, overflow2) = sum.addingReportingOverflow(payload)
     guard !overflow, !overflow2, end <= LogFormat.largestPayload else { throw .recordTooLarge }
+    let entriesEnd = entryOffset(count + staged.count + 1)
     try log.reserve(through: end)
-    try companion.reserve(through: entryOffset(count + staged.count + 1))
+    try companion.reserve(through: entriesEnd)
+    if way == .copied, log.lacksPages(through: end) {
+      try writing { (state) throws(ImmutaError) in try state.log.fill(through: end) }
+    }
+    if companion.lacksPages(through: entriesEnd) {
+      try writing { (state) throws(ImmutaError) in try state.companion.fill(through: entriesEnd) }
+    }
   }
 
   private func entryOffset(_ number: Int) -> Int {
@@ -135,33 +152,37 @@ struct WriterState: ~Copyable, Sendable {
   /// Adds a whole record behind the staged ones.
   @inline(__always)
   mutating func stage(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) -> Receipt {
+    let (index, checksum) = try unsafe put(bytes)
+    return finishStaging(index: index, size: bytes.count, checksum: checksum)
+  }
+
+  /// Writes a whole record behind the staged ones; nobody knows of it yet.
+  @inline(__always)
+  private mutating func put(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) -> (index: Int, checksum: UInt32) {
     precondition(open == nil, "a record is still being written")
     let index = stagedEnd
-    try makeRoom(at: index, bytes.count)
+    let way = Way(bytes.count)
+    try makeRoom(at: index, bytes.count, way)
     let total = LogFormat.recordHeaderSize + bytes.count
-    var sizeField = Int64(bytes.count).littleEndian
     var checksum = crc32c_extend_u64(0, UInt64(bytes.count))
-    if bytes.count < Self.largestCopied, let memory = try unsafe log.pointer(at: index, count: total) {
-      unsafe memory.storeBytes(of: sizeField, as: Int64.self)
+    if way == .copied, let memory = try unsafe log.pointer(at: index, count: total) {
+      unsafe memory.storeBytes(of: Int64(bytes.count).littleEndian, as: Int64.self)
       if let source = bytes.baseAddress {
         unsafe checksum = crc32c_copy_extend(
           checksum, memory + LogFormat.recordHeaderSize, source, bytes.count)
       }
     } else {
       unsafe checksum = crc32c_extend(checksum, bytes.baseAddress, bytes.count)
-      try writing { (log) throws(ImmutaError) in
-        try unsafe log.write(bytes, at: index + LogFormat.recordHeaderSize)
-        try unsafe withUnsafeBytes(of: &sizeField) { (field) throws(ImmutaError) in
-          try unsafe log.store(field, at: index)
-        }
+      try writing { (state) throws(ImmutaError) in
+        try unsafe state.log.write(bytes.count, bytes, at: index)
       }
     }
-    return finishStaging(index: index, size: bytes.count, checksum: checksum)
+    return (index, checksum)
   }
 
   mutating func beginRecord() throws(ImmutaError) {
     precondition(open == nil, "a record is still being written")
-    try makeRoom(at: stagedEnd, 0)
+    try makeRoom(at: stagedEnd, 0, .copied)
     open = OpenRecord()
   }
 
@@ -170,14 +191,14 @@ struct WriterState: ~Copyable, Sendable {
     guard bytes.count > 0 else { return }
     let (size, overflow) = record.size.addingReportingOverflow(bytes.count)
     if overflow { throw .recordTooLarge }
-    try makeRoom(at: stagedEnd, size)
+    let way = Way(bytes.count)
+    try makeRoom(at: stagedEnd, size, way)
     let offset = stagedEnd + LogFormat.recordHeaderSize + record.size
     unsafe record.checksum = crc32c_extend(record.checksum, bytes.baseAddress, bytes.count)
-    try writing { (log) throws(ImmutaError) in
-      if bytes.count < Self.largestCopied {
-        try unsafe log.store(bytes, at: offset)
-      } else {
-        try unsafe log.write(bytes, at: offset)
+    try writing { (state) throws(ImmutaError) in
+      switch way {
+      case .copied: try unsafe state.log.store(bytes, at: offset)
+      case .written: try unsafe state.log.write(bytes, at: offset)
       }
     }
     record.size = size
@@ -188,9 +209,9 @@ struct WriterState: ~Copyable, Sendable {
     guard let record = open else { preconditionFailure("no record is being written") }
     let index = stagedEnd
     var sizeField = Int64(record.size).littleEndian
-    try writing { (log) throws(ImmutaError) in
+    try writing { (state) throws(ImmutaError) in
       try unsafe withUnsafeBytes(of: &sizeField) { (field) throws(ImmutaError) in
-        try unsafe log.store(field, at: index)
+        try unsafe state.log.store(field, at: index)
       }
     }
     open = nil
@@ -227,9 +248,9 @@ struct WriterState: ~Copyable, Sendable {
   }
 
   /// Runs a write; one that fails has left the file in a state nobody knows, so nothing may be appended after it.
-  private mutating func writing(_ body: (inout TailFile) throws(ImmutaError) -> Void) throws(ImmutaError) {
+  private mutating func writing(_ body: (inout Self) throws(ImmutaError) -> Void) throws(ImmutaError) {
     do {
-      try body(&log)
+      try body(&self)
     } catch {
       failure = error
       throw error
@@ -238,26 +259,50 @@ struct WriterState: ~Copyable, Sendable {
 
   // MARK: Committing
 
-  /// Publishes what was staged. The commit is the last store, of COUNT: whoever sees it sees all that came before.
+  /// Adds a whole record and commits it, when nothing is staged: as `stage` and `commit`, without a list in between.
+  @inline(__always)
+  mutating func append(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) -> Receipt {
+    precondition(staged.isEmpty, "something is staged")
+    let (index, checksum) = try unsafe put(bytes)
+    stagedEnd = index + LogFormat.recordHeaderSize + bytes.count
+    let receipt = Receipt(sequence: count, index: index, size: bytes.count)
+    try publish(1, lastIndex: index) { (state, time) throws(ImmutaError) in
+      try state.writeEntry(
+        CompanionEntry(index: index, time: time, recordChecksum: checksum, endsCommit: true), number: state.count)
+    }
+    return receipt
+  }
+
+  /// Publishes what was staged.
   @inline(__always)
   mutating func commit() throws(ImmutaError) {
     precondition(open == nil, "a record is still being written")
     guard let last = staged.last else { return }
-    let time = max(lastTime, SystemCalls.wallClock())
+    try publish(staged.count, lastIndex: last.index) { (state, time) throws(ImmutaError) in
+      try state.writeEntries(time)
+    }
+    clearStaged()
+  }
+
+  /// Makes `added` records part of the log. The commit is the last store, of COUNT: whoever sees it sees all that came
+  /// before.
+  @inline(__always)
+  private mutating func publish(
+    _ added: Int, lastIndex: Int, writingEntries: (inout Self, _ time: Int64) throws(ImmutaError) -> Void
+  ) throws(ImmutaError) {
+    let time = clock.now()
     do {
-      try writeEntries(time)
+      try writingEntries(&self, time)
       publishWindows()
-      try storeHeader(LogHeader(count: count + staged.count, lastIndex: last.index))
+      try storeHeader(LogHeader(count: count + added, lastIndex: lastIndex))
     } catch {
       failure = error
       throw error
     }
-    lastTime = time
-    count += staged.count
+    count += added
     tail = stagedEnd
     // Releasing: pairs with the reader's load of the end, after its load of the count that is announced later.
     reader.committedEnd.store(tail, ordering: .releasing)
-    clearStaged()
   }
 
   @inline(__always)
@@ -265,19 +310,24 @@ struct WriterState: ~Copyable, Sendable {
     let last = staged.count - 1
     for position in 0...last {
       let record = staged[position]
-      let entry = CompanionEntry(
-        index: record.index, time: time, recordChecksum: record.checksum, endsCommit: position == last)
-      let number = count + position
-      let offset = entryOffset(number)
-      if let memory = try unsafe companion.pointer(at: offset, count: CompanionEntry.size) {
-        unsafe entry.encode(
-          into: UnsafeMutableRawBufferPointer(start: memory, count: CompanionEntry.size), number: number)
-      } else {
-        var bytes = [UInt8](repeating: 0, count: CompanionEntry.size)
-        unsafe bytes.withMutableBytes { unsafe entry.encode(into: $0, number: number) }
-        try unsafe bytes.withBytes { (bytes) throws(ImmutaError) in
-          try unsafe companion.write(bytes, at: offset)
-        }
+      try writeEntry(
+        CompanionEntry(
+          index: record.index, time: time, recordChecksum: record.checksum, endsCommit: position == last),
+        number: count + position)
+    }
+  }
+
+  @inline(__always)
+  private mutating func writeEntry(_ entry: CompanionEntry, number: Int) throws(ImmutaError) {
+    let offset = entryOffset(number)
+    if let memory = try unsafe companion.pointer(at: offset, count: CompanionEntry.size) {
+      unsafe entry.encode(
+        into: UnsafeMutableRawBufferPointer(start: memory, count: CompanionEntry.size), number: number)
+    } else {
+      var bytes = [UInt8](repeating: 0, count: CompanionEntry.size)
+      unsafe bytes.withMutableBytes { unsafe entry.encode(into: $0, number: number) }
+      try unsafe bytes.withBytes { (bytes) throws(ImmutaError) in
+        try unsafe companion.write(bytes, at: offset)
       }
     }
   }
@@ -319,11 +369,11 @@ struct WriterState: ~Copyable, Sendable {
     do throws(ImmutaError) {
       if let failure {
         // The log stays open by its mark, and the next opening recovers it. What was committed is flushed all the same,
-        // unless it was a flush that failed: another that succeeds would prove nothing.
+        // unless it was a flush that failed. It is not marked as stable: some file systems report in a write what an
+        // earlier write-back lost, and a flush that succeeds after either proves nothing.
         if isPrepared, !SystemCalls.isFailedFlush(failure) {
           try log.descriptor.flush()
           try companion.descriptor.flush()
-          try keeper.markStable(count)
         }
         throw failure
       }

@@ -48,6 +48,29 @@ package final class Descriptor: Sendable {
     try unsafe bytes.withBytes { (bytes) throws(ImmutaError) in try unsafe write(bytes, at: offset) }
   }
 
+  /// Writes a number, as the file keeps numbers, and bytes behind it, in one call.
+  func write(_ number: Int, _ bytes: UnsafeRawBufferPointer, at offset: Int) throws(ImmutaError) {
+    let size = MemoryLayout<Int64>.size
+    var field = Int64(number).littleEndian
+    let written = try unsafe withUnsafeBytes(of: &field) { (field) throws(ImmutaError) in
+      let written = try unsafe SystemCalls.write(self.number, field, bytes, at: offset, path: path)
+      try unsafe write(UnsafeRawBufferPointer(rebasing: field[min(written, size)...]), at: offset + written)
+      return written
+    }
+    let rest = max(0, written - size)
+    try unsafe write(UnsafeRawBufferPointer(rebasing: bytes[rest...]), at: offset + size + rest)
+  }
+
+  /// Writes zeros.
+  func fillWithZeros(_ range: Range<Int>) throws(ImmutaError) {
+    var position = range.lowerBound
+    while position < range.upperBound {
+      let count = unsafe min(SystemCalls.zeros.count, range.upperBound - position)
+      try unsafe write(UnsafeRawBufferPointer(rebasing: SystemCalls.zeros[..<count]), at: position)
+      position += count
+    }
+  }
+
   /// Copies bytes into a new file, which is on stable storage when it returns; its directory entry need not be.
   package func copy(_ range: Range<Int>, to path: String) throws(ImmutaError) {
     let copy = try Descriptor(opening: path, .createNew)

@@ -1,4 +1,4 @@
-import Solid
+import Locking
 
 /// The descriptors that readers of one file share, opened when first needed.
 ///

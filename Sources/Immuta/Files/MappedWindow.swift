@@ -30,6 +30,7 @@
     unsafe SystemCalls.unmap(base, count: count)
   }
 
+  @inline(__always)
   package func contains(_ range: Range<Int>) -> Bool {
     range.lowerBound >= offset && range.upperBound <= end
   }

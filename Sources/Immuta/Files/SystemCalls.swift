@@ -1,5 +1,5 @@
 import CFileCalls
-import Solid
+import Locking
 import Synchronization
 
 #if canImport(Glibc)
@@ -206,6 +206,23 @@ package enum SystemCalls {
     }
   }
 
+  /// Writes two buffers, one behind the other.
+  static func write(
+    _ descriptor: Int32, _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, at offset: Int, path: String
+  ) throws(ImmutaError) -> Int {
+    try run(.write, operation: "pwritev", path: path) { limit in
+      let firstCount = min(first.count, limit)
+      return unsafe file_write_two(
+        descriptor, first.baseAddress, firstCount, second.baseAddress, min(second.count, limit - firstCount),
+        Int64(offset))
+    }
+  }
+
+  /// Zeros to write.
+  ///
+  /// Never written to, and static storage of the program's: `nonisolated(unsafe)` says no more.
+  static nonisolated(unsafe) let zeros = unsafe UnsafeRawBufferPointer(start: file_zeros(), count: file_zeros_count())
+
   static func reserve(
     _ descriptor: Int32, from offset: Int, count: Int, path: String
   ) throws(ImmutaError) {
@@ -384,6 +401,21 @@ package enum SystemCalls {
   static func wallClock() -> Int64 {
     var time = timespec()
     unsafe clock_gettime(CLOCK_REALTIME, &time)
-    return Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
+    return nanoseconds(time)
+  }
+
+  /// The same as of the kernel's last tick, where it tells that more cheaply.
+  static func coarseWallClock() -> Int64 {
+    #if os(Linux)
+      var time = timespec()
+      unsafe clock_gettime(CLOCK_REALTIME_COARSE, &time)
+      return nanoseconds(time)
+    #else
+      return wallClock()
+    #endif
+  }
+
+  private static func nanoseconds(_ time: timespec) -> Int64 {
+    Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
   }
 }

@@ -1,11 +1,24 @@
 /// A file that grows at its end: space reserved ahead, the part being written mapped.
 ///
+/// ```
+/// | bytes that mean something | zeros in the page cache | reserved blocks |
+///                                               filledEnd ^     reservedEnd ^
+/// ```
+///
 /// Invariants: `reservedEnd` bytes exist in the file; while `isReserving`, all of them have blocks, so storing into a
-/// window over them cannot fail for lack of room. One thread at a time.
+/// window over them cannot fail for lack of room; nothing was ever stored at or behind `filledEnd`, so filling it with
+/// zeros overwrites nothing. One thread at a time.
+///
+/// Filling ahead is for speed alone. A store into a page that is not in the page cache costs a fault, in which the file
+/// system maps one block; a `pwrite` of many pages makes them at once, and the stores that follow find them mapped. Measured
+/// on ext4, per page of 4 KiB: 2.5 µs by faults, 0.8 µs by filling. A flush then finds blocks that were written, with no
+/// metadata to change.
 struct TailFile: ~Copyable, Sendable {
   let descriptor: Descriptor
   /// Size of the file, space reserved ahead included.
   private(set) var reservedEnd: Int
+  /// End of what is in the page cache.
+  private var filledEnd: Int
   /// Where `pointer(at:count:)` points into; nil until first needed and after `shrink`.
   private(set) var window: MappedWindow?
   /// False on file systems that cannot reserve: everything is then written with `pwrite`.
@@ -14,6 +27,8 @@ struct TailFile: ~Copyable, Sendable {
 
   /// The largest step by which space is reserved.
   private static var largestReservation: Int { 64 << 20 }
+  /// How much is filled at once, at least and at most.
+  private static var fillSteps: ClosedRange<Int> { 16 << 10...512 << 10 }
   /// Memory that a mapped window may occupy.
   private static var largestWindow: Int { 8 << 20 }
 
@@ -21,11 +36,29 @@ struct TailFile: ~Copyable, Sendable {
     self.descriptor = descriptor
     self.smallestReservation = smallestReservation
     reservedEnd = size
+    filledEnd = size
+  }
+
+  /// Whether storing up to `end` would cost page faults that `fill` saves.
+  @inline(__always)
+  func lacksPages(through end: Int) -> Bool { end > filledEnd && isReserving }
+
+  /// Fills what is reserved, a step at a time, at least up to `end`.
+  mutating func fill(through end: Int) throws(ImmutaError) {
+    precondition(end <= reservedEnd, "bytes up to \(end) were not reserved")
+    let step = min(max(Self.fillSteps.lowerBound, filledEnd / 4), Self.fillSteps.upperBound)
+    let newEnd = min(reservedEnd, max(end, filledEnd + step))
+    try descriptor.fillWithZeros(filledEnd..<newEnd)
+    filledEnd = newEnd
   }
 
   /// Makes sure that writing up to `end` cannot fail for lack of room. Throws before anything changed.
+  @inline(__always)
   mutating func reserve(through end: Int) throws(ImmutaError) {
-    guard end > reservedEnd, isReserving else { return }
+    if end > reservedEnd, isReserving { try reserveMore(through: end) }
+  }
+
+  private mutating func reserveMore(through end: Int) throws(ImmutaError) {
     // Steps in proportion to the file: few calls for a large log, little waste in a small one.
     let step = min(max(smallestReservation, reservedEnd / 2), Self.largestReservation)
     let page = SystemCalls.pageSize
@@ -45,8 +78,15 @@ struct TailFile: ~Copyable, Sendable {
   }
 
   /// Memory for the bytes at `offset`, which must have been reserved; nil where they must go through `write`.
+  @inline(__always)
   mutating func pointer(at offset: Int, count: Int) throws(ImmutaError) -> UnsafeMutableRawPointer? {
     if let window, window.contains(offset..<offset + count) { return unsafe window.base + (offset - window.offset) }
+    return try unsafe pointerIntoNewWindow(at: offset, count: count)
+  }
+
+  private mutating func pointerIntoNewWindow(
+    at offset: Int, count: Int
+  ) throws(ImmutaError) -> UnsafeMutableRawPointer? {
     guard isReserving else { return nil }
     precondition(offset + count <= reservedEnd, "bytes up to \(offset + count) were not reserved")
     let end = min(reservedEnd, max(offset + Self.largestWindow, offset + count))
@@ -58,7 +98,18 @@ struct TailFile: ~Copyable, Sendable {
   /// Writes through the kernel: for large pieces, and where nothing can be reserved.
   mutating func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(ImmutaError) {
     try unsafe descriptor.write(bytes, at: offset)
-    reservedEnd = max(reservedEnd, offset + bytes.count)
+    noteWritten(through: offset + bytes.count)
+  }
+
+  /// Writes a number, as the file keeps numbers, and bytes behind it, in one call.
+  mutating func write(_ number: Int, _ bytes: UnsafeRawBufferPointer, at offset: Int) throws(ImmutaError) {
+    try unsafe descriptor.write(number, bytes, at: offset)
+    noteWritten(through: offset + MemoryLayout<Int64>.size + bytes.count)
+  }
+
+  private mutating func noteWritten(through end: Int) {
+    reservedEnd = max(reservedEnd, end)
+    filledEnd = max(filledEnd, end)
   }
 
   /// Writes small bytes the cheapest way there is.
@@ -76,6 +127,7 @@ struct TailFile: ~Copyable, Sendable {
     // Always: a reservation that failed half-way may have made the file longer than `reservedEnd`.
     try descriptor.truncate(to: size)
     reservedEnd = size
+    filledEnd = min(filledEnd, size)
   }
 
   /// Gives back an outsized reservation after a rollback; an ordinary one stays for the next append.
