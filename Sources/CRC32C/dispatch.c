@@ -28,10 +28,12 @@ static const struct crc32c_implementation *implementation_at(size_t index) {
 typedef uint32_t extend_function(uint32_t, const void *, size_t);
 typedef uint32_t copy_extend_function(uint32_t, void *, const void *, size_t);
 typedef uint32_t extend_u64_function(uint32_t, uint64_t);
+typedef uint32_t extend_4_u64_function(uint32_t, uint64_t, uint64_t, uint64_t, uint64_t);
 
 static extend_function first_extend;
 static copy_extend_function first_copy_extend;
 static extend_u64_function first_extend_u64;
+static extend_4_u64_function first_extend_4_u64;
 
 // Until the first call, these point to functions that replace them. Relaxed order is enough: a pointer publishes
 // nothing but itself, since code and constants were there before any thread; and a thread that sees an old pointer
@@ -39,12 +41,14 @@ static extend_u64_function first_extend_u64;
 static _Atomic(extend_function *) chosen_extend = first_extend;
 static _Atomic(copy_extend_function *) chosen_copy_extend = first_copy_extend;
 static _Atomic(extend_u64_function *) chosen_extend_u64 = first_extend_u64;
+static _Atomic(extend_4_u64_function *) chosen_extend_4_u64 = first_extend_4_u64;
 
 static const struct crc32c_implementation *choose(void) {
   const struct crc32c_implementation *best = implementation_at(0);
   atomic_store_explicit(&chosen_extend, best->extend, memory_order_relaxed);
   atomic_store_explicit(&chosen_copy_extend, best->copy_extend, memory_order_relaxed);
   atomic_store_explicit(&chosen_extend_u64, best->extend_u64, memory_order_relaxed);
+  atomic_store_explicit(&chosen_extend_4_u64, best->extend_4_u64, memory_order_relaxed);
   return best;
 }
 
@@ -58,6 +62,10 @@ static uint32_t first_copy_extend(uint32_t crc, void *destination, const void *s
 
 static uint32_t first_extend_u64(uint32_t crc, uint64_t value) { return choose()->extend_u64(crc, value); }
 
+static uint32_t first_extend_4_u64(uint32_t crc, uint64_t a, uint64_t b, uint64_t c, uint64_t d) {
+  return choose()->extend_4_u64(crc, a, b, c, d);
+}
+
 uint32_t crc32c_extend(uint32_t crc, const void *bytes, size_t count) {
   return atomic_load_explicit(&chosen_extend, memory_order_relaxed)(crc, bytes, count);
 }
@@ -68,6 +76,10 @@ uint32_t crc32c_copy_extend(uint32_t crc, void *destination, const void *source,
 
 uint32_t crc32c_extend_u64(uint32_t crc, uint64_t little_endian_value) {
   return atomic_load_explicit(&chosen_extend_u64, memory_order_relaxed)(crc, little_endian_value);
+}
+
+uint32_t crc32c_extend_4_u64(uint32_t crc, uint64_t a, uint64_t b, uint64_t c, uint64_t d) {
+  return atomic_load_explicit(&chosen_extend_4_u64, memory_order_relaxed)(crc, a, b, c, d);
 }
 
 size_t crc32c_implementation_count(void) {
@@ -95,4 +107,8 @@ uint32_t crc32c_copy_extend_with(size_t index, uint32_t crc, void *destination, 
 
 uint32_t crc32c_extend_u64_with(size_t index, uint32_t crc, uint64_t little_endian_value) {
   return checked_implementation_at(index)->extend_u64(crc, little_endian_value);
+}
+
+uint32_t crc32c_extend_4_u64_with(size_t index, uint32_t crc, uint64_t a, uint64_t b, uint64_t c, uint64_t d) {
+  return checked_implementation_at(index)->extend_4_u64(crc, a, b, c, d);
 }

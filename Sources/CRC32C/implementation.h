@@ -27,6 +27,7 @@ struct crc32c_implementation {
   uint32_t (*extend)(uint32_t crc, const void *bytes, size_t count);
   uint32_t (*copy_extend)(uint32_t crc, void *destination, const void *source, size_t count);
   uint32_t (*extend_u64)(uint32_t crc, uint64_t value);
+  uint32_t (*extend_4_u64)(uint32_t crc, uint64_t a, uint64_t b, uint64_t c, uint64_t d);
 };
 
 extern const struct crc32c_implementation crc32c_table;

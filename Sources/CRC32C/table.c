@@ -61,6 +61,10 @@ static uint32_t copy_extend(uint32_t crc, void *destination, const void *bytes, 
 
 static uint32_t extend_u64(uint32_t crc, uint64_t value) { return ~extend_word(~crc, value); }
 
+static uint32_t extend_4_u64(uint32_t crc, uint64_t a, uint64_t b, uint64_t c, uint64_t d) {
+  return ~extend_word(extend_word(extend_word(extend_word(~crc, a), b), c), d);
+}
+
 static bool is_supported(void) { return true; }
 
 const struct crc32c_implementation crc32c_table = {
@@ -69,4 +73,5 @@ const struct crc32c_implementation crc32c_table = {
   .extend = extend,
   .copy_extend = copy_extend,
   .extend_u64 = extend_u64,
+  .extend_4_u64 = extend_4_u64,
 };

@@ -99,10 +99,14 @@ LANES_INLINE uint64_t lanes_extend(uint64_t state, bool copies, uint8_t *target,
   static LANES_TARGET uint32_t extend_u64(uint32_t crc, uint64_t value) { \
     return ~(uint32_t)lanes_word((uint32_t)~crc, value); \
   } \
+  static LANES_TARGET uint32_t extend_4_u64(uint32_t crc, uint64_t a, uint64_t b, uint64_t c, uint64_t d) { \
+    return ~(uint32_t)lanes_word(lanes_word(lanes_word(lanes_word((uint32_t)~crc, a), b), c), d); \
+  } \
   const struct crc32c_implementation symbol = { \
     .name = label, \
     .is_supported = is_supported, \
     .extend = extend, \
     .copy_extend = copy_extend, \
     .extend_u64 = extend_u64, \
+    .extend_4_u64 = extend_4_u64, \
   }

@@ -98,12 +98,13 @@ public final class Log: Sendable {
     }
   }
 
-  /// Runs `body`, which waits for records to be committed, while somebody sees to it that commits are noticed.
-  func whileFollowing<R>(_ visibility: StreamVisibility, _ body: () async throws -> R) async throws -> R {
-    guard let follower else { return try await body() }
-    try follower.beginWait(visibility)
-    defer { follower.endWait(visibility) }
-    return try await body()
+  /// Somebody is about to wait for records to be committed: another process' commits must be noticed until `endWait`.
+  func beginWait(_ visibility: StreamVisibility) throws(ImmutaError) {
+    try follower?.beginWait(visibility)
+  }
+
+  func endWait(_ visibility: StreamVisibility) {
+    follower?.endWait(visibility)
   }
 
   /// The companion's header as it is on file; nil when there is none that is whole.

@@ -42,17 +42,20 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
     didSet { precondition(position >= 0, "a stream's position is at least 0") }
   }
 
-  private let source: Result<Log, ImmutaError>
+  /// Nil, and a reason why, for a stream of nothing.
+  private let log: Log?
+  private let failure: ImmutaError?
   private let visibility: StreamVisibility
   private let readerNumber: Int
-  private var chunk: Chunk?
+  private var cursor: ChunkCursor?
   private var windows: TailWindows?
   /// Records that the next chunk is expected to hold.
   private var expected = 64
 
   init(_ log: Log, from start: StreamPosition, only visibility: StreamVisibility, reader: Int) {
     self.visibility = visibility
-    source = .success(log)
+    self.log = log
+    failure = nil
     readerNumber = reader
     switch start {
     case .beginning: position = 0
@@ -64,7 +67,8 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
   }
 
   init(failing error: ImmutaError) {
-    source = .failure(error)
+    log = nil
+    failure = error
     visibility = .committed
     readerNumber = 0
     position = 0
@@ -76,6 +80,7 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
   /// The next record, waiting for it if need be; never nil.
   ///
   /// - Throws: `CancellationError`, `.namespaceNotFound`, `.storageClosed`, `.corrupted`, `.io`.
+  @inlinable
   public mutating func next() async throws -> Record? {
     try Task.checkCancellation()
     if let record = try nextAtOnce() { return record }
@@ -83,6 +88,7 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
   }
 
   /// The next record, on the caller's actor.
+  @inlinable
   public mutating func next(isolation actor: isolated (any Actor)?) async throws -> Record? {
     try Task.checkCancellation()
     if let record = try nextAtOnce() { return record }
@@ -103,11 +109,11 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
   ///
   /// - Throws: as `next()`, but for cancellation.
   public mutating func nextAtOnce() throws(ImmutaError) -> Record? {
-    let log = try source.get()
+    guard let log else { throw failure ?? .storageClosed }
     let reader = log.reader
     try reader.checkOpen()
     // What was read ahead was there to be delivered; the count need not be looked at.
-    if let record = try takeRead(reader) { return record }
+    if let record = try cursor?.record(position, reader.check) { return take(record) }
     if position >= log.progress(visibility).generation {
       try log.refresh(visibility)
       if position >= log.progress(visibility).generation { return nil }
@@ -116,20 +122,20 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
   }
 
   /// Waits until there is a record at the position; nil when the deadline passed first.
-  private mutating func next(until deadline: ContinuousClock.Instant?) async throws -> Record? {
+  @usableFromInline
+  mutating func next(until deadline: ContinuousClock.Instant?) async throws -> Record? {
     while true {
-      let log = try source.get()
+      guard let log else { throw failure ?? .storageClosed }
       let position = position
       do {
         let progress = log.progress(visibility)
-        let isThere = try await log.whileFollowing(visibility) {
-          guard let deadline else {
-            _ = try await progress.wait(past: position)
-            return true
-          }
-          return try await progress.wait(past: position, until: deadline) != nil
+        try log.beginWait(visibility)
+        defer { log.endWait(visibility) }
+        if let deadline {
+          if try await progress.wait(past: position, until: deadline) == nil { return nil }
+        } else {
+          _ = try await progress.wait(past: position)
         }
-        if !isThere { return nil }
       } catch is BroadcasterClosed {
         throw ImmutaError.storageClosed
       }
@@ -138,33 +144,30 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
     }
   }
 
-  /// The record at the position, from what was read before.
-  private mutating func takeRead(_ reader: LogReader) throws(ImmutaError) -> Record? {
-    guard let chunk, let record = try chunk.record(position, reader.check) else { return nil }
-    position += 1
-    return record
-  }
-
   /// The record at the position, which is committed: from the writer's windows, or a new chunk.
   private mutating func read(_ reader: LogReader, _ count: Int) throws(ImmutaError) -> Record {
     let end = reader.end
     if let record = try windows?.record(position, committedEnd: end, reader.check) { return take(record) }
     windows = reader.windows
     if let record = try windows?.record(position, committedEnd: end, reader.check) {
-      chunk = nil
+      cursor = nil
       return take(record)
     }
-    switch try reader.read(position, count: count, most: expected, reader: readerNumber) {
+    let old = cursor?.chunk
+    cursor = nil
+    switch try reader.read(position, count: count, most: expected, reader: readerNumber, reusing: old) {
     case .single(let record):
       expected = 16
       return take(record)
     case .chunk(let chunk):
-      self.chunk = chunk
-      guard let record = try takeRead(reader) else {
-        throw reader.check.corrupted(position, chunk.entry(at: 0)?.index, "the log ends inside it")
+      var cursor = ChunkCursor(chunk)
+      let first = try cursor.record(position, reader.check)
+      guard let record = first else {
+        throw reader.check.corrupted(position, chunk.start, "the log ends inside it")
       }
       expected = chunk.entriesWorthReading
-      return record
+      self.cursor = cursor
+      return take(record)
     }
   }
 

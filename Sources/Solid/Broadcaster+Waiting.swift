@@ -9,8 +9,6 @@ extension Broadcaster {
   ///
   /// - Throws: `CancellationError` when the task is cancelled; ``BroadcasterClosed`` when the broadcaster is closed.
   public func wait(past generation: Int) async throws -> Int {
-    let current = self.generation
-    if current > generation { return current }
     guard let raised = try await waitIfNeeded(past: generation, deadline: nil) else {
       preconditionFailure("a wait without a deadline ran out of time")
     }
@@ -40,6 +38,8 @@ extension Broadcaster {
     return try await waitIfNeeded(past: generation, deadline: .now + timeout)
   }
 
+  // Inlined, as is `suspend`: each async call has a frame of its own in the memory of its task, for as long as it waits.
+  @inline(__always)
   private func waitIfNeeded(past: Int, deadline: ContinuousClock.Instant?) async throws -> Int? {
     let reading = Reading(word.load(ordering: .acquiring))
     if reading.generation > past { return reading.generation }
@@ -55,6 +55,7 @@ extension Broadcaster {
     }
   }
 
+  @inline(__always)
   private func suspend(past: Int, deadline: ContinuousClock.Instant?) async -> Waiter.Outcome {
     let ticket = TicketCell()
     return await withTaskCancellationHandler {

@@ -100,6 +100,20 @@ struct ChecksumTests {
     }
   }
 
+  @Test("takes four words as one after the other", arguments: Implementation.all)
+  func fourWords(implementation: Implementation) {
+    var random = SystemRandomNumberGenerator()
+    for _ in 0..<100 {
+      let values = (0..<4).map { _ in random.next() }
+      let crc = UInt32.random(in: 0 ... .max)
+      let bytes = values.flatMap { value in (0..<8).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) } }
+      let expected = Reference.extend(crc, bytes)
+      #expect(
+        crc32c_extend_4_u64_with(implementation.index, crc, values[0], values[1], values[2], values[3]) == expected)
+      #expect(crc32c_extend_4_u64(crc, values[0], values[1], values[2], values[3]) == expected)
+    }
+  }
+
   @Test("reads no byte before or after its input", arguments: Implementation.all)
   func staysInside(implementation: Implementation) {
     let memory = GuardedMemory(pages: 1)

@@ -27,11 +27,16 @@ struct DispatchTests {
               }
             },
             crc32c_extend_u64(0, 1),
+            crc32c_extend_4_u64(0, 1, 2, 3, 4),
           ]
         }
       }
       for await results in group {
-        #expect(results == [expected, expected, Reference.extend(0, [1, 0, 0, 0, 0, 0, 0, 0])])
+        let words = (1...4).map { word in [UInt8(word), 0, 0, 0, 0, 0, 0, 0] }
+        #expect(
+          results == [
+            expected, expected, Reference.extend(0, words[0]), Reference.extend(0, Array(words.joined())),
+          ])
       }
     }
   }

@@ -24,6 +24,9 @@ uint32_t crc32c_copy_extend(
 /// The CRC-32C of the bytes so far and the eight bytes of `little_endian_value`, lowest first.
 uint32_t crc32c_extend_u64(uint32_t crc, uint64_t little_endian_value);
 
+/// The same for four values, one after the other, in one call.
+uint32_t crc32c_extend_4_u64(uint32_t crc, uint64_t a, uint64_t b, uint64_t c, uint64_t d);
+
 /// The CRC-32C of A followed by B, from that of A, that of B, and the number of bytes in B.
 ///
 /// Costs time in proportion to the bits set in `count_b`, not to its value: well below a microsecond for a megabyte.
@@ -54,6 +57,11 @@ uint32_t crc32c_copy_extend_with(
 ///
 /// `index` must be below `crc32c_implementation_count()`.
 uint32_t crc32c_extend_u64_with(size_t index, uint32_t crc, uint64_t little_endian_value);
+
+/// `crc32c_extend_4_u64` by a certain implementation, for tests and benchmarks.
+///
+/// `index` must be below `crc32c_implementation_count()`.
+uint32_t crc32c_extend_4_u64_with(size_t index, uint32_t crc, uint64_t a, uint64_t b, uint64_t c, uint64_t d);
 
 /// A power of x modulo the polynomial: what every constant in the implementations is.
 typedef struct {

@@ -1,87 +1,126 @@
 /// Several records' entries and bytes, read from the files in one piece each; the records view it.
 ///
-/// Memory: `entryCount` encoded entries, then the log from the first record's index on. One allocation.
+/// Memory: encoded entries, then the log from the first record's index on. One allocation.
 ///
-/// `@unchecked Sendable`: filled by one thread before anyone else sees it, never changed after.
+/// `@unchecked Sendable`: the memory is filled by one thread before anyone else sees it, and filled anew only when nobody
+/// else holds it.
 struct Chunk: @unchecked Sendable {
-  private let buffer: ManagedBuffer<Header, UInt8>
+  private var memory: ManagedBuffer<Int, UInt8>
+  private let entryCapacity: Int
+  private let logCapacity: Int
+  /// Number of the first record.
+  let first: Int
+  /// Where in the log the first record begins.
+  var start = 0
+  /// Entries read; at least as many as there are records.
+  var entryCount = 0
+  /// Bytes of the log read, from the first record's index on.
+  var logCount = 0
+  /// Where the last record the chunk knows of may end at the latest.
+  var end = 0
 
-  /// What is in the memory.
-  struct Header {
-    /// Number of the first record.
-    var first: Int
-    /// Entries read; at least as many as there are records.
-    var entryCount: Int
-    /// Bytes of the log read, from the first record's index on.
-    var logCount: Int
-    /// Where the last record the chunk knows of may end at the latest.
-    var end: Int
-    /// How much there is room for.
-    var entryCapacity: Int
-    var logCapacity: Int
-  }
-
-  init(first: Int, entryCapacity: Int, logCapacity: Int) {
-    buffer = .create(minimumCapacity: entryCapacity * CompanionEntry.size + logCapacity) { _ in
-      Header(
-        first: first, entryCount: 0, logCount: 0, end: 0, entryCapacity: entryCapacity, logCapacity: logCapacity)
+  /// - Parameter old: a chunk whose memory is used again if nobody else holds it, and it has the room: the pages of fresh
+  ///   memory cost more than reading into them.
+  init(first: Int, entryCapacity: Int, logCapacity: Int, reusing old: consuming Chunk? = nil) {
+    self.first = first
+    self.entryCapacity = entryCapacity
+    self.logCapacity = logCapacity
+    let capacity = entryCapacity * CompanionEntry.size + logCapacity
+    if var old, isKnownUniquelyReferenced(&old.memory), old.memory.header >= capacity {
+      memory = old.memory
+    } else {
+      memory = .create(minimumCapacity: capacity) { _ in capacity }
     }
   }
 
-  var header: Header {
-    get { buffer.header }
-    nonmutating set { buffer.header = newValue }
-  }
-
   /// What keeps the memory in place.
-  var owner: AnyObject { buffer }
+  var owner: AnyObject { memory }
 
   /// Room for the entries.
   var entryBytes: UnsafeMutableRawBufferPointer {
-    unsafe buffer.withUnsafeMutablePointers { header, elements in
-      unsafe UnsafeMutableRawBufferPointer(
-        start: elements, count: header.pointee.entryCapacity * CompanionEntry.size)
+    unsafe memory.withUnsafeMutablePointerToElements { elements in
+      unsafe UnsafeMutableRawBufferPointer(start: elements, count: entryCapacity * CompanionEntry.size)
     }
   }
 
   /// Room for the log's bytes.
   var logBytes: UnsafeMutableRawBufferPointer {
-    unsafe buffer.withUnsafeMutablePointers { header, elements in
-      unsafe UnsafeMutableRawBufferPointer(
-        start: elements + header.pointee.entryCapacity * CompanionEntry.size, count: header.pointee.logCapacity)
+    unsafe memory.withUnsafeMutablePointerToElements { elements in
+      unsafe UnsafeMutableRawBufferPointer(start: elements + entryCapacity * CompanionEntry.size, count: logCapacity)
     }
   }
 
   /// The entry at a position of the chunk; nil when it is damaged or not there.
   func entry(at position: Int) -> CompanionEntry? {
-    guard position < header.entryCount else { return nil }
+    guard position < entryCount else { return nil }
     let start = position * CompanionEntry.size
     return unsafe CompanionEntry(
       decoding: UnsafeRawBufferPointer(rebasing: entryBytes[start..<start + CompanionEntry.size]),
-      number: header.first + position)
+      number: first + position)
   }
 
   /// How many entries to read with the next chunk, if its records are of the size of these: a few more than fit.
   var entriesWorthReading: Int {
-    guard header.entryCount > 1, let base = entry(at: 0), let last = entry(at: header.entryCount - 1) else { return 64 }
-    let perRecord = max(LogFormat.recordHeaderSize, (last.index - base.index) / (header.entryCount - 1))
+    guard entryCount > 1, let base = entry(at: 0), let last = entry(at: entryCount - 1) else { return 64 }
+    let perRecord = max(LogFormat.recordHeaderSize, (last.index - base.index) / (entryCount - 1))
     return min(4096, LogReader.chunkSize / perRecord * 9 / 8 + 16)
   }
 
   /// Record `number`, checked; nil when the chunk doesn't hold all of it.
   func record(_ number: Int, _ check: RecordCheck) throws(ImmutaError) -> Record? {
-    let position = number - header.first
-    guard position >= 0, position < header.entryCount else { return nil }
-    guard let base = self.entry(at: 0), let entry = self.entry(at: position) else { throw check.entryDamaged(number) }
-    // A damaged neighbour says nothing about where this record ends; its own size field and checksum do.
-    let next = self.entry(at: position + 1)
-    let start = entry.index - base.index
-    guard start >= 0, start + LogFormat.recordHeaderSize <= header.logCount else { return nil }
-    let rest = unsafe UnsafeRawBufferPointer(rebasing: logBytes[start..<header.logCount])
+    let position = number - first
+    guard position >= 0, position < entryCount else { return nil }
+    guard let entry = entry(at: position) else { throw check.entryDamaged(number) }
+    return try record(number, entry, next: self.entry(at: position + 1), check)
+  }
+
+  /// The same for one whose entry is known.
+  ///
+  /// - Parameter next: the next record's entry; nil if it is damaged or not in the chunk. A damaged neighbour says nothing
+  ///   about where this record ends; its own size field and checksum do.
+  @inline(__always)
+  func record(
+    _ number: Int, _ entry: CompanionEntry, next: CompanionEntry?, _ check: RecordCheck
+  ) throws(ImmutaError) -> Record? {
+    let start = entry.index - start
+    guard start >= 0, start + LogFormat.recordHeaderSize <= logCount else { return nil }
+    let rest = unsafe UnsafeRawBufferPointer(rebasing: logBytes[start..<logCount])
     let size = try unsafe check.size(
-      number, entry, in: rest, end: next?.index ?? header.end, isExact: next != nil)
+      number, entry, in: rest, end: next?.index ?? end, isExact: next != nil)
     let count = LogFormat.recordHeaderSize + size
     guard count <= rest.count else { return nil }
     return try unsafe check.record(number, entry, UnsafeRawBufferPointer(rebasing: rest[..<count]), owner: owner)
+  }
+}
+
+/// A way through a chunk, from record to record: each entry is decoded once, as the end of one record and the start of the
+/// next.
+struct ChunkCursor: Sendable {
+  let chunk: Chunk
+  /// Number of the record that comes next, and its entry if that is known.
+  private var number: Int
+  private var entry: CompanionEntry?
+
+  init(_ chunk: Chunk) {
+    self.chunk = chunk
+    number = chunk.first
+  }
+
+  /// Record `number`, checked; nil when the chunk doesn't hold all of it.
+  @inline(__always)
+  mutating func record(_ number: Int, _ check: RecordCheck) throws(ImmutaError) -> Record? {
+    guard number == self.number, let entry else { return try find(number, check) }
+    let next = chunk.entry(at: number - chunk.first + 1)
+    guard let record = try chunk.record(number, entry, next: next, check) else { return nil }
+    self.number = number + 1
+    self.entry = next
+    return record
+  }
+
+  private mutating func find(_ number: Int, _ check: RecordCheck) throws(ImmutaError) -> Record? {
+    guard let record = try chunk.record(number, check) else { return nil }
+    self.number = number + 1
+    entry = chunk.entry(at: number - chunk.first + 1)
+    return record
   }
 }

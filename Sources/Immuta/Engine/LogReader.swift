@@ -134,7 +134,7 @@ final class LogReader: Sendable {
 
   /// Reads record `first`, of `count` committed ones, and up to `most` in all, as far as they fit a chunk.
   func read(
-    _ first: Int, count: Int, most: Int, reader: Int, check: RecordCheck? = nil
+    _ first: Int, count: Int, most: Int, reader: Int, check: RecordCheck? = nil, reusing old: consuming Chunk? = nil
   ) throws(ImmutaError) -> Batch {
     let check = check ?? self.check
     try checkOpen()
@@ -143,10 +143,11 @@ final class LogReader: Sendable {
     let entryCapacity = min(most + 1, count - first)
     // Behind the committed end there is nothing to read; a single record is read once its size is known.
     let logCapacity = most == 1 ? 4096 : min(Self.chunkSize, committedEnd - format.headerSize)
-    let chunk = Chunk(first: first, entryCapacity: entryCapacity, logCapacity: logCapacity)
-    chunk.header.entryCount = try unsafe entries.withLock { $0 }.read(chunk.entryBytes, from: first)
+    var chunk = Chunk(first: first, entryCapacity: entryCapacity, logCapacity: logCapacity, reusing: old)
+    chunk.entryCount = try unsafe entries.withLock { $0 }.read(chunk.entryBytes, from: first)
     guard let entry = chunk.entry(at: 0) else { throw check.entryDamaged(first) }
-    chunk.header.end = committedEnd
+    chunk.start = entry.index
+    chunk.end = committedEnd
 
     // As far as the entries reach within the chunk; behind the last of them, as far as the chunk goes.
     let next = chunk.entry(at: 1)
@@ -156,7 +157,7 @@ final class LogReader: Sendable {
     }
     let wanted = most == 1 ? length : min(logCapacity, committedEnd - entry.index)
     let bytes = unsafe UnsafeMutableRawBufferPointer(rebasing: chunk.logBytes[..<max(0, wanted)])
-    chunk.header.logCount = try unsafe log.descriptor(for: reader).read(into: bytes, at: entry.index)
+    chunk.logCount = try unsafe log.descriptor(for: reader).read(into: bytes, at: entry.index)
     return .chunk(chunk)
   }
 

@@ -34,8 +34,9 @@ struct WriterState: ~Copyable, Sendable {
   private var staged: [StagedRecord] = []
   private var stagedEnd: Int
   private var open: OpenRecord?
-  /// The windows that readers use.
-  private var published: TailWindows?
+  /// Where the windows end that readers use. Of two with the same ends, which only giving back space can make, either
+  /// will do: both show the same file, and readers look into the file for what their windows lack.
+  private var published = (log: 0, companion: 0)
 
   private struct StagedRecord {
     var index: Int
@@ -353,11 +354,10 @@ struct WriterState: ~Copyable, Sendable {
   /// Lets readers use the windows that the staged records lie in.
   @inline(__always)
   private mutating func publishWindows() {
-    guard let log = log.window, let companion = companion.window else { return }
-    if let published, published.log === log, published.companion === companion { return }
-    let windows = TailWindows(log: log, companion: companion)
-    published = windows
-    reader.publish(windows)
+    if published == (log.windowEnd, companion.windowEnd) { return }
+    guard let logWindow = log.window, let companionWindow = companion.window else { return }
+    published = (log.windowEnd, companion.windowEnd)
+    reader.publish(TailWindows(log: logWindow, companion: companionWindow))
   }
 
   // MARK: Closing

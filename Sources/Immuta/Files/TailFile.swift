@@ -13,14 +13,23 @@
 /// system maps one block; a `pwrite` of many pages makes them at once, and the stores that follow find them mapped. Measured
 /// on ext4, per page of 4 KiB: 2.5 µs by faults, 0.8 µs by filling. A flush then finds blocks that were written, with no
 /// metadata to change.
-struct TailFile: ~Copyable, Sendable {
+@safe struct TailFile: ~Copyable, Sendable {
   let descriptor: Descriptor
   /// Size of the file, space reserved ahead included.
   private(set) var reservedEnd: Int
   /// End of what is in the page cache.
   private var filledEnd: Int
   /// Where `pointer(at:count:)` points into; nil until first needed and after `shrink`.
-  private(set) var window: MappedWindow?
+  private(set) var window: MappedWindow? {
+    didSet {
+      unsafe (windowMemory, windowStart, windowEnd) = (window?.base, window?.offset ?? 0, window?.end ?? 0)
+    }
+  }
+  // The window's own numbers once more: a small append would otherwise retain and release it for each of its stores.
+  // `nonisolated(unsafe)`: a pointer into `window`, which is held beside it, and as safe to send as that is.
+  private nonisolated(unsafe) var windowMemory: UnsafeMutableRawPointer?
+  private var windowStart = 0
+  private(set) var windowEnd = 0
   /// False on file systems that cannot reserve: everything is then written with `pwrite`.
   private(set) var isReserving = true
   private let smallestReservation: Int
@@ -80,7 +89,9 @@ struct TailFile: ~Copyable, Sendable {
   /// Memory for the bytes at `offset`, which must have been reserved; nil where they must go through `write`.
   @inline(__always)
   mutating func pointer(at offset: Int, count: Int) throws(ImmutaError) -> UnsafeMutableRawPointer? {
-    if let window, window.contains(offset..<offset + count) { return unsafe window.base + (offset - window.offset) }
+    if let memory = unsafe windowMemory, offset >= windowStart, offset + count <= windowEnd {
+      return unsafe memory + (offset - windowStart)
+    }
     return try unsafe pointerIntoNewWindow(at: offset, count: count)
   }
 

@@ -52,12 +52,15 @@ package struct CompanionEntry: Hashable, Sendable {
   }
 
   private static func checksum(index: Int, time: Int64, recordChecksum: UInt32, number: Int) -> UInt32 {
-    var crc = crc32c_extend_u64(0, UInt64(bitPattern: Int64(index)))
-    crc = crc32c_extend_u64(crc, UInt64(bitPattern: time))
-    // The four bytes of RECORD CRC are followed by the number's eight: twelve bytes, taken as eight and four.
-    let number = UInt64(bitPattern: Int64(number))
-    crc = crc32c_extend_u64(crc, UInt64(recordChecksum) | (number << 32))
-    var rest = UInt32(truncatingIfNeeded: number >> 32).littleEndian
-    return unsafe crc32c_extend(crc, &rest, 4)
+    let index = UInt64(bitPattern: Int64(index))
+    let time = UInt64(bitPattern: time)
+    // 28 bytes are four short of four words. Those four are zeros, put in front; `beforeZeros` is the checksum that they
+    // bring to 0, with which a checksum begins.
+    return crc32c_extend_4_u64(
+      beforeZeros, index << 32, index >> 32 | time << 32, time >> 32 | UInt64(recordChecksum) << 32,
+      UInt64(bitPattern: Int64(number)))
   }
+
+  /// `crc32c_extend(beforeZeros, …)` of four zero bytes is 0.
+  private static var beforeZeros: UInt32 { 0x9BE0_9BAB }
 }
