@@ -1,7 +1,7 @@
 # `make` lists what there is. Everything can also be called by hand: each target is a command or two.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test torture canaries format lint docs clean
+.PHONY: help demo test bench torture canaries format lint docs clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -12,6 +12,9 @@ demo: ## See it work: a writer, followers, a rollback, and this machine's rates
 test: ## Everything a change must pass; needs nothing but Swift and git
 	Scripts/test.sh
 
+bench: ## Measure it beside the floors and the alternatives (ARGUMENTS=--quick: does it run?); see Benchmarks/README.md
+	Scripts/bench.sh $(ARGUMENTS)
+
 torture: ## Random programs, crashes and damage, until something fails (ROUNDS=n for an end)
 	Scripts/torture.sh $(ROUNDS)
 
@@ -19,14 +22,14 @@ canaries: ## See the torture tests catch an engine that is broken on purpose
 	Scripts/canaries.sh
 
 format: ## Format all Swift code in place
-	swift format --in-place --recursive Sources Tests Examples Package.swift
+	swift format --in-place --recursive Sources Tests Examples Benchmarks Package.swift
 
 lint: ## Check the format and the style rules
-	swift format lint --strict --recursive Sources Tests Examples Package.swift
+	swift format lint --strict --recursive Sources Tests Examples Benchmarks Package.swift
 
 docs: ## Build the documentation of Immuta and Solid; a broken link is an error
 	swift package generate-documentation --target Immuta --warnings-as-errors
 	swift package generate-documentation --target Solid --warnings-as-errors
 
 clean: ## Remove everything that was built
-	rm -rf .build .build-tsan .build-torture .build-canaries Examples/.build
+	rm -rf .build .build-tsan .build-torture .build-canaries Examples/.build Benchmarks/.build

@@ -53,6 +53,8 @@ let package = Package(
       name: "ImmutaCLITests", dependencies: ["Immuta", "ImmutaCLI"], resources: [.copy("Fixtures")],
       swiftSettings: settings),
     .executableTarget(
+      name: "CountedWork", dependencies: ["Immuta"], path: "Tests/CountedWork", swiftSettings: settings),
+    .executableTarget(
       name: "TortureChild", dependencies: ["Immuta", "ImmutaTestSupport"], path: "Tests/TortureChild",
       swiftSettings: settings),
     .testTarget(

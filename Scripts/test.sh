@@ -54,7 +54,7 @@ install_package() {
 }
 
 lint() {
-  swift format lint --strict --recursive Sources Tests Examples Package.swift
+  swift format lint --strict --recursive Sources Tests Examples Benchmarks Package.swift
 }
 
 # SwiftPM silences the warnings of other packages, so the flag concerns our own targets only. It has none for C: those
@@ -62,7 +62,7 @@ lint() {
 build() {
   swift build --quiet --build-tests --scratch-path "$build_path" -Xswiftc -warnings-as-errors
   local file
-  for file in Sources/*/*.c; do
+  for file in Sources/*/*.c Benchmarks/Sources/*/*.c; do
     clang -std=gnu11 -Wall -Wextra -Werror -fsyntax-only -I "$(dirname "$file")/include" "$file"
   done
 }
@@ -102,6 +102,12 @@ test_under_thread_sanitizer() {
   unset TSAN_OPTIONS
 }
 
+# What times would only say on a quiet machine.
+count_work() {
+  swift build --quiet -c release --product CountedWork --scratch-path "$build_path" -Xswiftc -warnings-as-errors
+  Scripts/counts.sh "$build_path/release/CountedWork"
+}
+
 run_tool() {
   swift build --quiet -c release --product immuta --scratch-path "$build_path" -Xswiftc -warnings-as-errors
   "$build_path/release/immuta" demo --records 2000
@@ -134,6 +140,7 @@ step "Build, warnings are errors" build
 step "Tests" test_suite
 step "Tests under the thread sanitizer" test_under_thread_sanitizer
 step "Release build of the tool, and its demo" run_tool
+step "System calls, allocations and instructions per record" count_work
 step "Examples" run_examples
 
 say "all done in $SECONDS s"

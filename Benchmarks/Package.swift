@@ -1,0 +1,40 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// What Swift users would pick instead, and the floors in C, on the same work as Immuta.
+///
+/// A package of its own: nobody who uses Immuta downloads what only its benchmarks need.
+let package = Package(
+  name: "immuta-benchmarks",
+  platforms: [.macOS(.v15)],
+  dependencies: [
+    // By path, under the name that the product is asked for by, whatever the folder is called.
+    .package(name: "immuta", path: ".."),
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
+    // Without its traits: it then takes no other allocator and no hooks of the runtime into the process.
+    .package(url: "https://github.com/ordo-one/benchmark", exact: "1.38.1", traits: []),
+  ],
+  targets: [
+    .target(name: "Floors"),
+    .target(
+      name: "Workloads",
+      dependencies: [
+        "Floors", .product(name: "Immuta", package: "immuta"), .product(name: "GRDB", package: "GRDB.swift"),
+      ]
+    ),
+    .executableTarget(
+      name: "report",
+      dependencies: ["Workloads", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      path: "Sources/Report"
+    ),
+    // Where the plugin looks for benchmarks: in a folder inside one named Benchmarks, which this package's is.
+    .executableTarget(
+      name: "Percentiles",
+      dependencies: ["Workloads", .product(name: "Benchmark", package: "benchmark")],
+      path: "Percentiles",
+      plugins: [.plugin(name: "BenchmarkPlugin", package: "benchmark")]
+    ),
+  ],
+  swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,111 @@
+import Foundation
+import Workloads
+
+/// The tables of a run, as Markdown.
+struct ResultsPage {
+  let findings: Findings
+  let machine: Machine
+  let command: String
+  let duration: String
+
+  /// The tables of the workloads alone.
+  var rows: String { sections.joined(separator: "\n\n") }
+
+  var text: String {
+    ([head] + sections + [growth, latency, peers]).joined(separator: "\n\n") + "\n"
+  }
+
+  private var head: String {
+    let held = findings.outcomes + findings.growth.map(\.open)
+    let judged = held.compactMap(\.isHeld)
+    return """
+      # What was measured
+
+      \(judged.count { $0 }) of \(judged.count) bars are held.
+
+      Everybody does the same work on the same machine in the same run, in turn: Immuta; the floor, a C program doing the
+      bare system calls on the same file layout; and what else a Swift program could use. A time is the median of the
+      rounds, a ratio the median of the ratios within each round. Payloads cannot be compressed, and every byte that is
+      read is summed. Immuta computes a checksum of each record when it writes and checks it when it reads; neither the
+      floors nor the alternatives compute any.
+
+      \(machine.lines.joined(separator: "\n"))
+      - date: \(Date.now.formatted(.iso8601.year().month().day()))
+      - command: `\(command)`, \(duration)
+      """
+  }
+
+  private var sections: [String] {
+    Workload.Section.allCases.compactMap { section in
+      let outcomes = findings.outcomes(of: section)
+      if outcomes.isEmpty { return nil }
+      return "## \(section.rawValue)\n\n" + table(outcomes)
+    }
+  }
+
+  private func table(_ outcomes: [Outcome]) -> String {
+    markdown(
+      ["work", "Immuta", "floor", "ratio", "bar", "held?", "others, and their ratio to the floor"],
+      outcomes.map { outcome in
+        let unit = outcome.workload.unit
+        return [
+          outcome.workload.name,
+          outcome.ours.map { Quantity.value($0, unit) } ?? "",
+          outcome.floor.map { Quantity.value($0, unit) } ?? "",
+          outcome.ratio.map(Quantity.ratio) ?? "",
+          outcome.workload.bar.map { Quantity.bar($0, unit) } ?? "",
+          outcome.isHeld.map { $0 ? "yes" : "**no**" } ?? "",
+          outcome.others.map { other in
+            let ratio = outcome.ratio(of: other).map { " (\(Quantity.ratio($0)))" } ?? ""
+            return "\(other.name): \(Quantity.value(other.median, unit))\(ratio)"
+          }.joined(separator: "<br>"),
+        ]
+      })
+  }
+
+  private var growth: String {
+    "## Cost as the log grows\n\nRecords of 100 B, one per commit, no flush.\n\n"
+      + markdown(
+        ["records in the log", "append", "record at a random number", "stream", "open"],
+        findings.growth.map { point in
+          [
+            Quantity.grouped(point.records), Quantity.time(point.append), Quantity.time(point.readAtRandom),
+            Quantity.time(point.stream), point.open.ours.map(Quantity.time) ?? "",
+          ]
+        })
+  }
+
+  private var latency: String {
+    let shares = [0.5, 0.9, 0.99, 0.999, 0.9999]
+    return
+      "## How long one append takes\n\n100 B, each committed by itself, no flush; the clock's own time included.\n\n"
+      + markdown(
+        [""] + shares.map(Quantity.percent),
+        findings.latencies.map { distribution in
+          [distribution.name] + shares.map { Quantity.time(distribution.time(at: $0)) }
+        })
+  }
+
+  private var peers: String {
+    let tables = PeerTable.all.map { table in
+      "**\(table.title)**\n\n"
+        + markdown(
+          [""] + table.columns, table.rows.map { row in [row.name] + row.ratios.map { $0.map(Quantity.ratio) ?? "" } })
+    }
+    return """
+      ## Programs in Go and C, on the same floors
+
+      As ratios to the floor. Measured on 2026-11-21 on another machine of the kind (2 processors of an AMD EPYC, ext4,
+      Linux 6.18) by running those programs, each figure the median of three fresh processes: Go Immuta v0.2.0,
+      tidwall/wal v1.2.1, the file store of NATS v2.12.1, hashicorp/raft-wal 0.4.2, SQLite 3.40.1 through its C
+      interface, RocksDB 7.8.3.
+
+      """ + "\n" + tables.joined(separator: "\n\n")
+  }
+
+  /// A table whose first column is text and whose others are numbers.
+  private func markdown(_ titles: [String], _ rows: [[String]]) -> String {
+    let rule = titles.indices.map { $0 == 0 || titles[$0].hasPrefix("others") ? "---" : "---:" }
+    return ([titles, rule] + rows).map { "| " + $0.joined(separator: " | ") + " |" }.joined(separator: "\n")
+  }
+}

@@ -1,0 +1,55 @@
+import Floors
+import Immuta
+
+/// Immuta, doing the work. Noncopyable, so that it is closed at the end of the scope that opened it, and not before.
+struct ImmutaLog: ~Copyable {
+  static let namespace = "events"
+
+  let storage: Storage
+  let log: Log
+
+  init(_ directory: String, durability: Durability = .buffered) throws {
+    let opened = try Storage(
+      directory: directory, namespaces: [Self.namespace], configuration: .init(durability: durability))
+    log = try opened.log(Self.namespace)
+    storage = opened
+  }
+
+  deinit { storage.close() }
+
+  /// Commits each record by itself, from code that is not async.
+  func append(_ payloads: Payloads, _ records: Int) throws {
+    for number in 0..<records { try log.append(payloads[number]) }
+  }
+
+  /// Commits as many records at a time as said, from code that is not async.
+  func append(_ payloads: Payloads, _ records: Int, perCommit: Int) throws {
+    for first in stride(from: 0, to: records, by: perCommit) {
+      try log.transaction { transaction in
+        for number in first..<min(first + perCommit, records) { try transaction.append(payloads[number]) }
+      }
+    }
+  }
+
+  /// Reads records in order and sums every byte.
+  func stream(_ records: Int, from first: Int = 0) async throws -> UInt64 {
+    var sum: UInt64 = 0
+    var left = records
+    for try await record in log.stream(from: .skipping(first)) {
+      record.payload.withUnsafeBytes { sum &+= floor_sum($0.baseAddress, $0.count) }
+      left -= 1
+      if left == 0 { break }
+    }
+    return sum
+  }
+
+  /// Reads the records with these numbers and sums every byte.
+  func read(_ numbers: [Int]) async throws -> UInt64 {
+    var sum: UInt64 = 0
+    for number in numbers {
+      let record = try await log.record(at: number)
+      record.payload.withUnsafeBytes { sum &+= floor_sum($0.baseAddress, $0.count) }
+    }
+    return sum
+  }
+}

@@ -1,0 +1,73 @@
+import Floors
+import Immuta
+
+/// Each record on stable storage before the next call.
+enum SyncedWork {
+  private static let tasks = 16
+
+  static let all = [
+    Workload("append, synced, one writer, 1 KiB", .synced, bar: .timesFloor(1.25)) { bench, _ in
+      let payloads = Payloads(size: 1024)
+      let records = bench.scaled(448)
+      return [
+        Contender("Immuta", .ours, writes: payloads.size * records) { directory in
+          let log = try ImmutaLog(directory, durability: .synced)
+          return try nanoseconds { try log.append(payloads, records) } / Double(records)
+        },
+        growing(payloads, records),
+        AppendWork.floor(
+          payloads, records, flush: FLOOR_FLUSH_WRITTEN, name: "pwrite + fdatasync, space written beforehand",
+          role: .other),
+        AppendWork.sqlite(payloads, records, .full),
+        Contender("FileHandle, synchronize", .other) { directory in
+          try nanoseconds { try PlainFile.appendSynced(payloads, records, to: directory) } / Double(records)
+        },
+      ]
+    },
+    Workload("append, synced, 16 tasks, 1 KiB", .synced, bar: .timesFloorRate(8)) { bench, _ in
+      let payloads = Payloads(size: 1024)
+      let records = bench.scaled(1_600)
+      return [
+        Contender("Immuta", .ours, writes: payloads.size * records) { directory in
+          let log = try ImmutaLog(directory, durability: .synced)
+          let handle = log.log
+          return try await together(records) { number in try await handle.append(payloads[number]) }
+        },
+        growing(payloads, bench.scaled(448)),
+        Contender("16 threads, each pwrite + fdatasync", .other) { directory in
+          let time = floor_append_threads(
+            "\(directory)/events.log", payloads.noise, payloads.size, Int64(records), Int32(tasks))
+          return try BenchError.check(time) / Double(records)
+        },
+        Contender("GRDB, synchronous FULL", .other) { directory in
+          let log = try SQLiteLog(creatingIn: directory, .full)
+          let datas = payloads.datas
+          let records = bench.scaled(448)
+          let time = try await together(records) { number in try await log.append(datas[number % datas.count]) }
+          try log.close()
+          return time
+        },
+      ]
+    },
+  ]
+
+  private static func growing(_ payloads: Payloads, _ records: Int) -> Contender {
+    AppendWork.floor(payloads, records, flush: FLOOR_FLUSH_GROWING)
+  }
+
+  /// Nanoseconds per record when as many tasks as there are share the records.
+  private static func together(
+    _ records: Int, _ append: @escaping @Sendable (Int) async throws -> Void
+  ) async throws -> Double {
+    try await nanoseconds {
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        for task in 0..<tasks {
+          group.addTask {
+            for number in stride(from: task, to: records, by: tasks) { try await append(number) }
+          }
+        }
+        try await group.waitForAll()
+      }
+    } / Double(records)
+  }
+}

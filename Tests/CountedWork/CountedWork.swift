@@ -1,0 +1,60 @@
+import Immuta
+
+/// The engine at work, so many times over, and nothing else: for whoever counts what it does.
+///
+/// ```
+/// CountedWork append|transaction DIRECTORY COUNT   appends COUNT records of 100 B, one or 64 per commit
+/// CountedWork stream|record DIRECTORY COUNT        reads COUNT records of the log there, in order or one by one
+/// ```
+@main struct CountedWork {
+  private static let perCommit = 64
+
+  static func main() async throws {
+    let arguments = CommandLine.arguments
+    guard arguments.count == 4, let count = Int(arguments[3]) else {
+      fatalError("arguments are missing: see the top of this program")
+    }
+    let storage = try Storage(directory: arguments[2], namespaces: ["events"])
+    defer { storage.close() }
+    let log = try storage.log("events")
+    switch arguments[1] {
+    case "append": try append(count, to: log)
+    case "transaction": try commitTogether(count, to: log)
+    case "stream": try await stream(count, of: log)
+    case "record": try await readOneByOne(count, of: log)
+    default: fatalError("unknown work \(arguments[1])")
+    }
+  }
+
+  private static let payload = (0..<100).map { UInt8($0) &* 37 }
+
+  private static func append(_ count: Int, to log: Log) throws {
+    for _ in 0..<count { try log.append(payload) }
+  }
+
+  private static func commitTogether(_ count: Int, to log: Log) throws {
+    for first in stride(from: 0, to: count, by: perCommit) {
+      try log.transaction { transaction in
+        for _ in first..<min(first + perCommit, count) { try transaction.append(payload) }
+      }
+    }
+  }
+
+  private static func stream(_ count: Int, of log: Log) async throws {
+    var left = count
+    for try await record in log.stream() {
+      precondition(record.size == payload.count, "a record is as long as it was written")
+      left -= 1
+      if left == 0 { return }
+    }
+  }
+
+  private static func readOneByOne(_ count: Int, of log: Log) async throws {
+    // Not in order, so that no record is where the one before left off.
+    let total = log.count
+    for number in 0..<count {
+      let record = try await log.record(at: number * 7_919 % total)
+      precondition(record.size == payload.count, "a record is as long as it was written")
+    }
+  }
+}
