@@ -9,7 +9,7 @@ help: ## List these targets
 demo: ## See it work: a writer, followers, a rollback, and this machine's rates
 	swift run -c release immuta demo
 
-test: ## Everything a change must pass; needs nothing but Swift and git
+test: ## Everything a change must pass; installs the C libraries that the package traits need
 	Scripts/test.sh
 
 bench: ## Measure it beside the floors and the alternatives (ARGUMENTS=--quick: does it run?); see Benchmarks/README.md
@@ -27,9 +27,10 @@ format: ## Format all Swift code in place
 lint: ## Check the format and the style rules
 	swift format lint --strict --recursive Sources Tests Examples Benchmarks Package.swift
 
-docs: ## Build the documentation of Immuta and Solid; a broken link is an error
+docs: ## Build the documentation of the libraries; a broken link is an error
 	swift package generate-documentation --target Immuta --warnings-as-errors
 	swift package generate-documentation --target Solid --warnings-as-errors
+	swift package generate-documentation --target ImmutaTransforms --warnings-as-errors
 
 clean: ## Remove everything that was built
 	rm -rf .build .build-tsan .build-torture .build-canaries Examples/.build Benchmarks/.build

@@ -20,12 +20,19 @@ let package = Package(
   platforms: [.macOS(.v15)],
   products: [
     .library(name: "Immuta", targets: ["Immuta"]),
+    .library(name: "ImmutaTransforms", targets: ["ImmutaTransforms"]),
     .library(name: "Solid", targets: ["Solid"]),
     .library(name: "ImmutaTestSupport", targets: ["ImmutaTestSupport"]),
     .executable(name: "immuta", targets: ["ImmutaCLI"]),
   ],
+  // Off by default, as each needs a C library that not every machine has.
+  traits: [
+    .trait(name: "Zstd", description: "Zstandard in ImmutaTransforms and the tool; needs libzstd with its headers."),
+    .trait(name: "LZ4", description: "LZ4 in ImmutaTransforms and the tool; needs liblz4 with its headers."),
+  ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
     .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"),
   ],
@@ -39,9 +46,28 @@ let package = Package(
       dependencies: ["CFileCalls", "CRC32C", "Locking", "Solid", .product(name: "Logging", package: "swift-log")],
       swiftSettings: strict
     ),
+    // By its file's name on Linux, where only the headers' package would bring the name without a version.
+    .target(
+      name: "CDeflate",
+      linkerSettings: [
+        .linkedLibrary(":libz.so.1", .when(platforms: [.linux])), .linkedLibrary("z", .when(platforms: [.macOS])),
+      ]),
+    .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"]), .brew(["zstd"])]),
+    .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"]), .brew(["lz4"])]),
+    .target(
+      name: "ImmutaTransforms",
+      dependencies: [
+        "CDeflate", "Immuta", .product(name: "Crypto", package: "swift-crypto"),
+        .target(name: "CZstd", condition: .when(traits: ["Zstd"])),
+        .target(name: "CLZ4", condition: .when(traits: ["LZ4"])),
+      ],
+      swiftSettings: settings
+    ),
     .executableTarget(
       name: "ImmutaCLI",
-      dependencies: ["Immuta", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      dependencies: [
+        "Immuta", "ImmutaTransforms", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
       swiftSettings: settings
     ),
     .target(name: "ImmutaTestSupport", dependencies: ["Immuta"], swiftSettings: settings),
@@ -52,6 +78,9 @@ let package = Package(
     .testTarget(
       name: "ImmutaCLITests", dependencies: ["Immuta", "ImmutaCLI"], resources: [.copy("Fixtures")],
       swiftSettings: settings),
+    .testTarget(
+      name: "ImmutaTransformsTests", dependencies: ["Immuta", "ImmutaTransforms", "ImmutaTestSupport"],
+      resources: [.copy("Fixtures")], swiftSettings: settings),
     .executableTarget(
       name: "CountedWork", dependencies: ["Immuta"], path: "Tests/CountedWork", swiftSettings: settings),
     .executableTarget(

@@ -7,18 +7,26 @@ let package = Package(
   platforms: [.macOS(.v15)],
   dependencies: [
     // By path, under the name that the product is asked for by, whatever the folder is called.
-    .package(name: "immuta", path: "..")
+    .package(name: "immuta", path: ".."),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
   ],
   targets: [
     example("quickstart", "Quickstart"),
     example("transactions", "Transactions"),
     example("follow-other-process", "FollowOtherProcess"),
     example("event-store", "EventStore"),
+    example("compressing", "Compressing", ["ImmutaTransforms"]),
+    example("encrypting", "Encrypting", ["ImmutaTransforms"]),
+    example("third-party-transform", "ThirdPartyTransform", more: [.product(name: "Crypto", package: "swift-crypto")]),
   ],
   swiftLanguageModes: [.v6]
 )
 
-func example(_ name: String, _ folder: String) -> Target {
+func example(
+  _ name: String, _ folder: String, _ products: [String] = [], more: [Target.Dependency] = []
+) -> Target {
   .executableTarget(
-    name: name, dependencies: [.product(name: "Immuta", package: "immuta")], path: "Sources/\(folder)")
+    name: name,
+    dependencies: (["Immuta"] + products).map { .product(name: $0, package: "immuta") } + more,
+    path: "Sources/\(folder)")
 }

@@ -6,6 +6,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 build_path="${IMMUTA_BUILD_PATH:-.build}"
+# Everything is tested that can be turned on. The tool and the examples are built without, as most people build them.
+traits=(--traits Zstd,LZ4)
 work="$(mktemp -d)"
 passed=0
 current="setting up"
@@ -34,14 +36,21 @@ step() {
   printf '    %s: %d s\n' "$current" "$((SECONDS - start))"
 }
 
-# What is needed: Swift (with `swift format`, which comes with it), git for Swift's packages, and the tools of every POSIX
-# system. Only git can be installed from a distribution's packages; Swift comes from swift.org.
+# What is needed: Swift (with `swift format`, which comes with it), git for Swift's packages, the C libraries of the package
+# traits, and the tools of every POSIX system. Swift comes from swift.org; the rest can be installed from a distribution's
+# packages.
 check_tools() {
   command -v swift >/dev/null || fail "Swift 6.2 or newer is needed: see https://www.swift.org/install"
   swift --version 2>/dev/null | head -n 1
   if ! command -v git >/dev/null; then
     install_package git
   fi
+  if ! has_header zstd.h || ! has_header zdict.h; then install_package libzstd-dev; fi
+  if ! has_header lz4frame.h; then install_package liblz4-dev; fi
+}
+
+has_header() {
+  printf '#include <%s>\n' "$1" | clang -x c -fsyntax-only - 2>/dev/null
 }
 
 install_package() {
@@ -60,7 +69,7 @@ lint() {
 # SwiftPM silences the warnings of other packages, so the flag concerns our own targets only. It has none for C: those
 # files are compiled once more.
 build() {
-  swift build --quiet --build-tests --scratch-path "$build_path" -Xswiftc -warnings-as-errors
+  swift build --quiet --build-tests "${traits[@]}" --scratch-path "$build_path" -Xswiftc -warnings-as-errors
   local file
   for file in Sources/*/*.c Benchmarks/Sources/*/*.c; do
     clang -std=gnu11 -Wall -Wextra -Werror -fsyntax-only -I "$(dirname "$file")/include" "$file"
@@ -72,7 +81,7 @@ build() {
 run_tests() {
   local log="$work/$1.log" count
   shift
-  swift test --no-parallel --disable-xctest -Xswiftc -warnings-as-errors "$@" 2>&1 | tee "$log"
+  swift test "${traits[@]}" --no-parallel --disable-xctest -Xswiftc -warnings-as-errors "$@" 2>&1 | tee "$log"
   count="$(sed -nE 's/.*Test run with ([0-9]+) tests?.* passed.*/\1/p' "$log" | awk '{ sum += $1 } END { print sum + 0 }')"
   [ "$count" -gt 0 ] || fail "no test was run"
   passed=$((passed + count))
@@ -123,6 +132,9 @@ run_examples() {
     "$binaries/quickstart"
     "$binaries/transactions"
     "$binaries/event-store"
+    "$binaries/compressing"
+    "$binaries/encrypting"
+    "$binaries/third-party-transform"
     "$binaries/follow-other-process" write &
     writer=$!
     until [ -e log-data/ticks.idx ]; do

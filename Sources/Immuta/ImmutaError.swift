@@ -30,6 +30,11 @@ public enum ImmutaError: Error, Hashable, Sendable {
   case corrupted(Corruption)
   /// The log was written with the first codec chain, and opened with the second. Empty: none.
   case codecMismatch(written: String, opened: String)
+  /// The record is as it was appended, and the codec cannot read it: a wrong key or dictionary, or more bytes than allowed.
+  /// Or it is damaged, and no checksum was there to tell. The records around it can be read.
+  case undecodable(Corruption)
+  /// The codec failed to transform a payload, which was not appended; the text says why.
+  case untransformable(String)
   /// A system call failed: the operation's name, the file's path and the error number it gave.
   case io(errno: Int32, operation: String, path: String)
 }
@@ -100,6 +105,13 @@ extension ImmutaError: CustomStringConvertible {
       the log was written with \(Self.codecText(written)) and opened with \(Self.codecText(opened)): \
       open it with the codec it was written with
       """
+    case .undecodable(let corruption):
+      """
+      cannot be decoded: \(corruption); check that the codec's keys, dictionaries and limit are those for this record. \
+      The records around it can be read
+      """
+    case .untransformable(let reason):
+      "the codec cannot transform the payload, nothing was appended: \(reason)"
     case .io(let number, let operation, let path):
       "\(operation) failed on \(path): \(SystemCalls.message(for: number))\(Self.advice(for: number, of: operation))"
     }

@@ -7,6 +7,8 @@ extension Log {
     public let path: String
     /// The log file's layout.
     public let format: LogFormat
+    /// The name of the codec that payloads are stored with; empty for none, and where no companion tells.
+    public let codec: String
     /// Committed records.
     public let count: Int
     /// Bytes of the log, header and committed records: its file's size once it is closed.
@@ -44,6 +46,7 @@ extension Log.Details {
     lastTimestamp = try Self.timestamp(of: count - 1, count, log)
     self.openingNote = openingNote
     let header = try log.companionHeader()
+    codec = header?.codecName ?? ""
     tornCount = header?.tornCount ?? 0
     lastRecovery = header.flatMap { $0.recoveryTime == 0 ? nil : Timestamp(nanosecondsSince1970: $0.recoveryTime) }
     self.damage = damage
@@ -67,6 +70,7 @@ extension Log.Details: CustomStringConvertible {
   public var description: String {
     var text = "\(namespace): \(count) records in \(byteCount) bytes (\(format))"
     if let firstTimestamp, let lastTimestamp { text += ", \(firstTimestamp) to \(lastTimestamp)" }
+    if !codec.isEmpty { text += "; codec \(codec)" }
     if let openingNote { text += "; \(openingNote)" }
     if let lastRecovery { text += "; \(tornCount) torn records cut off, last on \(lastRecovery)" }
     return text

@@ -7,7 +7,7 @@ extension Log {
   /// closed in between.
   ///
   /// - Complexity: O(bytes of the records), in bounded memory.
-  /// - Throws: `.recordNotFound` when a number is not (yet) a record's, `.corrupted` naming the first damaged one,
+  /// - Throws: `.recordNotFound` when a number is not (yet) a record's, `.corrupted` naming the first damaged one, `.undecodable`,
   ///   `.storageClosed`, `.io`.
   public func records(in range: Range<Int>) throws(ImmutaError) -> RecordSequence {
     try refresh()
@@ -20,7 +20,7 @@ extension Log {
     var heldSize = 0
     while stream.position < range.upperBound {
       guard let record = try stream.nextAtOnce() else { throw .recordNotFound(stream.position) }
-      heldSize += record.size + LogFormat.recordHeaderSize
+      heldSize += Swift.max(record.size, record.payload.count) + LogFormat.recordHeaderSize
       if heldSize <= RecordSequence.largestHeld {
         held.append(record)
       } else {

@@ -17,13 +17,15 @@ extension VerificationReport: CustomStringConvertible {
 
 extension Log {
   /// Reads every committed record and checks it: that it begins where the one before ends, that its bytes are those that
-  /// were appended, that its companion entry is whole, that times don't go down, and that the header agrees.
+  /// were appended, that its companion entry is whole, that times don't go down, and that the header agrees; with a codec,
+  /// also that it can be decoded.
   ///
   /// Readers and the writer go on meanwhile. Checks checksums even where the configuration turned that off for reading.
   /// O(bytes of the log), in bounded memory; gives other tasks a turn now and then.
   ///
   /// - Returns: what was checked.
-  /// - Throws: `.corrupted` naming the first damaged record by number and byte offset; `CancellationError`;
+  /// - Throws: `.corrupted` naming the first damaged record by number and byte offset, `.undecodable` likewise;
+  ///   `CancellationError`;
   ///   `.storageClosed`, `.io`.
   @discardableResult
   public func verify() async throws -> VerificationReport {
@@ -36,7 +38,8 @@ extension Log {
     try refresh()
     try reader.checkOpen()
     let count = reader.count
-    let check = RecordCheck(path: files.log, verifiesChecksums: true)
+    var check = reader.check
+    check.verifiesChecksums = true
     var next = reader.format.headerSize
     var time = Timestamp(nanosecondsSince1970: .min)
     var sizes = (smallest: count == 0 ? 0 : Int.max, largest: 0)

@@ -28,19 +28,24 @@ extension Payload {
     fileprivate let size: Int
     private var position = 0
     private var previous: Range<Int>?
+    /// Where the payload is decoded on the way.
+    private let session: DecodingSession?
 
     fileprivate init(payload: Payload, size: Int) {
       self.payload = payload
       self.size = size
+      session = payload.decoded.map { DecodingSession($0) }
     }
 
-    /// The next piece, a view that stays valid as long as it is held; nil after the last. O(1).
+    /// The next piece, a view that stays valid as long as it is held; nil after the last. O(1); O(`size`)
+    /// where a large payload is decoded on the way.
     public mutating func next() -> Payload? {
       if let previous { payload.mapping?.forgetPayload(previous) }
       guard position < payload.count else { return nil }
       let range = position..<Swift.min(position + size, payload.count)
       previous = range
       position = range.upperBound
+      if let session { return session.next(from: range.lowerBound, size: range.count) }
       return payload.slice(range)
     }
   }

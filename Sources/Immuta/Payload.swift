@@ -5,10 +5,14 @@
 /// or, for a record of more than 1 MiB, a mapping of the file whose pages come and go as they are touched. To keep a few
 /// bytes for long, copy them: `Array(record.payload)`.
 ///
+/// Where a codec is in use, a payload has memory of its own. One of more than 1 MiB is decoded when it is touched: by
+/// ``chunks(ofSize:)`` in pieces, in bounded memory, and otherwise whole.
+///
 /// `@unchecked Sendable`: the bytes never change once a record is committed, and `owner`, which nobody touches, only keeps
 /// them in place.
 @safe public struct Payload: @unchecked Sendable {
   let owner: AnyObject?
+  /// Nil for an empty payload, and for one that is still to be decoded: then `owner` is a ``DecodedPayload``.
   private let base: UnsafeRawPointer?
   /// How many bytes there are. O(1).
   public let count: Int
@@ -20,16 +24,27 @@
     self.owner = owner
   }
 
+  /// A large payload that is stored transformed.
+  init(_ decoded: DecodedPayload) {
+    unsafe base = nil
+    count = decoded.count
+    owner = decoded
+  }
+
+  /// Where the bytes come from, if they are not in memory.
+  var decoded: DecodedPayload? { unsafe base == nil ? owner as? DecodedPayload : nil }
+
   /// The bytes as UTF-8 text; sequences that are not are replaced by U+FFFD. O(`count`).
   public var text: String { String(decoding: self, as: UTF8.self) }
 
   /// Calls `body` with the bytes, which are valid only until it returns. O(1), no copy.
   public func withBytes<R, E: Error>(_ body: (RawSpan) throws(E) -> R) throws(E) -> R {
-    try unsafe body(RawSpan(_unsafeBytes: UnsafeRawBufferPointer(start: base, count: count)))
+    try unsafe withUnsafeBytes { (bytes) throws(E) in try unsafe body(RawSpan(_unsafeBytes: bytes)) }
   }
 
   /// Calls `body` with a pointer to the bytes, valid only until it returns; for C functions. O(1), no copy.
   public func withUnsafeBytes<R, E: Error>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R {
+    if unsafe base == nil, let decoded { return try unsafe decoded.inMemory().withUnsafeBytes(body) }
     defer { withExtendedLifetime(owner) {} }
     return try unsafe body(UnsafeRawBufferPointer(start: base, count: count))
   }
@@ -47,7 +62,10 @@ extension Payload: RandomAccessCollection {
   /// The byte at a position in `0 ..< count`; traps outside. O(1).
   public subscript(position: Int) -> UInt8 {
     precondition(position >= 0 && position < count, "position \(position) is outside a payload of \(count) bytes")
-    guard let base = unsafe base else { preconditionFailure("a payload with bytes has memory") }
+    guard let base = unsafe base else {
+      guard let decoded else { preconditionFailure("a payload with bytes has memory") }
+      return decoded.inMemory()[position]
+    }
     return unsafe base.load(fromByteOffset: position, as: UInt8.self)
   }
 

@@ -7,23 +7,24 @@ public struct Record: Sendable {
   public let sequence: Int
   /// Byte offset of the record's size field in the log file.
   public let index: Int
-  /// Stored payload bytes, without the size field.
+  /// Stored payload bytes, without the size field: after compression or encryption, where a codec is in use.
   public let size: Int
   /// When the record was committed. For a record appended by another program, which keeps no times, the moment the log
   /// file was last changed when Immuta first saw the record.
   public let timestamp: Timestamp
-  /// The record's bytes.
+  /// The record's bytes: what was appended, where a codec is in use.
   public let payload: Payload
 
-  package init(sequence: Int, index: Int, timestamp: Timestamp, payload: Payload) {
+  /// `size` is that of the payload, unless the payload is stored as something else.
+  package init(sequence: Int, index: Int, timestamp: Timestamp, payload: Payload, size: Int? = nil) {
     self.sequence = sequence
     self.index = index
     self.timestamp = timestamp
     self.payload = payload
-    size = payload.count
+    self.size = size ?? payload.count
   }
 
-  /// The payload as UTF-8 text; sequences that are not are replaced by U+FFFD. O(`size`).
+  /// The payload as UTF-8 text; sequences that are not are replaced by U+FFFD. O(bytes of the payload).
   public var text: String { payload.text }
 
   /// Calls `body` with the payload's bytes, which are valid only until it returns. O(1), no copy.

@@ -19,6 +19,30 @@ extension Storage {
     /// Whether namespaces are appended to, or only read. Default: `.readWrite`.
     public var access: Access = .readWrite
 
+    /// How payloads are stored: compressed, encrypted, or both. Default: as they are.
+    ///
+    /// The codec's name is recorded beside the log. Opening the log with another, or with none, is an error.
+    ///
+    /// ```swift
+    /// configuration.codec = .deflate().then(.aes256GCM(keys))
+    /// ```
+    public var codec: Codec?
+
+    /// Applied to each payload that is appended, for those who want a codec's two sides apart; not together with `codec`.
+    /// Its name is what is recorded beside the log. Default: none.
+    public var writeTransform: (any Transformer)?
+
+    /// Applied to each payload that is read: undoes what `writeTransform` did. Where there is no `writeTransform`, as for
+    /// reading only, the names of its chain, last first, are compared with the recorded name. Default: none.
+    public var readTransform: (any Transformer)?
+
+    /// Bytes that a payload may come to when it is decoded; more of them are an error at that record, and so is appending
+    /// a larger payload. Only where a codec is in use. Default: 1 GiB.
+    ///
+    /// It bounds what a few stored bytes that claim to be much more can cost. Reading in pieces takes bounded memory
+    /// whatever the size; a payload that is touched otherwise is held whole.
+    public var largestDecodedPayload: Int = 1 << 30
+
     /// Gets what people should know: a log that was not closed and what became of it, a companion that was made anew.
     /// Default: none.
     public var logger: Logger?
@@ -28,8 +52,15 @@ extension Storage {
       self.durability = durability
     }
 
-    /// The codec chain's name, recorded beside the log.
-    var codecName: String { "" }
+    /// The codec chain's name, recorded beside the log; empty for none.
+    var codecName: String {
+      if let codec { return codec.name }
+      if let writeTransform { return writeTransform.name }
+      return readTransform.map { TransformerChain.joined($0.parts.reversed().map(\.name)) } ?? ""
+    }
+
+    var encoding: (any Transformer)? { codec?.writing ?? writeTransform }
+    var decoding: (any Transformer)? { codec?.reading ?? readTransform }
 
     /// Throws `.readerCountIsZero` or `.invalidConfiguration`.
     func check() throws(ImmutaError) {
@@ -37,6 +68,24 @@ extension Storage {
       if readerCount < 0 { throw .invalidConfiguration("readerCount is \(readerCount); it must be at least 1") }
       if let interval = durability.interval, interval <= .zero {
         throw .invalidConfiguration("the durability's interval is \(interval); it must be more than zero")
+      }
+      try checkTransforms()
+    }
+
+    private func checkTransforms() throws(ImmutaError) {
+      if codec != nil, writeTransform != nil || readTransform != nil {
+        throw .invalidConfiguration("codec stands for both transforms: set it, or writeTransform and readTransform")
+      }
+      if largestDecodedPayload < 0 {
+        throw .invalidConfiguration("largestDecodedPayload is \(largestDecodedPayload); it must be at least 0")
+      }
+      let transformers = (encoding?.parts ?? []) + (decoding?.parts ?? [])
+      if transformers.contains(where: \.name.isEmpty) || (codec?.name.isEmpty ?? false) {
+        throw .invalidConfiguration("a transformer has no name: give it one, by which its logs are known")
+      }
+      let most = CompanionHeader.longestCodecName
+      if codecName.utf8.count > most {
+        throw .invalidConfiguration("the codec's name has more than \(most) bytes; give it a shorter one")
       }
     }
   }

@@ -8,7 +8,7 @@ extension Storage {
   ///
   /// Nothing is taken away without a copy: the old header, the bytes that are cut off and the old companion are saved
   /// beside the log first, under names that end in `.saved-` and a number. To have the sound records of a log without the
-  /// damaged ones between them, see ``salvage(_:in:into:)``.
+  /// damaged ones between them, see ``salvage(_:in:into:configuration:)``.
   ///
   /// O(bytes of the log), in bounded memory; blocks the calling thread. The namespace must not be open for writing.
   ///
@@ -28,24 +28,32 @@ extension Storage {
 
   /// Copies the sound records of a log, damaged or not, in their order, into a new namespace, and says which are lost.
   ///
-  /// The records get new numbers, without gaps, and new times. The damaged log stays as it is. O(bytes of the log), in
-  /// bounded memory; blocks the calling thread. Either all sound records are in the new namespace when it returns, or, if
+  /// The records get new numbers, without gaps, and new times. With a codec they are decoded, and encoded for their new
+  /// place; those that cannot be decoded are lost. The damaged log stays as it is. O(bytes of the log), in bounded memory;
+  /// blocks the calling thread. Either all sound records are in the new namespace when it returns, or, if
   /// it throws, none.
   ///
-  /// - Throws: as ``repair(_:in:applying:)``; `.duplicateNamespace` when the new namespace exists.
+  /// - Parameters:
+  ///   - namespace: the damaged log's name.
+  ///   - directory: where its files are.
+  ///   - newNamespace: the name of the log to be made.
+  ///   - configuration: the codec that the log was written with, if any.
+  /// - Throws: as ``repair(_:in:applying:)``; `.duplicateNamespace` when the new namespace exists, `.codecMismatch`.
   public static func salvage(
-    _ namespace: String, in directory: String = "./logs", into newNamespace: String
+    _ namespace: String, in directory: String = "./logs", into newNamespace: String,
+    configuration: Configuration = .init()
   ) throws -> RepairReport {
     for name in [namespace, newNamespace] where !isValidNamespace(name) { throw ImmutaError.invalidNamespace(name) }
     let files = LogFiles(directory: directory, namespace: namespace)
     let newFiles = LogFiles(directory: directory, namespace: newNamespace)
     if try SystemCalls.status(newFiles.log) != nil { throw ImmutaError.duplicateNamespace(newNamespace) }
     let repair = try Repair(files)
+    try Opening(files: files, configuration: configuration).checkCodec(repair.codecName)
     var report = repair.report
     // The repair holds the log's lock: nobody changes it meanwhile.
     do {
       try withExtendedLifetime(repair) {
-        try copySoundRecords(of: files, count: report.promised, into: newNamespace, directory)
+        try copySoundRecords(of: files, &report, into: newNamespace, directory, configuration)
       }
     } catch {
       // None, if not all: the new namespace holds nothing.
@@ -59,38 +67,44 @@ extension Storage {
   }
 
   private static func copySoundRecords(
-    of files: LogFiles, count: Int, into newNamespace: String, _ directory: String
+    of files: LogFiles, _ report: inout RepairReport, into newNamespace: String, _ directory: String,
+    _ configuration: Configuration
   ) throws {
     let log = try Descriptor(opening: files.log, .read)
     let companion =
       try SystemCalls.status(files.companion) == nil ? nil : try Descriptor(opening: files.companion, .read)
-    var examination = try Examination(log: log, companion: companion, format: .v2, count: count)
-    let storage = try Storage(directory: directory, namespaces: [newNamespace])
+    var examination = try Examination(log: log, companion: companion, format: .v2, count: report.promised)
+    var configuration = configuration
+    configuration.access = .readWrite
+    var check = Opening(files: files, configuration: configuration).check
+    // The examination compares them.
+    check.verifiesChecksums = false
+    let storage = try Storage(directory: directory, namespaces: [newNamespace], configuration: configuration)
     defer { storage.close() }
+    var undecodable: [RepairReport.LostRange] = []
     try storage.transaction(in: newNamespace) { transaction in
       let writer = transaction.writer
-      var buffer = [UInt8](repeating: 0, count: 1 << 20)
       try examination.run { (finding) throws(ImmutaError) in
-        guard finding.damage == nil, let index = finding.index else { return }
+        guard finding.damage == nil, let entry = finding.entry else { return }
+        let record: Record
+        do throws(ImmutaError) {
+          record = try LargeRecord.read(finding.sequence, entry, size: finding.size, from: log, check)
+        } catch .undecodable(let corruption) {
+          let number = finding.sequence
+          undecodable.append(
+            RepairReport.LostRange(
+              sequences: number..<number + 1, index: entry.index, reason: "cannot be decoded: \(corruption.reason)"))
+          return
+        }
         try writer.beginRecord()
-        var position = index + LogFormat.recordHeaderSize
-        let end = position + finding.size
-        while position < end {
-          let wanted = min(buffer.count, end - position)
-          try unsafe buffer.withMutableBytes { (bytes) throws(ImmutaError) in
-            let piece = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[..<wanted])
-            guard try unsafe log.read(into: piece, at: position) == wanted else {
-              throw .corrupted(
-                Corruption(
-                  path: files.log, sequence: finding.sequence, index: index, reason: "it changed while it was copied"))
-            }
-            try unsafe writer.extendRecord(UnsafeRawBufferPointer(piece))
-          }
-          position += wanted
+        for piece in record.payload.chunks() {
+          try unsafe piece.withUnsafeBytes { (bytes) throws(ImmutaError) in try unsafe writer.extendRecord(bytes) }
         }
         _ = try writer.endRecord()
       }
     }
     try storage.sync()
+    report.sound -= undecodable.count
+    report.lost = (report.lost + undecodable).sorted { $0.sequences.lowerBound < $1.sequences.lowerBound }
   }
 }

@@ -27,7 +27,7 @@ struct ImmutaTool: ParsableCommand {
       Exit status: 0, or 1 when something failed, 64 when the arguments make no sense, 65 when a log is damaged.
       """,
     version: "0.1.0",
-    subcommands: [Demo.self, Append.self, Cat.self, Info.self, Verify.self, RepairCommand.self])
+    subcommands: [Demo.self, Append.self, Cat.self, Info.self, Verify.self, RepairCommand.self, CodecCommand.self])
 }
 
 @main

@@ -53,5 +53,32 @@
       #expect(rest.ending == .exit(0))
       #expect(rest.output.count >= 1 << 20 && rest.output.count <= (1 << 20) + more + 40)
     }
+
+    @Test("A record of 256 MiB goes in and out through compression and encryption, in bounded memory")
+    func transforming() throws {
+      let idle = try idle()
+      let key = "\(place.path)/key"
+      try place.write([UInt8](repeating: 9, count: 32), to: "key")
+      try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: key)
+      let options = ["e", "--codec", "deflate:1", "--key-file", "key"]
+      let writer = try Child(["append", "--delimiter", "none"] + options, in: place)
+      let size = 256 << 20
+      // Not to be compressed to nothing: half of it is random.
+      var generator = SystemRandomNumberGenerator()
+      let piece = (0..<1 << 20).map { $0 % 2 == 0 ? UInt8.random(in: 0...255, using: &generator) : 120 }
+      for _ in 0..<size >> 20 { try writer.send(piece) }
+      writer.closeInput()
+      var peak = 0
+      while try !writer.isOver { peak = max(peak, writer.peakMemory ?? 0) }
+      #expect(try writer.finish().ending == .exit(0))
+      #expect(peak > 0 && peak - idle < 2 * Self.bound, "\(peak) bytes, idle \(idle)")
+
+      let reader = try Child(["cat", "--format", "raw"] + options, in: place)
+      try reader.skip(size - (1 << 20))
+      let readerPeak = try #require(reader.peakMemory)
+      #expect(readerPeak - idle < 2 * Self.bound, "\(readerPeak) bytes, idle \(idle)")
+      let rest = try reader.finish()
+      #expect(rest.ending == .exit(0) && rest.output == piece)
+    }
   }
 #endif

@@ -146,7 +146,7 @@ import Testing
     #expect(log == logBytes([[0x61, 0x62], [0x63], []]))
     #expect(companion.count == 4096 + 3 * 24)
     let header = try #require(companion.withUnsafeBytes { CompanionHeader.current(in: $0) })
-    #expect(header.isClean && header.stableCount == 3 && header.format == .v2 && header.codecName.isEmpty)
+    #expect(header.isClean && header.stableCount == 3 && header.format == .v2 && header.codecName?.isEmpty == true)
     var ends: [Bool] = []
     for (number, index) in indices(of: log).enumerated() {
       let bytes = Array(companion[(4096 + number * 24)..<(4096 + number * 24 + 24)])

@@ -37,9 +37,10 @@ final class LargeRecord: Sendable {
     }
     let payload = entry.index + LogFormat.recordHeaderSize
     let bytes = unsafe UnsafeRawBufferPointer(window.bytes(payload..<range.upperBound))
-    return unsafe Record(
+    let record = unsafe Record(
       sequence: number, index: entry.index, timestamp: Timestamp(nanosecondsSince1970: entry.time),
       payload: Payload(bytes, owner: LargeRecord(window: window, payloadOffset: payload)))
+    return try check.decoded(record)
   }
 
   /// Gives back the memory of the payload's bytes `range`, which stay readable.

@@ -12,16 +12,21 @@ final class LogWriter: Sendable {
   let flusher: Flusher
   private let state: Lock<WriterState>
   private let durability: Durability
+  /// Transforms payloads; nil where they are stored as they are.
+  private let encoder: RecordEncoder?
   /// Held while closing, so that whoever closes second returns when the log is closed, not before.
   private let closing = Lock<Void>(())
 
   /// How much of a payload is written while the mutex is held.
   static let pieceSize = 1 << 20
 
-  init(reader: LogReader, flusher: Flusher, durability: Durability, state: consuming WriterState) {
+  init(
+    reader: LogReader, flusher: Flusher, durability: Durability, encoder: RecordEncoder?, state: consuming WriterState
+  ) {
     self.reader = reader
     self.flusher = flusher
     self.durability = durability
+    self.encoder = encoder
     self.state = Lock(state)
   }
 
@@ -38,12 +43,28 @@ final class LogWriter: Sendable {
   @inline(__always)
   func appendAtOnce(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) -> Receipt? {
     guard bytes.count <= Self.pieceSize else { return nil }
+    if let encoder { return try unsafe appendAtOnce(bytes, through: encoder) }
     let receipt = try state.withLock { (state) throws(ImmutaError) -> Receipt? in
       try checkUsable(state)
       guard !state.turns.isTaken, state.isPrepared else { return nil }
       return try unsafe state.append(bytes)
     }
     if let receipt { announce(receipt.sequence + 1) }
+    return receipt
+  }
+
+  /// The same where payloads are transformed: with the turn, so that no lock is held while that goes on.
+  private func appendAtOnce(
+    _ bytes: UnsafeRawBufferPointer, through encoder: RecordEncoder
+  ) throws(ImmutaError) -> Receipt? {
+    let isMine = try state.withLock { (state) throws(ImmutaError) in
+      try checkUsable(state)
+      return state.isPrepared && state.turns.take()
+    }
+    guard isMine else { return nil }
+    defer { endTurn() }
+    let receipt = try unsafe encoder.stage(bytes, into: self)
+    try commit()
     return receipt
   }
 
@@ -146,23 +167,62 @@ final class LogWriter: Sendable {
   /// Adds a whole record behind the committed ones. Bytes are copied before it returns.
   @usableFromInline
   func stage(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) -> Receipt {
+    if let encoder { return try unsafe encoder.stage(bytes, into: self) }
+    return try unsafe stageStored(bytes)
+  }
+
+  func beginRecord() throws(ImmutaError) {
+    if let encoder { return try encoder.begin(self) }
+    try beginStored()
+  }
+
+  /// Adds bytes to the record begun last.
+  func extendRecord(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) {
+    if let encoder { return try unsafe encoder.extend(bytes, self) }
+    try unsafe extendStored(bytes)
+  }
+
+  func endRecord() throws(ImmutaError) -> Receipt {
+    if let encoder { return try encoder.end(self) }
+    return try endStored()
+  }
+
+  /// Takes back the record begun last.
+  func abandonRecord() {
+    if let encoder { return encoder.abandon(self) }
+    abandonStored()
+  }
+
+  // MARK: With the turn, as the bytes are stored
+
+  /// The number of the record that is staged next.
+  var nextSequence: Int {
+    get throws(ImmutaError) {
+      try state.withLock { (state) throws(ImmutaError) in
+        try checkUsable(state)
+        return state.nextSequence
+      }
+    }
+  }
+
+  func stageStored(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) -> Receipt {
     if bytes.count <= Self.pieceSize {
       return try state.withLock { (state) throws(ImmutaError) in
         try checkUsable(state)
         return try unsafe state.stage(bytes)
       }
     }
-    try beginRecord()
+    try beginStored()
     do {
-      try unsafe extendRecord(bytes)
-      return try endRecord()
+      try unsafe extendStored(bytes)
+      return try endStored()
     } catch {
-      abandonRecord()
+      abandonStored()
       throw error
     }
   }
 
-  func beginRecord() throws(ImmutaError) {
+  func beginStored() throws(ImmutaError) {
     try state.withLock { (state) throws(ImmutaError) in
       try checkUsable(state)
       try state.beginRecord()
@@ -170,7 +230,7 @@ final class LogWriter: Sendable {
   }
 
   /// Adds bytes to the record begun last, a piece at a time: closing the log is possible in between.
-  func extendRecord(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) {
+  func extendStored(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) {
     var position = 0
     while position < bytes.count {
       let end = min(position + Self.pieceSize, bytes.count)
@@ -182,7 +242,7 @@ final class LogWriter: Sendable {
     }
   }
 
-  func endRecord() throws(ImmutaError) -> Receipt {
+  func endStored() throws(ImmutaError) -> Receipt {
     try state.withLock { (state) throws(ImmutaError) in
       try checkUsable(state)
       return try state.endRecord()
@@ -190,7 +250,7 @@ final class LogWriter: Sendable {
   }
 
   /// Takes back the record begun last.
-  func abandonRecord() {
+  func abandonStored() {
     state.withLock { $0.abandonRecord() }
   }
 

@@ -21,8 +21,20 @@ struct Opening {
     }
   }
 
-  private var check: RecordCheck {
-    RecordCheck(path: files.log, verifiesChecksums: configuration.verifiesChecksums)
+  var check: RecordCheck {
+    var check = RecordCheck(path: files.log, verifiesChecksums: configuration.verifiesChecksums)
+    check.decoder = configuration.decoding.map { transformer in
+      RecordDecoder(
+        namespace: files.namespace, transformer: transformer, limit: configuration.largestDecodedPayload)
+    }
+    return check
+  }
+
+  private var encoder: RecordEncoder? {
+    configuration.encoding.map { transformer in
+      RecordEncoder(
+        namespace: files.namespace, transformer: transformer, limit: configuration.largestDecodedPayload)
+    }
   }
 
   // MARK: For writing
@@ -88,9 +100,11 @@ struct Opening {
       companion = try makeCompanion(outcome, format, before: before)
       if !isNew { try settleLog(log, outcome, format) }
     }
-    guard let companion, let header = try companion.companionHeader() else {
+    guard let companion, var header = try companion.companionHeader() else {
       preconditionFailure("a companion that was just written has a header")
     }
+    // Where repair could not tell it, the one who writes does.
+    header.codecName = header.codecName ?? configuration.codecName
     let reader = LogReader(
       format: format, check: check, count: outcome.count, end: outcome.end,
       log: try DescriptorPool(like: log, capacity: configuration.readerCount),
@@ -102,7 +116,8 @@ struct Opening {
     let state = WriterState(
       reader: reader, keeper: keeper, log: log, companion: companion, count: outcome.count, end: outcome.end,
       lastTime: outcome.lastTime, directory: files.directory)
-    let writer = LogWriter(reader: reader, flusher: flusher, durability: configuration.durability, state: state)
+    let writer = LogWriter(
+      reader: reader, flusher: flusher, durability: configuration.durability, encoder: encoder, state: state)
     return Opened(reader: reader, writer: writer, note: outcome.note)
   }
 
@@ -212,7 +227,7 @@ struct Opening {
 
   // MARK: Common
 
-  private func checkCodec(_ written: String?) throws(ImmutaError) {
+  func checkCodec(_ written: String?) throws(ImmutaError) {
     guard let written, written != configuration.codecName else { return }
     throw .codecMismatch(written: written, opened: configuration.codecName)
   }

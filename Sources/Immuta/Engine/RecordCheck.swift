@@ -3,7 +3,9 @@ import CRC32C
 /// Turns stored bytes into records, and refuses those that are not what was appended.
 struct RecordCheck: Sendable {
   let path: String
-  let verifiesChecksums: Bool
+  var verifiesChecksums: Bool
+  /// Undoes what the codec did; nil where there is none.
+  var decoder: RecordDecoder? = nil
 
   /// The payload size in a record's size field.
   ///
@@ -34,9 +36,16 @@ struct RecordCheck: Sendable {
       if computed != entry.recordChecksum { throw checksumMismatch(number, entry, computed) }
     }
     let payload = unsafe UnsafeRawBufferPointer(rebasing: bytes[LogFormat.recordHeaderSize...])
-    return unsafe Record(
+    let record = unsafe Record(
       sequence: number, index: entry.index, timestamp: Timestamp(nanosecondsSince1970: entry.time),
       payload: Payload(payload, owner: owner))
+    return try decoded(record)
+  }
+
+  /// A record whose stored bytes are those that were appended, as it is delivered.
+  func decoded(_ record: Record) throws(ImmutaError) -> Record {
+    guard let decoder else { return record }
+    return try decoder.decode(record, path: path)
   }
 
   /// The entry of record `number` from its bytes.

@@ -49,6 +49,9 @@ struct Repair {
     try plan(opening)
   }
 
+  /// What the companion says the log was written with; nil when it cannot tell.
+  var codecName: String? { (try? companion?.companionHeader())?.codecName }
+
   // MARK: Finding out
 
   private mutating func examine() throws(ImmutaError) {
@@ -155,7 +158,7 @@ struct Repair {
     if try SystemCalls.status(files.newCompanion) != nil { try SystemCalls.unlink(files.newCompanion) }
     let new = try Descriptor(opening: files.newCompanion, .createNew)
     let before = try companion?.companionHeader()
-    var header = CompanionHeader(format: format, codecName: before?.codecName ?? "")
+    var header = CompanionHeader(format: format, codecName: before?.codecName)
     header.tornCount = before?.tornCount ?? 0
     header.recoveryTime = before?.recoveryTime ?? 0
     header.isClean = true

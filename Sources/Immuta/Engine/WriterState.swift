@@ -18,6 +18,8 @@ struct WriterState: ~Copyable, Sendable {
 
   /// Committed records.
   private(set) var count: Int
+  /// The number of the record that is staged next.
+  var nextSequence: Int { count + staged.count }
   private let reader: LogReader
   private let keeper: CompanionKeeper
   private let directory: String

@@ -12,7 +12,8 @@ import CRC32C
 /// ```
 ///
 /// STABLE is the number of records known to be on stable storage. CLEAN is 1 when the log was closed: then STABLE is the
-/// number of records it held; 2 says that a flush failed, so that what the page cache shows may not be on the device. NAME is the codec chain's name, empty for none. BOOT ID tells, after a crash, whether the
+/// number of records it held; 2 says that a flush failed, so that what the page cache shows may not be on the device. NAME is the codec chain's name, empty for none; LEN 65,535 says that
+/// it is not known. BOOT ID tells, after a crash, whether the
 /// machine went down or just the process: a machine that stayed up still has every byte that was written. TORN counts the
 /// records that crashes have taken back over the log's life, RECOVERED is when that last happened, in nanoseconds since
 /// 1970.
@@ -28,13 +29,14 @@ package struct CompanionHeader: Hashable, Sendable {
   package var stableCount: Int
   /// An identity of the machine's run, 0 when unknown.
   package var bootIdentity: UInt64
-  package var codecName: String
+  /// Empty for none; nil when it is not known, as after a repair that found no header.
+  package var codecName: String?
   /// Records that crashes took back: committed, never promised to be stable, torn.
   package var tornCount: Int
   /// When recovery last cut off such records; 0 for never.
   package var recoveryTime: Int64
 
-  package init(format: LogFormat, codecName: String = "") {
+  package init(format: LogFormat, codecName: String? = "") {
     self.format = format
     self.codecName = codecName
     generation = 0
@@ -50,6 +52,8 @@ package struct CompanionHeader: Hashable, Sendable {
   package static var size: Int { 4096 }
   package static var slotSize: Int { size / 2 }
   package static var longestCodecName: Int { 1024 }
+  /// NAME LEN of a name that is not known.
+  private static var unknownNameLength: Int { 0xFFFF }
 
   private static var magic: UInt64 { 0x3158_4449_4154_4D49 }  // "IMTAIDX1", little-endian
   private static var version: UInt32 { 1 }
@@ -78,7 +82,8 @@ package struct CompanionHeader: Hashable, Sendable {
     else { return nil }
     let nameLength = unsafe Int(bytes.loadInteger(at: 14, as: UInt16.self))
     let stableCount: Int = unsafe bytes.loadInteger(at: 24)
-    guard nameLength <= Self.longestCodecName, stableCount >= 0 else { return nil }
+    let isNameKnown = nameLength != Self.unknownNameLength
+    guard !isNameKnown || nameLength <= Self.longestCodecName, stableCount >= 0 else { return nil }
     self.format = format
     isClean = unsafe bytes[13] == 1
     hasFailedFlush = unsafe bytes[13] == 2
@@ -87,12 +92,15 @@ package struct CompanionHeader: Hashable, Sendable {
     bootIdentity = unsafe bytes.loadInteger(at: 32)
     tornCount = unsafe bytes.loadInteger(at: 40)
     recoveryTime = unsafe bytes.loadInteger(at: 48)
-    codecName = unsafe String(decoding: bytes[Self.nameOffset..<Self.nameOffset + nameLength], as: UTF8.self)
+    codecName =
+      isNameKnown
+      ? unsafe String(decoding: bytes[Self.nameOffset..<Self.nameOffset + nameLength], as: UTF8.self) : nil
   }
 
   /// The `slotSize` bytes of this header, for `slotOffset`.
   package func encoded() -> [UInt8] {
-    let name = Array(codecName.utf8)
+    let name = Array((codecName ?? "").utf8)
+    let nameLength = codecName == nil ? Self.unknownNameLength : name.count
     precondition(name.count <= Self.longestCodecName, "a codec chain's name has at most \(Self.longestCodecName) bytes")
     var bytes = [UInt8](repeating: 0, count: Self.slotSize)
     unsafe bytes.withMutableBytes { bytes in
@@ -100,7 +108,7 @@ package struct CompanionHeader: Hashable, Sendable {
       unsafe bytes.storeInteger(Self.version, at: 8)
       unsafe bytes[12] = format.rawValue
       unsafe bytes[13] = isClean ? 1 : hasFailedFlush ? 2 : 0
-      unsafe bytes.storeInteger(UInt16(name.count), at: 14)
+      unsafe bytes.storeInteger(UInt16(nameLength), at: 14)
       unsafe bytes.storeInteger(generation, at: 16)
       unsafe bytes.storeInteger(stableCount, at: 24)
       unsafe bytes.storeInteger(bootIdentity, at: 32)

@@ -42,10 +42,15 @@ struct Append: ToolCommand {
       File names, which may hold newlines:
         find . -print0 | immuta append names --delimiter nul
 
+      Compressed, and encrypted with a key of 32 random bytes; cat and verify take the same options:
+        (umask 077; head -c 32 /dev/urandom > secret.key)
+        immuta append events app.log --codec deflate --key-file secret.key
+
       Ctrl-C ends it in good order: what was appended stays, and half a line is not appended. A second one kills it.
       """)
 
   @OptionGroup var location: Location
+  @OptionGroup(title: "Codec") var codecOptions: CodecOptions
 
   @Argument(help: "The namespace to append to.")
   var namespace: String
@@ -73,7 +78,10 @@ struct Append: ToolCommand {
     let paths = files.isEmpty ? ["-"] : files
     let total = try FileSource.check(paths)
     try Interruption.install()
-    let storage = try Storage(directory: location.directory, namespaces: [namespace])
+    var configuration = Storage.Configuration()
+    configuration.codec = try codecOptions.chosen()
+    let storage = try Storage(
+      directory: location.directory, namespaces: [namespace], configuration: configuration)
     defer { storage.close() }
     let log = try storage.log(namespace)
     let details = try log.details

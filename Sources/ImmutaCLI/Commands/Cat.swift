@@ -20,10 +20,14 @@ struct Cat: ToolCommand {
       A file that was appended with --delimiter none, back as it was:
         immuta cat backups --from 3 --limit 1 --format raw > photo.raw
 
+      A log that was written with a codec:
+        immuta cat events --codec deflate --key-file secret.key
+
       JSON has the members sequence, index, size, timestamp, and text, or base64 where the payload is not UTF-8.
       """)
 
   @OptionGroup var location: Location
+  @OptionGroup(title: "Codec") var codecOptions: CodecOptions
 
   @Argument(help: "The namespace to read.")
   var namespace: String
@@ -57,7 +61,8 @@ struct Cat: ToolCommand {
   }
 
   @MainActor func execute() async throws {
-    let (storage, log) = try location.openForReading(namespace)
+    let codec = try codecOptions.chosen()
+    let (storage, log) = try location.openForReading(namespace, codec)
     defer { storage.close() }
     let output = Output()
     do {

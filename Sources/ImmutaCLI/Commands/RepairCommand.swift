@@ -22,6 +22,7 @@ struct RepairCommand: ToolCommand {
       """)
 
   @OptionGroup var location: Location
+  @OptionGroup(title: "Codec, for --salvage") var codecOptions: CodecOptions
 
   @Argument(help: ArgumentHelp("The namespace.", valueName: "namespace"))
   var namespace: String
@@ -55,7 +56,10 @@ struct RepairCommand: ToolCommand {
   private func work() throws -> RepairReport {
     do {
       if let salvage {
-        return try Storage.salvage(namespace, in: location.directory, into: salvage)
+        var configuration = Storage.Configuration()
+        configuration.codec = try codecOptions.chosen()
+        return try Storage.salvage(
+          namespace, in: location.directory, into: salvage, configuration: configuration)
       }
       return try Storage.repair(namespace, in: location.directory, applying: apply)
     } catch ImmutaError.namespaceNotFound(let name) {

@@ -18,9 +18,10 @@ struct Location: ParsableArguments {
   var directory = "./logs"
 
   /// Opens a namespace for reading, whether or not somebody writes it.
-  func openForReading(_ namespace: String) throws -> (storage: Storage, log: Log) {
+  func openForReading(_ namespace: String, _ codec: Codec? = nil) throws -> (storage: Storage, log: Log) {
     var configuration = Storage.Configuration()
     configuration.access = .readOnly
+    configuration.codec = codec
     do {
       let storage = try Storage(directory: directory, namespaces: [namespace], configuration: configuration)
       return (storage, try storage.log(namespace))

@@ -15,6 +15,9 @@ struct Verify: ToolCommand {
       One of them, in a script:
         immuta verify events --dir /var/lib/shop || echo "restore the backup"
 
+      A log with a codec, every record decoded:
+        immuta verify events --codec deflate --key-file secret.key
+
       For programs, an object a line:
         immuta verify --json
 
@@ -22,6 +25,7 @@ struct Verify: ToolCommand {
       """)
 
   @OptionGroup var location: Location
+  @OptionGroup(title: "Codec") var codecOptions: CodecOptions
 
   @Argument(help: ArgumentHelp("The namespaces to check; all, if none is named.", valueName: "namespace"))
   var namespaces: [String] = []
@@ -37,12 +41,13 @@ struct Verify: ToolCommand {
     let output = Output()
     let names = try location.namespaces(namespaces)
     if names.isEmpty, !json { Failure.say("no namespaces in \(location.directory)") }
+    let codec = try codecOptions.chosen()
     var status = ExitStatus.success
     for name in names {
       let start = ContinuousClock.now
       let outcome: Result<VerificationReport, any Error>
       do {
-        outcome = .success(try await verify(name))
+        outcome = .success(try await verify(name, codec))
       } catch {
         outcome = .failure(error)
       }
@@ -57,8 +62,8 @@ struct Verify: ToolCommand {
     if status != .success { throw AlreadyReported(status: status) }
   }
 
-  @MainActor private func verify(_ name: String) async throws -> VerificationReport {
-    let (storage, log) = try location.openForReading(name)
+  @MainActor private func verify(_ name: String, _ codec: Codec?) async throws -> VerificationReport {
+    let (storage, log) = try location.openForReading(name, codec)
     defer { storage.close() }
     let progress = Progress("verifying \(name)")
     defer { progress.finish() }
@@ -89,7 +94,16 @@ struct Verdict {
       text += ", \(Quantities.counted(report.bytes, "byte")), in \(Quantities.time(time))"
       return text + Quantities.rateSuffix(report.bytes, in: time)
     case .failure(ImmutaError.corrupted): return "\(namespace): damaged"
+    case .failure(ImmutaError.undecodable): return "\(namespace): cannot be decoded"
     case .failure: return "\(namespace): not checked"
+    }
+  }
+
+  /// The record that is to blame.
+  private static func place(of error: any Error) -> Corruption? {
+    switch error {
+    case ImmutaError.corrupted(let corruption), ImmutaError.undecodable(let corruption): corruption
+    default: nil
     }
   }
 
@@ -107,7 +121,7 @@ struct Verdict {
       object.add("seconds", seconds: time)
     case .failure(let error):
       object.add("ok", false)
-      if case ImmutaError.corrupted(let corruption) = error {
+      if let corruption = Self.place(of: error) {
         object.add("path", corruption.path)
         object.add("sequence", corruption.sequence)
         object.add("index", corruption.index)

@@ -66,6 +66,12 @@ struct Failure {
       (message, status) = (nil, .signal(error.signal))
     case ImmutaError.corrupted(let corruption):
       (message, status) = ("damaged: \(corruption)", .damaged)
+    case ImmutaError.undecodable(let corruption):
+      (message, status) = (
+        "cannot decode \(corruption); give the --key-file or --dictionary that it was written with", .damaged
+      )
+    case ImmutaError.codecMismatch(let written, let opened):
+      (message, status) = (CodecOptions.mismatch(written: written, opened: opened), .failure)
     case ImmutaError.namespaceNotFound(let name):
       // The library's advice is for programmers.
       let place = directory.map { " in \($0)" } ?? ""

@@ -53,6 +53,27 @@ enum System {
     }
   }
 
+  /// Makes a file of these bytes, for its owner alone, on stable storage; one that is there is left as it is.
+  static func create(_ path: String, _ bytes: [UInt8]) throws {
+    let flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC
+    #if canImport(Darwin)
+      let descriptor = Darwin.open(path, flags, 0o600)
+    #elseif canImport(Musl)
+      let descriptor = Musl.open(path, flags, 0o600)
+    #else
+      let descriptor = Glibc.open(path, flags, 0o600)
+    #endif
+    guard descriptor >= 0 else { throw ToolError("cannot make \(path): \(message(for: errno))") }
+    defer { close(descriptor) }
+    do {
+      try bytes.withUnsafeBytes { try write($0, to: descriptor) }
+      guard fsync(descriptor) == 0 else { throw ToolError("cannot write \(path): \(message(for: errno))") }
+    } catch {
+      unlink(path)
+      throw error
+    }
+  }
+
   static func close(_ descriptor: Int32) {
     #if canImport(Darwin)
       _ = Darwin.close(descriptor)
@@ -146,6 +167,8 @@ enum System {
     var isDirectory: Bool
     /// Bytes of a regular file; nil for anything else.
     var size: Int?
+    /// Whether others than the file's owner may read or change it.
+    var isOpenToOthers: Bool
     var identity: Identity
   }
 
@@ -161,6 +184,7 @@ enum System {
     let isRegular = status.st_mode & S_IFMT == S_IFREG
     return FileInfo(
       isDirectory: status.st_mode & S_IFMT == S_IFDIR, size: isRegular ? Int(status.st_size) : nil,
+      isOpenToOthers: status.st_mode & 0o077 != 0,
       identity: Identity(
         device: UInt64(truncatingIfNeeded: status.st_dev), number: UInt64(truncatingIfNeeded: status.st_ino)))
   }

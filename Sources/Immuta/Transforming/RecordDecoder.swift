@@ -1,0 +1,94 @@
+import Locking
+
+/// Undoes what a ``RecordEncoder`` did, as records are read. Any number of threads at once.
+///
+/// A record whose payload is small once it is decoded is decoded when it is delivered. Of a larger one that only finds
+/// out that it can be decoded, and how large it is, in bounded memory; its bytes are decoded when they are asked for.
+final class RecordDecoder: Sendable {
+  private let namespace: String
+  private let transformers: [any Transformer]
+  private let limit: Int
+  private let idle = Lock<[TransformRun]>([])
+
+  /// Payloads below this size are decoded when they are delivered.
+  private static let largestEager = 1 << 20
+  /// Runs kept for the next records.
+  private static let mostIdle = 8
+  /// Stored bytes that are given to the transformers at a time.
+  static let pieceSize = 256 << 10
+
+  init(namespace: String, transformer: any Transformer, limit: Int) {
+    self.namespace = namespace
+    transformers = transformer.parts
+    self.limit = limit
+  }
+
+  /// The record with its payload decoded, or to be decoded; `stored` holds the stored bytes.
+  func decode(_ stored: Record, path: String) throws(ImmutaError) -> Record {
+    do {
+      let run = try begin(sequence: stored.sequence, size: stored.size, mark: Self.largestEager)
+      var input = DecoderInput(stored.payload)
+      var isLarge = false
+      while true {
+        if run.output.isFull {
+          isLarge = true
+          run.output.mark = TransformOutput.pieceSize
+          run.output.removeAll()
+        }
+        if try !run.step(), !input.feed(run) { break }
+      }
+      let payload =
+        isLarge
+        ? Payload(DecodedPayload(stored.payload, sequence: stored.sequence, count: run.made, self))
+        : unsafe PayloadMemory.payload(copying: run.output.bytes)
+      finish(run)
+      return Record(
+        sequence: stored.sequence, index: stored.index, timestamp: stored.timestamp, payload: payload,
+        size: stored.size)
+    } catch {
+      throw .undecodable(
+        Corruption(path: path, sequence: stored.sequence, index: stored.index, reason: "\(error)"))
+    }
+  }
+
+  /// A run at the beginning of a record. One that throws is let go: its states are in the middle of something.
+  func begin(sequence: Int, size: Int, mark: Int = TransformOutput.pieceSize) throws -> TransformRun {
+    let run = try idle.withLock { $0.popLast() } ?? TransformRun(transformers)
+    try run.begin(RecordContext(namespace: namespace, sequence: sequence, size: size, limit: limit), mark: mark)
+    return run
+  }
+
+  /// The run's record is complete: it may be used for another.
+  func finish(_ run: TransformRun) {
+    run.output.reset()
+    idle.withLock { idle in
+      if idle.count < Self.mostIdle { idle.append(run) }
+    }
+  }
+}
+
+/// Feeds a stored payload to a run, a piece at a time.
+struct DecoderInput {
+  private var pieces: Payload.ChunkIterator
+  /// Keeps the bytes in place that the run is looking at.
+  private var piece: Payload?
+  private var isOver = false
+
+  init(_ stored: Payload) {
+    pieces = stored.chunks(ofSize: RecordDecoder.pieceSize).makeIterator()
+  }
+
+  /// Hands over the next piece, or the end; false when that was handed over before.
+  mutating func feed(_ run: TransformRun) -> Bool {
+    if isOver { return false }
+    piece = pieces.next()
+    if let piece {
+      // The bytes stay where they are while `piece` is held, which is until the run asks for more.
+      unsafe piece.withUnsafeBytes { unsafe run.give($0) }
+    } else {
+      isOver = true
+      run.giveNoMore()
+    }
+    return true
+  }
+}

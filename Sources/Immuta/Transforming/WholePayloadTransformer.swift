@@ -1,0 +1,63 @@
+/// A transformer of payloads that are held whole: a closure from bytes to bytes. For libraries that cannot work in
+/// pieces.
+///
+/// ```swift
+/// let packer = WholePayloadTransformer(name: "packed") { bytes, _ in pack(bytes) }
+/// ```
+public struct WholePayloadTransformer: Transformer {
+  /// What the bytes it makes, or undoes, are called.
+  public let name: String
+  private let largest: Int
+  private let body: @Sendable ([UInt8], RecordContext) throws -> [UInt8]
+
+  /// A transformer that applies a closure.
+  ///
+  /// - Parameters:
+  ///   - name: see ``Transformer/name``.
+  ///   - largest: bytes of the largest payload it takes; a larger one is an error, as it is held in memory. Default:
+  ///     64 MiB.
+  ///   - body: gets the whole payload, and the record it belongs to; returns what it becomes. One that undoes a
+  ///     compression should make no more than `record.limit` bytes.
+  public init(
+    name: String, largest: Int = 64 << 20,
+    _ body: @escaping @Sendable (_ payload: [UInt8], _ record: RecordContext) throws -> [UInt8]
+  ) {
+    self.name = name
+    self.largest = largest
+    self.body = body
+  }
+
+  /// A state that collects the payload.
+  public func makeState() -> sending any TransformerState { State(largest, body) }
+
+  private final class State: TransformerState {
+    private let largest: Int
+    private let body: @Sendable ([UInt8], RecordContext) throws -> [UInt8]
+    private var record = RecordContext(namespace: "", sequence: 0)
+    private var collected: [UInt8] = []
+
+    init(_ largest: Int, _ body: @escaping @Sendable ([UInt8], RecordContext) throws -> [UInt8]) {
+      self.largest = largest
+      self.body = body
+    }
+
+    func begin(_ record: RecordContext) {
+      self.record = record
+      collected = []
+    }
+
+    func transform(_ input: RawSpan, into output: TransformOutput) throws -> Int {
+      guard input.byteCount <= largest - collected.count else {
+        throw TransformError("it is larger than the \(largest) bytes that this transformer holds")
+      }
+      unsafe input.withUnsafeBytes { unsafe collected.append(contentsOf: $0) }
+      return input.byteCount
+    }
+
+    func finish(into output: TransformOutput) throws -> Bool {
+      output.append(try body(collected, record))
+      collected = []
+      return true
+    }
+  }
+}

@@ -1,0 +1,137 @@
+import ArgumentParser
+import Immuta
+import ImmutaTransforms
+
+/// How a log's payloads are stored: options of each subcommand that reads or writes them.
+struct CodecOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Compression: deflate[:0-9], zstd[:1-19] or lz4[:0-12]; the level matters for append only.", valueName: "name"))
+  var codec: CompressionChoice?
+
+  @Option(
+    help: ArgumentHelp(
+      "For zstd: a dictionary of `immuta codec train`. Repeat it for older ones; new records take the first.",
+      valueName: "file"))
+  var dictionary: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "Encryption: a file of 32 random bytes, or 64 hexadecimal digits. Repeat it for older keys; new records take the first.",
+      valueName: "file"))
+  var keyFile: [String] = []
+
+  @Option(help: "What to encrypt with.")
+  var cipher: Cipher?
+
+  enum Cipher: String, CaseIterable, ExpressibleByArgument {
+    case aes256GCM = "aes-256-gcm"
+    case chaCha20Poly1305 = "chacha20-poly1305"
+  }
+
+  func validate() throws {
+    if cipher != nil, keyFile.isEmpty { throw ValidationError("--cipher needs a --key-file") }
+    if !dictionary.isEmpty, codec?.kind != .zstd { throw ValidationError("--dictionary is for --codec zstd") }
+  }
+
+  /// The codec that the options describe; nil for none.
+  func chosen() throws -> Codec? {
+    let compression = try codec?.codec(dictionaries: dictionary)
+    guard !keyFile.isEmpty else { return compression }
+    let keys = try keyFile.map(KeyFile.read)
+    if let twin = Self.twin(keys) {
+      throw ToolError("\(keyFile[twin.0]) and \(keyFile[twin.1]) hold the same key, or keys that cannot be told apart")
+    }
+    let ring = KeyRing(keys[0], older: Array(keys[1...]))
+    let encryption: Codec =
+      switch cipher ?? .aes256GCM {
+      case .aes256GCM: .aes256GCM(ring)
+      case .chaCha20Poly1305: .chaCha20Poly1305(ring)
+      }
+    return compression?.then(encryption) ?? encryption
+  }
+
+  /// Two keys of one id.
+  private static func twin(_ keys: [EncryptionKey]) -> (Int, Int)? {
+    for (position, key) in keys.enumerated() {
+      if let first = keys[..<position].firstIndex(where: { $0.id == key.id }) { return (first, position) }
+    }
+    return nil
+  }
+
+  /// What to say when a log was written with another codec than the options describe.
+  static func mismatch(written: String, opened: String) -> String {
+    let (written, opened) = (written.isEmpty ? "no codec" : written, opened.isEmpty ? "no codec" : opened)
+    return "the log was written with \(written) and opened with \(opened): "
+      + "give the --codec, --key-file and --cipher that it was written with"
+  }
+}
+
+/// A compression and its level, as `--codec` names them.
+struct CompressionChoice: ExpressibleByArgument {
+  enum Kind: String {
+    case deflate
+    case zstd
+    case lz4
+  }
+
+  let kind: Kind
+  let level: Int
+
+  init?(argument: String) {
+    let parts = argument.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+    guard let kind = Kind(rawValue: String(parts[0])) else { return nil }
+    self.kind = kind
+    let (levels, usual) =
+      switch kind {
+      case .deflate: (0...9, 6)
+      case .zstd: (1...19, 3)
+      case .lz4: (0...12, 0)
+      }
+    if parts.count == 1 {
+      level = usual
+    } else {
+      guard let level = Int(parts[1]), levels.contains(level) else { return nil }
+      self.level = level
+    }
+  }
+
+  func codec(dictionaries: [String]) throws -> Codec {
+    switch kind {
+    case .deflate: .deflate(level: level)
+    case .zstd: try zstd(dictionaries)
+    case .lz4: try lz4()
+    }
+  }
+
+  private func zstd(_ files: [String]) throws -> Codec {
+    #if Zstd
+      let dictionaries = try files.map { file in
+        let bytes = try KeyFile.bytes(of: file, atMost: 64 << 20)
+        do {
+          return try ZstdDictionary(bytes)
+        } catch {
+          throw ToolError("cannot use \(file): \(error)")
+        }
+      }
+      return .zstd(level: level, dictionary: dictionaries.first, older: Array(dictionaries.dropFirst()))
+    #else
+      throw Self.isMissing("Zstd", "libzstd-dev")
+    #endif
+  }
+
+  private func lz4() throws -> Codec {
+    #if LZ4
+      return .lz4(level: level)
+    #else
+      throw Self.isMissing("LZ4", "liblz4-dev")
+    #endif
+  }
+
+  /// What to say where the tool was built without it.
+  static func isMissing(_ trait: String, _ package: String) -> ToolError {
+    ToolError(
+      "this immuta was built without \(trait): install \(package), and build it with "
+        + "`swift build -c release --product immuta --traits \(trait)`")
+  }
+}

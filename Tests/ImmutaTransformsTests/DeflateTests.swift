@@ -1,0 +1,98 @@
+import Foundation
+import Immuta
+import ImmutaTestSupport
+import ImmutaTransforms
+import Testing
+
+/// Raw DEFLATE is what others read and write.
+@Suite("DEFLATE")
+struct DeflateTests {
+  let bench: Workbench
+
+  init() throws {
+    bench = try Workbench()
+  }
+
+  @Test("A log that the Go program compressed is read record by record, and extended")
+  func goLog() async throws {
+    let fixture = try #require(Bundle.module.url(forResource: "Fixtures/deflated", withExtension: "log"))
+    try FileBytes.write(Array(try Data(contentsOf: fixture)), to: bench.logPath)
+    let (storage, log) = try bench.open(.deflate())
+    defer { storage.close() }
+    #expect(log.count == 20)
+    for record in try log.records(in: 0..<20) {
+      #expect(record.payload.elementsEqual(Self.goPayload(record.sequence)), "record \(record.sequence)")
+    }
+    try await log.append("one more")
+    #expect(try await log.record(at: 20).text == "one more")
+    try await log.verify()
+  }
+
+  /// The fixtures' payloads, as the Go program made them.
+  private static func goPayload(_ number: Int) -> [UInt8] {
+    number % 5 == 0
+      ? Array("event \(number)".utf8) : [UInt8](repeating: UInt8(number), count: number * 53 % 97)
+  }
+
+  @Test("Another DEFLATE decoder reads each record", arguments: [0, 1, 6, 9])
+  func otherDecoder(level: Int) throws {
+    let python = "/usr/bin/env"
+    let payloads = Payloads.sizes.filter { $0 < 200_000 }.map(Payloads.repetitive) + [Payloads.random(50_000)]
+    try bench.write(payloads, .deflate(level: level))
+    let decoder = Process()
+    decoder.executableURL = URL(fileURLWithPath: python)
+    decoder.arguments = ["python3", "-c", Self.script, bench.logPath]
+    let output = Pipe()
+    decoder.standardOutput = output
+    try decoder.run()
+    let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    decoder.waitUntilExit()
+    guard decoder.terminationStatus != 127 else { return }
+    #expect(decoder.terminationStatus == 0)
+    #expect(text.split(separator: "\n").map(String.init) == payloads.map { "\($0.count) \(Self.adler($0))" })
+  }
+
+  private static let script = """
+    import struct, sys, zlib
+    data = open(sys.argv[1], 'rb').read()
+    count, index = struct.unpack('<q', data[:8])[0], 16
+    for _ in range(count):
+      size = struct.unpack('<q', data[index:index + 8])[0]
+      stream = zlib.decompressobj(-15)
+      payload = stream.decompress(data[index + 8:index + 8 + size])
+      assert stream.eof and not stream.unused_data
+      print(len(payload), zlib.adler32(payload))
+      index += 8 + size
+    """
+
+  /// Adler-32, as RFC 1950 defines it.
+  private static func adler(_ bytes: [UInt8]) -> UInt32 {
+    var (a, b): (UInt32, UInt32) = (1, 0)
+    for byte in bytes {
+      a = (a + UInt32(byte)) % 65_521
+      b = (b + a) % 65_521
+    }
+    return b << 16 | a
+  }
+
+  @Test("A higher level makes no more bytes, and compression is real")
+  func levels() throws {
+    let payload = (0..<2000).flatMap(Payloads.json)
+    let sizes = try [0, 1, 6, 9].map { level in
+      let bench = try Workbench()
+      try bench.write([payload], .deflate(level: level))
+      return try bench.stored()[0].count
+    }
+    #expect(sizes == sizes.sorted(by: >))
+    #expect(sizes[0] > payload.count && sizes[1] < payload.count / 3)
+  }
+
+  @Test("Records of one level are read with another")
+  func otherLevel() async throws {
+    try bench.write([Payloads.json(1)], .deflate(level: 1))
+    try bench.write([Payloads.json(2)], .deflate(level: 9))
+    let (storage, log) = try bench.open(.deflate())
+    defer { storage.close() }
+    #expect(try log.records(in: 0..<2).map { Array($0.payload) } == [Payloads.json(1), Payloads.json(2)])
+  }
+}

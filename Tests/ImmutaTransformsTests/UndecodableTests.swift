@@ -1,0 +1,95 @@
+import Immuta
+import ImmutaTestSupport
+import ImmutaTransforms
+import Testing
+
+/// What cannot be decoded is an error at its record, and only there.
+@Suite("Undecodable records")
+struct UndecodableTests {
+  let bench: Workbench
+
+  init() throws {
+    bench = try Workbench()
+  }
+
+  @Test(
+    "The records around one that cannot be decoded stay readable; a stream goes on behind it", arguments: Codecs.all)
+  func around(codec: Codec) async throws {
+    // Level 0 of DEFLATE stores bytes as they are: there the block's header is what can be damaged.
+    try bench.write((0..<5).map(Payloads.json), codec)
+    var stored = try bench.stored()
+    stored[2] = Array(stored[2].dropLast(stored[2].count / 2))
+    try bench.writeStored(stored)
+    let (storage, log) = try bench.open(codec)
+    defer { storage.close() }
+    var stream = log.stream(from: .beginning)
+    for number in [0, 1] { #expect(try stream.nextAtOnce()?.sequence == number) }
+    for _ in 0..<2 {
+      let error = #expect(throws: ImmutaError.self) { try stream.nextAtOnce() }
+      guard case .undecodable(let corruption)? = error else {
+        Issue.record("\(String(describing: error))")
+        return
+      }
+      #expect(corruption.sequence == 2 && corruption.path == bench.logPath)
+      #expect(corruption.index == 16 + stored[0].count + stored[1].count + 16)
+      #expect(error?.description.contains("record 2") == true)
+    }
+    stream.position += 1
+    for number in [3, 4] { #expect(try stream.nextAtOnce()?.payload.elementsEqual(Payloads.json(number)) == true) }
+    await #expect(throws: ImmutaError.self) { try await log.record(at: 2) }
+    await #expect(throws: ImmutaError.self) { try await log.verify() }
+    #expect(throws: ImmutaError.self) { try log.records(in: 0..<5) }
+    // Appending goes on, too.
+    try await log.append("more")
+    #expect(try await log.record(at: 5).text == "more")
+  }
+
+  @Test("A damaged record is told by its checksum before anything is decoded")
+  func checksumFirst() async throws {
+    try bench.write([Payloads.json(0)], .deflate())
+    var log = try #require(try FileBytes.read(bench.logPath))
+    log[30] ^= 1
+    try FileBytes.write(log, to: bench.logPath)
+    let (storage, opened) = try bench.open(.deflate())
+    defer { storage.close() }
+    let error = await #expect(throws: ImmutaError.self) { try await opened.record(at: 0) }
+    guard case .corrupted? = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+  }
+
+  @Test(
+    "A few bytes that claim to be many stop at the limit, and the limit itself is allowed",
+    arguments: Codecs.compressing)
+  func bombs(codec: Codec) async throws {
+    let size = 5_000_000
+    try bench.write([[UInt8](repeating: 0, count: size), Payloads.json(1)], codec)
+    for (limit, isEnough) in [(size, true), (size - 1, false), (100_000, false), (200, false)] {
+      let (storage, log) = try bench.open(codec, limit: limit)
+      defer { storage.close() }
+      if isEnough {
+        #expect(try await log.record(at: 0).payload.count == size)
+      } else {
+        let error = await #expect(throws: ImmutaError.self) { try await log.record(at: 0) }
+        #expect(error?.description.contains("more than \(limit) bytes") == true)
+      }
+      #expect(try await log.record(at: 1).payload.elementsEqual(Payloads.json(1)))
+    }
+  }
+
+  @Test("A payload that could not be read back is not appended", arguments: Codecs.all)
+  func tooLarge(codec: Codec) async throws {
+    let (storage, log) = try bench.open(codec, limit: 1000)
+    defer { storage.close() }
+    try await log.append(Payloads.random(1000))
+    await #expect(throws: ImmutaError.self) { try await log.append(Payloads.random(1001)) }
+    await #expect(throws: ImmutaError.self) { try await log.append(Pieces(Payloads.random(1001), [600])) }
+    try await log.transaction { transaction in
+      await #expect(throws: ImmutaError.self) { try await transaction.append(Payloads.random(1001)) }
+      try await transaction.append(Payloads.random(999))
+    }
+    #expect(try log.records(in: 0..<2).map(\.payload.count) == [1000, 999])
+    #expect(log.count == 2)
+  }
+}
