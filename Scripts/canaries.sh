@@ -135,10 +135,10 @@ canary no-data WriterState.swift 'ModelTests/aLogHolds' \
   'crc32c_copy_extend\(\s*checksum, memory \+ LogFormat\.recordHeaderSize,' 'crc32c_extend(checksum,'
 # COUNT is stored before the entries of the records it counts. The pause stands for a thread that is preempted between.
 canary count-first WriterState.swift 'ProcessTests/(every|another)' \
-  'try writeEntries\(time\)' \
-  'try storeHeader(LogHeader(count: count + staged.count, lastIndex: last.index))
+  'try writingEntries\(&self, time\)' \
+  'try storeHeader(LogHeader(count: count + added, lastIndex: lastIndex))
       for _ in 0..<200 { Thread.yield() }
-      try writeEntries(time)'
+      try writingEntries(&self, time)'
 # Rolling back leaves what was staged: the next commit publishes it.
 canary rollback WriterState.swift 'ModelTests/aLogHolds' \
   'mutating func rollBack\(\) \{' 'mutating func rollBack() {
@@ -163,7 +163,7 @@ canary flush-error FlushPair.swift 'FailingCallTests/aFailedCall' \
   'catch \{ state\.withLock \{ \$0\.failure = error \} \}' 'catch {}'
 # A write fails, and the next append is taken all the same.
 canary write-error WriterState.swift 'FailingCallTests/aFailedCall' \
-  'try body\(&log\)\s+\} catch \{\s+failure = error' 'try body(&log)
+  'try body\(&self\)\s+\} catch \{\s+failure = error' 'try body(&self)
     } catch {'
 
 [ "$tried" -gt 0 ] || fail "there is no canary named$wanted"

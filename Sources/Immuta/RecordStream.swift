@@ -82,17 +82,21 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
   /// - Throws: `CancellationError`, `.namespaceNotFound`, `.storageClosed`, `.corrupted`, `.io`.
   @inlinable
   public mutating func next() async throws -> Record? {
-    try Task.checkCancellation()
-    if let record = try nextAtOnce() { return record }
-    return try await next(until: nil)
+    while true {
+      try Task.checkCancellation()
+      if let record = try nextAtOnce() { return record }
+      try await waitForNext()
+    }
   }
 
   /// The next record, on the caller's actor.
   @inlinable
   public mutating func next(isolation actor: isolated (any Actor)?) async throws -> Record? {
-    try Task.checkCancellation()
-    if let record = try nextAtOnce() { return record }
-    return try await next(until: nil)
+    while true {
+      try Task.checkCancellation()
+      if let record = try nextAtOnce() { return record }
+      try await waitForNext()
+    }
   }
 
   /// The next record, or nil when none came in time. A timeout of zero or less takes a record that is there.
@@ -102,7 +106,12 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
     try Task.checkCancellation()
     if let record = try nextAtOnce() { return record }
     // A century is as good as any longer time, and can be added to any clock.
-    return try await next(until: ContinuousClock.now + Swift.min(timeout, .seconds(100 * 365 * 86_400)))
+    let deadline = ContinuousClock.now + Swift.min(timeout, .seconds(100 * 365 * 86_400))
+    while try await waitForNext(until: deadline) {
+      try Task.checkCancellation()
+      if let record = try nextAtOnce() { return record }
+    }
+    return nil
   }
 
   /// The next record if it is committed already; nil otherwise. Does not wait.
@@ -121,26 +130,29 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
     return try read(reader, log.progress(visibility).generation)
   }
 
-  /// Waits until there is a record at the position; nil when the deadline passed first.
+  /// Waits until there is a record at the position. What a waiting stream needs is in this frame and its caller's: ten
+  /// thousand of them are ten thousand times that.
   @usableFromInline
-  mutating func next(until deadline: ContinuousClock.Instant?) async throws -> Record? {
-    while true {
-      guard let log else { throw failure ?? .storageClosed }
-      let position = position
-      do {
-        let progress = log.progress(visibility)
-        try log.beginWait(visibility)
-        defer { log.endWait(visibility) }
-        if let deadline {
-          if try await progress.wait(past: position, until: deadline) == nil { return nil }
-        } else {
-          _ = try await progress.wait(past: position)
-        }
-      } catch is BroadcasterClosed {
-        throw ImmutaError.storageClosed
-      }
-      try Task.checkCancellation()
-      if let record = try nextAtOnce() { return record }
+  func waitForNext() async throws {
+    guard let log else { throw failure ?? .storageClosed }
+    try log.beginWait(visibility)
+    defer { log.endWait(visibility) }
+    do {
+      _ = try await log.progress(visibility).wait(past: position)
+    } catch is BroadcasterClosed {
+      throw ImmutaError.storageClosed
+    }
+  }
+
+  /// The same; false when the deadline passed first.
+  private func waitForNext(until deadline: ContinuousClock.Instant) async throws -> Bool {
+    guard let log else { throw failure ?? .storageClosed }
+    try log.beginWait(visibility)
+    defer { log.endWait(visibility) }
+    do {
+      return try await log.progress(visibility).wait(past: position, until: deadline) != nil
+    } catch is BroadcasterClosed {
+      throw ImmutaError.storageClosed
     }
   }
 
