@@ -166,6 +166,11 @@ final class Flusher: Sendable {
 
   private func fail(_ error: ImmutaError) {
     if SystemCalls.isFailedFlush(error) { keeper.markFailed() }
+    tell(error)
+  }
+
+  /// Answers those who wait, and all who come, with the failure.
+  private func tell(_ error: ImmutaError) {
     let waiting = state.withLock { state in
       state.failure = error
       defer { state.waiters = [] }
@@ -189,7 +194,8 @@ final class Flusher: Sendable {
 
   /// Closing flushed everything, or failed to: answers those who still wait.
   func end(with failure: ImmutaError?) {
-    if let failure { fail(failure) } else { stable.advance(to: committed.generation) }
+    // Without a mark: the lock is free, and the companion may be another writer's. Closing has left it.
+    if let failure { tell(failure) } else { stable.advance(to: committed.generation) }
     // Everybody who came before this, and nobody after: those find what is stable, or that the log is closed.
     let waiting = state.withLock { state in
       state.hasEnded = true

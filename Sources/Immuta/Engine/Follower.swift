@@ -133,10 +133,23 @@ final class Follower: Sendable {
   /// Its generation is the number of records that the companion says are on stable storage.
   let stable = Broadcaster()
 
+  /// The companion that has the name now: a writer that made it anew put another file in its place.
+  private let named = Lock<(companion: Descriptor, inode: UInt64)?>(nil)
+
   /// Takes note of what was flushed since.
   func refreshStable() throws(ImmutaError) {
-    guard let header = try companion?.companionHeader(), let reader = target.withLock({ $0 }) else { return }
+    guard let reader = target.withLock({ $0 }), let header = try namedCompanion()?.companionHeader() else { return }
     stable.advance(to: min(header.stableCount, reader.count))
+  }
+
+  private func namedCompanion() throws(ImmutaError) -> Descriptor? {
+    try named.withLock { (named) throws(ImmutaError) -> Descriptor? in
+      guard let status = try SystemCalls.status(files.companion) else { return nil }
+      if let named, named.inode == status.inode { return named.companion }
+      guard let companion = try companionNow() else { return nil }
+      named = (companion, try companion.status().inode)
+      return companion
+    }
   }
 
   // MARK: Keeping up

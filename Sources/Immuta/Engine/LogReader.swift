@@ -166,11 +166,14 @@ final class LogReader: Sendable {
     _ number: Int, _ entry: CompanionEntry, end: Int, isExact: Bool, reader: Int, _ check: RecordCheck
   ) throws(ImmutaError) -> Batch {
     let descriptor = try log.descriptor(for: reader)
-    let chunk = Chunk(first: number, entryCapacity: 1, logCapacity: LogFormat.recordHeaderSize)
-    let sizeField = unsafe chunk.logBytes
-    let count = try unsafe descriptor.read(into: sizeField, at: entry.index)
-    let size = try unsafe check.size(
-      number, entry, in: UnsafeRawBufferPointer(rebasing: sizeField[..<count]), end: end, isExact: isExact)
+    var sizeField = [UInt8](repeating: 0, count: LogFormat.recordHeaderSize)
+    let count = try unsafe sizeField.withMutableBytes { (bytes) throws(ImmutaError) in
+      try unsafe descriptor.read(into: bytes, at: entry.index)
+    }
+    let size = try unsafe sizeField.withBytes { (bytes) throws(ImmutaError) in
+      try unsafe check.size(
+        number, entry, in: UnsafeRawBufferPointer(rebasing: bytes[..<count]), end: end, isExact: isExact)
+    }
     if size > Self.largestInMemory {
       return .single(try LargeRecord.read(number, entry, size: size, from: descriptor, check))
     }

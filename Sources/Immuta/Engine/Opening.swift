@@ -42,17 +42,37 @@ struct Opening {
   private func openForWriting() throws(ImmutaError) -> Opened {
     let isThere = try SystemCalls.status(files.log) != nil
     if !isThere { try checkForLostLog() }
-    let log = try Descriptor(opening: files.log, .readWriteCreating)
-    guard try log.status().isRegular else { throw notARegularFile }
-    try log.lock()
+    let log = try lockedLog()
     do {
       return try openLocked(log)
     } catch {
+      if SystemCalls.isFailedFlush(error) { markFailedFlush() }
       // A file that was made and could not be begun is none.
       if !isThere, (try? log.size) == 0 { try? SystemCalls.unlink(files.log) }
       log.unlock()
       throw error
     }
+  }
+
+  /// The log's file, locked. One that lost its name before it was locked, to somebody who could not begin it, would be
+  /// written to and never found again: then whatever has the name now is opened instead.
+  private func lockedLog() throws(ImmutaError) -> Descriptor {
+    for _ in 0..<100 {
+      let log = try Descriptor(opening: files.log, .readWriteCreating)
+      guard try log.status().isRegular else { throw notARegularFile }
+      try log.lock()
+      if try SystemCalls.status(files.log)?.inode == log.status().inode { return log }
+      log.unlock()
+    }
+    throw .locked
+  }
+
+  /// A flush failed while a log that was not closed was opened: the next opening's flush may succeed and prove nothing.
+  private func markFailedFlush() {
+    guard let companion = try? Descriptor.ifThere(files.companion, .readWrite),
+      let header = try? companion.companionHeader(), !header.isClean
+    else { return }
+    CompanionKeeper(companion, header: header).markFailed()
   }
 
   /// A log that is missing or empty while its companion tells of records was lost, not never there: starting a new one in

@@ -292,7 +292,8 @@ struct Reconciliation: ~Copyable {
         return foreign
       }
       savesTail = foreign != nil
-      if isSameBoot {
+      // After a failed flush the kernel may have let go of pages that never reached the device.
+      if isSameBoot, companionHeader?.hasFailedFlush != true {
         throw corrupted(
           whole.number, whole.index,
           "it is not what was committed, and the machine has not been down since: this is damage, not a torn write")

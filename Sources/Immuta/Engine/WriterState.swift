@@ -108,14 +108,26 @@ struct WriterState: ~Copyable, Sendable {
           reason: "another program appended while the log was open; close it and open it anew"))
     }
     // Foreign bytes behind the last record, uncommitted, may be sparse: cut off, so that all that is reserved has blocks.
-    try log.descriptor.truncate(to: tail)
-    try companion.descriptor.truncate(to: companion.reservedEnd)
-    try log.reserve(through: tail + 1)
-    try companion.reserve(through: companion.reservedEnd + 1)
-    if log.isReserving {
-      header = try MappedWindow(log.descriptor, 0..<reader.format.headerSize, writable: true)
+    try shrinkFiles()
+    do throws(ImmutaError) {
+      try log.reserve(through: tail + 1)
+      try companion.reserve(through: companion.reservedEnd + 1)
+      if log.isReserving {
+        header = try MappedWindow(log.descriptor, 0..<reader.format.headerSize, writable: true)
+      }
+    } catch {
+      // What was reserved all the same goes back: it may be all the room there is. Should that fail, the next attempt or
+      // opening does it.
+      try? shrinkFiles()
+      throw error
     }
     isPrepared = true
+  }
+
+  /// Makes the files end with the last committed record.
+  private mutating func shrinkFiles() throws(ImmutaError) {
+    try log.shrink(to: tail)
+    try companion.shrink(to: entryOffset(count))
   }
 
   // MARK: Staging
@@ -384,13 +396,14 @@ struct WriterState: ~Copyable, Sendable {
         // reached the disk, would look as if another program had written it.
         try log.descriptor.flush()
         try companion.descriptor.flush()
-        try log.shrink(to: tail)
-        try companion.shrink(to: entryOffset(count))
+        try shrinkFiles()
         try log.descriptor.flush()
         try keeper.markClean(count: count)
       }
       return nil
     } catch {
+      // While the lock is held: whoever opens the log next must know it.
+      if SystemCalls.isFailedFlush(error) { keeper.markFailed() }
       return error
     }
   }
