@@ -17,6 +17,9 @@ struct ImmutaTool: ParsableCommand {
       See what it does, on your machine, in a second:
         immuta demo
 
+      Measure your own disk, in a minute:
+        immuta bench
+
       Append lines, read them back, and follow what comes:
         printf 'hello\\nworld\\n' | immuta append events
         immuta cat events
@@ -27,13 +30,15 @@ struct ImmutaTool: ParsableCommand {
       Exit status: 0, or 1 when something failed, 64 when the arguments make no sense, 65 when a log is damaged.
       """,
     version: "0.1.0",
-    subcommands: [Demo.self, Append.self, Cat.self, Info.self, Verify.self, RepairCommand.self, CodecCommand.self])
+    subcommands: [
+      Demo.self, Bench.self, Append.self, Cat.self, Info.self, Verify.self, RepairCommand.self, CodecCommand.self,
+    ])
 }
 
 @main
 enum Main {
-  /// Everything but the demonstration's tasks runs on the main thread, which may therefore block: for input, for
-  /// output, for a flush.
+  /// Everything but the tasks of the demonstration and of the measurements runs on the main thread, which may
+  /// therefore block: for input, for output, for a flush.
   ///
   /// The threads of Swift's cooperative pool never do.
   @MainActor

@@ -20,13 +20,13 @@ struct HelpTests {
     for arguments in [["--help"], ["help"], []] {
       let outcome = try Child(arguments, in: place).finish()
       #expect(outcome.ending == .exit(0))
-      for word in ["demo", "append", "cat", "info", "verify", "immuta demo", "64", "65"] {
+      for word in ["demo", "bench", "append", "cat", "info", "verify", "immuta demo", "64", "65"] {
         #expect(outcome.text.contains(word), "\(arguments): \(word)")
       }
     }
   }
 
-  @Test("Each subcommand's help teaches by example", arguments: ["demo", "append", "cat", "info", "verify"])
+  @Test("Each subcommand's help teaches by example", arguments: ["demo", "bench", "append", "cat", "info", "verify"])
   func examples(command: String) throws {
     let outcome = try place.run(command, "--help")
     #expect(outcome.ending == .exit(0))
@@ -44,7 +44,10 @@ struct HelpTests {
       ["cat", "e", "--from", "1", "--latest"], ["cat", "e", "--json", "--format", "raw"],
       ["cat", "e", "--format", "xml"],
       ["append", "e", "--delimiter", "tab"], ["append", "e", "--durability", "maybe"], ["demo", "--records", "0"],
-      ["demo", "--size=-1"], ["demo", "--records", "100000001"], ["demo", "--size", "67108865"], ["--nonsense"],
+      ["demo", "--size=-1"], ["demo", "--records", "100000001"], ["demo", "--size", "67108865"],
+      ["bench", "--seconds", "0"],
+      ["bench", "--seconds=-1"], ["bench", "--seconds", "3601"], ["bench", "--seconds", "x"], ["bench", "events"],
+      ["--nonsense"],
     ])
   func usage(arguments: [String]) throws {
     let outcome = try Child(arguments, in: place).finish()

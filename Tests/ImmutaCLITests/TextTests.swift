@@ -55,7 +55,11 @@ struct JSONTests {
     object.add("c", -12)
     object.add("d", true)
     object.add("e", seconds: .microseconds(1_500_042))
-    #expect(String(decoding: object.line, as: UTF8.self) == #"{"a":"x\"y","c":-12,"d":true,"e":1.500042}"# + "\n")
+    object.add("f", 12.3456)
+    object.add("g", 0.0004)
+    #expect(
+      String(decoding: object.line, as: UTF8.self)
+        == #"{"a":"x\"y","c":-12,"d":true,"e":1.500042,"f":12.346,"g":0.000}"# + "\n")
   }
 }
 
@@ -145,6 +149,10 @@ struct TextTests {
     #expect(Quantities.time(.microseconds(12_340)) == "12.3 ms")
     #expect(Quantities.time(.milliseconds(640)) == "640 ms")
     #expect(Quantities.time(.milliseconds(4560)) == "4.56 s")
+    #expect(
+      [0.456, 9.994, 9.996, 99.96, 999.4, 999.6, 78_900, 1.23e8, 4.5e9, 4.5e12].map(Quantities.nanoseconds) == [
+        "0.46 ns", "9.99 ns", "10.0 ns", "100 ns", "999 ns", "1.00 µs", "78.9 µs", "123 ms", "4.50 s", "4,500 s",
+      ])
     #expect(Quantities.rate(100, in: .milliseconds(500)) == 200)
     #expect(Quantities.rate(100, in: .zero) == nil)
     #expect(Quantities.megabytes(5_000_000, in: .seconds(2)) == "2.5")

@@ -126,6 +126,16 @@ struct JSONObject {
     bytes.append(decimal: microseconds % 1_000_000, width: 6)
   }
 
+  /// Adds a member: a number of at least 0, with three digits behind the point; nil adds none.
+  mutating func add(_ name: String, _ value: Double?) {
+    guard let value else { return }
+    key(name)
+    let thousandths = Int((value * 1000).rounded())
+    bytes.append(decimal: thousandths / 1000)
+    bytes.append(UInt8(ascii: "."))
+    bytes.append(decimal: thousandths % 1000, width: 3)
+  }
+
   /// Adds a member: a list of strings.
   mutating func add(_ name: String, strings: [String]) {
     key(name)

@@ -26,6 +26,13 @@ enum Quantities {
     return "\(rounded(seconds, digits: seconds < 100 ? 2 : 0)) s"
   }
 
+  /// Three digits, in a unit that suits: `4.56 ns`, `78.9 µs`, `123 ms`.
+  static func nanoseconds(_ value: Double) -> String {
+    var (value, unit) = (value, "ns")
+    for larger in ["µs", "ms", "s"] where value >= 999.5 { (value, unit) = (value / 1000, larger) }
+    return "\(rounded(value, digits: value < 9.995 ? 2 : value < 99.95 ? 1 : 0)) \(unit)"
+  }
+
   /// How many happened in a second; nil where no time passed or nothing happened.
   static func rate(_ count: Int, in duration: Duration) -> Int? {
     let seconds = duration / .seconds(1)

@@ -206,9 +206,20 @@ enum System {
     return Int(clamping: UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize)).partialValue)
   }
 
+  /// Makes a directory, whose parent is there.
+  ///
+  /// - Returns: whether it was made; false if there is something of that name.
+  @discardableResult
+  static func makeDirectory(_ path: String) throws(ToolError) -> Bool {
+    if mkdir(path, 0o755) == 0 { return true }
+    if errno == EEXIST { return false }
+    throw ToolError("cannot make the directory \(path): \(message(for: errno))")
+  }
+
   /// Makes a directory of a name of its own.
-  static func makeTemporaryDirectory(prefix: String) throws(ToolError) -> String {
-    let parent = temporaryDirectory
+  static func makeTemporaryDirectory(
+    in parent: String = temporaryDirectory, prefix: String
+  ) throws(ToolError) -> String {
     var template = Array("\(parent)/\(prefix)XXXXXX".utf8CString)
     let path = template.withUnsafeMutableBufferPointer { buffer -> String? in
       guard let base = buffer.baseAddress, let path = mkdtemp(base) else { return nil }
@@ -231,6 +242,11 @@ enum System {
       }
       closedir(directory)
     }
-    rmdir(path)
+    removeEmptyDirectory(path)
   }
+
+  static func removeFile(_ path: String) { unlink(path) }
+
+  /// Removes a directory, unless something is in it.
+  static func removeEmptyDirectory(_ path: String) { rmdir(path) }
 }
