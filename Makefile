@@ -1,10 +1,10 @@
 # `make` lists what there is. Everything can also be called by hand: each target is a command or two.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench torture canaries format lint docs clean
+.PHONY: help demo test bench bench-codecs torture canaries format lint docs clean
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## See it work: a writer, followers, a rollback, and this machine's rates
 	swift run -c release immuta demo
@@ -14,6 +14,9 @@ test: ## Everything a change must pass; installs the C libraries that the packag
 
 bench: ## Measure it beside the floors and the alternatives (ARGUMENTS=--quick: does it run?); see Benchmarks/README.md
 	Scripts/bench.sh $(ARGUMENTS)
+
+bench-codecs: ## Measure the codecs' sizes and rates; writes the documentation's tables and chart
+	Scripts/bench.sh codecs $(ARGUMENTS)
 
 torture: ## Random programs, crashes and damage, until something fails (ROUNDS=n for an end)
 	Scripts/torture.sh $(ROUNDS)

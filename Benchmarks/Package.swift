@@ -9,7 +9,8 @@ let package = Package(
   platforms: [.macOS(.v15)],
   dependencies: [
     // By path, under the name that the product is asked for by, whatever the folder is called.
-    .package(name: "immuta", path: ".."),
+    // Zstandard and LZ4 are among the codecs that are measured; what needs none of them does not link them.
+    .package(name: "immuta", path: "..", traits: ["Zstd", "LZ4"]),
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
     // Without its traits: it then takes no other allocator and no hooks of the runtime into the process.
@@ -17,16 +18,28 @@ let package = Package(
   ],
   targets: [
     .target(name: "Floors"),
+    // What both programs share: how they measure, and how they show it.
+    .target(name: "Harness"),
     .target(
       name: "Workloads",
       dependencies: [
-        "Floors", .product(name: "Immuta", package: "immuta"), .product(name: "GRDB", package: "GRDB.swift"),
+        "Floors", "Harness", .product(name: "Immuta", package: "immuta"),
+        .product(name: "GRDB", package: "GRDB.swift"),
       ]
     ),
     .executableTarget(
       name: "report",
-      dependencies: ["Workloads", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      dependencies: ["Harness", "Workloads", .product(name: "ArgumentParser", package: "swift-argument-parser")],
       path: "Sources/Report"
+    ),
+    .executableTarget(
+      name: "codecs",
+      dependencies: [
+        "Harness", .product(name: "Immuta", package: "immuta"),
+        .product(name: "ImmutaTransforms", package: "immuta"),
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "Sources/Codecs"
     ),
     // Where the plugin looks for benchmarks: in a folder inside one named Benchmarks, which this package's is.
     .executableTarget(

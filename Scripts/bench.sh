@@ -1,23 +1,30 @@
 #!/usr/bin/env bash
-# Runs the benchmarks, and writes Benchmarks/RESULTS.md and Benchmarks/Charts.
+# Runs the benchmarks, and writes Benchmarks/RESULTS.md and Benchmarks/Charts; or those of the codecs, and writes
+# Benchmarks/CODECS.md with the tables and the chart of the documentation.
 #
-# usage: Scripts/bench.sh [ARGUMENT…]      of Benchmarks' program `report`: --quick, --only TEXT, --growth RECORDS, …
+# usage: Scripts/bench.sh [ARGUMENT…]             of Benchmarks' program `report`: --quick, --only TEXT, --growth RECORDS, …
+#        Scripts/bench.sh codecs [ARGUMENT…]      of its program `codecs`: --quick, --directory DIRECTORY
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../Benchmarks"
+# shellcheck source=Scripts/packages.sh
+source ../Scripts/packages.sh
 
-# The alternative that is measured beside Immuta needs SQLite.
-if ! printf '#include <sqlite3.h>\n' | clang -fsyntax-only -x c - 2>/dev/null; then
-  if ! command -v apt-get >/dev/null; then
-    echo "bench.sh: SQLite's header is needed: install it with this system's package manager" >&2
-    exit 1
-  fi
-  as_root=()
-  if [ "$(id -u)" -ne 0 ]; then as_root=(sudo -n); fi
-  echo "installing libsqlite3-dev" >&2
-  "${as_root[@]}" apt-get update -qq
-  "${as_root[@]}" apt-get install -y -qq --no-install-recommends libsqlite3-dev >&2
+program=report
+if [ "${1:-}" = codecs ]; then
+  program=codecs
+  shift
 fi
 
+case "$program" in
+  # The alternative that is measured beside Immuta.
+  report) has_header sqlite3.h || install_package libsqlite3-dev ;;
+  # The codecs behind the package traits, and the program that one of them is compared with.
+  codecs)
+    install_libraries_of_traits
+    command -v zstd >/dev/null || install_package zstd
+    ;;
+esac
+
 echo "building (minutes, the first time)" >&2
-swift build --quiet -c release --product report >&2
-exec .build/release/report "$@"
+swift build --quiet -c release --product "$program" >&2
+exec ".build/release/$program" "$@"

@@ -6,6 +6,8 @@
 # usage: Scripts/counts.sh PROGRAM      CountedWork, built for release
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=Scripts/packages.sh
+source Scripts/packages.sh
 
 program="${1:?usage: Scripts/counts.sh PROGRAM}"
 records=16384
@@ -77,12 +79,7 @@ check() {
 
 # Whether a tool is there and works here: not every machine lets one process watch another.
 has() {
-  if ! command -v "$1" >/dev/null && command -v apt-get >/dev/null; then
-    local as_root=()
-    if [ "$(id -u)" -ne 0 ]; then as_root=(sudo -n); fi
-    { "${as_root[@]}" apt-get update -qq && "${as_root[@]}" apt-get install -y -qq --no-install-recommends "$1"; } \
-      >/dev/null 2>&1 || true
-  fi
+  command -v "$1" >/dev/null || install_package "$1" >/dev/null 2>&1 || true
   if command -v "$1" >/dev/null && "$@" >/dev/null 2>&1; then return 0; fi
   echo "SKIPPED: $1 does not work on this machine; $skipped not counted"
   return 1

@@ -4,6 +4,8 @@
 # IMMUTA_BUILD_PATH  where to build (default: .build; the sanitizer's build goes to the same name with -tsan behind it)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=Scripts/packages.sh
+source Scripts/packages.sh
 
 build_path="${IMMUTA_BUILD_PATH:-.build}"
 # Everything is tested that can be turned on. The tool and the examples are built without, as most people build them.
@@ -45,21 +47,10 @@ check_tools() {
   if ! command -v git >/dev/null; then
     install_package git
   fi
-  if ! has_header zstd.h || ! has_header zdict.h; then install_package libzstd-dev; fi
-  if ! has_header lz4frame.h; then install_package liblz4-dev; fi
-}
-
-has_header() {
-  printf '#include <%s>\n' "$1" | clang -x c -fsyntax-only - 2>/dev/null
-}
-
-install_package() {
-  local package="$1" as_root=()
-  command -v apt-get >/dev/null || fail "$package is needed: install it with this system's package manager"
-  if [ "$(id -u)" -ne 0 ]; then as_root=(sudo -n); fi
-  printf 'installing %s\n' "$package"
-  "${as_root[@]}" apt-get update -qq
-  "${as_root[@]}" apt-get install -y -qq --no-install-recommends "$package"
+  if ! install_libraries_of_traits; then
+    echo "SKIPPED: without the headers of libzstd and liblz4, Zstandard and LZ4 are not tested"
+    traits=()
+  fi
 }
 
 lint() {

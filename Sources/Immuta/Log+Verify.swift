@@ -47,7 +47,7 @@ extension Log {
     var number = 0
     while number < count {
       try Task.checkCancellation()
-      for record in try reader.checkedBatch(number, count: count, check) {
+      try reader.check(from: number, count: count, check) { (record) throws(ImmutaError) in
         if record.index != next {
           throw check.corrupted(number, record.index, "the record before ends at byte \(next)")
         }

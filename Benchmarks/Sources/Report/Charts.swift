@@ -1,4 +1,5 @@
 import Foundation
+import Harness
 import Workloads
 
 /// The charts of a run.
@@ -24,7 +25,7 @@ enum Charts {
     let shares = [
       0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9998, 0.9999,
     ]
-    let styles: [Chart.Style] = [.ours, .floor, .first, .second]
+    let styles: [Style] = [.ours, .floor, .first, .second]
     let series = zip(findings.latencies, styles).map { distribution, style in
       // One in so many is slower: the axis is logarithmic in that.
       Chart.Series(
@@ -62,7 +63,7 @@ enum Charts {
   }
 
   private static func growth(_ findings: Findings) -> Chart {
-    let kinds: [(String, Chart.Style, (GrowthPoint) -> Double)] = [
+    let kinds: [(String, Style, (GrowthPoint) -> Double)] = [
       ("append + commit", .ours, \.append), ("read in order", .second, \.stream),
       ("record at random", .first, \.readAtRandom),
     ]
@@ -82,9 +83,9 @@ enum Charts {
     _ points: some Sequence<(Double, Outcome)>, _ value: (_ x: Double, _ time: Double) -> Double
   ) -> [Chart.Series] {
     let points = Array(points)
-    var others: [Chart.Style] = [.first, .second]
+    var others: [Style] = [.first, .second]
     return (points.first?.1.entries ?? []).compactMap { entry in
-      let style: Chart.Style? =
+      let style: Style? =
         switch entry.role {
         case .ours: .ours
         case .floor: .floor

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Harness
 import Workloads
 
 /// Runs every workload, and writes RESULTS.md and the charts.
@@ -32,18 +33,18 @@ import Workloads
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
     let bench = Bench(directory: directory, isQuick: quick, largestLog: growth)
     defer { bench.remove() }
-    let progress = Progress()
+    let machine = Machine(directory: directory)
+    let progress = ProgressLine()
     defer { progress.end() }
     let findings = try await measure(bench, progress)
-    let page = ResultsPage(
-      findings: findings, machine: Machine(directory: directory), command: command, duration: progress.elapsed)
+    let page = ResultsPage(findings: findings, machine: machine, command: command, duration: progress.elapsed)
     if only == nil { try write(page, Charts.all(findings), to: output) } else { print(page.rows) }
   }
 
   /// The command line, as it was written.
   private var command: String { (["report"] + CommandLine.arguments.dropFirst()).joined(separator: " ") }
 
-  private func measure(_ bench: Bench, _ progress: Progress) async throws -> Findings {
+  private func measure(_ bench: Bench, _ progress: ProgressLine) async throws -> Findings {
     var findings = Findings()
     let chosen = Workload.all.filter { only.map($0.name.contains) ?? true }
     for workload in chosen { findings.outcomes.append(try await bench.run(workload, progress: progress.say)) }
@@ -55,36 +56,8 @@ import Workloads
   }
 
   private func write(_ page: ResultsPage, _ charts: [Chart], to directory: String) throws {
-    let folder = "\(directory)/Charts"
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     try page.text.write(toFile: "\(directory)/RESULTS.md", atomically: true, encoding: .utf8)
-    for chart in charts {
-      for theme in [Theme.light, .dark] {
-        let path = "\(folder)/\(chart.file)-\(theme.name).svg"
-        try chart.svg(theme).write(toFile: path, atomically: true, encoding: .utf8)
-      }
-    }
+    for chart in charts { try chart.write(to: "\(directory)/Charts", named: .byTheme) }
     print("wrote \(directory)/RESULTS.md and \(2 * charts.count) charts")
-  }
-}
-
-/// A line on standard error that says what is being done.
-final class Progress {
-  private let start = ContinuousClock.now
-  private let isTerminal = isatty(2) == 1
-
-  var elapsed: String {
-    let seconds = Int((ContinuousClock.now - start).components.seconds)
-    return seconds < 120 ? "\(seconds) s" : "\(seconds / 60) min \(seconds % 60) s"
-  }
-
-  func say(_ text: String) {
-    let line = "[\(elapsed)] \(text)"
-    let ended = isTerminal ? "\r\u{1B}[K\(line)" : "\(line)\n"
-    FileHandle.standardError.write(Data(ended.utf8))
-  }
-
-  func end() {
-    if isTerminal { FileHandle.standardError.write(Data("\r\u{1B}[K".utf8)) }
   }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Harness
 import Workloads
 
 /// The tables of a run, as Markdown.
@@ -30,7 +31,7 @@ struct ResultsPage {
       floors nor the alternatives compute any.
 
       \(machine.lines.joined(separator: "\n"))
-      - date: \(Date.now.formatted(.iso8601.year().month().day()))
+      - date: \(Markdown.today)
       - command: `\(command)`, \(duration)
       """
   }
@@ -44,7 +45,7 @@ struct ResultsPage {
   }
 
   private func table(_ outcomes: [Outcome]) -> String {
-    markdown(
+    Markdown.table(
       ["work", "Immuta", "floor", "ratio", "bar", "held?", "others, and their ratio to the floor"],
       outcomes.map { outcome in
         let unit = outcome.workload.unit
@@ -65,7 +66,7 @@ struct ResultsPage {
 
   private var growth: String {
     "## Cost as the log grows\n\nRecords of 100 B, one per commit, no flush.\n\n"
-      + markdown(
+      + Markdown.table(
         ["records in the log", "append", "record at a random number", "stream", "open"],
         findings.growth.map { point in
           [
@@ -79,7 +80,7 @@ struct ResultsPage {
     let shares = [0.5, 0.9, 0.99, 0.999, 0.9999]
     return
       "## How long one append takes\n\n100 B, each committed by itself, no flush; the clock's own time included.\n\n"
-      + markdown(
+      + Markdown.table(
         [""] + shares.map(Quantity.percent),
         findings.latencies.map { distribution in
           [distribution.name] + shares.map { Quantity.time(distribution.time(at: $0)) }
@@ -89,7 +90,7 @@ struct ResultsPage {
   private var peers: String {
     let tables = PeerTable.all.map { table in
       "**\(table.title)**\n\n"
-        + markdown(
+        + Markdown.table(
           [""] + table.columns, table.rows.map { row in [row.name] + row.ratios.map { $0.map(Quantity.ratio) ?? "" } })
     }
     return """
@@ -101,11 +102,5 @@ struct ResultsPage {
       interface, RocksDB 7.8.3.
 
       """ + "\n" + tables.joined(separator: "\n\n")
-  }
-
-  /// A table whose first column is text and whose others are numbers.
-  private func markdown(_ titles: [String], _ rows: [[String]]) -> String {
-    let rule = titles.indices.map { $0 == 0 || titles[$0].hasPrefix("others") ? "---" : "---:" }
-    return ([titles, rule] + rows).map { "| " + $0.joined(separator: " | ") + " |" }.joined(separator: "\n")
   }
 }

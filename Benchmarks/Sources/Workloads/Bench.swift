@@ -1,5 +1,6 @@
 import Floors
 import Foundation
+import Harness
 
 /// Where and how large a run is.
 package struct Bench: Sendable {
@@ -9,7 +10,6 @@ package struct Bench: Sendable {
   /// The largest log of the measurements of a growing log, in records.
   package let largestLog: Int
   private let divisor: Int
-  private static let warmestPiece = 256 << 20
 
   /// A whole run, or one of a tenth of the work that only shows that everything works.
   package init(directory: String, isQuick: Bool = false, largestLog: Int? = nil) {
@@ -21,18 +21,6 @@ package struct Bench: Sendable {
 
   /// How many of a whole run's `count` this run does: a multiple of 64, which is what a batch holds.
   func scaled(_ count: Int) -> Int { max(count / divisor / 64, 1) * 64 }
-
-  /// Writes to new page cache and gives it back, so that what is measured next finds memory that the machine has.
-  ///
-  /// What a virtual machine has freed for a while goes back to its host, and is slow to come again.
-  func warm(_ bytes: Int) throws {
-    let path = "\(directory)/warm"
-    defer { unlink(path) }
-    let piece = [UInt8](repeating: 1, count: 1 << 20)
-    guard let file = FileHandle(creating: path) else { throw BenchError("cannot write to \(directory)") }
-    for _ in 0..<max(bytes, 64 << 20) / piece.count + 1 { try file.write(contentsOf: piece) }
-    try file.close()
-  }
 
   /// Every contender in turn, round after round.
   package func run(_ workload: Workload, progress: (String) -> Void = { _ in }) async throws -> Outcome {
@@ -82,7 +70,7 @@ package struct StagedWorkload: Sendable {
       let contender = contenders[index]
       let directory = try bench.makeDirectory("work")
       defer { try? FileManager.default.removeItem(atPath: directory) }
-      if contender.writes > 0 { try bench.warm(2 * contender.writes) }
+      if contender.writes > 0 { try PageCache.warm(2 * contender.writes, in: bench.directory) }
       values.append((index, try await contender.measure(directory)))
     }
     return values

@@ -1,3 +1,5 @@
+import Harness
+
 /// What came out of a workload: a value per contender and round.
 package struct Outcome: Sendable {
   package let workload: Workload
@@ -8,7 +10,7 @@ package struct Outcome: Sendable {
     package let role: Contender.Role
     package fileprivate(set) var values: [Double] = []
 
-    package var median: Double { Outcome.median(values) }
+    package var median: Double { values.median }
   }
 
   init(workload: Workload, contenders: [Contender]) {
@@ -25,7 +27,7 @@ package struct Outcome: Sendable {
   /// How many times the floor's time somebody took: the median over the rounds, each with the floor of the same round.
   package func ratio(of entry: Entry) -> Double? {
     guard let floor = entries.first(where: { $0.role == .floor }), !entry.values.isEmpty else { return nil }
-    return Outcome.median(zip(entry.values, floor.values).map { $0 / $1 })
+    return zip(entry.values, floor.values).map { $0 / $1 }.median
   }
 
   package var ratio: Double? { entries.first { $0.role == .ours }.flatMap(ratio) }
@@ -40,12 +42,5 @@ package struct Outcome: Sendable {
       return entries.first { $0.name == name }.map { ours - $0.median <= most }
     case .atMost(let most): return ours <= most
     }
-  }
-
-  package static func median(_ values: [Double]) -> Double {
-    let sorted = values.sorted()
-    guard !sorted.isEmpty else { return .nan }
-    let middle = sorted.count / 2
-    return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
   }
 }

@@ -112,17 +112,20 @@ final class LogReader: Sendable {
     return Timestamp(nanosecondsSince1970: entry.time)
   }
 
-  /// Records from `first` on, at least one, checked by `check`; an error is the first one's.
-  func checkedBatch(_ first: Int, count: Int, _ check: RecordCheck) throws(ImmutaError) -> [Record] {
+  /// Calls `body` with records from `first` on, checked by `check`, as many as one read brings and at least one; an error is
+  /// the first one's. One at a time: with a codec each takes memory of its own.
+  func check(
+    from first: Int, count: Int, _ check: RecordCheck, _ body: (Record) throws(ImmutaError) -> Void
+  ) throws(ImmutaError) {
     switch try read(first, count: count, most: 1024, reader: 0, check: check) {
-    case .single(let record): return [record]
+    case .single(let record): try body(record)
     case .chunk(let chunk):
-      var records: [Record] = []
-      while first + records.count < count, let record = try chunk.record(first + records.count, check) {
-        records.append(record)
+      var number = first
+      while number < count, let record = try chunk.record(number, check) {
+        try body(record)
+        number += 1
       }
-      if records.isEmpty { throw check.corrupted(first, chunk.entry(at: 0)?.index, "the log ends inside it") }
-      return records
+      if number == first { throw check.corrupted(first, chunk.start, "the log ends inside it") }
     }
   }
 

@@ -1,5 +1,6 @@
 import Floors
 import Foundation
+import Harness
 import Immuta
 
 /// How long each single append of 100 B takes, from one that is as fast as most to the slowest ones.
@@ -18,7 +19,7 @@ package enum LatencyWork {
     let records = bench.scaled(500_000)
     let directory = try bench.makeDirectory("latency")
     defer { try? FileManager.default.removeItem(atPath: directory) }
-    try bench.warm(3 * payloads.size * records)
+    try PageCache.warm(3 * payloads.size * records, in: bench.directory)
 
     let log = try ImmutaLog(directory)
     let ours = try eachOf(records) { number in try log.log.append(payloads[number]) }

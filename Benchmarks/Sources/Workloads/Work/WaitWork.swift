@@ -1,5 +1,6 @@
 import Floors
 import Foundation
+import Harness
 import Immuta
 import Synchronization
 
@@ -32,7 +33,7 @@ package enum WaitWork {
             "\(directory)/events.log", payloads.noise, payloads.size, Int64(records), Int32(streams), 2_000_000,
             &latencies)
           _ = try BenchError.check(time)
-          return Outcome.median(latencies.map(Double.init))
+          return latencies.map(Double.init).median
         },
       ]
     }
@@ -94,7 +95,7 @@ package enum WaitWork {
       }
       let end = pause == nil ? try await arrivals.last() : floor_now()
       try await group.waitForAll()
-      return (Outcome.median(latencies), Double(end - start))
+      return (latencies.median, Double(end - start))
     }
   }
 

@@ -1,0 +1,26 @@
+# What the other scripts need of the system; to be sourced by them.
+# shellcheck shell=bash
+
+# has_header NAME: whether C files can include it.
+has_header() {
+  printf '#include <%s>\n' "$1" | clang -x c -fsyntax-only - 2>/dev/null
+}
+
+# install_package NAME: with apt-get, where there is one. Says on stderr what it does, and what to do where it cannot.
+install_package() {
+  local package="$1" as_root=()
+  if ! command -v apt-get >/dev/null; then
+    printf '%s is needed: install it with the package manager of this system\n' "$package" >&2
+    return 1
+  fi
+  if [ "$(id -u)" -ne 0 ]; then as_root=(sudo -n); fi
+  printf 'installing %s\n' "$package" >&2
+  "${as_root[@]}" apt-get update -qq >&2 &&
+    "${as_root[@]}" apt-get install -y -qq --no-install-recommends "$package" >&2
+}
+
+# The C libraries of the package traits, with their headers. Fails where they are not there and cannot be installed.
+install_libraries_of_traits() {
+  { has_header zstd.h && has_header zdict.h; } || install_package libzstd-dev || return
+  has_header lz4frame.h || install_package liblz4-dev
+}
