@@ -38,8 +38,7 @@ extension Log {
     try refresh()
     try reader.checkOpen()
     let count = reader.count
-    var check = reader.check
-    check.verifiesChecksums = true
+    let check = reader.check.verifyingChecksums(true)
     var next = reader.format.headerSize
     var time = Timestamp(nanosecondsSince1970: .min)
     var sizes = (smallest: count == 0 ? 0 : Int.max, largest: 0)

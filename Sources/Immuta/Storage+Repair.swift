@@ -76,9 +76,8 @@ extension Storage {
     var examination = try Examination(log: log, companion: companion, format: .v2, count: report.promised)
     var configuration = configuration
     configuration.access = .readWrite
-    var check = Opening(files: files, configuration: configuration).check
-    // The examination compares them.
-    check.verifiesChecksums = false
+    // The examination compares the checksums.
+    let check = Opening(files: files, configuration: configuration).check.verifyingChecksums(false)
     let storage = try Storage(directory: directory, namespaces: [newNamespace], configuration: configuration)
     defer { storage.close() }
     var undecodable: [RepairReport.LostRange] = []

@@ -51,6 +51,7 @@ struct Chunk: @unchecked Sendable {
   }
 
   /// The entry at a position of the chunk; nil when it is damaged or not there.
+  @inline(__always)
   func entry(at position: Int) -> CompanionEntry? {
     guard position < entryCount else { return nil }
     let start = position * CompanionEntry.size

@@ -22,12 +22,12 @@ struct Opening {
   }
 
   var check: RecordCheck {
-    var check = RecordCheck(path: files.log, verifiesChecksums: configuration.verifiesChecksums)
-    check.decoder = configuration.decoding.map { transformer in
-      RecordDecoder(
-        namespace: files.namespace, transformer: transformer, limit: configuration.largestDecodedPayload)
-    }
-    return check
+    RecordCheck(
+      path: files.log, verifiesChecksums: configuration.verifiesChecksums,
+      decoder: configuration.decoding.map { transformer in
+        RecordDecoder(
+          namespace: files.namespace, transformer: transformer, limit: configuration.largestDecodedPayload)
+      })
   }
 
   private var encoder: RecordEncoder? {

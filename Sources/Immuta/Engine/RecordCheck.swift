@@ -1,11 +1,24 @@
 import CRC32C
 
 /// Turns stored bytes into records, and refuses those that are not what was appended.
-struct RecordCheck: Sendable {
+///
+/// A class, so that handing it from call to call for each record copies nothing.
+final class RecordCheck: Sendable {
   let path: String
-  var verifiesChecksums: Bool
+  let verifiesChecksums: Bool
   /// Undoes what the codec did; nil where there is none.
-  var decoder: RecordDecoder? = nil
+  let decoder: RecordDecoder?
+
+  init(path: String, verifiesChecksums: Bool, decoder: RecordDecoder?) {
+    self.path = path
+    self.verifiesChecksums = verifiesChecksums
+    self.decoder = decoder
+  }
+
+  /// The same, but for whether checksums are compared.
+  func verifyingChecksums(_ verifies: Bool) -> RecordCheck {
+    RecordCheck(path: path, verifiesChecksums: verifies, decoder: decoder)
+  }
 
   /// The payload size in a record's size field.
   ///
