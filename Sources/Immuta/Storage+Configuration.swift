@@ -28,12 +28,12 @@ extension Storage {
     /// ```
     public var codec: Codec?
 
-    /// Applied to each payload that is appended, for those who want a codec's two sides apart; not together with `codec`.
-    /// Its name is what is recorded beside the log. Default: none.
+    /// Applied to each payload that is appended, for those who want a codec's two sides apart; not together with
+    /// `codec`, and not without `readTransform`. Its name is what is recorded beside the log. Default: none.
     public var writeTransform: (any Transformer)?
 
-    /// Applied to each payload that is read: undoes what `writeTransform` did. Where there is no `writeTransform`, as for
-    /// reading only, the names of its chain, last first, are compared with the recorded name. Default: none.
+    /// Applied to each payload that is read: undoes what `writeTransform` did. It may stand alone for `.readOnly`
+    /// access; the names of its chain, last first, are then compared with the recorded name. Default: none.
     public var readTransform: (any Transformer)?
 
     /// Bytes that a payload may come to when it is decoded; more of them are an error at that record, and so is appending
@@ -75,6 +75,13 @@ extension Storage {
     private func checkTransforms() throws(ImmutaError) {
       if codec != nil, writeTransform != nil || readTransform != nil {
         throw .invalidConfiguration("codec stands for both transforms: set it, or writeTransform and readTransform")
+      }
+      if writeTransform != nil, readTransform == nil {
+        throw .invalidConfiguration("writeTransform is set without readTransform, which undoes it: set both")
+      }
+      if readTransform != nil, writeTransform == nil, access == .readWrite {
+        throw .invalidConfiguration(
+          "readTransform is set without writeTransform, which appending needs: set both, or open for reading only")
       }
       if largestDecodedPayload < 0 {
         throw .invalidConfiguration("largestDecodedPayload is \(largestDecodedPayload); it must be at least 0")

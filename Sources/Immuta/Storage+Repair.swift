@@ -29,15 +29,20 @@ extension Storage {
   /// Copies the sound records of a log, damaged or not, in their order, into a new namespace, and says which are lost.
   ///
   /// The records get new numbers, without gaps, and new times. With a codec they are decoded, and encoded for their new
-  /// place; those that cannot be decoded are lost. The damaged log stays as it is. O(bytes of the log), in bounded memory;
-  /// blocks the calling thread. Either all sound records are in the new namespace when it returns, or, if
-  /// it throws, none.
+  /// place; those that cannot be decoded are lost.
+  ///
+  /// - Warning: Only the companion tells which codec a log was written with. Where it is lost, give the codec: without
+  ///   one the stored bytes are copied as if they were payloads. Encrypted ones cannot be decoded in the new log, as
+  ///   they are bound to the numbers and the namespace they had. The report says so when it was not known.
+  ///
+  /// The damaged log stays as it is. O(bytes of the log), in bounded memory; blocks the calling thread. Either all
+  /// sound records are in the new namespace when it returns, or, if it throws, none.
   ///
   /// - Parameters:
   ///   - namespace: the damaged log's name.
   ///   - directory: where its files are.
   ///   - newNamespace: the name of the log to be made.
-  ///   - configuration: the codec that the log was written with, if any.
+  ///   - configuration: the codec that the log was written with, if any; see the warning.
   /// - Throws: as ``repair(_:in:applying:)``; `.duplicateNamespace` when the new namespace exists, `.codecMismatch`.
   public static func salvage(
     _ namespace: String, in directory: String = "./logs", into newNamespace: String,
@@ -62,6 +67,9 @@ extension Storage {
       throw error
     }
     report.actions = ["copy its \(report.sound) whole records into “\(newNamespace)”"]
+    if repair.codecName == nil, configuration.codecName.isEmpty {
+      report.actions.append("take them as they are stored: nothing says whether a codec was used")
+    }
     report.isApplied = true
     return report
   }

@@ -90,6 +90,8 @@
 
     private final class State: TransformerState {
       private let context: OpaquePointer
+      /// The frame's first bytes, as many as tell its kind.
+      private var magic: [UInt8] = []
       private var hasEnded = false
 
       init() throws {
@@ -102,6 +104,7 @@
 
       func begin(_ record: RecordContext) {
         LZ4F_resetDecompressionContext(context)
+        magic.removeAll(keepingCapacity: true)
         hasEnded = false
       }
 
@@ -123,12 +126,20 @@
             }
             if made < room, taken == bytes.count || taken == before { break }
           }
+          try noteMagic(bytes[..<taken])
           if taken < bytes.count, !output.isFull {
             throw TransformError(
               hasEnded ? "\(bytes.count - taken) bytes follow the end of the LZ4 frame" : "it is not an LZ4 frame")
           }
           return taken
         }
+      }
+
+      private func noteMagic(_ taken: Slice<UnsafeRawBufferPointer>) throws {
+        let missing = SkippableFrame.magicSize - magic.count
+        if missing == 0 || taken.isEmpty { return }
+        magic += taken.prefix(missing)
+        try SkippableFrame.refuse(magic)
       }
 
       func finish(into output: TransformOutput) throws -> Bool {

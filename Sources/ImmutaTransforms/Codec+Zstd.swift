@@ -146,6 +146,7 @@
       /// Finds the dictionary, and decompresses what is there: at most a few bytes short of a small frame.
       private func takeHead(_ output: TransformOutput) throws {
         isHeadTaken = true
+        try SkippableFrame.refuse(head)
         let id = head.withUnsafeBytes { ZSTD_getDictID_fromFrame($0.baseAddress, $0.count) }
         let dictionary = dictionaries.first { $0.id == id }
         guard id == 0 || dictionary != nil else {

@@ -112,6 +112,19 @@ struct CodecNameTests {
     #expect(second.lost.last?.reason.contains("key \(Codecs.key(1).id)") == true)
   }
 
+  @Test("Salvaging without a codec says so when nothing tells whether there was one")
+  func salvageUntold() throws {
+    try bench.write([Payloads.json(0)], .deflate())
+    try bench.writeStored(try bench.stored())
+    let raw = try Storage.salvage(Workbench.name, in: bench.directory.path, into: "raw")
+    #expect(raw.actions.count == 2 && raw.description.contains("whether a codec was used"))
+    let told = try Storage.salvage(
+      Workbench.name, in: bench.directory.path, into: "told", configuration: bench.configuration(.deflate()))
+    #expect(told.actions.count == 1)
+    try bench.write([Payloads.json(0)], nil, namespace: "plain")
+    #expect(try Storage.salvage("plain", in: bench.directory.path, into: "copy").actions.count == 1)
+  }
+
   @Test("What cannot be a configuration is refused")
   func configuration() throws {
     var both = Storage.Configuration()
@@ -119,8 +132,10 @@ struct CodecNameTests {
     both.readTransform = Codec.deflate().reading
     var nameless = Storage.Configuration()
     nameless.writeTransform = WholePayloadTransformer(name: "") { bytes, _ in bytes }
+    nameless.readTransform = nameless.writeTransform
     var long = Storage.Configuration()
     long.writeTransform = WholePayloadTransformer(name: String(repeating: "x", count: 1025)) { bytes, _ in bytes }
+    long.readTransform = long.writeTransform
     var limit = Storage.Configuration()
     limit.largestDecodedPayload = -1
     for configuration in [both, nameless, long, limit] {
@@ -129,5 +144,31 @@ struct CodecNameTests {
       }
     }
     #expect(try FileManager.default.contentsOfDirectory(atPath: bench.directory.path).isEmpty)
+  }
+
+  @Test("One side without the other is refused, but for reading only, which needs no writing side")
+  func oneSide() async throws {
+    try bench.write([Payloads.json(0)], .deflate())
+    var readSide = Storage.Configuration()
+    readSide.readTransform = Codec.deflate().reading
+    var writeSide = Storage.Configuration()
+    writeSide.writeTransform = Codec.deflate().writing
+    var deaf = writeSide
+    deaf.access = .readOnly
+    for configuration in [readSide, writeSide, deaf] {
+      let error = #expect(throws: ImmutaError.self) {
+        try Storage(directory: bench.directory.path, namespaces: [Workbench.name], configuration: configuration)
+      }
+      guard case .invalidConfiguration(let reason)? = error else {
+        Issue.record("\(String(describing: error))")
+        continue
+      }
+      #expect(reason.contains("readTransform") && reason.contains("writeTransform"))
+    }
+    readSide.access = .readOnly
+    let readers = try Storage(
+      directory: bench.directory.path, namespaces: [Workbench.name], configuration: readSide)
+    defer { readers.close() }
+    #expect(try await readers.log(Workbench.name).record(at: 0).payload.elementsEqual(Payloads.json(0)))
   }
 }

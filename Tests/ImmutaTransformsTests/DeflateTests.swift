@@ -95,4 +95,33 @@ struct DeflateTests {
     defer { storage.close() }
     #expect(try log.records(in: 0..<2).map { Array($0.payload) } == [Payloads.json(1), Payloads.json(2)])
   }
+
+  @Test("A large payload is read in pieces though much that stands for nothing follows its last byte")
+  func emptyBlocks() async throws {
+    // Its last byte fills the decoder's output.
+    let payload = [UInt8](repeating: 0, count: 2 << 20)
+    var stored = Self.zeros(payload.count)
+    // More than is handed to the decoder at a time.
+    for _ in 0..<60_000 { stored += [0, 0, 0, 0xFF, 0xFF] }
+    stored += [1, 0, 0, 0xFF, 0xFF]
+    try bench.writeStored([stored])
+    let (storage, log) = try bench.open(.deflate())
+    defer { storage.close() }
+    let record = try await log.record(at: 0)
+    #expect(record.payload.chunks().flatMap { $0.withUnsafeBytes { Array($0) } } == payload)
+    #expect(holds(record.payload, payload))
+  }
+
+  /// A block of so many zeros in fixed codes (RFC 1951, section 3.2.6), not the last one, and an empty one, which
+  /// begins at a bit and ends at a byte.
+  private static func zeros(_ count: Int) -> [UInt8] {
+    let (zero, repeated258Times, end) = ("00110000", "11000101" + "00000", "0000000")
+    var bits = "010" + zero + String(repeating: repeated258Times, count: (count - 1) / 258)
+    bits += String(repeating: zero, count: (count - 1) % 258) + end + "000"
+    var bytes = [UInt8](repeating: 0, count: (bits.utf8.count + 7) / 8)
+    for (position, bit) in bits.utf8.enumerated() where bit == UInt8(ascii: "1") {
+      bytes[position / 8] |= 1 << (position % 8)
+    }
+    return bytes + [0, 0, 0xFF, 0xFF]
+  }
 }

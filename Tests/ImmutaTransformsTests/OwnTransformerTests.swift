@@ -115,6 +115,55 @@ struct OwnTransformerTests {
     await #expect(throws: ImmutaError.self) { try await log.append(Payloads.random(1001)) }
   }
 
+  @Test("What is made is bounded as what is taken: whatever was appended is read back")
+  func wholeBothWays() async throws {
+    let codec = Codec(
+      writing: WholePayloadTransformer(name: "one more", largest: 1000) { bytes, _ in bytes + [1] },
+      reading: WholePayloadTransformer(name: "one more", largest: 1000) { bytes, _ in bytes.dropLast() })
+    let (storage, log) = try bench.open(codec)
+    defer { storage.close() }
+    try await log.append(Payloads.random(999))
+    await #expect(throws: ImmutaError.self) { try await log.append(Payloads.random(1000)) }
+    #expect(log.count == 1)
+    #expect(holds(try await log.record(at: 0).payload, Payloads.random(999)))
+    #expect(try log.records(in: 0..<1).map(\.size) == [1000])
+  }
+
+  @Test("A state that keeps a tail, and adds nothing to a full output, is read in pieces to its end")
+  func tail() async throws {
+    struct Tail: Transformer {
+      let name = "tail"
+      func makeState() -> sending any TransformerState { State() }
+      final class State: TransformerState {
+        private var kept: [UInt8] = []
+        private var passed = 0
+        func begin(_ record: RecordContext) { (kept, passed) = ([], 0) }
+        func transform(_ input: RawSpan, into output: TransformOutput) -> Int {
+          input.withUnsafeBytes { kept += $0 }
+          return input.byteCount
+        }
+        func finish(into output: TransformOutput) -> Bool {
+          while !output.isFull {
+            if passed == kept.count { return true }
+            let piece = kept[passed...].prefix(64 << 10)
+            output.append(piece)
+            passed += piece.count
+          }
+          return false
+        }
+      }
+    }
+    // Its last piece fills the output.
+    let payload = Payloads.random(2 << 20)
+    let writing = WholePayloadTransformer(name: "tail") { bytes, _ in bytes }
+    let (storage, log) = try bench.open(Codec(writing: writing, reading: Tail()))
+    defer { storage.close() }
+    try await log.append(payload)
+    let record = try await log.record(at: 0)
+    #expect(record.payload.chunks().flatMap { $0.withUnsafeBytes { Array($0) } } == payload)
+    #expect(holds(record.payload, payload))
+  }
+
   @Test("States are made once and used again, record after record")
   func reuse() async throws {
     struct Counted: Transformer {

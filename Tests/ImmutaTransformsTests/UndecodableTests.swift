@@ -92,4 +92,35 @@ struct UndecodableTests {
     #expect(try log.records(in: 0..<2).map(\.payload.count) == [1000, 999])
     #expect(log.count == 2)
   }
+
+  #if Zstd || LZ4
+    @Test("A frame that decoders skip is no record, in how many pieces it ever comes")
+    func skippable() async throws {
+      var codecs: [Codec] = []
+      #if Zstd
+        codecs.append(.zstd())
+      #endif
+      #if LZ4
+        codecs.append(.lz4())
+      #endif
+      for codec in codecs {
+        for kind in [0x50, 0x5F] as [UInt8] {
+          for content in [0, 4, 40] as [UInt8] {
+            let frame = [kind, 0x2A, 0x4D, 0x18, content, 0, 0, 0] + [UInt8](repeating: 1, count: Int(content))
+            for pieces in [1, 3, frame.count] {
+              let error = #expect(throws: TransformError.self) {
+                try TransformBench(codec.reading, limit: .max).run(frame, pieces: pieces)
+              }
+              #expect(error?.description.contains("skip") == true)
+            }
+            let bench = try Workbench()
+            try bench.writeStored([frame])
+            let (storage, log) = try bench.open(codec)
+            defer { storage.close() }
+            await #expect(throws: ImmutaError.self) { try await log.record(at: 0) }
+          }
+        }
+      }
+    }
+  #endif
 }

@@ -83,14 +83,26 @@ final class DecodingSession: Sendable {
         }
       }
       if decoding.position == payload.count {
-        // Runs to its end, for a run that is used again was finished.
-        DecodedPayload.again { while try decoding.run.step() || decoding.input.feed(decoding.run) {} }
+        complete(&decoding)
         payload.finish(decoding)
         kept = nil
       } else {
         kept = decoding
       }
       return result
+    }
+  }
+
+  /// Runs to the end, for a run that is used again was finished. What was taken leaves the output first: while that is
+  /// full a state takes none of the input that may follow the last byte's.
+  private func complete(_ decoding: inout Decoding) {
+    let run = decoding.run
+    DecodedPayload.again {
+      repeat {
+        if decoding.taken < run.output.count { throw TransformError("it is longer than before") }
+        run.output.removeAll()
+        decoding.taken = 0
+      } while try run.step() || decoding.input.feed(run)
     }
   }
 

@@ -68,15 +68,15 @@
   }
 
   /// Calls `body` with the bytes, which are valid only until it returns. O(1), no copy.
-  public func withBytes<R, E: Error>(_ body: (RawSpan) throws(E) -> R) throws(E) -> R {
+  package func withBytes<R, E: Error>(_ body: (RawSpan) throws(E) -> R) throws(E) -> R {
     try unsafe body(RawSpan(_unsafeBytes: bytes))
   }
 
   /// The bytes, valid until the next change.
   var bytes: UnsafeRawBufferPointer { unsafe UnsafeRawBufferPointer(start: memory, count: count) }
 
-  /// Takes the bytes away; the memory stays.
-  public func removeAll() {
+  /// Takes the bytes away; the memory stays. Not for transformers: whoever runs them counts what they made.
+  package func removeAll() {
     count = 0
   }
 

@@ -14,7 +14,8 @@ public struct WholePayloadTransformer: Transformer {
   ///
   /// - Parameters:
   ///   - name: see ``Transformer/name``.
-  ///   - largest: bytes of the largest payload it takes; a larger one is an error, as it is held in memory. Default:
+  ///   - largest: bytes of the largest payload it takes, and of the largest that it makes; more are an error, as they
+  ///     are held in memory. So, with the same bound on both sides, whatever one makes the other takes. Default:
   ///     64 MiB.
   ///   - body: gets the whole payload, and the record it belongs to; returns what it becomes. One that undoes a
   ///     compression should make no more than `record.limit` bytes.
@@ -55,8 +56,13 @@ public struct WholePayloadTransformer: Transformer {
     }
 
     func finish(into output: TransformOutput) throws -> Bool {
-      output.append(try body(collected, record))
+      let result = try body(collected, record)
       collected = []
+      guard result.count <= largest else {
+        throw TransformError(
+          "it becomes \(result.count) bytes, more than the \(largest) that this transformer may make")
+      }
+      output.append(result)
       return true
     }
   }
