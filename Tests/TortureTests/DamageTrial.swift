@@ -95,8 +95,9 @@ struct DamageTrial {
     // A COUNT that says less than was committed is all that those who follow a writer have to go by.
     let isUncounted = access == .readOnly && sample.ending != .closed && file == .log && changesCount
     let isCut = sample.ending == .rebooted || isUncounted
+    let stable = sample.forgetsWhatWasStable(by: damage, of: file) ? 0 : sample.stable
     for number in count..<sample.count {
-      guard isCut || touched.contains(number), number >= sample.stable || touched.contains(number) else {
+      guard isCut || touched.contains(number), number >= stable || touched.contains(number) else {
         throw Finding("record \(number) is whole and stable or never lost, but only \(count) records are there")
       }
     }

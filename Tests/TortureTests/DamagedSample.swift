@@ -84,15 +84,7 @@ struct DamagedSample: Sendable {
 
   /// The records whose bytes, or whose companion entries, damage of a file may have changed.
   func touched(by damage: Damage, of file: File) -> Set<Int> {
-    var ranges: [Range<Int>]
-    switch damage {
-    case .flippedBit(let offset, _), .flippedByte(let offset): ranges = [offset..<offset + 1]
-    case .cut(let length): ranges = [length..<Int.max]
-    case .zeroed(let range): ranges = [range]
-    case .duplicated(let range, let target): ranges = [target..<target + range.count]
-    case .swapped(let left, let right): ranges = [left, right]
-    }
-    ranges.removeAll(where: \.isEmpty)
+    let ranges = ranges(of: damage)
     return Set(
       (0..<count).filter { number in
         let own: Range<Int>
@@ -104,6 +96,27 @@ struct DamagedSample: Sendable {
         }
         return ranges.contains { $0.overlaps(own) }
       })
+  }
+
+  /// Whether damage of the companion may have hit what it says of all records, and what it says of some, at once: then
+  /// nothing is left that knows how many of them were stable.
+  func forgetsWhatWasStable(by damage: Damage, of file: File) -> Bool {
+    guard file == .companion else { return false }
+    let ranges = ranges(of: damage)
+    return ranges.contains { $0.lowerBound < CompanionHeader.size }
+      && ranges.contains { $0.upperBound > CompanionHeader.size }
+  }
+
+  private func ranges(of damage: Damage) -> [Range<Int>] {
+    let ranges: [Range<Int>]
+    switch damage {
+    case .flippedBit(let offset, _), .flippedByte(let offset): ranges = [offset..<offset + 1]
+    case .cut(let length): ranges = [length..<Int.max]
+    case .zeroed(let range): ranges = [range]
+    case .duplicated(let range, let target): ranges = [target..<target + range.count]
+    case .swapped(let left, let right): ranges = [left, right]
+    }
+    return ranges.filter { !$0.isEmpty }
   }
 
   /// Offsets of a file worth damaging: every byte that means something, but of long payloads a few.
