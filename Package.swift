@@ -74,7 +74,8 @@ let package = Package(
     .testTarget(name: "CRC32CTests", dependencies: ["CRC32C"], swiftSettings: settings),
     .testTarget(name: "SolidTests", dependencies: ["Solid"], swiftSettings: settings),
     .testTarget(
-      name: "ImmutaTests", dependencies: ["Immuta"], resources: [.copy("Fixtures")], swiftSettings: settings),
+      name: "ImmutaTests", dependencies: ["Immuta", "ImmutaTestSupport"], resources: [.copy("Fixtures")],
+      swiftSettings: settings),
     .testTarget(
       name: "ImmutaCLITests", dependencies: ["Immuta", "ImmutaCLI"], resources: [.copy("Fixtures")],
       swiftSettings: settings),

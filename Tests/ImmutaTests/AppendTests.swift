@@ -1,5 +1,6 @@
 import Foundation
 import Immuta
+import ImmutaTestSupport
 import Testing
 
 /// One record at a time, of every kind and size.

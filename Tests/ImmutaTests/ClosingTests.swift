@@ -1,4 +1,5 @@
 import Immuta
+import ImmutaTestSupport
 import Testing
 
 /// Closing: from anywhere, more than once, in the middle of anything.

@@ -1,5 +1,6 @@
 import Foundation
 import Immuta
+import ImmutaTestSupport
 import Testing
 
 /// What becomes of a log whose companion is lost, damaged or old: nothing but the ability to tell damage can be lost.

@@ -1,5 +1,6 @@
 import Foundation
 import Immuta
+import ImmutaTestSupport
 import Testing
 
 /// Files that are no logs, and logs that say what cannot be: an error that says so, and not a byte changed.

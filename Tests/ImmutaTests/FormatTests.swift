@@ -1,5 +1,6 @@
 import CRC32C
 import Immuta
+import ImmutaTestSupport
 import Testing
 
 /// The bytes of the two files' headers and of an entry, written down by hand.

@@ -1,5 +1,6 @@
 import Foundation
 import Immuta
+import ImmutaTestSupport
 import Testing
 
 /// A record need not fit memory: neither appending it in chunks nor reading it in chunks takes memory for all of it.

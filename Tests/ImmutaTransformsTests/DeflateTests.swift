@@ -21,17 +21,11 @@ struct DeflateTests {
     defer { storage.close() }
     #expect(log.count == 20)
     for record in try log.records(in: 0..<20) {
-      #expect(record.payload.elementsEqual(Self.goPayload(record.sequence)), "record \(record.sequence)")
+      #expect(record.payload.elementsEqual(goPayload(record.sequence)), "record \(record.sequence)")
     }
     try await log.append("one more")
     #expect(try await log.record(at: 20).text == "one more")
     try await log.verify()
-  }
-
-  /// The fixtures' payloads, as the Go program made them.
-  private static func goPayload(_ number: Int) -> [UInt8] {
-    number % 5 == 0
-      ? Array("event \(number)".utf8) : [UInt8](repeating: UInt8(number), count: number * 53 % 97)
   }
 
   @Test("Another DEFLATE decoder reads each record", arguments: [0, 1, 6, 9])

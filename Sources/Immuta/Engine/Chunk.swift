@@ -67,12 +67,17 @@ struct Chunk: @unchecked Sendable {
     return min(4096, LogReader.chunkSize / perRecord * 9 / 8 + 16)
   }
 
+  /// The entry of record `number`; nil when the chunk doesn't have it.
+  func entry(of number: Int, _ check: RecordCheck) throws(ImmutaError) -> CompanionEntry? {
+    guard number >= first, number < first + entryCount else { return nil }
+    guard let entry = entry(at: number - first) else { throw check.entryDamaged(number) }
+    return entry
+  }
+
   /// Record `number`, checked; nil when the chunk doesn't hold all of it.
   func record(_ number: Int, _ check: RecordCheck) throws(ImmutaError) -> Record? {
-    let position = number - first
-    guard position >= 0, position < entryCount else { return nil }
-    guard let entry = entry(at: position) else { throw check.entryDamaged(number) }
-    return try record(number, entry, next: self.entry(at: position + 1), check)
+    guard let entry = try entry(of: number, check) else { return nil }
+    return try record(number, entry, next: self.entry(at: number - first + 1), check)
   }
 
   /// The same for one whose entry is known.
@@ -110,18 +115,13 @@ struct ChunkCursor: Sendable {
   /// Record `number`, checked; nil when the chunk doesn't hold all of it.
   @inline(__always)
   mutating func record(_ number: Int, _ check: RecordCheck) throws(ImmutaError) -> Record? {
-    guard number == self.number, let entry else { return try find(number, check) }
+    var entry = number == self.number ? entry : nil
+    if entry == nil { entry = try chunk.entry(of: number, check) }
+    guard let entry else { return nil }
     let next = chunk.entry(at: number - chunk.first + 1)
     guard let record = try chunk.record(number, entry, next: next, check) else { return nil }
     self.number = number + 1
     self.entry = next
-    return record
-  }
-
-  private mutating func find(_ number: Int, _ check: RecordCheck) throws(ImmutaError) -> Record? {
-    guard let record = try chunk.record(number, check) else { return nil }
-    self.number = number + 1
-    entry = chunk.entry(at: number - chunk.first + 1)
     return record
   }
 }

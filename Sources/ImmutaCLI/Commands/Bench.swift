@@ -59,11 +59,6 @@ struct Bench: ToolCommand {
     let runner = BenchRunner(directory: place.directory, progress: progress)
     let report = try await runner.run(BenchWork.all(in: place.directory), for: .seconds(seconds))
     progress.finish()
-    if json {
-      for line in report.json { output.bytes += line }
-    } else {
-      for line in report.lines { try output.line(line) }
-    }
-    try output.flush()
+    try output.report(report.lines, json: report.json, asJSON: json)
   }
 }

@@ -75,12 +75,7 @@ struct Demo: ToolCommand {
     let demonstration = Demonstration(directory: directory, records: records, size: size, progress: progress)
     let report = try await demonstration.run()
     progress.finish()
-    if json {
-      for line in report.json { output.bytes += line }
-    } else {
-      for line in report.lines { try output.line(line) }
-    }
-    try output.flush()
+    try output.report(report.lines, json: report.json, asJSON: json)
     if !report.isHeld { throw AlreadyReported(status: .failure) }
   }
 }

@@ -48,4 +48,14 @@ final class Output {
 
   /// Whether the reader has gone.
   var isAbandoned: Bool { System.isAbandoned(descriptor) }
+
+  /// Prints a report: its lines for people, or its objects for programs.
+  func report(_ lines: [String], json: [[UInt8]], asJSON: Bool) throws {
+    if asJSON {
+      for object in json { bytes += object }
+    } else {
+      for text in lines { try line(text) }
+    }
+    try flush()
+  }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import Immuta
+import ImmutaTestSupport
 import Testing
 
 /// As many bytes as asked for, that look random and differ from seed to seed and from place to place.
@@ -23,39 +24,9 @@ private let patternBlock: [UInt8] = {
   }
 }()
 
-/// Whether a payload is exactly these bytes; by `memcmp`, as payloads of many megabytes are compared in debug builds.
-func holds(_ payload: Payload, _ bytes: [UInt8]) -> Bool {
-  guard payload.count == bytes.count else { return false }
-  return payload.withUnsafeBytes { left in
-    bytes.withUnsafeBytes { right in
-      guard let left = left.baseAddress, let right = right.baseAddress else { return bytes.isEmpty }
-      return memcmp(left, right, bytes.count) == 0
-    }
-  }
-}
-
-func littleEndian(_ value: Int) -> [UInt8] {
-  (0..<8).map { UInt8(truncatingIfNeeded: value >> ($0 * 8)) }
-}
-
-func integer(_ bytes: [UInt8], at offset: Int) -> Int {
-  Int((0..<8).reduce(0 as UInt64) { $0 | UInt64(bytes[offset + $1]) << UInt64($1 * 8) })
-}
-
 /// Replaces eight bytes by an integer.
 func store(_ value: Int, at offset: Int, in bytes: inout [UInt8]) {
   bytes.replaceSubrange(offset..<offset + 8, with: littleEndian(value))
-}
-
-/// The bytes of a closed log that holds these payloads, written down from the format's description.
-func logBytes(_ payloads: [[UInt8]]) -> [UInt8] {
-  var records: [UInt8] = []
-  var lastIndex = 0
-  for payload in payloads {
-    lastIndex = 16 + records.count
-    records += littleEndian(payload.count) + payload
-  }
-  return littleEndian(payloads.count) + littleEndian(lastIndex) + records
 }
 
 /// Appends a record to a closed log's bytes as the Go program does.
@@ -64,13 +35,6 @@ func appendAsGo(_ payload: [UInt8], to bytes: inout [UInt8]) {
   bytes += littleEndian(payload.count) + payload
   store(integer(bytes, at: 0) + 1, at: 0, in: &bytes)
   store(index, at: 8, in: &bytes)
-}
-
-/// Payload `number` of the Go programs' fixtures.
-func goPayload(_ number: Int) -> [UInt8] {
-  number % 5 == 0
-    ? Array("event \(number)".utf8)
-    : Array(repeating: UInt8(truncatingIfNeeded: number), count: (number * 53) % 97)
 }
 
 /// A file that one of the Go programs wrote.

@@ -76,57 +76,26 @@ final class Workbench {
   /// The stored bytes of each record of a closed log.
   func stored(_ namespace: String = name) throws -> [[UInt8]] {
     let bytes = try #require(try FileBytes.read(directory.file("\(namespace).log")))
-    return LogBytes.payloads(bytes)
+    return payloads(in: bytes)
   }
 
   /// Makes a log of these stored bytes, as another program would: without a companion.
   func writeStored(_ payloads: [[UInt8]], namespace: String = name) throws {
-    try FileBytes.write(LogBytes.log(payloads), to: directory.file("\(namespace).log"))
+    try FileBytes.write(logBytes(payloads), to: directory.file("\(namespace).log"))
     try? FileManager.default.removeItem(atPath: directory.file("\(namespace).idx"))
   }
 }
 
-/// Whether a payload is exactly these bytes; by `memcmp`, as going through megabytes takes long in debug builds.
-func holds(_ payload: Payload, _ bytes: [UInt8]) -> Bool {
-  guard payload.count == bytes.count else { return false }
-  return payload.withUnsafeBytes { left in
-    bytes.withUnsafeBytes { right in
-      guard let left = left.baseAddress, let right = right.baseAddress else { return bytes.isEmpty }
-      return memcmp(left, right, bytes.count) == 0
-    }
+/// The payloads in a log file's bytes.
+private func payloads(in bytes: [UInt8]) -> [[UInt8]] {
+  var payloads: [[UInt8]] = []
+  var index = 16
+  for _ in 0..<integer(bytes, at: 0) {
+    let size = integer(bytes, at: index)
+    payloads.append(Array(bytes[index + 8..<index + 8 + size]))
+    index += 8 + size
   }
-}
-
-/// A log file's bytes, as the format document has them.
-enum LogBytes {
-  static func payloads(_ bytes: [UInt8]) -> [[UInt8]] {
-    var payloads: [[UInt8]] = []
-    var index = 16
-    for _ in 0..<integer(bytes, at: 0) {
-      let size = integer(bytes, at: index)
-      payloads.append(Array(bytes[index + 8..<index + 8 + size]))
-      index += 8 + size
-    }
-    return payloads
-  }
-
-  static func log(_ payloads: [[UInt8]]) -> [UInt8] {
-    var records: [UInt8] = []
-    var last = 0
-    for payload in payloads {
-      last = 16 + records.count
-      records += field(payload.count) + payload
-    }
-    return field(payloads.count) + field(last) + records
-  }
-
-  private static func integer(_ bytes: [UInt8], at offset: Int) -> Int {
-    bytes[offset..<offset + 8].reversed().reduce(0) { $0 << 8 | Int($1) }
-  }
-
-  private static func field(_ value: Int) -> [UInt8] {
-    (0..<8).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
-  }
+  return payloads
 }
 
 /// Payloads of many sizes: none, few, around the transformers' pieces, and larger than what is held.
