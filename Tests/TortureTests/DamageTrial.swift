@@ -1,3 +1,4 @@
+import Foundation
 import Immuta
 import ImmutaTestSupport
 
@@ -76,6 +77,7 @@ struct DamageTrial {
       defer { storage.close() }
       let log = try storage.log("events")
       count = try await compare(log, .readWrite)
+      if count < sample.stable { try checkCopy(of: log) }
       let receipt = try await log.append(content.bytes)
       guard receipt.sequence == count else { throw Finding("a record was appended as \(receipt.sequence)") }
     }
@@ -84,6 +86,18 @@ struct DamageTrial {
     let record = try await again.log("events").record(at: count)
     guard content.matches(record.payload) else { throw Finding("what was appended behind the damage is not there") }
     _ = try await compare(try again.log("events"), .readWrite, appended: 1)
+  }
+
+  /// Records that were stable are gone, as nothing was left that knew it: their bytes must have been kept beside the log.
+  private func checkCopy(of log: Log) throws {
+    let saved = try FileManager.default.contentsOfDirectory(atPath: directory).filter { $0.contains(".tail.saved-") }
+    guard let name = saved.first, saved.count == 1 else { throw Finding("stable records were cut off without a copy") }
+    let copy = "\(directory)/\(name)"
+    let end = try log.details.byteCount
+    guard try FileBytes.read(copy) == Array(sample.log[end...]) else {
+      throw Finding("the copy of what was cut off is another")
+    }
+    try FileManager.default.removeItem(atPath: copy)
   }
 
   /// Looks at every record, as a stream and one by one (of many records, at the edges of the damage only). Returns how many

@@ -3,10 +3,20 @@
 extension Descriptor {
   /// The current header of a companion, or nil when the file has none that is whole.
   func companionHeader() throws(ImmutaError) -> CompanionHeader? {
+    guard let bytes = try companionHeaderBytes() else { return nil }
+    return unsafe bytes.withBytes { unsafe CompanionHeader.current(in: $0) }
+  }
+
+  /// Whether both headers of a companion are whole.
+  func hasBothCompanionHeaders() throws(ImmutaError) -> Bool {
+    guard let bytes = try companionHeaderBytes() else { return false }
+    return unsafe bytes.withBytes { unsafe CompanionHeader.wholeSlots(of: $0).count == 2 }
+  }
+
+  private func companionHeaderBytes() throws(ImmutaError) -> [UInt8]? {
     var bytes = [UInt8](repeating: 0, count: CompanionHeader.size)
     let count = try unsafe bytes.withMutableBytes { (bytes) throws(ImmutaError) in try unsafe read(into: bytes, at: 0) }
-    guard count == bytes.count else { return nil }
-    return unsafe bytes.withBytes { unsafe CompanionHeader.current(in: $0) }
+    return count == bytes.count ? bytes : nil
   }
 
   /// Entry `number` of a companion, or nil when it is damaged or not there.

@@ -12,6 +12,9 @@ struct Reconciliation: ~Copyable {
   private var log: LogScanner
   private var companion: CompanionScanner?
   private let companionHeader: CompanionHeader?
+  /// Whether the companion's newest header may be lost: then more may have been stable than the one that is left says.
+  /// A log that is open has written both.
+  private let mayForgetStable: Bool
   /// Time given to records that no entry tells of.
   private let modified: Int64
   private let isSameBoot: Bool
@@ -31,7 +34,7 @@ struct Reconciliation: ~Copyable {
     var lost = 0
     /// Whether the log was closed, and nothing has happened to it since.
     var isClean = false
-    /// Whether what is cut off may be another program's records, of which a copy must be kept.
+    /// Whether what is cut off may be another program's records, or stable ones, of which a copy must be kept.
     var savesTail = false
     /// Whether the companion must be made anew rather than extended.
     var needsNewCompanion = false
@@ -63,6 +66,7 @@ struct Reconciliation: ~Copyable {
     }
     let header = try descriptor.logHeader(format)
     var found = try companionDescriptor?.companionHeader()
+    let hasBothHeaders = try companionDescriptor?.hasBothCompanionHeaders() ?? true
     companion = try Self.scanner(of: companionDescriptor)
 
     path = descriptor.path
@@ -74,6 +78,7 @@ struct Reconciliation: ~Copyable {
     // A companion of another format describes another log.
     if found?.format != format { found = nil }
     companionHeader = found
+    mayForgetStable = !hasBothHeaders
     isSameBoot = BootIdentity.current != 0 && found?.bootIdentity == BootIdentity.current
   }
 
@@ -307,13 +312,9 @@ struct Reconciliation: ~Copyable {
       outcome.made = rebuilt.made
       outcome.needsNewCompanion = true
     }
-    outcome.savesTail = savesTail
     outcome.lost = max(0, min(header.count, fileSize / LogFormat.recordHeaderSize) - whole.number)
-    outcome.note =
-      outcome.lost == 0
-      ? "was not closed; all \(whole.number) records are whole"
-      : "was not closed: cut off \(outcome.lost) torn records that were never promised to be stable, "
-        + "\(whole.number) are whole"
+    outcome.savesTail = savesTail || (outcome.lost > 0 && mayForgetStable)
+    outcome.note = note(outcome)
     return outcome
   }
 
@@ -337,6 +338,15 @@ struct Reconciliation: ~Copyable {
   private func outcome(at cursor: Cursor, kept: Int) -> Outcome {
     Outcome(
       count: cursor.number, end: cursor.index, lastIndex: cursor.lastIndex, lastTime: cursor.lastTime, kept: kept)
+  }
+
+  private func note(_ outcome: Outcome) -> String {
+    if outcome.lost == 0 { return "was not closed; all \(outcome.count) records are whole" }
+    let promise =
+      mayForgetStable
+      ? "of which the companion, damaged, does not tell whether they were promised to be stable"
+      : "that were never promised to be stable"
+    return "was not closed: cut off \(outcome.lost) torn records \(promise), \(outcome.count) are whole"
   }
 
   private func corrupted(_ number: Int? = nil, _ index: Int? = nil, _ reason: String) -> ImmutaError {

@@ -12,11 +12,11 @@ import CRC32C
 /// ```
 ///
 /// STABLE is the number of records known to be on stable storage. CLEAN is 1 when the log was closed: then STABLE is the
-/// number of records it held; 2 says that a flush failed, so that what the page cache shows may not be on the device. NAME is the codec chain's name, empty for none; LEN 65,535 says that
-/// it is not known. BOOT ID tells, after a crash, whether the
-/// machine went down or just the process: a machine that stayed up still has every byte that was written. TORN counts the
-/// records that crashes have taken back over the log's life, RECOVERED is when that last happened, in nanoseconds since
-/// 1970.
+/// number of records it held; 2 says that a flush failed, so that what the page cache shows may not be on the device.
+/// NAME is the codec chain's name, empty for none; LEN 65,535 says that it is not known. BOOT ID tells, after a crash,
+/// whether the machine went down or just the process: a machine that stayed up still has every byte that was written.
+/// TORN counts the records that crashes have taken back over the log's life, RECOVERED is when that last happened, in
+/// nanoseconds since 1970.
 ///
 /// A slot never shares a page half with the other, so whatever a torn write leaves of one, the other is whole.
 package struct CompanionHeader: Hashable, Sendable {
@@ -66,10 +66,14 @@ package struct CompanionHeader: Hashable, Sendable {
   /// The current header of a companion whose first `size` bytes are given, or nil when neither slot is whole.
   package static func current(in bytes: UnsafeRawBufferPointer) -> CompanionHeader? {
     precondition(bytes.count >= size, "a companion header needs \(size) bytes")
-    let slots = [0, slotSize].compactMap { offset in
+    return unsafe wholeSlots(of: bytes).max { $0.generation < $1.generation }
+  }
+
+  /// The headers in both slots; fewer where one was not written yet, or is damaged.
+  package static func wholeSlots(of bytes: UnsafeRawBufferPointer) -> [CompanionHeader] {
+    [0, slotSize].compactMap { offset in
       unsafe CompanionHeader(decodingSlot: UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + slotSize]))
     }
-    return slots.max { $0.generation < $1.generation }
   }
 
   init?(decodingSlot bytes: UnsafeRawBufferPointer) {
