@@ -22,7 +22,7 @@ public final class Log: Sendable {
 
   init(directory: String, namespace: String, configuration: Storage.Configuration) throws(ImmutaError) {
     self.namespace = namespace
-    files = LogFiles(directory: directory, namespace: namespace)
+    files = configuration.files(of: namespace, in: directory)
     logger = configuration.logger
     let opened = try Opening(files: files, configuration: configuration).run()
     reader = opened.reader

@@ -61,9 +61,9 @@ struct Chunk: @unchecked Sendable {
   }
 
   /// How many entries to read with the next chunk, if its records are of the size of these: a few more than fit.
-  var entriesWorthReading: Int {
+  func entriesWorthReading(_ format: LogFormat) -> Int {
     guard entryCount > 1, let base = entry(at: 0), let last = entry(at: entryCount - 1) else { return 64 }
-    let perRecord = max(LogFormat.recordHeaderSize, (last.index - base.index) / (entryCount - 1))
+    let perRecord = max(format.recordHeaderSize, (last.index - base.index) / (entryCount - 1))
     return min(4096, LogReader.chunkSize / perRecord * 9 / 8 + 16)
   }
 
@@ -89,11 +89,11 @@ struct Chunk: @unchecked Sendable {
     _ number: Int, _ entry: CompanionEntry, next: CompanionEntry?, _ check: RecordCheck
   ) throws(ImmutaError) -> Record? {
     let start = entry.index - start
-    guard start >= 0, start + LogFormat.recordHeaderSize <= logCount else { return nil }
+    guard start >= 0, start + check.recordHeaderSize <= logCount else { return nil }
     let rest = unsafe UnsafeRawBufferPointer(rebasing: logBytes[start..<logCount])
     let size = try unsafe check.size(
       number, entry, in: rest, end: next?.index ?? end, isExact: next != nil)
-    let count = LogFormat.recordHeaderSize + size
+    let count = check.recordHeaderSize + size
     guard count <= rest.count else { return nil }
     return try unsafe check.record(number, entry, UnsafeRawBufferPointer(rebasing: rest[..<count]), owner: owner)
   }
