@@ -180,7 +180,9 @@ import Testing
       let expected = LogModel.Snapshot.between(before, model.snapshot)
       images.withLock { $0.append(Image(path: path, moment: moment, expected: expected)) }
     }
-    let power = PowerLoss(directory: directory, seed: generator.next(), obeysFlush: obeysFlush) { power, moment in
+    let power = PowerLoss(
+      directory: directory, seed: generator.next(), overwritesInPlace: generator.oneIn(2), obeysFlush: obeysFlush
+    ) { power, moment in
       if moments.contains(moment) { take(power, moment) }
     }
     let program = RandomProgram(seed: generator.next(), largest: generator.oneIn(20) ? 2 << 20 : 70_000)

@@ -22,6 +22,7 @@ struct WriterState: ~Copyable, Sendable {
   var nextSequence: Int { count + staged.count }
   private let reader: LogReader
   private let keeper: CompanionKeeper
+  private let flushes: FlushPair
   private let directory: String
   private var log: TailFile
   private var companion: TailFile
@@ -58,19 +59,21 @@ struct WriterState: ~Copyable, Sendable {
   private static var largestKept: Int { 4096 }
 
   init(
-    reader: LogReader, keeper: CompanionKeeper, log: Descriptor, companion: Descriptor, count: Int, end: Int,
-    lastTime: Int64, directory: String
+    reader: LogReader, keeper: CompanionKeeper, flushes: FlushPair, log: Descriptor, companion: Descriptor, count: Int,
+    end: Int, lastTime: Int64, directory: String, writesThrough: Bool
   ) {
     self.reader = reader
     self.keeper = keeper
+    self.flushes = flushes
     self.count = count
     clock = CommitClock(last: lastTime)
     self.directory = directory
     tail = end
     stagedEnd = end
-    self.log = TailFile(log, size: end, smallestReservation: 64 << 10)
+    self.log = TailFile(log, size: end, smallestReservation: 64 << 10, writesThrough: writesThrough)
     self.companion = TailFile(
-      companion, size: CompanionHeader.size + count * CompanionEntry.size, smallestReservation: 16 << 10)
+      companion, size: CompanionHeader.size + count * CompanionEntry.size, smallestReservation: 16 << 10,
+      writesThrough: writesThrough)
   }
 
   func checkUsable() throws(ImmutaError) {
@@ -86,8 +89,8 @@ struct WriterState: ~Copyable, Sendable {
     fileprivate let directory: String
     fileprivate let keeper: CompanionKeeper
 
-    /// Flushes the files with their directory and its own entry, where they may be new or may have been left unflushed by an opening that
-    /// appended nothing, and marks the log as open.
+    /// Flushes the files with their directory and its own entry, where they may be new or may have been left unflushed by
+    /// an opening that appended nothing, and marks the log as open.
     func flush() throws(ImmutaError) {
       try log.flush()
       try SystemCalls.flushDirectory(directory)
@@ -112,7 +115,7 @@ struct WriterState: ~Copyable, Sendable {
     do throws(ImmutaError) {
       try log.reserve(through: tail + 1)
       try companion.reserve(through: companion.reservedEnd + 1)
-      if log.isReserving {
+      if log.storesIntoMemory {
         header = try MappedWindow(log.descriptor, 0..<reader.format.headerSize, writable: true)
       }
     } catch {
@@ -157,6 +160,7 @@ struct WriterState: ~Copyable, Sendable {
     }
     if companion.lacksPages(through: entriesEnd) {
       try writing { (state) throws(ImmutaError) in try state.companion.fill(through: entriesEnd) }
+      flushes.noteNewBlocks()
     }
   }
 
@@ -322,12 +326,27 @@ struct WriterState: ~Copyable, Sendable {
 
   @inline(__always)
   private mutating func writeEntries(_ time: Int64) throws(ImmutaError) {
-    let last = staged.count - 1
-    for position in 0...last {
-      let record = staged[position]
-      try writeEntry(
-        CompanionEntry(
-          index: record.index, time: time, recordChecksum: record.checksum, endsCommit: position == last),
+    let range = entryOffset(count)..<entryOffset(count + staged.count)
+    if let memory = try unsafe companion.pointer(at: range.lowerBound, count: range.count) {
+      unsafe encodeEntries(time, into: UnsafeMutableRawBufferPointer(start: memory, count: range.count))
+    } else {
+      var bytes = [UInt8](repeating: 0, count: range.count)
+      unsafe bytes.withMutableBytes { unsafe encodeEntries(time, into: $0) }
+      try unsafe bytes.withBytes { (bytes) throws(ImmutaError) in
+        try unsafe companion.write(bytes, at: range.lowerBound)
+      }
+    }
+  }
+
+  /// The entries of what is staged.
+  @inline(__always)
+  private func encodeEntries(_ time: Int64, into bytes: UnsafeMutableRawBufferPointer) {
+    for (position, record) in staged.enumerated() {
+      let entry = CompanionEntry(
+        index: record.index, time: time, recordChecksum: record.checksum, endsCommit: position == staged.count - 1)
+      let start = position * CompanionEntry.size
+      unsafe entry.encode(
+        into: UnsafeMutableRawBufferPointer(rebasing: bytes[start..<start + CompanionEntry.size]),
         number: count + position)
     }
   }
@@ -339,10 +358,10 @@ struct WriterState: ~Copyable, Sendable {
       unsafe entry.encode(
         into: UnsafeMutableRawBufferPointer(start: memory, count: CompanionEntry.size), number: number)
     } else {
-      var bytes = [UInt8](repeating: 0, count: CompanionEntry.size)
-      unsafe bytes.withMutableBytes { unsafe entry.encode(into: $0, number: number) }
-      try unsafe bytes.withBytes { (bytes) throws(ImmutaError) in
-        try unsafe companion.write(bytes, at: offset)
+      var bytes: InlineArray<24, UInt8> = .init(repeating: 0)
+      try unsafe withUnsafeMutableBytes(of: &bytes) { (bytes) throws(ImmutaError) in
+        unsafe entry.encode(into: bytes, number: number)
+        try unsafe companion.write(UnsafeRawBufferPointer(bytes), at: offset)
       }
     }
   }
@@ -359,9 +378,8 @@ struct WriterState: ~Copyable, Sendable {
       let count = unsafe header.base.assumingMemoryBound(to: Atomic<Int>.self)
       unsafe count.pointee.store(value.count.littleEndian, ordering: .releasing)
     } else {
-      let bytes = value.encoded(format: reader.format)
-      try log.descriptor.write(Array(bytes[LogHeader.lastIndexOffset...]), at: LogHeader.lastIndexOffset)
-      try log.descriptor.write(Array(bytes[..<LogHeader.lastIndexOffset]), at: 0)
+      // In one call, which a process that dies does not leave half done.
+      try log.descriptor.write(value.encoded(format: reader.format), at: 0)
     }
   }
 
