@@ -114,7 +114,7 @@ build || {
   tail -n 20 "$work/build.log" >&2
   fail "the package does not build"
 }
-control='ModelTests/aLogHolds|PowerLossTests/(whatWasPromisedSurvives|aLog)|ProcessTests/(every|another)|DamageTests/aFlippedByte'
+control='ModelTests/aLogHolds|PowerLossTests/(whatWasPromisedSurvives|aLog|aCompanion)|ProcessTests/(every|another)|DamageTests/aFlippedByte'
 control="$control|FailingCallTests/aFailedCall"
 run_suite "$control" $((4 * patience)) || {
   tail -n 40 "$work/test.log" >&2
@@ -127,6 +127,12 @@ row canary suite result seconds
 # Nothing is flushed, and everybody is told it was.
 canary no-flush Flusher.swift 'PowerLossTests/whatWasPromisedSurvives' \
   'try files\.flush\(\)' ''
+# The companion's pages are not given to the device before the one flush that is to cover both files.
+canary write-back FlushPair.swift 'PowerLossTests/whatWasPromisedSurvives' \
+  'guard try companion\.finishWriteBack\(\) else' 'guard mayShare else'
+# The companion grew, and the log's flush is thought to be enough.
+canary new-blocks WriterState.swift 'PowerLossTests/aCompanionThatGrew' \
+  'flushes\.noteNewBlocks\(\)' ''
 # The checksum is of other bytes than the record's.
 canary checksum WriterState.swift 'ModelTests/aLogHolds' \
   'StagedRecord\(index: index, checksum: checksum\)' 'StagedRecord(index: index, checksum: checksum ^ 1)'

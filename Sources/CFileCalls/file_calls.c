@@ -6,9 +6,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#if defined(__linux__)
+#include <linux/magic.h>
+#endif
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#if defined(__linux__)
+#include <sys/vfs.h>
+#endif
 #include <unistd.h>
 
 ssize_t file_write_two(int descriptor, const void *first, size_t first_count, const void *second, size_t second_count,
@@ -30,9 +36,27 @@ size_t file_zeros_count(void) { return sizeof zeros; }
 #if !defined(MADV_POPULATE_READ)
 #define MADV_POPULATE_READ 22
 #endif
+#if !defined(XFS_SUPER_MAGIC)
+#define XFS_SUPER_MAGIC 0x58465342
+#endif
 
 int file_reserve(int descriptor, int64_t offset, int64_t length) {
   return fallocate(descriptor, 0, offset, length) == 0 ? 0 : errno;
+}
+
+int file_start_write_back(int descriptor) {
+  return sync_file_range(descriptor, 0, 0, SYNC_FILE_RANGE_WRITE) == 0 ? 0 : errno;
+}
+
+int file_finish_write_back(int descriptor) {
+  const unsigned flags = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+  return sync_file_range(descriptor, 0, 0, flags) == 0 ? 0 : errno;
+}
+
+bool file_overwrites_in_place(int descriptor) {
+  struct statfs status;
+  if (fstatfs(descriptor, &status) != 0) return false;
+  return status.f_type == EXT4_SUPER_MAGIC || status.f_type == XFS_SUPER_MAGIC;
 }
 
 int file_populate_read(void *address, int64_t length) {
@@ -66,6 +90,25 @@ int file_reserve(int descriptor, int64_t offset, int64_t length) {
 int file_populate_read(void *address, int64_t length) {
   (void)address, (void)length;
   return EINVAL;
+}
+
+#endif
+
+#if !defined(__linux__)
+
+int file_start_write_back(int descriptor) {
+  (void)descriptor;
+  return ENOSYS;
+}
+
+int file_finish_write_back(int descriptor) {
+  (void)descriptor;
+  return ENOSYS;
+}
+
+bool file_overwrites_in_place(int descriptor) {
+  (void)descriptor;
+  return false;
 }
 
 #endif

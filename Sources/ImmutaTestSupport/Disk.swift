@@ -15,8 +15,13 @@ struct Disk: ~Copyable {
   private var names: [String: UInt64] = [:]
   /// What happened to the names since the directory was flushed, in order.
   private var changes: [Change] = []
-  /// Bytes that the flushes being made now cover.
-  private var flushing: [String: [UInt8]] = [:]
+  /// Bytes that the flushes being made now cover, and how far the file had been written.
+  private var flushing: [String: (bytes: [UInt8], writtenEnd: Int)] = [:]
+  /// Bytes that the device is being given, and those that it has, in a cache that the next flush of any file empties.
+  private var writingBack: [String: [UInt8]] = [:]
+  private var cached: [String: [UInt8]] = [:]
+  /// What was in the device's cache when the flush of a file began.
+  private var flushingCached: [String: [String: [UInt8]]] = [:]
   private var flushingChanges = 0
 
   private enum Change {
@@ -98,8 +103,23 @@ struct Disk: ~Copyable {
     if path == directory {
       flushingChanges = changes.count
     } else if let file = file(at: path) {
-      flushing[path] = file.current()
+      flushing[path] = (file.current(), file.writtenEnd)
+      flushingCached[path] = cached
     }
+  }
+
+  mutating func didWrite(_ range: Range<Int>, _ path: String) {
+    noteEntries()
+    guard let file = file(at: path) else { return }
+    file.writtenEnd = max(file.writtenEnd, range.upperBound)
+  }
+
+  mutating func writeBackBegins(_ path: String) {
+    writingBack[path] = file(at: path)?.current()
+  }
+
+  mutating func writeBackEnds(_ path: String) {
+    cached[path] = writingBack.removeValue(forKey: path)
   }
 
   mutating func flushEnds(_ path: String) {
@@ -107,8 +127,12 @@ struct Disk: ~Copyable {
       for change in changes.prefix(flushingChanges) { Self.apply(change, to: &stableNames) }
       changes.removeFirst(flushingChanges)
       flushingChanges = 0
-    } else if let bytes = flushing.removeValue(forKey: path) {
-      file(at: path)?.stable = bytes
+    } else if let (bytes, writtenEnd) = flushing.removeValue(forKey: path) {
+      for (other, bytes) in flushingCached.removeValue(forKey: path) ?? [:] where other != path {
+        file(at: other)?.settleKnownBlocks(bytes)
+        if cached[other] == bytes { cached[other] = nil }
+      }
+      file(at: path)?.settle(bytes, writtenEnd: writtenEnd)
     }
   }
 

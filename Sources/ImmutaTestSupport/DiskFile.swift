@@ -15,6 +15,10 @@ import Foundation
 final class DiskFile {
   /// The bytes that survive a power cut now, whatever else does.
   var stable: [UInt8]
+  /// Where the bytes end that were ever written.
+  var writtenEnd = 0
+  /// Where the bytes end whose blocks the file system's journal, and the device, know of for good.
+  private var knownEnd = 0
   private let descriptor: Int32
 
   /// - Parameter isStable: whether the file's present bytes are on the device.
@@ -27,6 +31,18 @@ final class DiskFile {
 
   deinit {
     close(descriptor)
+  }
+
+  /// The device was flushed for this file, which then had these bytes, and had been written up to `writtenEnd`.
+  func settle(_ bytes: [UInt8], writtenEnd: Int) {
+    stable = bytes
+    knownEnd = min(writtenEnd, bytes.count)
+  }
+
+  /// The device had these bytes, and was flushed for another file: that makes stable what lies in blocks that are known.
+  func settleKnownBlocks(_ bytes: [UInt8]) {
+    let end = min(knownEnd, bytes.count, stable.count)
+    stable.replaceSubrange(..<end, with: bytes[..<end])
   }
 
   /// What programs see.

@@ -15,6 +15,8 @@ public enum FileCall: String, Hashable, Sendable, CaseIterable {
   case truncate
   /// Putting a file or a directory on stable storage.
   case flush
+  /// Waiting until the device has a file's changed pages.
+  case writeBack
   /// Mapping a file as memory.
   case map
   /// Taking a file's lock.
@@ -34,6 +36,7 @@ public enum FileCall: String, Hashable, Sendable, CaseIterable {
     case .reserve: self = .reserve
     case .truncate: self = .truncate
     case .flush: self = .flush
+    case .writeBack: self = .writeBack
     case .map: self = .map
     case .lock: self = .lock
     case .rename: self = .rename
@@ -68,6 +71,7 @@ public final class FaultInjector: SystemCallHook {
   private let first: Int
   private let isLasting: Bool
   private let matchesPath: @Sendable (String) -> Bool
+  private let overwritesInPlace: Bool?
   private let state = Mutex(State())
 
   private struct State {
@@ -85,11 +89,14 @@ public final class FaultInjector: SystemCallHook {
   ///   - kind: the calls that are counted for `first`; nil for all kinds together.
   ///   - first: which of them fails; the first is 1.
   ///   - lasting: whether all that follow fail too.
+  ///   - overwritesInPlace: whether the file system is to be taken for one that overwrites blocks where they are, so that
+  ///     one flush covers both files of a log; nil for what it is.
   ///   - path: whether a path is meant; all by default.
   public init(
     directory: String, _ fault: Fault? = nil, of kind: FileCall? = nil, at first: Int = 1, lasting: Bool = false,
-    where path: @escaping @Sendable (String) -> Bool = { _ in true }
+    overwritesInPlace: Bool? = nil, where path: @escaping @Sendable (String) -> Bool = { _ in true }
   ) {
+    self.overwritesInPlace = overwritesInPlace
     self.directory = directory
     self.fault = fault
     self.kind = kind
@@ -135,4 +142,6 @@ public final class FaultInjector: SystemCallHook {
   }
 
   package func didCall(_ call: SystemCall, path: String) {}
+
+  package func overwritesInPlace(path: String) -> Bool? { overwritesInPlace }
 }

@@ -20,6 +20,8 @@ import Synchronization
 /// - A flush of a file makes stable the bytes it had when the flush began, and its length. What changed later may be on
 ///   the device or not, each 4 KiB page by itself; a page may be torn in halves of 2 KiB or in sectors of 512 bytes. The
 ///   length may be the old one, the new one, or one in between. Lost pages inside the length read as zeros.
+/// - Where `overwritesInPlace`, a flush of one file also makes stable the bytes of another that the device had been given
+///   before, as far as they lie in blocks that a flush of that file itself has made known.
 /// - That a file is there, under its name, is stable once its directory was flushed. Until then each creation, removal and
 ///   renaming may have happened or not; renaming is atomic.
 /// - Now and then pages reach the device by themselves, so an image may also hold what the files held some time before.
@@ -30,6 +32,7 @@ import Synchronization
 public final class PowerLoss: SystemCallHook {
   private let directory: String
   private let obeysFlush: @Sendable (_ path: String) -> Bool
+  private let overwritesInPlace: Bool
   private let observer: (@Sendable (_ power: PowerLoss, _ moment: Int) -> Void)?
   private let disk: Mutex<Disk>
 
@@ -38,15 +41,18 @@ public final class PowerLoss: SystemCallHook {
   /// - Parameters:
   ///   - directory: holds files only.
   ///   - seed: decides what reaches the device by itself.
+  ///   - overwritesInPlace: whether the file system is one that overwrites blocks where they are.
   ///   - obeysFlush: whether flushing a path does anything: a device that lies, or a program that forgot, when it says no.
   ///   - observer: called before and after each call on the directory's files, on whatever thread makes it, with the
   ///     number of times it was called before. It may take images; it must not call Immuta.
   public init(
-    directory: String, seed: UInt64, obeysFlush: @escaping @Sendable (_ path: String) -> Bool = { _ in true },
+    directory: String, seed: UInt64, overwritesInPlace: Bool = false,
+    obeysFlush: @escaping @Sendable (_ path: String) -> Bool = { _ in true },
     observer: (@Sendable (_ power: PowerLoss, _ moment: Int) -> Void)? = nil
   ) {
     self.directory = directory
     self.obeysFlush = obeysFlush
+    self.overwritesInPlace = overwritesInPlace
     self.observer = observer
     disk = Mutex(Disk(directory: directory, seed: seed))
   }
@@ -80,7 +86,11 @@ public final class PowerLoss: SystemCallHook {
   package func willCall(_ call: SystemCall, path: String) -> SystemCallOutcome {
     guard isWatched(path) else { return .proceed }
     let moment = disk.withLock { disk in
-      if call == .flush, obeysFlush(path) { disk.flushBegins(path) }
+      switch call {
+      case .flush: if obeysFlush(path) { disk.flushBegins(path) }
+      case .writeBack: disk.writeBackBegins(path)
+      default: break
+      }
       return disk.nextMoment()
     }
     observer?(self, moment)
@@ -93,11 +103,20 @@ public final class PowerLoss: SystemCallHook {
       switch call {
       case .open, .rename, .unlink: disk.noteEntries()
       case .flush: if obeysFlush(path) { disk.flushEnds(path) }
+      case .writeBack: disk.writeBackEnds(path)
       default: break
       }
       return disk.nextMoment()
     }
     observer?(self, moment)
+  }
+
+  package func didWrite(_ range: Range<Int>, path: String) {
+    if isWatched(path) { disk.withLock { $0.didWrite(range, path) } }
+  }
+
+  package func overwritesInPlace(path: String) -> Bool? {
+    isWatched(path) ? overwritesInPlace : nil
   }
 }
 

@@ -118,7 +118,7 @@ import Testing
     var counts: [FileCall: Int] = [:]
     for start in FailingStart.allCases {
       let root = try TestDirectory(inMemory: true)
-      let injector = FaultInjector(directory: root.path)
+      let injector = FaultInjector(directory: root.path, overwritesInPlace: true)
       var program = try await FailingProgram(Setting(start, .synced), in: root.file("logs"), injector, error: nil)
       try await injector.run { try await program.run() }
       counts.merge(injector.counts, uniquingKeysWith: +)
@@ -130,7 +130,7 @@ import Testing
   @Test func aMissingRecordIsFound() async throws {
     try await mustBeFound(within: 1, "an acknowledged record that is missing") { _ in
       let root = try TestDirectory(inMemory: true)
-      let injector = FaultInjector(directory: root.path)
+      let injector = FaultInjector(directory: root.path, overwritesInPlace: true)
       var program = try await FailingProgram(
         Setting(.nothing, .buffered), in: root.file("logs"), injector, error: nil)
       try await program.run()
@@ -143,7 +143,7 @@ import Testing
   @Test func aRecordThatNobodyKnowsOfIsFound() async throws {
     try await mustBeFound(within: 1, "a record that was never appended") { _ in
       let root = try TestDirectory(inMemory: true)
-      let injector = FaultInjector(directory: root.path)
+      let injector = FaultInjector(directory: root.path, overwritesInPlace: true)
       var program = try await FailingProgram(
         Setting(.nothing, .buffered), in: root.file("logs"), injector, error: nil)
       try await program.run()
@@ -181,7 +181,7 @@ import Testing
       let root = try TestDirectory(inMemory: true)
       let log = root.file("logs/events.log")
       var program = try await FailingProgram(
-        setting, in: root.file("logs"), FaultInjector(directory: root.path), error: nil)
+        setting, in: root.file("logs"), FaultInjector(directory: root.path, overwritesInPlace: true), error: nil)
       try await program.run()
       let expected = try FileBytes.read(log)
       try await each(fault, kind, isLasting: isLasting, through: last, [setting]) { setting, directory, injector in
@@ -205,7 +205,9 @@ import Testing
     for setting in settings {
       for number in 1...last {
         let root = try TestDirectory(inMemory: true)
-        let injector = FaultInjector(directory: root.path, fault, of: kind, at: number, lasting: isLasting)
+        let injector = FaultInjector(
+          directory: root.path, fault, of: kind, at: number, lasting: isLasting,
+          overwritesInPlace: true)
         let place = "\(fault) at \(kind) \(number)\(isLasting ? " and after" : ""), \(setting)"
         let watchdog = Watchdog(.seconds(120), "the program hangs with \(place)")
         defer { watchdog.stop() }

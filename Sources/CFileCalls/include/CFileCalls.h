@@ -1,6 +1,7 @@
 #ifndef IMMUTA_CFILECALLS_H
 #define IMMUTA_CFILECALLS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -19,6 +20,15 @@ int file_populate_read(void *address, int64_t length);
 /// Writes two buffers, one behind the other, at an offset. Returns as `pwritev` does.
 ssize_t file_write_two(int descriptor, const void *first, size_t first_count, const void *second, size_t second_count,
                        int64_t offset);
+
+/// Starts to write a file's changed pages to its device, or, to finish, waits until the device has them. That is no flush:
+/// the device may keep them in a cache that a power cut empties. Returns 0 or an errno value; ENOSYS where there is no such
+/// call.
+int file_start_write_back(int descriptor);
+int file_finish_write_back(int descriptor);
+
+/// Whether the file system overwrites a file's blocks where they are, and changes nothing else when it does (ext4, XFS).
+bool file_overwrites_in_place(int descriptor);
 
 /// Zeros to write, `file_zeros_count()` of them.
 const void *file_zeros(void);

@@ -1,3 +1,5 @@
+import CRC32C
+
 /// Several records' entries and bytes, read from the files in one piece each; the records view it.
 ///
 /// Memory: encoded entries, then the log from the first record's index on. One allocation.
@@ -5,7 +7,9 @@
 /// `@unchecked Sendable`: the memory is filled by one thread before anyone else sees it, and filled anew only when nobody
 /// else holds it.
 struct Chunk: @unchecked Sendable {
-  private var memory: ManagedBuffer<Int, UInt8>
+  /// Its header is its size.
+  typealias Memory = ManagedBuffer<Int, UInt8>
+  private(set) var memory: Memory
   private let entryCapacity: Int
   private let logCapacity: Int
   /// Number of the first record.
@@ -18,6 +22,8 @@ struct Chunk: @unchecked Sendable {
   var logCount = 0
   /// Where the last record the chunk knows of may end at the latest.
   var end = 0
+  /// The first records, as many as were found whole: handing them out (``ReadAhead``) takes no further look at them.
+  private(set) var wholeCount = 0
 
   /// - Parameter old: a chunk whose memory is used again if nobody else holds it, and it has the room: the pages of fresh
   ///   memory cost more than reading into them.
@@ -60,6 +66,27 @@ struct Chunk: @unchecked Sendable {
       number: first + position)
   }
 
+  /// Finds out how many of the first records are whole. In one go, a processor works on several records at a time, which it
+  /// cannot while each is handed out in between.
+  mutating func checkAll(_ check: RecordCheck) {
+    let log = unsafe UnsafeRawBufferPointer(rebasing: logBytes[..<logCount])
+    var entry = entry(at: 0)
+    // The last record's end is known from its size field alone: whoever takes that one looks at it more closely.
+    while let this = entry, let next = self.entry(at: wholeCount + 1) {
+      let range = this.index - start..<next.index - start
+      guard range.lowerBound >= 0, range.count >= check.recordHeaderSize, range.upperBound <= log.count else {
+        return
+      }
+      let bytes = unsafe UnsafeRawBufferPointer(rebasing: log[range])
+      guard unsafe RecordHeader.size(in: bytes, check.format) == range.count - check.recordHeaderSize else { return }
+      if check.verifiesChecksums {
+        guard unsafe crc32c_extend(0, bytes.baseAddress, bytes.count) == this.recordChecksum else { return }
+      }
+      wholeCount += 1
+      entry = next
+    }
+  }
+
   /// How many entries to read with the next chunk, if its records are of the size of these: a few more than fit.
   func entriesWorthReading(_ format: LogFormat) -> Int {
     guard entryCount > 1, let base = entry(at: 0), let last = entry(at: entryCount - 1) else { return 64 }
@@ -77,17 +104,8 @@ struct Chunk: @unchecked Sendable {
   /// Record `number`, checked; nil when the chunk doesn't hold all of it.
   func record(_ number: Int, _ check: RecordCheck) throws(ImmutaError) -> Record? {
     guard let entry = try entry(of: number, check) else { return nil }
-    return try record(number, entry, next: self.entry(at: number - first + 1), check)
-  }
-
-  /// The same for one whose entry is known.
-  ///
-  /// - Parameter next: the next record's entry; nil if it is damaged or not in the chunk. A damaged neighbour says nothing
-  ///   about where this record ends; its own size field and checksum do.
-  @inline(__always)
-  func record(
-    _ number: Int, _ entry: CompanionEntry, next: CompanionEntry?, _ check: RecordCheck
-  ) throws(ImmutaError) -> Record? {
+    // A damaged neighbour says nothing about where this record ends; its own size field and checksum do.
+    let next = self.entry(at: number - first + 1)
     let start = entry.index - start
     guard start >= 0, start + check.recordHeaderSize <= logCount else { return nil }
     let rest = unsafe UnsafeRawBufferPointer(rebasing: logBytes[start..<logCount])
@@ -96,32 +114,5 @@ struct Chunk: @unchecked Sendable {
     let count = check.recordHeaderSize + size
     guard count <= rest.count else { return nil }
     return try unsafe check.record(number, entry, UnsafeRawBufferPointer(rebasing: rest[..<count]), owner: owner)
-  }
-}
-
-/// A way through a chunk, from record to record: each entry is decoded once, as the end of one record and the start of the
-/// next.
-struct ChunkCursor: Sendable {
-  let chunk: Chunk
-  /// Number of the record that comes next, and its entry if that is known.
-  private var number: Int
-  private var entry: CompanionEntry?
-
-  init(_ chunk: Chunk) {
-    self.chunk = chunk
-    number = chunk.first
-  }
-
-  /// Record `number`, checked; nil when the chunk doesn't hold all of it.
-  @inline(__always)
-  mutating func record(_ number: Int, _ check: RecordCheck) throws(ImmutaError) -> Record? {
-    var entry = number == self.number ? entry : nil
-    if entry == nil { entry = try chunk.entry(of: number, check) }
-    guard let entry else { return nil }
-    let next = chunk.entry(at: number - chunk.first + 1)
-    guard let record = try chunk.record(number, entry, next: next, check) else { return nil }
-    self.number = number + 1
-    self.entry = next
-    return record
   }
 }

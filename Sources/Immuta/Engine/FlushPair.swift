@@ -1,15 +1,29 @@
 import Locking
+import Synchronization
 
-/// Flushes two files at the same time: the log's on a thread of its own, the companion's on the caller's.
+/// Puts a log and its companion on stable storage, with one flush of the device where that is enough.
 ///
-/// In turn the two take twice as long as one; side by side the device serves them together. Measured on ext4, medians of
-/// 300 commits of 1 KiB: 105 µs in turn, 80 µs side by side, 45 µs for one file alone.
+/// A flush of one file makes the device empty its cache, whatever file the cached blocks belong to: so it covers the other
+/// file too, once the device has that one's changed pages. That holds where overwriting blocks changes nothing but them
+/// (ext4, XFS), on one device, and as long as the companion got no new blocks: what the file system notes of those is
+/// in its journal, and only a flush of the companion itself writes that. Otherwise both files are flushed, at the
+/// same time: the log on a thread of its own, the companion on the caller's.
+///
+/// Measured on ext4, medians of 300 commits of 1 KiB: 33 µs for one file alone; 35 µs together, 54 µs side by side, 60 µs
+/// in turn. References: sync_file_range(2), and the kernel's "Explicit volatile write back cache control".
+///
+/// One caller at a time flushes.
 final class FlushPair: Sendable {
-  private let first: Descriptor
-  private let second: Descriptor
+  private let log: Descriptor
+  private let companion: Descriptor
   private let request = ThreadGate()
   private let answer = ThreadGate()
   private let state = Lock(State())
+  /// Whether the companion got blocks since it was flushed itself. Released by the writer before it commits what is in
+  /// them, acquired by the flush after it has looked at what was committed.
+  private let hasNewBlocks = Atomic(true)
+  /// Whether one flush may be enough; nil until first asked.
+  private let canShare = Lock<Bool?>(nil)
 
   private struct State {
     var isRunning = false
@@ -17,20 +31,51 @@ final class FlushPair: Sendable {
     var failure: ImmutaError?
   }
 
-  init(_ first: Descriptor, _ second: Descriptor) {
-    self.first = first
-    self.second = second
+  init(log: Descriptor, companion: Descriptor) {
+    self.log = log
+    self.companion = companion
   }
 
-  /// Returns when both files are on stable storage. One caller at a time, which may block.
+  private var mayShare: Bool {
+    canShare.withLock { canShare in
+      if let canShare { return canShare }
+      let areOnOneDevice = (try? log.status().device == companion.status().device) ?? false
+      let answer = areOnOneDevice && companion.overwritesInPlace
+      canShare = answer
+      return answer
+    }
+  }
+
+  /// The companion grew, or may have.
+  func noteNewBlocks() {
+    hasNewBlocks.store(true, ordering: .releasing)
+  }
+
+  /// Returns when both files are on stable storage, as they were when it was called or later. May block.
   func flush() throws(ImmutaError) {
+    // Taken back only by a flush that covers it; one that fails is the last.
+    if hasNewBlocks.exchange(false, ordering: .acquiringAndReleasing) { return try flushBoth() }
+    guard mayShare else { return try flushBoth() }
+    // The device may work on both at once.
+    companion.startWriteBack()
+    log.startWriteBack()
+    guard try companion.finishWriteBack() else {
+      canShare.withLock { $0 = false }
+      return try flushBoth()
+    }
+    try log.flush()
+  }
+
+  // MARK: One flush each
+
+  private func flushBoth() throws(ImmutaError) {
     guard startIfNeeded() else {
-      try first.flush()
-      return try second.flush()
+      try log.flush()
+      return try companion.flush()
     }
     request.open()
     var failure: ImmutaError?
-    do throws(ImmutaError) { try second.flush() } catch { failure = error }
+    do throws(ImmutaError) { try companion.flush() } catch { failure = error }
     answer.wait()
     if let failure = state.withLock({ $0.failure }) ?? failure { throw failure }
   }
@@ -49,7 +94,7 @@ final class FlushPair: Sendable {
     while true {
       request.wait()
       if state.withLock({ $0.isStopping }) { break }
-      do throws(ImmutaError) { try first.flush() } catch { state.withLock { $0.failure = error } }
+      do throws(ImmutaError) { try log.flush() } catch { state.withLock { $0.failure = error } }
       answer.open()
     }
     answer.open()

@@ -2,7 +2,10 @@ import Locking
 import Solid
 import Synchronization
 
-/// Puts committed records on stable storage, on a thread of its own. Callers that wait together share one flush.
+/// Puts committed records on stable storage. Callers that wait together share one flush.
+///
+/// Flushes run on a thread of its own; or, while that one rests, on the thread of a caller that may block, which saves
+/// waking two threads.
 ///
 /// A flush that fails is the last: the kernel may have marked the lost pages clean, so a later one that succeeds would
 /// prove nothing. Whoever waits, and every later append, gets the error; closing and reopening recovers.
@@ -15,6 +18,8 @@ final class Flusher: Sendable {
   private let interval: Duration?
   private let gate = ThreadGate()
   private let stopped = ThreadGate()
+  /// Opened when the last flush has ended, once there are to be no more.
+  private let flushed = ThreadGate()
   private let state = Lock(State())
   /// Whether there may be records that no flush has been asked to cover. Relaxed: it only saves opening the gate; the
   /// thread clears it before it reads the count, so a record announced after that sets it again.
@@ -27,17 +32,18 @@ final class Flusher: Sendable {
     var failure: ImmutaError?
     var isRunning = false
     var isStopping = false
+    /// Whether somebody flushes: one at a time.
+    var isFlushing = false
     /// When the oldest record came that no flush has been asked to cover, as far as the interval asks.
     var noted: ContinuousClock.Instant?
     var hasEnded = false
   }
 
   init(
-    committed: Broadcaster, stableCount: Int, log: Descriptor, companion: Descriptor, keeper: CompanionKeeper,
-    interval: Duration?
+    committed: Broadcaster, stableCount: Int, files: FlushPair, keeper: CompanionKeeper, interval: Duration?
   ) {
     self.committed = committed
-    files = FlushPair(log, companion)
+    self.files = files
     self.keeper = keeper
     self.interval = interval
     stable = Broadcaster(generation: stableCount)
@@ -62,6 +68,12 @@ final class Flusher: Sendable {
 
   /// The same, for a thread that may block.
   func flushBlocking(through count: Int) throws {
+    if beginFlush(here: true) {
+      flushOnce()
+      endFlush()
+    }
+    // Mostly that was it; else somebody flushes, or has found out why nobody does.
+    if stable.generation >= count { return }
     let thread = BlockedThread()
     enqueue(.thread(thread), count)
     try thread.wait()
@@ -107,12 +119,15 @@ final class Flusher: Sendable {
       if last.served > 1 { gather(last.served, within: min(last.nanoseconds / 2, 1_000_000)) }
       if let interval { pause(interval, last.nanoseconds) }
       if state.withLock({ $0.isStopping }) { break }
+      // Whoever is at it instead opens the gate again.
+      guard beginFlush() else { continue }
       isNoted.store(false, ordering: .relaxed)
       let start = ContinuousClock.now
       let served = flushOnce()
       last = (served, (ContinuousClock.now - start).nanoseconds)
+      endFlush()
+      if served == 1 { linger(min(last.nanoseconds, 50_000)) }
     }
-    files.stop()
     stopped.open()
   }
 
@@ -134,7 +149,37 @@ final class Flusher: Sendable {
     }
   }
 
+  /// Who has just been served may come back at once: looking out for a moment saves waking this thread.
+  private func linger(_ nanoseconds: Int64) {
+    let end = ContinuousClock.now + .nanoseconds(nanoseconds)
+    while state.withLock({ $0.waiters.isEmpty && !$0.isStopping }), ContinuousClock.now < end { Thread.yield() }
+  }
+
+  // MARK: One flush at a time
+
+  /// Whether it is this caller's to flush; then `endFlush` must follow.
+  ///
+  /// - Parameter here: on a thread that is not the flusher's own, while nobody else waits for that one.
+  private func beginFlush(here: Bool = false) -> Bool {
+    state.withLock { state in
+      if state.isFlushing { return false }
+      if here, state.isStopping || state.hasEnded || state.failure != nil || !state.waiters.isEmpty { return false }
+      state.isFlushing = true
+      return true
+    }
+  }
+
+  private func endFlush() {
+    let (isStopping, hasMore) = state.withLock { state in
+      state.isFlushing = false
+      return (state.isStopping, !state.waiters.isEmpty)
+    }
+    if isStopping { flushed.open() }
+    if hasMore || isNoted.load(ordering: .relaxed) { gate.open() }
+  }
+
   /// How many it served.
+  @discardableResult
   private func flushOnce() -> Int {
     if state.withLock({ $0.failure }) != nil { return 0 }
     let count = committed.generation
@@ -154,13 +199,13 @@ final class Flusher: Sendable {
   @discardableResult
   private func finish(_ count: Int) -> Int {
     stable.advance(to: count)
-    let (served, hasMore) = state.withLock { state in
+    let served = state.withLock { state in
+      if state.waiters.isEmpty { return [] as [(count: Int, waiter: Waiter)] }
       let served = state.waiters.filter { $0.count <= count }
       state.waiters.removeAll { $0.count <= count }
-      return (served, !state.waiters.isEmpty)
+      return served
     }
     for (_, waiter) in served { waiter.resume() }
-    if hasMore { gate.open() }
     return served.count
   }
 
@@ -182,14 +227,17 @@ final class Flusher: Sendable {
 
   /// Ends the thread; returns when it makes no more calls. Those who wait are answered by `end(with:)`.
   func stop() {
-    let isRunning = state.withLock { state in
+    let (isRunning, isFlushing) = state.withLock { state in
       state.isStopping = true
       defer { state.isRunning = false }
-      return state.isRunning
+      return (state.isRunning, state.isFlushing)
     }
-    guard isRunning else { return }
-    gate.open()
-    stopped.wait()
+    if isFlushing { flushed.wait() }
+    if isRunning {
+      gate.open()
+      stopped.wait()
+    }
+    files.stop()
   }
 
   /// Closing flushed everything, or failed to: answers those who still wait.

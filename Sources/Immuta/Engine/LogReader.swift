@@ -70,8 +70,11 @@ final class LogReader: Sendable {
     publish(nil)
   }
 
+  @inline(__always)
+  var isOpen: Bool { !isClosed.load(ordering: .acquiring) }
+
   func checkOpen() throws(ImmutaError) {
-    if isClosed.load(ordering: .acquiring) { throw .storageClosed }
+    if !isOpen { throw .storageClosed }
   }
 
   /// One record, wherever it is.
@@ -171,6 +174,7 @@ final class LogReader: Sendable {
     let wanted = most == 1 ? length : min(logCapacity, committedEnd - entry.index)
     let bytes = unsafe UnsafeMutableRawBufferPointer(rebasing: chunk.logBytes[..<max(0, wanted)])
     chunk.logCount = try unsafe log.descriptor(for: reader).read(into: bytes, at: entry.index)
+    if most > 1 { chunk.checkAll(check) }
     return .chunk(chunk)
   }
 

@@ -134,12 +134,14 @@ struct Opening {
       log: try DescriptorPool(like: log, capacity: configuration.readerCount),
       entries: .file(try DescriptorPool(like: companion, capacity: 1)))
     let keeper = CompanionKeeper(companion, header: header)
+    let flushes = FlushPair(log: log, companion: companion)
     let flusher = Flusher(
-      committed: reader.committed, stableCount: header.stableCount, log: log, companion: companion, keeper: keeper,
+      committed: reader.committed, stableCount: header.stableCount, files: flushes, keeper: keeper,
       interval: configuration.durability.interval)
     let state = WriterState(
-      reader: reader, keeper: keeper, log: log, companion: companion, count: outcome.count, end: outcome.end,
-      lastTime: outcome.lastTime, directory: files.directory)
+      reader: reader, keeper: keeper, flushes: flushes, log: log, companion: companion, count: outcome.count,
+      end: outcome.end, lastTime: outcome.lastTime, directory: files.directory,
+      writesThrough: configuration.durability == .synced)
     let writer = LogWriter(
       reader: reader, flusher: flusher, durability: configuration.durability, encoder: encoder, state: state)
     return Opened(reader: reader, writer: writer, note: outcome.note)

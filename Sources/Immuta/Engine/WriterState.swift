@@ -25,6 +25,7 @@ import Synchronization
   /// The format's, at hand: small appends ask for it several times.
   private let headerSize: Int
   private let keeper: CompanionKeeper
+  private let flushes: FlushPair
   private let directory: String
   private var log: TailFile
   private var companion: TailFile
@@ -68,21 +69,23 @@ import Synchronization
   private static var largestKept: Int { 4096 }
 
   init(
-    reader: LogReader, keeper: CompanionKeeper, log: Descriptor, companion: Descriptor, count: Int, end: Int,
-    lastTime: Int64, directory: String
+    reader: LogReader, keeper: CompanionKeeper, flushes: FlushPair, log: Descriptor, companion: Descriptor, count: Int,
+    end: Int, lastTime: Int64, directory: String, writesThrough: Bool
   ) {
     self.reader = reader
     format = reader.format
     headerSize = format.recordHeaderSize
     self.keeper = keeper
+    self.flushes = flushes
     self.count = count
     clock = CommitClock(last: lastTime)
     self.directory = directory
     tail = end
     stagedEnd = end
-    self.log = TailFile(log, size: end, smallestReservation: 64 << 10)
+    self.log = TailFile(log, size: end, smallestReservation: 64 << 10, writesThrough: writesThrough)
     self.companion = TailFile(
-      companion, size: CompanionHeader.size + count * CompanionEntry.size, smallestReservation: 16 << 10)
+      companion, size: CompanionHeader.size + count * CompanionEntry.size, smallestReservation: 16 << 10,
+      writesThrough: writesThrough)
   }
 
   func checkUsable() throws(ImmutaError) {
@@ -98,8 +101,8 @@ import Synchronization
     fileprivate let directory: String
     fileprivate let keeper: CompanionKeeper
 
-    /// Flushes the files with their directory and its own entry, where they may be new or may have been left unflushed by an opening that
-    /// appended nothing, and marks the log as open.
+    /// Flushes the files with their directory and its own entry, where they may be new or may have been left unflushed by
+    /// an opening that appended nothing, and marks the log as open.
     func flush() throws(ImmutaError) {
       try log.flush()
       try SystemCalls.flushDirectory(directory)
@@ -124,7 +127,7 @@ import Synchronization
     do throws(ImmutaError) {
       try log.reserve(through: tail + 1)
       try companion.reserve(through: companion.reservedEnd + 1)
-      if log.isReserving {
+      if log.storesIntoMemory {
         header = format.hasCount ? try MappedWindow(log.descriptor, 0..<format.headerSize, writable: true) : nil
       }
     } catch {
@@ -176,6 +179,7 @@ import Synchronization
     }
     if companion.lacksPages(through: entriesEnd) {
       try writing { (state) throws(ImmutaError) in try state.companion.fill(through: entriesEnd) }
+      flushes.noteNewBlocks()
     }
   }
 
@@ -344,13 +348,37 @@ import Synchronization
 
   @inline(__always)
   private mutating func writeEntries(_ time: Int64) throws(ImmutaError) {
-    let last = staged.count - 1
-    for position in 0...last {
-      let record = staged[position]
-      try writeEntry(
-        CompanionEntry(
-          index: record.index, time: time, recordChecksum: record.checksum, endsCommit: position == last),
+    let range = entryOffset(count)..<entryOffset(count + staged.count)
+    if let memory = try unsafe companion.pointer(at: range.lowerBound, count: range.count) {
+      unsafe encodeEntries(time, into: UnsafeMutableRawBufferPointer(start: memory, count: range.count))
+    } else {
+      var bytes = [UInt8](repeating: 0, count: range.count)
+      unsafe bytes.withMutableBytes { unsafe encodeEntries(time, into: $0) }
+      try unsafe bytes.withBytes { (bytes) throws(ImmutaError) in
+        try unsafe companion.write(bytes, at: range.lowerBound)
+      }
+    }
+  }
+
+  /// The entries of what is staged.
+  @inline(__always)
+  private func encodeEntries(_ time: Int64, into bytes: UnsafeMutableRawBufferPointer) {
+    for (position, record) in staged.enumerated() {
+      let entry = CompanionEntry(
+        index: record.index, time: time, recordChecksum: record.checksum, endsCommit: position == staged.count - 1)
+      let start = position * CompanionEntry.size
+      unsafe store(
+        entry, to: UnsafeMutableRawBufferPointer(rebasing: bytes[start..<start + CompanionEntry.size]),
         number: count + position)
+    }
+  }
+
+  @inline(__always)
+  private func store(_ entry: CompanionEntry, to bytes: UnsafeMutableRawBufferPointer, number: Int) {
+    if format.hasCount {
+      unsafe entry.encode(into: bytes, number: number)
+    } else {
+      unsafe entry.publish(into: bytes, number: number)
     }
   }
 
@@ -358,17 +386,13 @@ import Synchronization
   private mutating func writeEntry(_ entry: CompanionEntry, number: Int) throws(ImmutaError) {
     let offset = entryOffset(number)
     if let memory = try unsafe companion.pointer(at: offset, count: CompanionEntry.size) {
-      let bytes = unsafe UnsafeMutableRawBufferPointer(start: memory, count: CompanionEntry.size)
-      if format.hasCount {
-        unsafe entry.encode(into: bytes, number: number)
-      } else {
-        unsafe entry.publish(into: bytes, number: number)
-      }
+      unsafe store(
+        entry, to: UnsafeMutableRawBufferPointer(start: memory, count: CompanionEntry.size), number: number)
     } else {
-      var bytes = [UInt8](repeating: 0, count: CompanionEntry.size)
-      unsafe bytes.withMutableBytes { unsafe entry.encode(into: $0, number: number) }
-      try unsafe bytes.withBytes { (bytes) throws(ImmutaError) in
-        try unsafe companion.write(bytes, at: offset)
+      var bytes: InlineArray<24, UInt8> = .init(repeating: 0)
+      try unsafe withUnsafeMutableBytes(of: &bytes) { (bytes) throws(ImmutaError) in
+        unsafe entry.encode(into: bytes, number: number)
+        try unsafe companion.write(UnsafeRawBufferPointer(bytes), at: offset)
       }
     }
   }
@@ -389,9 +413,8 @@ import Synchronization
       let field = unsafe memory.assumingMemoryBound(to: Atomic<Int>.self)
       unsafe field.pointee.store(count.littleEndian, ordering: .releasing)
     } else if format.hasCount {
-      let bytes = LogHeader(format, count: count, lastIndex: lastIndex).encoded(format: format)
-      try log.descriptor.write(Array(bytes[LogHeader.lastIndexOffset...]), at: LogHeader.lastIndexOffset)
-      try log.descriptor.write(Array(bytes[..<LogHeader.lastIndexOffset]), at: 0)
+      // In one call, which a process that dies does not leave half done.
+      try log.descriptor.write(LogHeader(format, count: count, lastIndex: lastIndex).encoded(format: format), at: 0)
     }
   }
 

@@ -104,6 +104,19 @@ package final class Descriptor: Sendable {
     try SystemCalls.flush(number, path: path)
   }
 
+  /// See ``SystemCalls/startWriteBack(_:)``.
+  func startWriteBack() {
+    SystemCalls.startWriteBack(number)
+  }
+
+  /// See ``SystemCalls/finishWriteBack(_:path:)``.
+  func finishWriteBack() throws(ImmutaError) -> Bool {
+    try SystemCalls.finishWriteBack(number, path: path)
+  }
+
+  /// See ``SystemCalls/overwritesInPlace(_:path:)``.
+  var overwritesInPlace: Bool { SystemCalls.overwritesInPlace(number, path: path) }
+
   package func truncate(to size: Int) throws(ImmutaError) {
     try SystemCalls.truncate(number, to: size, path: path)
   }

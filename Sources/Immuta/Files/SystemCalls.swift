@@ -12,7 +12,7 @@ import Synchronization
 
 /// The kinds of call that a test can watch, or make fail.
 package enum SystemCall: String, Hashable, Sendable, CaseIterable {
-  case open, read, write, reserve, truncate, flush, map, lock, rename, unlink, makeDirectory
+  case open, read, write, reserve, truncate, flush, writeBack, map, lock, rename, unlink, makeDirectory
 }
 
 /// What a hook wants done with a call.
@@ -31,6 +31,15 @@ package protocol SystemCallHook: Sendable {
   func willCall(_ call: SystemCall, path: String) -> SystemCallOutcome
   /// Called after each call that succeeded.
   func didCall(_ call: SystemCall, path: String)
+  /// Called after bytes were written.
+  func didWrite(_ range: Range<Int>, path: String)
+  /// Whether the file system is to be taken for one that overwrites blocks where they are; nil to ask it.
+  func overwritesInPlace(path: String) -> Bool?
+}
+
+extension SystemCallHook {
+  package func didWrite(_ range: Range<Int>, path: String) {}
+  package func overwritesInPlace(path: String) -> Bool? { nil }
 }
 
 /// Every call the engine makes to the operating system's files, one function each: call, retry when interrupted, throw
@@ -104,11 +113,17 @@ package enum SystemCalls {
     for hook in hooks.withLock({ $0 }) { hook.didCall(call, path: path) }
   }
 
+  private static func wrote(_ count: Int, at offset: Int, path: String) -> Int {
+    if isHooked.load(ordering: .relaxed) {
+      for hook in hooks.withLock({ $0 }) { hook.didWrite(offset..<offset + count, path: path) }
+    }
+    return count
+  }
+
   /// Whether the error says that a flush failed: then nobody knows what is on the device.
   static func isFailedFlush(_ error: ImmutaError) -> Bool {
-    if case .io(_, "fdatasync", _) = error { return true }
-    if case .io(_, "fsync", _) = error { return true }
-    return false
+    guard case .io(_, let operation, _) = error else { return false }
+    return ["fdatasync", "fsync", "sync_file_range"].contains(operation)
   }
 
   /// Calls, again while interrupted; a negative result becomes an error.
@@ -201,21 +216,23 @@ package enum SystemCalls {
   static func write(
     _ descriptor: Int32, _ bytes: UnsafeRawBufferPointer, at offset: Int, path: String
   ) throws(ImmutaError) -> Int {
-    try run(.write, operation: "pwrite", path: path) { limit in
+    let count = try run(.write, operation: "pwrite", path: path) { limit in
       unsafe pwrite(descriptor, bytes.baseAddress, min(bytes.count, limit), off_t(offset))
     }
+    return wrote(count, at: offset, path: path)
   }
 
   /// Writes two buffers, one behind the other.
   static func write(
     _ descriptor: Int32, _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, at offset: Int, path: String
   ) throws(ImmutaError) -> Int {
-    try run(.write, operation: "pwritev", path: path) { limit in
+    let count = try run(.write, operation: "pwritev", path: path) { limit in
       let firstCount = min(first.count, limit)
       return unsafe file_write_two(
         descriptor, first.baseAddress, firstCount, second.baseAddress, min(second.count, limit - firstCount),
         Int64(offset))
     }
+    return wrote(count, at: offset, path: path)
   }
 
   /// Zeros to write.
@@ -244,6 +261,33 @@ package enum SystemCalls {
         fdatasync(descriptor)
       #endif
     }
+  }
+
+  /// Starts to write a file's changed pages to the device, without waiting. Only speeds up what comes after: its result is
+  /// not looked at.
+  static func startWriteBack(_ descriptor: Int32) {
+    _ = file_start_write_back(descriptor)
+  }
+
+  /// Waits until the device has a file's changed pages. It may have them in a cache only, which a flush of any file of the
+  /// same file system empties. False where there is no such call.
+  static func finishWriteBack(_ descriptor: Int32, path: String) throws(ImmutaError) -> Bool {
+    do {
+      try runReporting(.writeBack, operation: "sync_file_range", path: path) { file_finish_write_back(descriptor) }
+      return true
+    } catch .io(let number, _, _) where number == ENOSYS {
+      return false
+    }
+  }
+
+  /// Whether overwriting bytes of a file that are on the device already changes their blocks and nothing else.
+  static func overwritesInPlace(_ descriptor: Int32, path: String) -> Bool {
+    if isHooked.load(ordering: .relaxed) {
+      for hook in hooks.withLock({ $0 }) {
+        if let answer = hook.overwritesInPlace(path: path) { return answer }
+      }
+    }
+    return file_overwrites_in_place(descriptor)
   }
 
   /// Puts a directory's entries on stable storage.
@@ -282,6 +326,7 @@ package enum SystemCalls {
     var isDirectory: Bool
     var isRegular: Bool
     var inode: UInt64
+    var device: UInt64
     /// Last modification, in nanoseconds since 1970.
     var modified: Int64
 
@@ -290,6 +335,7 @@ package enum SystemCalls {
       isDirectory = status.st_mode & S_IFMT == S_IFDIR
       isRegular = status.st_mode & S_IFMT == S_IFREG
       inode = UInt64(status.st_ino)
+      device = UInt64(truncatingIfNeeded: status.st_dev)
       #if canImport(Darwin)
         let time = status.st_mtimespec
       #else

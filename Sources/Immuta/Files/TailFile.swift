@@ -22,7 +22,8 @@
   /// Where `pointer(at:count:)` points into; nil until first needed and after `shrink`.
   private(set) var window: MappedWindow? {
     didSet {
-      unsafe (windowMemory, windowStart, windowEnd) = (window?.base, window?.offset ?? 0, window?.end ?? 0)
+      unsafe windowMemory = storesIntoMemory ? window?.base : nil
+      (windowStart, windowEnd) = (window?.offset ?? 0, window?.end ?? 0)
     }
   }
   // The window's own numbers once more: a small append would otherwise retain and release it for each of its stores.
@@ -32,6 +33,11 @@
   private(set) var windowEnd = 0
   /// False on file systems that cannot reserve: everything is then written with `pwrite`.
   private(set) var isReserving = true
+  /// Whether small bytes too go through the kernel; windows are then for readers alone.
+  ///
+  /// For files that are flushed after each commit: a page that was stored to by way of a mapping is write-protected by the
+  /// flush, and the next store faults. Measured on ext4, for two such pages: 30 µs a commit; two calls of `pwrite`: 1 µs.
+  private let writesThrough: Bool
   private let smallestReservation: Int
 
   /// The largest step by which space is reserved.
@@ -41,19 +47,24 @@
   /// Memory that a mapped window may occupy.
   private static var largestWindow: Int { 8 << 20 }
 
-  init(_ descriptor: Descriptor, size: Int, smallestReservation: Int) {
+  init(_ descriptor: Descriptor, size: Int, smallestReservation: Int, writesThrough: Bool) {
     self.descriptor = descriptor
+    self.writesThrough = writesThrough
     self.smallestReservation = smallestReservation
     reservedEnd = size
     filledEnd = size
   }
 
+  /// Whether bytes get into the file by stores into memory, rather than by calls.
+  var storesIntoMemory: Bool { isReserving && !writesThrough }
+
   /// Whether storing up to `end` would cost page faults that `fill` saves.
   @inline(__always)
-  func lacksPages(through end: Int) -> Bool { end > filledEnd && isReserving }
+  func lacksPages(through end: Int) -> Bool { end > filledEnd }
 
-  /// Fills what is reserved, a step at a time, at least up to `end`.
+  /// Fills what is reserved, a step at a time, at least up to `end`. Nothing to fill where nothing can be reserved.
   mutating func fill(through end: Int) throws(ImmutaError) {
+    guard isReserving else { return }
     precondition(end <= reservedEnd, "bytes up to \(end) were not reserved")
     let step = min(max(Self.fillSteps.lowerBound, filledEnd / 4), Self.fillSteps.upperBound)
     let newEnd = min(reservedEnd, max(end, filledEnd + step))
@@ -100,10 +111,12 @@
   ) throws(ImmutaError) -> UnsafeMutableRawPointer? {
     guard isReserving else { return nil }
     precondition(offset + count <= reservedEnd, "bytes up to \(offset + count) were not reserved")
-    let end = min(reservedEnd, max(offset + Self.largestWindow, offset + count))
-    let window = try MappedWindow(descriptor, offset..<end, writable: true)
-    self.window = window
-    return unsafe window.base + (offset - window.offset)
+    if window == nil || offset < windowStart || offset + count > windowEnd {
+      let end = min(reservedEnd, max(offset + Self.largestWindow, offset + count))
+      window = try MappedWindow(descriptor, offset..<end, writable: !writesThrough)
+    }
+    guard let memory = unsafe windowMemory else { return nil }
+    return unsafe memory + (offset - windowStart)
   }
 
   /// Writes through the kernel: for large pieces, and where nothing can be reserved.

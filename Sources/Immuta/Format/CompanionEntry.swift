@@ -43,6 +43,18 @@ package struct CompanionEntry: Hashable, Sendable {
     self.init(index: index, time: time, recordChecksum: recordChecksum, endsCommit: stored == computed)
   }
 
+  /// INDEX of two entries, one behind the other, which are known to be whole.
+  @inline(__always)
+  package static func indexes(ofTwo bytes: UnsafeRawBufferPointer) -> (Int, Int) {
+    unsafe (bytes.loadInteger(at: 0), bytes.loadInteger(at: size))
+  }
+
+  /// TIME of the first of the entries, which is known to be whole.
+  @inline(__always)
+  package static func time(in bytes: UnsafeRawBufferPointer) -> Int64 {
+    unsafe bytes.loadInteger(at: 8)
+  }
+
   package func encode(into bytes: UnsafeMutableRawBufferPointer, number: Int) {
     precondition(bytes.count >= Self.size, "a companion entry needs \(Self.size) bytes")
     let computed = Self.checksum(index: index, time: time, recordChecksum: recordChecksum, number: number)

@@ -12,6 +12,8 @@ enum SyncedWork {
       return [
         Contender("Immuta", .ours, writes: payloads.size * records) { directory in
           let log = try ImmutaLog(directory, durability: .synced)
+          // As for the other rows: creating a log is not what is measured.
+          try log.append(payloads, 1)
           return try nanoseconds { try log.append(payloads, records) } / Double(records)
         },
         growing(payloads, records),
@@ -30,6 +32,7 @@ enum SyncedWork {
       return [
         Contender("Immuta", .ours, writes: payloads.size * records) { directory in
           let log = try ImmutaLog(directory, durability: .synced)
+          try log.append(payloads, 1)
           let handle = log.log
           return try await together(records) { number in try await handle.append(payloads[number]) }
         },
