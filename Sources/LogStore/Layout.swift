@@ -32,7 +32,7 @@ struct Layout: Equatable {
     else { return nil }
     self.init(partitions: partitions, routing: String(lines[2].dropFirst(8)))
     // Nothing else may read as the same.
-    if self.text != text { return nil }
+    if self.text != text || !Routing.isValid(self.routing) { return nil }
   }
 
   static func path(in directory: String) -> String {

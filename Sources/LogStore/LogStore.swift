@@ -43,7 +43,7 @@ public final class LogStore: Sendable {
   ///   - directory: where the files are, with or without a slash at its end; created if its parent exists.
   ///   - partitions: how many there are; nil for as many as the directory has.
   ///   - routing: nil for the one that the directory remembers, and for a new store ``Routing/modulo``. A routing of your
-  ///     own is given each time.
+  ///     own is given each time; for reading only it may be left out by those who ask for no key's partition.
   ///   - configuration: durability, access and the like, of all partitions. Its `format` is not looked at.
   /// - Throws: `.partitioningMismatch` when the directory remembers something else; `.invalidConfiguration`, also for a
   ///   codec, which partitions don't have; `.locked`, `.corrupted`, `.io`, `.readerCountIsZero`; for reading only,
@@ -169,7 +169,8 @@ private struct LayoutOpening {
     self.directory = directory
     if let remembered = try Layout(in: directory) {
       layout = remembered
-      guard let routing = routing ?? Routing.named.first(where: { $0.name == remembered.routing }) else {
+      let known = routing ?? Routing.named.first { $0.name == remembered.routing }
+      guard let routing = known ?? (access == .readOnly ? .unknown(named: remembered.routing) : nil) else {
         throw .partitioningMismatch(
           remembered: "the routing “\(remembered.routing)”", opened: "none: give that routing")
       }

@@ -33,7 +33,8 @@ public struct StoredMessage: Sendable {
   /// The checksum that is stored with the payload, computed anew. O(bytes of the payload).
   public var checksum: UInt32 { unsafe record.payload.withUnsafeBytes { unsafe RecordHeader.extend(0, $0) } }
 
-  let record: Record
+  /// The record of the partition's log that it is.
+  package let record: Record
 
   init(_ record: Record, partition: Int) {
     self.record = record

@@ -15,17 +15,21 @@ public struct Routing: Sendable {
   ///     same for the same key and number.
   public init(name: String, _ choose: @escaping @Sendable (_ key: Span<UInt8>, _ partitions: Int) -> Int) {
     precondition(
-      (1...100).contains(name.utf8.count)
-        && name.utf8.allSatisfy { byte in
-          switch byte {
-          case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
-            true
-          default: false
-          }
-        }, "a routing's name has 1 to 100 ASCII letters, digits, “.”, “_” and “-”")
+      Self.isValid(name), "a routing's name has 1 to 100 ASCII letters, digits, “.”, “_” and “-”")
     self.name = name
     self.choose = choose
+  }
+
+  static func isValid(_ name: String) -> Bool {
+    (1...100).contains(name.utf8.count)
+      && name.utf8.allSatisfy { byte in
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+          UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
+          true
+        default: false
+        }
+      }
   }
 
   /// FNV-1a of the key, 32 bits, modulo the number of partitions: what new stores use.
@@ -41,6 +45,13 @@ public struct Routing: Sendable {
 
   /// The routings that have their name from here.
   static let named = [modulo, goCompatible]
+
+  /// A routing of which the name is known and nothing else.
+  static func unknown(named name: String) -> Routing {
+    Routing(name: name) { _, _ in
+      preconditionFailure("the store was opened without its routing, “\(name)”: give it to ask for a key's partition")
+    }
+  }
 
   func partition(of key: Span<UInt8>, among partitions: Int) -> Int {
     let partition = choose(key, partitions)
