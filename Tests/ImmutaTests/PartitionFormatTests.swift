@@ -194,7 +194,8 @@ import Testing
     bytes[62 + 12] ^= 1
     try directory.write(bytes, to: "log.bilog")
     let report = try Storage.repair("log", in: directory.path, format: .bilog, applying: true)
-    #expect(report.promised == 17 && report.sound == 2 + 14 || report.sound == 2)
+    // Behind a record that is not whole nothing tells where the next begins.
+    #expect(report.sound == 2 && report.lost.map(\.sequences.lowerBound).first == 2)
     let storage = try directory.open(format: .bilog)
     defer { storage.close() }
     #expect(try await storage.log("log").record(at: 1).text.hasPrefix("payload 3 "))

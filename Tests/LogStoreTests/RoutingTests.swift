@@ -84,7 +84,7 @@ import Testing
 
   @Test(arguments: [
     "", "LogStore 1\n", "LogStore 2\npartitions 3\nrouting a\n", "LogStore 1\npartitions 0\nrouting a\n",
-      "LogStore 1\npartitions 3\nrouting a b\n",
+    "LogStore 1\npartitions 3\nrouting a b\n",
   ])
   func aDamagedLayoutIsReported(text: String) throws {
     let place = try Workplace()

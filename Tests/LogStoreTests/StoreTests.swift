@@ -253,7 +253,7 @@ import Testing
         var bytes = [UInt8](repeating: 0, count: count)
         var filled = 0
         while filled < count {
-          let got = bytes.withUnsafeMutableBytes { recv(client, $0.baseAddress! + filled, count - filled, 0) }
+          let got = bytes[filled...].withUnsafeMutableBytes { recv(client, $0.baseAddress, $0.count, 0) }
           try #require(got > 0)
           filled += got
         }

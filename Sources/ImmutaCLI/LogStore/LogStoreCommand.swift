@@ -28,6 +28,10 @@ struct StoreLocation: ParsableArguments {
 
   /// Opens the store for reading, whether or not somebody writes it.
   func openForReading() throws -> LogStore {
+    try Self.openForReading(directory)
+  }
+
+  static func openForReading(_ directory: String) throws -> LogStore {
     var configuration = Storage.Configuration()
     configuration.access = .readOnly
     return try LogStore(directory: directory, configuration: configuration)

@@ -1,0 +1,91 @@
+import Immuta
+import LogStore
+
+/// Where records are migrated to: one log or several, each of which gets its records in the source's order.
+///
+/// What a log has already must be what it would get: so a migration that was interrupted goes on, and one that is over is
+/// verified by doing it again.
+final class MigrationTarget {
+  /// For messages.
+  let name: String
+  private let logs: [Log]
+  /// Which of the logs a payload goes to, and what of it.
+  private let route: (ArraySlice<UInt8>, Int) throws -> (log: Int, payload: ArraySlice<UInt8>)
+  private let storage: AnyObject
+  private var streams: [RecordStream] = []
+  private var present: [Int] = []
+  private var number = 0
+
+  /// A single log.
+  init(_ log: Log, name: String, keeping storage: AnyObject) {
+    self.name = name
+    self.storage = storage
+    logs = [log]
+    route = { payload, _ in (0, payload) }
+    rewind()
+  }
+
+  /// A store's partitions.
+  init(_ store: LogStore, keys: KeySource, name: String) throws {
+    self.name = name
+    storage = store
+    logs = try (0..<store.partitionCount).map { try store.partition($0).log }
+    route = { payload, number in
+      let (key, payload) = try keys.split(payload, number: number)
+      return (store.partition(of: key), payload)
+    }
+    rewind()
+  }
+
+  /// Begins anew: what is there is compared from the first record on.
+  func rewind() {
+    streams = logs.map { $0.stream() }
+    present = logs.map(\.count)
+    number = 0
+  }
+
+  /// Records that are there.
+  var count: Int { logs.map(\.count).reduce(0, +) }
+
+  /// Compares a record with what is there, or appends it where nothing is; whether it appended.
+  func accept(_ bytes: UnsafeRawBufferPointer) throws -> Bool {
+    number += 1
+    // A log of its own takes the bytes where they are.
+    if logs.count == 1, streams[0].position >= present[0], !isRouting {
+      try logs[0].append(bytes)
+      streams[0].position += 1
+      return true
+    }
+    let (log, payload) = try route(Array(bytes)[...], number)
+    guard streams[log].position < present[log] else {
+      try logs[log].append(payload)
+      streams[log].position += 1
+      return true
+    }
+    let position = streams[log].position
+    guard let record = try streams[log].nextAtOnce(), record.payload.elementsEqual(payload) else {
+      throw ToolError(
+        "\(name) holds something else already: record \(position) of \(logs[log].namespace) is not the source's")
+    }
+    return false
+  }
+
+  private var isRouting: Bool { storage is LogStore }
+
+  /// Throws unless all that is there was compared.
+  func checkNothingIsLeft() throws {
+    for (log, stream) in zip(logs, streams) where stream.position < log.count {
+      throw ToolError("\(name) holds more than the source: \(log.count) records in \(log.namespace)")
+    }
+  }
+
+  /// Puts everything on stable storage.
+  func sync() throws {
+    for log in logs { try log.sync() }
+  }
+
+  /// Checks every record against its checksum.
+  @MainActor func verify() async throws {
+    for log in logs { try await log.verify() }
+  }
+}

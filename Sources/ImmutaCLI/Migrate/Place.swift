@@ -1,0 +1,29 @@
+import ArgumentParser
+import Immuta
+
+/// Where records are, as the arguments of `migrate` name it.
+enum Place: ExpressibleByArgument, Equatable {
+  /// `log:DIR/NAMESPACE`
+  case log(directory: String, namespace: String)
+  /// `store:DIR`
+  case store(directory: String)
+  /// `lines:FILE`
+  case lines(file: String)
+
+  init?(argument: String) {
+    guard let colon = argument.firstIndex(of: ":") else { return nil }
+    let path = String(argument[argument.index(after: colon)...])
+    if path.isEmpty { return nil }
+    switch argument[..<colon] {
+    case "log":
+      let slash = path.lastIndex(of: "/")
+      let namespace = slash.map { String(path[path.index(after: $0)...]) } ?? path
+      guard Storage.isValidNamespace(namespace) else { return nil }
+      let directory = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+      self = .log(directory: directory, namespace: namespace)
+    case "store": self = .store(directory: path)
+    case "lines": self = .lines(file: path)
+    default: return nil
+    }
+  }
+}
