@@ -17,6 +17,10 @@ let package = Package(
     example("event-store", "EventStore"),
     example("compressing", "Compressing", ["ImmutaTransforms"]),
     example("encrypting", "Encrypting", ["ImmutaTransforms"]),
+    example("commit-log", "CommitLog", ["LogStore"]),
+    example("event-sourcing", "EventSourcing", ["LogStore"]),
+    example("web-logs", "WebLogs", ["LogStore"]),
+    example("message-queue", "MessageQueue", ["LogStore"]),
     example("third-party-transform", "ThirdPartyTransform", more: [.product(name: "Crypto", package: "swift-crypto")]),
   ],
   swiftLanguageModes: [.v6]

@@ -126,6 +126,10 @@ run_examples() {
     "$binaries/compressing"
     "$binaries/encrypting"
     "$binaries/third-party-transform"
+    "$binaries/commit-log"
+    "$binaries/event-sourcing"
+    "$binaries/web-logs"
+    "$binaries/message-queue"
     "$binaries/follow-other-process" write &
     writer=$!
     until [ -e log-data/ticks.idx ]; do
