@@ -24,7 +24,7 @@ let package = Package(
       name: "Workloads",
       dependencies: [
         "Floors", "Harness", .product(name: "Immuta", package: "immuta"),
-        .product(name: "GRDB", package: "GRDB.swift"),
+        .product(name: "LogStore", package: "immuta"), .product(name: "GRDB", package: "GRDB.swift"),
       ]
     ),
     .executableTarget(

@@ -30,6 +30,7 @@ package struct Workload: Sendable {
     case open = "Open"
     case wait = "Waiting streams"
     case deliver = "Streams that keep up with a writer"
+    case send = "A LogStore's messages to a socket"
   }
 
   /// What a measurement counts.
