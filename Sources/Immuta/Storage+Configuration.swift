@@ -36,10 +36,11 @@ extension Storage {
     /// access; the names of its chain, last first, are then compared with the recorded name. Default: none.
     public var readTransform: (any Transformer)?
 
-    /// Bytes that a payload may come to when it is decoded; more of them are an error at that record, and so is appending
-    /// a larger payload. Only where a codec is in use. Default: 1 GiB.
+    /// Bytes that a payload may come to when it is decoded; more of them are an error at that record, and so is
+    /// appending a larger payload. Only where a codec is in use. Default: 1 GiB.
     ///
-    /// It bounds what a few stored bytes that claim to be much more can cost. Reading in pieces takes bounded memory
+    /// It bounds what a few stored bytes that claim to be much more can cost. Between two transformers of a chain there
+    /// may be an eighth and 64 KiB more. Reading in pieces takes bounded memory
     /// whatever the size; a payload that is touched otherwise is held whole.
     public var largestDecodedPayload: Int = 1 << 30
 

@@ -91,7 +91,8 @@ struct Reconciliation: ~Copyable {
   var codecName: String? { companionHeader?.codecName }
 
   mutating func run() throws(ImmutaError) -> Outcome {
-    // After a crash the header may be newer than the file's size, or older than its records: the companion decides then.
+    // After a crash the header may be newer than the file's size, or older than its records: the companion decides
+    // then.
     if !isCrashed, let contradiction = header.contradiction(format: format, fileSize: fileSize) {
       throw corrupted("not a log, or its header is damaged: \(contradiction)")
     }
@@ -128,9 +129,9 @@ struct Reconciliation: ~Copyable {
     return outcome
   }
 
-  /// How many records there are to go by, where no companion tells and the header contradicts itself: as many as lead to
-  /// LAST INDEX; or, if none do, those before the first of which COUNT and the size fields no longer agree. Space that was
-  /// reserved reads as records of no bytes: such ones at the end are nobody's.
+  /// How many records there are to go by, where no companion tells and the header contradicts itself: as many as lead
+  /// to LAST INDEX; or, if none do, those before the first of which COUNT and the size fields no longer agree. Space
+  /// that was reserved reads as records of no bytes: such ones at the end are nobody's.
   mutating func countByWalking() throws(ImmutaError) -> Int {
     var (number, index, count) = (0, format.headerSize, 0)
     while let size = try log.size(at: index) {
@@ -234,7 +235,8 @@ struct Reconciliation: ~Copyable {
       cursor.index += LogFormat.recordHeaderSize + size
       cursor.number += 1
     }
-    // A process that died between its two stores leaves LAST INDEX ahead; its companion then says that it was not closed.
+    // A process that died between its two stores leaves LAST INDEX ahead; its companion then says that it was not
+    // closed.
     if count == header.count, cursor.lastIndex != header.lastIndex, !isCrashed {
       throw corrupted(
         "LAST INDEX is \(header.lastIndex), but the last of its \(count) records begins at \(cursor.lastIndex)")
@@ -319,8 +321,8 @@ struct Reconciliation: ~Copyable {
   }
 
   /// Another program may have appended after our crash: then no entry was ever written for what follows, and the size
-  /// fields lead exactly to COUNT and LAST INDEX. After a restart of the machine that is no proof, as a torn write may look
-  /// the same: then the records are cut off, for nobody promised that they were stable, but a copy is kept.
+  /// fields lead exactly to COUNT and LAST INDEX. After a restart of the machine that is no proof, as a torn write may
+  /// look the same: then the records are cut off, for nobody promised that they were stable, but a copy is kept.
   private mutating func extendedByAnotherProgram(from cursor: Cursor) throws(ImmutaError) -> Outcome? {
     guard let isBlank = try companion?.isBlank(cursor.number), isBlank else { return nil }
     let outcome: Outcome

@@ -9,9 +9,9 @@ import Synchronization
 /// companion  | header | an entry per committed record      | reserved …
 /// ```
 ///
-/// Invariants: `tail` is the end of the last committed record; staged records lie between `tail` and `stagedEnd` and have
-/// no entries in the companion, so nothing on disk knows of them; whenever a record has been staged, both files have room
-/// for all that committing it writes.
+/// Invariants: `tail` is the end of the last committed record; staged records lie between `tail` and `stagedEnd` and
+/// have no entries in the companion, so nothing on disk knows of them; whenever a record has been staged, both files
+/// have room for all that committing it writes.
 struct WriterState: ~Copyable, Sendable {
   var turns = TurnQueue()
   var isClosed = false
@@ -89,8 +89,8 @@ struct WriterState: ~Copyable, Sendable {
     fileprivate let directory: String
     fileprivate let keeper: CompanionKeeper
 
-    /// Flushes the files with their directory and its own entry, where they may be new or may have been left unflushed by
-    /// an opening that appended nothing, and marks the log as open.
+    /// Flushes the files with their directory and its own entry, where they may be new or may have been left unflushed
+    /// by an opening that appended nothing, and marks the log as open.
     func flush() throws(ImmutaError) {
       try log.flush()
       try SystemCalls.flushDirectory(directory)
@@ -110,7 +110,8 @@ struct WriterState: ~Copyable, Sendable {
           path: log.descriptor.path,
           reason: "another program appended while the log was open; close it and open it anew"))
     }
-    // Foreign bytes behind the last record, uncommitted, may be sparse: cut off, so that all that is reserved has blocks.
+    // Foreign bytes behind the last record, uncommitted, may be sparse: cut off, so that all that is reserved has
+    // blocks.
     try shrinkFiles()
     do throws(ImmutaError) {
       try log.reserve(through: tail + 1)
@@ -119,8 +120,8 @@ struct WriterState: ~Copyable, Sendable {
         header = try MappedWindow(log.descriptor, 0..<reader.format.headerSize, writable: true)
       }
     } catch {
-      // What was reserved all the same goes back: it may be all the room there is. Should that fail, the next attempt or
-      // opening does it.
+      // What was reserved all the same goes back: it may be all the room there is. Should that fail, the next attempt
+      // or opening does it.
       try? shrinkFiles()
       throw error
     }
@@ -144,8 +145,8 @@ struct WriterState: ~Copyable, Sendable {
     }
   }
 
-  /// Makes room for `payload` more bytes of log and one more entry. Throws before anything changed: for lack of room, and
-  /// then it may have room later; or because filling ahead failed, which is a failed write.
+  /// Makes room for `payload` more bytes of log and one more entry. Throws before anything changed: for lack of room,
+  /// and then it may have room later; or because filling ahead failed, which is a failed write.
   @inline(__always)
   private mutating func makeRoom(at offset: Int, _ payload: Int, _ way: Way) throws(ImmutaError) {
     precondition(isPrepared, "appending to a log that is not marked as open")
@@ -373,8 +374,8 @@ struct WriterState: ~Copyable, Sendable {
     if let header {
       unsafe header.base.storeBytes(
         of: Int64(value.lastIndex).littleEndian, toByteOffset: LogHeader.lastIndexOffset, as: Int64.self)
-      // The address is the mapping's first, page-aligned, and lives as long as the window. Releasing: a reader in another
-      // process that loads this count, acquiring, sees the record and its entry.
+      // The address is the mapping's first, page-aligned, and lives as long as the window. Releasing: a reader in
+      // another process that loads this count, acquiring, sees the record and its entry.
       let count = unsafe header.base.assumingMemoryBound(to: Atomic<Int>.self)
       unsafe count.pointee.store(value.count.littleEndian, ordering: .releasing)
     } else {
@@ -410,8 +411,8 @@ struct WriterState: ~Copyable, Sendable {
         throw failure
       }
       if isPrepared {
-        // The records and their entries first: a log whose file already ends with its last record, but whose pages never
-        // reached the disk, would look as if another program had written it.
+        // The records and their entries first: a log whose file already ends with its last record, but whose pages
+        // never reached the disk, would look as if another program had written it.
         try log.descriptor.flush()
         try companion.descriptor.flush()
         try shrinkFiles()
