@@ -320,9 +320,10 @@ struct Reconciliation: ~Copyable {
     return outcome
   }
 
-  /// Another program may have appended after our crash: then no entry was ever written for what follows, and the size
-  /// fields lead exactly to COUNT and LAST INDEX. After a restart of the machine that is no proof, as a torn write may
-  /// look the same: then the records are cut off, for nobody promised that they were stable, but a copy is kept.
+  /// Another program may have appended after our crash, or this is a copy made while somebody wrote, its companion first:
+  /// then there is no entry of what follows, and the size fields lead exactly to COUNT and LAST INDEX. After a restart
+  /// of the machine that is no proof, as a torn write may look the same: then the records are cut off, for nobody
+  /// promised that they were stable, but a copy is kept.
   private mutating func extendedByAnotherProgram(from cursor: Cursor) throws(ImmutaError) -> Outcome? {
     guard let isBlank = try companion?.isBlank(cursor.number), isBlank else { return nil }
     let outcome: Outcome
@@ -332,7 +333,8 @@ struct Reconciliation: ~Copyable {
       if case .corrupted = error { return nil }
       throw error
     }
-    return outcome.lastIndex == header.lastIndex && outcome.end == fileSize ? outcome : nil
+    // Behind the last record of a log that was copied while somebody wrote it lies what was reserved or not committed yet.
+    return outcome.lastIndex == header.lastIndex && (isSameBoot || outcome.end == fileSize) ? outcome : nil
   }
 
   // MARK: Words
