@@ -21,6 +21,7 @@ let package = Package(
   products: [
     .library(name: "Immuta", targets: ["Immuta"]),
     .library(name: "ImmutaTransforms", targets: ["ImmutaTransforms"]),
+    .library(name: "LogStore", targets: ["LogStore"]),
     .library(name: "Solid", targets: ["Solid"]),
     .library(name: "ImmutaTestSupport", targets: ["ImmutaTestSupport"]),
     .executable(name: "immuta", targets: ["ImmutaCLI"]),
@@ -63,10 +64,11 @@ let package = Package(
       ],
       swiftSettings: settings
     ),
+    .target(name: "LogStore", dependencies: ["Immuta", "Locking"], swiftSettings: strict),
     .executableTarget(
       name: "ImmutaCLI",
       dependencies: [
-        "Immuta", "ImmutaTransforms", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Immuta", "ImmutaTransforms", "LogStore", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings
     ),
@@ -81,6 +83,9 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "ImmutaTransformsTests", dependencies: ["Immuta", "ImmutaTransforms", "ImmutaTestSupport"],
+      resources: [.copy("Fixtures")], swiftSettings: settings),
+    .testTarget(
+      name: "LogStoreTests", dependencies: ["Immuta", "ImmutaTestSupport", "LogStore"],
       resources: [.copy("Fixtures")], swiftSettings: settings),
     .executableTarget(
       name: "CountedWork", dependencies: ["Immuta", "ImmutaTransforms"], path: "Tests/CountedWork",

@@ -1,47 +1,15 @@
-// Slicing-by-8, after Kounavis and Berry, "A Systematic Approach to Building High Performance Software-Based CRC
-// Generators" (2005): eight bytes are looked up in eight tables at once, each of which knows how far its byte is from
-// the end. Any processor can run it.
+// CRC-32C by tables, for processors that have nothing faster.
 
-#include "implementation.h"
 #include "powers.h"
+#include "slicing.h"
 
-// A table is linear: its entry for a byte is the sum of its entries for the byte's bits, which are eight consecutive
-// powers of x. So the tables are not written out, but summed up by the compiler from a row of constants each.
-#define ENTRY(i, p0, p1, p2, p3, p4, p5, p6, p7) \
-  (((i)&0x80 ? p0 : 0) ^ ((i)&0x40 ? p1 : 0) ^ ((i)&0x20 ? p2 : 0) ^ ((i)&0x10 ? p3 : 0) ^ ((i)&0x08 ? p4 : 0) \
-   ^ ((i)&0x04 ? p5 : 0) ^ ((i)&0x02 ? p6 : 0) ^ ((i)&0x01 ? p7 : 0))
-#define ENTRIES_4(i, ...) \
-  ENTRY(i, __VA_ARGS__), ENTRY((i) + 1, __VA_ARGS__), ENTRY((i) + 2, __VA_ARGS__), ENTRY((i) + 3, __VA_ARGS__)
-#define ENTRIES_16(i, ...) \
-  ENTRIES_4(i, __VA_ARGS__), ENTRIES_4((i) + 4, __VA_ARGS__), ENTRIES_4((i) + 8, __VA_ARGS__), \
-    ENTRIES_4((i) + 12, __VA_ARGS__)
-#define ENTRIES_64(i, ...) \
-  ENTRIES_16(i, __VA_ARGS__), ENTRIES_16((i) + 16, __VA_ARGS__), ENTRIES_16((i) + 32, __VA_ARGS__), \
-    ENTRIES_16((i) + 48, __VA_ARGS__)
-#define TABLE(...) \
-  {ENTRIES_64(0, __VA_ARGS__), ENTRIES_64(64, __VA_ARGS__), ENTRIES_64(128, __VA_ARGS__), ENTRIES_64(192, __VA_ARGS__)},
+static crc_tables tables = {CRC32C_BYTE_POWERS(TABLE)};
 
-/// `tables[k][byte]`: what a byte adds to the register once it and the `k` bytes after it have gone through.
-static const uint32_t tables[8][256] = {CRC32C_BYTE_POWERS(TABLE)};
+CRC32C_INLINE uint32_t extend_byte(uint32_t state, uint8_t byte) { return sliced_extend_byte(tables, state, byte); }
 
-CRC32C_INLINE uint32_t extend_byte(uint32_t state, uint8_t byte) {
-  return tables[0][(state ^ byte) & 0xff] ^ (state >> 8);
-}
+CRC32C_INLINE uint32_t extend_word(uint32_t state, uint64_t word) { return sliced_extend_word(tables, state, word); }
 
-CRC32C_INLINE uint32_t extend_word(uint32_t state, uint64_t word) {
-  word ^= state;
-  return tables[7][word & 0xff] ^ tables[6][word >> 8 & 0xff] ^ tables[5][word >> 16 & 0xff]
-    ^ tables[4][word >> 24 & 0xff] ^ tables[3][word >> 32 & 0xff] ^ tables[2][word >> 40 & 0xff]
-    ^ tables[1][word >> 48 & 0xff] ^ tables[0][word >> 56];
-}
-
-static uint32_t extend(uint32_t crc, const void *bytes, size_t count) {
-  const uint8_t *source = bytes;
-  uint32_t state = ~crc;
-  for (; count >= 8; source += 8, count -= 8) state = extend_word(state, crc32c_load_u64(source));
-  for (; count > 0; source += 1, count -= 1) state = extend_byte(state, *source);
-  return ~state;
-}
+static uint32_t extend(uint32_t crc, const void *bytes, size_t count) { return sliced_extend(tables, crc, bytes, count); }
 
 static uint32_t copy_extend(uint32_t crc, void *destination, const void *bytes, size_t count) {
   const uint8_t *source = bytes;

@@ -35,6 +35,12 @@ public enum ImmutaError: Error, Hashable, Sendable {
   case undecodable(Corruption)
   /// The codec failed to transform a payload, which was not appended; the text says why.
   case untransformable(String)
+  /// A partitioned store has no partition of this number.
+  case partitionNotFound(Int, count: Int)
+  /// The directory of a partitioned store remembers the first, and was opened with the second.
+  case partitioningMismatch(remembered: String, opened: String)
+  /// No message of the partition begins at this byte offset.
+  case invalidOffset(Int)
   /// A system call failed: the operation's name, the file's path and the error number it gave.
   case io(errno: Int32, operation: String, path: String)
 }
@@ -112,6 +118,15 @@ extension ImmutaError: CustomStringConvertible {
       """
     case .untransformable(let reason):
       "the codec cannot transform the payload, nothing was appended: \(reason)"
+    case .partitionNotFound(let partition, let count):
+      "there is no partition \(partition): there are \(count), numbered from 0"
+    case .partitioningMismatch(let remembered, let opened):
+      """
+      the directory has \(remembered), and was opened with \(opened), which would send keys elsewhere than before: open it \
+      as it was made, or copy its messages into a new one
+      """
+    case .invalidOffset(let offset):
+      "no message begins at byte \(offset): read from 0, or from where a message ends"
     case .io(let number, let operation, let path):
       "\(operation) failed on \(path): \(SystemCalls.message(for: number))\(Self.advice(for: number, of: operation))"
     }

@@ -20,7 +20,7 @@ extension Log {
     var heldSize = 0
     while stream.position < range.upperBound {
       guard let record = try stream.nextAtOnce() else { throw .recordNotFound(stream.position) }
-      heldSize += Swift.max(record.size, record.payload.count) + LogFormat.recordHeaderSize
+      heldSize += Swift.max(record.size, record.payload.count) + reader.format.recordHeaderSize
       if heldSize <= RecordSequence.largestHeld {
         held.append(record)
       } else {

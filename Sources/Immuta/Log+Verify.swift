@@ -56,7 +56,7 @@ extension Log {
         time = record.timestamp
         sizes = (Swift.min(sizes.smallest, record.size), Swift.max(sizes.largest, record.size))
         lastIndex = record.index
-        next = record.index + LogFormat.recordHeaderSize + record.size
+        next = record.index + reader.format.recordHeaderSize + record.size
         number += 1
       }
       progress(number, count)
@@ -72,15 +72,17 @@ extension Log {
     // A commit stores LAST INDEX first: a moment later COUNT has moved on, unless the header is wrong.
     var header = try reader.header()
     for _ in 0..<1000 {
-      if header.count > count || header == LogHeader(count: count, lastIndex: lastIndex) { return }
+      guard let found = header else { return }
+      if found.count > count || found == LogHeader(reader.format, count: count, lastIndex: lastIndex) { return }
       await Task.yield()
       header = try reader.header()
     }
+    guard let header else { return }
+    let place = header.lastIndex.map { " and LAST INDEX \($0)" } ?? ""
     throw ImmutaError.corrupted(
       Corruption(
         path: files.log,
         reason:
-          "its header says COUNT \(header.count) and LAST INDEX \(header.lastIndex), but it holds \(count) records, "
-          + "the last at \(lastIndex)"))
+          "its header says COUNT \(header.count)\(place), but it holds \(count) records, the last at \(lastIndex)"))
   }
 }

@@ -24,7 +24,7 @@ public final class Log: Sendable {
     directory: String, namespace: String, configuration: Storage.Configuration, pools: TransformPools
   ) throws(ImmutaError) {
     self.namespace = namespace
-    files = LogFiles(directory: directory, namespace: namespace)
+    files = configuration.files(of: namespace, in: directory)
     logger = configuration.logger
     let opened = try Opening(files: files, configuration: configuration, pools: pools).run()
     reader = opened.reader

@@ -170,6 +170,11 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
     }
   }
 
+  /// Waits until there is a record at the position, or the deadline, if there is one, has passed.
+  package func waitForRecord(until deadline: ContinuousClock.Instant?) async throws {
+    if let deadline { _ = try await waitForNext(until: deadline) } else { try await waitForNext() }
+  }
+
   /// The record at the position, which is committed: from the writer's windows, or a new chunk.
   private mutating func read(_ reader: LogReader, _ count: Int) throws(ImmutaError) -> Record {
     let end = reader.end
@@ -189,7 +194,7 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
       guard let record = try chunk.record(position, reader.check) else {
         throw reader.check.corrupted(position, chunk.start, "the log ends inside it")
       }
-      expected = chunk.entriesWorthReading
+      expected = chunk.entriesWorthReading(reader.format)
       self.chunk = chunk
       if reader.check.decoder == nil { ahead = ReadAhead(chunk, of: reader) }
       return take(record)

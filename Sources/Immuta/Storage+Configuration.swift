@@ -44,6 +44,14 @@ extension Storage {
     /// whatever the size; a payload that is touched otherwise is held whole.
     public var largestDecodedPayload: Int = 1 << 30
 
+    /// The layout of the log files. Default: nil, each log has the one it was made with, `.v1` or `.v2`, and new ones
+    /// get `.v2`.
+    ///
+    /// `.v1` and `.v2` decide for logs that are made, and for those few files, such as an empty one, that could be
+    /// either; a log that is certainly of the other layout is refused. `.bilog` opens other files, those of LogStore:
+    /// see ``LogFormat/bilog``.
+    public var format: LogFormat?
+
     /// Gets what people should know: a log that was not closed and what became of it, a companion that was made anew.
     /// Default: none.
     public var logger: Logger?
@@ -51,6 +59,11 @@ extension Storage {
     /// A configuration with the given durability and the defaults otherwise.
     public init(durability: Durability = .buffered) {
       self.durability = durability
+    }
+
+    /// Where the files of a namespace are.
+    func files(of namespace: String, in directory: String) -> LogFiles {
+      LogFiles(directory: directory, namespace: namespace, isPartition: format == .bilog)
     }
 
     /// The codec chain's name, recorded beside the log; empty for none.

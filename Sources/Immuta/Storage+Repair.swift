@@ -15,14 +15,16 @@ extension Storage {
   /// - Parameters:
   ///   - namespace: the log's name.
   ///   - directory: where its files are.
+  ///   - format: `.bilog` for a log of LogStore's; others tell their layout themselves.
   ///   - applying: whether to do it; by default it only says what it would do and changes nothing.
   /// - Throws: `.namespaceNotFound`, `.invalidNamespace`, `.locked`, `.io`; `.corrupted` when nothing of the log is
   ///   left.
   public static func repair(
-    _ namespace: String, in directory: String = "./logs", applying: Bool = false
+    _ namespace: String, in directory: String = "./logs", format: LogFormat? = nil, applying: Bool = false
   ) throws(ImmutaError) -> RepairReport {
     guard isValidNamespace(namespace) else { throw .invalidNamespace(namespace) }
-    var repair = try Repair(LogFiles(directory: directory, namespace: namespace))
+    var repair = try Repair(
+      LogFiles(directory: directory, namespace: namespace, isPartition: format == .bilog), stated: format)
     if applying { try repair.apply() }
     return repair.report
   }
@@ -44,16 +46,17 @@ extension Storage {
   ///   - directory: where its files are.
   ///   - newNamespace: the name of the log to be made.
   ///   - configuration: the codec that the log was written with, if any; see the warning.
-  /// - Throws: as ``repair(_:in:applying:)``; `.duplicateNamespace` when the new namespace exists, `.codecMismatch`.
+  /// - Throws: as ``repair(_:in:format:applying:)``; `.duplicateNamespace` when the new namespace exists,
+  ///   `.codecMismatch`.
   public static func salvage(
     _ namespace: String, in directory: String = "./logs", into newNamespace: String,
     configuration: Configuration = .init()
   ) throws -> RepairReport {
     for name in [namespace, newNamespace] where !isValidNamespace(name) { throw ImmutaError.invalidNamespace(name) }
-    let files = LogFiles(directory: directory, namespace: namespace)
-    let newFiles = LogFiles(directory: directory, namespace: newNamespace)
+    let files = configuration.files(of: namespace, in: directory)
+    let newFiles = configuration.files(of: newNamespace, in: directory)
     if try SystemCalls.status(newFiles.log) != nil { throw ImmutaError.duplicateNamespace(newNamespace) }
-    let repair = try Repair(files)
+    let repair = try Repair(files, stated: configuration.format)
     let opening = Opening(files: files, configuration: configuration, pools: TransformPools(configuration))
     try opening.checkCodec(repair.codecName)
     var report = repair.report
@@ -83,11 +86,12 @@ extension Storage {
     let log = try Descriptor(opening: files.log, .read)
     let companion =
       try SystemCalls.status(files.companion) == nil ? nil : try Descriptor(opening: files.companion, .read)
-    var examination = try Examination(log: log, companion: companion, format: .v2, count: report.promised)
+    let format = try LogFormat(of: log, companion, stated: opening.configuration.format)
+    var examination = try Examination(log: log, companion: companion, format: format, count: report.promised)
     var configuration = opening.configuration
     configuration.access = .readWrite
     // The examination compares the checksums.
-    let check = opening.check.verifyingChecksums(false)
+    let check = opening.check(format).verifyingChecksums(false)
     let storage = try Storage(directory: directory, namespaces: [newNamespace], configuration: configuration)
     defer { storage.close() }
     var undecodable: [RepairReport.LostRange] = []

@@ -93,7 +93,7 @@ public final class Storage: Sendable {
       .sorted()
   }
 
-  private static func prepareDirectory(_ directory: String, _ access: Access) throws(ImmutaError) {
+  package static func prepareDirectory(_ directory: String, _ access: Access) throws(ImmutaError) {
     if directory.utf8.contains(0) {
       throw .invalidConfiguration("the directory's path holds a zero byte; give a path without one")
     }
@@ -137,7 +137,7 @@ public final class Storage: Sendable {
     return try opening.withLock { (_) throws(ImmutaError) in
       // Somebody else may have opened it meanwhile.
       if let log = try openLog(namespace) { return log }
-      let files = LogFiles(directory: directory, namespace: namespace)
+      let files = configuration.files(of: namespace, in: directory)
       if !creating, try SystemCalls.status(files.log) == nil { throw .namespaceNotFound(namespace) }
       let log = try Log(
         directory: directory, namespace: namespace, configuration: configuration, pools: pools)

@@ -32,6 +32,7 @@ struct ImmutaTool: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       Demo.self, Bench.self, Append.self, Cat.self, Info.self, Verify.self, RepairCommand.self, CodecCommand.self,
+      LogStoreCommand.self,
     ])
 }
 

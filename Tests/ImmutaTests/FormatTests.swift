@@ -16,7 +16,7 @@ import Testing
     var encoded = [UInt8](repeating: 0xFF, count: 16)
     encoded.withUnsafeMutableBytes { header.encode(into: $0, format: .v2) }
     #expect(encoded == bytes)
-    #expect(LogFormat.v2.headerSize == 16 && LogFormat.recordHeaderSize == 8 && LogHeader.lastIndexOffset == 8)
+    #expect(LogFormat.v2.headerSize == 16 && LogFormat.v2.recordHeaderSize == 8 && LogHeader.lastIndexOffset == 8)
   }
 
   @Test func anEmptyLogsHeaderIsAllZeros() {

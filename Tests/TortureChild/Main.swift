@@ -12,9 +12,9 @@ import ImmutaTestSupport
 /// The other process of the torture tests.
 ///
 /// ```
-/// TortureChild append|boast DIRECTORY DURABILITY SEED STEP   appends the script's steps from STEP on, until killed
-/// TortureChild hold DIRECTORY                               opens for writing until its input ends
-/// TortureChild follow DIRECTORY SEED STEPS                  reads the script's first STEPS steps as they come
+/// TortureChild append|boast DIRECTORY DURABILITY SEED STEP FORMAT   appends the script's steps from STEP on, until
+/// killed TortureChild hold DIRECTORY                                      opens for writing until its input ends
+/// TortureChild follow DIRECTORY SEED STEPS FORMAT                  reads the script's first STEPS steps as they come
 /// ```
 ///
 /// `append` prints a step's number when its records are appended; `boast` before, which no log could keep.
@@ -24,9 +24,10 @@ import ImmutaTestSupport
     guard arguments.count > 2 else { fatalError("arguments are missing: see the top of this program") }
     switch arguments[1] {
     case "append", "boast":
-      try await append(arguments[2], arguments[3], arguments[4], arguments[5], arguments[1] == "boast")
+      try await append(
+        arguments[2], arguments[3], arguments[4], arguments[5], format(arguments[6]), arguments[1] == "boast")
     case "hold": hold(arguments[2])
-    case "follow": try await follow(arguments[2], arguments[3], arguments[4])
+    case "follow": try await follow(arguments[2], arguments[3], arguments[4], format(arguments[5]))
     default: fatalError("unknown command \(arguments[1])")
     }
   }
@@ -42,8 +43,13 @@ import ImmutaTestSupport
     return number
   }
 
+  private static func format(_ text: String) -> LogFormat {
+    guard let format = LogFormat(rawValue: number(text)) else { fatalError("\(text) is no format") }
+    return format
+  }
+
   private static func append(
-    _ directory: String, _ durability: String, _ seed: String, _ step: String, _ isBoasting: Bool
+    _ directory: String, _ durability: String, _ seed: String, _ step: String, _ format: LogFormat, _ isBoasting: Bool
   ) async throws {
     let durability: Durability =
       switch durability {
@@ -52,8 +58,9 @@ import ImmutaTestSupport
       default: .buffered
       }
     let script = AppendScript(seed: number(seed))
-    let storage = try Storage(
-      directory: directory, namespaces: ["events"], configuration: .init(durability: durability))
+    var configuration = Storage.Configuration(durability: durability)
+    configuration.format = format
+    let storage = try Storage(directory: directory, namespaces: ["events"], configuration: configuration)
     let log = try storage.log("events")
     say("open \(log.count)")
     var step: Int = number(step)
@@ -87,8 +94,11 @@ import ImmutaTestSupport
     }
   }
 
-  private static func follow(_ directory: String, _ seed: String, _ steps: String) async throws {
+  private static func follow(
+    _ directory: String, _ seed: String, _ steps: String, _ format: LogFormat
+  ) async throws {
     var configuration = Storage.Configuration()
+    configuration.format = format
     configuration.access = .readOnly
     let storage = try Storage(directory: directory, namespaces: ["events"], configuration: configuration)
     let script = AppendScript(seed: number(seed))

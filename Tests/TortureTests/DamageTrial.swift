@@ -28,8 +28,8 @@ struct DamageTrial {
     case .companion: damage.apply(to: &companion)
     }
     // The same bytes again are no damage, but nothing is lost by looking.
-    try FileBytes.write(log, to: "\(directory)/events.log")
-    try FileBytes.write(companion, to: "\(directory)/events.idx")
+    try FileBytes.write(log, to: path(.log))
+    try FileBytes.write(companion, to: path(.companion))
     do {
       try await read(log)
     } catch {
@@ -42,9 +42,14 @@ struct DamageTrial {
     }
   }
 
+  private func path(_ file: DamagedSample.File) -> String {
+    DamagedSample.path(of: file, sample.format, in: directory)
+  }
+
   private func open(_ access: Storage.Access) throws -> Storage {
     var configuration = Storage.Configuration()
     configuration.access = access
+    configuration.format = sample.format == .v2 ? nil : sample.format
     configuration.verifiesChecksums = verifiesChecksums
     return try Storage(directory: directory, namespaces: ["events"], configuration: configuration)
   }
@@ -53,7 +58,7 @@ struct DamageTrial {
     let storage: Storage
     do {
       storage = try open(.readOnly)
-    } catch ImmutaError.corrupted where log.count < 16 {
+    } catch ImmutaError.corrupted where log.count < sample.format.headerSize {
       // Not even a header.
       return
     }
@@ -66,8 +71,8 @@ struct DamageTrial {
     do {
       storage = try open(.readWrite)
     } catch ImmutaError.corrupted {
-      guard try FileBytes.read("\(directory)/events.log") == log,
-        try FileBytes.read("\(directory)/events.idx") == companion
+      guard try FileBytes.read(path(.log)) == log,
+        try FileBytes.read(path(.companion)) == companion
       else { throw Finding("opening threw, and left other bytes than it found") }
       return
     }
@@ -107,12 +112,20 @@ struct DamageTrial {
     let count = log.count - appended
     guard count <= sample.count else { throw Finding("\(count) records are there, \(sample.count) were appended") }
     let touched = touched
-    // A COUNT that says less than was committed is all that those who follow a writer have to go by.
-    let isUncounted = access == .readOnly && sample.ending != .closed && file == .log && changesCount
+    // A COUNT that says less than was committed is all that those who follow a writer have to go by; where there is
+    // none, it is the entries.
+    let countsIn: DamagedSample.File = sample.format.hasCount ? .log : .companion
+    // A COUNT that leads to records of no bytes, without a LAST INDEX and without entries, may lead into reserved
+    // space.
+    let isUnproven = sample.format == .v1 && file == .companion && sample.contents.last?.size == 0
+    let isUncounted =
+      access == .readOnly && sample.ending != .closed
+      && ((file == countsIn && (changesCount || countsIn == .companion)) || isUnproven)
     let isCut = sample.ending == .rebooted || isUncounted
     let stable = sample.forgetsWhatWasStable(by: damage, of: file) ? 0 : sample.stable
     for number in count..<sample.count {
-      guard isCut || touched.contains(number), number >= stable || touched.contains(number) else {
+      let isLost = sample.lost(with: touched).contains(number)
+      guard isCut || isLost, number >= stable || isLost else {
         throw Finding("record \(number) is whole and stable or never lost, but only \(count) records are there")
       }
     }

@@ -22,7 +22,10 @@ struct DamagedSample: Sendable {
   }
 
   let ending: Ending
+  let format: LogFormat
   let contents: [Content]
+  /// Records that were committed together.
+  let commits: [Range<Int>]
   /// Where each record begins; one more: where the last ends.
   let places: [Int]
   /// Records known to be on stable storage.
@@ -33,11 +36,14 @@ struct DamagedSample: Sendable {
   /// Appends `count` records, half of them before the last `sync`, the rest behind it.
   ///
   /// - Parameter sizes: what payload sizes are drawn from; nil for small ones and a single large one.
-  init(count: Int, sizes: [Int]? = nil, ending: Ending, seed: UInt64) async throws {
+  init(
+    count: Int, sizes: [Int]? = nil, ending: Ending, format: LogFormat = .v2, seed: UInt64
+  ) async throws {
     var generator = SeededGenerator(seed: seed)
     let directory = try TestDirectory(inMemory: true)
     let live = try directory.subdirectory("live")
-    let storage = try Storage(directory: live, namespaces: ["events"])
+    let storage = try Storage(
+      directory: live, namespaces: ["events"], configuration: TestedDurability.buffered.configuration(format))
     defer { storage.close() }
     let log = try storage.log("events")
     let large = sizes == nil ? Int.random(in: 0..<count, using: &generator) : nil
@@ -47,6 +53,7 @@ struct DamagedSample: Sendable {
       let small = (sizes ?? [0, 1, 8, 30, 120, 120, 700]).randomElement(using: &generator) ?? 0
       contents.append(Content(identity: generator.next(), size: number == large ? 310 << 10 : small))
     }
+    var commits: [Range<Int>] = []
     var number = 0
     while number < count {
       let together = min(count - number, generator.oneIn(4) ? Int.random(in: 2...5, using: &generator) : 1)
@@ -57,8 +64,10 @@ struct DamagedSample: Sendable {
         return places
       }
       if number < count / 2, number + together >= count / 2 { try await log.sync() }
+      commits.append(number..<number + together)
       number += together
     }
+    self.commits = commits
     places.append(try log.details.byteCount)
     let copy = directory.file("copy")
     if ending == .closed { storage.close() }
@@ -68,8 +77,15 @@ struct DamagedSample: Sendable {
     self.ending = ending
     self.contents = contents
     self.places = places
-    self.log = try FileBytes.read("\(copy)/events.log") ?? []
-    companion = try FileBytes.read("\(copy)/events.idx") ?? []
+    self.format = format
+    self.log = try FileBytes.read(Self.path(of: .log, format, in: copy)) ?? []
+    companion = try FileBytes.read(Self.path(of: .companion, format, in: copy)) ?? []
+  }
+
+  /// Where a file of such a log is.
+  static func path(of file: File, _ format: LogFormat, in directory: String) -> String {
+    let files = LogFiles(directory: directory, namespace: "events", isPartition: format == .bilog)
+    return file == .log ? files.log : files.companion
   }
 
   var count: Int { contents.count }
@@ -98,6 +114,13 @@ struct DamagedSample: Sendable {
       })
   }
 
+  /// The records that damage may have taken from a log that was not closed: where the entries tell what was committed,
+  /// all of a commit goes with the entry of its last.
+  func lost(with touched: Set<Int>) -> Set<Int> {
+    if format.hasCount { return touched }
+    return Set(commits.filter { $0.contains(where: touched.contains) }.joined())
+  }
+
   /// Whether damage of the companion may have hit what it says of all records, and what it says of some, at once: then
   /// nothing is left that knows how many of them were stable.
   func forgetsWhatWasStable(by damage: Damage, of file: File) -> Bool {
@@ -124,7 +147,7 @@ struct DamagedSample: Sendable {
     var offsets: [Int] = []
     switch file {
     case .log:
-      offsets += 0..<16
+      offsets += 0..<format.headerSize
       for number in 0..<count {
         let start = places[number]
         let end = places[number + 1]

@@ -4,20 +4,20 @@ import Testing
 
 /// Random programs against an array in memory.
 @Suite struct ModelTests {
-  @Test(arguments: TestedDurability.allCases)
-  func aLogHoldsWhatAnArrayWould(_ durability: TestedDurability) async throws {
-    try await Rounds.run(default: 12, "random program, \(durability)") { seed in
-      try await Self.round(seed, durability.configuration, operations: 150)
+  @Test(arguments: TestedDurability.allCases, LogFormat.allCases)
+  func aLogHoldsWhatAnArrayWould(_ durability: TestedDurability, _ format: LogFormat) async throws {
+    try await Rounds.run(default: format == .v2 ? 12 : 6, "random program, \(durability), \(format)") { seed in
+      try await Self.round(seed, durability.configuration(format), operations: 150)
     }
   }
 
   /// Everything is then written through the kernel, and nothing mapped.
-  @Test(arguments: TestedDurability.allCases)
-  func aLogThatCannotReserveHoldsWhatAnArrayWould(_ durability: TestedDurability) async throws {
-    try await Rounds.run(default: 4, "random program that cannot reserve, \(durability)") { seed in
+  @Test(arguments: TestedDurability.allCases, LogFormat.allCases)
+  func aLogThatCannotReserveHoldsWhatAnArrayWould(_ durability: TestedDurability, _ format: LogFormat) async throws {
+    try await Rounds.run(default: 4, "random program that cannot reserve, \(durability), \(format)") { seed in
       let directory = try TestDirectory(inMemory: true)
       try await FaultInjector.withoutReserving(in: directory) {
-        try await Self.round(seed, durability.configuration, operations: 150, in: directory)
+        try await Self.round(seed, durability.configuration(format), operations: 150, in: directory)
       }
     }
   }

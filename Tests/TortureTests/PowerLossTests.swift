@@ -5,28 +5,32 @@ import Testing
 
 /// Random programs whose machine loses power.
 @Suite struct PowerLossTests {
-  @Test(arguments: TestedDurability.allCases)
-  func whatWasPromisedSurvivesAPowerCut(_ durability: TestedDurability) async throws {
-    try await Rounds.run(default: 40, "power loss, \(durability)") { seed in
-      try await Self.round(seed, durability)
+  @Test(arguments: TestedDurability.allCases, LogFormat.allCases)
+  func whatWasPromisedSurvivesAPowerCut(_ durability: TestedDurability, _ format: LogFormat) async throws {
+    try await Rounds.run(default: format == .v2 ? 40 : 20, "power loss, \(durability), \(format)") { seed in
+      try await Self.round(seed, durability, format)
     }
   }
 
   /// Everything is then written through the kernel, and nothing mapped.
-  @Test(arguments: TestedDurability.allCases)
-  func whatWasPromisedWithoutReservingSurvivesAPowerCut(_ durability: TestedDurability) async throws {
-    try await Rounds.run(default: 8, "power loss where nothing can be reserved, \(durability)") { seed in
+  @Test(arguments: TestedDurability.allCases, LogFormat.allCases)
+  func whatWasPromisedWithoutReservingSurvivesAPowerCut(
+    _ durability: TestedDurability, _ format: LogFormat
+  ) async throws {
+    try await Rounds.run(default: 8, "power loss where nothing can be reserved, \(durability), \(format)") { seed in
       let root = try TestDirectory(inMemory: true)
-      try await FaultInjector.withoutReserving(in: root) { try await Self.round(seed, durability, in: root) }
+      try await FaultInjector.withoutReserving(in: root) { try await Self.round(seed, durability, format, in: root) }
     }
   }
 
   /// A device that forgets what it was told to keep is an engine that forgets to flush.
-  @Test(arguments: [".log", ".idx", "directory"])
-  func aMissingFlushIsFound(_ what: String) async throws {
+  @Test(arguments: [".log", ".idx", "directory"], [LogFormat.v2, .bilog])
+  func aMissingFlushIsFound(_ what: String, _ format: LogFormat) async throws {
+    let suffix = what == ".log" && format == .bilog ? ".bilog" : what
     try await mustBeFound(within: 200, "a flush of \(what) that does nothing") { seed in
-      try await Self.round(seed, .synced) { path in
-        what == "directory" ? path.hasSuffix(".log") || path.hasSuffix(".idx") : !path.hasSuffix(what)
+      try await Self.round(seed, .synced, format) { path in
+        what == "directory"
+          ? [".log", ".idx", ".bilog"].contains(where: path.hasSuffix) : !path.hasSuffix(suffix)
       }
     }
   }
@@ -110,7 +114,7 @@ import Testing
         directory: camera.directory, namespaces: ["events"], configuration: durability.configuration)
       try await body(storage, camera)
     }
-    for image in camera.images.withLock({ $0 }) { _ = try await Self.open(image.path, image.expected, .buffered) }
+    for image in camera.images.withLock({ $0 }) { _ = try await Self.open(image.path, image.expected, .init()) }
   }
 
   /// Takes images of a moment, forty unless told.
@@ -157,7 +161,7 @@ import Testing
 
   /// Programs in a row, each on what a power cut left of the one before.
   static func round(
-    _ seed: UInt64, _ durability: TestedDurability, in root: TestDirectory? = nil,
+    _ seed: UInt64, _ durability: TestedDurability, _ format: LogFormat, in root: TestDirectory? = nil,
     obeysFlush: @escaping @Sendable (String) -> Bool = { _ in true }
   ) async throws {
     var generator = SeededGenerator(seed: seed)
@@ -167,12 +171,13 @@ import Testing
     for generation in 0..<3 {
       let model = LogModel(known)
       let images = try await images(
-        of: directory, in: root.file("images-\(generation)"), model, durability, &generator, obeysFlush)
+        of: directory, in: root.file("images-\(generation)"), model, durability.configuration(format), &generator,
+        obeysFlush)
       for image in images {
         do {
           let copy = root.file("copy")
           try FileBytes.copy(directory: image.path, to: copy)
-          known = try await check(copy, image.expected, durability, &generator)
+          known = try await check(copy, image.expected, durability.configuration(format), &generator)
           directory = image.path
         } catch {
           throw Finding("\(error)\nafter a power cut in generation \(generation), moment \(image.moment)")
@@ -183,7 +188,7 @@ import Testing
 
   /// Runs a program, and takes images at random moments of it, the last one when it is done.
   private static func images(
-    of directory: String, in target: String, _ model: LogModel, _ durability: TestedDurability,
+    of directory: String, in target: String, _ model: LogModel, _ configuration: Storage.Configuration,
     _ generator: inout SeededGenerator, _ obeysFlush: @escaping @Sendable (String) -> Bool
   ) async throws -> [Image] {
     let longest = [10, 60, 400].randomElement(using: &generator) ?? 60
@@ -212,7 +217,7 @@ import Testing
     let program = RandomProgram(seed: generator.next(), largest: generator.oneIn(20) ? 2 << 20 : 70_000)
     let length = Int.random(in: 0...40, using: &generator)
     try await power.run {
-      var runner = try ProgramRunner(directory: directory, configuration: durability.configuration, model: model)
+      var runner = try ProgramRunner(directory: directory, configuration: configuration, model: model)
       defer { runner.close() }
       // What a log showed after it was recovered is stable.
       model.promise(model.count)
@@ -225,13 +230,14 @@ import Testing
 
   /// Opens an image, compares, appends, and opens it again.
   private static func check(
-    _ path: String, _ expected: LogModel.Snapshot, _ durability: TestedDurability, _ generator: inout SeededGenerator
+    _ path: String, _ expected: LogModel.Snapshot, _ configuration: Storage.Configuration,
+    _ generator: inout SeededGenerator
   ) async throws -> LogModel.Snapshot {
-    let found = try await open(path, expected, durability)
-    let known = try await open(path, found, durability)
+    let found = try await open(path, expected, configuration)
+    let known = try await open(path, found, configuration)
     guard known.count == found.count else { throw Finding("\(known.count) records are left of \(found.count)") }
     let model = LogModel(known)
-    var runner = try ProgramRunner(directory: path, configuration: durability.configuration, model: model)
+    var runner = try ProgramRunner(directory: path, configuration: configuration, model: model)
     defer { runner.close() }
     for operation in RandomProgram(seed: generator.next(), largest: 5000).prefix(6) { try await runner.run(operation) }
     try await runner.run(.reopen)
@@ -241,9 +247,9 @@ import Testing
   }
 
   private static func open(
-    _ path: String, _ expected: LogModel.Snapshot, _ durability: TestedDurability
+    _ path: String, _ expected: LogModel.Snapshot, _ configuration: Storage.Configuration
   ) async throws -> LogModel.Snapshot {
-    let storage = try Storage(directory: path, namespaces: ["events"], configuration: durability.configuration)
+    let storage = try Storage(directory: path, namespaces: ["events"], configuration: configuration)
     defer { storage.close() }
     let log = try storage.log("events")
     var stream = log.stream()

@@ -4,21 +4,23 @@ import Testing
 
 /// Processes that die, and processes side by side.
 @Suite struct ProcessTests {
-  @Test(arguments: TestedDurability.allCases)
-  func everyReceiptOfAKilledProcessHolds(_ durability: TestedDurability) async throws {
-    try await Rounds.run(default: 3, most: 1000, "killed process, \(durability)") { seed in
-      try await Self.round(seed, durability, "append")
+  @Test(arguments: TestedDurability.allCases, LogFormat.allCases)
+  func everyReceiptOfAKilledProcessHolds(_ durability: TestedDurability, _ format: LogFormat) async throws {
+    try await Rounds.run(default: 3, most: 1000, "killed process, \(durability), \(format)") { seed in
+      try await Self.round(seed, durability, "append", format)
     }
   }
 
   @Test func receiptsGivenTooEarlyAreFound() async throws {
     try await mustBeFound(within: 40, "a receipt before its record") { seed in
-      try await Self.round(seed, .buffered, "boast")
+      try await Self.round(seed, .buffered, "boast", .v2)
     }
   }
 
   /// Kills the writer of one log several times.
-  static func round(_ seed: UInt64, _ durability: TestedDurability, _ command: String) async throws {
+  static func round(
+    _ seed: UInt64, _ durability: TestedDurability, _ command: String, _ format: LogFormat
+  ) async throws {
     var generator = SeededGenerator(seed: seed)
     let directory = try TestDirectory()
     let script = AppendScript(seed: seed)
@@ -27,7 +29,7 @@ import Testing
     for _ in 0..<5 {
       let child = try ChildProcess(
         try ChildProcess.sibling(named: "TortureChild"),
-        [command, directory.path, durability.rawValue, "\(seed)", "\(step)"])
+        [command, directory.path, durability.rawValue, "\(seed)", "\(step)", "\(format.rawValue)"])
       let model = LogModel(known)
       var lines: [String] = []
       for _ in 0..<Int.random(in: 0...300, using: &generator) {
@@ -48,12 +50,15 @@ import Testing
       // The one it was at when it died.
       _ = model.begins(script.step(step))
       step += 1
-      known = try await check(directory.path, model)
+      known = try await check(directory.path, model, format)
     }
   }
 
-  private static func check(_ directory: String, _ model: LogModel) async throws -> LogModel.Snapshot {
-    let storage = try Storage(directory: directory, namespaces: ["events"])
+  private static func check(
+    _ directory: String, _ model: LogModel, _ format: LogFormat
+  ) async throws -> LogModel.Snapshot {
+    let storage = try Storage(
+      directory: directory, namespaces: ["events"], configuration: TestedDurability.buffered.configuration(format))
     defer { storage.close() }
     let log = try storage.log("events")
     try await log.verify()
@@ -89,15 +94,18 @@ import Testing
     #expect(last.wait() == 0)
   }
 
-  @Test func anotherProcessFollowsInOrder() async throws {
-    try await Rounds.run(default: 3, most: 1000, "follower in another process") { seed in
+  @Test(arguments: LogFormat.allCases) func anotherProcessFollowsInOrder(_ format: LogFormat) async throws {
+    try await Rounds.run(default: 3, most: 1000, "follower in another process, \(format)") { seed in
       let directory = try TestDirectory()
-      let storage = try Storage(directory: directory.path, namespaces: ["events"])
+      let storage = try Storage(
+        directory: directory.path, namespaces: ["events"],
+        configuration: TestedDurability.buffered.configuration(format))
       defer { storage.close() }
       let script = AppendScript(seed: seed)
       let steps = 400
       let follower = try ChildProcess(
-        try ChildProcess.sibling(named: "TortureChild"), ["follow", directory.path, "\(seed)", "\(steps)"])
+        try ChildProcess.sibling(named: "TortureChild"),
+        ["follow", directory.path, "\(seed)", "\(steps)", "\(format.rawValue)"])
       guard follower.readLine(within: .seconds(20)) == "open" else { throw Finding("the follower does not open") }
       var generator = SeededGenerator(seed: seed)
       var count = 0

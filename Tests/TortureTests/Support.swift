@@ -17,6 +17,12 @@ enum TestedDurability: String, CaseIterable, CustomTestStringConvertible {
 
   var configuration: Storage.Configuration { .init(durability: durability) }
 
+  func configuration(_ format: LogFormat) -> Storage.Configuration {
+    var configuration = configuration
+    configuration.format = format
+    return configuration
+  }
+
   var testDescription: String { rawValue }
 }
 

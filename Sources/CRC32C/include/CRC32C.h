@@ -32,6 +32,12 @@ uint32_t crc32c_extend_4_u64(uint32_t crc, uint64_t a, uint64_t b, uint64_t c, u
 /// Costs time in proportion to the bits set in `count_b`, not to its value: well below a microsecond for a megabyte.
 uint32_t crc32c_combine(uint32_t crc_a, uint32_t crc_b, size_t count_b);
 
+/// LogStore's checksum of the bytes so far and `count` more: no CRC-32C, but the one its files hold.
+///
+/// A CRC-32, reflected, initial value and final xor 0xFFFFFFFF, by the table that comes of taking 0x04C11DB7 for the
+/// reflected polynomial. `crc` is 0 to begin. `bytes` needs no alignment, and may be null if `count` is 0.
+uint32_t logstore_crc_extend(uint32_t crc, const void *_Nullable bytes, size_t count);
+
 /// The number of implementations that this processor can run: at least one.
 ///
 /// They are numbered from the fastest, which all functions above use, to the table, which is always last.

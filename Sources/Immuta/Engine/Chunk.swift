@@ -74,11 +74,11 @@ struct Chunk: @unchecked Sendable {
     // The last record's end is known from its size field alone: whoever takes that one looks at it more closely.
     while let this = entry, let next = self.entry(at: wholeCount + 1) {
       let range = this.index - start..<next.index - start
-      guard range.lowerBound >= 0, range.count >= LogFormat.recordHeaderSize, range.upperBound <= log.count else {
+      guard range.lowerBound >= 0, range.count >= check.recordHeaderSize, range.upperBound <= log.count else {
         return
       }
       let bytes = unsafe UnsafeRawBufferPointer(rebasing: log[range])
-      guard unsafe bytes.loadInteger(at: 0) == range.count - LogFormat.recordHeaderSize else { return }
+      guard unsafe RecordHeader.size(in: bytes, check.format) == range.count - check.recordHeaderSize else { return }
       if check.verifiesChecksums {
         guard unsafe crc32c_extend(0, bytes.baseAddress, bytes.count) == this.recordChecksum else { return }
       }
@@ -88,9 +88,9 @@ struct Chunk: @unchecked Sendable {
   }
 
   /// How many entries to read with the next chunk, if its records are of the size of these: a few more than fit.
-  var entriesWorthReading: Int {
+  func entriesWorthReading(_ format: LogFormat) -> Int {
     guard entryCount > 1, let base = entry(at: 0), let last = entry(at: entryCount - 1) else { return 64 }
-    let perRecord = max(LogFormat.recordHeaderSize, (last.index - base.index) / (entryCount - 1))
+    let perRecord = max(format.recordHeaderSize, (last.index - base.index) / (entryCount - 1))
     return min(4096, LogReader.chunkSize / perRecord * 9 / 8 + 16)
   }
 
@@ -107,11 +107,11 @@ struct Chunk: @unchecked Sendable {
     // A damaged neighbour says nothing about where this record ends; its own size field and checksum do.
     let next = self.entry(at: number - first + 1)
     let start = entry.index - start
-    guard start >= 0, start + LogFormat.recordHeaderSize <= logCount else { return nil }
+    guard start >= 0, start + check.recordHeaderSize <= logCount else { return nil }
     let rest = unsafe UnsafeRawBufferPointer(rebasing: logBytes[start..<logCount])
     let size = try unsafe check.size(
       number, entry, in: rest, end: next?.index ?? end, isExact: next != nil)
-    let count = LogFormat.recordHeaderSize + size
+    let count = check.recordHeaderSize + size
     guard count <= rest.count else { return nil }
     return try unsafe check.record(number, entry, UnsafeRawBufferPointer(rebasing: rest[..<count]), owner: owner)
   }

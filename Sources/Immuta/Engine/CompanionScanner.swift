@@ -30,6 +30,12 @@
     return unsafe bytes.allSatisfy { $0 == 0 }
   }
 
+  /// Whether the last field of entry `number` was stored.
+  mutating func isStored(_ number: Int) throws(ImmutaError) -> Bool {
+    guard let bytes = try unsafe bytes(of: number) else { return false }
+    return unsafe CompanionEntry.isStored(bytes, number: number)
+  }
+
   private mutating func bytes(of number: Int) throws(ImmutaError) -> UnsafeRawBufferPointer? {
     guard number >= 0, number < count else { return nil }
     if !buffered.contains(number) {

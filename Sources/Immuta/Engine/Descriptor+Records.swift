@@ -1,3 +1,5 @@
+import Synchronization
+
 // Single reads of what the files hold, for those who look at one place. The scanners read on from there.
 
 extension Descriptor {
@@ -31,24 +33,68 @@ extension Descriptor {
     }
   }
 
-  /// The header of a log; the file has at least that many bytes.
-  func logHeader(_ format: LogFormat) throws(ImmutaError) -> LogHeader {
+  /// How many records the companion of a log without COUNT says are committed; nil when it has no header that is whole.
+  func committedCount() throws(ImmutaError) -> Int? {
+    guard let header = try companionHeader() else { return nil }
+    if header.isClean { return header.stableCount }
+    // A file that ends with an entry is that of a log that was closed, whatever damage says.
+    let room = max(0, try size - CompanionHeader.size) / CompanionEntry.size
+    if room > header.stableCount, try isPublished(room - 1) { return room }
+    return try publishedCount(from: header.stableCount)
+  }
+
+  /// How many records the entries say are committed, of which the first `known` are known to be. O(log of the new
+  /// ones).
+  func publishedCount(from known: Int) throws(ImmutaError) -> Int {
+    guard try isPublished(known) else { return known }
+    // Entries are published in order: the first that is not lies behind `lower`, at or before `upper`.
+    var (lower, step) = (known, 1)
+    while try isPublished(lower + step) {
+      lower += step
+      step *= 2
+    }
+    var upper = lower + step
+    while upper - lower > 1 {
+      let middle = (lower + upper) / 2
+      if try isPublished(middle) { lower = middle } else { upper = middle }
+    }
+    // The last of them may belong to a commit that is being published. A damaged one is found by whoever reads it.
+    while upper > known, try companionEntry(upper - 1)?.endsCommit == false { upper -= 1 }
+    return upper
+  }
+
+  private func isPublished(_ number: Int) throws(ImmutaError) -> Bool {
+    var bytes: InlineArray<24, UInt8> = .init(repeating: 0)
+    let offset = CompanionHeader.size + number * CompanionEntry.size
+    let isPublished = try unsafe withUnsafeMutableBytes(of: &bytes) { (bytes) throws(ImmutaError) in
+      guard try unsafe read(into: bytes, at: offset) == CompanionEntry.size else { return false }
+      return unsafe CompanionEntry.isStored(UnsafeRawBufferPointer(bytes), number: number)
+    }
+    // Acquiring: pairs with the store of the entry's last field, so what is read from here on is what was stored
+    // before.
+    atomicMemoryFence(ordering: .acquiring)
+    return isPublished
+  }
+
+  /// The header of a log, of which the file has all bytes; nil where the format has none.
+  func logHeader(_ format: LogFormat) throws(ImmutaError) -> LogHeader? {
+    guard format.hasCount else { return nil }
     var bytes = [UInt8](repeating: 0, count: format.headerSize)
     _ = try unsafe bytes.withMutableBytes { (bytes) throws(ImmutaError) in try unsafe read(into: bytes, at: 0) }
     return unsafe bytes.withBytes { unsafe LogHeader(decoding: $0, format: format) }
   }
 
   /// Where the record at a byte offset of a log ends, or nil when no record that fits the file begins there.
-  func recordEnd(at index: Int) throws(ImmutaError) -> Int? {
+  func recordEnd(at index: Int, _ format: LogFormat) throws(ImmutaError) -> Int? {
     let fileSize = try size
-    guard index >= 0, index <= fileSize - LogFormat.recordHeaderSize else { return nil }
-    var field: Int64 = 0
-    let count = try unsafe withUnsafeMutableBytes(of: &field) { (bytes) throws(ImmutaError) in
-      try unsafe read(into: bytes, at: index)
+    let header = format.recordHeaderSize
+    guard index >= 0, index <= fileSize - header else { return nil }
+    var field: InlineArray<12, UInt8> = .init(repeating: 0)
+    let size = try unsafe withUnsafeMutableBytes(of: &field) { (bytes) throws(ImmutaError) -> Int in
+      let count = try unsafe read(into: UnsafeMutableRawBufferPointer(rebasing: bytes[..<header]), at: index)
+      return unsafe count == header ? RecordHeader.size(in: UnsafeRawBufferPointer(bytes), format) : -1
     }
-    let size = Int(Int64(littleEndian: field))
-    let room = fileSize - index - LogFormat.recordHeaderSize
-    guard count == LogFormat.recordHeaderSize, size >= 0, size <= room else { return nil }
-    return index + LogFormat.recordHeaderSize + size
+    guard size >= 0, size <= fileSize - index - header else { return nil }
+    return index + header + size
   }
 }

@@ -36,7 +36,7 @@ struct Examination: ~Copyable {
     // Entries tell of records also where the header before them is damaged.
     let first = try companionDescriptor?.companionEntry(0)
     companion = try Self.scanner(of: companionDescriptor)
-    log = LogScanner(descriptor, end: status.size)
+    log = LogScanner(descriptor, format, end: status.size)
     self.format = format
     self.count = count
     modified = status.modified
@@ -75,7 +75,7 @@ struct Examination: ~Copyable {
         // Nothing tells where the records behind it begin.
         return try visit(finding)
       }
-      next = finding.damage == nil ? index + LogFormat.recordHeaderSize + finding.size : nil
+      next = finding.damage == nil ? index + format.recordHeaderSize + finding.size : nil
       time = finding.entry?.time ?? time
       try visit(finding)
       sequence += 1
@@ -108,10 +108,14 @@ struct Examination: ~Copyable {
       return
     }
     finding.isEntryDamaged = true
+    if try !log.bearsItsChecksum(at: index, size: size) {
+      finding.damage = "its payload does not have its checksum"
+      return
+    }
     // The record behind must begin where this one ends, if that is known: otherwise this size field is not to be
     // trusted.
     if let following = try companion?.entry(finding.sequence + 1),
-      following.index != index + LogFormat.recordHeaderSize + size
+      following.index != index + format.recordHeaderSize + size
     {
       finding.damage = "its companion entry is damaged, and its size field does not lead to the next record"
       return

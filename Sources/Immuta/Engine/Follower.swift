@@ -6,15 +6,17 @@ import Synchronization
 /// program.
 ///
 /// It maps the log's header and looks at COUNT: whenever a reader asks, and, while streams wait, from a thread of its
-/// own with a pause that grows from 50 microseconds to 4 milliseconds.
+/// own with a pause that grows from 50 microseconds to 4 milliseconds. Where the log has no COUNT, it looks at the
+/// companion's entries, and at the end of the file where there are none: see Follower+Entries.swift.
 final class Follower: Sendable {
-  private let log: Descriptor
-  private let companion: Descriptor?
-  private let format: LogFormat
-  private let check: RecordCheck
-  private let header: MappedWindow
+  let log: Descriptor
+  let companion: Descriptor?
+  let format: LogFormat
+  let check: RecordCheck
+  /// Nil where the format has no header.
+  private let header: MappedWindow?
   private let files: LogFiles
-  private let state: Lock<State>
+  let state: Lock<State>
   /// Set once, before the follower is shared.
   private let target = Lock<LogReader?>(nil)
   private let pause = ThreadGate()
@@ -28,7 +30,7 @@ final class Follower: Sendable {
   /// Damage that opening passed over.
   let damage: Corruption?
 
-  private struct State {
+  struct State {
     /// Entries of our own, where the companion does not fit the log.
     var list: EntryList?
     /// Where the last record of the list ends.
@@ -57,16 +59,18 @@ final class Follower: Sendable {
     self.format = format
     self.check = check
     // A writer that just made the file writes its header in a moment.
-    for _ in 0..<100 where try log.size == 0 { ThreadGate().wait(nanoseconds: 1_000_000) }
+    for _ in 0..<100 where try log.size < min(1, format.headerSize) { ThreadGate().wait(nanoseconds: 1_000_000) }
     guard try log.size >= format.headerSize else {
       throw .corrupted(
         Corruption(
           path: log.path,
           reason: "not a log: \(try log.size) bytes are less than the header's \(format.headerSize)"))
     }
-    header = try MappedWindow(log, 0..<format.headerSize, writable: false)
-    let committed = Self.loadCount(header)
-    if let companion, let found = try Self.trusted(companion, log, committed, format, checkCodec) {
+    header = format.hasCount ? try MappedWindow(log, 0..<format.headerSize, writable: false) : nil
+    let told: Int?
+    if let header { told = Self.loadCount(header) } else { told = try companion?.committedCount() }
+    if let companion, let committed = told, let found = try Self.trusted(companion, log, committed, format, checkCodec)
+    {
       (count, end, note, damage) = (committed, found.end, nil, nil)
       entries = .file(try DescriptorPool(like: companion, capacity: 1))
       state = Lock(State(list: nil, lastTime: found.time))
@@ -98,7 +102,7 @@ final class Follower: Sendable {
     state = Lock(
       State(
         list: list, listEnd: outcome.end, lastTime: outcome.lastTime,
-        disbelieved: committed > outcome.count ? committed : nil))
+        disbelieved: told.flatMap { $0 > outcome.count ? $0 : nil }))
   }
 
   /// Names the reader that is kept up to date.
@@ -121,13 +125,26 @@ final class Follower: Sendable {
     guard let header = try companion.companionHeader(), header.format == format else { return nil }
     try checkCodec(header.codecName)
     if count < header.stableCount || (header.isClean && count != header.stableCount) { return nil }
-    if count == 0 { return (format.headerSize, 0) }
-    guard let entry = try companion.companionEntry(count - 1), let end = try log.recordEnd(at: entry.index) else {
-      return nil
+    let end: Int
+    var (lastIndex, time) = (0, Int64(0))
+    if count == 0 {
+      end = format.headerSize
+    } else {
+      guard let entry = try companion.companionEntry(count - 1),
+        let found = try log.recordEnd(at: entry.index, format)
+      else { return nil }
+      (end, lastIndex, time) = (found, entry.index, entry.time)
     }
-    // A log that was closed is also held to the rest of its header; a writer at work changes it under our eyes.
-    if header.isClean, try log.logHeader(format).lastIndex != entry.index { return nil }
-    return (end, entry.time)
+    // A log that was closed is also held to the rest of its header, or to its size; a writer at work changes them under
+    // our eyes.
+    if header.isClean {
+      if let found = try log.logHeader(format) {
+        if found.denies(lastIndex: lastIndex) { return nil }
+      } else if try log.size != end {
+        return nil
+      }
+    }
+    return (end, time)
   }
 
   /// Its generation is the number of records that the companion says are on stable storage.
@@ -159,13 +176,14 @@ final class Follower: Sendable {
     // A header that is damaged tells nothing.
     if damage != nil { return }
     guard let reader = target.withLock({ $0 }) else { return }
+    guard let header else { return try refreshByEntries(reader) }
     let committed = Self.loadCount(header)
     guard committed > reader.committed.generation, !reader.committed.isClosed else { return }
     let end = try state.withLock { (state) throws(ImmutaError) -> Int? in
       guard committed > reader.count, committed != state.disbelieved else { return nil }
       state.disbelieved = nil
       if state.list == nil, let entry = try companion?.companionEntry(committed - 1) {
-        guard let end = try log.recordEnd(at: entry.index) else {
+        guard let end = try log.recordEnd(at: entry.index, format) else {
           throw check.corrupted(committed - 1, entry.index, "its size field does not fit the file")
         }
         return end
@@ -190,7 +208,7 @@ final class Follower: Sendable {
     // A writer that made the companion anew put another file in its place.
     let companion = try companionNow()
     let status = try log.status()
-    var bytes = LogScanner(log, end: status.size)
+    var bytes = LogScanner(log, format, end: status.size)
     var new: [CompanionEntry] = []
     var lastIndex = 0
     var time = state.lastTime
@@ -208,21 +226,26 @@ final class Follower: Sendable {
         hasMade = true
       }
       lastIndex = index
-      index += LogFormat.recordHeaderSize + size
+      index += format.recordHeaderSize + size
     }
     // Space that is reserved reads as records of no bytes: LAST INDEX tells whether these were written.
-    if hasMade, try log.logHeader(format) != LogHeader(count: committed, lastIndex: lastIndex) { return nil }
+    if hasMade, try log.logHeader(format) != LogHeader(format, count: committed, lastIndex: lastIndex) { return nil }
+    take(new, into: list, &state, reader)
+    (state.listEnd, state.lastTime) = (index, time)
+    return index
+  }
+
+  /// Adds entries to those in memory, which readers use from now on if they did not before.
+  func take(_ new: [CompanionEntry], into list: EntryList, _ state: inout State, _ reader: LogReader) {
     for entry in new { list.append(entry) }
     if state.list == nil {
       state.list = list
       reader.replaceEntries(.memory(list))
     }
-    (state.listEnd, state.lastTime) = (index, time)
-    return index
   }
 
   /// The entries of the records that are known, copied from the companion.
-  private func listOfEntries(_ reader: LogReader) throws(ImmutaError) -> EntryList {
+  func listOfEntries(_ reader: LogReader) throws(ImmutaError) -> EntryList {
     let list = EntryList()
     guard let companion else { return list }
     var scanner = try CompanionScanner(companion)
@@ -230,7 +253,7 @@ final class Follower: Sendable {
     return list
   }
 
-  private func companionNow() throws(ImmutaError) -> Descriptor? {
+  func companionNow() throws(ImmutaError) -> Descriptor? {
     try Descriptor.ifThere(files.companion, .read)
   }
 

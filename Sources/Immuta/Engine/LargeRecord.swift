@@ -17,7 +17,7 @@ final class LargeRecord: Sendable {
   static func read(
     _ number: Int, _ entry: CompanionEntry, size: Int, from descriptor: Descriptor, _ check: RecordCheck
   ) throws(ImmutaError) -> Record {
-    let range = entry.index..<entry.index + LogFormat.recordHeaderSize + size
+    let range = entry.index..<entry.index + check.recordHeaderSize + size
     guard try descriptor.size >= range.upperBound else {
       throw check.corrupted(number, entry.index, "the log ends inside its payload")
     }
@@ -35,7 +35,7 @@ final class LargeRecord: Sendable {
       }
       if crc != entry.recordChecksum { throw check.checksumMismatch(number, entry, crc) }
     }
-    let payload = entry.index + LogFormat.recordHeaderSize
+    let payload = entry.index + check.recordHeaderSize
     let bytes = unsafe UnsafeRawBufferPointer(window.bytes(payload..<range.upperBound))
     let record = unsafe Record(
       sequence: number, index: entry.index, timestamp: Timestamp(nanosecondsSince1970: entry.time),

@@ -97,22 +97,32 @@ final class LogReader: Sendable {
     }
   }
 
-  /// The header as it is on file.
-  func header() throws(ImmutaError) -> LogHeader {
+  /// A descriptor of the log, opened if none is.
+  func anyDescriptor() throws(ImmutaError) -> Descriptor {
+    try checkOpen()
+    return try log.descriptor(for: 0)
+  }
+
+  /// The header as it is on file; nil where the format has none.
+  func header() throws(ImmutaError) -> LogHeader? {
     try log.descriptor(for: 0).logHeader(format)
   }
 
   /// When record `number`, which is committed, was committed.
   func timestamp(of number: Int) throws(ImmutaError) -> Timestamp {
+    Timestamp(nanosecondsSince1970: try entry(of: number).time)
+  }
+
+  /// The entry of record `number`, which is committed.
+  func entry(of number: Int) throws(ImmutaError) -> CompanionEntry {
     var bytes = [UInt8](repeating: 0, count: CompanionEntry.size)
     let count = try unsafe bytes.withMutableBytes { (bytes) throws(ImmutaError) in
       try unsafe entries.withLock { $0 }.read(bytes, from: number)
     }
     guard count == 1 else { throw check.entryDamaged(number) }
-    let entry = try unsafe bytes.withBytes { (bytes) throws(ImmutaError) in
+    return try unsafe bytes.withBytes { (bytes) throws(ImmutaError) in
       try unsafe check.entry(number, bytes)
     }
-    return Timestamp(nanosecondsSince1970: entry.time)
   }
 
   /// Calls `body` with records from `first` on, checked by `check`, as many as one read brings and at least one; an
@@ -173,7 +183,7 @@ final class LogReader: Sendable {
     _ number: Int, _ entry: CompanionEntry, end: Int, isExact: Bool, reader: Int, _ check: RecordCheck
   ) throws(ImmutaError) -> Batch {
     let descriptor = try log.descriptor(for: reader)
-    var sizeField = [UInt8](repeating: 0, count: LogFormat.recordHeaderSize)
+    var sizeField = [UInt8](repeating: 0, count: format.recordHeaderSize)
     let count = try unsafe sizeField.withMutableBytes { (bytes) throws(ImmutaError) in
       try unsafe descriptor.read(into: bytes, at: entry.index)
     }
@@ -184,7 +194,7 @@ final class LogReader: Sendable {
     if size > Self.largestInMemory {
       return .single(try LargeRecord.read(number, entry, size: size, from: descriptor, check))
     }
-    let whole = Chunk(first: number, entryCapacity: 1, logCapacity: LogFormat.recordHeaderSize + size)
+    let whole = Chunk(first: number, entryCapacity: 1, logCapacity: format.recordHeaderSize + size)
     let bytes = unsafe whole.logBytes
     guard try unsafe descriptor.read(into: bytes, at: entry.index) == bytes.count else {
       throw check.corrupted(number, entry.index, "the log ends inside its payload")

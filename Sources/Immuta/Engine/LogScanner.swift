@@ -3,13 +3,15 @@ import CRC32C
 /// Goes through a log's bytes in order, through a buffer of its own: for opening, recovery and verification.
 @safe struct LogScanner: ~Copyable {
   private let descriptor: Descriptor
+  private let format: LogFormat
   /// Where the bytes end that may be looked at.
   let end: Int
   private let buffer: UnsafeMutableRawBufferPointer
   private var buffered: Range<Int> = 0..<0
 
-  init(_ descriptor: Descriptor, end: Int) {
+  init(_ descriptor: Descriptor, _ format: LogFormat, end: Int) {
     self.descriptor = descriptor
+    self.format = format
     self.end = end
     unsafe buffer = .allocate(byteCount: 1 << 20, alignment: 16)
   }
@@ -20,19 +22,19 @@ import CRC32C
 
   /// The payload size of the record at `index`, or nil when no record that fits the file begins there.
   mutating func size(at index: Int) throws(ImmutaError) -> Int? {
-    let header = LogFormat.recordHeaderSize
+    let header = format.recordHeaderSize
     guard index >= 0, index <= end - header else { return nil }
     let bytes = try unsafe bytes(index..<index + header)
     guard bytes.count == header else { return nil }
-    let size: Int = unsafe bytes.loadInteger(at: 0)
+    let size = unsafe RecordHeader.size(in: bytes, format)
     return size < 0 || size > end - index - header ? nil : size
   }
 
-  /// The CRC-32C of size field and payload of a record of this size; nil when the file ends before it does.
+  /// The CRC-32C of header and payload of a record of this size; nil when the file ends before it does.
   mutating func checksum(at index: Int, size: Int) throws(ImmutaError) -> UInt32? {
     var crc: UInt32 = 0
     var position = index
-    let end = index + LogFormat.recordHeaderSize + size
+    let end = index + format.recordHeaderSize + size
     while position < end {
       let piece = try unsafe bytes(position..<min(end, position + buffer.count))
       if unsafe piece.isEmpty { return nil }
@@ -41,6 +43,58 @@ import CRC32C
     }
     return crc
   }
+
+  /// Whether the payload of a record of this size has the checksum that the record carries; true where the format has
+  /// none.
+  mutating func bearsItsChecksum(at index: Int, size: Int) throws(ImmutaError) -> Bool {
+    guard format.hasPayloadChecksum else { return true }
+    let payload = index + format.recordHeaderSize
+    let header = try unsafe bytes(index..<payload)
+    guard header.count == format.recordHeaderSize else { return false }
+    let expected = unsafe RecordHeader.payloadChecksum(in: header)
+    var checksum: UInt32 = 0
+    var position = payload
+    while position < payload + size {
+      let piece = try unsafe bytes(position..<min(payload + size, position + buffer.count))
+      if unsafe piece.isEmpty { return false }
+      unsafe checksum = RecordHeader.extend(checksum, piece)
+      position += piece.count
+    }
+    return checksum == expected
+  }
+
+  /// Whether there is nothing but zeros from an offset to the end.
+  mutating func isBlank(from offset: Int) throws(ImmutaError) -> Bool {
+    var position = offset
+    while position < end {
+      let piece = try unsafe bytes(position..<min(end, position + buffer.count))
+      if unsafe piece.isEmpty { return true }
+      if unsafe !piece.allSatisfy({ $0 == 0 }) { return false }
+      position += piece.count
+    }
+    return true
+  }
+
+  /// Whether the bytes at an offset can be the first ones of a record that the file ends inside of.
+  mutating func mayBeCutOff(at index: Int) throws(ImmutaError) -> Bool {
+    let header = try unsafe bytes(index..<min(end, index + format.recordHeaderSize))
+    // A size field that is not all there tells nothing.
+    guard header.count >= MemoryLayout<Int64>.size else { return true }
+    let size = unsafe RecordHeader.size(in: header, format)
+    return size > end - index - format.recordHeaderSize
+  }
+
+  /// Whether a whole record, by its own checksum, begins anywhere behind an offset: as far as it is worth looking.
+  mutating func hasWholeRecord(after index: Int) throws(ImmutaError) -> Bool {
+    var position = index + 1
+    while position < min(end, index + Self.farthestLook) {
+      if let size = try size(at: position), try bearsItsChecksum(at: position, size: size) { return true }
+      position += 1
+    }
+    return false
+  }
+
+  private static var farthestLook: Int { 16 << 20 }
 
   /// The bytes of a range no longer than the buffer, as far as the file has them.
   private mutating func bytes(_ range: Range<Int>) throws(ImmutaError) -> UnsafeRawBufferPointer {

@@ -23,9 +23,9 @@ struct Opening {
     }
   }
 
-  var check: RecordCheck {
+  func check(_ format: LogFormat) -> RecordCheck {
     RecordCheck(
-      path: files.log, verifiesChecksums: configuration.verifiesChecksums,
+      path: files.log, format: format, verifiesChecksums: configuration.verifiesChecksums,
       decoder: pools.reading.map { pool in
         RecordDecoder(namespace: files.namespace, pool: pool, limit: configuration.largestDecodedPayload)
       })
@@ -41,7 +41,7 @@ struct Opening {
 
   private func openForWriting() throws(ImmutaError) -> Opened {
     let isThere = try SystemCalls.status(files.log) != nil
-    if !isThere { try checkForLostLog() }
+    if !isThere { try checkForLostLog(isEntryProof: true) }
     let log = try lockedLog()
     do {
       return try openLocked(log)
@@ -77,12 +77,15 @@ struct Opening {
 
   /// A log that is missing or empty while its companion tells of records was lost, not never there: starting a new one
   /// in its place would hide that.
-  private func checkForLostLog() throws(ImmutaError) {
+  ///
+  /// - Parameter isEntryProof: whether an entry tells of a record, stable or not. Not where the log is there and has no
+  ///   header: then it is empty until its first record is stable.
+  private func checkForLostLog(isEntryProof: Bool) throws(ImmutaError) {
     guard let companion = try Descriptor.ifThere(files.companion, .read),
       let header = try companion.companionHeader()
     else { return }
     let hasEntries = try companion.companionEntry(0) != nil
-    guard header.stableCount > 0 || hasEntries else { return }
+    guard header.stableCount > 0 || (hasEntries && isEntryProof) else { return }
     throw .corrupted(
       Corruption(
         path: files.log,
@@ -92,10 +95,11 @@ struct Opening {
   }
 
   private func openLocked(_ log: Descriptor) throws(ImmutaError) -> Opened {
-    let format = LogFormat.v2
-    let isNew = try log.size == 0
+    let format = try LogFormat(of: log, try Descriptor.ifThere(files.companion, .read), stated: configuration.format)
+    let isEmpty = try log.size == 0
+    if isEmpty { try checkForLostLog(isEntryProof: format.hasCount) }
+    let isNew = isEmpty && format.hasCount
     if isNew {
-      try checkForLostLog()
       // Whatever companion is there describes a log that is gone.
       try removeIfThere(files.companion)
       try log.write([UInt8](repeating: 0, count: format.headerSize), at: 0)
@@ -112,7 +116,7 @@ struct Opening {
     try checkCodec(reconciliation.codecName)
     let outcome = try reconciliation.run()
     note(outcome)
-    if outcome.savesTail { try saveTail(of: log, from: outcome.end) }
+    if outcome.savesTail { try saveTail(of: log, outcome) }
 
     if let existing = companion, !outcome.needsNewCompanion {
       if !outcome.isClean { try repair(log, existing, outcome, format) }
@@ -126,7 +130,7 @@ struct Opening {
     // Where repair could not tell it, the one who writes does.
     header.codecName = header.codecName ?? configuration.codecName
     let reader = LogReader(
-      format: format, check: check, count: outcome.count, end: outcome.end,
+      format: format, check: check(format), count: outcome.count, end: outcome.end,
       log: try DescriptorPool(like: log, capacity: configuration.readerCount),
       entries: .file(try DescriptorPool(like: companion, capacity: 1)))
     let keeper = CompanionKeeper(companion, header: header)
@@ -176,9 +180,10 @@ struct Opening {
   }
 
   /// Copies what is about to be cut off beside the log.
-  private func saveTail(of log: Descriptor, from end: Int) throws(ImmutaError) {
+  private func saveTail(of log: Descriptor, _ outcome: Reconciliation.Outcome) throws(ImmutaError) {
     let path = "\(files.log).tail.saved-\(SystemCalls.wallClock())"
-    try log.copy(end..<(try log.size), to: path)
+    let end = if let tailEnd = outcome.tailEnd { tailEnd } else { try log.size }
+    try log.copy(outcome.end..<end, to: path)
     try SystemCalls.flushDirectory(files.directory)
     configuration.logger?.warning("kept a copy of what is cut off: \(path)", metadata: metadata)
   }
@@ -187,7 +192,7 @@ struct Opening {
     _ log: Descriptor, _ outcome: Reconciliation.Outcome, _ format: LogFormat
   ) throws(ImmutaError) {
     try log.truncate(to: outcome.end)
-    let header = LogHeader(count: outcome.count, lastIndex: outcome.lastIndex)
+    let header = LogHeader(format, count: outcome.count, lastIndex: outcome.lastIndex)
     try log.write(header.encoded(format: format), at: 0)
     try log.flush()
   }
@@ -234,8 +239,9 @@ struct Opening {
   private func openForReading() throws(ImmutaError) -> Opened {
     guard let log = try Descriptor.ifThere(files.log, .read) else { throw .namespaceNotFound(files.namespace) }
     guard try log.status().isRegular else { throw notARegularFile }
-    let format = LogFormat.v2
     let companion = try Descriptor.ifThere(files.companion, .read)
+    let format = try LogFormat(of: log, companion, stated: configuration.format)
+    let check = check(format)
     let follower = try Follower(files: files, log: log, companion: companion, format: format, check: check) {
       (name) throws(ImmutaError) in try checkCodec(name)
     }

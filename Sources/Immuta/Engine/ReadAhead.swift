@@ -15,6 +15,8 @@
   /// Number of the first record, and how many there are.
   private var first = 0
   private var count = 0
+  /// Bytes before each payload.
+  private var headerSize = 0
 
   /// Nothing.
   init() {
@@ -27,6 +29,7 @@
     memory = chunk.memory
     first = chunk.first
     count = chunk.wholeCount
+    headerSize = reader.format.recordHeaderSize
     unsafe entries = UnsafeRawPointer(chunk.entryBytes.baseAddress)
     log = unsafe Int(bitPattern: chunk.logBytes.baseAddress) - chunk.start
   }
@@ -41,7 +44,7 @@
     let entry = unsafe UnsafeRawBufferPointer(
       start: entries + position &* CompanionEntry.size, count: 2 &* CompanionEntry.size)
     let (index, end) = unsafe CompanionEntry.indexes(ofTwo: entry)
-    let start = index &+ LogFormat.recordHeaderSize
+    let start = index &+ headerSize
     let payload = unsafe UnsafeRawBufferPointer(start: UnsafeRawPointer(bitPattern: log &+ start), count: end &- start)
     return unsafe Record(
       sequence: number, index: index, timestamp: Timestamp(nanosecondsSince1970: CompanionEntry.time(in: entry)),

@@ -8,7 +8,8 @@ struct Reconciliation: ~Copyable {
   private let path: String
   private let format: LogFormat
   private let fileSize: Int
-  private let header: LogHeader
+  /// Nil where the format has none: then the entries tell what was committed, and the file's end where there are none.
+  private let header: LogHeader?
   private var log: LogScanner
   private var companion: CompanionScanner?
   private let companionHeader: CompanionHeader?
@@ -36,6 +37,8 @@ struct Reconciliation: ~Copyable {
     var isClean = false
     /// Whether what is cut off may be another program's records, or stable ones, of which a copy must be kept.
     var savesTail = false
+    /// Where those end, if that is known.
+    var tailEnd: Int?
     /// Whether the companion must be made anew rather than extended.
     var needsNewCompanion = false
 
@@ -74,7 +77,7 @@ struct Reconciliation: ~Copyable {
     fileSize = status.size
     modified = status.modified
     self.header = header
-    log = LogScanner(descriptor, end: status.size)
+    log = LogScanner(descriptor, format, end: status.size)
     // A companion of another format describes another log.
     if found?.format != format { found = nil }
     companionHeader = found
@@ -93,11 +96,11 @@ struct Reconciliation: ~Copyable {
   mutating func run() throws(ImmutaError) -> Outcome {
     // After a crash the header may be newer than the file's size, or older than its records: the companion decides
     // then.
-    if !isCrashed, let contradiction = header.contradiction(format: format, fileSize: fileSize) {
+    if !isCrashed, let contradiction = header?.contradiction(format: format, fileSize: fileSize) {
       throw corrupted("not a log, or its header is damaged: \(contradiction)")
     }
     guard let companionHeader else {
-      var outcome = try extended(from: start, through: header.count, keepingEntries: true)
+      var outcome = try extended(from: start, through: header?.count, keepingEntries: true)
       outcome.needsNewCompanion = true
       return outcome
     }
@@ -119,7 +122,7 @@ struct Reconciliation: ~Copyable {
       }
     }
     // Records whose entries are damaged, or that another program appended, are records all the same.
-    if header.count > count, try isBorneOut(from: count) { count = header.count }
+    if let header, header.count > count, try isBorneOut(header, from: count) { count = header.count }
     guard count > 0 else { return nil }
     let last = try companion?.entry(count - 1)
     var outcome = Outcome(
@@ -131,32 +134,36 @@ struct Reconciliation: ~Copyable {
 
   /// How many records there are to go by, where no companion tells and the header contradicts itself: as many as lead
   /// to LAST INDEX; or, if none do, those before the first of which COUNT and the size fields no longer agree. Space
-  /// that was reserved reads as records of no bytes: such ones at the end are nobody's.
+  /// that was reserved reads as records of no bytes: such ones at the end are nobody's. Without a header, all that the
+  /// size fields lead to.
   mutating func countByWalking() throws(ImmutaError) -> Int {
     var (number, index, count) = (0, format.headerSize, 0)
     while let size = try log.size(at: index) {
       number += 1
-      if index == header.lastIndex { return number }
-      if size > 0 { count = number }
-      index += LogFormat.recordHeaderSize + size
+      if let lastIndex = header?.lastIndex, index == lastIndex { return number }
+      if size > 0 || header == nil { count = number }
+      index += format.recordHeaderSize + size
     }
-    return header.contradiction(format: format, fileSize: fileSize) == nil ? min(count, header.count) : count
+    guard let header, header.contradiction(format: format, fileSize: fileSize) == nil else { return count }
+    return min(count, header.count)
   }
 
   /// Whether COUNT and LAST INDEX tell of the same last record: by its entry, or by the size fields from a record on.
-  private mutating func isBorneOut(from number: Int) throws(ImmutaError) -> Bool {
+  private mutating func isBorneOut(_ header: LogHeader, from number: Int) throws(ImmutaError) -> Bool {
     if header.contradiction(format: format, fileSize: fileSize) != nil { return false }
-    if try companion?.entry(header.count - 1)?.index == header.lastIndex { return true }
+    if let last = try companion?.entry(header.count - 1), !header.denies(lastIndex: last.index) { return true }
     var (number, index) = (number, format.headerSize)
     if number > 0 {
       guard let entry = try companion?.entry(number - 1), let size = try log.size(at: entry.index) else { return false }
-      index = entry.index + LogFormat.recordHeaderSize + size
+      index = entry.index + format.recordHeaderSize + size
     }
     while number < header.count - 1, let size = try log.size(at: index) {
-      index += LogFormat.recordHeaderSize + size
+      index += format.recordHeaderSize + size
       number += 1
     }
-    return number == header.count - 1 && index == header.lastIndex
+    guard number == header.count - 1, let size = try log.size(at: index) else { return false }
+    // Without LAST INDEX, reserved space looks like records of no bytes.
+    return header.lastIndex.map { $0 == index } ?? (size > 0 || index + format.recordHeaderSize == fileSize)
   }
 
   /// Whether the companion says that the log was not closed.
@@ -167,22 +174,26 @@ struct Reconciliation: ~Copyable {
   // MARK: A log that was closed
 
   private mutating func closed(promised: Int) throws(ImmutaError) -> Outcome {
-    if header.count < promised {
+    if let header, header.count < promised {
       throw corrupted("COUNT is \(header.count), but the log was closed with \(promised) records")
     }
     guard let cursor = try behind(promised) else {
       // The companion is short or damaged. What it still has is kept.
-      var outcome = try extended(from: start, through: header.count, keepingEntries: true)
+      var outcome = try extended(from: start, through: header?.count, keepingEntries: true)
+      if outcome.count < promised {
+        throw corrupted("it holds \(outcome.count) records, but was closed with \(promised)")
+      }
       outcome.needsNewCompanion = true
       return outcome
     }
-    if header.count > promised {
+    if let header, header.count > promised {
       return try extended(from: cursor, through: header.count, keepingEntries: false)
     }
-    if cursor.lastIndex != header.lastIndex {
-      throw corrupted(
-        "LAST INDEX is \(header.lastIndex), but the last of its \(promised) records begins at \(cursor.lastIndex)")
+    // Without a COUNT, whatever is behind the last record is another program's.
+    if header == nil, cursor.index < fileSize {
+      return try extended(from: cursor, through: nil, keepingEntries: false)
     }
+    if let header { try checkLastIndex(header, cursor.lastIndex, count: promised) }
     var outcome = outcome(at: cursor, kept: promised)
     outcome.isClean = cursor.index == fileSize
     return outcome
@@ -195,7 +206,7 @@ struct Reconciliation: ~Copyable {
     guard let size = try log.size(at: entry.index) else {
       throw corrupted(number - 1, entry.index, "its size field does not fit the file of \(fileSize) bytes")
     }
-    let end = entry.index + LogFormat.recordHeaderSize + size
+    let end = entry.index + format.recordHeaderSize + size
     // The end of a log that was closed is the end of its file. Where it isn't, only the checksum tells whether bytes
     // were added, or this size field is damaged.
     if end != fileSize, try log.checksum(at: entry.index, size: size) != entry.recordChecksum {
@@ -206,18 +217,21 @@ struct Reconciliation: ~Copyable {
 
   // MARK: Records without entries
 
-  /// Walks from a cursor through record `count - 1` by the size fields, and makes the entries that are missing.
+  /// Walks from a cursor through record `count - 1` by the size fields, or, where that is nil, as far as they lead, and
+  /// makes the entries that are missing.
   private mutating func extended(
-    from start: Cursor, through count: Int, keepingEntries: Bool
+    from start: Cursor, through count: Int?, keepingEntries: Bool
   ) throws(ImmutaError) -> Outcome {
     var cursor = start
     var made: [CompanionEntry] = []
     var missing = 0
-    while cursor.number < count {
+    while cursor.number < count ?? Int.max {
       guard let size = try log.size(at: cursor.index) else {
+        guard let count else { break }
         throw corrupted(
           cursor.number, cursor.index,
-          "COUNT is \(header.count), but no record that fits the file of \(fileSize) bytes begins there")
+          "\(header.map { "COUNT is \($0.count)" } ?? "there were \(count) records"), but no record that fits the file "
+            + "of \(fileSize) bytes begins there")
       }
       let known = keepingEntries ? try companion?.entry(cursor.number) : nil
       if let known, known.index == cursor.index {
@@ -227,26 +241,52 @@ struct Reconciliation: ~Copyable {
         guard let checksum = try log.checksum(at: cursor.index, size: size) else {
           throw corrupted(cursor.number, cursor.index, "the log ends inside it")
         }
+        guard try log.bearsItsChecksum(at: cursor.index, size: size) else {
+          throw corrupted(
+            cursor.number, cursor.index, "it is not what was appended: its payload does not have its checksum")
+        }
         missing += 1
         cursor.lastTime = max(cursor.lastTime, modified)
         made.append(CompanionEntry(index: cursor.index, time: cursor.lastTime, recordChecksum: checksum))
       }
       cursor.lastIndex = cursor.index
-      cursor.index += LogFormat.recordHeaderSize + size
+      cursor.index += format.recordHeaderSize + size
       cursor.number += 1
     }
     // A process that died between its two stores leaves LAST INDEX ahead; its companion then says that it was not
     // closed.
-    if count == header.count, cursor.lastIndex != header.lastIndex, !isCrashed {
-      throw corrupted(
-        "LAST INDEX is \(header.lastIndex), but the last of its \(count) records begins at \(cursor.lastIndex)")
+    if let header, count == header.count, !isCrashed {
+      try checkLastIndex(header, cursor.lastIndex, count: header.count)
     }
     Self.orderTimes(&made)
     cursor.lastTime = max(start.lastTime, made.last?.time ?? 0)
     var outcome = outcome(at: cursor, kept: start.number)
     outcome.made = made
     if missing > 0 { outcome.note = "made the companion's entries of \(missing) records from the log" }
+    if count == nil { try lookBehind(cursor.number, &outcome) }
     return outcome
+  }
+
+  /// What is behind the last record of a log without COUNT. Zeros are space that was reserved. A record that is cut off
+  /// is one whose writer did not live to append all of it: it goes, and a copy is kept. Anything else is damage.
+  private mutating func lookBehind(_ number: Int, _ outcome: inout Outcome) throws(ImmutaError) {
+    let end = outcome.end
+    if end == fileSize { return }
+    if try log.isBlank(from: end) { return }
+    if try !log.mayBeCutOff(at: end) {
+      throw corrupted(number, end, "no record begins there, and it is not the beginning of one that was cut off")
+    }
+    if try log.hasWholeRecord(after: end) {
+      throw corrupted(number, end, "its LENGTH does not fit the file, and it is not the last record")
+    }
+    outcome.savesTail = true
+    let notes = [outcome.note, "the last \(fileSize - end) bytes are a record that was cut off, which is no record"]
+    outcome.note = notes.compactMap(\.self).joined(separator: "; ")
+  }
+
+  private func checkLastIndex(_ header: LogHeader, _ found: Int, count: Int) throws(ImmutaError) {
+    guard let lastIndex = header.lastIndex, lastIndex != found else { return }
+    throw corrupted("LAST INDEX is \(lastIndex), but the last of its \(count) records begins at \(found)")
   }
 
   /// An entry made between kept ones must not be later than those behind it.
@@ -281,13 +321,20 @@ struct Reconciliation: ~Copyable {
       try log.checksum(at: cursor.index, size: size) == entry.recordChecksum
     {
       cursor = Cursor(
-        number: cursor.number + 1, index: cursor.index + LogFormat.recordHeaderSize + size, lastIndex: cursor.index,
+        number: cursor.number + 1, index: cursor.index + format.recordHeaderSize + size, lastIndex: cursor.index,
         lastTime: entry.time)
       if kept != nil { run.append(entry) }
       // Half a transaction is none.
       if entry.endsCommit { whole = cursor }
     }
-    if whole.number < header.count {
+    let claimed: Int
+    if let header { claimed = header.count } else { claimed = try countByEntries(from: whole.number) }
+    var tailEnd: Int?
+    if header == nil, claimed == whole.number {
+      tailEnd = try endOfUnclaimedRecords(from: whole)
+      savesTail = tailEnd != nil
+    }
+    if whole.number < claimed {
       let foreign = try extendedByAnotherProgram(from: whole)
       if var foreign, isSameBoot {
         if let rebuilt = kept {
@@ -314,18 +361,21 @@ struct Reconciliation: ~Copyable {
       outcome.made = rebuilt.made
       outcome.needsNewCompanion = true
     }
-    outcome.lost = max(0, min(header.count, fileSize / LogFormat.recordHeaderSize) - whole.number)
+    // A header that is torn may say anything.
+    let most = header == nil ? claimed : fileSize / format.recordHeaderSize
+    outcome.lost = max(0, min(claimed, most) - whole.number)
+    outcome.tailEnd = tailEnd
     outcome.savesTail = savesTail || (outcome.lost > 0 && mayForgetStable)
     outcome.note = note(outcome)
     return outcome
   }
 
-  /// Another program may have appended after our crash, or this is a copy made while somebody wrote, its companion first:
-  /// then there is no entry of what follows, and the size fields lead exactly to COUNT and LAST INDEX. After a restart
-  /// of the machine that is no proof, as a torn write may look the same: then the records are cut off, for nobody
-  /// promised that they were stable, but a copy is kept.
+  /// Another program may have appended after our crash, or this is a copy made while somebody wrote, its companion
+  /// first: then there is no entry of what follows, and the size fields lead exactly to COUNT and LAST INDEX. After a
+  /// restart of the machine that is no proof, as a torn write may look the same: then the records are cut off, for
+  /// nobody promised that they were stable, but a copy is kept.
   private mutating func extendedByAnotherProgram(from cursor: Cursor) throws(ImmutaError) -> Outcome? {
-    guard let isBlank = try companion?.isBlank(cursor.number), isBlank else { return nil }
+    guard let header, let isBlank = try companion?.isBlank(cursor.number), isBlank else { return nil }
     let outcome: Outcome
     do throws(ImmutaError) {
       outcome = try extended(from: cursor, through: header.count, keepingEntries: false)
@@ -333,8 +383,37 @@ struct Reconciliation: ~Copyable {
       if case .corrupted = error { return nil }
       throw error
     }
-    // Behind the last record of a log that was copied while somebody wrote it lies what was reserved or not committed yet.
-    return outcome.lastIndex == header.lastIndex && (isSameBoot || outcome.end == fileSize) ? outcome : nil
+    if header.denies(lastIndex: outcome.lastIndex) { return nil }
+    // Behind the last record of a log that was copied while somebody wrote it lies what was reserved or not committed
+    // yet. Where no LAST INDEX bears COUNT out, the end of the file must.
+    return outcome.end == fileSize || (isSameBoot && format.hasLastIndex) ? outcome : nil
+  }
+
+  /// How many records the entries say were committed to a log without COUNT: an entry whose last field was stored was
+  /// published, be it whole or damaged, but where more of its commit was to follow.
+  private mutating func countByEntries(from number: Int) throws(ImmutaError) -> Int {
+    var count = number
+    for number in number..<max(number, companion?.count ?? 0) where try companion?.isStored(number) == true {
+      if try companion?.entry(number)?.endsCommit ?? true { count = number + 1 }
+    }
+    return count
+  }
+
+  /// Where whole records end that are behind the last committed one of a log without COUNT; nil when there are none.
+  /// They are what a transaction had staged when its process died, or another program's, or ours whose entries were
+  /// lost: nobody can tell, so they are cut off, but a copy is kept.
+  private mutating func endOfUnclaimedRecords(from cursor: Cursor) throws(ImmutaError) -> Int? {
+    var (number, index) = (cursor.number, cursor.index)
+    while let size = try log.size(at: index), try log.bearsItsChecksum(at: index, size: size) {
+      index += format.recordHeaderSize + size
+      number += 1
+    }
+    if index == cursor.index { return nil }
+    // Where space is reserved ahead, the companion has room for the entries of whatever is staged.
+    if isSameBoot, index < fileSize, companion?.count ?? 0 < number {
+      throw corrupted(cursor.number, cursor.index, "the record is whole, but the companion ends before its entry")
+    }
+    return index
   }
 
   // MARK: Words

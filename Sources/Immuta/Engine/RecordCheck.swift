@@ -5,19 +5,24 @@ import CRC32C
 /// A class, so that handing it from call to call for each record copies nothing.
 final class RecordCheck: Sendable {
   let path: String
+  let format: LogFormat
+  /// The format's, at hand: it is asked for at each record.
+  let recordHeaderSize: Int
   let verifiesChecksums: Bool
   /// Undoes what the codec did; nil where there is none.
   let decoder: RecordDecoder?
 
-  init(path: String, verifiesChecksums: Bool, decoder: RecordDecoder?) {
+  init(path: String, format: LogFormat, verifiesChecksums: Bool, decoder: RecordDecoder?) {
     self.path = path
+    self.format = format
+    recordHeaderSize = format.recordHeaderSize
     self.verifiesChecksums = verifiesChecksums
     self.decoder = decoder
   }
 
   /// The same, but for whether checksums are compared.
   func verifyingChecksums(_ verifies: Bool) -> RecordCheck {
-    RecordCheck(path: path, verifiesChecksums: verifies, decoder: decoder)
+    RecordCheck(path: path, format: format, verifiesChecksums: verifies, decoder: decoder)
   }
 
   /// The payload size in a record's size field.
@@ -28,11 +33,11 @@ final class RecordCheck: Sendable {
   func size(
     _ number: Int, _ entry: CompanionEntry, in bytes: UnsafeRawBufferPointer, end: Int, isExact: Bool
   ) throws(ImmutaError) -> Int {
-    guard bytes.count >= LogFormat.recordHeaderSize else {
+    guard bytes.count >= recordHeaderSize else {
       throw corrupted(number, entry.index, "the log ends inside its size field")
     }
-    let size: Int = unsafe bytes.loadInteger(at: 0)
-    let room = end - entry.index - LogFormat.recordHeaderSize
+    let size = unsafe RecordHeader.size(in: bytes, format)
+    let room = end - entry.index - recordHeaderSize
     if size < 0 || size > room || (isExact && size != room) {
       throw corrupted(
         number, entry.index, "its size field says \(size) bytes where there \(isExact ? "are" : "is room for") \(room)")
@@ -48,7 +53,7 @@ final class RecordCheck: Sendable {
       let computed = unsafe crc32c_extend(0, bytes.baseAddress, bytes.count)
       if computed != entry.recordChecksum { throw checksumMismatch(number, entry, computed) }
     }
-    let payload = unsafe UnsafeRawBufferPointer(rebasing: bytes[LogFormat.recordHeaderSize...])
+    let payload = unsafe UnsafeRawBufferPointer(rebasing: bytes[recordHeaderSize...])
     let record = unsafe Record(
       sequence: number, index: entry.index, timestamp: Timestamp(nanosecondsSince1970: entry.time),
       payload: Payload(payload, owner: owner))

@@ -3,8 +3,8 @@ struct Repair {
   private let files: LogFiles
   private let log: Descriptor
   private let companion: Descriptor?
-  private let format = LogFormat.v2
-  private let header: LogHeader
+  private let format: LogFormat
+  private let header: LogHeader?
   private let fileSize: Int
   private(set) var report: RepairReport
   /// Records up to the last whole one, and where that one lies.
@@ -16,12 +16,13 @@ struct Repair {
   private var isCommitCut = false
 
   /// Examines the log, whose lock is held until the repair is let go. O(bytes of the log).
-  init(_ files: LogFiles) throws(ImmutaError) {
+  init(_ files: LogFiles, stated: LogFormat?) throws(ImmutaError) {
     self.files = files
     guard try SystemCalls.status(files.log) != nil else { throw .namespaceNotFound(files.namespace) }
     log = try Descriptor(opening: files.log, .readWrite)
     try log.lock()
     companion = try Descriptor.ifThere(files.companion, .readWrite)
+    format = try LogFormat(of: log, companion, stated: stated)
     fileSize = try log.size
     guard fileSize >= format.headerSize else {
       throw .corrupted(
@@ -67,7 +68,7 @@ struct Repair {
         guard let index = finding.index else { return }
         kept = finding.sequence + 1
         lastIndex = index
-        end = index + LogFormat.recordHeaderSize + finding.size
+        end = index + format.recordHeaderSize + finding.size
         if finding.isEntryDamaged { damagedEntries += 1 }
         isCommitCut = finding.entry?.endsCommit == false
         return
@@ -96,11 +97,11 @@ struct Repair {
     if let opening, !opening.isClean, let note = opening.note {
       report.actions.append("recover as opening for appending does: it \(note)")
     }
-    let wanted = LogHeader(count: kept, lastIndex: lastIndex)
-    if header != wanted {
+    let wanted = LogHeader(format, count: kept, lastIndex: lastIndex)
+    if let header, header != wanted {
       report.actions.append(
-        "set the header to COUNT \(kept), LAST INDEX \(lastIndex) "
-          + "(it says \(header.count) and \(header.lastIndex))")
+        "set the header to \(Self.words(wanted)) (it says \(header.count)"
+          + (header.lastIndex.map { " and \($0)" } ?? "") + ")")
     }
     if fileSize > end {
       report.actions.append(
@@ -123,6 +124,10 @@ struct Repair {
     }
   }
 
+  private static func words(_ header: LogHeader) -> String {
+    "COUNT \(header.count)" + (header.lastIndex.map { ", LAST INDEX \($0)" } ?? "")
+  }
+
   // MARK: Doing it
 
   /// Does what was planned. What is cut off or replaced is first copied beside the log.
@@ -130,9 +135,10 @@ struct Repair {
     defer { log.unlock() }
     guard !report.actions.isEmpty else { return }
     let suffix = "saved-\(SystemCalls.wallClock())"
-    if fileSize > end || header != LogHeader(count: kept, lastIndex: lastIndex) {
+    let wanted = LogHeader(format, count: kept, lastIndex: lastIndex)
+    if fileSize > end || (header.map { $0 != wanted } ?? false) {
       // The header, and all that is cut off: together they are what the log was and is no more.
-      try save(log, 0..<format.headerSize, to: "\(files.log).header.\(suffix)")
+      if format.hasCount { try save(log, 0..<format.headerSize, to: "\(files.log).header.\(suffix)") }
       if fileSize > end { try save(log, end..<fileSize, to: "\(files.log).tail.\(suffix)") }
     }
     if let companion { try save(companion, 0..<(try companion.size), to: "\(files.companion).\(suffix)") }
@@ -140,7 +146,7 @@ struct Repair {
 
     try makeCompanion()
     try log.truncate(to: end)
-    try log.write(LogHeader(count: kept, lastIndex: lastIndex).encoded(format: format), at: 0)
+    try log.write(wanted.encoded(format: format), at: 0)
     try log.flush()
     try SystemCalls.rename(files.newCompanion, to: files.companion)
     try SystemCalls.flushDirectory(files.directory)

@@ -15,10 +15,10 @@ final class TailWindows: Sendable {
     let entryRange = entryOffset..<entryOffset + CompanionEntry.size
     guard companion.contains(entryRange) else { return nil }
     let entry = try unsafe check.entry(number, UnsafeRawBufferPointer(companion.bytes(entryRange)))
-    guard log.contains(entry.index..<entry.index + LogFormat.recordHeaderSize) else { return nil }
+    guard log.contains(entry.index..<entry.index + check.recordHeaderSize) else { return nil }
     let rest = unsafe UnsafeRawBufferPointer(log.bytes(entry.index..<log.end))
     let size = try unsafe check.size(number, entry, in: rest, end: committedEnd, isExact: false)
-    let count = LogFormat.recordHeaderSize + size
+    let count = check.recordHeaderSize + size
     guard count <= rest.count else { return nil }
     return try unsafe check.record(number, entry, UnsafeRawBufferPointer(rebasing: rest[..<count]), owner: log)
   }

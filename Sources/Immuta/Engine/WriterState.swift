@@ -12,7 +12,7 @@ import Synchronization
 /// Invariants: `tail` is the end of the last committed record; staged records lie between `tail` and `stagedEnd` and
 /// have no entries in the companion, so nothing on disk knows of them; whenever a record has been staged, both files
 /// have room for all that committing it writes.
-struct WriterState: ~Copyable, Sendable {
+@safe struct WriterState: ~Copyable, Sendable {
   var turns = TurnQueue()
   var isClosed = false
 
@@ -21,13 +21,21 @@ struct WriterState: ~Copyable, Sendable {
   /// The number of the record that is staged next.
   var nextSequence: Int { count + staged.count }
   private let reader: LogReader
+  private let format: LogFormat
+  /// The format's, at hand: small appends ask for it several times.
+  private let headerSize: Int
   private let keeper: CompanionKeeper
   private let flushes: FlushPair
   private let directory: String
   private var log: TailFile
   private var companion: TailFile
   /// The page of the log's header; nil until the first append, and where files are not mapped.
-  private var header: MappedWindow?
+  private var header: MappedWindow? {
+    didSet { unsafe headerMemory = header?.base }
+  }
+  // Once more, so that a commit need not retain the window. `nonisolated(unsafe)`: a pointer into `header`, which is
+  // held beside it, and as safe to send as that is.
+  private nonisolated(unsafe) var headerMemory: UnsafeMutableRawPointer?
   private(set) var isPrepared = false
   /// What made the writer stop for good.
   private var failure: ImmutaError?
@@ -51,6 +59,8 @@ struct WriterState: ~Copyable, Sendable {
     var size = 0
     /// Of the payload so far.
     var checksum: UInt32 = 0
+    /// The format's own, where it has one.
+    var payloadChecksum: UInt32 = 0
   }
 
   /// Payloads from this size on are written through the kernel rather than copied into the window.
@@ -63,6 +73,8 @@ struct WriterState: ~Copyable, Sendable {
     end: Int, lastTime: Int64, directory: String, writesThrough: Bool
   ) {
     self.reader = reader
+    format = reader.format
+    headerSize = format.recordHeaderSize
     self.keeper = keeper
     self.flushes = flushes
     self.count = count
@@ -104,7 +116,7 @@ struct WriterState: ~Copyable, Sendable {
   /// Makes the files ready to be appended to; the log is marked as open.
   mutating func prepare() throws(ImmutaError) {
     // Another program does not know of the lock: what it appended since the log was opened must not be overwritten.
-    guard try log.descriptor.logHeader(reader.format).count == count else {
+    guard try isAsOpened() else {
       throw .corrupted(
         Corruption(
           path: log.descriptor.path,
@@ -117,7 +129,7 @@ struct WriterState: ~Copyable, Sendable {
       try log.reserve(through: tail + 1)
       try companion.reserve(through: companion.reservedEnd + 1)
       if log.storesIntoMemory {
-        header = try MappedWindow(log.descriptor, 0..<reader.format.headerSize, writable: true)
+        header = format.hasCount ? try MappedWindow(log.descriptor, 0..<format.headerSize, writable: true) : nil
       }
     } catch {
       // What was reserved all the same goes back: it may be all the room there is. Should that fail, the next attempt
@@ -126,6 +138,13 @@ struct WriterState: ~Copyable, Sendable {
       throw error
     }
     isPrepared = true
+  }
+
+  /// Whether nobody has committed anything since the log was opened.
+  private func isAsOpened() throws(ImmutaError) -> Bool {
+    if let header = try log.descriptor.logHeader(format) { return header.count == count }
+    let size = try log.descriptor.size
+    return try size >= tail ? log.descriptor.recordEnd(at: tail, format) == nil : false
   }
 
   /// Makes the files end with the last committed record.
@@ -150,7 +169,7 @@ struct WriterState: ~Copyable, Sendable {
   @inline(__always)
   private mutating func makeRoom(at offset: Int, _ payload: Int, _ way: Way) throws(ImmutaError) {
     precondition(isPrepared, "appending to a log that is not marked as open")
-    let (sum, overflow) = offset.addingReportingOverflow(LogFormat.recordHeaderSize)
+    let (sum, overflow) = offset.addingReportingOverflow(headerSize)
     let (end, overflow2) = sum.addingReportingOverflow(payload)
     guard !overflow, !overflow2, end <= LogFormat.largestPayload else { throw .recordTooLarge }
     let entriesEnd = entryOffset(count + staged.count + 1)
@@ -183,18 +202,21 @@ struct WriterState: ~Copyable, Sendable {
     let index = stagedEnd
     let way = Way(bytes.count)
     try makeRoom(at: index, bytes.count, way)
-    let total = LogFormat.recordHeaderSize + bytes.count
-    var checksum = crc32c_extend_u64(0, UInt64(bytes.count))
+    let header = unsafe RecordHeader(format, of: bytes)
+    let total = headerSize + bytes.count
+    var checksum = header.checksum
     if way == .copied, let memory = try unsafe log.pointer(at: index, count: total) {
-      unsafe memory.storeBytes(of: Int64(bytes.count).littleEndian, as: Int64.self)
+      unsafe header.store(to: memory)
       if let source = bytes.baseAddress {
         unsafe checksum = crc32c_copy_extend(
-          checksum, memory + LogFormat.recordHeaderSize, source, bytes.count)
+          checksum, memory + headerSize, source, bytes.count)
       }
     } else {
       unsafe checksum = crc32c_extend(checksum, bytes.baseAddress, bytes.count)
       try writing { (state) throws(ImmutaError) in
-        try unsafe state.log.write(bytes.count, bytes, at: index)
+        try unsafe header.withBytes { (header) throws(ImmutaError) in
+          try unsafe state.log.write(header, bytes, at: index)
+        }
       }
     }
     return (index, checksum)
@@ -213,8 +235,9 @@ struct WriterState: ~Copyable, Sendable {
     if overflow { throw .recordTooLarge }
     let way = Way(bytes.count)
     try makeRoom(at: stagedEnd, size, way)
-    let offset = stagedEnd + LogFormat.recordHeaderSize + record.size
+    let offset = stagedEnd + headerSize + record.size
     unsafe record.checksum = crc32c_extend(record.checksum, bytes.baseAddress, bytes.count)
+    if format.hasPayloadChecksum { record.payloadChecksum = unsafe RecordHeader.extend(record.payloadChecksum, bytes) }
     try writing { (state) throws(ImmutaError) in
       switch way {
       case .copied: try unsafe state.log.store(bytes, at: offset)
@@ -228,15 +251,14 @@ struct WriterState: ~Copyable, Sendable {
   mutating func endRecord() throws(ImmutaError) -> Receipt {
     guard let record = open else { preconditionFailure("no record is being written") }
     let index = stagedEnd
-    var sizeField = Int64(record.size).littleEndian
+    let header = RecordHeader(format, size: record.size, payloadChecksum: record.payloadChecksum)
     try writing { (state) throws(ImmutaError) in
-      try unsafe withUnsafeBytes(of: &sizeField) { (field) throws(ImmutaError) in
-        try unsafe state.log.store(field, at: index)
+      try unsafe header.withBytes { (header) throws(ImmutaError) in
+        try unsafe state.log.store(header, at: index)
       }
     }
     open = nil
-    let ofSize = crc32c_extend_u64(0, UInt64(record.size))
-    let checksum = crc32c_combine(ofSize, record.checksum, record.size)
+    let checksum = crc32c_combine(header.checksum, record.checksum, record.size)
     return finishStaging(index: index, size: record.size, checksum: checksum)
   }
 
@@ -248,7 +270,7 @@ struct WriterState: ~Copyable, Sendable {
   private mutating func finishStaging(index: Int, size: Int, checksum: UInt32) -> Receipt {
     let receipt = Receipt(sequence: count + staged.count, index: index, size: size)
     staged.append(StagedRecord(index: index, checksum: checksum))
-    stagedEnd = index + LogFormat.recordHeaderSize + size
+    stagedEnd = index + headerSize + size
     return receipt
   }
 
@@ -284,7 +306,7 @@ struct WriterState: ~Copyable, Sendable {
   mutating func append(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) -> Receipt {
     precondition(staged.isEmpty, "something is staged")
     let (index, checksum) = try unsafe put(bytes)
-    stagedEnd = index + LogFormat.recordHeaderSize + bytes.count
+    stagedEnd = index + headerSize + bytes.count
     let receipt = Receipt(sequence: count, index: index, size: bytes.count)
     try publish(1, lastIndex: index) { (state, time) throws(ImmutaError) in
       try state.writeEntry(
@@ -314,7 +336,7 @@ struct WriterState: ~Copyable, Sendable {
     do {
       try writingEntries(&self, time)
       publishWindows()
-      try storeHeader(LogHeader(count: count + added, lastIndex: lastIndex))
+      try storeHeader(count: count + added, lastIndex: lastIndex)
     } catch {
       failure = error
       throw error
@@ -346,9 +368,18 @@ struct WriterState: ~Copyable, Sendable {
       let entry = CompanionEntry(
         index: record.index, time: time, recordChecksum: record.checksum, endsCommit: position == staged.count - 1)
       let start = position * CompanionEntry.size
-      unsafe entry.encode(
-        into: UnsafeMutableRawBufferPointer(rebasing: bytes[start..<start + CompanionEntry.size]),
+      unsafe store(
+        entry, to: UnsafeMutableRawBufferPointer(rebasing: bytes[start..<start + CompanionEntry.size]),
         number: count + position)
+    }
+  }
+
+  @inline(__always)
+  private func store(_ entry: CompanionEntry, to bytes: UnsafeMutableRawBufferPointer, number: Int) {
+    if format.hasCount {
+      unsafe entry.encode(into: bytes, number: number)
+    } else {
+      unsafe entry.publish(into: bytes, number: number)
     }
   }
 
@@ -356,8 +387,8 @@ struct WriterState: ~Copyable, Sendable {
   private mutating func writeEntry(_ entry: CompanionEntry, number: Int) throws(ImmutaError) {
     let offset = entryOffset(number)
     if let memory = try unsafe companion.pointer(at: offset, count: CompanionEntry.size) {
-      unsafe entry.encode(
-        into: UnsafeMutableRawBufferPointer(start: memory, count: CompanionEntry.size), number: number)
+      unsafe store(
+        entry, to: UnsafeMutableRawBufferPointer(start: memory, count: CompanionEntry.size), number: number)
     } else {
       var bytes: InlineArray<24, UInt8> = .init(repeating: 0)
       try unsafe withUnsafeMutableBytes(of: &bytes) { (bytes) throws(ImmutaError) in
@@ -369,18 +400,22 @@ struct WriterState: ~Copyable, Sendable {
 
   /// LAST INDEX first: a process that dies between the two stores leaves a COUNT that is right and a LAST INDEX that is
   /// one record ahead, which opening knows to expect.
+  ///
+  /// A log without COUNT has no header: the last entry's store was the commit.
   @inline(__always)
-  private func storeHeader(_ value: LogHeader) throws(ImmutaError) {
-    if let header {
-      unsafe header.base.storeBytes(
-        of: Int64(value.lastIndex).littleEndian, toByteOffset: LogHeader.lastIndexOffset, as: Int64.self)
+  private func storeHeader(count: Int, lastIndex: Int) throws(ImmutaError) {
+    if let memory = unsafe headerMemory {
+      if format.hasLastIndex {
+        unsafe memory.storeBytes(
+          of: Int64(lastIndex).littleEndian, toByteOffset: LogHeader.lastIndexOffset, as: Int64.self)
+      }
       // The address is the mapping's first, page-aligned, and lives as long as the window. Releasing: a reader in
       // another process that loads this count, acquiring, sees the record and its entry.
-      let count = unsafe header.base.assumingMemoryBound(to: Atomic<Int>.self)
-      unsafe count.pointee.store(value.count.littleEndian, ordering: .releasing)
-    } else {
+      let field = unsafe memory.assumingMemoryBound(to: Atomic<Int>.self)
+      unsafe field.pointee.store(count.littleEndian, ordering: .releasing)
+    } else if format.hasCount {
       // In one call, which a process that dies does not leave half done.
-      try log.descriptor.write(value.encoded(format: reader.format), at: 0)
+      try log.descriptor.write(LogHeader(format, count: count, lastIndex: lastIndex).encoded(format: format), at: 0)
     }
   }
 

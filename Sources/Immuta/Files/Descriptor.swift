@@ -49,17 +49,14 @@ package final class Descriptor: Sendable {
     try unsafe bytes.withBytes { (bytes) throws(ImmutaError) in try unsafe write(bytes, at: offset) }
   }
 
-  /// Writes a number, as the file keeps numbers, and bytes behind it, in one call.
-  func write(_ number: Int, _ bytes: UnsafeRawBufferPointer, at offset: Int) throws(ImmutaError) {
-    let size = MemoryLayout<Int64>.size
-    var field = Int64(number).littleEndian
-    let written = try unsafe withUnsafeBytes(of: &field) { (field) throws(ImmutaError) in
-      let written = try unsafe SystemCalls.write(self.number, field, bytes, at: offset, path: path)
-      try unsafe write(UnsafeRawBufferPointer(rebasing: field[min(written, size)...]), at: offset + written)
-      return written
-    }
-    let rest = max(0, written - size)
-    try unsafe write(UnsafeRawBufferPointer(rebasing: bytes[rest...]), at: offset + size + rest)
+  /// Writes some bytes and others behind them, in one call.
+  func write(
+    _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, at offset: Int
+  ) throws(ImmutaError) {
+    let written = try unsafe SystemCalls.write(number, first, second, at: offset, path: path)
+    try unsafe write(UnsafeRawBufferPointer(rebasing: first[min(written, first.count)...]), at: offset + written)
+    let rest = max(0, written - first.count)
+    try unsafe write(UnsafeRawBufferPointer(rebasing: second[rest...]), at: offset + first.count + rest)
   }
 
   /// Writes zeros.

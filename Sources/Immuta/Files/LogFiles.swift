@@ -2,18 +2,21 @@
 package struct LogFiles: Hashable, Sendable {
   package let directory: String
   package let namespace: String
+  /// Whether the log is a LogStore's partition rather than a storage's log.
+  private let isPartition: Bool
 
-  package init(directory: String, namespace: String) {
+  package init(directory: String, namespace: String, isPartition: Bool = false) {
     self.directory = directory.isEmpty ? "." : directory
     self.namespace = namespace
+    self.isPartition = isPartition
   }
 
-  /// The log file: exactly Immuta's.
-  package var log: String { path("log") }
-  /// The companion.
-  package var companion: String { path("idx") }
+  /// The log file: exactly Immuta's, or LogStore's.
+  package var log: String { path(isPartition ? "bilog" : "log") }
+  /// The companion. A partition's has a name of its own, so that a namespace may be called as a partition is.
+  package var companion: String { path(isPartition ? "bilog.idx" : "idx") }
   /// A companion that is being made, until it takes the old one's place.
-  package var newCompanion: String { path("idx.new") }
+  package var newCompanion: String { companion + ".new" }
 
   /// The directory that holds the entry of the file or directory at a path.
   static func parent(of path: String) -> String {

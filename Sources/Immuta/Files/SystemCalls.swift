@@ -291,7 +291,7 @@ package enum SystemCalls {
   }
 
   /// Puts a directory's entries on stable storage.
-  static func flushDirectory(_ path: String) throws(ImmutaError) {
+  package static func flushDirectory(_ path: String) throws(ImmutaError) {
     let descriptor = try open(path, .read)
     defer { close(descriptor) }
     _ = try run(.flush, operation: "fsync", path: path) { _ in fsync(descriptor) }
@@ -371,7 +371,7 @@ package enum SystemCalls {
     _ = try run(.makeDirectory, operation: "mkdir", path: path) { _ in unsafe mkdir(path, 0o755) }
   }
 
-  static func unlink(_ path: String) throws(ImmutaError) {
+  package static func unlink(_ path: String) throws(ImmutaError) {
     _ = try run(.unlink, operation: "unlink", path: path) { _ in
       #if canImport(Glibc)
         unsafe Glibc.unlink(path)
@@ -383,7 +383,7 @@ package enum SystemCalls {
     }
   }
 
-  static func rename(_ path: String, to newPath: String) throws(ImmutaError) {
+  package static func rename(_ path: String, to newPath: String) throws(ImmutaError) {
     _ = try run(.rename, operation: "rename", path: newPath) { _ in
       #if canImport(Glibc)
         unsafe Glibc.rename(path, newPath)
@@ -396,7 +396,7 @@ package enum SystemCalls {
   }
 
   /// The names in a directory, in no order.
-  static func names(in directory: String) throws(ImmutaError) -> [String] {
+  package static func names(in directory: String) throws(ImmutaError) -> [String] {
     guard let stream = unsafe opendir(directory) else {
       throw .io(errno: errno, operation: "opendir", path: directory)
     }

@@ -126,10 +126,12 @@
     noteWritten(through: offset + bytes.count)
   }
 
-  /// Writes a number, as the file keeps numbers, and bytes behind it, in one call.
-  mutating func write(_ number: Int, _ bytes: UnsafeRawBufferPointer, at offset: Int) throws(ImmutaError) {
-    try unsafe descriptor.write(number, bytes, at: offset)
-    noteWritten(through: offset + MemoryLayout<Int64>.size + bytes.count)
+  /// Writes some bytes and others behind them, in one call.
+  mutating func write(
+    _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, at offset: Int
+  ) throws(ImmutaError) {
+    try unsafe descriptor.write(first, second, at: offset)
+    noteWritten(through: offset + first.count + second.count)
   }
 
   private mutating func noteWritten(through end: Int) {

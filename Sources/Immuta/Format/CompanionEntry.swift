@@ -1,4 +1,5 @@
 import CRC32C
+import Synchronization
 
 /// What the companion says of one record: 24 bytes, at `CompanionHeader.size + 24 × number`.
 ///
@@ -9,10 +10,10 @@ import CRC32C
 /// +---------+----------+-------------+-------------+
 /// ```
 ///
-/// INDEX is the byte offset of the record's size field in the log, TIME its commit in nanoseconds since 1970, RECORD
-/// CRC the CRC-32C of size field and payload. ENTRY CRC is the CRC-32C of the first 20 bytes and the record's number (8
-/// bytes), so an entry that was moved is found out. Where more records of the same commit follow, its complement is
-/// stored instead: recovery keeps whole commits only, and a half-written transaction is gone as if it never was.
+/// INDEX is the byte offset of the record's header in the log, TIME its commit in nanoseconds since 1970, RECORD CRC
+/// the CRC-32C of header and payload. ENTRY CRC is the CRC-32C of the first 20 bytes and the record's number (8 bytes),
+/// so an entry that was moved is found out. Where more records of the same commit follow, its complement is stored
+/// instead: recovery keeps whole commits only, and a half-written transaction is gone as if it never was.
 package struct CompanionEntry: Hashable, Sendable {
   package var index: Int
   package var time: Int64
@@ -35,7 +36,7 @@ package struct CompanionEntry: Hashable, Sendable {
     let index: Int = unsafe bytes.loadInteger(at: 0)
     let time: Int64 = unsafe bytes.loadInteger(at: 8)
     let recordChecksum: UInt32 = unsafe bytes.loadInteger(at: 16)
-    let stored: UInt32 = unsafe bytes.loadInteger(at: 20)
+    let stored: UInt32 = unsafe bytes.loadInteger(at: Self.checksumOffset)
     let computed = Self.checksum(index: index, time: time, recordChecksum: recordChecksum, number: number)
     guard stored == computed || stored == ~computed else { return nil }
     self.init(index: index, time: time, recordChecksum: recordChecksum, endsCommit: stored == computed)
@@ -59,8 +60,35 @@ package struct CompanionEntry: Hashable, Sendable {
     unsafe bytes.storeInteger(index, at: 0)
     unsafe bytes.storeInteger(time, at: 8)
     unsafe bytes.storeInteger(recordChecksum, at: 16)
-    unsafe bytes.storeInteger(endsCommit ? computed : ~computed, at: 20)
+    unsafe bytes.storeInteger(endsCommit ? computed : ~computed, at: Self.checksumOffset)
   }
+
+  /// Stores the entry so that ENTRY CRC comes last, releasing: where the log has no COUNT, that store is the commit.
+  /// Whoever sees it sees the record, the rest of the entry and the entries before.
+  ///
+  /// `bytes` is where the entry lies in a mapped companion: ENTRY CRC, at a multiple of four, has an atomic's
+  /// alignment.
+  @inline(never)
+  package func publish(into bytes: UnsafeMutableRawBufferPointer, number: Int) {
+    precondition(bytes.count >= Self.size, "a companion entry needs \(Self.size) bytes")
+    let computed = Self.checksum(index: index, time: time, recordChecksum: recordChecksum, number: number)
+    unsafe bytes.storeInteger(index, at: 0)
+    unsafe bytes.storeInteger(time, at: 8)
+    unsafe bytes.storeInteger(recordChecksum, at: 16)
+    guard let base = bytes.baseAddress else { preconditionFailure("a companion entry has memory") }
+    let last = unsafe (base + Self.checksumOffset).assumingMemoryBound(to: Atomic<UInt32>.self)
+    unsafe last.pointee.store((endsCommit ? computed : ~computed).littleEndian, ordering: .releasing)
+  }
+
+  /// Whether the last field of entry `number`, published so, was stored.
+  package static func isStored(_ bytes: UnsafeRawBufferPointer, number: Int) -> Bool {
+    if unsafe bytes.loadInteger(at: checksumOffset, as: UInt32.self) != 0 { return true }
+    // One in 2³² entries has a last field of 0. No entry has a time of 0.
+    return unsafe bytes.loadInteger(at: 8, as: Int64.self) != 0
+      && CompanionEntry(decoding: bytes, number: number) != nil
+  }
+
+  private static var checksumOffset: Int { 20 }
 
   private static func checksum(index: Int, time: Int64, recordChecksum: UInt32, number: Int) -> UInt32 {
     let index = UInt64(bitPattern: Int64(index))

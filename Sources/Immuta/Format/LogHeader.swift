@@ -1,13 +1,18 @@
-/// The header of a log file: see ``LogFormat`` for its bytes.
+/// The header of a log file whose format has one: see ``LogFormat`` for its bytes.
 package struct LogHeader: Hashable, Sendable {
   /// Committed records.
   package var count: Int
-  /// Byte offset of the last committed record's size field; 0 when there is none.
-  package var lastIndex: Int
+  /// Byte offset of the last committed record's size field, 0 when there is none; nil where the format doesn't tell.
+  package var lastIndex: Int?
 
-  package init(count: Int = 0, lastIndex: Int = 0) {
+  package init(count: Int = 0, lastIndex: Int? = 0) {
     self.count = count
     self.lastIndex = lastIndex
+  }
+
+  /// The header of a log in a certain format.
+  package init(_ format: LogFormat, count: Int, lastIndex: Int) {
+    self.init(count: count, lastIndex: format.hasLastIndex ? lastIndex : nil)
   }
 
   /// Where LAST INDEX lies in the file.
@@ -16,30 +21,39 @@ package struct LogHeader: Hashable, Sendable {
   /// Reads the header from the first `format.headerSize` bytes of a file.
   package init(decoding bytes: UnsafeRawBufferPointer, format: LogFormat) {
     precondition(bytes.count >= format.headerSize, "a log header needs \(format.headerSize) bytes")
+    precondition(format.hasCount, "a log of this format has no header")
     count = unsafe bytes.loadInteger(at: 0)
-    lastIndex = unsafe bytes.loadInteger(at: Self.lastIndexOffset)
+    lastIndex = unsafe format.hasLastIndex ? bytes.loadInteger(at: Self.lastIndexOffset) : nil
   }
 
   package func encode(into bytes: UnsafeMutableRawBufferPointer, format: LogFormat) {
     precondition(bytes.count >= format.headerSize, "a log header needs \(format.headerSize) bytes")
+    precondition(format.hasCount, "a log of this format has no header")
     unsafe bytes.storeInteger(count, at: 0)
-    unsafe bytes.storeInteger(lastIndex, at: Self.lastIndexOffset)
+    if format.hasLastIndex { unsafe bytes.storeInteger(lastIndex ?? 0, at: Self.lastIndexOffset) }
   }
 
+  /// The `format.headerSize` bytes of the header: none, where the format has no header.
   package func encoded(format: LogFormat) -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: format.headerSize)
-    unsafe bytes.withMutableBytes { unsafe encode(into: $0, format: format) }
+    if format.hasCount { unsafe bytes.withMutableBytes { unsafe encode(into: $0, format: format) } }
     return bytes
+  }
+
+  /// Whether the last record's place is not what the header says; never where it doesn't say it.
+  package func denies(lastIndex found: Int) -> Bool {
+    lastIndex.map { $0 != found } ?? false
   }
 
   /// What is wrong with the header on its own, or nil: a COUNT and a LAST INDEX that no log can have.
   package func contradiction(format: LogFormat, fileSize: Int) -> String? {
     if count < 0 { return "COUNT is negative (\(count))" }
-    if count == 0 { return lastIndex == 0 ? nil : "COUNT is 0 but LAST INDEX is \(lastIndex)" }
-    let room = (fileSize - format.headerSize) / LogFormat.recordHeaderSize
+    if count == 0 { return denies(lastIndex: 0) ? "COUNT is 0 but LAST INDEX is \(lastIndex ?? 0)" : nil }
+    let room = (fileSize - format.headerSize) / format.recordHeaderSize
     if count > room { return "COUNT is \(count), but \(fileSize) bytes hold at most \(max(0, room)) records" }
+    guard let lastIndex else { return nil }
     if lastIndex < format.headerSize { return "LAST INDEX is \(lastIndex), inside the header" }
-    if lastIndex > fileSize - LogFormat.recordHeaderSize {
+    if lastIndex > fileSize - format.recordHeaderSize {
       return "LAST INDEX is \(lastIndex), beyond the end of the file at \(fileSize)"
     }
     return nil

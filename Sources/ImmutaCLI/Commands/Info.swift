@@ -93,10 +93,11 @@ struct InfoRow {
     }
   }
 
-  static func table(_ rows: [InfoRow]) -> [String] {
+  /// - Parameter name: what the rows are called.
+  static func table(_ rows: [InfoRow], name: String = "NAMESPACE") -> [String] {
     if rows.isEmpty { return [] }
     var table = Table([
-      ("NAMESPACE", .left), ("RECORDS", .right), ("BYTES", .right), ("FIRST", .left), ("LAST", .left),
+      (name, .left), ("RECORDS", .right), ("BYTES", .right), ("FIRST", .left), ("LAST", .left),
       ("FORMAT", .left), ("HEALTH", .left),
     ])
     for row in rows {
@@ -113,9 +114,12 @@ struct InfoRow {
     return table.lines
   }
 
-  var json: [UInt8] {
+  var json: [UInt8] { json(name: "namespace") }
+
+  /// One line for programs.
+  func json(name: String) -> [UInt8] {
     var object = JSONObject()
-    object.add("namespace", namespace)
+    object.add(name, namespace)
     if let details {
       object.add("path", details.path)
       object.add("records", details.count)

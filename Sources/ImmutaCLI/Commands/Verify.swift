@@ -79,11 +79,12 @@ struct Verdict {
   let outcome: Result<VerificationReport, any Error>
   let time: Duration
 
-  func print(to output: Output, asJSON: Bool) throws {
+  /// - Parameter kind: what `namespace` names.
+  func print(to output: Output, asJSON: Bool, as kind: String = "namespace") throws {
     if asJSON {
-      output.bytes += json
+      output.bytes += json(kind)
     } else {
-      try output.line(text)
+      try output.line(kind == "namespace" ? text : "\(kind) \(text)")
     }
     try output.flush()
   }
@@ -110,9 +111,9 @@ struct Verdict {
   }
 
   /// One line for programs.
-  var json: [UInt8] {
+  private func json(_ kind: String) -> [UInt8] {
     var object = JSONObject()
-    object.add("namespace", namespace)
+    object.add(kind, namespace)
     switch outcome {
     case .success(let report):
       object.add("ok", true)

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Immuta
+import LogStore
 
 /// How `cat` shows a record.
 enum RecordFormat: String, CaseIterable, ExpressibleByArgument {
@@ -18,10 +19,18 @@ struct RecordPrinter {
   let output: Output
   private var timestamps = TimestampText()
   private var isFirst = true
+  /// That of the messages of a store.
+  private var partition: Int?
 
   init(_ format: RecordFormat, to output: Output) {
     self.format = format
     self.output = output
+  }
+
+  /// The same for a message of a store, whose JSON has its partition, too.
+  mutating func print(_ message: StoredMessage) throws {
+    partition = message.partition
+    try print(message.record)
   }
 
   mutating func print(_ record: Record) throws {
@@ -67,7 +76,13 @@ struct RecordPrinter {
 
   /// Everything before the payload.
   private mutating func appendJSONHead(_ record: Record, to bytes: inout [UInt8]) {
-    bytes.append(#"{"sequence":"#)
+    bytes.append("{")
+    if let partition {
+      bytes.append(#""partition":"#)
+      bytes.append(decimal: partition)
+      bytes.append(",")
+    }
+    bytes.append(#""sequence":"#)
     bytes.append(decimal: record.sequence)
     bytes.append(#","index":"#)
     bytes.append(decimal: record.index)
@@ -80,6 +95,11 @@ struct RecordPrinter {
 
   /// The line before the dump.
   private mutating func appendHexHead(_ record: Record, to bytes: inout [UInt8]) {
+    if let partition {
+      bytes.append("partition ")
+      bytes.append(decimal: partition)
+      bytes.append("  ")
+    }
     bytes.append("record ")
     bytes.append(decimal: record.sequence)
     bytes.append("  index ")

@@ -38,8 +38,8 @@ func appendAsGo(_ payload: [UInt8], to bytes: inout [UInt8]) {
 }
 
 /// A file that one of the Go programs wrote.
-func fixture(_ name: String) throws -> [UInt8] {
-  let url = Bundle.module.bundleURL.appending(path: "Fixtures/immuta-v2/\(name)")
+func fixture(_ name: String, of program: String = "immuta-v2") throws -> [UInt8] {
+  let url = Bundle.module.bundleURL.appending(path: "Fixtures/\(program)/\(name)")
   return [UInt8](try Data(contentsOf: url))
 }
 

@@ -4,11 +4,13 @@ import Immuta
 extension TemporaryDirectory {
   /// Opens the storage that most tests use: one namespace, `log`.
   func open(
-    _ durability: Durability = .buffered, access: Storage.Access = .readWrite, verifiesChecksums: Bool = true
+    _ durability: Durability = .buffered, access: Storage.Access = .readWrite, verifiesChecksums: Bool = true,
+    format: LogFormat? = nil
   ) throws(ImmutaError) -> Storage {
     var configuration = Storage.Configuration(durability: durability)
     configuration.access = access
     configuration.verifiesChecksums = verifiesChecksums
+    configuration.format = format
     return try Storage(directory: path, namespaces: ["log"], configuration: configuration)
   }
 

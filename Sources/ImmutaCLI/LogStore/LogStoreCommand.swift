@@ -1,0 +1,48 @@
+import ArgumentParser
+import Immuta
+import LogStore
+
+/// `immuta logstore`: partitioned stores, as the Go program LogStore keeps them.
+struct LogStoreCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "logstore",
+    abstract: "Work with a partitioned store: append, cat, info, verify.",
+    discussion: """
+      A store is a directory of partitions, 0.bilog, 1.bilog and so on. A key picks the partition, and order holds within \
+      one. Directories of the Go program LogStore are opened as they are.
+
+      Make a store of four partitions, and append to it:
+        printf 'alice\\thello\\nbob\\thi\\n' | immuta logstore append chat --partitions 4
+
+      Read it back, all partitions or one:
+        immuta logstore cat chat
+        immuta logstore cat chat --partition 2 --follow
+      """,
+    subcommands: [LogStoreAppend.self, LogStoreCat.self, LogStoreInfo.self, LogStoreVerify.self])
+}
+
+/// Where the store is.
+struct StoreLocation: ParsableArguments {
+  @Argument(help: ArgumentHelp("The store's directory.", valueName: "dir"))
+  var directory: String
+
+  /// Opens the store for reading, whether or not somebody writes it.
+  func openForReading() throws -> LogStore {
+    var configuration = Storage.Configuration()
+    configuration.access = .readOnly
+    return try LogStore(directory: directory, configuration: configuration)
+  }
+}
+
+/// How the tool names the routings that it knows.
+enum RoutingOption: String, CaseIterable, ExpressibleByArgument {
+  case modulo
+  case goCompatible = "go-compatible"
+
+  var routing: Routing {
+    switch self {
+    case .modulo: .modulo
+    case .goCompatible: .goCompatible
+    }
+  }
+}

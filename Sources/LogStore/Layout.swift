@@ -1,0 +1,94 @@
+import Immuta
+
+/// What a store's directory remembers beside its partitions: how many there are, and how keys are routed to them.
+///
+/// A file of three lines, `logstore.layout`:
+///
+/// ```
+/// LogStore 1
+/// partitions 10
+/// routing fnv1a-mod-n
+/// ```
+struct Layout: Equatable {
+  var partitions: Int
+  var routing: String
+
+  private static let fileName = "logstore.layout"
+  /// More partitions are more files than most systems let a process open.
+  static let mostPartitions = 1 << 16
+
+  var text: String { "LogStore 1\npartitions \(partitions)\nrouting \(routing)\n" }
+
+  init(partitions: Int, routing: String) {
+    self.partitions = partitions
+    self.routing = routing
+  }
+
+  private init?(text: String) {
+    let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+    guard lines.count == 4, lines[3].isEmpty, lines[0] == "LogStore 1", lines[1].hasPrefix("partitions "),
+      lines[2].hasPrefix("routing "), let partitions = Int(lines[1].dropFirst(11)),
+      (1...Self.mostPartitions).contains(partitions)
+    else { return nil }
+    self.init(partitions: partitions, routing: String(lines[2].dropFirst(8)))
+    // Nothing else may read as the same.
+    if self.text != text || !Routing.isValid(self.routing) { return nil }
+  }
+
+  static func path(in directory: String) -> String {
+    directory.hasSuffix("/") ? directory + fileName : "\(directory)/\(fileName)"
+  }
+
+  /// What a directory remembers; nil when it remembers nothing.
+  init?(in directory: String) throws(ImmutaError) {
+    let path = Self.path(in: directory)
+    guard let file = try Descriptor.ifThere(path, .read) else { return nil }
+    var bytes = [UInt8](repeating: 0, count: 256)
+    let count = try unsafe bytes.withMutableBytes { (bytes) throws(ImmutaError) in
+      try unsafe file.read(into: bytes, at: 0)
+    }
+    guard let found = Layout(text: String(decoding: bytes[..<count], as: UTF8.self)) else {
+      throw .corrupted(
+        Corruption(
+          path: path,
+          reason: "it does not say how many partitions there are and how keys are routed; it has three lines, such as “"
+            + "\(Layout(partitions: 10, routing: Routing.modulo.name).text.split(separator: "\n").joined(separator: "”, “"))”"
+        ))
+    }
+    self = found
+  }
+
+  /// Makes a directory remember it, on stable storage when it returns. Whole or not at all.
+  func write(in directory: String) throws(ImmutaError) {
+    let path = Self.path(in: directory)
+    let new = path + ".new"
+    try? SystemCalls.unlink(new)
+    let file = try Descriptor(opening: new, .createNew)
+    try file.write(Array(text.utf8), at: 0)
+    try file.flush()
+    try SystemCalls.rename(new, to: path)
+    try SystemCalls.flushDirectory(directory)
+  }
+
+  /// How many partition files are in a directory.
+  ///
+  /// - Throws: `.corrupted` when one between them is missing.
+  static func partitionFiles(in directory: String) throws(ImmutaError) -> Int {
+    let numbers = try SystemCalls.names(in: directory).compactMap(Self.partition(ofFile:))
+    guard let last = numbers.max() else { return 0 }
+    if let missing = (0...last).first(where: { !numbers.contains($0) }) {
+      throw .corrupted(
+        Corruption(
+          path: directory, reason: "\(missing).bilog is missing, but there is \(last).bilog: put the partition back"))
+    }
+    return last + 1
+  }
+
+  /// The partition that a file is, by its name.
+  private static func partition(ofFile name: String) -> Int? {
+    guard name.hasSuffix(".bilog"), let number = Int(name.dropLast(6)), (0..<mostPartitions).contains(number),
+      name == "\(number).bilog"
+    else { return nil }
+    return number
+  }
+}

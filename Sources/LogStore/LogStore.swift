@@ -1,0 +1,211 @@
+public import Immuta
+import Locking
+
+/// A partitioned log: a key picks the partition, order holds within a partition, and partitions are written and read
+/// side by side.
+///
+/// ```swift
+/// let store = try LogStore(directory: "logs/", partitions: 10)
+/// defer { store.close() }
+///
+/// let receipt = try await store.append("Hello World!", key: "10084")
+/// for try await message in store.stream(partition: receipt.partition, from: .beginning) {
+///   print(message.offset, message.text)
+/// }
+/// ```
+///
+/// Each partition is a log of Immuta's engine, in the layout of the Go program LogStore: what is promised of a
+/// namespace there is promised of a partition here. The Go program's directories open, and it opens what was closed
+/// here.
+///
+/// A store may be used from any number of tasks and threads at once.
+public final class LogStore: Sendable {
+  /// The directory of the files, as it was given.
+  public let directory: String
+  /// How many partitions there are.
+  public let partitionCount: Int
+  /// How keys pick their partition.
+  public let routing: Routing
+  private let storage: Storage
+  /// The partitions' logs, by number.
+  let logs: [Log]
+  private let partitions: Lock<[Partition?]>
+
+  /// Opens a store, and creates it if its directory has none.
+  ///
+  /// The directory remembers how many partitions the store has, and the name of its routing, in the file
+  /// `logstore.layout`. A directory without that file that has partitions is one of the Go program's: it has as many as
+  /// there are files, and is routed by ``Routing/goCompatible``, unless another routing is given. Opening it for
+  /// appending makes it remember so.
+  ///
+  /// Opening a partition that was closed takes the same time whatever its size.
+  ///
+  /// - Parameters:
+  ///   - directory: where the files are, with or without a slash at its end; created if its parent exists.
+  ///   - partitions: how many there are; nil for as many as the directory has.
+  ///   - routing: nil for the one that the directory remembers, and for a new store ``Routing/modulo``. A routing of
+  ///     your own is given each time; for reading only it may be left out by those who ask for no key's partition.
+  ///   - configuration: durability, access and the like, of all partitions. Its `format` is not looked at.
+  /// - Throws: `.partitioningMismatch` when the directory remembers something else; `.invalidConfiguration`, also for a
+  ///   codec, which partitions don't have; `.locked`, `.corrupted`, `.io`, `.readerCountIsZero`; for reading only,
+  ///   `.namespaceNotFound`.
+  public init(
+    directory: String = "./logs", partitions: Int? = nil, routing: Routing? = nil,
+    configuration: Storage.Configuration = .init()
+  ) throws(ImmutaError) {
+    if let partitions, !(1...Layout.mostPartitions).contains(partitions) {
+      throw .invalidConfiguration("there are 1 to \(Layout.mostPartitions) partitions in a store, not \(partitions)")
+    }
+    if configuration.codec != nil || configuration.writeTransform != nil || configuration.readTransform != nil {
+      throw .invalidConfiguration(
+        "partitions hold payloads as they are, for whoever reads their bytes: open the store without a codec")
+    }
+    self.directory = directory
+    let place = directory.isEmpty ? "." : directory
+    try Storage.prepareDirectory(place, configuration.access)
+    let opening = try LayoutOpening(place, partitions: partitions, routing: routing, access: configuration.access)
+    var configuration = configuration
+    configuration.format = .bilog
+    storage = try Storage(
+      directory: place, namespaces: (0..<opening.layout.partitions).map { "\($0)" }, configuration: configuration)
+    do {
+      if configuration.access == .readWrite { try opening.settle() }
+      var logs: [Log] = []
+      for number in 0..<opening.layout.partitions { logs.append(try storage.log("\(number)")) }
+      self.logs = logs
+    } catch {
+      storage.close()
+      throw error
+    }
+    self.routing = opening.routing
+    partitionCount = opening.layout.partitions
+    self.partitions = Lock(Array(repeating: nil, count: partitionCount))
+  }
+
+  /// One partition, by number. O(1).
+  ///
+  /// - Throws: `.partitionNotFound`, `.storageClosed`, `.io`.
+  public func partition(_ index: Int) throws(ImmutaError) -> Partition {
+    let log = try log(index)
+    return try partitions.withLock { (partitions) throws(ImmutaError) in
+      if let partition = partitions[index] { return partition }
+      let partition = try Partition(index, log)
+      partitions[index] = partition
+      return partition
+    }
+  }
+
+  func log(_ index: Int) throws(ImmutaError) -> Log {
+    guard logs.indices.contains(index) else { throw .partitionNotFound(index, count: partitionCount) }
+    return logs[index]
+  }
+
+  /// The partition that a key's messages are in. O(length of the key).
+  public func partition(of key: some StringProtocol) -> Int {
+    var key = String(key)
+    return key.withUTF8 { key in unsafe routing.partition(of: Span(_unsafeElements: key), among: partitionCount) }
+  }
+
+  /// The partition that a key's messages are in: any bytes are a key. O(length of the key).
+  public func partition(of key: some Collection<UInt8>) -> Int {
+    let found = key.withContiguousStorageIfAvailable { key in
+      unsafe routing.partition(of: Span(_unsafeElements: key), among: partitionCount)
+    }
+    return found ?? partition(of: Array(key))
+  }
+
+  /// What is known of the partitions without reading them, in order.
+  ///
+  /// - Throws: `.storageClosed`, `.io`.
+  public var details: [Log.Details] {
+    get throws(ImmutaError) {
+      var details: [Log.Details] = []
+      for log in logs { details.append(try log.details) }
+      return details
+    }
+  }
+
+  /// Reads and checks every message of every partition, one after the other; see `verify` of `Log`.
+  ///
+  /// - Returns: what was checked, by partition.
+  /// - Throws: `.corrupted` naming the first damaged message; `CancellationError`, `.storageClosed`, `.io`.
+  @discardableResult
+  public func verify() async throws -> [VerificationReport] {
+    var reports: [VerificationReport] = []
+    for log in logs { reports.append(try await log.verify()) }
+    return reports
+  }
+
+  /// Puts all that is committed in every partition on stable storage.
+  public func sync() async throws {
+    for log in logs { try await log.sync() }
+  }
+
+  /// The same for code that is not async: blocks for the flushes.
+  public func sync() throws {
+    for log in logs { try log.sync() }
+  }
+
+  /// Closes every partition: its committed messages are on stable storage, its file ends with the last of them, and
+  /// other programs may open it. Streams that wait throw `.storageClosed`, as does every later call. Messages that are
+  /// held stay valid.
+  ///
+  /// May be called more than once and from anywhere; blocks for a flush or two per partition that was appended to.
+  public func close() {
+    storage.close()
+    // A partition that somebody holds keeps its descriptor.
+    partitions.withLock { $0 = Array(repeating: nil, count: partitionCount) }
+  }
+}
+
+/// What a directory remembers, brought together with what the caller says.
+private struct LayoutOpening {
+  let layout: Layout
+  let routing: Routing
+  private let directory: String
+
+  init(
+    _ directory: String, partitions: Int?, routing: Routing?, access: Storage.Access
+  ) throws(ImmutaError) {
+    self.directory = directory
+    if let remembered = try Layout(in: directory) {
+      layout = remembered
+      let known = routing ?? Routing.named.first { $0.name == remembered.routing }
+      guard let routing = known ?? (access == .readOnly ? .unknown(named: remembered.routing) : nil) else {
+        throw .partitioningMismatch(
+          remembered: "the routing “\(remembered.routing)”", opened: "none: give that routing")
+      }
+      self.routing = routing
+      if routing.name != remembered.routing {
+        throw .partitioningMismatch(
+          remembered: "the routing “\(remembered.routing)”", opened: "the routing “\(routing.name)”")
+      }
+    } else {
+      let present = try Layout.partitionFiles(in: directory)
+      guard let count = present > 0 ? present : partitions else {
+        throw .invalidConfiguration("\(directory) has no partitions: say how many there are to be")
+      }
+      self.routing = routing ?? (present > 0 ? .goCompatible : .modulo)
+      layout = Layout(partitions: count, routing: self.routing.name)
+      if let partitions, partitions != count { throw Self.mismatch(count, partitions) }
+      // Before any partition is made: a directory with partitions that remembers nothing is another program's.
+      if present == 0, access == .readWrite { try layout.write(in: directory) }
+      return
+    }
+    if let partitions, partitions != layout.partitions { throw Self.mismatch(layout.partitions, partitions) }
+  }
+
+  private static func mismatch(_ remembered: Int, _ opened: Int) -> ImmutaError {
+    .partitioningMismatch(remembered: "\(remembered) partitions", opened: "\(opened) partitions")
+  }
+
+  /// With the partitions' locks: makes the directory of another program remember the layout. Whoever made the store at
+  /// the same time may have written another one.
+  func settle() throws(ImmutaError) {
+    guard let now = try Layout(in: directory) else { return try layout.write(in: directory) }
+    guard now != layout else { return }
+    throw .partitioningMismatch(
+      remembered: "\(now.partitions) partitions, routing “\(now.routing)”",
+      opened: "\(layout.partitions) partitions, routing “\(layout.routing)”")
+  }
+}

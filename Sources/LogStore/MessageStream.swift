@@ -1,0 +1,153 @@
+public import Immuta
+
+extension LogStore {
+  /// The messages of one partition: those that are there, then those to come, in order. Never fails: a partition that
+  /// is not there, or a closed store, is thrown by the stream's first `next()`.
+  public func stream(
+    partition: Int, from position: StreamPosition = .beginning, only visibility: StreamVisibility = .committed
+  ) -> MessageStream {
+    stream(partitions: [partition], from: position, only: visibility)
+  }
+
+  /// The messages of several partitions as one stream, each partition's in their order.
+  ///
+  /// Between partitions, what is there is delivered in the order of its commit times; a message that comes later is
+  /// delivered when it comes. Two streams may therefore interleave the same partitions differently.
+  ///
+  /// - Parameters:
+  ///   - partitions: their numbers, each once; nil for all.
+  ///   - position: where the stream begins, in each of them.
+  ///   - visibility: which messages it delivers.
+  public func stream(
+    partitions: [Int]? = nil, from position: StreamPosition = .beginning,
+    only visibility: StreamVisibility = .committed
+  ) -> MessageStream {
+    let numbers = partitions ?? Array(logs.indices)
+    return stream(from: Dictionary(numbers.map { ($0, position) }) { first, _ in first }, only: visibility)
+  }
+
+  /// The same, from a position of its own in each partition: to go on where ``MessageStream/positions`` was.
+  public func stream(
+    from positions: [Int: StreamPosition], only visibility: StreamVisibility = .committed
+  ) -> MessageStream {
+    var sources: [MessageStream.Source] = []
+    for (number, position) in positions.sorted(by: { $0.key < $1.key }) {
+      do throws(ImmutaError) {
+        sources.append(MessageStream.Source(number, try log(number).stream(from: position, only: visibility)))
+      } catch {
+        return MessageStream(failing: error)
+      }
+    }
+    return MessageStream(sources)
+  }
+}
+
+/// Messages of one or several partitions: those that are there, then those to come.
+///
+/// A stream is a value: a position in each partition, and what was read ahead. It never skips a message: when `next`
+/// throws, the positions stay. It ends only by an error: `CancellationError`, `.storageClosed`, `.corrupted` at a
+/// damaged message.
+public struct MessageStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
+  /// What a stream delivers.
+  public typealias Element = StoredMessage
+
+  /// A partition, its stream, and the next message of it, if that was read already.
+  struct Source: Sendable {
+    let partition: Int
+    var stream: RecordStream
+    var head: Record?
+
+    init(_ partition: Int, _ stream: RecordStream) {
+      self.partition = partition
+      self.stream = stream
+    }
+  }
+
+  private var sources: [Source]
+  private let failure: ImmutaError?
+
+  init(_ sources: [Source]) {
+    self.sources = sources
+    failure =
+      sources.isEmpty ? .invalidConfiguration("a stream of no partitions delivers nothing: name at least one") : nil
+  }
+
+  init(failing error: ImmutaError) {
+    sources = []
+    failure = error
+  }
+
+  /// By partition, the number of the message that comes next.
+  public var positions: [Int: StreamPosition] {
+    Dictionary(
+      uniqueKeysWithValues: sources.map { ($0.partition, .skipping($0.head?.sequence ?? $0.stream.position)) })
+  }
+
+  /// The stream itself, from its positions on. O(1).
+  public func makeAsyncIterator() -> MessageStream { self }
+
+  /// The next message, waiting for it if need be; never nil.
+  ///
+  /// - Throws: `CancellationError`, `.partitionNotFound`, `.storageClosed`, `.corrupted`, `.io`.
+  public mutating func next() async throws -> StoredMessage? {
+    try await next(isolation: #isolation)
+  }
+
+  /// The next message, on the caller's actor.
+  public mutating func next(isolation actor: isolated (any Actor)?) async throws -> StoredMessage? {
+    while true {
+      try Task.checkCancellation()
+      if let message = try nextAtOnce() { return message }
+      try await waitForNext(until: nil)
+    }
+  }
+
+  /// The next message, or nil when none came in time. A timeout of zero or less takes a message that is there.
+  ///
+  /// - Throws: as `next()`.
+  public mutating func next(timeout: Duration) async throws -> StoredMessage? {
+    // A century is as good as any longer time, and can be added to any clock.
+    let deadline = ContinuousClock.now + Swift.min(timeout, .seconds(100 * 365 * 86_400))
+    while true {
+      try Task.checkCancellation()
+      if let message = try nextAtOnce() { return message }
+      if ContinuousClock.now >= deadline { return nil }
+      try await waitForNext(until: deadline)
+    }
+  }
+
+  /// The next message if one is committed already; nil otherwise. Does not wait. O(partitions of the stream).
+  ///
+  /// - Throws: as `next()`, but for cancellation.
+  public mutating func nextAtOnce() throws(ImmutaError) -> StoredMessage? {
+    if let failure { throw failure }
+    if sources.count == 1 {
+      guard let record = try sources[0].stream.nextAtOnce() else { return nil }
+      return StoredMessage(record, partition: sources[0].partition)
+    }
+    var earliest: (position: Int, time: Timestamp)?
+    for position in sources.indices {
+      if sources[position].head == nil { sources[position].head = try sources[position].stream.nextAtOnce() }
+      guard let head = sources[position].head else { continue }
+      if let earliest, earliest.time <= head.timestamp { continue }
+      earliest = (position, head.timestamp)
+    }
+    guard let earliest, let record = sources[earliest.position].head else { return nil }
+    sources[earliest.position].head = nil
+    return StoredMessage(record, partition: sources[earliest.position].partition)
+  }
+
+  /// Waits until there may be a message in any of the partitions, or the deadline has passed.
+  private func waitForNext(until deadline: ContinuousClock.Instant?) async throws {
+    if sources.count == 1 { return try await sources[0].stream.waitForRecord(until: deadline) }
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for source in sources {
+        let stream = source.stream
+        group.addTask { try await stream.waitForRecord(until: deadline) }
+      }
+      // The first decides; the others stop waiting.
+      defer { group.cancelAll() }
+      try await group.next()
+    }
+  }
+}

@@ -1,0 +1,58 @@
+public import Immuta
+
+/// One partition of a store: a log, and a file whose bytes can be handed on as they are.
+public final class Partition: Sendable {
+  /// Its number.
+  public let index: Int
+  /// The partition as one of Immuta's logs: transactions, single messages by number, `details`, `verify`.
+  public let log: Log
+  private let descriptor: Descriptor
+
+  init(_ index: Int, _ log: Log) throws(ImmutaError) {
+    self.index = index
+    self.log = log
+    descriptor = try Descriptor(opening: try log.details.path, .read)
+  }
+
+  /// The number of a descriptor of the partition's file, open for reading: for `sendfile`, `splice` and their like,
+  /// which take bytes from the file to a socket without a copy through the program.
+  ///
+  /// Which bytes are whole messages, ``messageRange(from:limit:)`` says. They never change. Behind the last committed
+  /// message the file may have others, which are no messages. Give the offset with each call, as `pread` and `sendfile`
+  /// let you: the descriptor's file position is shared by all who use it, and nobody moves it.
+  ///
+  /// It is open for as long as the partition is held, also after the store was closed. Do not close it.
+  ///
+  /// ```swift
+  /// let range = try partition.messageRange(from: offset, limit: 1 << 20)
+  /// var position = off_t(range.lowerBound)
+  /// while position < range.upperBound {
+  ///   let sent = sendfile(socket, partition.fileDescriptor, &position, range.upperBound - Int(position))
+  ///   guard sent > 0 else { … }   // sendfile moved `position`
+  /// }
+  /// ```
+  public var fileDescriptor: Int32 { descriptor.number }
+
+  /// Committed messages. O(1).
+  public var count: Int { log.count }
+
+  /// Bytes of committed messages: where the next one will begin.
+  ///
+  /// - Throws: `.storageClosed`, `.io`.
+  public var end: Int {
+    get throws(ImmutaError) { try log.committedSize }
+  }
+
+  /// The bytes of whole committed messages from an offset on, for handing them on as they are.
+  ///
+  /// They are not read: whoever takes them apart checks them. O(log messages), in small reads.
+  ///
+  /// - Parameters:
+  ///   - offset: where a message begins: 0, or where one ended.
+  ///   - limit: how many bytes at most; but one message at least, however long it is.
+  /// - Returns: their range in the file; empty at the end of the partition.
+  /// - Throws: `.invalidOffset` when no message begins there, `.corrupted`, `.storageClosed`, `.io`.
+  public func messageRange(from offset: Int, limit: Int) throws(ImmutaError) -> Range<Int> {
+    try log.wholeRecords(from: offset, limit: limit)
+  }
+}

@@ -1,0 +1,157 @@
+import Foundation
+import Immuta
+import ImmutaTestSupport
+import Testing
+
+/// Logs of the layout that Immuta had before its header grew, and how they are told from the others.
+@Suite struct FormatOneTests {
+  private func goFile() throws -> [UInt8] { try fixture("single.log", of: "immuta-v1") }
+
+  @Test(arguments: [Storage.Access.readWrite, .readOnly])
+  func whatGoWroteIsReadAndVerified(access: Storage.Access) async throws {
+    let directory = TemporaryDirectory()
+    try directory.write(try goFile(), to: "log.log")
+    let storage = try directory.open(access: access)
+    defer { storage.close() }
+    let log = try storage.log("log")
+    #expect(try payloads(log) == (0..<40).map(goPayload))
+    #expect(try await log.verify().records == 40)
+    #expect(try await log.record(at: 0).index == 8)
+    #expect(try log.details.format == .v1)
+  }
+
+  @Test func whatGoWroteIsExtendedInPlace() async throws {
+    let directory = TemporaryDirectory()
+    var expected = try goFile()
+    try directory.write(expected, to: "log.log")
+    for text in ["appended", ""] {
+      let storage = try directory.open()
+      defer { storage.close() }
+      #expect(try await storage.append(text, to: "log").index == expected.count)
+      expected += littleEndian(text.utf8.count) + Array(text.utf8)
+      store(integer(expected, at: 0) + 1, at: 0, in: &expected)
+    }
+    #expect(try directory.bytes(of: "log.log") == expected)
+  }
+
+  @Test func aNewLogOfThatFormatIsWhatGoWrites() async throws {
+    let directory = TemporaryDirectory()
+    do {
+      let storage = try directory.open(format: .v1)
+      defer { storage.close() }
+      for number in 0..<40 { try await storage.append(goPayload(number), to: "log") }
+    }
+    #expect(try directory.bytes(of: "log.log") == goFile())
+    // Nobody need say so again.
+    let storage = try directory.open()
+    defer { storage.close() }
+    #expect(try storage.details(of: "log").format == .v1)
+  }
+
+  @Test func whatGoAppendsBetweenTwoOpeningsIsThere() async throws {
+    let directory = TemporaryDirectory()
+    var bytes = littleEndian(0)
+    try directory.write(bytes, to: "log.log")
+    do {
+      let storage = try directory.open(format: .v1)
+      defer { storage.close() }
+      try await storage.append("one", to: "log")
+    }
+    bytes = try directory.bytes(of: "log.log") + littleEndian(3) + Array("two".utf8)
+    store(2, at: 0, in: &bytes)
+    try directory.write(bytes, to: "log.log")
+    let storage = try directory.open()
+    defer { storage.close() }
+    #expect(try texts(storage.log("log")) == ["one", "two"])
+  }
+
+  @Test func withoutACompanionTheBytesTellTheFormat() throws {
+    for (name, program, format) in [
+      ("single.log", "immuta-v1", LogFormat.v1), ("plain.log", "immuta-v2", .v2), ("crashed.log", "immuta-v2", .v2),
+    ] {
+      let directory = TemporaryDirectory()
+      try directory.write(try fixture(name, of: program), to: "log.log")
+      let storage = try directory.open(access: .readOnly)
+      defer { storage.close() }
+      #expect(try storage.details(of: "log").format == format, "\(name)")
+    }
+  }
+
+  @Test func anEmptyOrAmbiguousFileIsTheNewFormatUnlessSaid() throws {
+    // One record of 16 bytes at 8, or one of none at 16.
+    let both = [1, 16, 0, 0].flatMap(littleEndian)
+    let first: [UInt8] = Array(both[..<8]) + littleEndian(16) + Array(both[16...])
+    for (bytes, counts) in [([], [0, 0]), (littleEndian(0) + littleEndian(0), [0, 0]), (first, [1, 1])] {
+      for (stated, found, count) in [(nil, LogFormat.v2, counts[0]), (LogFormat.v1, .v1, counts[1])] {
+        let directory = TemporaryDirectory()
+        try directory.write(bytes, to: "log.log")
+        let storage = try directory.open(format: stated)
+        defer { storage.close() }
+        #expect(try storage.details(of: "log").format == found)
+        #expect(try storage.log("log").count == count)
+      }
+    }
+  }
+
+  @Test func aLogThatIsCertainlyOfAnotherFormatIsRefused() throws {
+    let directory = TemporaryDirectory()
+    try directory.write(try goFile(), to: "log.log")
+    for _ in 0..<2 {
+      #expect {
+        try directory.open(format: .v2)
+      } throws: { error in
+        if case ImmutaError.invalidConfiguration = error { true } else { false }
+      }
+      // The bytes told the first time, the companion tells the second.
+      try directory.open().close()
+    }
+    #expect(try directory.bytes(of: "log.log") == goFile())
+  }
+
+  @Test func aDamagedCompanionHeaderLeavesTheFormatToTheFirstEntry() async throws {
+    let directory = TemporaryDirectory()
+    try directory.write(try goFile(), to: "log.log")
+    try directory.open().close()
+    var companion = try directory.bytes(of: "log.idx")
+    for offset in [40, 2048 + 40] { companion[offset] ^= 1 }
+    try directory.write(companion, to: "log.idx")
+    // Ambiguous by itself: COUNT is gone.
+    var bytes = try directory.bytes(of: "log.log")
+    store(0, at: 0, in: &bytes)
+    try directory.write(bytes, to: "log.log")
+    let storage = try directory.open(access: .readOnly)
+    defer { storage.close() }
+    #expect(try storage.details(of: "log").format == .v1)
+  }
+
+  @Test func aTransactionIsTakenBackAndCommitted() async throws {
+    let directory = TemporaryDirectory()
+    let storage = try directory.open(format: .v1)
+    defer { storage.close() }
+    let log = try storage.log("log")
+    let transaction = try await log.beginTransaction()
+    try await transaction.append("ghost")
+    transaction.rollBack()
+    try await log.transaction { transaction in
+      try await transaction.append("one")
+      try await transaction.append(ChunkSource(chunks: [pattern(20_000), pattern(3)]))
+    }
+    #expect(try payloads(log) == [Array("one".utf8), pattern(20_000) + pattern(3)])
+    storage.close()
+    let bytes = try directory.bytes(of: "log.log")
+    #expect(integer(bytes, at: 0) == 2 && bytes.count == 8 + 8 + 3 + 8 + 20_003)
+  }
+
+  @Test func repairMendsItsHeader() async throws {
+    let directory = TemporaryDirectory()
+    try directory.write(try goFile(), to: "log.log")
+    try directory.open().close()
+    var bytes = try goFile()
+    store(39, at: 0, in: &bytes)
+    try directory.write(bytes, to: "log.log")
+    await #expect(corruption { try directory.open() } != nil)
+    let report = try Storage.repair("log", in: directory.path, applying: true)
+    #expect(report.isApplied && report.lost.isEmpty)
+    #expect(try directory.bytes(of: "log.log") == goFile())
+  }
+}

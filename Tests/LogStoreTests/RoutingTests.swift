@@ -1,0 +1,114 @@
+import Foundation
+import Immuta
+import ImmutaTestSupport
+import LogStore
+import Testing
+
+/// Which partition a key is in, and that a directory remembers it.
+@Suite struct RoutingTests {
+  @Test func goCompatibleRoutesAsTheGoProgramDid() throws {
+    let place = try Workplace(copyingGo: true)
+    let store = try place.open()
+    defer { store.close() }
+    #expect(store.partitionCount == 4 && store.routing.name == "go-compatible")
+    var seen = 0
+    for number in 0..<4 {
+      for text in try texts(store, number) {
+        let key = try #require(text.split(separator: " ").last)
+        #expect(store.partition(of: key) == number)
+        #expect(store.partition(of: Array(key.utf8)) == number)
+        seen += 1
+      }
+    }
+    #expect(seen == 60)
+  }
+
+  /// FNV-1a's published values.
+  @Test(arguments: [("", 0x811C_9DC5), ("a", 0xE40C_292C), ("foobar", 0xBF9C_F968)])
+  func modIsOfTheWholeHash(key: String, hash: Int) throws {
+    for count in [1, 2, 7, 10] {
+      let place = try Workplace()
+      let store = try place.open(count)
+      defer { store.close() }
+      #expect(store.partition(of: key) == hash % count)
+      #expect(store.routing.name == "fnv1a-mod-n")
+    }
+  }
+
+  private static let length = Routing(name: "by-length") { key, partitions in key.count % partitions }
+
+  @Test func aRoutingOfOnesOwnIsRememberedByName() async throws {
+    let place = try Workplace()
+    let store = try place.open(3, routing: Self.length)
+    #expect(try await store.append("x", key: "four").partition == 1)
+    store.close()
+    #expect(
+      try String(decoding: place.bytes(of: "logstore.layout"), as: UTF8.self)
+        == "LogStore 1\npartitions 3\nrouting by-length\n")
+    #expect(performing: { try place.open() }, throws: isMismatch)
+    #expect(performing: { try place.open(3, routing: .modulo) }, throws: isMismatch)
+    let again = try place.open(routing: Self.length)
+    defer { again.close() }
+    #expect(try texts(again, 1) == ["x"])
+  }
+
+  @Test func aGoDirectoryRemembersHowItWasOpened() throws {
+    let place = try Workplace(copyingGo: true)
+    #expect(performing: { try place.open(3) }, throws: isMismatch)
+    try place.open(access: .readOnly).close()
+    #expect(try place.files == ["0.bilog", "1.bilog", "2.bilog", "3.bilog"])
+    try place.open(4, routing: .modulo).close()
+    #expect(performing: { try place.open(routing: .goCompatible) }, throws: isMismatch)
+    let store = try place.open()
+    defer { store.close() }
+    #expect(store.routing.name == "fnv1a-mod-n")
+  }
+
+  @Test func aStoreWhosePartitionsWereNotMadeInTimeIsNoGoDirectory() throws {
+    let place = try Workplace()
+    try place.open(3).close()
+    for name in try place.files where name != "logstore.layout" && name != "0.bilog" {
+      try FileManager.default.removeItem(atPath: "\(place.path)/\(name)")
+    }
+    let store = try place.open()
+    defer { store.close() }
+    #expect(store.routing.name == "fnv1a-mod-n" && store.partitionCount == 3)
+  }
+
+  @Test func aMissingPartitionIsNoEmptyOne() throws {
+    let place = try Workplace(copyingGo: true)
+    try FileManager.default.removeItem(atPath: "\(place.path)/1.bilog")
+    #expect(throws: ImmutaError.self) { try place.open() }
+    #expect(try place.files.count == 3)
+  }
+
+  @Test(arguments: [
+    "", "LogStore 1\n", "LogStore 2\npartitions 3\nrouting a\n", "LogStore 1\npartitions 0\nrouting a\n",
+      "LogStore 1\npartitions 3\nrouting a b\n",
+  ])
+  func aDamagedLayoutIsReported(text: String) throws {
+    let place = try Workplace()
+    try place.open(3).close()
+    try FileBytes.write(Array(text.utf8), to: "\(place.path)/logstore.layout")
+    #expect {
+      try place.open(3)
+    } throws: { error in
+      if case ImmutaError.corrupted = error { true } else { false }
+    }
+  }
+
+  @Test func anEmptyDirectoryNeedsACount() throws {
+    let place = try Workplace()
+    #expect(throws: ImmutaError.self) { try place.open() }
+  }
+
+  @Test func aCodecIsRefused() throws {
+    let place = try Workplace()
+    var configuration = Storage.Configuration()
+    let nothing = WholePayloadTransformer(name: "nothing") { bytes, _ in bytes }
+    configuration.codec = Codec(writing: nothing, reading: nothing)
+    #expect(throws: ImmutaError.self) {
+      try LogStore(directory: place.path, partitions: 1, configuration: configuration)
+    }
+  }
+}
