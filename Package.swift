@@ -88,7 +88,8 @@ let package = Package(
       name: "LogStoreTests", dependencies: ["Immuta", "ImmutaTestSupport", "LogStore"],
       resources: [.copy("Fixtures")], swiftSettings: settings),
     .executableTarget(
-      name: "CountedWork", dependencies: ["Immuta"], path: "Tests/CountedWork", swiftSettings: settings),
+      name: "CountedWork", dependencies: ["Immuta", "ImmutaTransforms"], path: "Tests/CountedWork",
+      swiftSettings: settings),
     .executableTarget(
       name: "TortureChild", dependencies: ["Immuta", "ImmutaTestSupport"], path: "Tests/TortureChild",
       swiftSettings: settings),

@@ -78,6 +78,11 @@ run_tests() {
   passed=$((passed + count))
 }
 
+# Most people turn nothing on. What depends on traits is compiled once more, and no more than that.
+build_without_traits() {
+  swift build --quiet --build-tests --scratch-path "$build_path" -Xswiftc -warnings-as-errors
+}
+
 test_suite() {
   run_tests suite --scratch-path "$build_path"
 }
@@ -143,6 +148,7 @@ run_examples() {
 
 step "Tools" check_tools
 step "Format and style" lint
+step "Build without package traits, warnings are errors" build_without_traits
 step "Build, warnings are errors" build
 step "Tests" test_suite
 step "Tests under the thread sanitizer" test_under_thread_sanitizer

@@ -1,8 +1,8 @@
 /// Why a call did not do what it was asked to.
 ///
-/// Every error's `description` says what happened and what to do about it. Two further errors can come out of calls that
-/// wait: `CancellationError`, when the task is cancelled, and whatever a closure or a source of bytes handed to Immuta
-/// throws, passed on as it is.
+/// Every error's `description` says what happened and what to do about it. Two further errors can come out of calls
+/// that wait: `CancellationError`, when the task is cancelled, and whatever a closure or a source of bytes handed to
+/// Immuta throws, passed on as it is.
 public enum ImmutaError: Error, Hashable, Sendable {
   /// A storage needs at least one namespace.
   case namespaceRequired
@@ -30,8 +30,8 @@ public enum ImmutaError: Error, Hashable, Sendable {
   case corrupted(Corruption)
   /// The log was written with the first codec chain, and opened with the second. Empty: none.
   case codecMismatch(written: String, opened: String)
-  /// The record is as it was appended, and the codec cannot read it: a wrong key or dictionary, or more bytes than allowed.
-  /// Or it is damaged, and no checksum was there to tell. The records around it can be read.
+  /// The record is as it was appended, and the codec cannot read it: a wrong key or dictionary, or more bytes than
+  /// allowed. Or it is damaged, and no checksum was there to tell. The records around it can be read.
   case undecodable(Corruption)
   /// The codec failed to transform a payload, which was not appended; the text says why.
   case untransformable(String)

@@ -10,8 +10,8 @@ extension Log {
   ///
   /// - Returns: the record's number, place and size.
   /// - Throws: `.storageClosed`, `.readOnly`, `.recordTooLarge`, `.io`. After `.io` with ENOSPC from `fallocate`, which
-  ///   reserves space, nothing has changed and appending can go on when there is room; a failure to write or flush, with
-  ///   ENOSPC too, is final for this storage.
+  ///   reserves space, nothing has changed and appending can go on when there is room; a failure to write or flush,
+  ///   with ENOSPC too, is final for this storage.
   @inlinable
   @discardableResult
   public func append(_ text: some StringProtocol) async throws -> Receipt {
@@ -31,9 +31,9 @@ extension Log {
     return receipt
   }
 
-  /// Appends one record whose bytes come in chunks, in bounded memory, whatever its size. Others who append wait until it
-  /// is complete. If the source throws, or the task is cancelled and the source ends, nothing was appended. Otherwise as
-  /// for text.
+  /// Appends one record whose bytes come in chunks, in bounded memory, whatever its size. Others who append wait until
+  /// it is complete. If the source throws, or the task is cancelled and the source ends, nothing was appended. A source
+  /// that appends to the same log itself would wait for ever, and traps. Otherwise as for text.
   ///
   /// - Throws: also what the source throws, and `CancellationError`.
   @discardableResult
@@ -95,9 +95,9 @@ extension Log {
 
 // The same for code that is not async.
 //
-// Inside async code overload resolution takes the async functions, so these are offered only outside it. They are not marked
-// `noasync`: at the top level of a main.swift the compiler prefers a function that is not async even where `await` is
-// written, and would then refuse it; unmarked, it is called, with a warning that `await` does nothing.
+// Inside async code overload resolution takes the async functions, so these are offered only outside it. They are not
+// marked `noasync`: at the top level of a main.swift the compiler prefers a function that is not async even where
+// `await` is written, and would then refuse it; unmarked, it is called, with a warning that `await` does nothing.
 extension Log {
   /// Appends one record: text, as UTF-8. Blocks while a transaction has the writer, and for the flush in `.synced`.
   @inlinable

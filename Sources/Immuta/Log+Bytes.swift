@@ -10,7 +10,8 @@ extension Log {
     }
   }
 
-  /// Fills memory with bytes of the file from an offset on, committed ones only; returns how many. They are not checked.
+  /// Fills memory with bytes of the file from an offset on, committed ones only; returns how many. They are not
+  /// checked.
   package func readCommitted(into bytes: UnsafeMutableRawBufferPointer, at offset: Int) throws(ImmutaError) -> Int {
     let end = try committedSize
     guard offset >= 0 else { throw .invalidOffset(offset) }
@@ -18,8 +19,8 @@ extension Log {
     return try unsafe reader.readBytes(into: UnsafeMutableRawBufferPointer(rebasing: bytes[..<count]), at: offset)
   }
 
-  /// The bytes of whole committed records from an offset on: as many as do not come to more than `limit`, but one at least;
-  /// empty at the end of the log. O(log records), a small read each.
+  /// The bytes of whole committed records from an offset on: as many as do not come to more than `limit`, but one at
+  /// least; empty at the end of the log. O(log records), a small read each.
   ///
   /// - Throws: `.invalidOffset` when no record begins there, and none ends; `.corrupted`, `.storageClosed`, `.io`.
   package func wholeRecords(from offset: Int, limit: Int) throws(ImmutaError) -> Range<Int> {

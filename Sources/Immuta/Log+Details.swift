@@ -19,11 +19,11 @@ extension Log {
     public let firstTimestamp: Timestamp?
     /// When the last record was committed; nil when there is none, or its entry is damaged.
     public let lastTimestamp: Timestamp?
-    /// What opening found that people should know, such as a log that was not closed and what became of it; nil when there
-    /// was nothing.
+    /// What opening found that people should know, such as a log that was not closed and what became of it; nil when
+    /// there was nothing.
     public let openingNote: String?
-    /// Records that crashes of the machine took back over the log's life: committed, but torn by a power cut before they
-    /// were stable, and cut off when the log was next opened.
+    /// Records that crashes of the machine took back over the log's life: committed, but torn by a power cut before
+    /// they were stable, and cut off when the log was next opened.
     public let tornCount: Int
     /// When such records were last cut off; nil for never.
     public let lastRecovery: Timestamp?

@@ -7,8 +7,8 @@ extension Log {
   /// closed in between.
   ///
   /// - Complexity: O(bytes of the records), in bounded memory.
-  /// - Throws: `.recordNotFound` when a number is not (yet) a record's, `.corrupted` naming the first damaged one, `.undecodable`,
-  ///   `.storageClosed`, `.io`.
+  /// - Throws: `.recordNotFound` when a number is not (yet) a record's, `.corrupted` naming the first damaged one,
+  ///   `.undecodable`, `.storageClosed`, `.io`.
   public func records(in range: Range<Int>) throws(ImmutaError) -> RecordSequence {
     try refresh()
     try reader.checkOpen()

@@ -16,9 +16,9 @@ extension VerificationReport: CustomStringConvertible {
 }
 
 extension Log {
-  /// Reads every committed record and checks it: that it begins where the one before ends, that its bytes are those that
-  /// were appended, that its companion entry is whole, that times don't go down, and that the header agrees; with a codec,
-  /// also that it can be decoded.
+  /// Reads every committed record and checks it: that it begins where the one before ends, that its bytes are those
+  /// that were appended, that its companion entry is whole, that times don't go down, and that the header agrees; with
+  /// a codec, also that it can be decoded.
   ///
   /// Readers and the writer go on meanwhile. Checks checksums even where the configuration turned that off for reading.
   /// O(bytes of the log), in bounded memory; gives other tasks a turn now and then.

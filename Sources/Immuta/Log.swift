@@ -20,11 +20,13 @@ public final class Log: Sendable {
   /// Relaxed: it only spreads readers over descriptors.
   private let nextReader = Atomic(0)
 
-  init(directory: String, namespace: String, configuration: Storage.Configuration) throws(ImmutaError) {
+  init(
+    directory: String, namespace: String, configuration: Storage.Configuration, pools: TransformPools
+  ) throws(ImmutaError) {
     self.namespace = namespace
     files = configuration.files(of: namespace, in: directory)
     logger = configuration.logger
-    let opened = try Opening(files: files, configuration: configuration).run()
+    let opened = try Opening(files: files, configuration: configuration, pools: pools).run()
     reader = opened.reader
     writer = opened.writer
     follower = opened.follower
@@ -45,8 +47,8 @@ public final class Log: Sendable {
     return reader.count
   }
 
-  /// The records from a position on: those that are there, then those to come. Never fails: a closed storage is thrown by
-  /// the stream's first `next()`. O(1), and the stream costs nothing while it waits.
+  /// The records from a position on: those that are there, then those to come. Never fails: a closed storage is thrown
+  /// by the stream's first `next()`. O(1), and the stream costs nothing while it waits.
   public func stream(
     from position: StreamPosition = .beginning, only visibility: StreamVisibility = .committed
   ) -> RecordStream {

@@ -5,10 +5,41 @@ extension Payload {
   /// This is how a payload larger than memory is read: the pages of a large record leave memory behind the iterator, so
   /// that copying a gigabyte takes the memory of two pieces.
   ///
+  /// Where a codec is in use, a payload of more than 1 MiB is decoded on the way. That it can be was found out when its
+  /// record was delivered; should it fail all the same, because the file or the codec changed since, the asynchronous
+  /// sequence throws `.undecodable`, and the ordinary one, which cannot, traps. ``forEachChunk(ofSize:_:)`` throws,
+  /// too.
+  ///
   /// - Precondition: `size > 0`.
   public func chunks(ofSize size: Int = 256 << 10) -> Chunks {
     precondition(size > 0, "a chunk needs at least one byte")
     return Chunks(payload: self, size: size)
+  }
+
+  /// Calls `body` with each piece of at most `size` bytes, in order, as ``chunks(ofSize:)`` gives them, and throws
+  /// where that traps.
+  ///
+  /// ```swift
+  /// try record.payload.forEachChunk { chunk in try file.write(chunk) }
+  /// ```
+  ///
+  /// - Precondition: `size > 0`.
+  /// - Throws: what `body` throws; `.undecodable` when a large payload that is stored transformed cannot be decoded any
+  ///   more. The pieces before were good.
+  public func forEachChunk(ofSize size: Int = 256 << 10, _ body: (Payload) throws -> Void) throws {
+    var iterator = chunks(ofSize: size).makeIterator()
+    while let chunk = try iterator.nextOrThrow() { try body(chunk) }
+  }
+
+  /// The same bytes in memory: the payload itself, unless it is a large one that is stored transformed; then it is
+  /// decoded whole, once, and nothing that is done with it from then on fails.
+  ///
+  /// O(`count`) then, O(1) otherwise.
+  ///
+  /// - Throws: `.undecodable` when it cannot be decoded any more, though it could when its record was delivered.
+  public func inMemory() throws(ImmutaError) -> Payload {
+    guard let decoded else { return self }
+    return try decoded.inMemory()
   }
 
   /// The pieces of a payload: see ``Payload/chunks(ofSize:)``.
@@ -19,17 +50,32 @@ extension Payload {
     /// Starts at the first piece. O(1).
     public func makeIterator() -> ChunkIterator { ChunkIterator(payload: payload, size: size) }
     /// Starts at the first piece. O(1).
-    public func makeAsyncIterator() -> ChunkIterator { makeIterator() }
+    public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(chunks: makeIterator()) }
+
+    /// Goes through the pieces of a payload, and throws `.undecodable` where it cannot go on.
+    public struct AsyncIterator: AsyncIteratorProtocol, Sendable {
+      fileprivate var chunks: ChunkIterator
+
+      /// The next piece, a view that stays valid as long as it is held; nil after the last. Never waits.
+      public mutating func next() async throws(ImmutaError) -> Payload? { try chunks.nextOrThrow() }
+
+      /// The same, without leaving the caller's executor.
+      public mutating func next(
+        isolation actor: isolated (any Actor)?
+      ) async throws(ImmutaError) -> Payload? {
+        try chunks.nextOrThrow()
+      }
+    }
   }
 
   /// Goes through the pieces of a payload.
-  public struct ChunkIterator: IteratorProtocol, AsyncIteratorProtocol, Sendable {
+  public struct ChunkIterator: IteratorProtocol, Sendable {
     fileprivate let payload: Payload
     fileprivate let size: Int
     private var position = 0
     private var previous: Range<Int>?
     /// Where the payload is decoded on the way.
-    private let session: DecodingSession?
+    private var session: DecodingSession?
 
     fileprivate init(payload: Payload, size: Int) {
       self.payload = payload
@@ -37,16 +83,33 @@ extension Payload {
       session = payload.decoded.map { DecodingSession($0) }
     }
 
-    /// The next piece, a view that stays valid as long as it is held; nil after the last. O(1); O(`size`)
-    /// where a large payload is decoded on the way.
+    /// The next piece, a view that stays valid as long as it is held; nil after the last. O(1); O(`size`) where a large
+    /// payload is decoded on the way, once more from its start in a copy of an iterator that is under way.
+    ///
+    /// Traps when such a payload cannot be decoded any more: see ``Payload/forEachChunk(ofSize:_:)``.
     public mutating func next() -> Payload? {
+      DecodedPayload.orTrap { () throws(ImmutaError) in try nextOrThrow() }
+    }
+
+    /// The same, but throws `.undecodable` where that traps.
+    package mutating func nextOrThrow() throws(ImmutaError) -> Payload? {
       if let previous { payload.mapping?.forgetPayload(previous) }
       guard position < payload.count else { return nil }
       let range = position..<Swift.min(position + size, payload.count)
+      let piece = try decode(range) ?? payload.slice(range)
       previous = range
       position = range.upperBound
-      if let session { return session.next(from: range.lowerBound, size: range.count) }
-      return payload.slice(range)
+      return piece
+    }
+
+    /// Nil where nothing is to be decoded.
+    private mutating func decode(_ range: Range<Int>) throws(ImmutaError) -> Payload? {
+      guard let decoded = payload.decoded, let session else { return nil }
+      if let piece = try session.next(from: range.lowerBound, size: range.count) { return piece }
+      // A copy of this iterator took the session along: from here on each has its own.
+      let own = DecodingSession(decoded)
+      self.session = own
+      return try own.next(from: range.lowerBound, size: range.count)
     }
   }
 

@@ -2,14 +2,16 @@
 ///
 /// The bytes stay valid for as long as the payload, or the record it came from, is held; there is nothing to release. A
 /// payload keeps what it views in memory: a chunk of about 256 KiB that its neighbours share, a part of the log's tail,
-/// or, for a record of more than 1 MiB, a mapping of the file whose pages come and go as they are touched. To keep a few
-/// bytes for long, copy them: `Array(record.payload)`.
+/// or, for a record of more than 1 MiB, a mapping of the file whose pages come and go as they are touched. To keep a
+/// few bytes for long, copy them: `Array(record.payload)`.
 ///
 /// Where a codec is in use, a payload has memory of its own. One of more than 1 MiB is decoded when it is touched: by
-/// ``chunks(ofSize:)`` in pieces, in bounded memory, and otherwise whole.
+/// ``chunks(ofSize:)`` and ``forEachChunk(ofSize:_:)`` in pieces, in bounded memory, and otherwise whole. That it can
+/// be decoded was found out when its record was delivered. Should it fail all the same, because the file or the codec
+/// changed since, then ``forEachChunk(ofSize:_:)`` and ``inMemory()`` throw, and whatever cannot throw traps.
 ///
-/// `@unchecked Sendable`: the bytes never change once a record is committed, and `owner`, which nobody touches, only keeps
-/// them in place.
+/// `@unchecked Sendable`: the bytes never change once a record is committed, and `owner`, which nobody touches, only
+/// keeps them in place.
 @safe public struct Payload: @unchecked Sendable {
   let owner: AnyObject?
   /// Nil for an empty payload, and for one that is still to be decoded: then `owner` is a ``DecodedPayload``.
@@ -44,7 +46,7 @@
 
   /// Calls `body` with a pointer to the bytes, valid only until it returns; for C functions. O(1), no copy.
   public func withUnsafeBytes<R, E: Error>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R {
-    if unsafe base == nil, let decoded { return try unsafe decoded.inMemory().withUnsafeBytes(body) }
+    if unsafe base == nil, let decoded { return try unsafe decoded.inMemoryOrTrap().withUnsafeBytes(body) }
     defer { withExtendedLifetime(owner) {} }
     return try unsafe body(UnsafeRawBufferPointer(start: base, count: count))
   }
@@ -64,7 +66,7 @@ extension Payload: RandomAccessCollection {
     precondition(position >= 0 && position < count, "position \(position) is outside a payload of \(count) bytes")
     guard let base = unsafe base else {
       guard let decoded else { preconditionFailure("a payload with bytes has memory") }
-      return decoded.inMemory()[position]
+      return decoded.inMemoryOrTrap()[position]
     }
     return unsafe base.load(fromByteOffset: position, as: UInt8.self)
   }

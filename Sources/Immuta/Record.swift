@@ -1,7 +1,8 @@
 /// A committed record: its place in the log, its time, and a view of its bytes.
 ///
 /// Its bytes were checked against the checksum taken when they were appended, unless the storage was configured not to.
-/// A record stays valid for as long as it is held, longer than the stream it came from and the storage; see ``Payload``.
+/// A record stays valid for as long as it is held, longer than the stream it came from and the storage; see
+/// ``Payload``.
 public struct Record: Sendable {
   /// The record's number: 0 for the first of the log.
   public let sequence: Int

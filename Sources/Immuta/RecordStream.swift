@@ -14,8 +14,8 @@ public enum StreamPosition: Hashable, Sendable {
 public enum StreamVisibility: Hashable, Sendable {
   /// All of them, as soon as they are committed.
   case committed
-  /// Those on stable storage: such a stream never delivers what a power cut could take back. With durability `.buffered`
-  /// records become stable when `sync()` is called, and when the log is closed.
+  /// Those on stable storage: such a stream never delivers what a power cut could take back. With durability
+  /// `.buffered` records become stable when `sync()` is called, and when the log is closed.
   case durable
 }
 
@@ -28,11 +28,11 @@ public enum StreamVisibility: Hashable, Sendable {
 /// ```
 ///
 /// A stream is a value: a position and what was read ahead. Copies go their own ways. It holds no descriptor and no
-/// thread while it waits, and it reads without slowing the writer or other streams. It never skips a record: when `next`
-/// throws, for whatever reason, the position stays, and the next call delivers the record that would have come.
+/// thread while it waits, and it reads without slowing the writer or other streams. It never skips a record: when
+/// `next` throws, for whatever reason, the position stays, and the next call delivers the record that would have come.
 ///
-/// It ends only by an error: `CancellationError` when its task is cancelled, `.storageClosed` when the storage is closed,
-/// `.corrupted` at a damaged record. To go on behind a damaged record, raise ``position``.
+/// It ends only by an error: `CancellationError` when its task is cancelled, `.storageClosed` when the storage is
+/// closed, `.corrupted` at a damaged record. To go on behind a damaged record, raise ``position``.
 public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
   /// What a stream delivers.
   public typealias Element = Record

@@ -30,8 +30,8 @@ extension Storage {
     try await log(namespace).transaction(body)
   }
 
-  /// The records of a namespace: those that are there, then those to come. Never fails: an unknown namespace or a closed
-  /// storage is thrown by the stream's first `next()`.
+  /// The records of a namespace: those that are there, then those to come. Never fails: an unknown namespace or a
+  /// closed storage is thrown by the stream's first `next()`.
   public func stream(
     _ namespace: String, from position: StreamPosition = .beginning, only visibility: StreamVisibility = .committed
   ) -> RecordStream {
@@ -59,8 +59,8 @@ extension Storage {
   }
 }
 
-// The same for code that is not async: these block the calling thread while they wait. See Log+Append.swift for when they
-// are called.
+// The same for code that is not async: these block the calling thread while they wait. See Log+Append.swift for when
+// they are called.
 extension Storage {
   /// Appends one record: text, as UTF-8. Blocks while a transaction has the writer, and for the flush in `.synced`.
   @inlinable

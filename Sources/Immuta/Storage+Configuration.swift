@@ -36,19 +36,20 @@ extension Storage {
     /// access; the names of its chain, last first, are then compared with the recorded name. Default: none.
     public var readTransform: (any Transformer)?
 
-    /// Bytes that a payload may come to when it is decoded; more of them are an error at that record, and so is appending
-    /// a larger payload. Only where a codec is in use. Default: 1 GiB.
+    /// Bytes that a payload may come to when it is decoded; more of them are an error at that record, and so is
+    /// appending a larger payload. Only where a codec is in use. Default: 1 GiB.
     ///
-    /// It bounds what a few stored bytes that claim to be much more can cost. Reading in pieces takes bounded memory
+    /// It bounds what a few stored bytes that claim to be much more can cost. Between two transformers of a chain there
+    /// may be an eighth and 64 KiB more. Reading in pieces takes bounded memory
     /// whatever the size; a payload that is touched otherwise is held whole.
     public var largestDecodedPayload: Int = 1 << 30
 
-    /// The layout of the log files. Default: nil, each log has the one it was made with, `.v1` or `.v2`, and new ones get
-    /// `.v2`.
+    /// The layout of the log files. Default: nil, each log has the one it was made with, `.v1` or `.v2`, and new ones
+    /// get `.v2`.
     ///
-    /// `.v1` and `.v2` decide for logs that are made, and for those few files, such as an empty one, that could be either;
-    /// a log that is certainly of the other layout is refused. `.bilog` opens other files, those of LogStore: see
-    /// ``LogFormat/bilog``.
+    /// `.v1` and `.v2` decide for logs that are made, and for those few files, such as an empty one, that could be
+    /// either; a log that is certainly of the other layout is refused. `.bilog` opens other files, those of LogStore:
+    /// see ``LogFormat/bilog``.
     public var format: LogFormat?
 
     /// Gets what people should know: a log that was not closed and what became of it, a companion that was made anew.

@@ -1,14 +1,14 @@
 extension Storage {
   /// Says what is wrong with a log, and mends what can be mended, if asked to.
   ///
-  /// A log that opens for appending needs no repair: what a crash leaves is recovered on opening, and a damaged record in
-  /// its middle throws when it is read while the others stay readable. This is for logs that opening refuses: a damaged
-  /// header, a damaged or missing end. Records up to the last whole one stay; what is behind is cut off. The companion's
-  /// damaged entries are made anew where the log tells how.
+  /// A log that opens for appending needs no repair: what a crash leaves is recovered on opening, and a damaged record
+  /// in its middle throws when it is read while the others stay readable. This is for logs that opening refuses: a
+  /// damaged header, a damaged or missing end. Records up to the last whole one stay; what is behind is cut off. The
+  /// companion's damaged entries are made anew where the log tells how.
   ///
   /// Nothing is taken away without a copy: the old header, the bytes that are cut off and the old companion are saved
-  /// beside the log first, under names that end in `.saved-` and a number. To have the sound records of a log without the
-  /// damaged ones between them, see ``salvage(_:in:into:configuration:)``.
+  /// beside the log first, under names that end in `.saved-` and a number. To have the sound records of a log without
+  /// the damaged ones between them, see ``salvage(_:in:into:configuration:)``.
   ///
   /// O(bytes of the log), in bounded memory; blocks the calling thread. The namespace must not be open for writing.
   ///
@@ -17,7 +17,8 @@ extension Storage {
   ///   - directory: where its files are.
   ///   - format: `.bilog` for a log of LogStore's; others tell their layout themselves.
   ///   - applying: whether to do it; by default it only says what it would do and changes nothing.
-  /// - Throws: `.namespaceNotFound`, `.invalidNamespace`, `.locked`, `.io`; `.corrupted` when nothing of the log is left.
+  /// - Throws: `.namespaceNotFound`, `.invalidNamespace`, `.locked`, `.io`; `.corrupted` when nothing of the log is
+  ///   left.
   public static func repair(
     _ namespace: String, in directory: String = "./logs", format: LogFormat? = nil, applying: Bool = false
   ) throws(ImmutaError) -> RepairReport {
@@ -45,7 +46,8 @@ extension Storage {
   ///   - directory: where its files are.
   ///   - newNamespace: the name of the log to be made.
   ///   - configuration: the codec that the log was written with, if any; see the warning.
-  /// - Throws: as ``repair(_:in:format:applying:)``; `.duplicateNamespace` when the new namespace exists, `.codecMismatch`.
+  /// - Throws: as ``repair(_:in:format:applying:)``; `.duplicateNamespace` when the new namespace exists,
+  ///   `.codecMismatch`.
   public static func salvage(
     _ namespace: String, in directory: String = "./logs", into newNamespace: String,
     configuration: Configuration = .init()
@@ -55,12 +57,13 @@ extension Storage {
     let newFiles = configuration.files(of: newNamespace, in: directory)
     if try SystemCalls.status(newFiles.log) != nil { throw ImmutaError.duplicateNamespace(newNamespace) }
     let repair = try Repair(files, stated: configuration.format)
-    try Opening(files: files, configuration: configuration).checkCodec(repair.codecName)
+    let opening = Opening(files: files, configuration: configuration, pools: TransformPools(configuration))
+    try opening.checkCodec(repair.codecName)
     var report = repair.report
     // The repair holds the log's lock: nobody changes it meanwhile.
     do {
       try withExtendedLifetime(repair) {
-        try copySoundRecords(of: files, &report, into: newNamespace, directory, configuration)
+        try copySoundRecords(of: opening, &report, into: newNamespace, directory)
       }
     } catch {
       // None, if not all: the new namespace holds nothing.
@@ -77,18 +80,18 @@ extension Storage {
   }
 
   private static func copySoundRecords(
-    of files: LogFiles, _ report: inout RepairReport, into newNamespace: String, _ directory: String,
-    _ configuration: Configuration
+    of opening: Opening, _ report: inout RepairReport, into newNamespace: String, _ directory: String
   ) throws {
+    let files = opening.files
     let log = try Descriptor(opening: files.log, .read)
     let companion =
       try SystemCalls.status(files.companion) == nil ? nil : try Descriptor(opening: files.companion, .read)
-    let format = try LogFormat(of: log, companion, stated: configuration.format)
+    let format = try LogFormat(of: log, companion, stated: opening.configuration.format)
     var examination = try Examination(log: log, companion: companion, format: format, count: report.promised)
-    var configuration = configuration
+    var configuration = opening.configuration
     configuration.access = .readWrite
     // The examination compares the checksums.
-    let check = Opening(files: files, configuration: configuration).check(format).verifyingChecksums(false)
+    let check = opening.check(format).verifyingChecksums(false)
     let storage = try Storage(directory: directory, namespaces: [newNamespace], configuration: configuration)
     defer { storage.close() }
     var undecodable: [RepairReport.LostRange] = []
@@ -96,25 +99,34 @@ extension Storage {
       let writer = transaction.writer
       try examination.run { (finding) throws(ImmutaError) in
         guard finding.damage == nil, let entry = finding.entry else { return }
-        let record: Record
         do throws(ImmutaError) {
-          record = try LargeRecord.read(finding.sequence, entry, size: finding.size, from: log, check)
+          let record = try LargeRecord.read(finding.sequence, entry, size: finding.size, from: log, check)
+          try copy(record.payload, to: writer)
         } catch .undecodable(let corruption) {
           let number = finding.sequence
           undecodable.append(
             RepairReport.LostRange(
               sequences: number..<number + 1, index: entry.index, reason: "cannot be decoded: \(corruption.reason)"))
-          return
         }
-        try writer.beginRecord()
-        for piece in record.payload.chunks() {
-          try unsafe piece.withUnsafeBytes { (bytes) throws(ImmutaError) in try unsafe writer.extendRecord(bytes) }
-        }
-        _ = try writer.endRecord()
       }
     }
     try storage.sync()
     report.sound -= undecodable.count
     report.lost = (report.lost + undecodable).sorted { $0.sequences.lowerBound < $1.sequences.lowerBound }
+  }
+
+  /// Adds a record of this payload, or nothing: a large one may turn out not to be decodable half-way.
+  private static func copy(_ payload: Payload, to writer: LogWriter) throws(ImmutaError) {
+    var chunks = payload.chunks().makeIterator()
+    try writer.beginRecord()
+    do throws(ImmutaError) {
+      while let chunk = try chunks.nextOrThrow() {
+        try unsafe chunk.withUnsafeBytes { (bytes) throws(ImmutaError) in try unsafe writer.extendRecord(bytes) }
+      }
+      _ = try writer.endRecord()
+    } catch {
+      writer.abandonRecord()
+      throw error
+    }
   }
 }

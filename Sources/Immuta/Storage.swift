@@ -18,6 +18,7 @@ public final class Storage: Sendable {
   /// The directory of the files.
   public let directory: String
   private let configuration: Configuration
+  private let pools: TransformPools
   private let state: Lock<State>
   /// Held while a namespace is opened, which may take long: calls that look up others go on.
   private let opening = Lock<Void>(())
@@ -45,6 +46,7 @@ public final class Storage: Sendable {
   ) throws(ImmutaError) {
     self.directory = directory
     self.configuration = configuration
+    pools = TransformPools(configuration)
     try configuration.check()
     if namespaces.isEmpty { throw .namespaceRequired }
     var names: Set<String> = []
@@ -56,7 +58,8 @@ public final class Storage: Sendable {
     var logs: [String: Log] = [:]
     do {
       for name in namespaces {
-        logs[name] = try Log(directory: directory, namespace: name, configuration: configuration)
+        logs[name] = try Log(
+          directory: directory, namespace: name, configuration: configuration, pools: pools)
       }
     } catch {
       for log in logs.values { log.close() }
@@ -136,7 +139,8 @@ public final class Storage: Sendable {
       if let log = try openLog(namespace) { return log }
       let files = configuration.files(of: namespace, in: directory)
       if !creating, try SystemCalls.status(files.log) == nil { throw .namespaceNotFound(namespace) }
-      let log = try Log(directory: directory, namespace: namespace, configuration: configuration)
+      let log = try Log(
+        directory: directory, namespace: namespace, configuration: configuration, pools: pools)
       let isClosed = state.withLock { state in
         if !state.isClosed { state.logs[namespace] = log }
         return state.isClosed

@@ -1,7 +1,7 @@
 /// Several appends that are committed together or not at all.
 ///
-/// A transaction has the log's writer for as long as it lives: others who append wait for it, in order; readers don't, and
-/// see nothing of it until it commits. Its records go straight to the log's tail, so it takes memory for 16 bytes a
+/// A transaction has the log's writer for as long as it lives: others who append wait for it, in order; readers don't,
+/// and see nothing of it until it commits. Its records go straight to the log's tail, so it takes memory for 16 bytes a
 /// record only.
 ///
 /// ```swift
@@ -44,13 +44,16 @@ public struct Transaction: ~Copyable, Sendable {
   }
 
   /// Adds one record whose bytes come in chunks, in bounded memory. If the source throws, nothing of the record stays.
+  /// A source that appends to the same log itself would wait for ever, and traps.
   @discardableResult
   public func append<Chunks: AsyncSequence>(_ chunks: Chunks) async throws -> Receipt
   where Chunks.Element: Collection<UInt8> {
     try writer.beginRecord()
     do {
-      for try await chunk in chunks {
-        try unsafe Log.withBytes(of: chunk) { bytes throws(ImmutaError) in try unsafe writer.extendRecord(bytes) }
+      try await writer.withSource {
+        for try await chunk in chunks {
+          try unsafe Log.withBytes(of: chunk) { bytes throws(ImmutaError) in try unsafe writer.extendRecord(bytes) }
+        }
       }
       // A source that ends early because its task was cancelled has not given all of its bytes.
       try Task.checkCancellation()
@@ -114,8 +117,9 @@ extension Transaction {
 extension Log {
   /// Appends records all together or not at all: committed when `body` returns, gone when it throws.
   ///
-  /// Transactions and appends of other tasks wait in order until this one is over, so `body` must not append to the same
-  /// log other than through its transaction. Cancelling the task while it waits for its turn throws `CancellationError`.
+  /// Transactions and appends of other tasks wait in order until this one is over, so `body` must not append to the
+  /// same log other than through its transaction. Cancelling the task while it waits for its turn throws
+  /// `CancellationError`.
   ///
   /// - Returns: what `body` returns.
   /// - Throws: what `body` throws; `.storageClosed`, `.readOnly`, `.io`.

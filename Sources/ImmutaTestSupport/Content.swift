@@ -8,11 +8,11 @@ public import Immuta
   import Darwin
 #endif
 
-/// A record's bytes by name: made from an identity and a size, so that a model of a large log takes little memory and no
-/// two records are alike.
+/// A record's bytes by name: made from an identity and a size, so that a model of a large log takes little memory and
+/// no two records are alike.
 ///
-/// The first eight bytes are the identity; the rest is a piece of a fixed table of random bytes, at a place the identity
-/// decides. Records of fewer than eight bytes have only as much identity as fits.
+/// The first eight bytes are the identity; the rest is a piece of a fixed table of random bytes, at a place the
+/// identity decides. Records of fewer than eight bytes have only as much identity as fits.
 public struct Content: Hashable, Sendable, CustomStringConvertible {
   /// What tells this record from all others.
   public let identity: UInt64

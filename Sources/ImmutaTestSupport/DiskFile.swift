@@ -8,10 +8,11 @@ import Foundation
   import Darwin
 #endif
 
-/// A file as ``PowerLoss`` knows it: what the device holds for sure, and, by a descriptor of its own, what programs see.
+/// A file as ``PowerLoss`` knows it: what the device holds for sure, and, by a descriptor of its own, what programs
+/// see.
 ///
-/// The descriptor stays open, so the file can be looked at after it was renamed or removed, and its identity is not given
-/// to another.
+/// The descriptor stays open, so the file can be looked at after it was renamed or removed, and its identity is not
+/// given to another.
 final class DiskFile {
   /// The bytes that survive a power cut now, whatever else does.
   var stable: [UInt8]
@@ -39,7 +40,8 @@ final class DiskFile {
     knownEnd = min(writtenEnd, bytes.count)
   }
 
-  /// The device had these bytes, and was flushed for another file: that makes stable what lies in blocks that are known.
+  /// The device had these bytes, and was flushed for another file: that makes stable what lies in blocks that are
+  /// known.
   func settleKnownBlocks(_ bytes: [UInt8]) {
     let end = min(knownEnd, bytes.count, stable.count)
     stable.replaceSubrange(..<end, with: bytes[..<end])
@@ -61,8 +63,8 @@ final class DiskFile {
     }
   }
 
-  /// The file that a power cut now may leave: of each page that changed, the old bytes, the new ones, or some sectors of
-  /// each; and as its length the old one, the new one, or one in between.
+  /// The file that a power cut now may leave: of each page that changed, the old bytes, the new ones, or some sectors
+  /// of each; and as its length the old one, the new one, or one in between.
   func remains(using generator: inout SeededGenerator) -> [UInt8] {
     Self.mix(stable, current(), using: &generator)
   }

@@ -59,7 +59,8 @@ public enum FileCall: String, Hashable, Sendable, CaseIterable {
 public final class FaultInjector: SystemCallHook {
   /// What happens to the call.
   public enum Fault: Hashable, Sendable {
-    /// It is not made, and reports this error number. `EINTR` is meant for one call only: interrupted calls are made again.
+    /// It is not made, and reports this error number. `EINTR` is meant for one call only: interrupted calls are made
+    /// again.
     case error(Int32)
     /// It reads or writes at most this many bytes, at least 1.
     case short(Int)
@@ -89,8 +90,8 @@ public final class FaultInjector: SystemCallHook {
   ///   - kind: the calls that are counted for `first`; nil for all kinds together.
   ///   - first: which of them fails; the first is 1.
   ///   - lasting: whether all that follow fail too.
-  ///   - overwritesInPlace: whether the file system is to be taken for one that overwrites blocks where they are, so that
-  ///     one flush covers both files of a log; nil for what it is.
+  ///   - overwritesInPlace: whether the file system is to be taken for one that overwrites blocks where they are, so
+  ///     that one flush covers both files of a log; nil for what it is.
   ///   - path: whether a path is meant; all by default.
   public init(
     directory: String, _ fault: Fault? = nil, of kind: FileCall? = nil, at first: Int = 1, lasting: Bool = false,

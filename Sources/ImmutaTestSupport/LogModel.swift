@@ -3,9 +3,9 @@ import Synchronization
 
 /// What a log must hold, told by what was done to it: the array that a real log is compared with.
 ///
-/// Whoever appends says so before (`begins`) and after (`succeeded`, `takenBack`); what was begun and not answered may be
-/// there or not, but whole. `promise` says how many records must survive a power cut. A model may be asked at any moment
-/// and from any thread; ``Snapshot/check(_:)`` then tells whether what a log holds is possible.
+/// Whoever appends says so before (`begins`) and after (`succeeded`, `takenBack`); what was begun and not answered may
+/// be there or not, but whole. `promise` says how many records must survive a power cut. A model may be asked at any
+/// moment and from any thread; ``Snapshot/check(_:)`` then tells whether what a log holds is possible.
 public final class LogModel: Sendable {
   /// Names records that are appended together.
   public struct Batch: Hashable, Sendable {
@@ -93,10 +93,11 @@ extension LogModel.Snapshot {
 
   /// Checks what a log holds: `count` records, each given by `record`.
   ///
-  /// - Parameter isUp: whether the machine stayed up: then every record with a known place must be there, promised or not.
+  /// - Parameter isUp: whether the machine stayed up: then every record with a known place must be there, promised or
+  ///   not.
   /// - Returns: what is known now: the records that are there, and no other.
-  /// - Throws: `Finding` when a promised record is missing, a record is not what was appended, half of a batch is there, or
-  ///   a record is there that nobody appended; and what `record` throws.
+  /// - Throws: `Finding` when a promised record is missing, a record is not what was appended, half of a batch is
+  ///   there, or a record is there that nobody appended; and what `record` throws.
   public func check(
     count found: Int, isUp: Bool = false, _ record: (Int) async throws -> Record
   ) async throws -> Self {

@@ -18,12 +18,12 @@ import Synchronization
 /// The model of the device, harsher than real ones:
 ///
 /// - A flush of a file makes stable the bytes it had when the flush began, and its length. What changed later may be on
-///   the device or not, each 4 KiB page by itself; a page may be torn in halves of 2 KiB or in sectors of 512 bytes. The
-///   length may be the old one, the new one, or one in between. Lost pages inside the length read as zeros.
-/// - Where `overwritesInPlace`, a flush of one file also makes stable the bytes of another that the device had been given
-///   before, as far as they lie in blocks that a flush of that file itself has made known.
-/// - That a file is there, under its name, is stable once its directory was flushed. Until then each creation, removal and
-///   renaming may have happened or not; renaming is atomic.
+///   the device or not, each 4 KiB page by itself; a page may be torn in halves of 2 KiB or in sectors of 512 bytes.
+///   The length may be the old one, the new one, or one in between. Lost pages inside the length read as zeros.
+/// - Where `overwritesInPlace`, a flush of one file also makes stable the bytes of another that the device had been
+///   given before, as far as they lie in blocks that a flush of that file itself has made known.
+/// - That a file is there, under its name, is stable once its directory was flushed. Until then each creation, removal
+///   and renaming may have happened or not; renaming is atomic.
 /// - Now and then pages reach the device by themselves, so an image may also hold what the files held some time before.
 /// - After a power cut the machine has started anew: Immuta's companions in an image are made to say so.
 ///
@@ -42,7 +42,8 @@ public final class PowerLoss: SystemCallHook {
   ///   - directory: holds files only.
   ///   - seed: decides what reaches the device by itself.
   ///   - overwritesInPlace: whether the file system is one that overwrites blocks where they are.
-  ///   - obeysFlush: whether flushing a path does anything: a device that lies, or a program that forgot, when it says no.
+  ///   - obeysFlush: whether flushing a path does anything: a device that lies, or a program that forgot, when it says
+  ///     no.
   ///   - observer: called before and after each call on the directory's files, on whatever thread makes it, with the
   ///     number of times it was called before. It may take images; it must not call Immuta.
   public init(

@@ -2,8 +2,8 @@ public import Immuta
 
 /// Runs operations on a namespace, and compares what it does with a model.
 ///
-/// Every answer is checked: receipts, records read, counts. What fails, errors that the log throws included, is a `Finding`
-/// that ends with the last operations.
+/// Every answer is checked: receipts, records read, counts. What fails, errors that the log throws included, is a
+/// `Finding` that ends with the last operations.
 public struct ProgramRunner {
   /// What the log must hold.
   public let model: LogModel

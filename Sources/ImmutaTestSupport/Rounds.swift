@@ -2,10 +2,10 @@ import Foundation
 
 /// How often a randomised test runs, and with which seeds.
 ///
-/// The environment decides: `IMMUTA_SEED` runs one round, with that seed; `IMMUTA_ROUNDS` says how many rounds there are,
-/// each with a seed of its own, and `IMMUTA_ROUNDS=forever` goes on until something fails. A round that fails throws
-/// ``RoundFailure``, which says how to have the same round again; for a crash, `IMMUTA_ROUNDS_LOG` names a file that each
-/// round adds a line to when it begins and when it ends.
+/// The environment decides: `IMMUTA_SEED` runs one round, with that seed; `IMMUTA_ROUNDS` says how many rounds there
+/// are, each with a seed of its own, and `IMMUTA_ROUNDS=forever` goes on until something fails. A round that fails
+/// throws ``RoundFailure``, which says how to have the same round again; for a crash, `IMMUTA_ROUNDS_LOG` names a file
+/// that each round adds a line to when it begins and when it ends.
 public enum Rounds {
   /// Runs `body` once per round.
   ///
@@ -13,7 +13,8 @@ public enum Rounds {
   ///   - count: rounds when the environment says nothing.
   ///   - most: rounds beyond which more of the same tell nothing new, whatever the environment says.
   ///   - name: what is tested, for messages.
-  ///   - patience: after how long a round hangs: the process then ends with a message, since a test that hangs says less.
+  ///   - patience: after how long a round hangs: the process then ends with a message, since a test that hangs says
+  ///     less.
   ///   - body: one round; throws when it finds something.
   public static func run(
     default count: Int, most: Int = .max, _ name: String, patience: Duration = .seconds(120),
@@ -38,7 +39,8 @@ public enum Rounds {
   /// Whether the environment asks for more than one round: then each may be larger, too.
   public static var areMany: Bool { (asked ?? 1) > 1 }
 
-  /// Adds a line to the file that `IMMUTA_ROUNDS_LOG` names: after a crash it tells which rounds had begun and not ended.
+  /// Adds a line to the file that `IMMUTA_ROUNDS_LOG` names: after a crash it tells which rounds had begun and not
+  /// ended.
   private static func note(_ line: String) {
     guard let path = ProcessInfo.processInfo.environment["IMMUTA_ROUNDS_LOG"],
       let file = fopen(path, "a")

@@ -27,9 +27,9 @@
   private struct ZstdCompress: Transformer {
     let name = codecName
     let level: Int32
-    let dictionary: PreparedDictionary?
+    let dictionary: Result<PreparedDictionary, TransformError>?
 
-    func makeState() throws -> sending any TransformerState { try State(level, dictionary) }
+    func makeState() throws -> sending any TransformerState { try State(level, dictionary?.get()) }
 
     private final class State: TransformerState {
       private let context: OpaquePointer

@@ -18,9 +18,10 @@ public struct EncryptionKey: Sendable {
   ///   - id: what records call the key; by default 32 bits of a hash of it, so that nobody has to count.
   public init?(_ bytes: some Collection<UInt8>, id: UInt32? = nil) {
     guard bytes.count == Self.size else { return nil }
-    let bytes = Array(bytes)
-    secret = SymmetricKey(data: bytes)
-    self.id = id ?? Self.fingerprint(bytes)
+    // No copy is left behind where the bytes are contiguous: SymmetricKey wipes its own.
+    let key = bytes.withContiguousStorageIfAvailable { SymmetricKey(data: UnsafeRawBufferPointer($0)) }
+    secret = key ?? SymmetricKey(data: Array(bytes))
+    self.id = id ?? Self.fingerprint(secret)
   }
 
   /// A new random key. Keep its ``bytes``: without them nothing that it encrypts is ever read again.
@@ -33,10 +34,10 @@ public struct EncryptionKey: Sendable {
   /// The secret itself.
   public var bytes: [UInt8] { secret.withUnsafeBytes { [UInt8]($0) } }
 
-  private static func fingerprint(_ bytes: [UInt8]) -> UInt32 {
+  private static func fingerprint(_ secret: SymmetricKey) -> UInt32 {
     var hash = SHA256()
     hash.update(data: Array("immuta key id".utf8))
-    hash.update(data: bytes)
+    secret.withUnsafeBytes { hash.update(bufferPointer: $0) }
     return hash.finalize().prefix(4).reduce(0) { $0 << 8 | UInt32($1) }
   }
 }

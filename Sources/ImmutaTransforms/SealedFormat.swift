@@ -28,32 +28,38 @@ enum SealedFormat {
   static let version: UInt8 = 1
   static let saltSize = 16
   static let headerSize = 28
+  static let nonceSize = 12
   static let tagSize = 16
   static let chunkSize = 64 << 10
   /// Records sealed with one SALT, far from COUNTER's end.
   static let mostRecords: UInt64 = 1 << 40
 
-  static func header(key: UInt32, salt: [UInt8], counter: UInt64) -> [UInt8] {
-    var bytes = [version]
-    bytes += littleEndian(key)
-    bytes += salt
-    bytes += littleEndian(counter).prefix(7)
-    return bytes
+  // These work in memory that their callers keep: a small record is sealed and opened without allocating any here.
+
+  static func appendHeader(key: UInt32, salt: [UInt8], counter: UInt64, to bytes: inout [UInt8]) {
+    bytes.append(version)
+    append(UInt64(key), size: 4, to: &bytes)
+    bytes.append(contentsOf: salt)
+    append(counter, size: 7, to: &bytes)
   }
 
   static func keyID(in header: [UInt8]) -> UInt32 {
-    header[1..<5].reversed().reduce(0) { $0 << 8 | UInt32($1) }
+    (1..<5).reversed().reduce(0) { $0 << 8 | UInt32(header[$1]) }
   }
 
   static func salt(in header: [UInt8]) -> ArraySlice<UInt8> { header[5..<5 + saltSize] }
 
-  /// What the chunks of a record authenticate besides themselves.
-  static func context(header: [UInt8], _ record: RecordContext) -> [UInt8] {
-    header + littleEndian(UInt64(record.sequence)) + Array(record.namespace.utf8)
+  /// Appends what the chunks of a record authenticate behind its header, besides themselves.
+  static func append(_ record: RecordContext, to context: inout [UInt8]) {
+    append(UInt64(record.sequence), size: 8, to: &context)
+    context.append(contentsOf: record.namespace.utf8)
   }
 
-  static func nonce(header: [UInt8], chunk: UInt32, isLast: Bool) -> [UInt8] {
-    header[5 + saltSize..<headerSize] + littleEndian(chunk) + [isLast ? 1 : 0]
+  /// Sets all bytes of a chunk's nonce; `header` begins with the record's.
+  static func setNonce(_ nonce: inout [UInt8], header: [UInt8], chunk: UInt32, isLast: Bool) {
+    for position in 0..<7 { nonce[position] = header[5 + saltSize + position] }
+    for position in 0..<4 { nonce[7 + position] = UInt8(truncatingIfNeeded: chunk >> (8 * position)) }
+    nonce[11] = isLast ? 1 : 0
   }
 
   static func derivedKey(_ key: EncryptionKey, salt: some Collection<UInt8>, _ algorithm: SealingAlgorithm)
@@ -64,7 +70,8 @@ enum SealedFormat {
       outputByteCount: EncryptionKey.size)
   }
 
-  private static func littleEndian<T: FixedWidthInteger>(_ value: T) -> [UInt8] {
-    withUnsafeBytes(of: value.littleEndian) { [UInt8]($0) }
+  /// Appends the lowest bytes of a number, the lowest first.
+  private static func append(_ value: UInt64, size: Int, to bytes: inout [UInt8]) {
+    for position in 0..<size { bytes.append(UInt8(truncatingIfNeeded: value >> (8 * position))) }
   }
 }

@@ -6,13 +6,20 @@ final class UnsealState: TransformerState {
   private let algorithm: SealingAlgorithm
   private let keys: KeyRing
   private var record = RecordContext(namespace: "", sequence: 0)
-  private var header: [UInt8] = []
+  // Each keeps its memory from record to record.
+  /// The record's header, and behind it, once it is complete, the rest of what chunks authenticate.
   private var context: [UInt8] = []
+  private var nonce = [UInt8](repeating: 0, count: SealedFormat.nonceSize)
   /// Sealed bytes of the chunk that is not opened yet. A full one waits for more, which says that it is not the last.
   private var chunk: [UInt8] = []
   private var chunkNumber: UInt32 = 0
-  /// The key of the salt seen last: whoever wrote the records wrote many with one salt.
-  private var derived: (of: [UInt8], key: SymmetricKey)?
+  /// The record's key.
+  private var key: SymmetricKey?
+  /// The keys derived last, and from what: whoever writes records writes many with one salt, or takes turns with a few
+  /// others.
+  private var derived: [(of: [UInt8], key: SymmetricKey)] = []
+  private var nextDerived = 0
+  private static let mostDerived = 8
 
   init(_ algorithm: SealingAlgorithm, _ keys: KeyRing) {
     self.algorithm = algorithm
@@ -21,17 +28,19 @@ final class UnsealState: TransformerState {
 
   func begin(_ record: RecordContext) {
     self.record = record
-    header.removeAll(keepingCapacity: true)
+    context.removeAll(keepingCapacity: true)
+    key = nil
     chunk.removeAll(keepingCapacity: true)
     chunkNumber = 0
   }
 
   func transform(_ input: RawSpan, into output: TransformOutput) throws -> Int {
     try input.withUnsafeBytes { bytes in
-      var taken = min(SealedFormat.headerSize - header.count, bytes.count)
-      if taken > 0 {
-        header.append(contentsOf: bytes[..<taken])
-        if header.count == SealedFormat.headerSize { try takeHeader() }
+      var taken = 0
+      if key == nil {
+        taken = min(SealedFormat.headerSize - context.count, bytes.count)
+        context.append(contentsOf: bytes[..<taken])
+        if context.count == SealedFormat.headerSize { try takeHeader() }
       }
       let whole = SealedFormat.chunkSize + SealedFormat.tagSize
       while taken < bytes.count, !output.isFull {
@@ -45,34 +54,43 @@ final class UnsealState: TransformerState {
   }
 
   func finish(into output: TransformOutput) throws -> Bool {
-    guard header.count == SealedFormat.headerSize else { throw Self.isCutOff }
     try open(isLast: true, into: output)
     return true
   }
 
   private func takeHeader() throws {
-    guard header[0] == SealedFormat.version else {
+    guard context[0] == SealedFormat.version else {
       throw TransformError("it does not begin as an encrypted payload does")
     }
-    let id = SealedFormat.keyID(in: header)
-    guard let key = keys.key(id) else {
+    let id = SealedFormat.keyID(in: context)
+    guard let secret = keys.key(id) else {
       let ids = keys.ids.map(String.init).joined(separator: ", ")
       throw TransformError("it is encrypted with key \(id), which is not among the keys given (\(ids))")
     }
-    let origin = Array(header[1..<5 + SealedFormat.saltSize])
-    if derived?.of != origin {
-      derived = (origin, SealedFormat.derivedKey(key, salt: SealedFormat.salt(in: header), algorithm))
+    key = derivedKey(secret)
+    SealedFormat.append(record, to: &context)
+  }
+
+  private func derivedKey(_ secret: EncryptionKey) -> SymmetricKey {
+    let origin = context[1..<5 + SealedFormat.saltSize]
+    if let known = derived.first(where: { $0.of.elementsEqual(origin) }) { return known.key }
+    let new = (Array(origin), SealedFormat.derivedKey(secret, salt: SealedFormat.salt(in: context), algorithm))
+    if derived.count < Self.mostDerived {
+      derived.append(new)
+    } else {
+      derived[nextDerived] = new
+      nextDerived = (nextDerived + 1) % Self.mostDerived
     }
-    context = SealedFormat.context(header: header, record)
+    return new.1
   }
 
   private func open(isLast: Bool, into output: TransformOutput) throws {
-    guard chunk.count >= SealedFormat.tagSize else { throw Self.isCutOff }
-    guard let derived, chunkNumber < UInt32.max else { throw Self.isNotGenuine }
-    let nonce = SealedFormat.nonce(header: header, chunk: chunkNumber, isLast: isLast)
+    guard let key, chunk.count >= SealedFormat.tagSize else { throw Self.isCutOff }
+    guard chunkNumber < UInt32.max else { throw Self.isNotGenuine }
+    SealedFormat.setNonce(&nonce, header: context, chunk: chunkNumber, isLast: isLast)
     do {
       try chunk.withUnsafeBytes {
-        try algorithm.open($0, key: derived.key, nonce: nonce, authenticating: context, into: output)
+        try algorithm.open($0, key: key, nonce: nonce, authenticating: context, into: output)
       }
     } catch {
       throw Self.isNotGenuine

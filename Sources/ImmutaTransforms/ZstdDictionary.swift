@@ -32,7 +32,8 @@
     ///
     /// - Parameters:
     ///   - samples: payloads, of which at most ``largestSample`` bytes each are looked at.
-    ///   - size: bytes of the dictionary at most; around a hundredth of the samples' bytes is enough.
+    ///   - size: bytes of the dictionary at most, no fewer than 256; around a hundredth of the samples' bytes is
+    ///     enough.
     /// - Throws: `TransformError` when there are too few samples, or too few bytes of them.
     public init(
       trainedOn samples: some Sequence<some Collection<UInt8>>, size: Int = 64 << 10
@@ -57,34 +58,37 @@
       try self.init(Array(bytes[..<made]))
     }
 
-    /// Trains a dictionary on a log's own records: on up to `count` of them, taken evenly from all of it.
+    /// Trains a dictionary on a log's own records: on up to `count` of them, taken evenly from all of it. Of large
+    /// records, only so much is looked at that all together fit into 64 MiB.
     ///
     /// - Throws: as the training on samples; `ImmutaError` when a record cannot be read.
     public init(trainedOn log: Log, records count: Int = 10_000, size: Int = 64 << 10) throws {
+      try self.init(trainedOn: Self.samples(of: log, records: count, atMost: 64 << 20), size: size)
+    }
+
+    /// The beginnings of up to `count` records, taken evenly from all of a log, of `most` bytes together; of each
+    /// record at least one byte.
+    package static func samples(of log: Log, records count: Int, atMost most: Int) throws -> [[UInt8]] {
       let total = log.count
       let wanted = min(total, max(count, 0))
       var samples: [[UInt8]] = []
-      var sampled = 0
-      for number in 0..<wanted where sampled < Self.mostSampled {
-        // The product is far from overflowing: a log of 2⁴⁸ records has outgrown every disk.
-        let sequence = number * total / wanted
+      for number in 0..<wanted {
+        // In full width: a log that is all looked at may have more records than the root of what fits a number.
+        let sequence = wanted.dividingFullWidth(number.multipliedFullWidth(by: total)).quotient
         for record in try log.records(in: sequence..<sequence + 1) {
-          // The first chunk only: a large record is not decoded whole for a few bytes of it.
-          for chunk in record.payload.chunks(ofSize: Self.largestSample).prefix(1) {
-            samples.append(Array(chunk))
-            sampled += chunk.count
-          }
+          // The first chunk only: a large record was gone through once to deliver it, but need not be held whole.
+          var chunks = record.payload.chunks(ofSize: min(largestSample, max(most / wanted, 1))).makeIterator()
+          if let chunk = try chunks.nextOrThrow() { samples.append(Array(chunk)) }
         }
       }
-      try self.init(trainedOn: samples, size: size)
+      return samples
     }
 
     /// Bytes of a sample that are looked at.
     public static var largestSample: Int { 128 << 10 }
-    private static var mostSampled: Int { 64 << 20 }
 
-    func prepared(level: Int32) -> PreparedDictionary {
-      PreparedDictionary(compressing: bytes, level: level)
+    func prepared(level: Int32) -> Result<PreparedDictionary, TransformError> {
+      Result { () throws(TransformError) in try PreparedDictionary(compressing: bytes, level: level) }
     }
   }
 
@@ -95,9 +99,11 @@
     let pointer: OpaquePointer
     private let free: (OpaquePointer) -> Void
 
-    init(compressing bytes: [UInt8], level: Int32) {
+    /// Zstandard looks at some of a dictionary's tables only here, so that one it decompresses with may be refused.
+    init(compressing bytes: [UInt8], level: Int32) throws(TransformError) {
       guard let pointer = ZSTD_createCDict(bytes, bytes.count, level) else {
-        preconditionFailure("a dictionary that decompresses compresses")
+        throw TransformError(
+          "Zstandard cannot compress with this dictionary: it is damaged, or there is no memory for it")
       }
       self.pointer = pointer
       free = { ZSTD_freeCDict($0) }

@@ -2,12 +2,13 @@ public import Synchronization
 
 /// A `Mutex` that the thread sanitizer can see.
 ///
-/// On Linux a contended `Mutex` is taken inside the standard library, which is not instrumented: the sanitizer takes two
-/// such visits to the value for a race. The edge below is the order that the mutex makes anyway, said once more in code
-/// that is instrumented; it costs a load and a store, and leaves `swift test --sanitize=thread` with the real races.
+/// On Linux a contended `Mutex` is taken inside the standard library, which is not instrumented: the sanitizer takes
+/// two such visits to the value for a race. The edge below is the order that the mutex makes anyway, said once more in
+/// code that is instrumented; it costs a load and a store, and leaves `swift test --sanitize=thread` with the real
+/// races.
 ///
-/// Public, in a module that is no product's: the compiler inlines across modules what is public, and specialises it; as a
-/// generic function of the package's it would look up metadata at run time, which costs more than the lock.
+/// Public, in a module that is no product's: the compiler inlines across modules what is public, and specialises it; as
+/// a generic function of the package's it would look up metadata at run time, which costs more than the lock.
 public struct Lock<Value: ~Copyable>: ~Copyable, Sendable {
   @usableFromInline let mutex: Mutex<Value>
   @usableFromInline let edge = Atomic<Bool>(false)

@@ -22,11 +22,12 @@ extension LogStore {
 
   /// Appends one message: text, as UTF-8, to the partition that the key picks.
   ///
-  /// When it returns, every reader can see it, it survives the end of the process, and, with durability `.synced`, the end
-  /// of the machine. Messages of one key are in the order of their appends; partitions are appended to side by side. An
-  /// empty payload is a message as any other. O(bytes); a small message takes no system call.
+  /// When it returns, every reader can see it, it survives the end of the process, and, with durability `.synced`, the
+  /// end of the machine. Messages of one key are in the order of their appends; partitions are appended to side by
+  /// side. An empty payload is a message as any other. O(bytes); a small message takes no system call.
   ///
-  /// - Throws: `.storageClosed`, `.readOnly`, `.recordTooLarge`, `.io`; `CancellationError` while it waits for its turn.
+  /// - Throws: `.storageClosed`, `.readOnly`, `.recordTooLarge`, `.io`; `CancellationError` while it waits for its
+  ///   turn.
   @discardableResult
   public func append(_ payload: some StringProtocol, key: some StringProtocol) async throws -> Receipt {
     let partition = partition(of: key)
@@ -47,8 +48,8 @@ extension LogStore {
     return Receipt(partition, try await logs[partition].append(payload))
   }
 
-  /// Appends one message whose bytes come in chunks, in bounded memory. Others who append to the partition wait until it
-  /// is complete; if the source throws, nothing was appended. Otherwise as for text.
+  /// Appends one message whose bytes come in chunks, in bounded memory. Others who append to the partition wait until
+  /// it is complete; if the source throws, nothing was appended. Otherwise as for text.
   @discardableResult
   public func append<Chunks: AsyncSequence>(_ payload: Chunks, key: some StringProtocol) async throws -> Receipt
   where Chunks.Element: Collection<UInt8> {

@@ -1,8 +1,8 @@
 public import Immuta
 
 extension LogStore {
-  /// Fills a buffer with a partition's bytes from an offset on: whole messages, and perhaps the beginning of one more, as
-  /// they are on file. ``unmarshal(_:)`` takes them apart, and checks them.
+  /// Fills a buffer with a partition's bytes from an offset on: whole messages, and perhaps the beginning of one more,
+  /// as they are on file. ``unmarshal(_:)`` takes them apart, and checks them.
   ///
   /// Reads committed messages only, and changes no file position: any number of tasks may read at once. O(bytes read).
   ///
@@ -26,8 +26,8 @@ extension LogStore {
   ///
   /// - Parameter bytes: from the beginning of a message on.
   /// - Returns: the whole messages, and how many bytes they take.
-  /// - Throws: `.corrupted` when a message's payload does not have its checksum, or no message begins where one should; its
-  ///   `index` is the offset in the buffer.
+  /// - Throws: `.corrupted` when a message's payload does not have its checksum, or no message begins where one should;
+  ///   its `index` is the offset in the buffer.
   public static func unmarshal(
     _ bytes: some Collection<UInt8>
   ) throws(ImmutaError) -> (messages: [Message], consumed: Int) {

@@ -1,8 +1,8 @@
 public import Immuta
 import Locking
 
-/// A partitioned log: a key picks the partition, order holds within a partition, and partitions are written and read side
-/// by side.
+/// A partitioned log: a key picks the partition, order holds within a partition, and partitions are written and read
+/// side by side.
 ///
 /// ```swift
 /// let store = try LogStore(directory: "logs/", partitions: 10)
@@ -14,8 +14,9 @@ import Locking
 /// }
 /// ```
 ///
-/// Each partition is a log of Immuta's engine, in the layout of the Go program LogStore: what is promised of a namespace
-/// there is promised of a partition here. The Go program's directories open, and it opens what was closed here.
+/// Each partition is a log of Immuta's engine, in the layout of the Go program LogStore: what is promised of a
+/// namespace there is promised of a partition here. The Go program's directories open, and it opens what was closed
+/// here.
 ///
 /// A store may be used from any number of tasks and threads at once.
 public final class LogStore: Sendable {
@@ -34,16 +35,16 @@ public final class LogStore: Sendable {
   ///
   /// The directory remembers how many partitions the store has, and the name of its routing, in the file
   /// `logstore.layout`. A directory without that file that has partitions is one of the Go program's: it has as many as
-  /// there are files, and is routed by ``Routing/goCompatible``, unless another routing is given. Opening it for appending
-  /// makes it remember so.
+  /// there are files, and is routed by ``Routing/goCompatible``, unless another routing is given. Opening it for
+  /// appending makes it remember so.
   ///
   /// Opening a partition that was closed takes the same time whatever its size.
   ///
   /// - Parameters:
   ///   - directory: where the files are, with or without a slash at its end; created if its parent exists.
   ///   - partitions: how many there are; nil for as many as the directory has.
-  ///   - routing: nil for the one that the directory remembers, and for a new store ``Routing/modulo``. A routing of your
-  ///     own is given each time; for reading only it may be left out by those who ask for no key's partition.
+  ///   - routing: nil for the one that the directory remembers, and for a new store ``Routing/modulo``. A routing of
+  ///     your own is given each time; for reading only it may be left out by those who ask for no key's partition.
   ///   - configuration: durability, access and the like, of all partitions. Its `format` is not looked at.
   /// - Throws: `.partitioningMismatch` when the directory remembers something else; `.invalidConfiguration`, also for a
   ///   codec, which partitions don't have; `.locked`, `.corrupted`, `.io`, `.readerCountIsZero`; for reading only,
@@ -145,9 +146,9 @@ public final class LogStore: Sendable {
     for log in logs { try log.sync() }
   }
 
-  /// Closes every partition: its committed messages are on stable storage, its file ends with the last of them, and other
-  /// programs may open it. Streams that wait throw `.storageClosed`, as does every later call. Messages that are held stay
-  /// valid.
+  /// Closes every partition: its committed messages are on stable storage, its file ends with the last of them, and
+  /// other programs may open it. Streams that wait throw `.storageClosed`, as does every later call. Messages that are
+  /// held stay valid.
   ///
   /// May be called more than once and from anywhere; blocks for a flush or two per partition that was appended to.
   public func close() {

@@ -1,8 +1,8 @@
 public import Immuta
 
 extension LogStore {
-  /// The messages of one partition: those that are there, then those to come, in order. Never fails: a partition that is
-  /// not there, or a closed store, is thrown by the stream's first `next()`.
+  /// The messages of one partition: those that are there, then those to come, in order. Never fails: a partition that
+  /// is not there, or a closed store, is thrown by the stream's first `next()`.
   public func stream(
     partition: Int, from position: StreamPosition = .beginning, only visibility: StreamVisibility = .committed
   ) -> MessageStream {
@@ -45,8 +45,8 @@ extension LogStore {
 /// Messages of one or several partitions: those that are there, then those to come.
 ///
 /// A stream is a value: a position in each partition, and what was read ahead. It never skips a message: when `next`
-/// throws, the positions stay. It ends only by an error: `CancellationError`, `.storageClosed`, `.corrupted` at a damaged
-/// message.
+/// throws, the positions stay. It ends only by an error: `CancellationError`, `.storageClosed`, `.corrupted` at a
+/// damaged message.
 public struct MessageStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
   /// What a stream delivers.
   public typealias Element = StoredMessage

@@ -14,12 +14,12 @@ public final class Partition: Sendable {
     descriptor = try Descriptor(opening: try log.details.path, .read)
   }
 
-  /// The number of a descriptor of the partition's file, open for reading: for `sendfile`, `splice` and their like, which
-  /// take bytes from the file to a socket without a copy through the program.
+  /// The number of a descriptor of the partition's file, open for reading: for `sendfile`, `splice` and their like,
+  /// which take bytes from the file to a socket without a copy through the program.
   ///
   /// Which bytes are whole messages, ``messageRange(from:limit:)`` says. They never change. Behind the last committed
-  /// message the file may have others, which are no messages. Give the offset with each call, as `pread` and `sendfile` let
-  /// you: the descriptor's file position is shared by all who use it, and nobody moves it.
+  /// message the file may have others, which are no messages. Give the offset with each call, as `pread` and `sendfile`
+  /// let you: the descriptor's file position is shared by all who use it, and nobody moves it.
   ///
   /// It is open for as long as the partition is held, also after the store was closed. Do not close it.
   ///

@@ -11,8 +11,8 @@ public struct Routing: Sendable {
   ///
   /// - Parameters:
   ///   - name: 1 to 100 ASCII letters, digits, `.`, `_` and `-`. Give a rule that answers differently another name.
-  ///   - choose: the partition of a key, from 0 up to the number of partitions, exclusive; anything else traps. Always the
-  ///     same for the same key and number.
+  ///   - choose: the partition of a key, from 0 up to the number of partitions, exclusive; anything else traps. Always
+  ///     the same for the same key and number.
   public init(name: String, _ choose: @escaping @Sendable (_ key: Span<UInt8>, _ partitions: Int) -> Int) {
     precondition(
       Self.isValid(name), "a routing's name has 1 to 100 ASCII letters, digits, “.”, “_” and “-”")
@@ -37,8 +37,8 @@ public struct Routing: Sendable {
     Int(fnv1a(key) % UInt32(truncatingIfNeeded: partitions))
   }
 
-  /// FNV-1a of the key, 32 bits, modulo the number of partitions less one: as the Go program does it. Its last partition
-  /// stays empty. Where there is one partition only, all keys go there.
+  /// FNV-1a of the key, 32 bits, modulo the number of partitions less one: as the Go program does it. Its last
+  /// partition stays empty. Where there is one partition only, all keys go there.
   public static let goCompatible = Routing(name: "go-compatible") { key, partitions in
     Int(fnv1a(key) % UInt32(truncatingIfNeeded: max(1, partitions - 1)))
   }

@@ -38,7 +38,8 @@ extension Broadcaster {
     return try await waitIfNeeded(past: generation, deadline: .now + timeout)
   }
 
-  // Inlined, as is `suspend`: each async call has a frame of its own in the memory of its task, for as long as it waits.
+  // Inlined, as is `suspend`: each async call has a frame of its own in the memory of its task, for as long as it
+  // waits.
   @inline(__always)
   private func waitIfNeeded(past: Int, deadline: ContinuousClock.Instant?) async throws -> Int? {
     let reading = Reading(word.load(ordering: .acquiring))
@@ -144,8 +145,8 @@ extension Broadcaster {
 
 /// A suspended caller.
 ///
-/// Safe although the continuation is not: `WaitQueue` hands out each waiter exactly once, and a waiter that never got in
-/// is resumed by `register`. Nothing else resumes one.
+/// Safe although the continuation is not: `WaitQueue` hands out each waiter exactly once, and a waiter that never got
+/// in is resumed by `register`. Nothing else resumes one.
 ///
 /// One may be resumed before its task has suspended. The runtime orders the two, but on that path does not tell the
 /// thread sanitizer, which may report a race with `withUnsafeContinuation` as its top frame: `race_top:` suppresses it.

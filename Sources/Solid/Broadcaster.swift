@@ -17,10 +17,10 @@ import Synchronization
 /// arrivals.close()     // the loop above ends once it has seen all eleven
 /// ```
 ///
-/// A broadcaster carries no values. It is one number, the ``generation``: how many events there have been. Whoever waits
-/// says which number they have seen and is woken when there are more, so there is no queue to fill up, a slow waiter
-/// holds up nobody, and a wait that is cancelled or runs out of time loses nothing: the caller still knows its number.
-/// What was written before ``notify(_:)`` is visible to whoever sees the generation it returns.
+/// A broadcaster carries no values. It is one number, the ``generation``: how many events there have been. Whoever
+/// waits says which number they have seen and is woken when there are more, so there is no queue to fill up, a slow
+/// waiter holds up nobody, and a wait that is cancelled or runs out of time loses nothing: the caller still knows its
+/// number. What was written before ``notify(_:)`` is visible to whoever sees the generation it returns.
 ///
 /// Everything may be called from any task or thread at once. Nothing here blocks but for a short lock, and a notifier
 /// takes it only if somebody waits for a number that has come.
@@ -28,7 +28,8 @@ public final class Broadcaster: Sendable {
   /// The generation, or its complement (which is negative) once closed: so an event and the closing exclude each other.
   let word: Atomic<Int>
 
-  /// `WaitQueue.lowest` of `state`, written under its lock only: lets a notifier see without it that nobody is concerned.
+  /// `WaitQueue.lowest` of `state`, written under its lock only: lets a notifier see without it that nobody is
+  /// concerned.
   ///
   /// No wake-up is lost, because of this order on the two atomics:
   ///
@@ -38,8 +39,8 @@ public final class Broadcaster: Sendable {
   ///
   /// All four are sequentially consistent, so they have one order that all threads agree on. If N2 comes after W1, the
   /// notifier sees a number that is low enough, since `lowest` rises above a waiter's number only when that waiter
-  /// leaves; it sweeps, and the lock makes the waiter's entry visible to it. If N2 comes before W1, then N1 comes before
-  /// W2, and the waiter sees the new generation itself. With weaker orderings each could miss the other.
+  /// leaves; it sweeps, and the lock makes the waiter's entry visible to it. If N2 comes before W1, then N1 comes
+  /// before W2, and the waiter sees the new generation itself. With weaker orderings each could miss the other.
   let lowest = Atomic<Int>(.max)
 
   let state = Lock(State())
@@ -155,7 +156,8 @@ public final class Broadcaster: Sendable {
 
   /// Brings `lowest` up to date; every change of the queue is followed by it before the lock is released.
   ///
-  /// Not written when it is right already: a thousand waiters for one number then leave the notifiers' cache line alone.
+  /// Not written when it is right already: a thousand waiters for one number then leave the notifiers' cache line
+  /// alone.
   func publishLowest(of queue: borrowing WaitQueue<Waiter>) {
     let value = queue.lowest
     if lowest.load(ordering: .relaxed) != value {

@@ -1,8 +1,8 @@
 /// Who waits for which number, and until when: every decision of a ``Broadcaster``, and none of its effects.
 ///
-/// A pure value: it reads no clock, takes no lock, resumes nobody. Each method returns the waiters it has taken out, and
-/// the caller resumes them once its lock is released. A waiter is handed out exactly once, by whichever of `advance`,
-/// `cancel`, `ring` and `close` comes first.
+/// A pure value: it reads no clock, takes no lock, resumes nobody. Each method returns the waiters it has taken out,
+/// and the caller resumes them once its lock is released. A waiter is handed out exactly once, by whichever of
+/// `advance`, `cancel`, `ring` and `close` comes first.
 ///
 /// Waiters live in slots that are used again, so the memory is that of the most that ever waited at once (under 100
 /// bytes each), however many waits are cancelled or run out of time.
@@ -151,8 +151,8 @@ extension WaitQueue {
   /// Takes out those whose number or whose deadline has come, and says when to ring again.
   ///
   /// An event that came before the deadline counts even if its notifier has not got the lock yet, so those whose number
-  /// has come are never among the expired. `again` is nil when nobody is left to ring for, or another alarm has replaced
-  /// this one. O(k log n).
+  /// has come are never among the expired. `again` is nil when nobody is left to ring for, or another alarm has
+  /// replaced this one. O(k log n).
   package mutating func ring(
     _ id: UInt64, at now: Instant, generation: Int
   ) -> (passed: [Waiter], expired: [Waiter], again: Instant?) {

@@ -1,4 +1,5 @@
 import Immuta
+import ImmutaTransforms
 
 /// The engine at work, so many times over, and nothing else: for whoever counts what it does.
 ///
@@ -6,6 +7,8 @@ import Immuta
 /// CountedWork append|transaction DIRECTORY COUNT   appends COUNT records of 100 B, one or 64 per commit
 /// CountedWork stream|record DIRECTORY COUNT        reads COUNT records of the log there, in order or one by one
 /// ```
+///
+/// With `-deflate` or `-aes` behind the work, as in `stream-aes`, payloads are compressed or encrypted.
 @main struct CountedWork {
   private static let perCommit = 64
 
@@ -14,15 +17,28 @@ import Immuta
     guard arguments.count == 4, let count = Int(arguments[3]) else {
       fatalError("arguments are missing: see the top of this program")
     }
-    let storage = try Storage(directory: arguments[2], namespaces: ["events"])
+    let work = arguments[1].split(separator: "-", maxSplits: 1)
+    var configuration = Storage.Configuration()
+    if work.count == 2 { configuration.codec = codec(work[1]) }
+    let storage = try Storage(directory: arguments[2], namespaces: ["events"], configuration: configuration)
     defer { storage.close() }
     let log = try storage.log("events")
-    switch arguments[1] {
+    switch work[0] {
     case "append": try append(count, to: log)
     case "transaction": try commitTogether(count, to: log)
     case "stream": try await stream(count, of: log)
     case "record": try await readOneByOne(count, of: log)
     default: fatalError("unknown work \(arguments[1])")
+    }
+  }
+
+  private static func codec(_ name: Substring) -> Codec {
+    switch name {
+    case "deflate": return .deflate()
+    case "aes":
+      guard let key = EncryptionKey((0..<32).map { UInt8($0) }) else { fatalError("32 bytes are a key") }
+      return .aes256GCM(KeyRing(key))
+    default: fatalError("unknown codec \(name)")
     }
   }
 
@@ -43,7 +59,7 @@ import Immuta
   private static func stream(_ count: Int, of log: Log) async throws {
     var left = count
     for try await record in log.stream() {
-      precondition(record.size == payload.count, "a record is as long as it was written")
+      precondition(record.payload.count == payload.count, "a record is as long as it was written")
       left -= 1
       if left == 0 { return }
     }
@@ -54,7 +70,7 @@ import Immuta
     let total = log.count
     for number in 0..<count {
       let record = try await log.record(at: number * 7_919 % total)
-      precondition(record.size == payload.count, "a record is as long as it was written")
+      precondition(record.payload.count == payload.count, "a record is as long as it was written")
     }
   }
 }

@@ -69,11 +69,15 @@ struct CodecTests {
     try place.write(Array("hunter2-hunter2".utf8), to: "short")
     try place.write(Array((String(repeating: "0f", count: 32) + "\n").utf8), to: "digits")
     try place.write([], to: "empty")
-    for name in ["short", "digits", "empty"] {
+    try place.write(Array(String(repeating: "0f", count: 16).utf8), to: "half")
+    try place.write(Array((String(repeating: "0f", count: 31) + "0g").utf8), to: "misspelt")
+    try place.write([UInt8](repeating: 7, count: 5000), to: "long")
+    for name in ["short", "digits", "empty", "half", "misspelt", "long"] {
       try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: "\(place.path)/\(name)")
     }
     for (name, word) in [
       ("open", "chmod 600"), ("short", "15 bytes"), ("empty", "0 bytes"), ("missing", "missing"), (".", "directory"),
+      ("half", "32 hexadecimal digits"), ("misspelt", "64 bytes"), ("long", "128 bytes or more"),
     ] {
       let outcome = try place.run("append", "e", "--key-file", name, input: "x\n")
       #expect(outcome.ending == .exit(1), "\(name)")
@@ -81,6 +85,9 @@ struct CodecTests {
     }
     #expect(try !place.names().contains("logs"), "nothing is made")
     #expect(try place.run("append", "e", "--key-file", "digits", input: "x\n").ending == .exit(0))
+    // The digits are those of this key.
+    try makeKey("bytes", 0x0F)
+    #expect(try place.run("cat", "e", "--key-file", "bytes").text == "x\n")
     try makeKey("twin")
     try makeKey("twin2")
     #expect(try place.run("cat", "e", "--key-file", "twin", "--key-file", "twin2").errors.contains("same key"))
@@ -91,12 +98,35 @@ struct CodecTests {
     arguments: [
       ["--codec", "gzip"], ["--codec", "deflate:10"], ["--codec", "deflate:"], ["--codec", "zstd:0"],
       ["--codec", "lz4:13"], ["--cipher", "aes-256-gcm"], ["--codec", "deflate", "--dictionary", "d"],
-      ["--key-file", "key", "--cipher", "rot13"],
+      ["--key-file", "key", "--cipher", "rot13"], ["--decoded-limit", "5"],
+      ["--codec", "deflate", "--decoded-limit=-1"],
     ])
   func nonsense(options: [String]) throws {
     let outcome = try Child(["append", "e"] + options, in: place).finish(feeding: Array("x\n".utf8))
     #expect(outcome.ending == .exit(64))
     #expect(try place.names().isEmpty)
+  }
+
+  @Test("A record over the limit is told from one that lacks a key, and read with a higher limit")
+  func limit() throws {
+    let options = ["--codec", "deflate", "--delimiter", "none"]
+    let large = [UInt8](repeating: 120, count: 300_000)
+    #expect(try Child(["append", "e"] + options, in: place).finish(feeding: large).ending == .exit(0))
+    for command in ["cat", "verify"] {
+      let outcome = try place.run(command, "e", "--codec", "deflate", "--decoded-limit", "299999")
+      #expect(outcome.ending == .exit(65))
+      #expect(outcome.errors.contains("--decoded-limit") && !outcome.errors.contains("--key-file"), "\(outcome.errors)")
+    }
+    let salvage = try place.run("repair", "e", "--salvage", "s", "--codec", "deflate", "--decoded-limit", "1000")
+    #expect(salvage.ending == .exit(65) && salvage.text.contains("largestDecodedPayload"))
+    #expect(try place.run("cat", "e", "--codec", "deflate", "--decoded-limit", "300000").output == large + [10])
+    let append = try Child(["append", "e", "--decoded-limit", "1000"] + options, in: place).finish(feeding: large)
+    #expect(append.ending == .exit(1) && append.errors.contains("--decoded-limit"))
+    try makeKey("key")
+    try makeKey("other", 8)
+    try place.run("append", "k", "--key-file", "key", input: "x\n")
+    let outcome = try place.run("cat", "k", "--key-file", "other")
+    #expect(outcome.errors.contains("--key-file") && !outcome.errors.contains("--decoded-limit"))
   }
 
   @Test("Salvaging an encrypted log encrypts its records for their new place")

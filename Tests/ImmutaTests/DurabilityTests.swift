@@ -123,7 +123,8 @@ import Testing
     #expect(try await reopened.append("c", to: "log").sequence == 2)
   }
 
-  /// After a failed flush the page cache shows what may not be on the device: it is written once more before it is trusted.
+  /// After a failed flush the page cache shows what may not be on the device: it is written once more before it is
+  /// trusted.
   @Test func openingAfterAFailedFlushWritesTheUnstableRecordsOnceMore() async throws {
     let directory = TemporaryDirectory()
     let storage = try Storage(directory: directory.path, namespaces: ["log"])

@@ -5,7 +5,8 @@ import Testing
 
 /// Files that lose their names between two calls of an opening.
 @Suite struct LostNameTests {
-  /// Two that begin the same new log: one fails and removes its file, while the other has it open and is about to lock it.
+  /// Two that begin the same new log: one fails and removes its file, while the other has it open and is about to lock
+  /// it.
   @Test func aLogRemovedBeforeItIsLockedIsMadeAnew() async throws {
     let directory = TemporaryDirectory()
     let thief = Thief(directory.path + "/log.log")

@@ -83,7 +83,7 @@ import Testing
     #expect(chunks.reduce(into: []) { $0 += Array($1) } == bytes)
     if let last = chunks.last { #expect(Array(last.chunks(ofSize: 7).joined()) == Array(last)) }
     var asynchronously: [UInt8] = []
-    for await chunk in payload.chunks(ofSize: chunkSize) { asynchronously += Array(chunk) }
+    for try await chunk in payload.chunks(ofSize: chunkSize) { asynchronously += Array(chunk) }
     #expect(asynchronously == bytes)
   }
 }

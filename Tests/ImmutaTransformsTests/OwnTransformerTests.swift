@@ -186,5 +186,5 @@ struct OwnTransformerTests {
 final class Count: Sendable {
   private let atomic = Atomic(0)
   var value: Int { atomic.load(ordering: .relaxed) }
-  func add() { atomic.add(1, ordering: .relaxed) }
+  func add(_ more: Int = 1) { atomic.add(more, ordering: .relaxed) }
 }

@@ -1,6 +1,7 @@
 import Immuta
 import ImmutaTestSupport
 import ImmutaTransforms
+import Synchronization
 import Testing
 
 /// What cannot be decoded is an error at its record, and only there.
@@ -75,6 +76,109 @@ struct UndecodableTests {
         #expect(error?.description.contains("more than \(limit) bytes") == true)
       }
       #expect(try await log.record(at: 1).payload.elementsEqual(Payloads.json(1)))
+    }
+  }
+
+  /// Makes gigabytes, of whatever it is given.
+  private struct Flood: Transformer {
+    let name = "flood"
+    let size: Int
+    let limits: Limits
+
+    func makeState() -> sending any TransformerState { State(size, limits) }
+
+    final class State: TransformerState {
+      private let size: Int
+      private let limits: Limits
+      private var made = 0
+
+      init(_ size: Int, _ limits: Limits) {
+        self.size = size
+        self.limits = limits
+      }
+
+      func begin(_ record: RecordContext) {
+        limits.note(record.limit)
+        made = 0
+      }
+
+      func transform(_ input: RawSpan, into output: TransformOutput) -> Int { input.byteCount }
+
+      func finish(into output: TransformOutput) -> Bool {
+        while !output.isFull, made < size {
+          let before = made
+          output.append { memory in
+            let count = min(memory.count, size - before)
+            memory[..<count].initializeMemory(as: UInt8.self, repeating: 0)
+            made += count
+            return count
+          }
+        }
+        return made == size
+      }
+    }
+  }
+
+  /// Takes whatever comes, and makes nothing of it.
+  private struct Sink: Transformer {
+    let name = "sink"
+    let limits: Limits
+
+    func makeState() -> sending any TransformerState { State(limits) }
+
+    final class State: TransformerState {
+      private let limits: Limits
+
+      init(_ limits: Limits) {
+        self.limits = limits
+      }
+
+      func begin(_ record: RecordContext) {
+        limits.note(record.limit)
+      }
+
+      func transform(_ input: RawSpan, into output: TransformOutput) -> Int { input.byteCount }
+    }
+  }
+
+  /// What the states of a chain were told, in order.
+  private final class Limits: Sendable {
+    private let noted = Mutex<[Int]>([])
+    var all: [Int] { noted.withLock { $0 } }
+    func note(_ limit: Int) { noted.withLock { $0.append(limit) } }
+  }
+
+  @Test("What one transformer hands to the next is limited, too, to what the context says; on the way in and out")
+  func betweenTransformers() async throws {
+    let limit = 80_000
+    let between = limit + limit / 8 + 64 << 10
+    let plain = WholePayloadTransformer(name: "x") { bytes, _ in bytes }
+    for (size, isAllowed) in [(between, true), (between + 1, false), (4 << 30, false)] {
+      let bench = try Workbench()
+      let limits = Limits()
+      let reading = chain(Flood(size: size, limits: limits), Sink(limits: limits))
+      let (storage, log) = try bench.open(Codec(name: "x", writing: plain, reading: reading), limit: limit)
+      defer { storage.close() }
+      try await log.append("small")
+      if isAllowed {
+        #expect(try await log.record(at: 0).payload.isEmpty)
+      } else {
+        let error = await #expect(throws: ImmutaError.self) { try await log.record(at: 0) }
+        #expect(error?.description.contains("more than \(between) bytes between") == true)
+      }
+      #expect(limits.all == [between, limit])
+
+      let writing = chain(Flood(size: size, limits: limits), Sink(limits: limits))
+      let (others, other) = try bench.open(
+        Codec(name: "x", writing: writing, reading: plain), limit: limit, namespace: "other")
+      defer { others.close() }
+      if isAllowed {
+        try await other.append("small")
+      } else {
+        await #expect(throws: ImmutaError.self) { try await other.append("small") }
+      }
+      #expect(other.count == (isAllowed ? 1 : 0))
+      #expect(limits.all == [between, limit, between, .max])
     }
   }
 

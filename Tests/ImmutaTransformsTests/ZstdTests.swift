@@ -48,6 +48,18 @@
       #expect(error?.description.contains("dictionary \(first.id)") == true)
     }
 
+    @Test("Samples come from all of a log, however large its records are")
+    func samples() throws {
+      try bench.write((0..<1000).map { number in [UInt8](repeating: UInt8(number / 4), count: 3000) }, .zstd())
+      let (storage, log) = try bench.open(.zstd())
+      defer { storage.close() }
+      let few = try ZstdDictionary.samples(of: log, records: 100, atMost: 10_000)
+      let beginnings: [[UInt8]] = (0..<100).map { number in [UInt8](repeating: UInt8(number * 10 / 4), count: 100) }
+      #expect(few == beginnings)
+      let all = try ZstdDictionary.samples(of: log, records: .max, atMost: .max)
+      #expect(all.count == 1000 && all.allSatisfy { $0.count == 3000 })
+    }
+
     @Test("What is no dictionary, and too little to learn from, is an error")
     func nothingToLearn() throws {
       #expect(throws: TransformError.self) { try ZstdDictionary([1, 2, 3]) }

@@ -12,8 +12,8 @@ import ImmutaTestSupport
 /// The other process of the torture tests.
 ///
 /// ```
-/// TortureChild append|boast DIRECTORY DURABILITY SEED STEP FORMAT   appends the script's steps from STEP on, until killed
-/// TortureChild hold DIRECTORY                                      opens for writing until its input ends
+/// TortureChild append|boast DIRECTORY DURABILITY SEED STEP FORMAT   appends the script's steps from STEP on, until
+/// killed TortureChild hold DIRECTORY                                      opens for writing until its input ends
 /// TortureChild follow DIRECTORY SEED STEPS FORMAT                  reads the script's first STEPS steps as they come
 /// ```
 ///

@@ -48,7 +48,8 @@ import Testing
     }
   }
 
-  /// Nothing left to chance: every byte of both files, and every length. A thousand records where many rounds are asked for.
+  /// Nothing left to chance: every byte of both files, and every length. A thousand records where many rounds are asked
+  /// for.
   @Test(arguments: DamagedSample.Ending.allCases, LogFormat.allCases)
   func everyByteAndEveryLengthIsTried(_ ending: DamagedSample.Ending, _ format: LogFormat) async throws {
     try await Rounds.run(default: 1, most: 1, "every byte, \(ending.rawValue), \(format)", patience: .seconds(3600)) {

@@ -7,8 +7,8 @@ import ImmutaTestSupport
 /// What must hold:
 ///
 /// - Opening either works or throws `.corrupted`, and then leaves the files as they were.
-/// - A record that is read is the one that was appended. One that is not throws `.corrupted` with its number, and its bytes
-///   or its entry are damaged.
+/// - A record that is read is the one that was appended. One that is not throws `.corrupted` with its number, and its
+///   bytes or its entry are damaged.
 /// - No record is missing, unless it was never promised to be stable and the machine went down since.
 /// - Where opening for writing refuses, reading brings every record that is whole.
 struct DamageTrial {
@@ -93,7 +93,8 @@ struct DamageTrial {
     _ = try await compare(try again.log("events"), .readWrite, appended: 1)
   }
 
-  /// Records that were stable are gone, as nothing was left that knew it: their bytes must have been kept beside the log.
+  /// Records that were stable are gone, as nothing was left that knew it: their bytes must have been kept beside the
+  /// log.
   private func checkCopy(of log: Log) throws {
     let saved = try FileManager.default.contentsOfDirectory(atPath: directory).filter { $0.contains(".tail.saved-") }
     guard let name = saved.first, saved.count == 1 else { throw Finding("stable records were cut off without a copy") }
@@ -105,16 +106,17 @@ struct DamageTrial {
     try FileManager.default.removeItem(atPath: copy)
   }
 
-  /// Looks at every record, as a stream and one by one (of many records, at the edges of the damage only). Returns how many
-  /// there are.
+  /// Looks at every record, as a stream and one by one (of many records, at the edges of the damage only). Returns how
+  /// many there are.
   private func compare(_ log: Log, _ access: Storage.Access, appended: Int = 0) async throws -> Int {
     let count = log.count - appended
     guard count <= sample.count else { throw Finding("\(count) records are there, \(sample.count) were appended") }
     let touched = touched
-    // A COUNT that says less than was committed is all that those who follow a writer have to go by; where there is none,
-    // it is the entries.
+    // A COUNT that says less than was committed is all that those who follow a writer have to go by; where there is
+    // none, it is the entries.
     let countsIn: DamagedSample.File = sample.format.hasCount ? .log : .companion
-    // A COUNT that leads to records of no bytes, without a LAST INDEX and without entries, may lead into reserved space.
+    // A COUNT that leads to records of no bytes, without a LAST INDEX and without entries, may lead into reserved
+    // space.
     let isUnproven = sample.format == .v1 && file == .companion && sample.contents.last?.size == 0
     let isUncounted =
       access == .readOnly && sample.ending != .closed

@@ -114,8 +114,8 @@ struct DamagedSample: Sendable {
       })
   }
 
-  /// The records that damage may have taken from a log that was not closed: where the entries tell what was committed, all
-  /// of a commit goes with the entry of its last.
+  /// The records that damage may have taken from a log that was not closed: where the entries tell what was committed,
+  /// all of a commit goes with the entry of its last.
   func lost(with touched: Set<Int>) -> Set<Int> {
     if format.hasCount { return touched }
     return Set(commits.filter { $0.contains(where: touched.contains) }.joined())

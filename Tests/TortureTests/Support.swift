@@ -40,7 +40,8 @@ func mustBeFound(within rounds: Int, _ what: String, _ round: (_ seed: UInt64) a
   throw Finding("\(what) was not found in \(rounds) rounds")
 }
 
-/// What a test that tries many things found, one of each kind: two findings that differ in numbers only are of one kind.
+/// What a test that tries many things found, one of each kind: two findings that differ in numbers only are of one
+/// kind.
 struct DistinctFindings {
   private var texts: [String: (first: String, count: Int)] = [:]
 

@@ -4,8 +4,8 @@ import CRC32C
 ///
 /// Memory: encoded entries, then the log from the first record's index on. One allocation.
 ///
-/// `@unchecked Sendable`: the memory is filled by one thread before anyone else sees it, and filled anew only when nobody
-/// else holds it.
+/// `@unchecked Sendable`: the memory is filled by one thread before anyone else sees it, and filled anew only when
+/// nobody else holds it.
 struct Chunk: @unchecked Sendable {
   /// Its header is its size.
   typealias Memory = ManagedBuffer<Int, UInt8>
@@ -25,8 +25,8 @@ struct Chunk: @unchecked Sendable {
   /// The first records, as many as were found whole: handing them out (``ReadAhead``) takes no further look at them.
   private(set) var wholeCount = 0
 
-  /// - Parameter old: a chunk whose memory is used again if nobody else holds it, and it has the room: the pages of fresh
-  ///   memory cost more than reading into them.
+  /// - Parameter old: a chunk whose memory is used again if nobody else holds it, and it has the room: the pages of
+  ///   fresh memory cost more than reading into them.
   init(first: Int, entryCapacity: Int, logCapacity: Int, reusing old: consuming Chunk? = nil) {
     self.first = first
     self.entryCapacity = entryCapacity
@@ -66,8 +66,8 @@ struct Chunk: @unchecked Sendable {
       number: first + position)
   }
 
-  /// Finds out how many of the first records are whole. In one go, a processor works on several records at a time, which it
-  /// cannot while each is handed out in between.
+  /// Finds out how many of the first records are whole. In one go, a processor works on several records at a time,
+  /// which it cannot while each is handed out in between.
   mutating func checkAll(_ check: RecordCheck) {
     let log = unsafe UnsafeRawBufferPointer(rebasing: logBytes[..<logCount])
     var entry = entry(at: 0)

@@ -43,7 +43,8 @@ extension Descriptor {
     return try publishedCount(from: header.stableCount)
   }
 
-  /// How many records the entries say are committed, of which the first `known` are known to be. O(log of the new ones).
+  /// How many records the entries say are committed, of which the first `known` are known to be. O(log of the new
+  /// ones).
   func publishedCount(from known: Int) throws(ImmutaError) -> Int {
     guard try isPublished(known) else { return known }
     // Entries are published in order: the first that is not lies behind `lower`, at or before `upper`.
@@ -69,7 +70,8 @@ extension Descriptor {
       guard try unsafe read(into: bytes, at: offset) == CompanionEntry.size else { return false }
       return unsafe CompanionEntry.isStored(UnsafeRawBufferPointer(bytes), number: number)
     }
-    // Acquiring: pairs with the store of the entry's last field, so what is read from here on is what was stored before.
+    // Acquiring: pairs with the store of the entry's last field, so what is read from here on is what was stored
+    // before.
     atomicMemoryFence(ordering: .acquiring)
     return isPublished
   }

@@ -1,7 +1,7 @@
 /// Looks at every record of a log that may be damaged, one after the other, and finds out which of them are whole.
 ///
-/// Where the companion tells of a record, its checksum decides. Where it doesn't, a record is taken for whole if it begins
-/// where the one before ends and fits the file: the log format itself has nothing more to go by.
+/// Where the companion tells of a record, its checksum decides. Where it doesn't, a record is taken for whole if it
+/// begins where the one before ends and fits the file: the log format itself has nothing more to go by.
 struct Examination: ~Copyable {
   /// What became of one record.
   struct Finding {
@@ -112,7 +112,8 @@ struct Examination: ~Copyable {
       finding.damage = "its payload does not have its checksum"
       return
     }
-    // The record behind must begin where this one ends, if that is known: otherwise this size field is not to be trusted.
+    // The record behind must begin where this one ends, if that is known: otherwise this size field is not to be
+    // trusted.
     if let following = try companion?.entry(finding.sequence + 1),
       following.index != index + format.recordHeaderSize + size
     {

@@ -131,7 +131,8 @@ final class Flusher: Sendable {
     stopped.open()
   }
 
-  /// Waits until it is time to flush what was noted first: half of the interval after that, or sooner if flushes take long.
+  /// Waits until it is time to flush what was noted first: half of the interval after that, or sooner if flushes take
+  /// long.
   private func pause(_ interval: Duration, _ lastFlush: Int64) {
     let (noted, isUrgent) = state.withLock { ($0.noted, !$0.waiters.isEmpty || $0.isStopping) }
     guard let noted, !isUrgent else { return }

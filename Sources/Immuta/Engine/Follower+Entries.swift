@@ -1,12 +1,12 @@
 import Locking
 import Solid
 
-// Following a log without COUNT. Where a writer with a companion is at work, its entries tell what is committed. Where there is
-// none, another program's records are there once they are whole.
+// Following a log without COUNT. Where a writer with a companion is at work, its entries tell what is committed. Where
+// there is none, another program's records are there once they are whole.
 
 extension Follower {
-  /// Takes note of what was committed since. Costs a read of the next entry when nothing was, and a few more reads where
-  /// the log has grown all the same.
+  /// Takes note of what was committed since. Costs a read of the next entry when nothing was, and a few more reads
+  /// where the log has grown all the same.
   func refreshByEntries(_ reader: LogReader) throws(ImmutaError) {
     guard !reader.committed.isClosed else { return }
     let found = try state.withLock { (state) throws(ImmutaError) -> Progress? in

@@ -5,9 +5,9 @@ import Synchronization
 /// Keeps a log that is open for reading only up to date with its writer, which may be another process, or another
 /// program.
 ///
-/// It maps the log's header and looks at COUNT: whenever a reader asks, and, while streams wait, from a thread of its own
-/// with a pause that grows from 50 microseconds to 4 milliseconds. Where the log has no COUNT, it looks at the companion's
-/// entries, and at the end of the file where there are none: see Follower+Entries.swift.
+/// It maps the log's header and looks at COUNT: whenever a reader asks, and, while streams wait, from a thread of its
+/// own with a pause that grows from 50 microseconds to 4 milliseconds. Where the log has no COUNT, it looks at the
+/// companion's entries, and at the end of the file where there are none: see Follower+Entries.swift.
 final class Follower: Sendable {
   let log: Descriptor
   let companion: Descriptor?
@@ -196,9 +196,9 @@ final class Follower: Sendable {
     reader.committed.advance(to: committed)
   }
 
-  /// Follows a writer whose entries are not in the companion that was opened, or that keeps none: takes the entries that
-  /// are there by now, and makes those that are not. Returns where the last record ends; nil when the log, as it is, does
-  /// not bear COUNT out.
+  /// Follows a writer whose entries are not in the companion that was opened, or that keeps none: takes the entries
+  /// that are there by now, and makes those that are not. Returns where the last record ends; nil when the log, as it
+  /// is, does not bear COUNT out.
   private func readOn(
     _ state: inout State, _ reader: LogReader, through committed: Int
   ) throws(ImmutaError) -> Int? {

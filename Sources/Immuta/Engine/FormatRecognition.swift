@@ -1,7 +1,7 @@
 extension LogFormat {
-  /// The layout of a log: what its companion says, or else the one that the file's bytes fit. A file that is empty or has
-  /// no records, and one that fits both or none, has the one that is stated, or v2. O(1) with a companion, O(records)
-  /// without.
+  /// The layout of a log: what its companion says, or else the one that the file's bytes fit. A file that is empty or
+  /// has no records, and one that fits both or none, has the one that is stated, or v2. O(1) with a companion,
+  /// O(records) without.
   ///
   /// - Throws: `.invalidConfiguration` when the log is certainly not of the stated layout; `.io`.
   init(of log: Descriptor, _ companion: Descriptor?, stated: LogFormat?) throws(ImmutaError) {
@@ -30,8 +30,8 @@ extension LogFormat {
     return [v1, v2].first { $0.headerSize == first.index }
   }
 
-  /// The only layout whose header leads, by the size fields, through COUNT records of the file; nil if it is not the only
-  /// one.
+  /// The only layout whose header leads, by the size fields, through COUNT records of the file; nil if it is not the
+  /// only one.
   private static func fitting(_ log: Descriptor) throws(ImmutaError) -> LogFormat? {
     let size = try log.size
     if size == 0 { return nil }

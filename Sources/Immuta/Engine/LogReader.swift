@@ -125,8 +125,8 @@ final class LogReader: Sendable {
     }
   }
 
-  /// Calls `body` with records from `first` on, checked by `check`, as many as one read brings and at least one; an error is
-  /// the first one's. One at a time: with a codec each takes memory of its own.
+  /// Calls `body` with records from `first` on, checked by `check`, as many as one read brings and at least one; an
+  /// error is the first one's. One at a time: with a codec each takes memory of its own.
   func check(
     from first: Int, count: Int, _ check: RecordCheck, _ body: (Record) throws(ImmutaError) -> Void
   ) throws(ImmutaError) {

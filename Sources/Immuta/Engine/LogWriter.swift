@@ -1,11 +1,12 @@
 import Locking
 import Solid
+import Synchronization
 
 /// The writing side of a log: hands the turn to one caller at a time, and keeps the promises of closing and failing.
 ///
-/// All state is under one mutex, held for one bounded piece of work: a small append whole, a large one a piece at a time.
-/// What lasts longer (a transaction, a large payload) has the *turn*, which others wait for without holding the mutex;
-/// so `close()` never waits for a caller's code.
+/// All state is under one mutex, held for one bounded piece of work: a small append whole, a large one a piece at a
+/// time. What lasts longer (a transaction, a large payload) has the *turn*, which others wait for without holding the
+/// mutex; so `close()` never waits for a caller's code.
 @usableFromInline
 final class LogWriter: Sendable {
   let reader: LogReader
@@ -14,6 +15,9 @@ final class LogWriter: Sendable {
   private let durability: Durability
   /// Transforms payloads; nil where they are stored as they are.
   private let encoder: RecordEncoder?
+  /// The task whose turn it is and whose source of a payload is being asked for chunks, by its identity; 0 for none.
+  /// Relaxed: a task that finds itself here stored that itself, and any other value is not its own.
+  private let taskOfSource = Atomic(0)
   /// Held while closing, so that whoever closes second returns when the log is closed, not before.
   private let closing = Lock<Void>(())
 
@@ -83,6 +87,7 @@ final class LogWriter: Sendable {
       return state.turns.take() ? nil : state.turns.ticket()
     }
     guard let ticket else { return }
+    checkForOwnTurn()
     try await withTaskCancellationHandler {
       try await withCheckedThrowingContinuation { continuation in
         let result = enqueue(.task(continuation), ticket)
@@ -100,9 +105,40 @@ final class LogWriter: Sendable {
       return state.turns.take() ? nil : state.turns.ticket()
     }
     guard let ticket else { return }
+    checkForOwnTurn()
     let thread = BlockedThread()
     if let result = enqueue(.thread(thread), ticket) { return try result.get() }
     try thread.wait()
+  }
+
+  /// Calls `body`, which asks a payload's source for its chunks, with the turn.
+  func withSource<R>(_ body: () async throws -> R) async throws -> R {
+    taskOfSource.store(Self.currentTask, ordering: .relaxed)
+    defer { taskOfSource.store(0, ordering: .relaxed) }
+    return try await body()
+  }
+
+  /// Traps when the caller is about to wait for a turn that is over only when the caller goes on. It is looked at only
+  /// by those who have to wait.
+  private func checkForOwnTurn() {
+    precondition(
+      encoder?.isCallingThisThread != true,
+      "a transformer appends to the log that it transforms a payload for (\(reader.check.path)), and would wait for "
+        + "ever; let it append to another log")
+    let task = Self.currentTask
+    precondition(
+      task == 0 || task != taskOfSource.load(ordering: .relaxed),
+      "the source of a payload appends to the log that waits for its chunks (\(reader.check.path)), and would wait for "
+        + "ever; let it append to another log")
+  }
+
+  /// What tells the current task from all others that live; 0 outside of tasks.
+  private static var currentTask: Int {
+    unsafe withUnsafeCurrentTask { task in
+      // The hash of a reference that lives as long as the task; nothing of the task is touched by it.
+      guard let task = unsafe task else { return 0 }
+      return unsafe task.hashValue
+    }
   }
 
   /// Nil when the waiter now waits; otherwise its answer. A task is cancelled before its handler runs: either the
@@ -129,8 +165,8 @@ final class LogWriter: Sendable {
 
   // MARK: Before the first append
 
-  /// With the turn: marks the log as being written, on stable storage, before anything in it changes, so that a crash from
-  /// here on is known as one; on a thread that may block.
+  /// With the turn: marks the log as being written, on stable storage, before anything in it changes, so that a crash
+  /// from here on is known as one; on a thread that may block.
   func prepare() async throws {
     if state.withLock({ $0.isPrepared }) { return }
     try await withCheckedThrowingContinuation { continuation in
@@ -306,7 +342,8 @@ final class LogWriter: Sendable {
       reader.markClosed()
       return (true, waiting, failure)
     }
-    // Nobody is told before the log is closed, and no lock is held while they are: whoever is told may call back at once.
+    // Nobody is told before the log is closed, and no lock is held while they are: whoever is told may call back at
+    // once.
     for waiter in waiting { waiter.resume(with: .failure(ImmutaError.storageClosed)) }
     guard isFirst else { return nil }
     reader.close()

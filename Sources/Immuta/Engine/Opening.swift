@@ -4,6 +4,8 @@ import Logging
 struct Opening {
   let files: LogFiles
   let configuration: Storage.Configuration
+  /// What transforms payloads; the logs of a storage share one.
+  let pools: TransformPools
 
   /// What an opened namespace consists of.
   struct Opened {
@@ -24,16 +26,14 @@ struct Opening {
   func check(_ format: LogFormat) -> RecordCheck {
     RecordCheck(
       path: files.log, format: format, verifiesChecksums: configuration.verifiesChecksums,
-      decoder: configuration.decoding.map { transformer in
-        RecordDecoder(
-          namespace: files.namespace, transformer: transformer, limit: configuration.largestDecodedPayload)
+      decoder: pools.reading.map { pool in
+        RecordDecoder(namespace: files.namespace, pool: pool, limit: configuration.largestDecodedPayload)
       })
   }
 
   private var encoder: RecordEncoder? {
-    configuration.encoding.map { transformer in
-      RecordEncoder(
-        namespace: files.namespace, transformer: transformer, limit: configuration.largestDecodedPayload)
+    pools.writing.map { pool in
+      RecordEncoder(namespace: files.namespace, pool: pool, limit: configuration.largestDecodedPayload)
     }
   }
 
@@ -75,8 +75,8 @@ struct Opening {
     CompanionKeeper(companion, header: header).markFailed()
   }
 
-  /// A log that is missing or empty while its companion tells of records was lost, not never there: starting a new one in
-  /// its place would hide that.
+  /// A log that is missing or empty while its companion tells of records was lost, not never there: starting a new one
+  /// in its place would hide that.
   ///
   /// - Parameter isEntryProof: whether an entry tells of a record, stable or not. Not where the log is there and has no
   ///   header: then it is empty until its first record is stable.
@@ -160,8 +160,8 @@ struct Opening {
     try companion.rewrite(entries..<max(entries, try companion.size))
   }
 
-  /// Cuts off what a crash left behind the last whole record, adds the entries of records that have none, and leaves the
-  /// log as if it had just been closed.
+  /// Cuts off what a crash left behind the last whole record, adds the entries of records that have none, and leaves
+  /// the log as if it had just been closed.
   private func repair(
     _ log: Descriptor, _ companion: Descriptor, _ outcome: Reconciliation.Outcome, _ format: LogFormat
   ) throws(ImmutaError) {

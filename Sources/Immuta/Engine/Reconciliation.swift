@@ -94,7 +94,8 @@ struct Reconciliation: ~Copyable {
   var codecName: String? { companionHeader?.codecName }
 
   mutating func run() throws(ImmutaError) -> Outcome {
-    // After a crash the header may be newer than the file's size, or older than its records: the companion decides then.
+    // After a crash the header may be newer than the file's size, or older than its records: the companion decides
+    // then.
     if !isCrashed, let contradiction = header?.contradiction(format: format, fileSize: fileSize) {
       throw corrupted("not a log, or its header is damaged: \(contradiction)")
     }
@@ -131,10 +132,10 @@ struct Reconciliation: ~Copyable {
     return outcome
   }
 
-  /// How many records there are to go by, where no companion tells and the header contradicts itself: as many as lead to
-  /// LAST INDEX; or, if none do, those before the first of which COUNT and the size fields no longer agree. Space that was
-  /// reserved reads as records of no bytes: such ones at the end are nobody's. Without a header, all that the size fields
-  /// lead to.
+  /// How many records there are to go by, where no companion tells and the header contradicts itself: as many as lead
+  /// to LAST INDEX; or, if none do, those before the first of which COUNT and the size fields no longer agree. Space
+  /// that was reserved reads as records of no bytes: such ones at the end are nobody's. Without a header, all that the
+  /// size fields lead to.
   mutating func countByWalking() throws(ImmutaError) -> Int {
     var (number, index, count) = (0, format.headerSize, 0)
     while let size = try log.size(at: index) {
@@ -252,7 +253,8 @@ struct Reconciliation: ~Copyable {
       cursor.index += format.recordHeaderSize + size
       cursor.number += 1
     }
-    // A process that died between its two stores leaves LAST INDEX ahead; its companion then says that it was not closed.
+    // A process that died between its two stores leaves LAST INDEX ahead; its companion then says that it was not
+    // closed.
     if let header, count == header.count, !isCrashed {
       try checkLastIndex(header, cursor.lastIndex, count: header.count)
     }
@@ -368,9 +370,10 @@ struct Reconciliation: ~Copyable {
     return outcome
   }
 
-  /// Another program may have appended after our crash: then no entry was ever written for what follows, and the size
-  /// fields lead exactly to COUNT and LAST INDEX. After a restart of the machine that is no proof, as a torn write may look
-  /// the same: then the records are cut off, for nobody promised that they were stable, but a copy is kept.
+  /// Another program may have appended after our crash, or this is a copy made while somebody wrote, its companion
+  /// first: then there is no entry of what follows, and the size fields lead exactly to COUNT and LAST INDEX. After a
+  /// restart of the machine that is no proof, as a torn write may look the same: then the records are cut off, for
+  /// nobody promised that they were stable, but a copy is kept.
   private mutating func extendedByAnotherProgram(from cursor: Cursor) throws(ImmutaError) -> Outcome? {
     guard let header, let isBlank = try companion?.isBlank(cursor.number), isBlank else { return nil }
     let outcome: Outcome
@@ -380,7 +383,10 @@ struct Reconciliation: ~Copyable {
       if case .corrupted = error { return nil }
       throw error
     }
-    return !header.denies(lastIndex: outcome.lastIndex) && outcome.end == fileSize ? outcome : nil
+    if header.denies(lastIndex: outcome.lastIndex) { return nil }
+    // Behind the last record of a log that was copied while somebody wrote it lies what was reserved or not committed
+    // yet. Where no LAST INDEX bears COUNT out, the end of the file must.
+    return outcome.end == fileSize || (isSameBoot && format.hasLastIndex) ? outcome : nil
   }
 
   /// How many records the entries say were committed to a log without COUNT: an entry whose last field was stored was
@@ -393,9 +399,9 @@ struct Reconciliation: ~Copyable {
     return count
   }
 
-  /// Where whole records end that are behind the last committed one of a log without COUNT; nil when there are none. They
-  /// are what a transaction had staged when its process died, or another program's, or ours whose entries were lost:
-  /// nobody can tell, so they are cut off, but a copy is kept.
+  /// Where whole records end that are behind the last committed one of a log without COUNT; nil when there are none.
+  /// They are what a transaction had staged when its process died, or another program's, or ours whose entries were
+  /// lost: nobody can tell, so they are cut off, but a copy is kept.
   private mutating func endOfUnclaimedRecords(from cursor: Cursor) throws(ImmutaError) -> Int? {
     var (number, index) = (cursor.number, cursor.index)
     while let size = try log.size(at: index), try log.bearsItsChecksum(at: index, size: size) {

@@ -91,8 +91,8 @@ struct Repair {
     self.isCommitCut = isCommitCut
   }
 
-  /// Records behind the last whole one cannot be appended behind: they are cut off. Damaged ones before it stay where they
-  /// are, and throw when they are read.
+  /// Records behind the last whole one cannot be appended behind: they are cut off. Damaged ones before it stay where
+  /// they are, and throw when they are read.
   private mutating func plan(_ opening: Reconciliation.Outcome?) throws(ImmutaError) {
     if let opening, !opening.isClean, let note = opening.note {
       report.actions.append("recover as opening for appending does: it \(note)")

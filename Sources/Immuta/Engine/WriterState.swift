@@ -9,9 +9,9 @@ import Synchronization
 /// companion  | header | an entry per committed record      | reserved …
 /// ```
 ///
-/// Invariants: `tail` is the end of the last committed record; staged records lie between `tail` and `stagedEnd` and have
-/// no entries in the companion, so nothing on disk knows of them; whenever a record has been staged, both files have room
-/// for all that committing it writes.
+/// Invariants: `tail` is the end of the last committed record; staged records lie between `tail` and `stagedEnd` and
+/// have no entries in the companion, so nothing on disk knows of them; whenever a record has been staged, both files
+/// have room for all that committing it writes.
 @safe struct WriterState: ~Copyable, Sendable {
   var turns = TurnQueue()
   var isClosed = false
@@ -33,8 +33,8 @@ import Synchronization
   private var header: MappedWindow? {
     didSet { unsafe headerMemory = header?.base }
   }
-  // Once more, so that a commit need not retain the window. `nonisolated(unsafe)`: a pointer into `header`, which is held
-  // beside it, and as safe to send as that is.
+  // Once more, so that a commit need not retain the window. `nonisolated(unsafe)`: a pointer into `header`, which is
+  // held beside it, and as safe to send as that is.
   private nonisolated(unsafe) var headerMemory: UnsafeMutableRawPointer?
   private(set) var isPrepared = false
   /// What made the writer stop for good.
@@ -101,8 +101,8 @@ import Synchronization
     fileprivate let directory: String
     fileprivate let keeper: CompanionKeeper
 
-    /// Flushes the files with their directory and its own entry, where they may be new or may have been left unflushed by
-    /// an opening that appended nothing, and marks the log as open.
+    /// Flushes the files with their directory and its own entry, where they may be new or may have been left unflushed
+    /// by an opening that appended nothing, and marks the log as open.
     func flush() throws(ImmutaError) {
       try log.flush()
       try SystemCalls.flushDirectory(directory)
@@ -122,7 +122,8 @@ import Synchronization
           path: log.descriptor.path,
           reason: "another program appended while the log was open; close it and open it anew"))
     }
-    // Foreign bytes behind the last record, uncommitted, may be sparse: cut off, so that all that is reserved has blocks.
+    // Foreign bytes behind the last record, uncommitted, may be sparse: cut off, so that all that is reserved has
+    // blocks.
     try shrinkFiles()
     do throws(ImmutaError) {
       try log.reserve(through: tail + 1)
@@ -131,8 +132,8 @@ import Synchronization
         header = format.hasCount ? try MappedWindow(log.descriptor, 0..<format.headerSize, writable: true) : nil
       }
     } catch {
-      // What was reserved all the same goes back: it may be all the room there is. Should that fail, the next attempt or
-      // opening does it.
+      // What was reserved all the same goes back: it may be all the room there is. Should that fail, the next attempt
+      // or opening does it.
       try? shrinkFiles()
       throw error
     }
@@ -163,8 +164,8 @@ import Synchronization
     }
   }
 
-  /// Makes room for `payload` more bytes of log and one more entry. Throws before anything changed: for lack of room, and
-  /// then it may have room later; or because filling ahead failed, which is a failed write.
+  /// Makes room for `payload` more bytes of log and one more entry. Throws before anything changed: for lack of room,
+  /// and then it may have room later; or because filling ahead failed, which is a failed write.
   @inline(__always)
   private mutating func makeRoom(at offset: Int, _ payload: Int, _ way: Way) throws(ImmutaError) {
     precondition(isPrepared, "appending to a log that is not marked as open")
@@ -408,8 +409,8 @@ import Synchronization
         unsafe memory.storeBytes(
           of: Int64(lastIndex).littleEndian, toByteOffset: LogHeader.lastIndexOffset, as: Int64.self)
       }
-      // The address is the mapping's first, page-aligned, and lives as long as the window. Releasing: a reader in another
-      // process that loads this count, acquiring, sees the record and its entry.
+      // The address is the mapping's first, page-aligned, and lives as long as the window. Releasing: a reader in
+      // another process that loads this count, acquiring, sees the record and its entry.
       let field = unsafe memory.assumingMemoryBound(to: Atomic<Int>.self)
       unsafe field.pointee.store(count.littleEndian, ordering: .releasing)
     } else if format.hasCount {
@@ -445,8 +446,8 @@ import Synchronization
         throw failure
       }
       if isPrepared {
-        // The records and their entries first: a log whose file already ends with its last record, but whose pages never
-        // reached the disk, would look as if another program had written it.
+        // The records and their entries first: a log whose file already ends with its last record, but whose pages
+        // never reached the disk, would look as if another program had written it.
         try log.descriptor.flush()
         try companion.descriptor.flush()
         try shrinkFiles()

@@ -1,4 +1,5 @@
-/// An open file. Closed when the last one who holds it lets go, so a number is never used after the system gave it away.
+/// An open file. Closed when the last one who holds it lets go, so a number is never used after the system gave it
+/// away.
 package final class Descriptor: Sendable {
   package let number: Int32
   package let path: String
@@ -75,8 +76,8 @@ package final class Descriptor: Sendable {
     try copy.flush()
   }
 
-  /// Writes the bytes of a range once more as they are, so that the next flush puts them on the device even if one before
-  /// failed to, and the kernel has called them clean since.
+  /// Writes the bytes of a range once more as they are, so that the next flush puts them on the device even if one
+  /// before failed to, and the kernel has called them clean since.
   package func rewrite(_ range: Range<Int>) throws(ImmutaError) {
     try transfer(range, to: self, at: range.lowerBound)
   }

@@ -1,6 +1,6 @@
 /// Part of a file seen as memory, shared with the kernel's page cache. Unmapped when the last holder lets go, so a view
-/// into it is valid for as long as the window is held. The mapping outlives the descriptor it was made from: a view of a
-/// record keeps neither a descriptor nor the writer's lock.
+/// into it is valid for as long as the window is held. The mapping outlives the descriptor it was made from: a view of
+/// a record keeps neither a descriptor nor the writer's lock.
 ///
 /// `@unchecked Sendable`: the pointer itself never changes. Who may touch which of its bytes is the users' agreement:
 /// the writer alone stores into bytes behind the last committed record; committed bytes are never stored to again, and
@@ -49,8 +49,8 @@
 
   /// Gives the memory of the pages of `range` back to the system; the file keeps their bytes.
   ///
-  /// Touching one page makes the kernel map its neighbours too, those before it included: for whoever goes forward through
-  /// the window, the pages just before `range` are given back once more.
+  /// Touching one page makes the kernel map its neighbours too, those before it included: for whoever goes forward
+  /// through the window, the pages just before `range` are given back once more.
   package func forget(_ range: Range<Int>) {
     let pages = pages(around: max(offset, range.lowerBound - Self.largestNeighbourhood)..<range.upperBound)
     unsafe SystemCalls.forget(base + (pages.lowerBound - offset), count: pages.count)

@@ -263,14 +263,14 @@ package enum SystemCalls {
     }
   }
 
-  /// Starts to write a file's changed pages to the device, without waiting. Only speeds up what comes after: its result is
-  /// not looked at.
+  /// Starts to write a file's changed pages to the device, without waiting. Only speeds up what comes after: its result
+  /// is not looked at.
   static func startWriteBack(_ descriptor: Int32) {
     _ = file_start_write_back(descriptor)
   }
 
-  /// Waits until the device has a file's changed pages. It may have them in a cache only, which a flush of any file of the
-  /// same file system empties. False where there is no such call.
+  /// Waits until the device has a file's changed pages. It may have them in a cache only, which a flush of any file of
+  /// the same file system empties. False where there is no such call.
   static func finishWriteBack(_ descriptor: Int32, path: String) throws(ImmutaError) -> Bool {
     do {
       try runReporting(.writeBack, operation: "sync_file_range", path: path) { file_finish_write_back(descriptor) }

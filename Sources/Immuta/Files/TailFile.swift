@@ -10,9 +10,9 @@
 /// zeros overwrites nothing. One thread at a time.
 ///
 /// Filling ahead is for speed alone. A store into a page that is not in the page cache costs a fault, in which the file
-/// system maps one block; a `pwrite` of many pages makes them at once, and the stores that follow find them mapped. Measured
-/// on ext4, per page of 4 KiB: 2.5 µs by faults, 0.8 µs by filling. A flush then finds blocks that were written, with no
-/// metadata to change.
+/// system maps one block; a `pwrite` of many pages makes them at once, and the stores that follow find them mapped.
+/// Measured on ext4, per page of 4 KiB: 2.5 µs by faults, 0.8 µs by filling. A flush then finds blocks that were
+/// written, with no metadata to change.
 @safe struct TailFile: ~Copyable, Sendable {
   let descriptor: Descriptor
   /// Size of the file, space reserved ahead included.
@@ -35,8 +35,9 @@
   private(set) var isReserving = true
   /// Whether small bytes too go through the kernel; windows are then for readers alone.
   ///
-  /// For files that are flushed after each commit: a page that was stored to by way of a mapping is write-protected by the
-  /// flush, and the next store faults. Measured on ext4, for two such pages: 30 µs a commit; two calls of `pwrite`: 1 µs.
+  /// For files that are flushed after each commit: a page that was stored to by way of a mapping is write-protected by
+  /// the flush, and the next store faults. Measured on ext4, for two such pages: 30 µs a commit; two calls of `pwrite`:
+  /// 1 µs.
   private let writesThrough: Bool
   private let smallestReservation: Int
 

@@ -19,6 +19,17 @@ enum Thread {
     if number != 0 { throw .io(errno: number, operation: "pthread_create", path: "") }
   }
 
+  /// What tells the calling thread from all others that live; never 0.
+  static var identity: UInt {
+    #if canImport(Darwin)
+      UInt(bitPattern: pthread_self())
+    #elseif canImport(Musl)
+      UInt(bitPattern: pthread_self())
+    #else
+      UInt(pthread_self())
+    #endif
+  }
+
   /// Lets other threads run.
   static func yield() {
     sched_yield()

@@ -10,11 +10,10 @@ import Synchronization
 /// +---------+----------+-------------+-------------+
 /// ```
 ///
-/// INDEX is the byte offset of the record's header in the log, TIME its commit in nanoseconds since 1970, RECORD CRC the
-/// CRC-32C of header and payload. ENTRY CRC is the CRC-32C of the first 20 bytes and the record's number
-/// (8 bytes), so an entry that was moved is found out. Where more records of the same commit follow, its
-/// complement is stored instead: recovery keeps whole commits only, and a half-written transaction is gone as if it never
-/// was.
+/// INDEX is the byte offset of the record's header in the log, TIME its commit in nanoseconds since 1970, RECORD CRC
+/// the CRC-32C of header and payload. ENTRY CRC is the CRC-32C of the first 20 bytes and the record's number (8 bytes),
+/// so an entry that was moved is found out. Where more records of the same commit follow, its complement is stored
+/// instead: recovery keeps whole commits only, and a half-written transaction is gone as if it never was.
 package struct CompanionEntry: Hashable, Sendable {
   package var index: Int
   package var time: Int64
@@ -67,7 +66,8 @@ package struct CompanionEntry: Hashable, Sendable {
   /// Stores the entry so that ENTRY CRC comes last, releasing: where the log has no COUNT, that store is the commit.
   /// Whoever sees it sees the record, the rest of the entry and the entries before.
   ///
-  /// `bytes` is where the entry lies in a mapped companion: ENTRY CRC, at a multiple of four, has an atomic's alignment.
+  /// `bytes` is where the entry lies in a mapped companion: ENTRY CRC, at a multiple of four, has an atomic's
+  /// alignment.
   @inline(never)
   package func publish(into bytes: UnsafeMutableRawBufferPointer, number: Int) {
     precondition(bytes.count >= Self.size, "a companion entry needs \(Self.size) bytes")
@@ -93,8 +93,8 @@ package struct CompanionEntry: Hashable, Sendable {
   private static func checksum(index: Int, time: Int64, recordChecksum: UInt32, number: Int) -> UInt32 {
     let index = UInt64(bitPattern: Int64(index))
     let time = UInt64(bitPattern: time)
-    // 28 bytes are four short of four words. Those four are zeros, put in front; `beforeZeros` is the checksum that they
-    // bring to 0, with which a checksum begins.
+    // 28 bytes are four short of four words. Those four are zeros, put in front; `beforeZeros` is the checksum that
+    // they bring to 0, with which a checksum begins.
     return crc32c_extend_4_u64(
       beforeZeros, index << 32, index >> 32 | time << 32, time >> 32 | UInt64(recordChecksum) << 32,
       UInt64(bitPattern: Int64(number)))

@@ -11,12 +11,12 @@ import CRC32C
 ///                                                            … CRC-32C of bytes 0 ..< 2044 at offset 2044
 /// ```
 ///
-/// STABLE is the number of records known to be on stable storage. CLEAN is 1 when the log was closed: then STABLE is the
-/// number of records it held; 2 says that a flush failed, so that what the page cache shows may not be on the device.
-/// NAME is the codec chain's name, empty for none; LEN 65,535 says that it is not known. BOOT ID tells, after a crash,
-/// whether the machine went down or just the process: a machine that stayed up still has every byte that was written.
-/// TORN counts the records that crashes have taken back over the log's life, RECOVERED is when that last happened, in
-/// nanoseconds since 1970.
+/// STABLE is the number of records known to be on stable storage. CLEAN is 1 when the log was closed: then STABLE is
+/// the number of records it held; 2 says that a flush failed, so that what the page cache shows may not be on the
+/// device. NAME is the codec chain's name, empty for none; LEN 65,535 says that it is not known. BOOT ID tells, after a
+/// crash, whether the machine went down or just the process: a machine that stayed up still has every byte that was
+/// written. TORN counts the records that crashes have taken back over the log's life, RECOVERED is when that last
+/// happened, in nanoseconds since 1970.
 ///
 /// A slot never shares a page half with the other, so whatever a torn write leaves of one, the other is whole.
 package struct CompanionHeader: Hashable, Sendable {

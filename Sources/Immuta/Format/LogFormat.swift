@@ -6,12 +6,12 @@
 /// bilog  | LENGTH 8 | CRC 4 | PAYLOAD | LENGTH 8 | CRC 4 | PAYLOAD | …
 /// ```
 ///
-/// In v1 and v2 all integers are little-endian, signed, 64 bits. COUNT is the number of committed records, LAST INDEX the
-/// byte offset of the last one's size field (0 when there is none). In bilog they are big-endian: LENGTH counts the
+/// In v1 and v2 all integers are little-endian, signed, 64 bits. COUNT is the number of committed records, LAST INDEX
+/// the byte offset of the last one's size field (0 when there is none). In bilog they are big-endian: LENGTH counts the
 /// twelve bytes of the record's header and the payload, CRC is the payload's checksum.
 ///
-/// A record's *index* is the byte offset of its header: its size field, or LENGTH. Bytes behind the last committed record
-/// are uncommitted: nobody reads them.
+/// A record's *index* is the byte offset of its header: its size field, or LENGTH. Bytes behind the last committed
+/// record are uncommitted: nobody reads them.
 public enum LogFormat: UInt8, Hashable, Sendable, CaseIterable, CustomStringConvertible {
   /// Eight bytes of header, COUNT: Immuta's layout before its header grew. Read and extended as it is.
   case v1 = 1

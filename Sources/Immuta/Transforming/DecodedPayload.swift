@@ -3,47 +3,66 @@ import Locking
 /// The bytes of a large payload that is stored transformed: decoded whole when somebody wants them in one piece, and in
 /// pieces otherwise.
 ///
-/// Decoding it succeeded when the record was delivered, so that it does again, unless the device gives other bytes than
-/// before; then there is nobody to tell, and it traps.
+/// Decoding it succeeded when the record was delivered, and does again, unless the file or what the codec relies on has
+/// changed since. Then it throws, where there is somebody to tell, and traps where there is nobody.
 final class DecodedPayload: Sendable {
   let count: Int
-  private let stored: Payload
-  private let sequence: Int
+  private let stored: Record
+  private let path: String
   private let decoder: RecordDecoder
   private let whole = Lock<Payload?>(nil)
 
-  init(_ stored: Payload, sequence: Int, count: Int, _ decoder: RecordDecoder) {
+  init(_ stored: Record, path: String, count: Int, _ decoder: RecordDecoder) {
     self.stored = stored
-    self.sequence = sequence
+    self.path = path
     self.count = count
     self.decoder = decoder
   }
 
   /// All bytes, in memory from now on.
-  func inMemory() -> Payload {
-    whole.withLock { whole in
+  ///
+  /// - Throws: `.undecodable`.
+  func inMemory() throws(ImmutaError) -> Payload {
+    try whole.withLock { (whole) throws(ImmutaError) in
       if let whole { return whole }
-      let payload = DecodingSession(self).next(from: 0, size: count)
+      let session = DecodingSession(self)
+      guard let payload = try session.next(from: 0, size: count) else {
+        preconditionFailure("a new session is where it is asked to be")
+      }
       whole = payload
       return payload
     }
   }
 
-  fileprivate func begin() -> Decoding {
+  /// The same, for those who cannot be told.
+  func inMemoryOrTrap() -> Payload {
+    Self.orTrap(inMemory)
+  }
+
+  static func orTrap<R>(_ body: () throws(ImmutaError) -> R) -> R {
+    do throws(ImmutaError) {
+      return try body()
+    } catch {
+      preconditionFailure(
+        "a payload that could be decoded when its record was delivered cannot be now; to have this as an error, "
+          + "read it with `try payload.inMemory()` or `try payload.forEachChunk { … }`. \(error)")
+    }
+  }
+
+  fileprivate func begin() throws -> Decoding {
     Decoding(
-      run: Self.again { try decoder.begin(sequence: sequence, size: stored.count) }, input: DecoderInput(stored))
+      run: try decoder.begin(sequence: stored.sequence, size: stored.size), input: DecoderInput(stored.payload))
   }
 
   fileprivate func finish(_ decoding: Decoding) {
     decoder.finish(decoding.run)
   }
 
-  fileprivate static func again<R>(_ body: () throws -> R) -> R {
-    do {
-      return try body()
-    } catch {
-      preconditionFailure("a record could be decoded a moment ago: \(error)")
-    }
+  fileprivate func undecodable(_ error: any Error) -> ImmutaError {
+    .undecodable(
+      Corruption(
+        path: path, sequence: stored.sequence, index: stored.index,
+        reason: "it could be decoded when it was delivered, and cannot be now: \(error)"))
   }
 }
 
@@ -57,8 +76,8 @@ private struct Decoding {
   var position = 0
 }
 
-/// Decodes a payload from its start to its end, for one iterator; copies of that iterator share it, and whoever finds
-/// that it was moved on begins anew.
+/// Decodes a payload from its start to its end, for one iterator. A copy of that iterator shares it, until one of them
+/// finds that the other moved it on, and begins a session of its own.
 final class DecodingSession: Sendable {
   private let payload: DecodedPayload
   private let decoding = Lock<Decoding?>(nil)
@@ -67,54 +86,58 @@ final class DecodingSession: Sendable {
     self.payload = payload
   }
 
-  /// `size` bytes of the payload from a position on; there are as many.
-  func next(from position: Int, size: Int) -> Payload {
-    decoding.withLock { kept in
-      var decoding = kept ?? payload.begin()
-      if decoding.position > position { decoding = payload.begin() }
-      while decoding.position < position {
-        _ = unsafe take(&decoding, into: nil, atMost: position - decoding.position)
-      }
-      let result = unsafe PayloadMemory.payload(count: size) { memory in
-        var filled = 0
-        while filled < size {
-          let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: memory[filled...])
-          filled += unsafe take(&decoding, into: rest, atMost: size - filled)
-        }
-      }
-      if decoding.position == payload.count {
-        complete(&decoding)
-        payload.finish(decoding)
+  /// `size` bytes of the payload from a position on, where there are as many; nil when the session is elsewhere. A new
+  /// session, and one that failed or came to the end, begins anew and goes wherever it is asked to.
+  func next(from position: Int, size: Int) throws(ImmutaError) -> Payload? {
+    try decoding.withLock { (kept) throws(ImmutaError) in
+      if let kept, kept.position != position { return nil }
+      do {
+        var decoding = try kept ?? payload.begin()
+        // Let go while it may fail.
         kept = nil
-      } else {
-        kept = decoding
+        while decoding.position < position {
+          _ = try unsafe take(&decoding, into: nil, atMost: position - decoding.position)
+        }
+        let result = try unsafe PayloadMemory.payload(count: size) { memory in
+          var filled = 0
+          while filled < size {
+            let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: memory[filled...])
+            filled += try unsafe take(&decoding, into: rest, atMost: size - filled)
+          }
+        }
+        if decoding.position == payload.count {
+          try complete(&decoding)
+          payload.finish(decoding)
+        } else {
+          kept = decoding
+        }
+        return result
+      } catch {
+        throw payload.undecodable(error)
       }
-      return result
     }
   }
 
   /// Runs to the end, for a run that is used again was finished. What was taken leaves the output first: while that is
   /// full a state takes none of the input that may follow the last byte's.
-  private func complete(_ decoding: inout Decoding) {
+  private func complete(_ decoding: inout Decoding) throws {
     let run = decoding.run
-    DecodedPayload.again {
-      repeat {
-        if decoding.taken < run.output.count { throw TransformError("it is longer than before") }
-        run.output.removeAll()
-        decoding.taken = 0
-      } while try run.step() || decoding.input.feed(run)
-    }
+    repeat {
+      if decoding.taken < run.output.count { throw TransformError("it is longer than before") }
+      run.output.removeAll()
+      decoding.taken = 0
+    } while try run.step() || decoding.input.feed(run)
   }
 
   /// Takes at least one byte.
-  private func take(_ decoding: inout Decoding, into memory: UnsafeMutableRawBufferPointer?, atMost size: Int) -> Int {
+  private func take(
+    _ decoding: inout Decoding, into memory: UnsafeMutableRawBufferPointer?, atMost size: Int
+  ) throws -> Int {
     let run = decoding.run
     while decoding.taken == run.output.count {
       run.output.removeAll()
       decoding.taken = 0
-      DecodedPayload.again {
-        if try !run.step(), !decoding.input.feed(run) { throw TransformError("it ends earlier than before") }
-      }
+      if try !run.step(), !decoding.input.feed(run) { throw TransformError("it ends earlier than before") }
     }
     let count = min(size, run.output.count - decoding.taken)
     let bytes = unsafe UnsafeRawBufferPointer(rebasing: run.output.bytes[decoding.taken..<decoding.taken + count])
@@ -132,11 +155,13 @@ enum PayloadMemory {
   }
 
   /// A payload of `count` bytes, all of which `fill` sets.
-  static func payload(count: Int, fill: (UnsafeMutableRawBufferPointer) -> Void) -> Payload {
+  static func payload<E: Error>(
+    count: Int, fill: (UnsafeMutableRawBufferPointer) throws(E) -> Void
+  ) throws(E) -> Payload {
     let buffer = ManagedBuffer<Void, UInt8>.create(minimumCapacity: count) { _ in }
-    return unsafe buffer.withUnsafeMutablePointerToElements { elements in
+    return try unsafe buffer.withUnsafeMutablePointerToElements { (elements) throws(E) in
       let memory = unsafe UnsafeMutableRawBufferPointer(start: elements, count: count)
-      unsafe fill(memory)
+      try unsafe fill(memory)
       return unsafe Payload(UnsafeRawBufferPointer(memory), owner: buffer)
     }
   }

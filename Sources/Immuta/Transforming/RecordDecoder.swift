@@ -1,26 +1,21 @@
-import Locking
-
 /// Undoes what a ``RecordEncoder`` did, as records are read. Any number of threads at once.
 ///
 /// A record whose payload is small once it is decoded is decoded when it is delivered. Of a larger one that only finds
 /// out that it can be decoded, and how large it is, in bounded memory; its bytes are decoded when they are asked for.
 final class RecordDecoder: Sendable {
   private let namespace: String
-  private let transformers: [any Transformer]
-  private let limit: Int
-  private let idle = Lock<[TransformRun]>([])
+  private let pool: TransformRunPool
+  private let limits: TransformLimits
 
   /// Payloads below this size are decoded when they are delivered.
   private static let largestEager = 1 << 20
-  /// Runs kept for the next records.
-  private static let mostIdle = 8
   /// Stored bytes that are given to the transformers at a time.
   static let pieceSize = 256 << 10
 
-  init(namespace: String, transformer: any Transformer, limit: Int) {
+  init(namespace: String, pool: TransformRunPool, limit: Int) {
     self.namespace = namespace
-    transformers = transformer.parts
-    self.limit = limit
+    self.pool = pool
+    limits = TransformLimits(decoding: limit)
   }
 
   /// The record with its payload decoded, or to be decoded; `stored` holds the stored bytes.
@@ -39,7 +34,7 @@ final class RecordDecoder: Sendable {
       }
       let payload =
         isLarge
-        ? Payload(DecodedPayload(stored.payload, sequence: stored.sequence, count: run.made, self))
+        ? Payload(DecodedPayload(stored, path: path, count: run.made, self))
         : unsafe PayloadMemory.payload(copying: run.output.bytes)
       finish(run)
       return Record(
@@ -53,17 +48,14 @@ final class RecordDecoder: Sendable {
 
   /// A run at the beginning of a record. One that throws is let go: its states are in the middle of something.
   func begin(sequence: Int, size: Int, mark: Int = TransformOutput.pieceSize) throws -> TransformRun {
-    let run = try idle.withLock { $0.popLast() } ?? TransformRun(transformers)
-    try run.begin(RecordContext(namespace: namespace, sequence: sequence, size: size, limit: limit), mark: mark)
+    let run = try pool.take()
+    try run.begin(RecordContext(namespace: namespace, sequence: sequence, size: size), limits, mark: mark)
     return run
   }
 
   /// The run's record is complete: it may be used for another.
   func finish(_ run: TransformRun) {
-    run.output.reset()
-    idle.withLock { idle in
-      if idle.count < Self.mostIdle { idle.append(run) }
-    }
+    pool.put(run)
   }
 }
 
@@ -74,6 +66,7 @@ struct DecoderInput {
   private var piece: Payload?
   private var isOver = false
 
+  /// Stored bytes are in memory or mapped: their iterator never traps.
   init(_ stored: Payload) {
     pieces = stored.chunks(ofSize: RecordDecoder.pieceSize).makeIterator()
   }

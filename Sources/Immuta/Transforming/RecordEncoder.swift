@@ -1,4 +1,5 @@
 import Locking
+import Synchronization
 
 /// Transforms payloads on their way into a log.
 ///
@@ -7,14 +8,15 @@ import Locking
 /// that one: a transformer that is slow holds up nobody but its own caller.
 final class RecordEncoder: Sendable {
   private let namespace: String
-  private let transformers: [any Transformer]
+  private let pool: TransformRunPool
   private let limit: Int
   private let state = Lock(State())
+  /// The thread that is inside a transformer, by its identity; 0 for none. Relaxed: a thread that finds itself here
+  /// stored that itself, and any other value is not its own.
+  private let thread = Atomic<UInt>(0)
 
   private struct State {
-    /// A run to be used again; none after one that failed, which leaves its states in the middle of something.
-    var idle: TransformRun?
-    /// That of the record which is being written in pieces.
+    /// The run of the record which is being written. After a failure it is let go.
     var open: TransformRun?
     /// Bytes of that record's payload so far.
     var size = 0
@@ -23,11 +25,14 @@ final class RecordEncoder: Sendable {
   /// How much of a payload is given to the transformers at a time: what becomes of it is held.
   private static let pieceSize = 256 << 10
 
-  init(namespace: String, transformer: any Transformer, limit: Int) {
+  init(namespace: String, pool: TransformRunPool, limit: Int) {
     self.namespace = namespace
-    transformers = transformer.parts
+    self.pool = pool
     self.limit = limit
   }
+
+  /// Whether the calling thread was called by a transformer of this encoder.
+  var isCallingThisThread: Bool { thread.load(ordering: .relaxed) == Thread.identity }
 
   /// Adds a whole record behind the staged ones.
   func stage(_ bytes: UnsafeRawBufferPointer, into writer: LogWriter) throws(ImmutaError) -> Receipt {
@@ -59,7 +64,7 @@ final class RecordEncoder: Sendable {
       while try run.step() {}
     }
     let receipt = try unsafe writer.stageStored(run.output.bytes)
-    (state.idle, state.open) = (run, nil)
+    complete(&state, run)
     return receipt
   }
 
@@ -92,12 +97,11 @@ final class RecordEncoder: Sendable {
 
   private func begin(_ state: inout State, size: Int?, _ writer: LogWriter) throws(ImmutaError) {
     precondition(state.open == nil, "a record is still being written")
-    let record = RecordContext(namespace: namespace, sequence: try writer.nextSequence, size: size, limit: .max)
-    let idle = state.idle
-    (state.idle, state.size) = (nil, 0)
+    let record = RecordContext(namespace: namespace, sequence: try writer.nextSequence, size: size)
+    state.size = 0
     state.open = try transforming {
-      let run = try idle ?? TransformRun(transformers)
-      try run.begin(record)
+      let run = try pool.take()
+      try run.begin(record, TransformLimits(encoding: limit))
       return run
     }
   }
@@ -121,8 +125,13 @@ final class RecordEncoder: Sendable {
     try drain(run, into: writer)
     try write(run.output, to: writer)
     let receipt = try writer.endStored()
-    (state.idle, state.open) = (run, nil)
+    complete(&state, run)
     return receipt
+  }
+
+  private func complete(_ state: inout State, _ run: TransformRun) {
+    state.open = nil
+    pool.put(run)
   }
 
   private func abandon(_ state: inout State, _ writer: LogWriter) {
@@ -135,7 +144,7 @@ final class RecordEncoder: Sendable {
     guard let run = state.open else { preconditionFailure("no record is being written") }
     state.size += more
     if state.size > limit {
-      throw .untransformable("the payload has more than \(limit) bytes; raise largestDecodedPayload to append it")
+      throw .untransformable("it has more than \(limit) bytes, \(TransformLimits.reason)")
     }
     return run
   }
@@ -154,6 +163,8 @@ final class RecordEncoder: Sendable {
 
   /// Runs what calls transformers, whose errors are of any kind.
   private func transforming<R>(_ body: () throws -> R) throws(ImmutaError) -> R {
+    thread.store(Thread.identity, ordering: .relaxed)
+    defer { thread.store(0, ordering: .relaxed) }
     do {
       return try body()
     } catch {

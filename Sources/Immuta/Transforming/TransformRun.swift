@@ -11,6 +11,8 @@
     let output = TransformOutput()
     /// Bytes of its input that it took.
     var taken = 0
+    /// Bytes that it made of the record.
+    var made = 0
     /// Whether its last call filled the output, so that it is called again even without input.
     var isToBeCalledAgain = false
     var isFinished = false
@@ -19,9 +21,9 @@
   private var stages: [Stage]
   private var source = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
   private var isSourceOver = false
-  private var limit = Int.max
+  private var limits = TransformLimits.none
   /// Bytes that came out at the end.
-  private(set) var made = 0
+  var made: Int { stages[stages.count - 1].made }
   /// What comes out at the end.
   let output: TransformOutput
 
@@ -31,21 +33,22 @@
     output = last.output
   }
 
-  /// Begins a record, whose output is full at `mark` bytes.
-  func begin(_ record: RecordContext, mark: Int = TransformOutput.pieceSize) throws {
+  /// Begins a record, whose output is full at `mark` bytes. What the record's context says of limits is replaced: each
+  /// stage is told its own.
+  func begin(_ record: RecordContext, _ limits: TransformLimits, mark: Int = TransformOutput.pieceSize) throws {
     unsafe source = UnsafeRawBufferPointer(start: nil, count: 0)
     isSourceOver = false
-    made = 0
-    limit = record.limit
+    self.limits = limits
     for position in stages.indices {
       stages[position].taken = 0
+      stages[position].made = 0
       stages[position].isToBeCalledAgain = false
       stages[position].isFinished = false
       stages[position].output.reset()
       // Only the first stage's input has the payload's size.
       let size = position == 0 ? record.size : nil
       let context = RecordContext(
-        namespace: record.namespace, sequence: record.sequence, size: size, limit: record.limit)
+        namespace: record.namespace, sequence: record.sequence, size: size, limit: limit(at: position))
       try stages[position].state.begin(context)
     }
     output.mark = mark
@@ -113,10 +116,15 @@
   private static var standstill: TransformError { TransformError("a transformer makes nothing, and does not end") }
 
   private func note(_ before: Int, at position: Int) throws {
-    guard position == stages.count - 1 else { return }
-    made += output.count - before
-    if made > limit {
-      throw TransformError("it comes to more than \(limit) bytes, the most that is allowed (largestDecodedPayload)")
+    stages[position].made += stages[position].output.count - before
+    let limit = limit(at: position)
+    if stages[position].made > limit {
+      let place = position == stages.count - 1 ? "" : " between two of its transformers"
+      throw TransformError("it comes to more than \(limit) bytes\(place), \(TransformLimits.reason)")
     }
+  }
+
+  private func limit(at position: Int) -> Int {
+    position == stages.count - 1 ? limits.last : limits.between
   }
 }

@@ -71,8 +71,9 @@ public struct RecordContext: Hashable, Sendable {
   public let sequence: Int
   /// Bytes of the payload, where that is known before its first piece comes.
   public let size: Int?
-  /// Bytes that the payload may come to, at most: see ``Storage/Configuration/largestDecodedPayload``. The engine sees
-  /// to it; a state that makes its output in one go should see to it itself.
+  /// Bytes that this transformer may make of the payload, at most: see
+  /// ``Storage/Configuration/largestDecodedPayload``. The engine sees to it; a state that makes its output in one go
+  /// should see to it itself.
   public let limit: Int
 
   /// Describes a record; the engine does, and tests of transformers.

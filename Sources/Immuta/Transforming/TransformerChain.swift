@@ -47,7 +47,7 @@ private final class ChainState: TransformerState {
   }
 
   func begin(_ record: RecordContext) throws {
-    try run.begin(record)
+    try run.begin(record, TransformLimits(decoding: record.limit))
   }
 
   func transform(_ input: RawSpan, into output: TransformOutput) throws -> Int {

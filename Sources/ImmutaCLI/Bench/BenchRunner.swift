@@ -1,6 +1,7 @@
 /// Does works one after the other, each in rounds, in about the time it was given.
 ///
-/// How often a work is done in a round follows from how long that takes here: a slow disk gets fewer, not longer, rounds.
+/// How often a work is done in a round follows from how long that takes here: a slow disk gets fewer, not longer,
+/// rounds.
 struct BenchRunner {
   private static let rounds = (least: 3, most: 9)
   /// A round takes about this part of a work's time, if there is enough to do.

@@ -8,8 +8,8 @@ import Synchronization
   import Darwin
 #endif
 
-/// What waiting streams are compared with: threads that sleep in the kernel, are all woken at once, and then each `pread`
-/// the record.
+/// What waiting streams are compared with: threads that sleep in the kernel, are all woken at once, and then each
+/// `pread` the record.
 final class WaitingThreads: Sendable {
   private static let stackSize = 128 << 10
   private static let headerSize = 16

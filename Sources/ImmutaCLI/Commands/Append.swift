@@ -78,10 +78,8 @@ struct Append: ToolCommand {
     let paths = files.isEmpty ? ["-"] : files
     let total = try FileSource.check(paths)
     try Interruption.install()
-    var configuration = Storage.Configuration()
-    configuration.codec = try codecOptions.chosen()
     let storage = try Storage(
-      directory: location.directory, namespaces: [namespace], configuration: configuration)
+      directory: location.directory, namespaces: [namespace], configuration: codecOptions.configuration())
     defer { storage.close() }
     let log = try storage.log(namespace)
     let details = try log.details

@@ -61,8 +61,7 @@ struct Cat: ToolCommand {
   }
 
   @MainActor func execute() async throws {
-    let codec = try codecOptions.chosen()
-    let (storage, log) = try location.openForReading(namespace, codec)
+    let (storage, log) = try location.openForReading(namespace, codecOptions.configuration())
     defer { storage.close() }
     let output = Output()
     do {

@@ -56,10 +56,8 @@ struct RepairCommand: ToolCommand {
   private func work() throws -> RepairReport {
     do {
       if let salvage {
-        var configuration = Storage.Configuration()
-        configuration.codec = try codecOptions.chosen()
         return try Storage.salvage(
-          namespace, in: location.directory, into: salvage, configuration: configuration)
+          namespace, in: location.directory, into: salvage, configuration: codecOptions.configuration())
       }
       return try Storage.repair(namespace, in: location.directory, applying: apply)
     } catch ImmutaError.namespaceNotFound(let name) {

@@ -18,10 +18,11 @@ struct Location: ParsableArguments {
   var directory = "./logs"
 
   /// Opens a namespace for reading, whether or not somebody writes it.
-  func openForReading(_ namespace: String, _ codec: Codec? = nil) throws -> (storage: Storage, log: Log) {
-    var configuration = Storage.Configuration()
+  func openForReading(
+    _ namespace: String, _ configuration: Storage.Configuration = .init()
+  ) throws -> (storage: Storage, log: Log) {
+    var configuration = configuration
     configuration.access = .readOnly
-    configuration.codec = codec
     do {
       let storage = try Storage(directory: directory, namespaces: [namespace], configuration: configuration)
       return (storage, try storage.log(namespace))

@@ -41,13 +41,13 @@ struct Verify: ToolCommand {
     let output = Output()
     let names = try location.namespaces(namespaces)
     if names.isEmpty, !json { Failure.say("no namespaces in \(location.directory)") }
-    let codec = try codecOptions.chosen()
+    let configuration = try codecOptions.configuration()
     var status = ExitStatus.success
     for name in names {
       let start = ContinuousClock.now
       let outcome: Result<VerificationReport, any Error>
       do {
-        outcome = .success(try await verify(name, codec))
+        outcome = .success(try await verify(name, configuration))
       } catch {
         outcome = .failure(error)
       }
@@ -62,8 +62,10 @@ struct Verify: ToolCommand {
     if status != .success { throw AlreadyReported(status: status) }
   }
 
-  @MainActor private func verify(_ name: String, _ codec: Codec?) async throws -> VerificationReport {
-    let (storage, log) = try location.openForReading(name, codec)
+  @MainActor private func verify(
+    _ name: String, _ configuration: Storage.Configuration
+  ) async throws -> VerificationReport {
+    let (storage, log) = try location.openForReading(name, configuration)
     defer { storage.close() }
     let progress = Progress("verifying \(name)")
     defer { progress.finish() }

@@ -22,6 +22,21 @@ final class FileSource: ByteSource {
     try System.read(descriptor, into: buffer, name: name)
   }
 
+  /// What the opened file is.
+  func info() throws(ToolError) -> System.FileInfo { try System.info(descriptor, name: name) }
+
+  /// All bytes of a small file.
+  func all(atMost limit: Int) throws -> [UInt8] {
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    while true {
+      let count = try buffer.withUnsafeMutableBytes { try read(into: $0) }
+      if count == 0 { return bytes }
+      bytes += buffer[..<count]
+      if bytes.count > limit { throw ToolError("cannot use \(name): it has more than \(limit) bytes") }
+    }
+  }
+
   /// Throws unless each of the files can be expected to open, so that a misspelt name is told before anything is
   /// appended.
   ///

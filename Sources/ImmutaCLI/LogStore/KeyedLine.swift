@@ -28,8 +28,8 @@ enum KeySource {
 
 /// Finds a member of a JSON object, without taking the rest apart.
 enum JSONMember {
-  /// The bytes of the text, or of the number, that is the value of the outermost object's member of this name; nil where
-  /// there is none.
+  /// The bytes of the text, or of the number, that is the value of the outermost object's member of this name; nil
+  /// where there is none.
   static func find(_ name: String, in line: ArraySlice<UInt8>) -> [UInt8]? {
     var scanner = Scanner(rest: line)
     guard scanner.take(UInt8(ascii: "{")) else { return nil }

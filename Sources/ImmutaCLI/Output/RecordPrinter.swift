@@ -124,7 +124,7 @@ struct RecordPrinter {
       return
     }
     var offset = 0
-    for piece in payload.chunks(ofSize: Self.pieceSize) {
+    try payload.forEachChunk(ofSize: Self.pieceSize) { piece in
       try piece.withUnsafeBytes { try body(offset, $0) }
       offset += piece.count
     }

@@ -67,9 +67,13 @@ struct Failure {
     case ImmutaError.corrupted(let corruption):
       (message, status) = ("damaged: \(corruption)", .damaged)
     case ImmutaError.undecodable(let corruption):
-      (message, status) = (
-        "cannot decode \(corruption); give the --key-file or --dictionary that it was written with", .damaged
-      )
+      let advice =
+        corruption.isOverLimit
+        ? "if it may be so large, give a higher --decoded-limit"
+        : "check that the --key-file and --dictionary are those that it was written with"
+      (message, status) = ("cannot decode \(corruption); \(advice)", .damaged)
+    case ImmutaError.untransformable(let reason) where Corruption.tellsOfLimit(reason):
+      (message, status) = ("\(error); if it may be so large, give a higher --decoded-limit", .failure)
     case ImmutaError.codecMismatch(let written, let opened):
       (message, status) = (CodecOptions.mismatch(written: written, opened: opened), .failure)
     case ImmutaError.namespaceNotFound(let name):

@@ -154,6 +154,16 @@ enum System {
     return memcmp(left, right, bytes.count) == 0
   }
 
+  /// Sets bytes to zero, also where nothing reads them afterwards.
+  static func wipe(_ bytes: UnsafeMutableRawBufferPointer) {
+    guard let start = bytes.baseAddress else { return }
+    #if canImport(Darwin)
+      memset_s(start, bytes.count, 0, bytes.count)
+    #else
+      explicit_bzero(start, bytes.count)
+    #endif
+  }
+
   /// Whether the reader at the other end of a pipe or socket has gone.
   static func isAbandoned(_ descriptor: Int32) -> Bool {
     var wait = pollfd(fd: descriptor, events: 0, revents: 0)
@@ -181,6 +191,17 @@ enum System {
   static func info(_ path: String) throws(ToolError) -> FileInfo {
     var status = stat()
     guard stat(path, &status) == 0 else { throw ToolError("cannot open \(path): \(message(for: errno))") }
+    return info(status)
+  }
+
+  /// What an open descriptor is; `name` is for messages.
+  static func info(_ descriptor: Int32, name: String) throws(ToolError) -> FileInfo {
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { throw ToolError("cannot use \(name): \(message(for: errno))") }
+    return info(status)
+  }
+
+  private static func info(_ status: stat) -> FileInfo {
     let isRegular = status.st_mode & S_IFMT == S_IFREG
     return FileInfo(
       isDirectory: status.st_mode & S_IFMT == S_IFDIR, size: isRegular ? Int(status.st_size) : nil,

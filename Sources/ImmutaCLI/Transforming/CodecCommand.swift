@@ -51,7 +51,7 @@ struct Train: ToolCommand {
 
   @MainActor func execute() async throws {
     #if Zstd
-      let (storage, log) = try location.openForReading(namespace, try codecOptions.chosen())
+      let (storage, log) = try location.openForReading(namespace, codecOptions.configuration())
       defer { storage.close() }
       let dictionary: ZstdDictionary
       do {

@@ -17,12 +17,21 @@ struct CodecOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Encryption: a file of 32 random bytes, or 64 hexadecimal digits. Repeat it for older keys; new records take the first.",
+      """
+      Encryption: a file of 32 random bytes, or 64 hexadecimal digits. Repeat it for older keys; new records take the \
+      first.
+      """,
       valueName: "file"))
   var keyFile: [String] = []
 
   @Option(help: "What to encrypt with.")
   var cipher: Cipher?
+
+  @Option(
+    help: ArgumentHelp(
+      "Bytes that a record may come to when it is decoded, at most; appending more is refused, too. (default: 1 GiB)",
+      valueName: "n"))
+  var decodedLimit: Int?
 
   enum Cipher: String, CaseIterable, ExpressibleByArgument {
     case aes256GCM = "aes-256-gcm"
@@ -31,11 +40,23 @@ struct CodecOptions: ParsableArguments {
 
   func validate() throws {
     if cipher != nil, keyFile.isEmpty { throw ValidationError("--cipher needs a --key-file") }
+    if let decodedLimit {
+      if decodedLimit < 0 { throw ValidationError("--decoded-limit is \(decodedLimit); it must be at least 0") }
+      if codec == nil, keyFile.isEmpty { throw ValidationError("--decoded-limit is for --codec and --key-file") }
+    }
     if !dictionary.isEmpty, codec?.kind != .zstd { throw ValidationError("--dictionary is for --codec zstd") }
   }
 
+  /// A storage's configuration with the codec that the options describe.
+  func configuration() throws -> Storage.Configuration {
+    var configuration = Storage.Configuration()
+    configuration.codec = try chosen()
+    if let decodedLimit { configuration.largestDecodedPayload = decodedLimit }
+    return configuration
+  }
+
   /// The codec that the options describe; nil for none.
-  func chosen() throws -> Codec? {
+  private func chosen() throws -> Codec? {
     let compression = try codec?.codec(dictionaries: dictionary)
     guard !keyFile.isEmpty else { return compression }
     let keys = try keyFile.map(KeyFile.read)
@@ -107,7 +128,7 @@ struct CompressionChoice: ExpressibleByArgument {
   private func zstd(_ files: [String]) throws -> Codec {
     #if Zstd
       let dictionaries = try files.map { file in
-        let bytes = try KeyFile.bytes(of: file, atMost: 64 << 20)
+        let bytes = try FileSource(file).all(atMost: 64 << 20)
         do {
           return try ZstdDictionary(bytes)
         } catch {
