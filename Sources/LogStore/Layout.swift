@@ -52,7 +52,7 @@ struct Layout: Equatable {
         Corruption(
           path: path,
           reason: "it does not say how many partitions there are and how keys are routed; it has three lines, such as “"
-            + "\(Layout(partitions: 10, routing: Routing.modulo.name).text.split(separator: "\n").joined(separator: "”, “"))”"
+            + "LogStore 1”, “partitions 10” and “routing \(Routing.modulo.name)”"
         ))
     }
     self = found

@@ -1,7 +1,7 @@
 import Immuta
 import LogStore
 
-/// A message queue: producers that append, and a group of workers that share the partitions and remember how far they are.
+/// A message queue: producers that append, and workers that take over from each other where the last one was.
 @main struct MessageQueue {
   static let jobs = 400
 

@@ -3,8 +3,8 @@ import LogStore
 
 /// Where records are migrated to: one log or several, each of which gets its records in the source's order.
 ///
-/// What a log has already must be what it would get: so a migration that was interrupted goes on, and one that is over is
-/// verified by doing it again.
+/// What a log has already must be what it would get: so a migration that was interrupted goes on, and one that is over
+/// is verified by doing it again.
 final class MigrationTarget {
   /// For messages.
   let name: String
