@@ -138,11 +138,11 @@ canary checksum WriterState.swift 'ModelTests/aLogHolds' \
   'StagedRecord\(index: index, checksum: checksum\)' 'StagedRecord(index: index, checksum: checksum ^ 1)'
 # An entry is written, and its record's bytes are not.
 canary no-data WriterState.swift 'ModelTests/aLogHolds' \
-  'crc32c_copy_extend\(\s*checksum, memory \+ LogFormat\.recordHeaderSize,' 'crc32c_extend(checksum,'
+  'crc32c_copy_extend\(\s*checksum, memory \+ headerSize,' 'crc32c_extend(checksum,'
 # COUNT is stored before the entries of the records it counts. The pause stands for a thread that is preempted between.
 canary count-first WriterState.swift 'ProcessTests/(every|another)' \
   'try writingEntries\(&self, time\)' \
-  'try storeHeader(LogHeader(count: count + added, lastIndex: lastIndex))
+  'try storeHeader(count: count + added, lastIndex: lastIndex)
       for _ in 0..<200 { Thread.yield() }
       try writingEntries(&self, time)'
 # Rolling back leaves what was staged: the next commit publishes it.
