@@ -160,6 +160,9 @@ canary recovery Reconciliation.swift 'PowerLossTests/whatWasPromisedSurvives' \
 # A reader compares no checksum.
 canary reading RecordCheck.swift 'DamageTests/aFlippedByte' \
   'if computed != entry\.recordChecksum \{' 'if computed != entry.recordChecksum, number < 0 {'
+# A stream compares no checksum of what it reads ahead.
+canary read-ahead Chunk.swift 'DamageTests/aFlippedByte' \
+  '== this\.recordChecksum else' '>= 0 else'
 # The directory that names the files is not flushed.
 canary directory WriterState.swift 'PowerLossTests/(whatWasPromisedSurvives|aLog)' \
   'try SystemCalls\.flushDirectory\(directory\)' ''

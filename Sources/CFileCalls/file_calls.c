@@ -36,9 +36,6 @@ size_t file_zeros_count(void) { return sizeof zeros; }
 #if !defined(MADV_POPULATE_READ)
 #define MADV_POPULATE_READ 22
 #endif
-#if !defined(XFS_SUPER_MAGIC)
-#define XFS_SUPER_MAGIC 0x58465342
-#endif
 
 int file_reserve(int descriptor, int64_t offset, int64_t length) {
   return fallocate(descriptor, 0, offset, length) == 0 ? 0 : errno;
@@ -56,7 +53,7 @@ int file_finish_write_back(int descriptor) {
 bool file_overwrites_in_place(int descriptor) {
   struct statfs status;
   if (fstatfs(descriptor, &status) != 0) return false;
-  return status.f_type == EXT4_SUPER_MAGIC || status.f_type == XFS_SUPER_MAGIC;
+  return status.f_type == EXT4_SUPER_MAGIC;
 }
 
 int file_populate_read(void *address, int64_t length) {

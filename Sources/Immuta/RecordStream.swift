@@ -190,13 +190,16 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
     case .single(let record):
       expected = 16
       return take(record)
-    case .chunk(let chunk):
+    case .chunk(var chunk):
       guard let record = try chunk.record(position, reader.check) else {
         throw reader.check.corrupted(position, chunk.start, "the log ends inside it")
       }
       expected = chunk.entriesWorthReading(reader.format)
+      if reader.check.decoder == nil {
+        chunk.checkAll(reader.check)
+        ahead = ReadAhead(chunk, of: reader)
+      }
       self.chunk = chunk
-      if reader.check.decoder == nil { ahead = ReadAhead(chunk, of: reader) }
       return take(record)
     }
   }

@@ -27,7 +27,8 @@ ssize_t file_write_two(int descriptor, const void *first, size_t first_count, co
 int file_start_write_back(int descriptor);
 int file_finish_write_back(int descriptor);
 
-/// Whether the file system overwrites a file's blocks where they are, and changes nothing else when it does (ext4, XFS).
+/// Whether the file system always overwrites a file's blocks where they are, and changes nothing else when it does: ext4.
+/// XFS does not, once a block is shared with a copy that was made by reference.
 bool file_overwrites_in_place(int descriptor);
 
 /// Zeros to write, `file_zeros_count()` of them.

@@ -73,12 +73,11 @@ struct Chunk: @unchecked Sendable {
     var entry = entry(at: 0)
     // The last record's end is known from its size field alone: whoever takes that one looks at it more closely.
     while let this = entry, let next = self.entry(at: wholeCount + 1) {
-      let range = this.index - start..<next.index - start
-      guard range.lowerBound >= 0, range.count >= check.recordHeaderSize, range.upperBound <= log.count else {
-        return
-      }
-      let bytes = unsafe UnsafeRawBufferPointer(rebasing: log[range])
-      guard unsafe RecordHeader.size(in: bytes, check.format) == range.count - check.recordHeaderSize else { return }
+      // Entries of another log may lead anywhere, backwards too.
+      let size = next.index - this.index - check.recordHeaderSize
+      guard this.index >= start, size >= 0, next.index - start <= log.count else { return }
+      let bytes = unsafe UnsafeRawBufferPointer(rebasing: log[this.index - start..<next.index - start])
+      guard unsafe RecordHeader.size(in: bytes, check.format) == size else { return }
       if check.verifiesChecksums {
         guard unsafe crc32c_extend(0, bytes.baseAddress, bytes.count) == this.recordChecksum else { return }
       }

@@ -23,6 +23,8 @@ struct Examination: ~Copyable {
   private let modified: Int64
   /// The next record whose entry is whole, as far as it was looked for.
   private var nextKnown: (sequence: Int, time: Int64) = (-1, 0)
+  /// Size fields are to be trusted up to this record.
+  private var confirmed = -1
   /// Records to look at.
   private let count: Int
   /// Whether the companion tells of the records, rather than the log's header alone.
@@ -55,7 +57,9 @@ struct Examination: ~Copyable {
     var next: Int? = format.headerSize
     var time: Int64 = 0
     while sequence < count {
-      let entry = try companion?.entry(sequence)
+      var entry = try companion?.entry(sequence)
+      // Records follow one another: an entry that says otherwise, behind a whole record, is not this log's.
+      if let next, let index = entry?.index, index != next { entry = nil }
       // Without an entry, and without the end of the record before, there is nothing to go by.
       guard let index = entry?.index ?? next else {
         if !hasCompanion { return }
@@ -97,6 +101,26 @@ struct Examination: ~Copyable {
     return Int64.max
   }
 
+  /// Whether the size fields from a record on lead to one that is what the companion says: then they are to be trusted,
+  /// and the entries between are those of another log. Does not look farther than some thousand records.
+  private mutating func leadsToKnownRecord(from sequence: Int, _ index: Int, _ size: Int) throws(ImmutaError) -> Bool {
+    if sequence < confirmed { return true }
+    var (number, index) = (sequence + 1, index + format.recordHeaderSize + size)
+    while number < min(count, sequence + Self.farthestLook) {
+      guard let size = try log.size(at: index) else { return false }
+      if let entry = try companion?.entry(number), entry.index == index,
+        try log.checksum(at: index, size: size) == entry.recordChecksum
+      {
+        confirmed = number
+        return true
+      }
+      (number, index) = (number + 1, index + format.recordHeaderSize + size)
+    }
+    return number == count && index == log.end
+  }
+
+  private static var farthestLook: Int { 4096 }
+
   /// Compares the record with its entry, or makes the entry.
   private mutating func check(_ finding: inout Finding, size: Int, time: Int64) throws(ImmutaError) {
     guard let index = finding.index, let checksum = try log.checksum(at: index, size: size) else {
@@ -115,13 +139,14 @@ struct Examination: ~Copyable {
     // The record behind must begin where this one ends, if that is known: otherwise this size field is not to be
     // trusted.
     if let following = try companion?.entry(finding.sequence + 1),
-      following.index != index + format.recordHeaderSize + size
+      following.index != index + format.recordHeaderSize + size,
+      try !leadsToKnownRecord(from: finding.sequence, index, size)
     {
       finding.damage = "its companion entry is damaged, and its size field does not lead to the next record"
       return
     }
     // Times don't go down: an entry that is made is not later than the next that is whole.
-    let made = min(max(time, modified), try timeOfNextKnown(after: finding.sequence))
+    let made = min(max(time, modified), try timeOfNextKnown(after: max(finding.sequence, confirmed - 1)))
     finding.entry = CompanionEntry(index: index, time: made, recordChecksum: checksum)
   }
 }

@@ -21,8 +21,9 @@ final class Flusher: Sendable {
   /// Opened when the last flush has ended, once there are to be no more.
   private let flushed = ThreadGate()
   private let state = Lock(State())
-  /// Whether there may be records that no flush has been asked to cover. Relaxed: it only saves opening the gate; the
-  /// thread clears it before it reads the count, so a record announced after that sets it again.
+  /// Whether there may be records that no flush has been asked to cover: it saves opening the gate. Sequentially
+  /// consistent: the thread clears it and then reads the count; who appends raises the count and then reads it. One of
+  /// the two sees the other's store.
   private let isNoted = Atomic(false)
   /// Whether there is a `failure`. Released behind it, before anybody is told: an append that begins later sees it.
   private let hasFailed = Atomic(false)
@@ -94,8 +95,9 @@ final class Flusher: Sendable {
   /// There are records to flush before the interval is over.
   @inline(__always)
   func noteUnflushed() {
-    if isNoted.load(ordering: .relaxed) { return }
-    if isNoted.exchange(true, ordering: .relaxed) { return }
+    atomicMemoryFence(ordering: .sequentiallyConsistent)
+    if isNoted.load(ordering: .sequentiallyConsistent) { return }
+    if isNoted.exchange(true, ordering: .sequentiallyConsistent) { return }
     let failure: ImmutaError? = state.withLock { state in
       state.noted = .now
       do throws(ImmutaError) { try start(&state) } catch { return error }
@@ -121,7 +123,8 @@ final class Flusher: Sendable {
       if state.withLock({ $0.isStopping }) { break }
       // Whoever is at it instead opens the gate again.
       guard beginFlush() else { continue }
-      isNoted.store(false, ordering: .relaxed)
+      isNoted.store(false, ordering: .sequentiallyConsistent)
+      atomicMemoryFence(ordering: .sequentiallyConsistent)
       let start = ContinuousClock.now
       let served = flushOnce()
       last = (served, (ContinuousClock.now - start).nanoseconds)

@@ -174,7 +174,6 @@ final class LogReader: Sendable {
     let wanted = most == 1 ? length : min(logCapacity, committedEnd - entry.index)
     let bytes = unsafe UnsafeMutableRawBufferPointer(rebasing: chunk.logBytes[..<max(0, wanted)])
     chunk.logCount = try unsafe log.descriptor(for: reader).read(into: bytes, at: entry.index)
-    if most > 1 { chunk.checkAll(check) }
     return .chunk(chunk)
   }
 

@@ -2,7 +2,9 @@
 struct Repair {
   private let files: LogFiles
   private let log: Descriptor
-  private let companion: Descriptor?
+  /// What tells of the records; nil where it tells of another log's.
+  private var companion: Descriptor?
+  private let companionOnFile: Descriptor?
   private let format: LogFormat
   private let header: LogHeader?
   private let fileSize: Int
@@ -21,7 +23,8 @@ struct Repair {
     guard try SystemCalls.status(files.log) != nil else { throw .namespaceNotFound(files.namespace) }
     log = try Descriptor(opening: files.log, .readWrite)
     try log.lock()
-    companion = try Descriptor.ifThere(files.companion, .readWrite)
+    companionOnFile = try Descriptor.ifThere(files.companion, .readWrite)
+    companion = companionOnFile
     format = try LogFormat(of: log, companion, stated: stated)
     fileSize = try log.size
     guard fileSize >= format.headerSize else {
@@ -43,6 +46,16 @@ struct Repair {
       if let remains { report.promised = remains } else { report.promised = try reconciliation.countByWalking() }
     }
     try examine()
+    if let alone = try outcomeWithoutForeignCompanion() {
+      report.actions.append("set the companion aside: it tells of another log's records")
+      companion = nil
+      report = RepairReport(
+        namespace: files.namespace, promised: alone.count, sound: 0, lost: [], actions: report.actions,
+        isApplied: false,
+        saved: [])
+      try examine()
+      opening = alone
+    }
     if let opening {
       // Opening would find its way: what it keeps is kept, damaged records in between included.
       (kept, lastIndex, end) = (opening.count, opening.lastIndex, opening.end)
@@ -54,6 +67,25 @@ struct Repair {
   var codecName: String? { (try? companion?.companionHeader())?.codecName }
 
   // MARK: Finding out
+
+  /// What the log says without its companion, if that is another log's: no record is what it says, and their places are
+  /// not those that the log's own header and size fields agree on.
+  private func outcomeWithoutForeignCompanion() throws(ImmutaError) -> Reconciliation.Outcome? {
+    guard let companion, report.sound == 0, report.promised > 0 else { return nil }
+    let alone: Reconciliation.Outcome
+    do throws(ImmutaError) {
+      var reconciliation = try Reconciliation(log: log, companion: nil, format: format)
+      alone = try reconciliation.run()
+    } catch .corrupted {
+      return nil
+    }
+    guard alone.end == fileSize, alone.count > 0 else { return nil }
+    var scanner = try CompanionScanner(companion)
+    for (number, entry) in alone.made.enumerated() {
+      if let known = try scanner.entry(number), known.index != entry.index { return alone }
+    }
+    return nil
+  }
 
   private mutating func examine() throws(ImmutaError) {
     var examination = try Examination(
@@ -141,7 +173,9 @@ struct Repair {
       if format.hasCount { try save(log, 0..<format.headerSize, to: "\(files.log).header.\(suffix)") }
       if fileSize > end { try save(log, end..<fileSize, to: "\(files.log).tail.\(suffix)") }
     }
-    if let companion { try save(companion, 0..<(try companion.size), to: "\(files.companion).\(suffix)") }
+    if let companion = companionOnFile {
+      try save(companion, 0..<(try companion.size), to: "\(files.companion).\(suffix)")
+    }
     try SystemCalls.flushDirectory(files.directory)
 
     try makeCompanion()

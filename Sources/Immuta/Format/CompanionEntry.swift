@@ -38,7 +38,8 @@ package struct CompanionEntry: Hashable, Sendable {
     let recordChecksum: UInt32 = unsafe bytes.loadInteger(at: 16)
     let stored: UInt32 = unsafe bytes.loadInteger(at: Self.checksumOffset)
     let computed = Self.checksum(index: index, time: time, recordChecksum: recordChecksum, number: number)
-    guard stored == computed || stored == ~computed else { return nil }
+    // An index that no log has room for is none, whoever computed a checksum for it.
+    guard stored == computed || stored == ~computed, index >= 0, index <= LogFormat.largestPayload else { return nil }
     self.init(index: index, time: time, recordChecksum: recordChecksum, endsCommit: stored == computed)
   }
 
