@@ -100,7 +100,7 @@ import Synchronization
       while let message = try stream.nextAtOnce() {
         withUnsafeBytes(of: UInt64(12 + message.payload.count).bigEndian) { buffer.append(contentsOf: $0) }
         withUnsafeBytes(of: message.checksum.bigEndian) { buffer.append(contentsOf: $0) }
-        buffer.append(contentsOf: message.payload)
+        message.payload.withUnsafeBytes { buffer.append(contentsOf: $0) }
         if buffer.count >= slice {
           try buffer.withUnsafeBytes(connection.send)
           buffer.removeAll(keepingCapacity: true)
