@@ -67,6 +67,8 @@ struct DamageTrial {
   }
 
   private func write(_ log: [UInt8], _ companion: [UInt8]) async throws {
+    // Those of the trial before.
+    for name in try savedTails() { try FileManager.default.removeItem(atPath: "\(directory)/\(name)") }
     let storage: Storage
     do {
       storage = try open(.readWrite)
@@ -96,14 +98,17 @@ struct DamageTrial {
   /// Records that were stable are gone, as nothing was left that knew it: their bytes must have been kept beside the
   /// log.
   private func checkCopy(of log: Log) throws {
-    let saved = try FileManager.default.contentsOfDirectory(atPath: directory).filter { $0.contains(".tail.saved-") }
+    let saved = try savedTails()
     guard let name = saved.first, saved.count == 1 else { throw Finding("stable records were cut off without a copy") }
     let copy = "\(directory)/\(name)"
     let end = try log.details.byteCount
     guard try FileBytes.read(copy) == Array(sample.log[end...]) else {
       throw Finding("the copy of what was cut off is another")
     }
-    try FileManager.default.removeItem(atPath: copy)
+  }
+
+  private func savedTails() throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: directory).filter { $0.contains(".tail.saved-") }
   }
 
   /// Looks at every record, as a stream and one by one (of many records, at the edges of the damage only). Returns how
