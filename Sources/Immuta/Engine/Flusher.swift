@@ -28,6 +28,10 @@ final class Flusher: Sendable {
   /// Whether there is a `failure`. Released behind it, before anybody is told: an append that begins later sees it.
   private let hasFailed = Atomic(false)
 
+  /// How many wait. Relaxed: it is only for the thread to look at while it spins, without taking the lock from those who
+  /// come to wait.
+  private let waiterCount = Atomic(0)
+
   private struct State {
     var waiters: [(count: Int, waiter: Waiter)] = []
     var failure: ImmutaError?
@@ -87,6 +91,7 @@ final class Flusher: Sendable {
       if state.hasEnded { return .failure(ImmutaError.storageClosed) }
       do throws(ImmutaError) { try start(&state) } catch { return .failure(error) }
       state.waiters.append((count, waiter))
+      waiterCount.store(state.waiters.count, ordering: .relaxed)
       return nil
     }
     if let answer { waiter.resume(with: answer) } else { gate.open() }
@@ -118,7 +123,7 @@ final class Flusher: Sendable {
     var last = (served: 0, nanoseconds: Int64(0))
     while true {
       gate.wait()
-      if last.served > 1 { gather(last.served, within: min(last.nanoseconds / 2, 1_000_000)) }
+      if last.served > 1 { gather(last.served, within: min(last.nanoseconds * 2, 1_000_000)) }
       if let interval { pause(interval, last.nanoseconds) }
       if state.withLock({ $0.isStopping }) { break }
       // Whoever is at it instead opens the gate again.
@@ -144,19 +149,21 @@ final class Flusher: Sendable {
     if left > 0 { gate.wait(nanoseconds: left) }
   }
 
-  /// Those whom the last flush served together come back one after the other: waiting for them a moment, at most half a
-  /// flush or a millisecond, saves all but the first a flush.
+  /// Those whom the last flush served together come back one after the other: waiting for them a moment, at most two
+  /// flushes or a millisecond, saves all but the first a flush.
   private func gather(_ count: Int, within nanoseconds: Int64) {
-    let end = ContinuousClock.now + .nanoseconds(nanoseconds)
-    while state.withLock({ $0.waiters.count < count && !$0.isStopping }), ContinuousClock.now < end {
-      Thread.yield()
-    }
+    spin(within: nanoseconds) { $0 < count }
   }
 
   /// Who has just been served may come back at once: looking out for a moment saves waking this thread.
   private func linger(_ nanoseconds: Int64) {
+    spin(within: nanoseconds) { $0 == 0 }
+  }
+
+  /// Lets other threads run for as long as the number of those who wait asks for it.
+  private func spin(within nanoseconds: Int64, while isOn: (_ waiterCount: Int) -> Bool) {
     let end = ContinuousClock.now + .nanoseconds(nanoseconds)
-    while state.withLock({ $0.waiters.isEmpty && !$0.isStopping }), ContinuousClock.now < end { Thread.yield() }
+    while isOn(waiterCount.load(ordering: .relaxed)), ContinuousClock.now < end { Thread.yield() }
   }
 
   // MARK: One flush at a time
@@ -207,6 +214,7 @@ final class Flusher: Sendable {
       if state.waiters.isEmpty { return [] as [(count: Int, waiter: Waiter)] }
       let served = state.waiters.filter { $0.count <= count }
       state.waiters.removeAll { $0.count <= count }
+      waiterCount.store(state.waiters.count, ordering: .relaxed)
       return served
     }
     for (_, waiter) in served { waiter.resume() }
