@@ -44,8 +44,12 @@ extension Log {
   private func end(of count: Int) throws(ImmutaError) -> Int {
     if count == 0 { return reader.format.headerSize }
     if count < reader.count { return try reader.entry(of: count).index }
-    let last = try readRecord(count - 1)
-    return last.index + reader.format.recordHeaderSize + last.size
+    // By its size field alone: whoever asks for ranges checks no payload.
+    let index = try reader.entry(of: count - 1).index
+    guard let end = try reader.anyDescriptor().recordEnd(at: index, reader.format) else {
+      throw reader.check.corrupted(count - 1, index, "its size field does not fit the file")
+    }
+    return end
   }
 
   private func firstRecord(in range: Range<Int>, where isBehind: (Int) -> Bool) throws(ImmutaError) -> Int {

@@ -58,8 +58,16 @@ struct Layout: Equatable {
     self = found
   }
 
-  /// Makes a directory remember it, on stable storage when it returns. Whole or not at all.
-  func write(in directory: String) throws(ImmutaError) {
+  /// Makes a directory remember it, on stable storage when it returns: whole or not at all, and by one program at a
+  /// time.
+  ///
+  /// - Returns: what the directory remembers now: another layout, where somebody else was faster.
+  /// - Throws: `.locked` while somebody else is at it, `.io`.
+  func write(in directory: String) throws(ImmutaError) -> Layout {
+    let lock = try Descriptor(opening: directory, .read)
+    try lock.lock()
+    defer { lock.unlock() }
+    if let remembered = try Layout(in: directory) { return remembered }
     let path = Self.path(in: directory)
     let new = path + ".new"
     try? SystemCalls.unlink(new)
@@ -68,26 +76,34 @@ struct Layout: Equatable {
     try file.flush()
     try SystemCalls.rename(new, to: path)
     try SystemCalls.flushDirectory(directory)
+    return self
+  }
+
+  /// Whether partitions of a directory have been open here: their companions are not another program's.
+  static func hasCompanions(in directory: String) throws(ImmutaError) -> Bool {
+    try SystemCalls.names(in: directory).contains { Self.partition(ofFile: $0, ".bilog.idx") != nil }
   }
 
   /// How many partition files are in a directory.
   ///
-  /// - Throws: `.corrupted` when one between them is missing.
+  /// - Throws: `.corrupted` when one between them is missing, or one that a companion tells of.
   static func partitionFiles(in directory: String) throws(ImmutaError) -> Int {
-    let numbers = try SystemCalls.names(in: directory).compactMap(Self.partition(ofFile:))
-    guard let last = numbers.max() else { return 0 }
+    let names = try SystemCalls.names(in: directory)
+    let numbers = names.compactMap { Self.partition(ofFile: $0, ".bilog") }
+    guard let last = (numbers + names.compactMap { Self.partition(ofFile: $0, ".bilog.idx") }).max() else { return 0 }
     if let missing = (0...last).first(where: { !numbers.contains($0) }) {
       throw .corrupted(
         Corruption(
-          path: directory, reason: "\(missing).bilog is missing, but there is \(last).bilog: put the partition back"))
+          path: directory,
+          reason: "\(missing).bilog is missing, but there are files of partition \(last): put the partition back"))
     }
     return last + 1
   }
 
   /// The partition that a file is, by its name.
-  private static func partition(ofFile name: String) -> Int? {
-    guard name.hasSuffix(".bilog"), let number = Int(name.dropLast(6)), (0..<mostPartitions).contains(number),
-      name == "\(number).bilog"
+  private static func partition(ofFile name: String, _ suffix: String) -> Int? {
+    guard name.hasSuffix(suffix), let number = Int(name.dropLast(suffix.count)), (0..<mostPartitions).contains(number),
+      name == "\(number)\(suffix)"
     else { return nil }
     return number
   }

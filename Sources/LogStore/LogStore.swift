@@ -182,14 +182,21 @@ private struct LayoutOpening {
       }
     } else {
       let present = try Layout.partitionFiles(in: directory)
+      // Another program's directory has no companions: here the layout was lost, and with it where keys are.
+      if routing == nil, try Layout.hasCompanions(in: directory) {
+        throw .partitioningMismatch(
+          remembered: "a routing that nobody knows any more, as logstore.layout is gone",
+          opened: "none: give the routing the store was made with")
+      }
       guard let count = present > 0 ? present : partitions else {
         throw .invalidConfiguration("\(directory) has no partitions: say how many there are to be")
       }
       self.routing = routing ?? (present > 0 ? .goCompatible : .modulo)
       layout = Layout(partitions: count, routing: self.routing.name)
       if let partitions, partitions != count { throw Self.mismatch(count, partitions) }
-      // Before any partition is made: a directory with partitions that remembers nothing is another program's.
-      if present == 0, access == .readWrite { try layout.write(in: directory) }
+      // Before any partition or companion is made: a directory that has those and remembers nothing has lost its
+      // layout.
+      if access == .readWrite { try check(layout.write(in: directory)) }
       return
     }
     if let partitions, partitions != layout.partitions { throw Self.mismatch(layout.partitions, partitions) }
@@ -199,10 +206,13 @@ private struct LayoutOpening {
     .partitioningMismatch(remembered: "\(remembered) partitions", opened: "\(opened) partitions")
   }
 
-  /// With the partitions' locks: makes the directory of another program remember the layout. Whoever made the store at
-  /// the same time may have written another one.
+  /// With the partitions' locks: the layout must still be the one that was found, or made, before they were taken.
   func settle() throws(ImmutaError) {
-    guard let now = try Layout(in: directory) else { return try layout.write(in: directory) }
+    if let now = try Layout(in: directory) { return try check(now) }
+    try check(layout.write(in: directory))
+  }
+
+  private func check(_ now: Layout) throws(ImmutaError) {
     guard now != layout else { return }
     throw .partitioningMismatch(
       remembered: "\(now.partitions) partitions, routing “\(now.routing)”",

@@ -75,6 +75,30 @@ import Testing
     #expect(store.routing.name == "fnv1a-mod-n" && store.partitionCount == 3)
   }
 
+  /// Where keys are cannot be told from the partitions: a guess would send the next ones elsewhere.
+  @Test func aLostLayoutIsNotGuessed() async throws {
+    let place = try Workplace()
+    let store = try place.open(4)
+    let partition = try await store.append("x", key: "k1").partition
+    store.close()
+    try FileManager.default.removeItem(atPath: "\(place.path)/logstore.layout")
+    #expect(performing: { try place.open() }, throws: isMismatch)
+    #expect(performing: { try place.open(4) }, throws: isMismatch)
+    let again = try place.open(4, routing: .modulo)
+    #expect(again.partition(of: "k1") == partition)
+    again.close()
+    let remembered = try place.open()
+    defer { remembered.close() }
+    #expect(remembered.routing.name == "fnv1a-mod-n")
+  }
+
+  @Test func aLostLastPartitionIsMissedByItsCompanion() throws {
+    let place = try Workplace()
+    try place.open(4).close()
+    for name in ["logstore.layout", "3.bilog"] { try FileManager.default.removeItem(atPath: "\(place.path)/\(name)") }
+    #expect(throws: ImmutaError.self) { try place.open(routing: .modulo) }
+  }
+
   @Test func aMissingPartitionIsNoEmptyOne() throws {
     let place = try Workplace(copyingGo: true)
     try FileManager.default.removeItem(atPath: "\(place.path)/1.bilog")

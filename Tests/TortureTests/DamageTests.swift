@@ -55,7 +55,8 @@ import Testing
     try await Rounds.run(default: 1, most: 1, "every byte, \(ending.rawValue), \(format)", patience: .seconds(3600)) {
       seed in
       let sample = try await DamagedSample(
-        count: Rounds.areMany ? 1000 : format == .v2 ? 8 : 2, sizes: [0, 1, 7, 8, 9, 24], ending: ending, format: format, seed: seed)
+        count: Rounds.areMany ? 1000 : format == .v2 ? 8 : 2, sizes: [0, 1, 7, 8, 9, 24], ending: ending,
+        format: format, seed: seed)
       try await Self.tryAll(sample, seed) { file, _ in
         (0..<sample.size(of: file)).flatMap { [.flippedByte(at: $0), .cut(at: $0)] }
       }

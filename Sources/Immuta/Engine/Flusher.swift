@@ -28,8 +28,8 @@ final class Flusher: Sendable {
   /// Whether there is a `failure`. Released behind it, before anybody is told: an append that begins later sees it.
   private let hasFailed = Atomic(false)
 
-  /// How many wait. Relaxed: it is only for the thread to look at while it spins, without taking the lock from those who
-  /// come to wait.
+  /// How many wait. Relaxed: it is only for the thread to look at while it spins, without taking the lock from those
+  /// who come to wait.
   private let waiterCount = Atomic(0)
 
   private struct State {

@@ -85,16 +85,24 @@ import CRC32C
   }
 
   /// Whether a whole record, by its own checksum, begins anywhere behind an offset: as far as it is worth looking.
+  /// Bytes that look like the beginnings of so many large records that finding out would take long are taken for one.
   mutating func hasWholeRecord(after index: Int) throws(ImmutaError) -> Bool {
     var position = index + 1
+    var unchecked = Self.mostChecked
     while position < min(end, index + Self.farthestLook) {
-      if let size = try size(at: position), try bearsItsChecksum(at: position, size: size) { return true }
+      if let size = try size(at: position) {
+        unchecked -= size
+        if unchecked < 0 { return true }
+        if try bearsItsChecksum(at: position, size: size) { return true }
+      }
       position += 1
     }
     return false
   }
 
   private static var farthestLook: Int { 16 << 20 }
+  /// Bytes that are checked on the way.
+  private static var mostChecked: Int { 256 << 20 }
 
   /// The bytes of a range no longer than the buffer, as far as the file has them.
   private mutating func bytes(_ range: Range<Int>) throws(ImmutaError) -> UnsafeRawBufferPointer {
