@@ -162,8 +162,9 @@ struct Reconciliation: ~Copyable {
       number += 1
     }
     guard number == header.count - 1, let size = try log.size(at: index) else { return false }
-    // Without LAST INDEX, reserved space looks like records of no bytes.
-    return header.lastIndex.map { $0 == index } ?? (size > 0 || index + format.recordHeaderSize == fileSize)
+    // Without LAST INDEX, reserved space, which a log that was closed has none of, looks like records of no bytes.
+    return header.lastIndex.map { $0 == index }
+      ?? (size > 0 || (!isCrashed && index + format.recordHeaderSize == fileSize))
   }
 
   /// Whether the companion says that the log was not closed.
@@ -385,8 +386,11 @@ struct Reconciliation: ~Copyable {
     }
     if header.denies(lastIndex: outcome.lastIndex) { return nil }
     // Behind the last record of a log that was copied while somebody wrote it lies what was reserved or not committed
-    // yet. Where no LAST INDEX bears COUNT out, the end of the file must.
-    return outcome.end == fileSize || (isSameBoot && format.hasLastIndex) ? outcome : nil
+    // yet. Where no LAST INDEX bears COUNT out, the end of the file must; and reserved space looks like records of no
+    // bytes.
+    if format.hasLastIndex { return isSameBoot || outcome.end == fileSize ? outcome : nil }
+    let isEmpty = outcome.end == outcome.lastIndex + format.recordHeaderSize
+    return outcome.end == fileSize && !isEmpty ? outcome : nil
   }
 
   /// How many records the entries say were committed to a log without COUNT: an entry whose last field was stored was
