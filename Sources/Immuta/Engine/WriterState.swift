@@ -358,7 +358,14 @@ import Synchronization
       try unsafe bytes.withBytes { (bytes) throws(ImmutaError) in
         try unsafe companion.write(bytes, at: range.lowerBound)
       }
+      noteGrowthByWriting()
     }
+  }
+
+  /// Where nothing is reserved, the entry just written may lie in a new block. Noted behind the write, and before its
+  /// commit is announced: the flush that covers the entry sees it.
+  private func noteGrowthByWriting() {
+    if !companion.isReserving { flushes.noteNewBlocks() }
   }
 
   /// The entries of what is staged.
@@ -395,6 +402,7 @@ import Synchronization
         unsafe entry.encode(into: bytes, number: number)
         try unsafe companion.write(UnsafeRawBufferPointer(bytes), at: offset)
       }
+      noteGrowthByWriting()
     }
   }
 
