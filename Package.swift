@@ -64,7 +64,9 @@ let package = Package(
       ],
       swiftSettings: settings
     ),
-    .target(name: "LogStore", dependencies: ["Immuta", "Locking"], swiftSettings: strict),
+    .target(
+      name: "LogStore",
+      dependencies: ["Immuta", "Locking", .product(name: "Logging", package: "swift-log")], swiftSettings: strict),
     .executableTarget(
       name: "ImmutaCLI",
       dependencies: [

@@ -18,7 +18,7 @@ extension VerificationReport: CustomStringConvertible {
 extension Log {
   /// Reads every committed record and checks it: that it begins where the one before ends, that its bytes are those
   /// that were appended, that its companion entry is whole, that times don't go down, and that the header agrees; with
-  /// a codec, also that it can be decoded.
+  /// a codec, also that it can be decoded. Damage that opening found and passed over throws, too.
   ///
   /// Readers and the writer go on meanwhile. Checks checksums even where the configuration turned that off for reading.
   /// O(bytes of the log), in bounded memory; gives other tasks a turn now and then.
@@ -63,6 +63,8 @@ extension Log {
       await Task.yield()
     }
     try await verifyHeader(count: count, lastIndex: lastIndex, check)
+    // Not in a record: such as bytes behind the last one which are none.
+    if let damage { throw ImmutaError.corrupted(damage) }
     return VerificationReport(
       records: count, bytes: next, smallestPayload: sizes.smallest, largestPayload: sizes.largest)
   }

@@ -16,7 +16,8 @@ public final class Log: Sendable {
   private let follower: Follower?
   private let logger: Logger?
   private let openingNote: String?
-  private let damage: Corruption?
+  /// What opening passed over.
+  let damage: Corruption?
   /// Relaxed: it only spreads readers over descriptors.
   private let nextReader = Atomic(0)
 

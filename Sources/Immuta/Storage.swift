@@ -19,7 +19,7 @@ public final class Storage: Sendable {
   public let directory: String
   private let configuration: Configuration
   private let pools: TransformPools
-  private let state: Lock<State>
+  private let state = Lock(State())
   /// Held while a namespace is opened, which may take long: calls that look up others go on.
   private let opening = Lock<Void>(())
 
@@ -41,12 +41,9 @@ public final class Storage: Sendable {
   /// - Throws: `.namespaceRequired`, `.invalidNamespace`, `.duplicateNamespace`, `.readerCountIsZero`,
   ///   `.invalidConfiguration`, `.locked`, `.corrupted`, `.codecMismatch`, `.io`; for reading only,
   ///   `.namespaceNotFound`.
-  public init(
+  public convenience init(
     directory: String = "./logs", namespaces: [String], configuration: Configuration = .init()
   ) throws(ImmutaError) {
-    self.directory = directory
-    self.configuration = configuration
-    pools = TransformPools(configuration)
     try configuration.check()
     if namespaces.isEmpty { throw .namespaceRequired }
     var names: Set<String> = []
@@ -54,18 +51,22 @@ public final class Storage: Sendable {
       guard Self.isValidNamespace(name) else { throw .invalidNamespace(name) }
       guard names.insert(name).inserted else { throw .duplicateNamespace(name) }
     }
-    try Self.prepareDirectory(directory, configuration.access)
-    var logs: [String: Log] = [:]
+    try self.init(opening: directory, configuration: configuration)
     do {
-      for name in namespaces {
-        logs[name] = try Log(
-          directory: directory, namespace: name, configuration: configuration, pools: pools)
-      }
+      for name in namespaces { _ = try log(name, creating: configuration.access == .readWrite) }
     } catch {
-      for log in logs.values { log.close() }
+      close()
       throw error
     }
-    state = Lock(State(logs: logs))
+  }
+
+  /// A storage with no namespace open yet.
+  package init(opening directory: String, configuration: Configuration) throws(ImmutaError) {
+    try configuration.check()
+    self.directory = directory
+    self.configuration = configuration
+    pools = TransformPools(configuration)
+    try Self.prepareDirectory(directory, configuration.access)
   }
 
   /// Whether a name can be a namespace's: 1 to 200 ASCII letters, digits, `.`, `_` and `-`, not starting with `.`. So a
@@ -93,7 +94,7 @@ public final class Storage: Sendable {
       .sorted()
   }
 
-  package static func prepareDirectory(_ directory: String, _ access: Access) throws(ImmutaError) {
+  private static func prepareDirectory(_ directory: String, _ access: Access) throws(ImmutaError) {
     if directory.utf8.contains(0) {
       throw .invalidConfiguration("the directory's path holds a zero byte; give a path without one")
     }

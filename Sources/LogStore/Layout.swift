@@ -79,6 +79,19 @@ struct Layout: Equatable {
     return self
   }
 
+  /// Throws `.invalidConfiguration` when so many partitions are more files than this process may have open.
+  static func checkCanBeOpen(_ partitions: Int) throws(ImmutaError) {
+    let needed = partitions * Self.descriptorsPerPartition
+    let limit = SystemCalls.mostOpenFiles
+    guard needed > limit else { return }
+    throw .invalidConfiguration(
+      "\(partitions) partitions need \(needed) open files, and this process may have \(limit): take fewer partitions, or "
+        + "raise the limit (ulimit -n)")
+  }
+
+  /// Its log and its companion, each for appending and for reading: the least that it takes to use one.
+  private static let descriptorsPerPartition = 4
+
   /// Whether partitions of a directory have been open here: their companions are not another program's.
   static func hasCompanions(in directory: String) throws(ImmutaError) -> Bool {
     try SystemCalls.names(in: directory).contains { Self.partition(ofFile: $0, ".bilog.idx") != nil }

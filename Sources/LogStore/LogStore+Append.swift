@@ -31,21 +31,21 @@ extension LogStore {
   @discardableResult
   public func append(_ payload: some StringProtocol, key: some StringProtocol) async throws -> Receipt {
     let partition = partition(of: key)
-    return Receipt(partition, try await logs[partition].append(payload))
+    return Receipt(partition, try await log(partition).append(payload))
   }
 
   /// Appends one message: bytes. Otherwise as for text.
   @discardableResult
   public func append(_ payload: some Collection<UInt8>, key: some StringProtocol) async throws -> Receipt {
     let partition = partition(of: key)
-    return Receipt(partition, try await logs[partition].append(payload))
+    return Receipt(partition, try await log(partition).append(payload))
   }
 
   /// Appends one message: bytes, by a key of bytes. Otherwise as for text.
   @discardableResult
   public func append(_ payload: some Collection<UInt8>, key: some Collection<UInt8>) async throws -> Receipt {
     let partition = partition(of: key)
-    return Receipt(partition, try await logs[partition].append(payload))
+    return Receipt(partition, try await log(partition).append(payload))
   }
 
   /// Appends one message whose bytes come in chunks, in bounded memory. Others who append to the partition wait until
@@ -54,7 +54,7 @@ extension LogStore {
   public func append<Chunks: AsyncSequence>(_ payload: Chunks, key: some StringProtocol) async throws -> Receipt
   where Chunks.Element: Collection<UInt8> {
     let partition = partition(of: key)
-    return Receipt(partition, try await logs[partition].append(payload))
+    return Receipt(partition, try await log(partition).append(payload))
   }
 }
 
@@ -64,20 +64,20 @@ extension LogStore {
   @discardableResult
   public func append(_ payload: some StringProtocol, key: some StringProtocol) throws -> Receipt {
     let partition = partition(of: key)
-    return Receipt(partition, try logs[partition].append(payload))
+    return Receipt(partition, try log(partition).append(payload))
   }
 
   /// Appends one message: bytes. Blocks while a transaction has the partition, and for the flush in `.synced`.
   @discardableResult
   public func append(_ payload: some Collection<UInt8>, key: some StringProtocol) throws -> Receipt {
     let partition = partition(of: key)
-    return Receipt(partition, try logs[partition].append(payload))
+    return Receipt(partition, try log(partition).append(payload))
   }
 
   /// Appends one message: bytes, by a key of bytes. Blocks as for text.
   @discardableResult
   public func append(_ payload: some Collection<UInt8>, key: some Collection<UInt8>) throws -> Receipt {
     let partition = partition(of: key)
-    return Receipt(partition, try logs[partition].append(payload))
+    return Receipt(partition, try log(partition).append(payload))
   }
 }

@@ -1,5 +1,6 @@
 public import Immuta
 import Locking
+import Logging
 
 /// A partitioned log: a key picks the partition, order holds within a partition, and partitions are written and read
 /// side by side.
@@ -27,8 +28,8 @@ public final class LogStore: Sendable {
   /// How keys pick their partition.
   public let routing: Routing
   private let storage: Storage
-  /// The partitions' logs, by number.
-  let logs: [Log]
+  /// The partitions' logs, by number; why it cannot be used, of one that is damaged.
+  private let logs: [Result<Log, ImmutaError>]
   private let partitions: Lock<[Partition?]>
 
   /// Opens a store, and creates it if its directory has none.
@@ -39,6 +40,10 @@ public final class LogStore: Sendable {
   /// appending makes it remember so.
   ///
   /// Opening a partition that was closed takes the same time whatever its size.
+  ///
+  /// A partition that is damaged so that it cannot be opened leaves the others usable: calls that need it throw
+  /// `.corrupted`, the logger tells of it, and ``repair(partition:in:applying:)`` mends it before the store is opened
+  /// anew. When all are, opening throws.
   ///
   /// - Parameters:
   ///   - directory: where the files are, with or without a slash at its end; created if its parent exists.
@@ -62,17 +67,16 @@ public final class LogStore: Sendable {
     }
     self.directory = directory
     let place = directory.isEmpty ? "." : directory
-    try Storage.prepareDirectory(place, configuration.access)
-    let opening = try LayoutOpening(place, partitions: partitions, routing: routing, access: configuration.access)
     var configuration = configuration
     configuration.format = .bilog
-    storage = try Storage(
-      directory: place, namespaces: (0..<opening.layout.partitions).map { "\($0)" }, configuration: configuration)
-    do {
-      if configuration.access == .readWrite { try opening.settle() }
-      var logs: [Log] = []
-      for number in 0..<opening.layout.partitions { logs.append(try storage.log("\(number)")) }
+    storage = try Storage(opening: place, configuration: configuration)
+    let opening = try LayoutOpening(place, partitions: partitions, routing: routing, access: configuration.access)
+    do throws(ImmutaError) {
+      var logs: [Result<Log, ImmutaError>] = []
+      for number in 0..<opening.layout.partitions { logs.append(try Self.open(number, of: storage, configuration)) }
+      if !logs.contains(where: \.isUsable), case .failure(let damage) = logs[0] { throw damage }
       self.logs = logs
+      if configuration.access == .readWrite { try opening.settle() }
     } catch {
       storage.close()
       throw error
@@ -82,9 +86,21 @@ public final class LogStore: Sendable {
     self.partitions = Lock(Array(repeating: nil, count: partitionCount))
   }
 
+  private static func open(
+    _ number: Int, of storage: Storage, _ configuration: Storage.Configuration
+  ) throws(ImmutaError) -> Result<Log, ImmutaError> {
+    do throws(ImmutaError) {
+      return .success(try storage.log("\(number)", creating: configuration.access == .readWrite))
+    } catch .corrupted(let damage) {
+      configuration.logger?.error(
+        "partition \(number) cannot be used: \(damage)", metadata: ["path": "\(damage.path)"])
+      return .failure(.corrupted(damage))
+    }
+  }
+
   /// One partition, by number. O(1).
   ///
-  /// - Throws: `.partitionNotFound`, `.storageClosed`, `.io`.
+  /// - Throws: `.partitionNotFound`, `.storageClosed`, `.io`; `.corrupted` for one that could not be opened.
   public func partition(_ index: Int) throws(ImmutaError) -> Partition {
     let log = try log(index)
     return try partitions.withLock { (partitions) throws(ImmutaError) in
@@ -97,7 +113,7 @@ public final class LogStore: Sendable {
 
   func log(_ index: Int) throws(ImmutaError) -> Log {
     guard logs.indices.contains(index) else { throw .partitionNotFound(index, count: partitionCount) }
-    return logs[index]
+    return try logs[index].get()
   }
 
   /// The partition that a key's messages are in. O(length of the key).
@@ -116,11 +132,11 @@ public final class LogStore: Sendable {
 
   /// What is known of the partitions without reading them, in order.
   ///
-  /// - Throws: `.storageClosed`, `.io`.
+  /// - Throws: `.corrupted` for a partition that could not be opened: ask the others one by one; `.storageClosed`, `.io`.
   public var details: [Log.Details] {
     get throws(ImmutaError) {
       var details: [Log.Details] = []
-      for log in logs { details.append(try log.details) }
+      for log in logs { details.append(try log.get().details) }
       return details
     }
   }
@@ -128,22 +144,43 @@ public final class LogStore: Sendable {
   /// Reads and checks every message of every partition, one after the other; see `verify` of `Log`.
   ///
   /// - Returns: what was checked, by partition.
-  /// - Throws: `.corrupted` naming the first damaged message; `CancellationError`, `.storageClosed`, `.io`.
+  /// - Throws: `.corrupted` naming the first damaged message, or a partition that could not be opened;
+  ///   `CancellationError`, `.storageClosed`, `.io`.
   @discardableResult
   public func verify() async throws -> [VerificationReport] {
     var reports: [VerificationReport] = []
-    for log in logs { reports.append(try await log.verify()) }
+    for log in logs { reports.append(try await log.get().verify()) }
     return reports
   }
 
   /// Puts all that is committed in every partition on stable storage.
   public func sync() async throws {
-    for log in logs { try await log.sync() }
+    for case .success(let log) in logs { try await log.sync() }
   }
 
   /// The same for code that is not async: blocks for the flushes.
   public func sync() throws {
-    for log in logs { try log.sync() }
+    for case .success(let log) in logs { try log.sync() }
+  }
+
+  /// Says what is wrong with a partition, and mends what can be mended, if asked to: see `repair` of `Storage`. The
+  /// store must not be open for appending, but for those who cannot use the partition.
+  ///
+  /// - Parameters:
+  ///   - partition: its number.
+  ///   - directory: the store's.
+  ///   - applying: whether to do it; by default it only says what it would do and changes nothing.
+  /// - Throws: `.namespaceNotFound` when there is no such partition, `.locked`, `.io`; `.corrupted` when nothing of it
+  ///   is left.
+  public static func repair(
+    partition: Int, in directory: String = "./logs", applying: Bool = false
+  ) throws(ImmutaError) -> RepairReport {
+    let directory = directory.isEmpty ? "." : directory
+    // The companion that repairing makes is not to be taken for what is left of a store that lost its layout.
+    if applying, try Layout(in: directory) == nil, try !Layout.hasCompanions(in: directory) {
+      _ = try LayoutOpening(directory, partitions: nil, routing: nil, access: .readWrite)
+    }
+    return try Storage.repair("\(partition)", in: directory, format: .bilog, applying: applying)
   }
 
   /// Closes every partition: its committed messages are on stable storage, its file ends with the last of them, and
@@ -156,6 +193,10 @@ public final class LogStore: Sendable {
     // A partition that somebody holds keeps its descriptor.
     partitions.withLock { $0 = Array(repeating: nil, count: partitionCount) }
   }
+}
+
+extension Result {
+  fileprivate var isUsable: Bool { if case .success = self { true } else { false } }
 }
 
 /// What a directory remembers, brought together with what the caller says.
@@ -191,6 +232,8 @@ private struct LayoutOpening {
       guard let count = present > 0 ? present : partitions else {
         throw .invalidConfiguration("\(directory) has no partitions: say how many there are to be")
       }
+      // Before anything remembers a number of them that nobody can open.
+      if present == 0, access == .readWrite { try Layout.checkCanBeOpen(count) }
       self.routing = routing ?? (present > 0 ? .goCompatible : .modulo)
       layout = Layout(partitions: count, routing: self.routing.name)
       if let partitions, partitions != count { throw Self.mismatch(count, partitions) }

@@ -22,7 +22,7 @@ extension LogStore {
     partitions: [Int]? = nil, from position: StreamPosition = .beginning,
     only visibility: StreamVisibility = .committed
   ) -> MessageStream {
-    let numbers = partitions ?? Array(logs.indices)
+    let numbers = partitions ?? Array(0..<partitionCount)
     return stream(from: Dictionary(numbers.map { ($0, position) }) { first, _ in first }, only: visibility)
   }
 

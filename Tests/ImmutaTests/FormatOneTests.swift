@@ -77,20 +77,61 @@ import Testing
     }
   }
 
-  @Test func anEmptyOrAmbiguousFileIsTheNewFormatUnlessSaid() throws {
-    // One record of 16 bytes at 8, or one of none at 16.
-    let both = [1, 16, 0, 0].flatMap(littleEndian)
-    let first: [UInt8] = Array(both[..<8]) + littleEndian(16) + Array(both[16...])
-    for (bytes, counts) in [([], [0, 0]), (littleEndian(0) + littleEndian(0), [0, 0]), (first, [1, 1])] {
-      for (stated, found, count) in [(nil, LogFormat.v2, counts[0]), (LogFormat.v1, .v1, counts[1])] {
+  @Test func anEmptyFileIsTheNewFormatUnlessSaid() throws {
+    for bytes in [[], littleEndian(0) + littleEndian(0)] {
+      for (stated, found) in [(nil, LogFormat.v2), (LogFormat.v1, .v1)] {
         let directory = TemporaryDirectory()
         try directory.write(bytes, to: "log.log")
         let storage = try directory.open(format: stated)
         defer { storage.close() }
         #expect(try storage.details(of: "log").format == found)
-        #expect(try storage.log("log").count == count)
+        #expect(try storage.log("log").count == 0)
       }
     }
+  }
+
+  /// One record of 16 bytes at 8, or one at 16 that has the file's last bytes, or not all of them.
+  @Test(arguments: [8, 3], [Storage.Access.readWrite, .readOnly])
+  func aFileThatFitsBothIsRefusedUnlessSaidOrExplainedToItsLastByte(size: Int, access: Storage.Access) throws {
+    let bytes = [1, 16, size].flatMap(littleEndian) + Array("12345678".utf8)
+    for stated in [nil, LogFormat.v1, .v2] {
+      let directory = TemporaryDirectory()
+      try directory.write(bytes, to: "log.log")
+      if stated == nil, size != 8 {
+        #expect {
+          try directory.open(access: access)
+        } throws: { error in
+          if case ImmutaError.invalidConfiguration(let text) = error { text.contains("v1") } else { false }
+        }
+        #expect(try directory.bytes(of: "log.log") == bytes)
+        continue
+      }
+      let storage = try directory.open(access: access, format: stated)
+      defer { storage.close() }
+      let log = try storage.log("log")
+      #expect(try storage.details(of: "log").format == stated ?? .v2)
+      #expect(try log.records(in: 0..<log.count).map(\.size) == [stated == .v1 ? 16 : size])
+    }
+  }
+
+  @Test(arguments: [1, 3]) func bytesBehindTheLastRecordAreRefusedWithAHintUnlessSaid(count: Int) throws {
+    let records = (0..<count).flatMap { _ in littleEndian(20) + Array("twenty bytes of text".utf8) }
+    let committed = littleEndian(count) + records
+    let bytes = committed + littleEndian(7) + Array("unsaved".utf8)
+    let directory = TemporaryDirectory()
+    try directory.write(bytes, to: "log.log")
+    for access in [Storage.Access.readWrite, .readOnly] {
+      #expect {
+        try directory.open(access: access)
+      } throws: { error in
+        if case ImmutaError.corrupted(let damage) = error { damage.reason.contains("v1") } else { false }
+      }
+    }
+    #expect(try directory.bytes(of: "log.log") == bytes)
+    let storage = try directory.open(format: .v1)
+    #expect(try texts(storage.log("log")) == Array(repeating: "twenty bytes of text", count: count))
+    storage.close()
+    #expect(try directory.bytes(of: "log.log") == committed)
   }
 
   @Test func aLogThatIsCertainlyOfAnotherFormatIsRefused() throws {

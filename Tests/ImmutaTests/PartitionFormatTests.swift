@@ -14,6 +14,17 @@ import Testing
     return littleEndian(12 + payload.count).reversed() + littleEndian(Int(checksum))[..<4].reversed() + payload
   }
 
+  /// Where the records of a file of the Go program begin.
+  private func goIndexes(_ bytes: [UInt8]) throws -> [Int] {
+    var indexes: [Int] = []
+    var index = 0
+    while index < bytes.count {
+      indexes.append(index)
+      index += bytes[index..<index + 8].reduce(0) { $0 << 8 | Int($1) }
+    }
+    return indexes
+  }
+
   @Test func theChecksumIsTheOneThatTheFilesHold() {
     let digits = Array("123456789".utf8)
     #expect(digits.withUnsafeBytes { RecordHeader.extend(0, $0) } == 0xFC4F_2BE9)
@@ -166,15 +177,26 @@ import Testing
     #expect(try directory.allFiles().count == 2)
   }
 
-  @Test(arguments: [Storage.Access.readWrite, .readOnly])
-  func damageInWhatGoWroteIsNamed(access: Storage.Access) async throws {
+  @Test(arguments: [Storage.Access.readWrite, .readOnly], [2, 16])
+  func damageInWhatGoWroteIsNamed(access: Storage.Access, number: Int) async throws {
     let directory = TemporaryDirectory()
     var bytes = try goFile()
-    // A payload byte of the third record; the first two have 31 bytes.
-    bytes[62 + 12 + 3] ^= 1
+    let index = try goIndexes(bytes)[number]
+    bytes[index + 12 + 3] ^= 1
     try directory.write(bytes, to: "log.bilog")
-    let damage = await corruption { try directory.open(access: access, format: .bilog) }
-    #expect(damage?.sequence == 2 && damage?.index == 62)
+    let damage: Corruption?
+    if number == 16 {
+      // Behind the last record nothing bears its LENGTH out.
+      damage = await corruption { try directory.open(access: access, format: .bilog) }
+    } else {
+      let storage = try directory.open(access: access, format: .bilog)
+      defer { storage.close() }
+      let log = try storage.log("log")
+      damage = await corruption { _ = try await log.record(at: number) }
+      #expect(try await log.record(at: number + 1).index > index)
+      #expect(await corruption { try await log.verify() } == damage)
+    }
+    #expect(damage?.sequence == number && damage?.index == index)
     #expect(try directory.bytes(of: "log.bilog") == bytes)
   }
 
@@ -188,17 +210,24 @@ import Testing
     #expect(try directory.bytes(of: "log.bilog") == bytes)
   }
 
-  @Test func repairKeepsWhatIsWholeOfADamagedLog() async throws {
+  @Test(arguments: [12, 0]) func repairKeepsWhatIsWholeOfADamagedLog(byte: Int) async throws {
     let directory = TemporaryDirectory()
     var bytes = try goFile()
-    bytes[62 + 12] ^= 1
+    bytes[62 + byte] ^= 1
     try directory.write(bytes, to: "log.bilog")
     let report = try Storage.repair("log", in: directory.path, format: .bilog, applying: true)
-    // Behind a record that is not whole nothing tells where the next begins.
-    #expect(report.sound == 2 && report.lost.map(\.sequences.lowerBound).first == 2)
     let storage = try directory.open(format: .bilog)
     defer { storage.close() }
-    #expect(try await storage.log("log").record(at: 1).text.hasPrefix("payload 3 "))
+    let log = try storage.log("log")
+    #expect(try await log.record(at: 1).text.hasPrefix("payload 3 "))
+    if byte == 12 {
+      #expect(report.sound == 16 && report.lost.map(\.sequences) == [2..<3])
+      #expect(await corruption { _ = try await log.record(at: 2) }?.sequence == 2)
+      for number in 3..<17 { _ = try await log.record(at: number) }
+    } else {
+      // Behind a record whose LENGTH is not sound nothing tells where the next begins.
+      #expect(report.sound == 2 && log.count == 2)
+    }
   }
 
   @Test func aReaderFollowsAWriterOfTheSameFile() async throws {

@@ -15,6 +15,8 @@ struct Examination: ~Copyable {
     var isEntryDamaged = false
     /// What is wrong with it; nil for a whole record.
     var damage: String?
+    /// Whether the next record begins where this one, damaged, says it does.
+    var isSizeSound = false
   }
 
   private var log: LogScanner
@@ -75,11 +77,12 @@ struct Examination: ~Copyable {
       } else {
         finding.damage = "its size field does not fit the file"
       }
-      if !hasCompanion, finding.damage != nil {
+      let isEndKnown = finding.damage == nil || finding.isSizeSound
+      if !hasCompanion, !isEndKnown {
         // Nothing tells where the records behind it begin.
         return try visit(finding)
       }
-      next = finding.damage == nil ? index + format.recordHeaderSize + finding.size : nil
+      next = isEndKnown ? index + format.recordHeaderSize + finding.size : nil
       time = finding.entry?.time ?? time
       try visit(finding)
       sequence += 1
@@ -134,6 +137,11 @@ struct Examination: ~Copyable {
     finding.isEntryDamaged = true
     if try !log.bearsItsChecksum(at: index, size: size) {
       finding.damage = "its payload does not have its checksum"
+      finding.isSizeSound = try log.leadsToSoundRecord(from: index, size: size)
+      guard finding.isSizeSound else { return }
+      let made = try timeOfMade(finding.sequence, after: time)
+      finding.entry = CompanionEntry(
+        index: index, time: made, recordChecksum: CompanionEntry.denial(of: checksum))
       return
     }
     // The record behind must begin where this one ends, if that is known: otherwise this size field is not to be
@@ -145,8 +153,12 @@ struct Examination: ~Copyable {
       finding.damage = "its companion entry is damaged, and its size field does not lead to the next record"
       return
     }
-    // Times don't go down: an entry that is made is not later than the next that is whole.
-    let made = min(max(time, modified), try timeOfNextKnown(after: max(finding.sequence, confirmed - 1)))
-    finding.entry = CompanionEntry(index: index, time: made, recordChecksum: checksum)
+    finding.entry = CompanionEntry(
+      index: index, time: try timeOfMade(finding.sequence, after: time), recordChecksum: checksum)
+  }
+
+  /// Times don't go down: an entry that is made is not later than the next that is whole.
+  private mutating func timeOfMade(_ sequence: Int, after time: Int64) throws(ImmutaError) -> Int64 {
+    min(max(time, modified), try timeOfNextKnown(after: max(sequence, confirmed - 1)))
   }
 }

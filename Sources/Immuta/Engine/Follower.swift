@@ -89,7 +89,7 @@ final class Follower: Sendable {
       state = Lock(State(list: nil, lastTime: remains.lastTime))
       return
     }
-    damage = nil
+    damage = outcome.damage
     let list = EntryList()
     if let companion, outcome.kept > 0 {
       var scanner = try CompanionScanner(companion)

@@ -1,9 +1,13 @@
 extension LogFormat {
   /// The layout of a log: what its companion says, or else the one that the file's bytes fit. A file that is empty or
-  /// has no records, and one that fits both or none, has the one that is stated, or v2. O(1) with a companion,
-  /// O(records) without.
+  /// has no records, and one that fits none, has the one that is stated, or v2. O(1) with a companion, O(records)
+  /// without.
   ///
-  /// - Throws: `.invalidConfiguration` when the log is certainly not of the stated layout; `.io`.
+  /// Few files fit both: a log of v1 whose only record begins with eight bytes that make a small number. Then the stated
+  /// layout decides; without one it is v2 if that explains the file to its last byte.
+  ///
+  /// - Throws: `.invalidConfiguration` when the log is certainly not of the stated layout, or may be of either and none
+  ///   is stated; `.io`.
   init(of log: Descriptor, _ companion: Descriptor?, stated: LogFormat?) throws(ImmutaError) {
     // Partitions are told by their files' names.
     if stated == .bilog {
@@ -11,7 +15,7 @@ extension LogFormat {
       return
     }
     let told = try Self.told(by: companion)
-    guard let found = try told == nil ? Self.fitting(log) : told else {
+    guard let found = try told == nil ? Self.fitting(log, stated: stated) : told else {
       self = stated ?? .v2
       return
     }
@@ -30,28 +34,38 @@ extension LogFormat {
     return [v1, v2].first { $0.headerSize == first.index }
   }
 
-  /// The only layout whose header leads, by the size fields, through COUNT records of the file; nil if it is not the
-  /// only one.
-  private static func fitting(_ log: Descriptor) throws(ImmutaError) -> LogFormat? {
+  /// The layout whose header leads, by the size fields, through COUNT records of the file; nil if none does. What v1
+  /// lacks, a LAST INDEX, its file's end must prove: otherwise too many damaged logs of v2 would fit it.
+  private static func fitting(_ log: Descriptor, stated: LogFormat?) throws(ImmutaError) -> LogFormat? {
     let size = try log.size
-    if size == 0 { return nil }
-    var fitting: [LogFormat] = []
-    for format in [v1, v2] where try format.fits(log, size: size) { fitting.append(format) }
-    return fitting.count == 1 ? fitting[0] : nil
+    let isFirst = try v1.end(of: log) == size
+    guard let end = try v2.end(of: log) else { return isFirst ? .v1 : nil }
+    if !isFirst { return .v2 }
+    if let stated { return stated }
+    if end == size { return .v2 }
+    throw .invalidConfiguration(
+      "\(log.path) can be read as a log of the layout v1 and as one of v2: state its format when opening it")
   }
 
-  /// What v1 lacks, a LAST INDEX, its file's end must prove: otherwise too many damaged logs of v2 would fit it.
-  private func fits(_ log: Descriptor, size: Int) throws(ImmutaError) -> Bool {
+  /// Whether a log of v1 that was not closed may be what is damaged as a log of v2: COUNT records, and more bytes.
+  static func mayBeUnclosedFirst(_ log: Descriptor) throws(ImmutaError) -> Bool {
+    guard let end = try v1.end(of: log) else { return false }
+    return try end < log.size
+  }
+
+  /// Where the last of COUNT records ends in a file; nil where header and size fields don't agree, and without records.
+  private func end(of log: Descriptor) throws(ImmutaError) -> Int? {
+    let size = try log.size
     guard size >= headerSize, let header = try log.logHeader(self),
       header.contradiction(format: self, fileSize: size) == nil, header.count > 0
-    else { return false }
+    else { return nil }
     var scanner = LogScanner(log, self, end: size)
     var (index, lastIndex) = (headerSize, 0)
     for _ in 0..<header.count {
-      guard let payload = try scanner.size(at: index) else { return false }
+      guard let payload = try scanner.size(at: index) else { return nil }
       lastIndex = index
       index += recordHeaderSize + payload
     }
-    return header.lastIndex.map { $0 == lastIndex } ?? (index == size)
+    return header.denies(lastIndex: lastIndex) ? nil : index
   }
 }

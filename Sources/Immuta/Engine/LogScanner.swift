@@ -63,6 +63,21 @@ import CRC32C
     return checksum == expected
   }
 
+  /// Whether the size fields lead from a record of this size to one that bears its own checksum, soon: then they are
+  /// sound, whatever is wrong with the payloads between.
+  mutating func leadsToSoundRecord(from index: Int, size: Int) throws(ImmutaError) -> Bool {
+    var next = index + format.recordHeaderSize + size
+    for _ in 0..<Self.mostDamaged {
+      guard let size = try self.size(at: next) else { return false }
+      if try bearsItsChecksum(at: next, size: size) { return true }
+      next += format.recordHeaderSize + size
+    }
+    return false
+  }
+
+  /// Records next to each other that are passed over as damaged.
+  private static var mostDamaged: Int { 64 }
+
   /// Whether there is nothing but zeros from an offset to the end.
   mutating func isBlank(from offset: Int) throws(ImmutaError) -> Bool {
     var position = offset

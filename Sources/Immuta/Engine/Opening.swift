@@ -144,7 +144,7 @@ struct Opening {
       writesThrough: configuration.durability == .synced)
     let writer = LogWriter(
       reader: reader, flusher: flusher, durability: configuration.durability, encoder: encoder, state: state)
-    return Opened(reader: reader, writer: writer, note: outcome.note)
+    return Opened(reader: reader, writer: writer, note: outcome.note, damage: outcome.damage)
   }
 
   /// After a flush that failed, the kernel takes pages for clean that never reached the device. Writing them once more

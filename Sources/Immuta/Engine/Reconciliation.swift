@@ -5,7 +5,7 @@
 /// - A companion that is missing, short or damaged is made again from the log; the checksums that are whole are kept.
 /// - After a crash the longest run of whole commits counts, from the last record known stable on.
 struct Reconciliation: ~Copyable {
-  private let path: String
+  private let descriptor: Descriptor
   private let format: LogFormat
   private let fileSize: Int
   /// Nil where the format has none: then the entries tell what was committed, and the file's end where there are none.
@@ -72,7 +72,7 @@ struct Reconciliation: ~Copyable {
     let hasBothHeaders = try companionDescriptor?.hasBothCompanionHeaders() ?? true
     companion = try Self.scanner(of: companionDescriptor)
 
-    path = descriptor.path
+    self.descriptor = descriptor
     self.format = format
     fileSize = status.size
     modified = status.modified
@@ -90,10 +90,24 @@ struct Reconciliation: ~Copyable {
     return try CompanionScanner(companion)
   }
 
+  private var path: String { descriptor.path }
+
   /// The codec chain's name that the companion remembers; nil when there is no companion to remember it.
   var codecName: String? { companionHeader?.codecName }
 
   mutating func run() throws(ImmutaError) -> Outcome {
+    do throws(ImmutaError) {
+      return try found()
+    } catch .corrupted(var damage) {
+      // Nothing but the file's bytes said that this is v2.
+      if format == .v2, companionHeader == nil, try LogFormat.mayBeUnclosedFirst(descriptor) {
+        damage.reason += "; a log of the layout v1 that was not closed looks like this: if it is one, state that format"
+      }
+      throw .corrupted(damage)
+    }
+  }
+
+  private mutating func found() throws(ImmutaError) -> Outcome {
     // After a crash the header may be newer than the file's size, or older than its records: the companion decides
     // then.
     if !isCrashed, let contradiction = header?.contradiction(format: format, fileSize: fileSize) {
@@ -226,6 +240,7 @@ struct Reconciliation: ~Copyable {
     var cursor = start
     var made: [CompanionEntry] = []
     var missing = 0
+    var damage: Corruption?
     while cursor.number < count ?? Int.max {
       guard let size = try log.size(at: cursor.index) else {
         guard let count else { break }
@@ -242,13 +257,22 @@ struct Reconciliation: ~Copyable {
         guard let checksum = try log.checksum(at: cursor.index, size: size) else {
           throw corrupted(cursor.number, cursor.index, "the log ends inside it")
         }
-        guard try log.bearsItsChecksum(at: cursor.index, size: size) else {
-          throw corrupted(
-            cursor.number, cursor.index, "it is not what was appended: its payload does not have its checksum")
+        let isSound = try log.bearsItsChecksum(at: cursor.index, size: size)
+        if !isSound {
+          let found = Corruption(
+            path: path, sequence: cursor.number, index: cursor.index,
+            reason: "it is not what was appended: its payload does not have its checksum")
+          // Damage in a payload leaves the records behind it where they are. Where the size field may be what is
+          // damaged, nobody knows where they are.
+          guard try log.leadsToSoundRecord(from: cursor.index, size: size) else { throw .corrupted(found) }
+          damage = damage ?? found
         }
         missing += 1
         cursor.lastTime = max(cursor.lastTime, modified)
-        made.append(CompanionEntry(index: cursor.index, time: cursor.lastTime, recordChecksum: checksum))
+        made.append(
+          CompanionEntry(
+            index: cursor.index, time: cursor.lastTime,
+            recordChecksum: isSound ? checksum : CompanionEntry.denial(of: checksum)))
       }
       cursor.lastIndex = cursor.index
       cursor.index += format.recordHeaderSize + size
@@ -263,7 +287,9 @@ struct Reconciliation: ~Copyable {
     cursor.lastTime = max(start.lastTime, made.last?.time ?? 0)
     var outcome = outcome(at: cursor, kept: start.number)
     outcome.made = made
+    outcome.damage = damage
     if missing > 0 { outcome.note = "made the companion's entries of \(missing) records from the log" }
+    if let damage { outcome.note = (outcome.note.map { "\($0); " } ?? "") + "damaged: \(damage)" }
     if count == nil { try lookBehind(cursor.number, &outcome) }
     return outcome
   }

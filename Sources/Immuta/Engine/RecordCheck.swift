@@ -77,7 +77,10 @@ final class RecordCheck: Sendable {
   }
 
   func checksumMismatch(_ number: Int, _ entry: CompanionEntry, _ computed: UInt32) -> ImmutaError {
-    corrupted(
+    if entry.recordChecksum == CompanionEntry.denial(of: computed) {
+      return corrupted(number, entry.index, "its payload did not have its checksum when the companion was made")
+    }
+    return corrupted(
       number, entry.index,
       "its bytes have checksum \(hexadecimal(computed)) where \(hexadecimal(entry.recordChecksum)) was recorded")
   }

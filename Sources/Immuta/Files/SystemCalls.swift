@@ -443,6 +443,9 @@ package enum SystemCalls {
 
   static let pageSize = Int(sysconf(Int32(_SC_PAGESIZE)))
 
+  /// Files that this process may have open at once.
+  package static var mostOpenFiles: Int { Int(sysconf(Int32(_SC_OPEN_MAX))) }
+
   /// Nanoseconds since 1970.
   static func wallClock() -> Int64 {
     var time = timespec()

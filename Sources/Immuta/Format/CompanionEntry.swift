@@ -14,6 +14,9 @@ import Synchronization
 /// the CRC-32C of header and payload. ENTRY CRC is the CRC-32C of the first 20 bytes and the record's number (8 bytes),
 /// so an entry that was moved is found out. Where more records of the same commit follow, its complement is stored
 /// instead: recovery keeps whole commits only, and a half-written transaction is gone as if it never was.
+///
+/// A log whose records carry checksums of their own may be found damaged when its companion is made. The entry of such
+/// a record holds the complement of its RECORD CRC: the record stays where it is, and throws when it is read.
 package struct CompanionEntry: Hashable, Sendable {
   package var index: Int
   package var time: Int64
@@ -29,6 +32,10 @@ package struct CompanionEntry: Hashable, Sendable {
   }
 
   package static var size: Int { 24 }
+
+  /// What stands for RECORD CRC in the entry of a record that was damaged before it had one: nothing the record's bytes
+  /// can be found to have.
+  package static func denial(of checksum: UInt32) -> UInt32 { ~checksum }
 
   /// The entry of record `number`, or nil when the bytes are not one.
   package init?(decoding bytes: UnsafeRawBufferPointer, number: Int) {
