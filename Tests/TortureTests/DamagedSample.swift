@@ -84,7 +84,7 @@ struct DamagedSample: Sendable {
 
   /// Where a file of such a log is.
   static func path(of file: File, _ format: LogFormat, in directory: String) -> String {
-    let files = LogFiles(directory: directory, namespace: "events", isPartition: format == .bilog)
+    let files = format.testFiles(of: "events", in: directory)
     return file == .log ? files.log : files.companion
   }
 

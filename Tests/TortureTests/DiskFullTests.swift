@@ -5,26 +5,26 @@ import Testing
 
 /// A file system that is full: four megabytes in memory, mounted for the test, which only root may do.
 @Suite(.timeLimit(.minutes(2))) struct DiskFullTests {
-  @Test(arguments: [TestedDurability.buffered, .synced])
-  func aFullDiskLosesNothingAndMayBeMadeRoomOn(_ durability: TestedDurability) async throws {
+  @Test(arguments: [TestedDurability.buffered, .synced], LogFormat.allCases)
+  func aFullDiskLosesNothingAndMayBeMadeRoomOn(_ durability: TestedDurability, _ format: LogFormat) async throws {
     let directory = try TestDirectory()
     let disk = try directory.subdirectory("disk")
     guard try run("mount", ["-t", "tmpfs", "-o", "size=4m", "tmpfs", disk]) == 0 else {
       print("SKIPPED: the full disk is not tested, since mounting a file system is not permitted here")
       return
     }
-    let result = await Result { try await fill(disk, durability) }
+    let result = await Result { try await fill(disk, durability.configuration(format)) }
     #expect(try run("umount", [disk]) == 0)
     try result.get()
   }
 
-  private func fill(_ disk: String, _ durability: TestedDurability) async throws {
+  private func fill(_ disk: String, _ configuration: Storage.Configuration) async throws {
     let filler = "\(disk)/filler"
     try FileBytes.write([UInt8](repeating: 1, count: 1 << 20), to: filler)
     let logs = "\(disk)/logs"
     let model = LogModel()
     do {
-      let storage = try Storage(directory: logs, namespaces: ["events"], configuration: durability.configuration)
+      let storage = try Storage(directory: logs, namespaces: ["events"], configuration: configuration)
       defer { storage.close() }
       let log = try storage.log("events")
       try await appendUntilFull(log, model, size: 10_000)
@@ -49,12 +49,13 @@ import Testing
       try await check(log, model)
     }
     // It was closed on a full disk, too.
-    let bytes = try #require(try FileBytes.read("\(logs)/events.log"))
-    let storage = try Storage(directory: logs, namespaces: ["events"], configuration: durability.configuration)
+    let format = try #require(configuration.format)
+    let bytes = try #require(try FileBytes.read(format.testFiles(of: "events", in: logs).log))
+    let storage = try Storage(directory: logs, namespaces: ["events"], configuration: configuration)
     defer { storage.close() }
     let log = try storage.log("events")
     let last = try await log.record(at: log.count - 1)
-    #expect(bytes.count == last.index + 8 + last.size, "the file ends with its last record")
+    #expect(bytes.count == last.index + format.recordHeaderSize + last.size, "the file ends with its last record")
     try await check(log, model)
     #expect(try log.details.openingNote == nil)
   }

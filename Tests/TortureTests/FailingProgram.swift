@@ -41,11 +41,11 @@ struct FailingProgram {
     retries: Bool = false
   ) async throws {
     self.directory = directory
-    configuration = setting.durability.configuration
+    configuration = setting.durability.configuration(setting.format)
     self.injector = injector
     self.error = error
     self.retries = retries
-    let image = try await setting.start.image()
+    let image = try await setting.start.image(setting.format)
     try image.write(to: directory)
     model = LogModel(image.model)
   }

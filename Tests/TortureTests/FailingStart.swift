@@ -28,19 +28,27 @@ enum FailingStart: String, CaseIterable, Sendable {
   }
 
   /// Hundreds of programs begin alike: what they find is made once.
-  private static let images = Mutex<[Self: Image]>([:])
+  private static let images = Mutex<[Kind: Image]>([:])
 
-  func image() async throws -> Image {
-    if let image = Self.images.withLock({ $0[self] }) { return image }
-    let image = try await make()
-    Self.images.withLock { $0[self] = image }
+  private struct Kind: Hashable {
+    var start: FailingStart
+    var format: LogFormat
+  }
+
+  func image(_ format: LogFormat) async throws -> Image {
+    let kind = Kind(start: self, format: format)
+    if let image = Self.images.withLock({ $0[kind] }) { return image }
+    let image = try await make(format)
+    Self.images.withLock { $0[kind] = image }
     return image
   }
 
-  private func make() async throws -> Image {
+  private func make(_ format: LogFormat) async throws -> Image {
     if self == .nothing { return Image() }
     let root = try TestDirectory(inMemory: true)
-    let storage = try Storage(directory: root.file("logs"), namespaces: ["events"])
+    let storage = try Storage(
+      directory: root.file("logs"), namespaces: ["events"],
+      configuration: TestedDurability.buffered.configuration(format))
     defer { storage.close() }
     let model = LogModel()
     for number in 0..<6 {
@@ -56,10 +64,11 @@ enum FailingStart: String, CaseIterable, Sendable {
     try FileBytes.copy(directory: root.file("logs"), to: copy)
     if self == .rebooted { try Reboot.mark(directory: copy) }
     var image = Image(model: model.snapshot)
+    let companion = format.testFiles(of: "events", in: copy).companion
+    if self == .withoutCompanion { try FileManager.default.removeItem(atPath: companion) }
     for name in try FileManager.default.contentsOfDirectory(atPath: copy) {
       image.files[name] = try FileBytes.read("\(copy)/\(name)")
     }
-    if self == .withoutCompanion { image.files["events.idx"] = nil }
     return image
   }
 }

@@ -27,13 +27,15 @@ import Testing
     func didCall(_ call: SystemCall, path: String) {}
   }
 
-  @Test func sixteenTasksShareFlushes() async throws {
-    let alone = try await measure(tasks: 1, appends: 100, isSlow: true)
-    let together = try await measure(tasks: 16, appends: 100, isSlow: true)
+  @Test(arguments: LogFormat.allCases) func sixteenTasksShareFlushes(_ format: LogFormat) async throws {
+    let alone = try await measure(tasks: 1, appends: 100, format, isSlow: true)
+    let together = try await measure(tasks: 16, appends: 100, format, isSlow: true)
     #expect(alone.flushes >= 100, "one task alone needs a flush per append")
     #expect(together.flushes <= 1600 / 8 + 20, "1600 appends of sixteen tasks took \(together.flushes) flushes")
-    report("a device of 2 ms", alone, together)
-    report("this device", try await measure(tasks: 1, appends: 200), try await measure(tasks: 16, appends: 200))
+    report("\(format) on a device of 2 ms", alone, together)
+    report(
+      "\(format) on this device", try await measure(tasks: 1, appends: 200, format),
+      try await measure(tasks: 16, appends: 200, format))
   }
 
   private struct Measurement {
@@ -45,17 +47,19 @@ import Testing
   private func report(_ device: String, _ alone: Measurement, _ together: Measurement) {
     print(
       """
-      group commit on \(device): one task \(Int(alone.rate)) appends/s, \(alone.flushes) flushes for \(alone.appends); \
+      group commit of \(device): one task \(Int(alone.rate)) appends/s, \(alone.flushes) flushes for \(alone.appends); \
       sixteen \(Int(together.rate)) appends/s, \(together.flushes) flushes for \(together.appends); \
       ratio of rates \((together.rate / alone.rate * 10).rounded() / 10)
       """)
   }
 
-  private func measure(tasks: Int, appends: Int, isSlow: Bool = false) async throws -> Measurement {
+  private func measure(
+    tasks: Int, appends: Int, _ format: LogFormat, isSlow: Bool = false
+  ) async throws -> Measurement {
     let directory = try TestDirectory(inMemory: isSlow)
-    let path = directory.file("events.log")
+    let path = format.testFiles(of: "events", in: directory.path).log
     let storage = try Storage(
-      directory: directory.path, namespaces: ["events"], configuration: .init(durability: .synced))
+      directory: directory.path, namespaces: ["events"], configuration: TestedDurability.synced.configuration(format))
     defer { storage.close() }
     let log = try storage.log("events")
     try await log.append("the first append flushes the directory, too")

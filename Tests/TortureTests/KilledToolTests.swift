@@ -10,20 +10,42 @@ import Testing
     case buffered, synced
   }
 
-  @Test(arguments: ToolDurability.allCases)
-  func everyReceiptOfAKilledToolHolds(_ durability: ToolDurability) async throws {
+  /// What the tool appends to.
+  enum Kept: String, CaseIterable, Sendable {
+    case namespace, partition
+
+    /// The tool's arguments for what stands in a directory.
+    func arguments(_ command: String, _ directory: String) -> [String] {
+      switch self {
+      case .namespace: [command, "e", "--dir", directory]
+      case .partition: ["logstore", command, directory]
+      }
+    }
+
+    func appending(_ durability: ToolDurability, _ directory: String) -> [String] {
+      arguments("append", directory) + ["--receipts", "--durability", durability.rawValue]
+        + (self == .partition ? ["--key", "k", "--partitions", "1"] : [])
+    }
+
+    var format: LogFormat { self == .namespace ? .v2 : .bilog }
+    /// The log's name among its directory's.
+    var name: String { self == .namespace ? "e" : "0" }
+  }
+
+  @Test(arguments: ToolDurability.allCases, Kept.allCases)
+  func everyReceiptOfAKilledToolHolds(_ durability: ToolDurability, _ kept: Kept) async throws {
     // A pipe whose reader was killed is an error to be told, not the end of the tests.
     _ = Foundation.signal(SIGPIPE, SIG_IGN)
     let tool = try Self.tool()
-    try await Rounds.run(default: 5, most: 200, "killed tool, \(durability)") { seed in
-      try await Self.round(seed, durability, tool)
+    try await Rounds.run(default: 5, most: 200, "killed tool, \(durability), \(kept)") { seed in
+      try await Self.round(seed, durability, kept, tool)
     }
   }
 
   @Test func aReceiptWithoutARecordIsFound() async throws {
     let tool = try Self.tool()
     try await mustBeFound(within: 1, "a receipt without a record") { seed in
-      try await Self.round(seed, .synced, tool) { lines, receipts in
+      try await Self.round(seed, .synced, .namespace, tool) { lines, receipts in
         lines.append("never sent")
         receipts.append(Receipt(sequence: lines.count - 1, size: 10))
       }
@@ -50,14 +72,12 @@ import Testing
   ///
   /// - Parameter meddling: changes what is compared.
   private static func round(
-    _ seed: UInt64, _ durability: ToolDurability, _ tool: String,
+    _ seed: UInt64, _ durability: ToolDurability, _ kept: Kept, _ tool: String,
     meddling: (_ lines: inout [String], _ receipts: inout [Receipt]) -> Void = { _, _ in }
   ) async throws {
     var generator = SeededGenerator(seed: seed)
     let directory = try TestDirectory()
-    let arguments = [
-      "append", "e", "--receipts", "--durability", durability.rawValue, "--dir", directory.path,
-    ]
+    let arguments = kept.appending(durability, directory.path)
     var lines: [String] = []
     var receipts: [Receipt] = []
     let child = try ChildProcess(tool, arguments)
@@ -80,13 +100,13 @@ import Testing
     for text in child.readLines(within: .seconds(20)) { receipts.append(try Self.receipt(text)) }
     guard child.wait() == nil else { throw Finding("the tool ended before it was killed") }
     meddling(&lines, &receipts)
-    guard !receipts.isEmpty || !directory.isEmpty else { return }
+    guard !receipts.isEmpty || directory.holds(kept) else { return }
 
-    guard try Self.status(tool, ["verify", "e", "--dir", directory.path]) == 0 else {
+    guard try Self.status(tool, kept.arguments("verify", directory.path)) == 0 else {
       throw Finding("verify is not content")
     }
-    let count = try await check(directory.path, lines, receipts)
-    try await appendMore(tool, arguments, directory.path, lines, known: count)
+    let count = try await check(directory.path, kept, lines, receipts)
+    try await appendMore(tool, arguments, directory.path, kept, lines, known: count)
   }
 
   /// Appending goes on behind what is there.
@@ -94,7 +114,7 @@ import Testing
   /// - Parameter count: records that are counted. The one that was being committed may be whole without being counted
   ///   yet: whoever opens the log for appending finds it.
   private static func appendMore(
-    _ tool: String, _ arguments: [String], _ directory: String, _ sent: [String], known count: Int
+    _ tool: String, _ arguments: [String], _ directory: String, _ kept: Kept, _ sent: [String], known count: Int
   ) async throws {
     let more = ["", "after the kill", String(repeating: "x", count: 5000)]
     let child = try ChildProcess(tool, arguments)
@@ -107,20 +127,23 @@ import Testing
     else {
       throw Finding("\(count) records are there, and the next were numbered \(receipts.map(\.sequence))")
     }
-    let last = try await check(directory, sent[..<first] + more, receipts)
+    let last = try await check(directory, kept, sent[..<first] + more, receipts)
     guard last == first + more.count else { throw Finding("\(last) records are there at last") }
-    guard try Self.status(tool, ["verify", "e", "--dir", directory]) == 0 else {
+    guard try Self.status(tool, kept.arguments("verify", directory)) == 0 else {
       throw Finding("verify is not content after appending")
     }
   }
 
   /// Compares what is in the log with what was sent; returns how many records there are.
-  private static func check(_ directory: String, _ lines: [String], _ receipts: [Receipt]) async throws -> Int {
+  private static func check(
+    _ directory: String, _ kept: Kept, _ lines: [String], _ receipts: [Receipt]
+  ) async throws -> Int {
     var configuration = Storage.Configuration()
+    configuration.format = kept.format
     configuration.access = .readOnly
-    let storage = try Storage(directory: directory, namespaces: ["e"], configuration: configuration)
+    let storage = try Storage(directory: directory, namespaces: [kept.name], configuration: configuration)
     defer { storage.close() }
-    let log = try storage.log("e")
+    let log = try storage.log(kept.name)
     guard log.count <= lines.count else { throw Finding("\(log.count) records of \(lines.count) lines") }
     for receipt in receipts {
       guard receipt.sequence < log.count else {
@@ -159,7 +182,7 @@ import Testing
 }
 
 extension TestDirectory {
-  fileprivate var isEmpty: Bool {
-    (try? FileManager.default.contentsOfDirectory(atPath: path).contains { $0.hasSuffix(".log") }) != true
+  fileprivate func holds(_ kept: KilledToolTests.Kept) -> Bool {
+    FileManager.default.fileExists(atPath: kept.format.testFiles(of: kept.name, in: path).log)
   }
 }

@@ -26,6 +26,13 @@ enum TestedDurability: String, CaseIterable, CustomTestStringConvertible {
   var testDescription: String { rawValue }
 }
 
+extension LogFormat {
+  /// Where the files of a namespace are.
+  func testFiles(of namespace: String, in directory: String) -> LogFiles {
+    LogFiles(directory: directory, namespace: namespace, isPartition: self == .bilog)
+  }
+}
+
 /// Proves that a harness finds what it is there for: runs it on something broken until it does.
 ///
 /// - Throws: `Finding` when it does not, in so many rounds.
