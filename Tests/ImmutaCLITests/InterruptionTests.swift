@@ -72,4 +72,17 @@ struct InterruptionTests {
     #expect(outcome.ending == .exit(130))
     #expect(try outcome.objects().first?["records"] as? Int == 1)
   }
+
+  @Test("So it is of a store")
+  func storeSummary() throws {
+    let child = try place.start("logstore", "append", "s", "--partitions", "2", "--key", "k", "--json")
+    try child.send("one\nha")
+    while try !place.names().contains("s") || place.run("logstore", "cat", "s").text != "one\n" { usleep(1000) }
+    child.signal(SIGINT)
+    let outcome = try child.finish(closingInput: false)
+    #expect(outcome.ending == .exit(130))
+    let summary = try #require(try outcome.objects().first)
+    #expect(summary["records"] as? Int == 1 && summary["partitions"] as? Int == 2)
+    #expect(try place.run("logstore", "cat", "s").text == "one\n")
+  }
 }

@@ -108,7 +108,8 @@ struct LogStoreTests {
   @Test(
     "Arguments that make no sense are told, with status 64",
     arguments: [
-      ["append"], ["append", "s", "--key", "a", "--key-field", "b"], ["append", "s", "--partitions", "0"],
+      ["append"], ["append", "s", "--key", "a", "--key-field", "b"], ["append", "s", "--key", "a", "--key-before-tab"],
+      ["append", "s", "--partitions", "0"],
       ["cat", "s", "--partition=-1"], ["cat", "s", "--from", "1", "--latest"],
       ["cat", "s", "--json", "--format", "raw"],
       ["verify"], ["append", "s", "--routing", "random"],
@@ -118,7 +119,7 @@ struct LogStoreTests {
     #expect(outcome.ending == .exit(64) && outcome.output.isEmpty)
   }
 
-  @Test("Each subcommand's help teaches by example", arguments: ["append", "cat", "info", "verify"])
+  @Test("Each subcommand's help teaches by example", arguments: ["append", "cat", "info", "verify", "repair"])
   func examples(command: String) throws {
     let outcome = try place.run("logstore", command, "--help")
     #expect(outcome.ending == .exit(0))

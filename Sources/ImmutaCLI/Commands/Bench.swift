@@ -29,7 +29,7 @@ struct Bench: ToolCommand {
 
   static let mostSeconds = 3600
 
-  @OptionGroup var location: Location
+  @OptionGroup var location: DirectoryOption
 
   @Option(help: ArgumentHelp("About how long to measure, 1 to \(Bench.mostSeconds).", valueName: "n"))
   var seconds = 45

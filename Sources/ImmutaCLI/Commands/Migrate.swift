@@ -7,7 +7,8 @@ struct Migrate: ToolCommand {
   static let configuration = CommandConfiguration(
     abstract: "Copy records into another log or store, whatever the formats; resumable, and verified.",
     discussion: """
-      A place is log:DIR/NAMESPACE, store:DIR or lines:FILE. New logs have the current format.
+      A place is log:DIR/NAMESPACE, store:DIR or lines:FILE. New logs have the current format, unless --log-format says \
+      otherwise.
 
       A log of the old format, v1, into one of the current:
         immuta migrate log:logs/events log:logs/events-v2
@@ -17,6 +18,10 @@ struct Migrate: ToolCommand {
 
       A log of JSON records into a store, by the member that is the key:
         immuta migrate log:logs/orders store:orders --partitions 8 --key-field customer
+
+      A log into one that is compressed, or encrypted with another key; --from-… describe the source, the others the target:
+        immuta migrate log:logs/web log:logs/web-small --codec zstd
+        immuta migrate log:logs/web log:logs/web-2 --from-key-file old.key --key-file new.key
 
       Lines, each a record; or what `immuta cat --json` printed, back into a log:
         immuta migrate lines:app.jsonl log:logs/app
@@ -33,16 +38,10 @@ struct Migrate: ToolCommand {
   @Argument(help: "Where they go: a log or a store.")
   var target: Place
 
-  @Option(help: ArgumentHelp("For a store: the key of all records.", valueName: "key"))
-  var key: String?
-
-  @Option(
-    help: ArgumentHelp(
-      "For a store: the member of each record, a JSON object, that holds its key.", valueName: "member"))
-  var keyField: String?
-
-  @Option(help: ArgumentHelp("How many partitions a new store gets.", valueName: "n"))
-  var partitions: Int?
+  @OptionGroup(title: "A store as the target") var keys: KeyOptions
+  @OptionGroup(title: "A store as the target, if it is new") var newStore: NewStoreOptions
+  @OptionGroup(title: "Logs as the target") var targetOptions: TargetLogOptions
+  @OptionGroup(title: "A log as the source") var sourceOptions: SourceLogOptions
 
   @Flag(help: "Lines are objects whose member text or base64 is the record.")
   var unwrap = false
@@ -51,23 +50,46 @@ struct Migrate: ToolCommand {
   var json = false
 
   func validate() throws {
-    if key != nil, keyField != nil { throw ValidationError("--key and --key-field exclude each other") }
-    if let partitions, partitions < 1 { throw ValidationError("--partitions is \(partitions); there is at least 1") }
     if source == target { throw ValidationError("the source and the target are the same place") }
-    switch (source, target) {
-    case (_, .lines): throw ValidationError("lines are written by `immuta cat --json`: the target is a log or a store")
-    case (.store, .store):
-      throw ValidationError(
-        "a store does not keep its keys: migrate it into logs, and those by --key-field into a store")
-    default: break
-    }
-    if case .lines = source { return }
-    if unwrap { throw ValidationError("--unwrap is for lines") }
+    try checkSource()
+    try checkTarget()
   }
 
-  private var keys: KeySource {
-    if let key { return .fixed(key) }
-    return keyField.map { .member($0) } ?? .beforeTab
+  private func checkSource() throws {
+    switch source {
+    case .log: if unwrap { throw ValidationError("--unwrap is for lines") }
+    case .store:
+      if unwrap { throw ValidationError("--unwrap is for lines") }
+      if case .store = target {
+        throw ValidationError(
+          "a store does not keep its keys: migrate it into logs, and those by --key-field into a store")
+      }
+      fallthrough
+    case .lines:
+      if sourceOptions.isGiven { throw ValidationError("the options --from-… are for a source that is a log") }
+    }
+  }
+
+  private func checkTarget() throws {
+    switch target {
+    case .lines: throw ValidationError("lines are written by `immuta cat --json`: the target is a log or a store")
+    case .store:
+      if targetOptions.isGiven {
+        throw ValidationError(
+          "a store has no codec and one format: for a source that is a log, the options are --from-codec and so on")
+      }
+      if keys.source == nil {
+        throw ValidationError(
+          """
+          say where each record's key is: --key-field MEMBER in JSON records, --key KEY for one key for all, or \
+          --key-before-tab in records of KEY<TAB>VALUE, of which the store then gets the VALUE only
+          """)
+      }
+    case .log:
+      if keys.source != nil || newStore.isGiven {
+        throw ValidationError("--key, --key-field, --key-before-tab, --partitions and --routing are for a store")
+      }
+    }
   }
 
   @MainActor func execute() async throws {
@@ -102,10 +124,10 @@ struct Migrate: ToolCommand {
     case (.store(let directory), .log(let targetDirectory, let namespace)):
       let store = try StoreLocation.openForReading(directory)
       let names = (0..<store.partitionCount).map { "\(namespace)-\($0)" }
-      let storage = try Storage(directory: targetDirectory, namespaces: names)
+      let storage = try targetOptions.open(names, in: targetDirectory)
       return try names.enumerated().map { number, name in
         (
-          LogSource(try store.partition(number).log, name: "partition \(number)", keeping: store),
+          try LogSource(store.partition(number).log, name: "partition \(number)", keeping: store),
           MigrationTarget(try storage.log(name), name: name, keeping: storage)
         )
       }
@@ -117,10 +139,8 @@ struct Migrate: ToolCommand {
     switch source {
     case .lines(let file): return try LinesSource(file, unwraps: unwrap)
     case .log(let directory, let namespace):
-      var configuration = Storage.Configuration()
-      configuration.access = .readOnly
-      let storage = try Storage(directory: directory, namespaces: [namespace], configuration: configuration)
-      return LogSource(try storage.log(namespace), name: namespace, keeping: storage)
+      let storage = try sourceOptions.open(namespace, in: directory)
+      return try LogSource(storage.log(namespace), name: namespace, keeping: storage)
     case .store: preconditionFailure("a store is several sources")
     }
   }
@@ -128,68 +148,12 @@ struct Migrate: ToolCommand {
   private func openTarget() throws -> MigrationTarget {
     switch target {
     case .log(let directory, let namespace):
-      let storage = try Storage(directory: directory, namespaces: [namespace])
+      let storage = try targetOptions.open([namespace], in: directory)
       return MigrationTarget(try storage.log(namespace), name: namespace, keeping: storage)
     case .store(let directory):
-      return try MigrationTarget(
-        try LogStore(directory: directory, partitions: partitions), keys: keys, name: directory)
+      guard let keys = keys.source else { preconditionFailure("`validate` asks for one") }
+      return try MigrationTarget(newStore.open(directory), keys: keys, name: directory)
     case .lines: preconditionFailure("lines are no target")
-    }
-  }
-}
-
-/// One source, and its target.
-struct Migration {
-  private let source: any MigrationSource
-  private let target: MigrationTarget
-
-  init(_ source: any MigrationSource, _ target: MigrationTarget) {
-    self.source = source
-    self.target = target
-  }
-
-  /// Appends what is not there yet, and returns how many records that were; all of them are stable then.
-  func run() throws -> Int {
-    let progress = Progress("migrating \(source.name)")
-    defer { progress.finish() }
-    var appended = 0
-    do {
-      try forEachRecord(progress) { if $0 { appended += 1 } }
-      try target.checkNothingIsLeft()
-    } catch {
-      // What was appended stays, for the next time.
-      try? target.sync()
-      throw error
-    }
-    try target.sync()
-    return appended
-  }
-
-  /// Compares every record with the source's, and checks it; returns how many there are.
-  @MainActor func verify() async throws -> Int {
-    let progress = Progress("verifying \(source.name)")
-    defer { progress.finish() }
-    try source.rewind()
-    target.rewind()
-    var count = 0
-    try forEachRecord(progress) { isNew in
-      count += 1
-      if isNew { throw ToolError("\(source.name) has got more records meanwhile: migrate again") }
-    }
-    try target.checkNothingIsLeft()
-    try await target.verify()
-    return count
-  }
-
-  private func forEachRecord(_ progress: Progress, _ body: (_ isNew: Bool) throws -> Void) throws {
-    var count = 0
-    while try source.next({ try body(try target.accept($0)) }) {
-      count += 1
-      if count % 256 == 0 {
-        try Interruption.check()
-        let (done, total) = source.progress
-        progress.update(done, of: total)
-      }
     }
   }
 }

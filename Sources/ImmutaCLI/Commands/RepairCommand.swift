@@ -45,46 +45,33 @@ struct RepairCommand: ToolCommand {
   }
 
   @MainActor func execute() async throws {
-    let report = try work()
-    let output = Output()
-    if json { output.bytes += report.json } else { try output.line(report.description) }
-    try output.flush()
-    let isMended = report.isHealthy || (report.isApplied && report.lost.isEmpty)
-    if !isMended { throw AlreadyReported(status: .damaged) }
+    try work().print(asJSON: json, as: .namespace)
   }
 
   private func work() throws -> RepairReport {
     do {
       if let salvage {
         return try Storage.salvage(
-          namespace, in: location.directory, into: salvage, configuration: codecOptions.configuration())
+          namespace, in: location.directory, into: salvage, configuration: location.with(codecOptions.configuration()))
       }
-      return try Storage.repair(namespace, in: location.directory, applying: apply)
+      return try repair()
     } catch ImmutaError.namespaceNotFound(let name) {
       throw location.notFound(name)
     } catch ImmutaError.duplicateNamespace(let name) {
       throw ToolError("there is a namespace “\(name)” in \(location.directory) already: salvage into a new one")
     }
   }
-}
 
-extension RepairReport {
-  /// One line for programs.
-  var json: [UInt8] {
-    var object = JSONObject()
-    object.add("namespace", namespace)
-    object.add("healthy", isHealthy)
-    object.add("applied", isApplied)
-    object.add("promised", promised)
-    object.add("sound", sound)
-    object.add("lost", objects: lost) { range, object in
-      object.add("first", range.sequences.lowerBound)
-      object.add("last", range.sequences.upperBound - 1)
-      object.add("index", range.index)
-      object.add("reason", range.reason)
+  /// Cuts nothing off that may be records of another format.
+  private func repair() throws -> RepairReport {
+    let isUndecided = location.logFormat == nil && OldFormat.isPossible(namespace, in: location.directory)
+    let report = try Storage.repair(
+      namespace, in: location.directory, format: location.logFormat?.format, applying: apply && !isUndecided)
+    if isUndecided, !report.isHealthy {
+      let text = "\(namespace) could be a whole log of the old format, v1: if it is, give --log-format v1"
+      if apply { throw ToolError("\(text), and if it is not, --log-format v2", .damaged) }
+      Failure.say("note: \(text)")
     }
-    object.add("actions", strings: actions)
-    object.add("saved", strings: saved)
-    return object.line
+    return report
   }
 }

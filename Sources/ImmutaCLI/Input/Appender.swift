@@ -1,6 +1,6 @@
 import Immuta
 
-/// Appends the records of an input to a log, and tells of each.
+/// Appends the records of an input, and tells of each.
 ///
 /// All the records of one read are committed, then flushed together if they are to be on stable storage, and then told:
 /// a line that comes alone is told alone, and many lines share a flush.
@@ -11,20 +11,12 @@ final class Appender {
     var bytes = 0
     /// Number of the first record.
     var first: Int?
-
-    /// One line for people.
-    func text(namespace: String, count: Int, time: Duration) -> String {
-      var text = "appended \(Quantities.counted(records, "record")), \(Quantities.counted(bytes, "byte"))"
-      text += ", to \(namespace) in \(Quantities.time(time))"
-      text += Quantities.rateSuffix(bytes, in: time)
-      return text + "; it has \(Quantities.grouped(count))"
-    }
   }
 
   private static let mostReceiptBytes = 1 << 20
 
   private(set) var summary = Summary()
-  private let log: Log
+  private let target: any AppendTarget
   private let isSynced: Bool
   private let receipts: Output?
   private let progress: (bar: Progress, total: Int)?
@@ -32,8 +24,8 @@ final class Appender {
   /// Whether records were committed since the last ``tell()``.
   private var hasNews = false
 
-  init(to log: Log, isSynced: Bool, receipts: Output?, progress: (Progress, Int)? = nil) {
-    self.log = log
+  init(to target: any AppendTarget, isSynced: Bool, receipts: Output?, progress: (Progress, Int)? = nil) {
+    self.target = target
     self.isSynced = isSynced
     self.receipts = receipts
     self.progress = progress
@@ -48,7 +40,7 @@ final class Appender {
         case .large(let pieces):
           // Whoever waits for the receipts of those before does not wait for all of this one.
           try await tell()
-          note(try await log.append(pieces))
+          note(try await target.append(pieces, number: summary.records + 1))
         }
       }
       try await tell()
@@ -70,25 +62,32 @@ final class Appender {
     progress?.bar.finish()
   }
 
+  /// The error that ended it, and how many records came before: who repeats the whole input appends those again.
+  func failure(_ error: any Error) -> any Error {
+    let failure = Failure(error)
+    guard summary.records > 0, !(error is Interrupted), let message = failure.message else { return error }
+    let (noun, verb) = summary.records == 1 ? ("record", "was") : ("records", "were")
+    return ToolError(
+      "\(message); \(Quantities.grouped(summary.records)) \(noun) before it \(verb) appended", failure.status)
+  }
+
   private func appendOne(_ record: ArraySlice<UInt8>) async throws {
-    note(try await log.append(record))
+    note(try await target.append(record, number: summary.records + 1))
     if let receipts, receipts.bytes.count >= Self.mostReceiptBytes { try await tell() }
   }
 
-  private func note(_ receipt: Receipt) {
+  private func note(_ receipt: AppendReceipt) {
     if summary.first == nil { summary.first = receipt.sequence }
     summary.records += 1
     summary.bytes += receipt.size
-    if let receipts {
-      JSON.receipt(sequence: receipt.sequence, index: receipt.index, size: receipt.size, into: &receipts.bytes)
-    }
+    if let receipts { receipt.append(to: &receipts.bytes) }
     hasNews = true
   }
 
   private func tell() async throws {
     guard hasNews else { return }
     hasNews = false
-    if isSynced { try await log.sync() }
+    if isSynced { try await target.sync() }
     try receipts?.flush()
   }
 }

@@ -6,7 +6,7 @@ import LogStore
 struct LogStoreCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "logstore",
-    abstract: "Work with a partitioned store: append, cat, info, verify.",
+    abstract: "Work with a partitioned store: append, cat, info, verify, repair.",
     discussion: """
       A store is a directory of partitions, 0.bilog, 1.bilog and so on. A key picks the partition, and order holds within \
       one. Directories of the Go program LogStore are opened as they are.
@@ -18,7 +18,7 @@ struct LogStoreCommand: ParsableCommand {
         immuta logstore cat chat
         immuta logstore cat chat --partition 2 --follow
       """,
-    subcommands: [LogStoreAppend.self, LogStoreCat.self, LogStoreInfo.self, LogStoreVerify.self])
+    subcommands: [LogStoreAppend.self, LogStoreCat.self, LogStoreInfo.self, LogStoreVerify.self, LogStoreRepair.self])
 }
 
 /// Where the store is.
@@ -35,18 +35,5 @@ struct StoreLocation: ParsableArguments {
     var configuration = Storage.Configuration()
     configuration.access = .readOnly
     return try LogStore(directory: directory, configuration: configuration)
-  }
-}
-
-/// How the tool names the routings that it knows.
-enum RoutingOption: String, CaseIterable, ExpressibleByArgument {
-  case modulo
-  case goCompatible = "go-compatible"
-
-  var routing: Routing {
-    switch self {
-    case .modulo: .modulo
-    case .goCompatible: .goCompatible
-    }
   }
 }

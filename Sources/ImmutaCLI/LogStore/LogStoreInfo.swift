@@ -13,6 +13,8 @@ struct LogStoreInfo: ToolCommand {
 
       For programs, an object a line:
         immuta logstore info chat --json
+
+      A partition that is damaged is listed all the same; the exit status is then 65.
       """)
 
   @OptionGroup var location: StoreLocation
@@ -23,18 +25,11 @@ struct LogStoreInfo: ToolCommand {
   @MainActor func execute() async throws {
     let store = try location.openForReading()
     defer { store.close() }
-    let output = Output()
-    let rows = try store.details.map { InfoRow($0.namespace, .success($0)) }
-    if json {
-      for row in rows { output.bytes += row.json(name: "partition") }
-    } else {
-      for line in InfoRow.table(rows, name: "PARTITION") { try output.line(line) }
-      try output.line("\(Quantities.counted(store.partitionCount, "partition")), routed by \(store.routing.name)")
-      for row in rows { if let note = row.note { try output.line("partition \(row.namespace): \(note)") } }
+    let rows = (0..<store.partitionCount).map { number in
+      InfoRow("\(number)", Result { try store.partition(number).log.details })
     }
-    try output.flush()
-    for case let failure? in rows.map(\.failure) { failure.report() }
-    let status = rows.compactMap(\.failure).reduce(ExitStatus.success) { $0.joined($1.status) }
-    if status != .success { throw AlreadyReported(status: status) }
+    let partitions = Quantities.counted(store.partitionCount, "partition")
+    try InfoReport(rows, kind: .partition).print(
+      asJSON: json, summary: "\(partitions), routed by \(store.routing.name)")
   }
 }

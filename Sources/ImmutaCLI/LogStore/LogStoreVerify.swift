@@ -18,7 +18,7 @@ struct LogStoreVerify: ToolCommand {
         immuta logstore verify chat --json
 
       The first damaged message of each partition is named by its number and its place in the file. The exit status is \
-      then 65.
+      then 65, and `immuta logstore repair` says what can be done.
       """)
 
   @OptionGroup var location: StoreLocation
@@ -29,30 +29,8 @@ struct LogStoreVerify: ToolCommand {
   @MainActor func execute() async throws {
     let store = try location.openForReading()
     defer { store.close() }
-    let output = Output()
-    var status = ExitStatus.success
-    for number in 0..<store.partitionCount {
-      let start = ContinuousClock.now
-      let outcome: Result<VerificationReport, any Error>
-      do {
-        outcome = .success(try await verify(number, of: store))
-      } catch {
-        outcome = .failure(error)
-      }
-      let verdict = Verdict(namespace: "\(number)", outcome: outcome, time: start.duration(to: .now))
-      try verdict.print(to: output, asJSON: json, as: "partition")
-      if case .failure(let error) = outcome {
-        let failure = Failure(error)
-        failure.report()
-        status = status.joined(failure.status)
-      }
+    try await Verdict.forEach(0..<store.partitionCount, .partition, asJSON: json) { number, progress in
+      try await store.partition(number).log.verify { done, count in progress.update(done, of: count) }
     }
-    if status != .success { throw AlreadyReported(status: status) }
-  }
-
-  @MainActor private func verify(_ number: Int, of store: LogStore) async throws -> VerificationReport {
-    let progress = Progress("verifying partition \(number)")
-    defer { progress.finish() }
-    return try await store.partition(number).log.verify { done, count in progress.update(done, of: count) }
   }
 }

@@ -6,6 +6,8 @@ protocol MigrationSource: AnyObject {
   var name: String { get }
   /// How far it is, of how much, for a progress bar.
   var progress: (done: Int, total: Int) { get }
+  /// What the record that was handed out last is called in an error, such as “line 3 of a.jsonl”.
+  var place: String { get }
   /// Calls `body` with the next record's payload; false, and no call, behind the last.
   func next(_ body: (UnsafeRawBufferPointer) throws -> Void) throws -> Bool
   /// Begins anew.
@@ -19,10 +21,12 @@ final class LogSource: MigrationSource {
   private let count: Int
   private var stream: RecordStream
   private let storage: AnyObject
+  private let path: String
 
   /// - Parameter storage: kept open.
-  init(_ log: Log, name: String, keeping storage: AnyObject) {
+  init(_ log: Log, name: String, keeping storage: AnyObject) throws {
     self.log = log
+    path = try log.details.path
     self.name = name
     self.storage = storage
     count = log.count
@@ -31,12 +35,19 @@ final class LogSource: MigrationSource {
 
   var progress: (done: Int, total: Int) { (stream.position, count) }
 
+  var place: String { "record \(stream.position - 1) of \(name)" }
+
   func next(_ body: (UnsafeRawBufferPointer) throws -> Void) throws -> Bool {
     guard stream.position < count else { return false }
-    guard let record = try stream.nextAtOnce() else {
-      throw ToolError("\(name) had \(count) records, and record \(stream.position) does not come")
+    do {
+      guard let record = try stream.nextAtOnce() else {
+        throw ToolError("\(name) had \(count) records, and record \(stream.position) does not come")
+      }
+      try record.payload.withUnsafeBytes(body)
+    } catch ImmutaError.undecodable(let corruption) where corruption.path == path {
+      let failure = Failure(ImmutaError.undecodable(corruption), prefix: CodecSettings.sourcePrefix)
+      throw ToolError(failure.message ?? "", failure.status)
     }
-    try record.payload.withUnsafeBytes(body)
     return true
   }
 
@@ -69,6 +80,8 @@ final class LinesSource: MigrationSource {
 
   var progress: (done: Int, total: Int) { (input.bytesRead, size) }
 
+  var place: String { "line \(number) of \(name)" }
+
   func next(_ body: (UnsafeRawBufferPointer) throws -> Void) throws -> Bool {
     while true {
       switch input.next() {
@@ -88,51 +101,28 @@ final class LinesSource: MigrationSource {
   private func hand(_ line: ArraySlice<UInt8>, to body: (UnsafeRawBufferPointer) throws -> Void) throws {
     number += 1
     if !unwraps { return try line.withUnsafeBytes(body) }
-    let text = JSONMember.find("text", in: line)
-    guard let payload = text ?? JSONMember.find("base64", in: line).flatMap(Base64.decode) else {
-      throw ToolError("line \(number) of \(name) has no member “text” or “base64”, as `immuta cat --json` prints them")
+    let payload: [UInt8]
+    do throws(JSONLine.Refusal) {
+      payload = try Self.unwrap(JSONLine(line))
+    } catch {
+      throw ToolError("\(place) \(error.reason)")
     }
     try payload.withUnsafeBytes(body)
+  }
+
+  /// The record that `immuta cat --json` printed.
+  private static func unwrap(_ line: JSONLine) throws(JSONLine.Refusal) -> [UInt8] {
+    switch (try line.text("text"), try line.base64("base64")) {
+    case (let payload?, nil), (nil, let payload?): return payload
+    case (nil, nil):
+      throw JSONLine.Refusal(reason: "has no text as its member “text” or “base64”, as `immuta cat --json` prints them")
+    default:
+      throw JSONLine.Refusal(reason: "has both a “text” and a “base64”, and is one record: leave one")
+    }
   }
 
   func rewind() throws {
     input = RecordInput(try FileSource(name), delimiter: 10, longest: Self.longest)
     number = 0
-  }
-}
-
-/// Base64, as ``JSON/base64(_:into:)`` writes it.
-enum Base64 {
-  /// The bytes that a text stands for; nil where it is no Base64.
-  static func decode(_ text: [UInt8]) -> [UInt8]? {
-    guard text.count % 4 == 0 else { return nil }
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(text.count / 4 * 3)
-    let padding = text.suffix(2).count { $0 == UInt8(ascii: "=") }
-    for start in stride(from: 0, to: text.count, by: 4) {
-      let isLast = start + 4 == text.count
-      var word: UInt32 = 0
-      for position in start..<start + 4 {
-        let isPadding = isLast && position >= text.count - padding
-        guard let value = isPadding ? 0 : value(of: text[position]) else { return nil }
-        word = word << 6 | value
-      }
-      let three = [
-        UInt8(truncatingIfNeeded: word >> 16), UInt8(truncatingIfNeeded: word >> 8), UInt8(truncatingIfNeeded: word),
-      ]
-      bytes += three.prefix(isLast ? 3 - padding : 3)
-    }
-    return bytes
-  }
-
-  private static func value(of digit: UInt8) -> UInt32? {
-    switch digit {
-    case UInt8(ascii: "A")...UInt8(ascii: "Z"): UInt32(digit - UInt8(ascii: "A"))
-    case UInt8(ascii: "a")...UInt8(ascii: "z"): UInt32(digit - UInt8(ascii: "a")) + 26
-    case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt32(digit - UInt8(ascii: "0")) + 52
-    case UInt8(ascii: "+"): 62
-    case UInt8(ascii: "/"): 63
-    default: nil
-    }
   }
 }

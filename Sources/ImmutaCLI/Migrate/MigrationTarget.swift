@@ -10,11 +10,10 @@ final class MigrationTarget {
   let name: String
   private let logs: [Log]
   /// Which of the logs a payload goes to, and what of it.
-  private let route: (ArraySlice<UInt8>, Int) throws -> (log: Int, payload: ArraySlice<UInt8>)
+  private let route: (ArraySlice<UInt8>, _ place: () -> String) throws -> (log: Int, payload: ArraySlice<UInt8>)
   private let storage: AnyObject
   private var streams: [RecordStream] = []
   private var present: [Int] = []
-  private var number = 0
 
   /// A single log.
   init(_ log: Log, name: String, keeping storage: AnyObject) {
@@ -30,8 +29,8 @@ final class MigrationTarget {
     self.name = name
     storage = store
     logs = try (0..<store.partitionCount).map { try store.partition($0).log }
-    route = { payload, number in
-      let (key, payload) = try keys.split(payload, number: number)
+    route = { payload, place in
+      let (key, payload) = try keys.split(payload, at: place())
       return (store.partition(of: key), payload)
     }
     rewind()
@@ -41,22 +40,22 @@ final class MigrationTarget {
   func rewind() {
     streams = logs.map { $0.stream() }
     present = logs.map(\.count)
-    number = 0
   }
 
   /// Records that are there.
   var count: Int { logs.map(\.count).reduce(0, +) }
 
   /// Compares a record with what is there, or appends it where nothing is; whether it appended.
-  func accept(_ bytes: UnsafeRawBufferPointer) throws -> Bool {
-    number += 1
+  ///
+  /// - Parameter place: what the record is called in an error.
+  func accept(_ bytes: UnsafeRawBufferPointer, from place: @autoclosure () -> String) throws -> Bool {
     // A log of its own takes the bytes where they are.
     if logs.count == 1, streams[0].position >= present[0], !isRouting {
       try logs[0].append(bytes)
       streams[0].position += 1
       return true
     }
-    let (log, payload) = try route(Array(bytes)[...], number)
+    let (log, payload) = try withoutActuallyEscaping(place) { try route(Array(bytes)[...], $0) }
     guard streams[log].position < present[log] else {
       try logs[log].append(payload)
       streams[log].position += 1

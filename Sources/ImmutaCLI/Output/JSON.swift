@@ -80,15 +80,20 @@ enum JSON {
 
   private static let base64Digits: StaticString = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
-  /// A receipt, as one line.
-  static func receipt(sequence: Int, index: Int, size: Int, into output: inout [UInt8]) {
-    output.append(#"{"sequence":"#)
+  /// Begins the object of a record with where it is, for as many as there are: without a copy.
+  static func beginRecord(partition: Int?, sequence: Int, index: Int, size: Int, in output: inout [UInt8]) {
+    output.append("{")
+    if let partition {
+      output.append(#""partition":"#)
+      output.append(decimal: partition)
+      output.append(",")
+    }
+    output.append(#""sequence":"#)
     output.append(decimal: sequence)
     output.append(#","index":"#)
     output.append(decimal: index)
     output.append(#","size":"#)
     output.append(decimal: size)
-    output.append("}\n")
   }
 }
 

@@ -76,18 +76,8 @@ struct RecordPrinter {
 
   /// Everything before the payload.
   private mutating func appendJSONHead(_ record: Record, to bytes: inout [UInt8]) {
-    bytes.append("{")
-    if let partition {
-      bytes.append(#""partition":"#)
-      bytes.append(decimal: partition)
-      bytes.append(",")
-    }
-    bytes.append(#""sequence":"#)
-    bytes.append(decimal: record.sequence)
-    bytes.append(#","index":"#)
-    bytes.append(decimal: record.index)
-    bytes.append(#","size":"#)
-    bytes.append(decimal: record.size)
+    JSON.beginRecord(
+      partition: partition, sequence: record.sequence, index: record.index, size: record.size, in: &bytes)
     bytes.append(#","timestamp":""#)
     timestamps.append(record.timestamp, to: &bytes)
     bytes.append(UInt8(ascii: "\""))

@@ -46,6 +46,12 @@ enum ExitStatus: Equatable {
 
   /// The graver of two.
   func joined(_ other: ExitStatus) -> ExitStatus { other.code > code ? other : self }
+
+  /// Throws the gravest of failures that were reported; nothing where there are none.
+  static func throwUnlessSuccess(of failures: [Failure]) throws(AlreadyReported) {
+    let status = failures.reduce(success) { $0.joined($1.status) }
+    if status != .success { throw AlreadyReported(status: status) }
+  }
 }
 
 /// How an error ends the tool: one line for people, and a status for programs.
@@ -54,7 +60,8 @@ struct Failure {
   let message: String?
   let status: ExitStatus
 
-  init(_ error: any Error, directory: String? = nil) {
+  /// - Parameter prefix: what the options begin with that may help.
+  init(_ error: any Error, directory: String? = nil, prefix: String = CodecSettings.targetPrefix) {
     switch error {
     case let error as ToolError:
       (message, status) = (error.message, error.status)
@@ -69,13 +76,17 @@ struct Failure {
     case ImmutaError.undecodable(let corruption):
       let advice =
         corruption.isOverLimit
-        ? "if it may be so large, give a higher --decoded-limit"
-        : "check that the --key-file and --dictionary are those that it was written with"
+        ? "if it may be so large, give a higher \(prefix)decoded-limit"
+        : "check that the \(prefix)key-file and \(prefix)dictionary are those that it was written with"
       (message, status) = ("cannot decode \(corruption); \(advice)", .damaged)
     case ImmutaError.untransformable(let reason) where Corruption.tellsOfLimit(reason):
       (message, status) = ("\(error); if it may be so large, give a higher --decoded-limit", .failure)
     case ImmutaError.codecMismatch(let written, let opened):
-      (message, status) = (CodecOptions.mismatch(written: written, opened: opened), .failure)
+      (message, status) = (CodecSettings.mismatch(written: written, opened: opened, prefix: prefix), .failure)
+    case ImmutaError.io(System.noSpace, let operation, let path):
+      // The library speaks of the one call; here others may have come before.
+      let reason = System.message(for: System.noSpace)
+      (message, status) = ("\(operation) failed on \(path): \(reason); make room and try again", .failure)
     case ImmutaError.namespaceNotFound(let name):
       // The library's advice is for programmers.
       let place = directory.map { " in \($0)" } ?? ""

@@ -15,6 +15,9 @@ enum System {
   /// Whether a person is on the other side.
   static func isTerminal(_ descriptor: Int32) -> Bool { isatty(descriptor) == 1 }
 
+  /// The error number of a full disk.
+  static let noSpace = ENOSPC
+
   /// What the system says about an error number.
   static func message(for number: Int32) -> String { String(cString: strerror(number)) }
 

@@ -6,7 +6,7 @@ import ImmutaTransforms
 struct CodecOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Compression: deflate[:0-9], zstd[:1-19] or lz4[:0-12]; the level matters for append only.", valueName: "name"))
+      "Compression: deflate[:0-9], zstd[:1-19] or lz4[:0-12]; the level matters for writing only.", valueName: "name"))
   var codec: CompressionChoice?
 
   @Option(
@@ -25,7 +25,7 @@ struct CodecOptions: ParsableArguments {
   var keyFile: [String] = []
 
   @Option(help: "What to encrypt with.")
-  var cipher: Cipher?
+  var cipher: CodecSettings.Cipher?
 
   @Option(
     help: ArgumentHelp(
@@ -33,58 +33,15 @@ struct CodecOptions: ParsableArguments {
       valueName: "n"))
   var decodedLimit: Int?
 
-  enum Cipher: String, CaseIterable, ExpressibleByArgument {
-    case aes256GCM = "aes-256-gcm"
-    case chaCha20Poly1305 = "chacha20-poly1305"
-  }
-
-  func validate() throws {
-    if cipher != nil, keyFile.isEmpty { throw ValidationError("--cipher needs a --key-file") }
-    if let decodedLimit {
-      if decodedLimit < 0 { throw ValidationError("--decoded-limit is \(decodedLimit); it must be at least 0") }
-      if codec == nil, keyFile.isEmpty { throw ValidationError("--decoded-limit is for --codec and --key-file") }
-    }
-    if !dictionary.isEmpty, codec?.kind != .zstd { throw ValidationError("--dictionary is for --codec zstd") }
-  }
+  func validate() throws { try settings.check() }
 
   /// A storage's configuration with the codec that the options describe.
-  func configuration() throws -> Storage.Configuration {
-    var configuration = Storage.Configuration()
-    configuration.codec = try chosen()
-    if let decodedLimit { configuration.largestDecodedPayload = decodedLimit }
-    return configuration
-  }
+  func configuration() throws -> Storage.Configuration { try settings.configuration() }
 
-  /// The codec that the options describe; nil for none.
-  private func chosen() throws -> Codec? {
-    let compression = try codec?.codec(dictionaries: dictionary)
-    guard !keyFile.isEmpty else { return compression }
-    let keys = try keyFile.map(KeyFile.read)
-    if let twin = Self.twin(keys) {
-      throw ToolError("\(keyFile[twin.0]) and \(keyFile[twin.1]) hold the same key, or keys that cannot be told apart")
-    }
-    let ring = KeyRing(keys[0], older: Array(keys[1...]))
-    let encryption: Codec =
-      switch cipher ?? .aes256GCM {
-      case .aes256GCM: .aes256GCM(ring)
-      case .chaCha20Poly1305: .chaCha20Poly1305(ring)
-      }
-    return compression?.then(encryption) ?? encryption
-  }
-
-  /// Two keys of one id.
-  private static func twin(_ keys: [EncryptionKey]) -> (Int, Int)? {
-    for (position, key) in keys.enumerated() {
-      if let first = keys[..<position].firstIndex(where: { $0.id == key.id }) { return (first, position) }
-    }
-    return nil
-  }
-
-  /// What to say when a log was written with another codec than the options describe.
-  static func mismatch(written: String, opened: String) -> String {
-    let (written, opened) = (written.isEmpty ? "no codec" : written, opened.isEmpty ? "no codec" : opened)
-    return "the log was written with \(written) and opened with \(opened): "
-      + "give the --codec, --key-file and --cipher that it was written with"
+  var settings: CodecSettings {
+    CodecSettings(
+      codec: codec, dictionary: dictionary, keyFile: keyFile, cipher: cipher, decodedLimit: decodedLimit,
+      prefix: CodecSettings.targetPrefix)
   }
 }
 

@@ -1,0 +1,117 @@
+import Immuta
+import LogStore
+
+/// What records are appended to: a log, or a store.
+protocol AppendTarget: AnyObject {
+  /// Appends one record.
+  ///
+  /// - Parameter number: which of the input's lines it is, from 1 on.
+  func append(_ record: ArraySlice<UInt8>, number: Int) async throws -> AppendReceipt
+  /// Appends one record that is too large to be held whole.
+  func append(_ record: RecordInput.Pieces, number: Int) async throws -> AppendReceipt
+  /// Puts what was appended on stable storage.
+  func sync() async throws
+  /// The summary for people.
+  func text(of summary: Appender.Summary, time: Duration) -> String
+  /// The summary for programs.
+  func object(of summary: Appender.Summary, time: Duration) -> JSONObject
+}
+
+/// Where an appended record is.
+struct AppendReceipt {
+  /// Nil in a log.
+  var partition: Int?
+  var sequence: Int
+  var index: Int
+  var size: Int
+}
+
+/// A log as the target.
+final class LogTarget: AppendTarget {
+  private let log: Log
+
+  init(_ log: Log) {
+    self.log = log
+  }
+
+  func append(_ record: ArraySlice<UInt8>, number: Int) async throws -> AppendReceipt {
+    AppendReceipt(try await log.append(record))
+  }
+
+  func append(_ record: RecordInput.Pieces, number: Int) async throws -> AppendReceipt {
+    AppendReceipt(try await log.append(record))
+  }
+
+  func sync() async throws { try await log.sync() }
+
+  func text(of summary: Appender.Summary, time: Duration) -> String {
+    var text = "appended \(Quantities.counted(summary.records, "record")), "
+    text += "\(Quantities.counted(summary.bytes, "byte")), to \(log.namespace) in \(Quantities.time(time))"
+    text += Quantities.rateSuffix(summary.bytes, in: time)
+    return text + "; it has \(Quantities.grouped(log.count))"
+  }
+
+  func object(of summary: Appender.Summary, time: Duration) -> JSONObject {
+    var object = JSONObject()
+    object.add("namespace", log.namespace)
+    object.add("records", summary.records)
+    object.add("bytes", summary.bytes)
+    object.add("first", summary.first)
+    object.add("count", log.count)
+    object.add("seconds", seconds: time)
+    return object
+  }
+}
+
+/// A store as the target, with what tells each line's key.
+final class StoreTarget: AppendTarget {
+  private let store: LogStore
+  private let keys: KeySource
+
+  init(_ store: LogStore, keys: KeySource) {
+    self.store = store
+    self.keys = keys
+  }
+
+  func append(_ record: ArraySlice<UInt8>, number: Int) async throws -> AppendReceipt {
+    let (key, payload) = try keys.split(record, at: "line \(number)")
+    return AppendReceipt(try await store.append(payload, key: key))
+  }
+
+  func append(_ record: RecordInput.Pieces, number: Int) async throws -> AppendReceipt {
+    throw ToolError("line \(number) has more than a megabyte: its key cannot be looked for")
+  }
+
+  func sync() async throws { try await store.sync() }
+
+  func text(of summary: Appender.Summary, time: Duration) -> String {
+    let text = "appended \(Quantities.counted(summary.records, "message"))"
+    return "\(text) to \(Quantities.counted(store.partitionCount, "partition")) in \(Quantities.time(time))"
+  }
+
+  func object(of summary: Appender.Summary, time: Duration) -> JSONObject {
+    var object = JSONObject()
+    object.add("records", summary.records)
+    object.add("bytes", summary.bytes)
+    object.add("partitions", store.partitionCount)
+    object.add("seconds", seconds: time)
+    return object
+  }
+}
+
+extension AppendReceipt {
+  fileprivate init(_ receipt: Immuta.Receipt) {
+    self.init(sequence: receipt.sequence, index: receipt.index, size: receipt.size)
+  }
+
+  fileprivate init(_ receipt: LogStore.Receipt) {
+    self.init(
+      partition: receipt.partition, sequence: receipt.sequence, index: receipt.offset, size: receipt.size)
+  }
+
+  /// One line for programs.
+  func append(to output: inout [UInt8]) {
+    JSON.beginRecord(partition: partition, sequence: sequence, index: index, size: size, in: &output)
+    output.append("}\n")
+  }
+}

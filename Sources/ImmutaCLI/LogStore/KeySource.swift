@@ -1,0 +1,67 @@
+import ArgumentParser
+
+/// Where a message's key is in a line of input.
+enum KeySource: Equatable {
+  /// All messages have this one.
+  case fixed(String)
+  /// Before the line's first tabulator; the message is what is behind it.
+  case beforeTab
+  /// In this member of the line, which is a JSON object; the message is the whole line.
+  case member(String)
+
+  /// A line's key and its message.
+  ///
+  /// - Parameter place: what the line is called in an error, such as “line 3”.
+  func split(
+    _ line: ArraySlice<UInt8>, at place: @autoclosure () -> String
+  ) throws(ToolError) -> (key: [UInt8], payload: ArraySlice<UInt8>) {
+    switch self {
+    case .fixed(let key): return (Array(key.utf8), line)
+    case .beforeTab:
+      guard let tab = line.firstIndex(of: UInt8(ascii: "\t")) else {
+        throw ToolError(
+          "\(place()) has no tabulator behind its key: make it KEY<TAB>VALUE, or give --key or --key-field")
+      }
+      return (Array(line[..<tab]), line[(tab + 1)...])
+    case .member(let name):
+      do throws(JSONLine.Refusal) {
+        if let key = try JSONLine(line).textOrNumber(name) { return (key, line) }
+      } catch {
+        throw ToolError("\(place()) \(error.reason)")
+      }
+      throw ToolError(
+        "\(place()) has no text or number as its member “\(name)”: correct it, or give another --key-field")
+    }
+  }
+}
+
+/// How the tool is told where keys are.
+struct KeyOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("The key of all messages; each line is a message.", valueName: "key"))
+  var key: String?
+
+  @Option(
+    help: ArgumentHelp(
+      """
+      The member of each line, a JSON object, that holds its key: a text, or a number, whose key is its digits as they \
+      are written (1 and 1.0 are two keys). The message is the whole line.
+      """,
+      valueName: "member"))
+  var keyField: String?
+
+  @Flag(help: "The key is what is before each line's first tabulator, and the message only what is behind it.")
+  var keyBeforeTab = false
+
+  func validate() throws {
+    if [key != nil, keyField != nil, keyBeforeTab].count(where: { $0 }) > 1 {
+      throw ValidationError("--key, --key-field and --key-before-tab exclude each other")
+    }
+  }
+
+  /// Where they are; nil where it was not said.
+  var source: KeySource? {
+    if let key { return .fixed(key) }
+    if let keyField { return .member(keyField) }
+    return keyBeforeTab ? .beforeTab : nil
+  }
+}

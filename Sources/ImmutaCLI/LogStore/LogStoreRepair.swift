@@ -1,0 +1,51 @@
+import ArgumentParser
+import Immuta
+import LogStore
+
+/// `immuta logstore repair`: says what is wrong with a partition, and mends it if asked to.
+struct LogStoreRepair: ToolCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "repair",
+    abstract: "Say what is wrong with a partition of a store, and mend it if asked to.",
+    discussion: """
+      See what is damaged in partition 2, and what would be done about it; changes nothing:
+        immuta logstore repair chat 2
+
+      Do it, after a copy of all that is cut off or replaced was saved beside the partition:
+        immuta logstore repair chat 2 --apply
+
+      For programs, an object a line:
+        immuta logstore repair chat 2 --json
+
+      A partition that can be appended to needs no repair: a damaged message in its middle is reported when it is read, \
+      and the others stay readable. The other partitions are not touched. The exit status is 65 when messages are lost or \
+      something would have to be done, and 0 when the partition is whole or was mended without losing any.
+      """)
+
+  @OptionGroup var location: StoreLocation
+
+  @Argument(help: ArgumentHelp("The partition's number.", valueName: "partition"))
+  var partition: Int
+
+  @Flag(help: "Do what is needed, rather than say so.")
+  var apply = false
+
+  @Flag(help: "Print an object a line.")
+  var json = false
+
+  func validate() throws {
+    if partition < 0 { throw ValidationError("the partition is \(partition); they are numbered from 0") }
+  }
+
+  @MainActor func execute() async throws {
+    let report: RepairReport
+    do {
+      report = try Storage.repair("\(partition)", in: location.directory, format: .bilog, applying: apply)
+    } catch ImmutaError.namespaceNotFound {
+      throw ToolError(
+        "there is no partition \(partition) in \(location.directory): `immuta logstore info` lists those that are there"
+      )
+    }
+    try report.print(asJSON: json, as: .partition)
+  }
+}

@@ -1,0 +1,36 @@
+import ArgumentParser
+import LogStore
+
+/// How the tool names the routings that it knows.
+enum RoutingOption: String, CaseIterable, ExpressibleByArgument {
+  case modulo
+  case goCompatible = "go-compatible"
+
+  var routing: Routing {
+    switch self {
+    case .modulo: .modulo
+    case .goCompatible: .goCompatible
+    }
+  }
+}
+
+/// What a new store is to be; one that is there must be the same.
+struct NewStoreOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("How many partitions a new store gets.", valueName: "n"))
+  var partitions: Int?
+
+  @Option(help: "How keys pick their partition: the store remembers it.")
+  var routing: RoutingOption?
+
+  func validate() throws {
+    if let partitions, partitions < 1 { throw ValidationError("--partitions is \(partitions); there is at least 1") }
+  }
+
+  /// Whether anything was said.
+  var isGiven: Bool { partitions != nil || routing != nil }
+
+  /// Opens a store for appending; makes it if it is not there.
+  func open(_ directory: String) throws -> LogStore {
+    try LogStore(directory: directory, partitions: partitions, routing: routing?.routing)
+  }
+}

@@ -1,0 +1,85 @@
+import ArgumentParser
+import Immuta
+
+/// How the log that is migrated from is stored.
+///
+/// Its options begin with `--from-`, as the target may be a log with a codec of its own: so a log is compressed, or
+/// gets another key.
+struct SourceLogOptions: ParsableArguments {
+  @Option(
+    name: .customLong("from-codec"),
+    help: ArgumentHelp("Its compression: see --codec.", valueName: "name"))
+  var codec: CompressionChoice?
+
+  @Option(
+    name: .customLong("from-dictionary"),
+    help: ArgumentHelp("Its dictionary; repeat it where there are several.", valueName: "file"))
+  var dictionary: [String] = []
+
+  @Option(
+    name: .customLong("from-key-file"),
+    help: ArgumentHelp("Its encryption key; repeat it where there are several.", valueName: "file"))
+  var keyFile: [String] = []
+
+  @Option(name: .customLong("from-cipher"), help: "What it is encrypted with.")
+  var cipher: CodecSettings.Cipher?
+
+  @Option(
+    name: .customLong("from-decoded-limit"),
+    help: ArgumentHelp("Bytes that a record of it may come to: see --decoded-limit. (default: 1 GiB)", valueName: "n"))
+  var decodedLimit: Int?
+
+  @Option(
+    name: .customLong("from-log-format"),
+    help: "Its format, where it cannot be recognised: see --log-format.")
+  var logFormat: LogFormatOption?
+
+  func validate() throws { try settings.check() }
+
+  private var settings: CodecSettings {
+    CodecSettings(
+      codec: codec, dictionary: dictionary, keyFile: keyFile, cipher: cipher, decodedLimit: decodedLimit,
+      prefix: CodecSettings.sourcePrefix)
+  }
+
+  /// Whether anything was said.
+  var isGiven: Bool { settings.isGiven || logFormat != nil }
+
+  /// Opens the log for reading.
+  func open(_ namespace: String, in directory: String) throws -> Storage {
+    var configuration = try settings.configuration()
+    configuration.access = .readOnly
+    configuration.format = logFormat?.format
+    do {
+      return try OldFormat.advising([namespace], in: directory, given: logFormat, option: "--from-log-format") {
+        try Storage(directory: directory, namespaces: [namespace], configuration: configuration)
+      }
+    } catch ImmutaError.codecMismatch(let written, let opened) {
+      throw ToolError(CodecSettings.mismatch(written: written, opened: opened, prefix: CodecSettings.sourcePrefix))
+    }
+  }
+}
+
+/// How the logs that are migrated to are stored.
+struct TargetLogOptions: ParsableArguments {
+  @OptionGroup private var codec: CodecOptions
+
+  @Option(
+    help: """
+      The format of new ones. Also needed for one of the old format, v1, with bytes behind its last record, as a crash \
+      leaves them: it cannot be told from a damaged one of v2. (default: v2 for new ones)
+      """)
+  var logFormat: LogFormatOption?
+
+  /// Whether anything was said.
+  var isGiven: Bool { codec.settings.isGiven || logFormat != nil }
+
+  /// Opens logs for appending; makes them if they are not there.
+  func open(_ namespaces: [String], in directory: String) throws -> Storage {
+    var configuration = try codec.configuration()
+    configuration.format = logFormat?.format
+    return try OldFormat.advising(namespaces, in: directory, given: logFormat, option: "--log-format") {
+      try Storage(directory: directory, namespaces: namespaces, configuration: configuration)
+    }
+  }
+}

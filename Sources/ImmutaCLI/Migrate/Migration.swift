@@ -1,0 +1,57 @@
+import Immuta
+
+/// One source, and its target.
+struct Migration {
+  private let source: any MigrationSource
+  private let target: MigrationTarget
+
+  init(_ source: any MigrationSource, _ target: MigrationTarget) {
+    self.source = source
+    self.target = target
+  }
+
+  /// Appends what is not there yet, and returns how many records that were; all of them are stable then.
+  func run() throws -> Int {
+    let progress = Progress("migrating \(source.name)")
+    defer { progress.finish() }
+    var appended = 0
+    do {
+      try forEachRecord(progress) { if $0 { appended += 1 } }
+      try target.checkNothingIsLeft()
+    } catch {
+      // What was appended stays, for the next time.
+      try? target.sync()
+      throw error
+    }
+    try target.sync()
+    return appended
+  }
+
+  /// Compares every record with the source's, and checks it; returns how many there are.
+  @MainActor func verify() async throws -> Int {
+    let progress = Progress("verifying \(source.name)")
+    defer { progress.finish() }
+    try source.rewind()
+    target.rewind()
+    var count = 0
+    try forEachRecord(progress) { isNew in
+      count += 1
+      if isNew { throw ToolError("\(source.name) has got more records meanwhile: migrate again") }
+    }
+    try target.checkNothingIsLeft()
+    try await target.verify()
+    return count
+  }
+
+  private func forEachRecord(_ progress: Progress, _ body: (_ isNew: Bool) throws -> Void) throws {
+    var count = 0
+    while try source.next({ try body(try target.accept($0, from: source.place)) }) {
+      count += 1
+      if count % 256 == 0 {
+        try Interruption.check()
+        let (done, total) = source.progress
+        progress.update(done, of: total)
+      }
+    }
+  }
+}

@@ -1,0 +1,100 @@
+import ArgumentParser
+import Immuta
+import LogStore
+
+/// Which records are printed, and how: options of each subcommand that prints them.
+struct CatOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("Number of the first record to print; the first of all is 0.", valueName: "n"))
+  var from: Int?
+
+  @Flag(help: "Only what is appended from now on; for --follow.")
+  var latest = false
+
+  @Option(help: ArgumentHelp("Print at most so many records.", valueName: "n"))
+  var limit: Int?
+
+  @Flag(name: .shortAndLong, help: "Wait for more, and print it as it comes.")
+  var follow = false
+
+  @Option(help: "text: payload and newline; json: an object a line; hex: a dump for people; raw: payloads alone.")
+  var format: RecordFormat?
+
+  @Flag(help: "The same as --format json.")
+  var json = false
+
+  func validate() throws {
+    if let from, from < 0 { throw ValidationError("--from is \(from); records are numbered from 0") }
+    if let limit, limit < 0 { throw ValidationError("--limit is \(limit); it must be at least 0") }
+    if from != nil, latest { throw ValidationError("--from and --latest exclude each other") }
+    if json, let format, format != .json {
+      throw ValidationError("--json and --format \(format.rawValue) exclude each other")
+    }
+  }
+
+  /// Prints a stream's records: those that are there, and, if asked to follow, those to come.
+  ///
+  /// - Parameter isAtEnd: whether a position is behind the last record that is printed without following; a stream that
+  ///   has nothing more at once is at its end in any case.
+  @MainActor func print<Stream: PrintableStream>(
+    _ stream: Stream, isAtEnd: (borrowing Stream) -> Bool = { _ in false }
+  ) async throws {
+    if latest, !follow, System.isTerminal(System.standardError) {
+      Failure.say("note: --latest is what comes from now on: add --follow to wait for it")
+    }
+    let output = Output()
+    do {
+      try await print(stream, to: output, isAtEnd)
+    } catch let error as ImmutaError {
+      // What came before a damaged record is good.
+      try output.flush()
+      throw error
+    }
+    try output.flush()
+  }
+
+  @MainActor private func print<Stream: PrintableStream>(
+    _ stream: Stream, to output: Output, _ isAtEnd: (borrowing Stream) -> Bool
+  ) async throws {
+    var stream = stream
+    var printer = RecordPrinter(json ? .json : format ?? .text, to: output)
+    var left = limit ?? Int.max
+    while left > 0, follow || !isAtEnd(stream) {
+      if let element = try stream.nextAtOnce() {
+        try Stream.print(element, with: &printer)
+      } else {
+        try output.flush()
+        guard follow, let element = try await wait(&stream, output) else { break }
+        try Stream.print(element, with: &printer)
+      }
+      left -= 1
+    }
+  }
+
+  /// The next record, or nil when nobody reads the output any more: a pipe tells that only when asked.
+  @MainActor private func wait<Stream: PrintableStream>(
+    _ stream: inout Stream, _ output: Output
+  ) async throws -> Stream.Element? {
+    while !output.isAbandoned {
+      if let element = try await stream.next(timeout: .seconds(1)) { return element }
+    }
+    return nil
+  }
+}
+
+/// A stream that `cat` prints: of a log, or of a store.
+protocol PrintableStream {
+  associatedtype Element
+  /// The next element if it is there already.
+  mutating func nextAtOnce() throws(ImmutaError) -> Element?
+  /// The next element; nil when none came in time.
+  mutating func next(timeout: Duration) async throws -> Element?
+  static func print(_ element: Element, with printer: inout RecordPrinter) throws
+}
+
+extension RecordStream: PrintableStream {
+  static func print(_ record: Record, with printer: inout RecordPrinter) throws { try printer.print(record) }
+}
+
+extension MessageStream: PrintableStream {
+  static func print(_ message: StoredMessage, with printer: inout RecordPrinter) throws { try printer.print(message) }
+}

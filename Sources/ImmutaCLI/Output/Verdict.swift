@@ -1,0 +1,84 @@
+import Immuta
+
+/// What came out for one log.
+struct Verdict {
+  let kind: LogKind
+  let name: String
+  let outcome: Result<VerificationReport, any Error>
+  let time: Duration
+
+  /// Checks logs one after the other, and prints what came out for each; throws if one is not whole.
+  @MainActor static func forEach<Name: CustomStringConvertible>(
+    _ names: some Sequence<Name>, _ kind: LogKind, asJSON: Bool,
+    _ verify: (_ name: Name, _ progress: Progress) async throws -> VerificationReport
+  ) async throws {
+    let output = Output()
+    var failures: [Failure] = []
+    for name in names {
+      let start = ContinuousClock.now
+      let progress = Progress("verifying \(kind.label("\(name)"))")
+      let outcome: Result<VerificationReport, any Error>
+      do {
+        outcome = .success(try await verify(name, progress))
+      } catch {
+        outcome = .failure(error)
+      }
+      progress.finish()
+      let verdict = Verdict(kind: kind, name: "\(name)", outcome: outcome, time: start.duration(to: .now))
+      if asJSON { output.bytes += verdict.json } else { try output.line(verdict.text) }
+      try output.flush()
+      if case .failure(let error) = outcome {
+        failures.append(Failure(error))
+        failures.last?.report()
+      }
+    }
+    try ExitStatus.throwUnlessSuccess(of: failures)
+  }
+
+  /// One line for people.
+  var text: String {
+    let label = kind.label(name)
+    switch outcome {
+    case .success(let report):
+      var text = "\(label): ok, \(Quantities.counted(report.records, "record"))"
+      text += ", \(Quantities.counted(report.bytes, "byte")), in \(Quantities.time(time))"
+      return text + Quantities.rateSuffix(report.bytes, in: time)
+    case .failure(ImmutaError.corrupted): return "\(label): damaged"
+    case .failure(ImmutaError.undecodable): return "\(label): cannot be decoded"
+    case .failure: return "\(label): not checked"
+    }
+  }
+
+  /// The record that is to blame.
+  private static func place(of error: any Error) -> Corruption? {
+    switch error {
+    case ImmutaError.corrupted(let corruption), ImmutaError.undecodable(let corruption): corruption
+    default: nil
+    }
+  }
+
+  /// One line for programs.
+  private var json: [UInt8] {
+    var object = JSONObject()
+    object.add(kind.rawValue, name)
+    switch outcome {
+    case .success(let report):
+      object.add("ok", true)
+      object.add("records", report.records)
+      object.add("bytes", report.bytes)
+      object.add("smallest", report.smallestPayload)
+      object.add("largest", report.largestPayload)
+      object.add("seconds", seconds: time)
+    case .failure(let error):
+      object.add("ok", false)
+      if let corruption = Self.place(of: error) {
+        object.add("path", corruption.path)
+        object.add("sequence", corruption.sequence)
+        object.add("index", corruption.index)
+        object.add("reason", corruption.reason)
+      }
+      object.add("error", Failure(error).message)
+    }
+    return object.line
+  }
+}
