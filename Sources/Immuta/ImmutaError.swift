@@ -55,13 +55,19 @@ public struct Corruption: Hashable, Sendable {
   public var index: Int?
   /// What does not fit.
   public var reason: String
+  /// The format of which the file may be a sound log, that was not closed: nothing but the caller's word decides then.
+  /// Nil where damage is damage.
+  public var possibleFormat: LogFormat?
 
   /// Describes damage found in a file.
-  public init(path: String, sequence: Int? = nil, index: Int? = nil, reason: String) {
+  public init(
+    path: String, sequence: Int? = nil, index: Int? = nil, reason: String, possibleFormat: LogFormat? = nil
+  ) {
     self.path = path
     self.sequence = sequence
     self.index = index
     self.reason = reason
+    self.possibleFormat = possibleFormat
   }
 }
 
@@ -71,7 +77,11 @@ extension Corruption: CustomStringConvertible {
     var text = path
     if let sequence { text += ", record \(sequence)" }
     if let index { text += " at byte \(index)" }
-    return "\(text): \(reason)"
+    text += ": \(reason)"
+    if let possibleFormat {
+      text += "; it may be a log of the format \(possibleFormat) that was not closed: if so, open it with that format"
+    }
+    return text
   }
 }
 

@@ -27,9 +27,10 @@ extension Log {
     public let tornCount: Int
     /// When such records were last cut off; nil for never.
     public let lastRecovery: Timestamp?
-    /// Damage that opening found and passed over: records that are whole can be read, others throw. Opening for appending
-    /// passes over damaged records only where it makes the companion of a log whose records carry checksums of their
-    /// own. Nil when none was found; a damaged record that opening did not look at is found by ``Log/verify()``.
+    /// Damage that opening found and passed over: records that are whole can be read, others throw. Opening for
+    /// appending passes over damaged records only where it makes the companion of a log whose records carry checksums
+    /// of their own. Nil when none was found; a damaged record that opening did not look at is found by
+    /// ``Log/verify()``.
     public let damage: Corruption?
   }
 }

@@ -24,6 +24,9 @@ public struct RepairReport: Hashable, Sendable {
   public internal(set) var isApplied: Bool
   /// Files that hold what was cut off or replaced.
   public internal(set) var saved: [String]
+  /// The format of which this may be a sound log, that was not closed: then nothing is done until the format is stated.
+  /// Nil where nothing but damage explains what was found.
+  public internal(set) var possibleFormat: LogFormat?
 
   /// Whether the log needs nothing.
   public var isHealthy: Bool { lost.isEmpty && actions.isEmpty }
@@ -42,6 +45,7 @@ extension RepairReport: CustomStringConvertible {
       lines.append("  lost: \(numbers)\(place): \(range.reason)")
     }
     for action in actions { lines.append("  \(isApplied ? "done" : "would"): \(action)") }
+    if let possibleFormat { lines.append("  unless it is a log of the format \(possibleFormat) that was not closed") }
     for file in saved { lines.append("  saved: \(file)") }
     if isHealthy { lines.append("  nothing to repair") }
     return lines.joined(separator: "\n")

@@ -15,10 +15,11 @@ extension Storage {
   /// - Parameters:
   ///   - namespace: the log's name.
   ///   - directory: where its files are.
-  ///   - format: `.bilog` for a log of LogStore's; others tell their layout themselves.
+  ///   - format: `.bilog` for a log of LogStore's; others tell their layout themselves. Needed where the report has a
+  ///     `possibleFormat`.
   ///   - applying: whether to do it; by default it only says what it would do and changes nothing.
   /// - Throws: `.namespaceNotFound`, `.invalidNamespace`, `.locked`, `.io`; `.corrupted` when nothing of the log is
-  ///   left.
+  ///   left, or when applying would cut records off a log that may be a sound one of a format that was not stated.
   public static func repair(
     _ namespace: String, in directory: String = "./logs", format: LogFormat? = nil, applying: Bool = false
   ) throws(ImmutaError) -> RepairReport {

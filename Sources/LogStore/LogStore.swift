@@ -132,7 +132,8 @@ public final class LogStore: Sendable {
 
   /// What is known of the partitions without reading them, in order.
   ///
-  /// - Throws: `.corrupted` for a partition that could not be opened: ask the others one by one; `.storageClosed`, `.io`.
+  /// - Throws: `.corrupted` for a partition that could not be opened: ask the others one by one; `.storageClosed`,
+  ///   `.io`.
   public var details: [Log.Details] {
     get throws(ImmutaError) {
       var details: [Log.Details] = []

@@ -54,6 +54,20 @@ struct LogStoreRepairTests {
     try cut(1)
     let outcome = try place.run("logstore", command, "s")
     #expect(outcome.ending == .exit(65) && outcome.errors.contains("1.bilog"), "\(outcome.errors)")
+    #expect(!outcome.errors.contains("0.bilog") && outcome.text.contains("10"), "\(outcome.text)")
+    #expect(try place.run("logstore", "cat", "s", "--partition", "0").lines.count == 10)
+  }
+
+  @Test("Appending goes on in the other partitions, and says so")
+  func appendingBeside() throws {
+    try cut(1)
+    let damaged = try place.read("s/1.bilog")
+    let keys = (try place.read("s/0.bilog").count == 130) ? ("a", "b") : ("b", "a")
+    let good = try place.run("logstore", "append", "s", "--key", keys.0, input: "x\n")
+    #expect(good.ending == .exit(0) && good.errors.contains("partition 1"), "\(good.errors)")
+    let bad = try place.run("logstore", "append", "s", "--key", keys.1, input: "x\n")
+    #expect(bad.ending == .exit(65) && bad.errors.contains("1.bilog"), "\(bad.errors)")
+    #expect(try place.read("s/1.bilog") == damaged && place.read("s/0.bilog").count == 143)
   }
 
   @Test("Bad arguments")

@@ -124,10 +124,14 @@ import Testing
       #expect {
         try directory.open(access: access)
       } throws: { error in
-        if case ImmutaError.corrupted(let damage) = error { damage.reason.contains("v1") } else { false }
+        if case ImmutaError.corrupted(let damage) = error { damage.possibleFormat == .v1 } else { false }
       }
     }
+    // Repair, too, cuts nothing off before it is told.
+    #expect(try Storage.repair("log", in: directory.path).possibleFormat == .v1)
+    #expect(throws: ImmutaError.self) { try Storage.repair("log", in: directory.path, applying: true) }
     #expect(try directory.bytes(of: "log.log") == bytes)
+    #expect(try directory.allFiles().count == 1)
     let storage = try directory.open(format: .v1)
     #expect(try texts(storage.log("log")) == Array(repeating: "twenty bytes of text", count: count))
     storage.close()

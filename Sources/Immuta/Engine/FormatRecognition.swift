@@ -3,8 +3,8 @@ extension LogFormat {
   /// has no records, and one that fits none, has the one that is stated, or v2. O(1) with a companion, O(records)
   /// without.
   ///
-  /// Few files fit both: a log of v1 whose only record begins with eight bytes that make a small number. Then the stated
-  /// layout decides; without one it is v2 if that explains the file to its last byte.
+  /// Few files fit both: a log of v1 whose only record begins with eight bytes that make a small number. Then the
+  /// stated layout decides; without one it is v2 if that explains the file to its last byte.
   ///
   /// - Throws: `.invalidConfiguration` when the log is certainly not of the stated layout, or may be of either and none
   ///   is stated; `.io`.
@@ -38,8 +38,8 @@ extension LogFormat {
   /// lacks, a LAST INDEX, its file's end must prove: otherwise too many damaged logs of v2 would fit it.
   private static func fitting(_ log: Descriptor, stated: LogFormat?) throws(ImmutaError) -> LogFormat? {
     let size = try log.size
-    let isFirst = try v1.end(of: log) == size
-    guard let end = try v2.end(of: log) else { return isFirst ? .v1 : nil }
+    let isFirst = try v1.last(of: log)?.upperBound == size
+    guard let end = try v2.last(of: log)?.upperBound else { return isFirst ? .v1 : nil }
     if !isFirst { return .v2 }
     if let stated { return stated }
     if end == size { return .v2 }
@@ -48,13 +48,15 @@ extension LogFormat {
   }
 
   /// Whether a log of v1 that was not closed may be what is damaged as a log of v2: COUNT records, and more bytes.
+  /// Space that was reserved reads as records of no bytes, so one of those proves nothing.
   static func mayBeUnclosedFirst(_ log: Descriptor) throws(ImmutaError) -> Bool {
-    guard let end = try v1.end(of: log) else { return false }
-    return try end < log.size
+    guard let last = try v1.last(of: log) else { return false }
+    let size = try log.size
+    return last.count > v1.recordHeaderSize && last.upperBound < size
   }
 
-  /// Where the last of COUNT records ends in a file; nil where header and size fields don't agree, and without records.
-  private func end(of log: Descriptor) throws(ImmutaError) -> Int? {
+  /// Where the last of COUNT records lies in a file; nil where header and size fields don't agree, and without records.
+  private func last(of log: Descriptor) throws(ImmutaError) -> Range<Int>? {
     let size = try log.size
     guard size >= headerSize, let header = try log.logHeader(self),
       header.contradiction(format: self, fileSize: size) == nil, header.count > 0
@@ -66,6 +68,6 @@ extension LogFormat {
       lastIndex = index
       index += recordHeaderSize + payload
     }
-    return header.denies(lastIndex: lastIndex) ? nil : index
+    return header.denies(lastIndex: lastIndex) ? nil : lastIndex..<index
   }
 }

@@ -11,6 +11,8 @@ import Synchronization
 final class LogWriter: Sendable {
   let reader: LogReader
   let flusher: Flusher
+  /// The reader's, at hand: it is told of each commit.
+  private let committed: Broadcaster
   private let state: Lock<WriterState>
   private let durability: Durability
   /// Transforms payloads; nil where they are stored as they are.
@@ -28,6 +30,7 @@ final class LogWriter: Sendable {
     reader: LogReader, flusher: Flusher, durability: Durability, encoder: RecordEncoder?, state: consuming WriterState
   ) {
     self.reader = reader
+    committed = reader.committed
     self.flusher = flusher
     self.durability = durability
     self.encoder = encoder
@@ -44,7 +47,7 @@ final class LogWriter: Sendable {
   // MARK: One record
 
   /// Appends and commits, if the turn is free and the payload small; nil otherwise.
-  @inline(__always)
+  @inline(never)
   func appendAtOnce(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) -> Receipt? {
     guard bytes.count <= Self.pieceSize else { return nil }
     if let encoder { return try unsafe appendAtOnce(bytes, through: encoder) }
@@ -74,7 +77,7 @@ final class LogWriter: Sendable {
 
   /// Tells the readers, and whoever flushes, that there are now `count` committed records.
   private func announce(_ count: Int) {
-    reader.committed.advance(to: count)
+    committed.advance(to: count)
     if case .interval = durability { flusher.noteUnflushed() }
   }
 
@@ -338,7 +341,7 @@ final class LogWriter: Sendable {
         return (state.finish(), state.count)
       }
       // A commit whose caller has not announced it yet is a commit.
-      reader.committed.advance(to: count)
+      committed.advance(to: count)
       reader.markClosed()
       return (true, waiting, failure)
     }

@@ -101,7 +101,7 @@ struct Reconciliation: ~Copyable {
     } catch .corrupted(var damage) {
       // Nothing but the file's bytes said that this is v2.
       if format == .v2, companionHeader == nil, try LogFormat.mayBeUnclosedFirst(descriptor) {
-        damage.reason += "; a log of the layout v1 that was not closed looks like this: if it is one, state that format"
+        damage.possibleFormat = .v1
       }
       throw .corrupted(damage)
     }

@@ -16,6 +16,8 @@ struct Repair {
   private var damagedEntries = 0
   /// Whether the last record kept belongs to a commit whose rest is lost.
   private var isCommitCut = false
+  /// What opening throws of a log that may be a sound one of another format.
+  private var undecided: Corruption?
 
   /// Examines the log, whose lock is held until the repair is let go. O(bytes of the log).
   init(_ files: LogFiles, stated: LogFormat?) throws(ImmutaError) {
@@ -42,6 +44,7 @@ struct Repair {
       opening = outcome
       report.promised = outcome.count
     } catch .corrupted(let damage) {
+      if stated == nil, damage.possibleFormat != nil { undecided = damage }
       let remains = try reconciliation.remains(after: damage)?.count
       if let remains { report.promised = remains } else { report.promised = try reconciliation.countByWalking() }
     }
@@ -61,6 +64,7 @@ struct Repair {
       (kept, lastIndex, end) = (opening.count, opening.lastIndex, opening.end)
     }
     try plan(opening)
+    report.possibleFormat = undecided?.possibleFormat
   }
 
   /// What the companion says the log was written with; nil when it cannot tell.
@@ -163,8 +167,11 @@ struct Repair {
   // MARK: Doing it
 
   /// Does what was planned. What is cut off or replaced is first copied beside the log.
+  ///
+  /// - Throws: also `.corrupted`, when the log may be a sound one of another format: nothing is cut off then.
   mutating func apply() throws(ImmutaError) {
     defer { log.unlock() }
+    if let undecided { throw .corrupted(undecided) }
     guard !report.actions.isEmpty else { return }
     let suffix = "saved-\(SystemCalls.wallClock())"
     let wanted = LogHeader(format, count: kept, lastIndex: lastIndex)

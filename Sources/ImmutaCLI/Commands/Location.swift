@@ -37,9 +37,7 @@ struct Location: ParsableArguments {
 
   /// Opens a namespace for appending, and makes it if it is not there.
   func open(_ namespace: String, _ configuration: Storage.Configuration) throws -> Storage {
-    try advising(namespace) {
-      try Storage(directory: directory, namespaces: [namespace], configuration: with(configuration))
-    }
+    try Storage(directory: directory, namespaces: [namespace], configuration: with(configuration))
   }
 
   /// Opens a namespace for reading, whether or not somebody writes it.
@@ -49,10 +47,8 @@ struct Location: ParsableArguments {
     var configuration = with(configuration)
     configuration.access = .readOnly
     do {
-      return try advising(namespace) {
-        let storage = try Storage(directory: directory, namespaces: [namespace], configuration: configuration)
-        return (storage, try storage.log(namespace))
-      }
+      let storage = try Storage(directory: directory, namespaces: [namespace], configuration: configuration)
+      return (storage, try storage.log(namespace))
     } catch ImmutaError.namespaceNotFound(let name) {
       throw notFound(name)
     }
@@ -74,9 +70,5 @@ struct Location: ParsableArguments {
   func namespaces(_ named: [String]) throws -> [String] {
     let present = try Storage.namespaces(in: directory)
     return named.isEmpty ? present : named
-  }
-
-  private func advising<Result>(_ namespace: String, _ body: () throws -> Result) throws -> Result {
-    try OldFormat.advising([namespace], in: directory, given: logFormat, option: "--log-format", body)
   }
 }

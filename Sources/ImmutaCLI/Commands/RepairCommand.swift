@@ -62,15 +62,13 @@ struct RepairCommand: ToolCommand {
     }
   }
 
-  /// Cuts nothing off that may be records of another format.
   private func repair() throws -> RepairReport {
-    let isUndecided = location.logFormat == nil && OldFormat.isPossible(namespace, in: location.directory)
     let report = try Storage.repair(
-      namespace, in: location.directory, format: location.logFormat?.format, applying: apply && !isUndecided)
-    if isUndecided, !report.isHealthy {
-      let text = "\(namespace) could be a whole log of the old format, v1: if it is, give --log-format v1"
-      if apply { throw ToolError("\(text), and if it is not, --log-format v2", .damaged) }
-      Failure.say("note: \(text)")
+      namespace, in: location.directory, format: location.logFormat?.format, applying: apply)
+    if let format = report.possibleFormat {
+      Failure.say(
+        "note: \(namespace) may be a log of the format \(format) that was not closed: give --log-format \(format) if it is, "
+          + "and --log-format v2 if it is not")
     }
     return report
   }

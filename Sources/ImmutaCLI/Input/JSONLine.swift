@@ -27,8 +27,8 @@ struct JSONLine {
     self.members = members
   }
 
-  /// The member of this name: the text, or the digits of a number as they are written; nil where there is none, or where
-  /// it is anything else.
+  /// The member of this name: the text, or the digits of a number as they are written; nil where there is none, or
+  /// where it is anything else.
   ///
   /// - Throws: `Refusal` when the name is there more than once, as nothing says which one counts.
   func textOrNumber(_ name: String) throws(Refusal) -> [UInt8]? {

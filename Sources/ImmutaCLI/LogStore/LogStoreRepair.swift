@@ -40,7 +40,7 @@ struct LogStoreRepair: ToolCommand {
   @MainActor func execute() async throws {
     let report: RepairReport
     do {
-      report = try Storage.repair("\(partition)", in: location.directory, format: .bilog, applying: apply)
+      report = try LogStore.repair(partition: partition, in: location.directory, applying: apply)
     } catch ImmutaError.namespaceNotFound {
       throw ToolError(
         "there is no partition \(partition) in \(location.directory): `immuta logstore info` lists those that are there"

@@ -51,11 +51,19 @@ struct SourceLogOptions: ParsableArguments {
     configuration.access = .readOnly
     configuration.format = logFormat?.format
     do {
-      return try OldFormat.advising([namespace], in: directory, given: logFormat, option: "--from-log-format") {
-        try Storage(directory: directory, namespaces: [namespace], configuration: configuration)
-      }
-    } catch ImmutaError.codecMismatch(let written, let opened) {
-      throw ToolError(CodecSettings.mismatch(written: written, opened: opened, prefix: CodecSettings.sourcePrefix))
+      return try Storage(directory: directory, namespaces: [namespace], configuration: configuration)
+    } catch {
+      throw Self.told(of: error)
+    }
+  }
+
+  /// The same error, in which options have the names that they have here.
+  private static func told(of error: ImmutaError) -> any Error {
+    switch error {
+    case .codecMismatch, .corrupted:
+      let failure = Failure(error, prefix: CodecSettings.sourcePrefix)
+      return ToolError(failure.message ?? "\(error)", failure.status)
+    default: return error
     }
   }
 }
@@ -78,8 +86,6 @@ struct TargetLogOptions: ParsableArguments {
   func open(_ namespaces: [String], in directory: String) throws -> Storage {
     var configuration = try codec.configuration()
     configuration.format = logFormat?.format
-    return try OldFormat.advising(namespaces, in: directory, given: logFormat, option: "--log-format") {
-      try Storage(directory: directory, namespaces: namespaces, configuration: configuration)
-    }
+    return try Storage(directory: directory, namespaces: namespaces, configuration: configuration)
   }
 }
