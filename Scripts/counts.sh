@@ -24,10 +24,10 @@ export SWIFT_DETERMINISTIC_HASHING=1
 # they are not counted.
 #                  system calls   allocations   instructions   records
 thresholds="
-append                    0.002         0.002           2550     16384
-transaction               0.002         0.002           1950     16384
-stream                    0.002         0.002           2550     16384
-record                    2.500         1.250           8800     16384
+append                    0.002         0.002            980     16384
+transaction               0.002         0.002            670     16384
+stream                    0.002         0.002            650     16384
+record                    2.500         1.250           3080     16384
 append-deflate            0.020         0.020              -      2048
 stream-deflate            0.020         1.020              -      2048
 append-aes                0.020        11.250              -      2048

@@ -230,11 +230,17 @@ final class Flusher: Sendable {
   private func tell(_ error: ImmutaError) {
     let waiting = state.withLock { state in
       state.failure = error
-      defer { state.waiters = [] }
-      return state.waiters
+      return takeWaiters(&state)
     }
     hasFailed.store(true, ordering: .releasing)
     for (_, waiter) in waiting { waiter.resume(with: .failure(error)) }
+  }
+
+  /// All who wait: nobody does then.
+  private func takeWaiters(_ state: inout State) -> [(count: Int, waiter: Waiter)] {
+    waiterCount.store(0, ordering: .relaxed)
+    defer { state.waiters = [] }
+    return state.waiters
   }
 
   /// Ends the thread; returns when it makes no more calls. Those who wait are answered by `end(with:)`.
@@ -259,8 +265,7 @@ final class Flusher: Sendable {
     // Everybody who came before this, and nobody after: those find what is stable, or that the log is closed.
     let waiting = state.withLock { state in
       state.hasEnded = true
-      defer { state.waiters = [] }
-      return state.waiters
+      return takeWaiters(&state)
     }
     for (count, waiter) in waiting {
       waiter.resume(with: count <= stable.generation ? .success(()) : .failure(ImmutaError.storageClosed))

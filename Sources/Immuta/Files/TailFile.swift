@@ -59,13 +59,12 @@
   /// Whether bytes get into the file by stores into memory, rather than by calls.
   var storesIntoMemory: Bool { isReserving && !writesThrough }
 
-  /// Whether storing up to `end` would cost page faults that `fill` saves.
+  /// Whether storing up to `end` would cost page faults that `fill` saves; never where nothing can be reserved.
   @inline(__always)
-  func lacksPages(through end: Int) -> Bool { end > filledEnd }
+  func lacksPages(through end: Int) -> Bool { end > filledEnd && isReserving }
 
-  /// Fills what is reserved, a step at a time, at least up to `end`. Nothing to fill where nothing can be reserved.
+  /// Fills what is reserved, a step at a time, at least up to `end`.
   mutating func fill(through end: Int) throws(ImmutaError) {
-    guard isReserving else { return }
     precondition(end <= reservedEnd, "bytes up to \(end) were not reserved")
     let step = min(max(Self.fillSteps.lowerBound, filledEnd / 4), Self.fillSteps.upperBound)
     let newEnd = min(reservedEnd, max(end, filledEnd + step))
