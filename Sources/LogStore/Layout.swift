@@ -104,13 +104,21 @@ struct Layout: Equatable {
     let names = try SystemCalls.names(in: directory)
     let numbers = names.compactMap { Self.partition(ofFile: $0, ".bilog") }
     guard let last = (numbers + names.compactMap { Self.partition(ofFile: $0, ".bilog.idx") }).max() else { return 0 }
-    if let missing = (0...last).first(where: { !numbers.contains($0) }) {
-      throw .corrupted(
-        Corruption(
-          path: directory,
-          reason: "\(missing).bilog is missing, but there are files of partition \(last): put the partition back"))
-    }
+    if let missing = (0...last).first(where: { !numbers.contains($0) }) { throw Self.missing(missing, in: directory) }
     return last + 1
+  }
+
+  /// The partitions whose files are in a directory.
+  static func presentPartitions(in directory: String) throws(ImmutaError) -> Set<Int> {
+    Set(try SystemCalls.names(in: directory).compactMap { partition(ofFile: $0, ".bilog") })
+  }
+
+  /// The error for a partition that was lost.
+  static func missing(_ partition: Int, in directory: String) -> ImmutaError {
+    .corrupted(
+      Corruption(
+        path: directory, reason: "\(partition).bilog is missing, but there are other partitions: put the partition back"
+      ))
   }
 
   /// The partition that a file is, by its name.

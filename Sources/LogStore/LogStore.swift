@@ -41,7 +41,7 @@ public final class LogStore: Sendable {
   ///
   /// Opening a partition that was closed takes the same time whatever its size.
   ///
-  /// A partition that is damaged so that it cannot be opened leaves the others usable: calls that need it throw
+  /// A partition that is missing, or damaged so that it cannot be opened, leaves the others usable: calls that need it throw
   /// `.corrupted`, the logger tells of it, and ``repair(partition:in:applying:)`` mends it before the store is opened
   /// anew. When all are, opening throws.
   ///
@@ -72,8 +72,7 @@ public final class LogStore: Sendable {
     storage = try Storage(opening: place, configuration: configuration)
     let opening = try LayoutOpening(place, partitions: partitions, routing: routing, access: configuration.access)
     do throws(ImmutaError) {
-      var logs: [Result<Log, ImmutaError>] = []
-      for number in 0..<opening.layout.partitions { logs.append(try Self.open(number, of: storage, configuration)) }
+      let logs = try Self.openAll(opening.layout.partitions, of: storage, configuration)
       if !logs.contains(where: \.isUsable), case .failure(let damage) = logs[0] { throw damage }
       self.logs = logs
       if configuration.access == .readWrite { try opening.settle() }
@@ -84,6 +83,30 @@ public final class LogStore: Sendable {
     self.routing = opening.routing
     partitionCount = opening.layout.partitions
     self.partitions = Lock(Array(repeating: nil, count: partitionCount))
+  }
+
+  /// Partitions that are not there are made, unless others hold messages: then they were lost, and a new one in their
+  /// place would hide that.
+  private static func openAll(
+    _ count: Int, of storage: Storage, _ configuration: Storage.Configuration
+  ) throws(ImmutaError) -> [Result<Log, ImmutaError>] {
+    let present = try Layout.presentPartitions(in: storage.directory)
+    var opened: [Int: Result<Log, ImmutaError>] = [:]
+    for number in 0..<count where present.contains(number) {
+      opened[number] = try open(number, of: storage, configuration)
+    }
+    let isLoss = configuration.access == .readOnly || opened.values.contains { $0.mayHoldMessages }
+    var logs: [Result<Log, ImmutaError>] = []
+    for number in 0..<count {
+      if let log = opened[number] {
+        logs.append(log)
+      } else if isLoss {
+        logs.append(.failure(Layout.missing(number, in: storage.directory)))
+      } else {
+        logs.append(try open(number, of: storage, configuration))
+      }
+    }
+    return logs
   }
 
   private static func open(
@@ -198,6 +221,11 @@ public final class LogStore: Sendable {
 
 extension Result {
   fileprivate var isUsable: Bool { if case .success = self { true } else { false } }
+}
+
+extension Result where Success == Log {
+  /// Whether there are messages, or nobody knows.
+  fileprivate var mayHoldMessages: Bool { if case .success(let log) = self { log.count > 0 } else { true } }
 }
 
 /// What a directory remembers, brought together with what the caller says.

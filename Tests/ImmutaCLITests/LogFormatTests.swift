@@ -27,7 +27,7 @@ struct LogFormatTests {
     let outcome = try Child(command, in: place).finish(feeding: Array("x\n".utf8))
     #expect(outcome.ending == .exit(65))
     let option = command.contains("log:logs/f") ? "--from-log-format v1" : "--log-format v1"
-    #expect(outcome.errors.contains(option), "\(outcome.errors)")
+    #expect(outcome.errors.contains("\(option)") && !outcome.errors.contains("---"), "\(outcome.errors)")
     #expect(try place.read("logs/e.log") == bytes)
   }
 

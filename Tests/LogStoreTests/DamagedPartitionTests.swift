@@ -93,6 +93,31 @@ import Testing
     #expect(try texts(mended, 1).count == 4)
   }
 
+  @Test(arguments: [Storage.Access.readWrite, .readOnly])
+  func aLostPartitionIsNoEmptyOne(access: Storage.Access) async throws {
+    let place = try Workplace(copyingGo: true)
+    try place.open().close()
+    for name in ["1.bilog", "1.bilog.idx"] { try FileManager.default.removeItem(atPath: "\(place.path)/\(name)") }
+    let store = try place.open(access: access)
+    defer { store.close() }
+    #expect(damage { _ = try store.partition(1) }?.reason.contains("1.bilog is missing") == true)
+    await #expect(throws: ImmutaError.self) { try await store.verify() }
+    #expect(try texts(store, 0).count == 17)
+    #expect(try !place.files.contains("1.bilog"))
+  }
+
+  /// A LENGTH whose damage leaves nothing that could be walked: the sound messages behind it are lost by cutting, too.
+  @Test(arguments: [0, 6, 7]) func repairTellsOfWhatItCutsOff(byte: Int) throws {
+    let place = try Workplace(copyingGo: true)
+    var bytes = try goPartition(0)
+    let offset = try offsets(bytes)[8]
+    bytes[offset + byte] = 0xFF
+    try FileBytes.write(bytes, to: "\(place.path)/0.bilog")
+    let report = try LogStore.repair(partition: 0, in: place.path, applying: true)
+    #expect(report.sound == 8 && report.lost.first?.sequences.lowerBound == 8 && report.lost.first?.index == offset)
+    #expect(report.promised > 8 && !report.saved.isEmpty && !report.isHealthy)
+  }
+
   @Test func aStoreOfWhichNothingCanBeOpenedIsNotOpened() throws {
     let place = try Workplace(copyingGo: true)
     for number in 0..<4 { try FileBytes.write([0xFF] + (try goPartition(0)), to: "\(place.path)/\(number).bilog") }

@@ -39,11 +39,13 @@ struct Repair {
       namespace: files.namespace, promised: 0, sound: 0, lost: [], actions: [], isApplied: false, saved: [])
     var reconciliation = try Reconciliation(log: log, companion: companion, format: format)
     var opening: Reconciliation.Outcome?
+    var refusal: Corruption?
     do throws(ImmutaError) {
       let outcome = try reconciliation.run()
       opening = outcome
       report.promised = outcome.count
     } catch .corrupted(let damage) {
+      refusal = damage
       if stated == nil, damage.possibleFormat != nil { undecided = damage }
       let remains = try reconciliation.remains(after: damage)?.count
       if let remains { report.promised = remains } else { report.promised = try reconciliation.countByWalking() }
@@ -58,6 +60,13 @@ struct Repair {
         saved: [])
       try examine()
       opening = alone
+    }
+    if let refusal, !format.hasCount, report.lost.isEmpty, fileSize > end {
+      // Nothing counts what is behind the last record that was found, but it is not nothing.
+      let lost = RepairReport.LostRange(
+        sequences: kept..<kept + 1, index: end, reason: "\(refusal.reason); whatever is behind it is lost with it")
+      report.lost.append(lost)
+      report.promised = max(report.promised, kept + 1)
     }
     if let opening {
       // Opening would find its way: what it keeps is kept, damaged records in between included.

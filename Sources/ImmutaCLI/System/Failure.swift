@@ -72,7 +72,7 @@ struct Failure {
     case let error as Interrupted:
       (message, status) = (nil, .signal(error.signal))
     case ImmutaError.corrupted(let corruption):
-      let advice = corruption.possibleFormat.map { " (--\(prefix)log-format \($0))" } ?? ""
+      let advice = corruption.possibleFormat.map { " (\(prefix)log-format \($0))" } ?? ""
       (message, status) = ("damaged: \(corruption)\(advice)", .damaged)
     case ImmutaError.undecodable(let corruption):
       let advice =
