@@ -11,6 +11,17 @@ package enum Quantity {
     }
   }
 
+  /// In the decimal unit that suits.
+  package static func bytes(_ count: Int) -> String {
+    let value = Double(count)
+    return switch abs(value) {
+    case ..<1e4: "\(digits(value)) B"
+    case ..<1e6: "\(digits(value / 1e3)) kB"
+    case ..<1e9: "\(digits(value / 1e6)) MB"
+    default: "\(digits(value / 1e9)) GB"
+    }
+  }
+
   package static func ratio(_ ratio: Double) -> String { "\(ratio < 10 ? fixed(ratio, 2) : fixed(ratio, 1)) ×" }
 
   /// Three digits that count, and whole numbers in groups of three.

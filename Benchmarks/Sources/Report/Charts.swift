@@ -64,7 +64,7 @@ enum Charts {
 
   private static func growth(_ findings: Findings) -> Chart {
     let kinds: [(String, Style, (GrowthPoint) -> Double)] = [
-      ("append + commit", .ours, \.append), ("read in order", .second, \.stream),
+      ("append + commit", .ours, \.append), ("read in order", .second, \.streamOldest),
       ("record at random", .first, \.readAtRandom),
     ]
     let series = kinds.map { name, style, value in

@@ -41,8 +41,11 @@ import Workloads
     if only == nil { try write(page, Charts.all(findings), to: output) } else { print(page.rows) }
   }
 
-  /// The command line, as it was written.
-  private var command: String { (["report"] + CommandLine.arguments.dropFirst()).joined(separator: " ") }
+  /// What to write to have this run again.
+  private var command: String {
+    let arguments = CommandLine.arguments.dropFirst().joined(separator: " ")
+    return arguments.isEmpty ? "make bench" : "make bench ARGUMENTS='\(arguments)'"
+  }
 
   private func measure(_ bench: Bench, _ progress: ProgressLine) async throws -> Findings {
     var findings = Findings()

@@ -65,14 +65,20 @@ struct ResultsPage {
   }
 
   private var growth: String {
-    "## Cost as the log grows\n\nRecords of 100 B, one per commit, no flush.\n\n"
+    """
+    ## Cost as the log grows
+
+    Records of 100 B. Appended and committed one by one, no flush; read by number, at random; read in order, at the end
+    that was just written and at the beginning. Heap: what the open log takes after that.
+
+
+    """
       + Markdown.table(
-        ["records in the log", "append", "record at a random number", "stream", "open"],
+        ["records in the log", "on disk", "append", "at random", "newest in order", "oldest in order", "open", "heap"],
         findings.growth.map { point in
-          [
-            Quantity.grouped(point.records), Quantity.time(point.append), Quantity.time(point.readAtRandom),
-            Quantity.time(point.stream), point.open.ours.map(Quantity.time) ?? "",
-          ]
+          [Quantity.grouped(point.records), Quantity.bytes(point.bytes)]
+            + [point.append, point.readAtRandom, point.streamNewest, point.streamOldest].map(Quantity.time)
+            + [point.open.ours.map(Quantity.time) ?? "", Quantity.bytes(point.heap)]
         })
   }
 
