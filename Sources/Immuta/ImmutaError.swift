@@ -55,8 +55,7 @@ public struct Corruption: Hashable, Sendable {
   public var index: Int?
   /// What does not fit.
   public var reason: String
-  /// The format of which the file may be a sound log, that was not closed: nothing but the caller's word decides then.
-  /// Nil where damage is damage.
+  /// Another format that the file may be a log of: nothing but the caller's word decides then. Nil where there is none.
   public var possibleFormat: LogFormat?
 
   /// Describes damage found in a file.
@@ -79,7 +78,7 @@ extension Corruption: CustomStringConvertible {
     if let index { text += " at byte \(index)" }
     text += ": \(reason)"
     if let possibleFormat {
-      text += "; it may be a log of the format \(possibleFormat) that was not closed: if so, open it with that format"
+      text += "; it may be a log of the format \(possibleFormat): if so, open it with that format"
     }
     return text
   }
@@ -107,7 +106,7 @@ extension ImmutaError: CustomStringConvertible {
     case .invalidConfiguration(let text):
       "invalid configuration: \(text)"
     case .locked:
-      "another writer has this namespace open, in this process or another: close it there first, or open for reading only"
+      "another writer has this log open, in this process or another: close it there first, or open for reading only"
     case .readOnly:
       "the storage was opened for reading only: open it with access .readWrite to append"
     case .recordNotFound(let sequence):

@@ -70,7 +70,7 @@ extension Log.Details {
 extension Log.Details: CustomStringConvertible {
   /// One line for people.
   public var description: String {
-    var text = "\(namespace): \(count) records in \(byteCount) bytes (\(format))"
+    var text = "\(namespace): \(Words.records(count)) in \(Words.bytes(byteCount)) (\(format))"
     if let firstTimestamp, let lastTimestamp { text += ", \(firstTimestamp) to \(lastTimestamp)" }
     if !codec.isEmpty { text += "; codec \(codec)" }
     if let openingNote { text += "; \(openingNote)" }

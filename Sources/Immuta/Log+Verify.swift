@@ -12,7 +12,9 @@ public struct VerificationReport: Hashable, Sendable {
 
 extension VerificationReport: CustomStringConvertible {
   /// One line for people.
-  public var description: String { "\(records) records in \(bytes) bytes: every one is what was appended" }
+  public var description: String {
+    "\(Words.records(records)) in \(Words.bytes(bytes)): every one is what was appended"
+  }
 }
 
 extension Log {

@@ -24,11 +24,11 @@ public struct RepairReport: Hashable, Sendable {
   public internal(set) var isApplied: Bool
   /// Files that hold what was cut off or replaced.
   public internal(set) var saved: [String]
-  /// The format of which this may be a sound log, that was not closed: then nothing is done until the format is stated.
+  /// Another format that this may be a log of: then nothing is done until the format is stated.
   /// Nil where nothing but damage explains what was found.
   public internal(set) var possibleFormat: LogFormat?
 
-  /// Whether the log needs nothing.
+  /// Whether the log needs nothing. A companion that is missing is none of it: opening makes one.
   public var isHealthy: Bool { lost.isEmpty && actions.isEmpty }
 }
 
@@ -37,15 +37,11 @@ extension RepairReport: CustomStringConvertible {
   public var description: String {
     var lines = ["\(namespace): \(sound) of \(promised) records are whole"]
     for range in lost {
-      let numbers =
-        range.sequences.count == 1
-        ? "record \(range.sequences.lowerBound)"
-        : "records \(range.sequences.lowerBound) to \(range.sequences.upperBound - 1)"
       let place = range.index.map { " at byte \($0)" } ?? ""
-      lines.append("  lost: \(numbers)\(place): \(range.reason)")
+      lines.append("  lost: \(Words.records(range.sequences))\(place): \(range.reason)")
     }
     for action in actions { lines.append("  \(isApplied ? "done" : "would"): \(action)") }
-    if let possibleFormat { lines.append("  unless it is a log of the format \(possibleFormat) that was not closed") }
+    if let possibleFormat { lines.append("  unless it is a log of the format \(possibleFormat)") }
     for file in saved { lines.append("  saved: \(file)") }
     if isHealthy { lines.append("  nothing to repair") }
     return lines.joined(separator: "\n")

@@ -75,7 +75,7 @@ public final class PowerLoss: SystemCallHook {
     try FileManager.default.createDirectory(atPath: target, withIntermediateDirectories: true)
     for (name, bytes) in remains {
       var bytes = bytes
-      if name.hasSuffix(".idx") || name.hasSuffix(".idx.new") { Reboot.markCompanion(&bytes) }
+      if Reboot.isCompanion(name) { Reboot.markCompanion(&bytes) }
       try FileBytes.write(bytes, to: "\(target)/\(name)")
     }
   }
@@ -125,11 +125,17 @@ public final class PowerLoss: SystemCallHook {
 public enum Reboot {
   /// Makes every companion in a directory say that the machine has been down since it was written.
   public static func mark(directory: String) throws {
-    for name in try FileManager.default.contentsOfDirectory(atPath: directory) where name.hasSuffix(".idx") {
+    for name in try FileManager.default.contentsOfDirectory(atPath: directory) where isCompanion(name) {
       guard var bytes = try FileBytes.read("\(directory)/\(name)") else { continue }
       markCompanion(&bytes)
       try FileBytes.write(bytes, to: "\(directory)/\(name)")
     }
+  }
+
+  /// By its file's name, also while it is being made.
+  static func isCompanion(_ name: String) -> Bool {
+    let name = name.hasSuffix(".new") ? String(name.dropLast(4)) : name
+    return name.hasSuffix(".idx") || name.hasSuffix(".companion")
   }
 
   /// Changes the identity of the machine's run in each whole header slot; what is torn stays torn.

@@ -80,37 +80,50 @@ struct Layout: Equatable {
   }
 
   /// Throws `.invalidConfiguration` when so many partitions are more files than this process may have open.
-  static func checkCanBeOpen(_ partitions: Int) throws(ImmutaError) {
-    let needed = partitions * Self.descriptorsPerPartition
+  static func checkCanBeOpen(_ partitions: Int, _ access: Storage.Access) throws(ImmutaError) {
+    // A log and its companion, and for appending each a second time, to read by: the least that it takes to use one.
+    let needed = partitions * (access == .readWrite ? 4 : 2) + descriptorsOfOthers
     let limit = SystemCalls.mostOpenFiles
     guard needed > limit else { return }
     throw .invalidConfiguration(
-      "\(partitions) partitions need \(needed) open files, and this process may have \(limit): take fewer partitions, or "
-        + "raise the limit (ulimit -n)")
+      "\(Words.of(partitions, "partition")) and the program around them need \(needed) open files, and this process "
+        + "may have \(limit): raise the limit (ulimit -n), or take fewer partitions for a new store")
   }
 
-  /// Its log and its companion, each for appending and for reading: the least that it takes to use one.
-  private static let descriptorsPerPartition = 4
+  /// What the runtime, which traps without them, and a small program need besides.
+  private static let descriptorsOfOthers = 24
+
+  /// Whether a message seems to begin a partition's file: not where it is empty, and not where it holds zeros.
+  static func hasMessages(_ partition: Int, in directory: String) throws(ImmutaError) -> Bool {
+    let files = LogFiles(directory: directory, namespace: "\(partition)", isPartition: true)
+    let file = try Descriptor(opening: files.log, .read)
+    let header = LogFormat.bilog.recordHeaderSize
+    let room = try file.size - header
+    var bytes = [UInt8](repeating: 0, count: header)
+    return try unsafe bytes.withMutableBytes { (bytes) throws(ImmutaError) in
+      guard try unsafe file.read(into: bytes, at: 0) == header else { return false }
+      return unsafe (0...max(0, room)).contains(RecordHeader.size(in: UnsafeRawBufferPointer(bytes), .bilog))
+    }
+  }
 
   /// Whether partitions of a directory have been open here: their companions are not another program's.
   static func hasCompanions(in directory: String) throws(ImmutaError) -> Bool {
-    try SystemCalls.names(in: directory).contains { Self.partition(ofFile: $0, ".bilog.idx") != nil }
+    try !partitions(in: directory, by: companionSuffix).isEmpty
   }
 
   /// How many partition files are in a directory.
   ///
   /// - Throws: `.corrupted` when one between them is missing, or one that a companion tells of.
   static func partitionFiles(in directory: String) throws(ImmutaError) -> Int {
-    let names = try SystemCalls.names(in: directory)
-    let numbers = names.compactMap { Self.partition(ofFile: $0, ".bilog") }
-    guard let last = (numbers + names.compactMap { Self.partition(ofFile: $0, ".bilog.idx") }).max() else { return 0 }
-    if let missing = (0...last).first(where: { !numbers.contains($0) }) { throw Self.missing(missing, in: directory) }
+    let present = try presentPartitions(in: directory)
+    guard let last = try present.union(partitions(in: directory, by: companionSuffix)).max() else { return 0 }
+    if let missing = (0...last).first(where: { !present.contains($0) }) { throw Self.missing(missing, in: directory) }
     return last + 1
   }
 
   /// The partitions whose files are in a directory.
   static func presentPartitions(in directory: String) throws(ImmutaError) -> Set<Int> {
-    Set(try SystemCalls.names(in: directory).compactMap { partition(ofFile: $0, ".bilog") })
+    try partitions(in: directory, by: ".bilog")
   }
 
   /// The error for a partition that was lost.
@@ -121,11 +134,16 @@ struct Layout: Equatable {
       ))
   }
 
-  /// The partition that a file is, by its name.
-  private static func partition(ofFile name: String, _ suffix: String) -> Int? {
-    guard name.hasSuffix(suffix), let number = Int(name.dropLast(suffix.count)), (0..<mostPartitions).contains(number),
-      name == "\(number)\(suffix)"
-    else { return nil }
-    return number
+  private static let companionSuffix = ".bilog.companion"
+
+  /// The partitions of which a directory has a file with the suffix.
+  private static func partitions(in directory: String, by suffix: String) throws(ImmutaError) -> Set<Int> {
+    let numbers = try SystemCalls.names(in: directory).compactMap { name -> Int? in
+      guard name.hasSuffix(suffix), let number = Int(name.dropLast(suffix.count)),
+        (0..<mostPartitions).contains(number), name == "\(number)\(suffix)"
+      else { return nil }
+      return number
+    }
+    return Set(numbers)
   }
 }

@@ -30,22 +30,22 @@ extension LogStore {
   ///   turn.
   @discardableResult
   public func append(_ payload: some StringProtocol, key: some StringProtocol) async throws -> Receipt {
-    let partition = partition(of: key)
-    return Receipt(partition, try await log(partition).append(payload))
+    let (partition, log) = try target { self.partition(of: key) }
+    return Receipt(partition, try await log.append(payload))
   }
 
   /// Appends one message: bytes. Otherwise as for text.
   @discardableResult
   public func append(_ payload: some Collection<UInt8>, key: some StringProtocol) async throws -> Receipt {
-    let partition = partition(of: key)
-    return Receipt(partition, try await log(partition).append(payload))
+    let (partition, log) = try target { self.partition(of: key) }
+    return Receipt(partition, try await log.append(payload))
   }
 
   /// Appends one message: bytes, by a key of bytes. Otherwise as for text.
   @discardableResult
   public func append(_ payload: some Collection<UInt8>, key: some Collection<UInt8>) async throws -> Receipt {
-    let partition = partition(of: key)
-    return Receipt(partition, try await log(partition).append(payload))
+    let (partition, log) = try target { self.partition(of: key) }
+    return Receipt(partition, try await log.append(payload))
   }
 
   /// Appends one message whose bytes come in chunks, in bounded memory. Others who append to the partition wait until
@@ -53,8 +53,8 @@ extension LogStore {
   @discardableResult
   public func append<Chunks: AsyncSequence>(_ payload: Chunks, key: some StringProtocol) async throws -> Receipt
   where Chunks.Element: Collection<UInt8> {
-    let partition = partition(of: key)
-    return Receipt(partition, try await log(partition).append(payload))
+    let (partition, log) = try target { self.partition(of: key) }
+    return Receipt(partition, try await log.append(payload))
   }
 }
 
@@ -63,21 +63,21 @@ extension LogStore {
   /// Appends one message: text, as UTF-8. Blocks while a transaction has the partition, and for the flush in `.synced`.
   @discardableResult
   public func append(_ payload: some StringProtocol, key: some StringProtocol) throws -> Receipt {
-    let partition = partition(of: key)
-    return Receipt(partition, try log(partition).append(payload))
+    let (partition, log) = try target { self.partition(of: key) }
+    return Receipt(partition, try log.append(payload))
   }
 
   /// Appends one message: bytes. Blocks while a transaction has the partition, and for the flush in `.synced`.
   @discardableResult
   public func append(_ payload: some Collection<UInt8>, key: some StringProtocol) throws -> Receipt {
-    let partition = partition(of: key)
-    return Receipt(partition, try log(partition).append(payload))
+    let (partition, log) = try target { self.partition(of: key) }
+    return Receipt(partition, try log.append(payload))
   }
 
   /// Appends one message: bytes, by a key of bytes. Blocks as for text.
   @discardableResult
   public func append(_ payload: some Collection<UInt8>, key: some Collection<UInt8>) throws -> Receipt {
-    let partition = partition(of: key)
-    return Receipt(partition, try log(partition).append(payload))
+    let (partition, log) = try target { self.partition(of: key) }
+    return Receipt(partition, try log.append(payload))
   }
 }

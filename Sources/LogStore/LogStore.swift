@@ -27,6 +27,7 @@ public final class LogStore: Sendable {
   public let partitionCount: Int
   /// How keys pick their partition.
   public let routing: Routing
+  private let access: Storage.Access
   private let storage: Storage
   /// The partitions' logs, by number; why it cannot be used, of one that is damaged.
   private let logs: [Result<Log, ImmutaError>]
@@ -41,9 +42,9 @@ public final class LogStore: Sendable {
   ///
   /// Opening a partition that was closed takes the same time whatever its size.
   ///
-  /// A partition that is missing, or damaged so that it cannot be opened, leaves the others usable: calls that need it throw
-  /// `.corrupted`, the logger tells of it, and ``repair(partition:in:applying:)`` mends it before the store is opened
-  /// anew. When all are, opening throws.
+  /// A partition that is missing, or damaged so that it cannot be opened, leaves the others usable: calls that need it
+  /// throw `.corrupted`, and the logger tells of it. Put back the one, and mend the other by
+  /// ``repair(partition:in:applying:)``, before the store is opened anew. When none can be opened, opening throws.
   ///
   /// - Parameters:
   ///   - directory: where the files are, with or without a slash at its end; created if its parent exists.
@@ -66,13 +67,19 @@ public final class LogStore: Sendable {
         "partitions hold payloads as they are, for whoever reads their bytes: open the store without a codec")
     }
     self.directory = directory
+    access = configuration.access
     let place = directory.isEmpty ? "." : directory
     var configuration = configuration
     configuration.format = .bilog
+    // A directory is not made for nothing.
+    if partitions == nil, configuration.access == .readWrite, try Descriptor.ifThere(place, .read) == nil {
+      throw LayoutOpening.noStore(in: directory, configuration.access)
+    }
     storage = try Storage(opening: place, configuration: configuration)
     let opening = try LayoutOpening(place, partitions: partitions, routing: routing, access: configuration.access)
     do throws(ImmutaError) {
-      let logs = try Self.openAll(opening.layout.partitions, of: storage, configuration)
+      let logs = try Self.openAll(opening.layout.partitions, of: storage, configuration.access)
+      Self.tell(of: logs, configuration.logger)
       if !logs.contains(where: \.isUsable), case .failure(let damage) = logs[0] { throw damage }
       self.logs = logs
       if configuration.access == .readWrite { try opening.settle() }
@@ -88,14 +95,12 @@ public final class LogStore: Sendable {
   /// Partitions that are not there are made, unless others hold messages: then they were lost, and a new one in their
   /// place would hide that.
   private static func openAll(
-    _ count: Int, of storage: Storage, _ configuration: Storage.Configuration
+    _ count: Int, of storage: Storage, _ access: Storage.Access
   ) throws(ImmutaError) -> [Result<Log, ImmutaError>] {
     let present = try Layout.presentPartitions(in: storage.directory)
     var opened: [Int: Result<Log, ImmutaError>] = [:]
-    for number in 0..<count where present.contains(number) {
-      opened[number] = try open(number, of: storage, configuration)
-    }
-    let isLoss = configuration.access == .readOnly || opened.values.contains { $0.mayHoldMessages }
+    for number in 0..<count where present.contains(number) { opened[number] = try open(number, of: storage, access) }
+    let isLoss = access == .readOnly || opened.values.contains { $0.mayHoldMessages }
     var logs: [Result<Log, ImmutaError>] = []
     for number in 0..<count {
       if let log = opened[number] {
@@ -103,21 +108,27 @@ public final class LogStore: Sendable {
       } else if isLoss {
         logs.append(.failure(Layout.missing(number, in: storage.directory)))
       } else {
-        logs.append(try open(number, of: storage, configuration))
+        logs.append(try open(number, of: storage, access))
       }
     }
     return logs
   }
 
   private static func open(
-    _ number: Int, of storage: Storage, _ configuration: Storage.Configuration
+    _ number: Int, of storage: Storage, _ access: Storage.Access
   ) throws(ImmutaError) -> Result<Log, ImmutaError> {
     do throws(ImmutaError) {
-      return .success(try storage.log("\(number)", creating: configuration.access == .readWrite))
+      return .success(try storage.log("\(number)", creating: access == .readWrite))
     } catch .corrupted(let damage) {
-      configuration.logger?.error(
-        "partition \(number) cannot be used: \(damage)", metadata: ["path": "\(damage.path)"])
       return .failure(.corrupted(damage))
+    }
+  }
+
+  private static func tell(of logs: [Result<Log, ImmutaError>], _ logger: Logger?) {
+    for (number, log) in logs.enumerated() {
+      if case .failure(let error) = log {
+        logger?.error("partition \(number) cannot be used: \(error)", metadata: ["partition": "\(number)"])
+      }
     }
   }
 
@@ -139,6 +150,14 @@ public final class LogStore: Sendable {
     return try logs[index].get()
   }
 
+  /// The log that a key's messages are appended to, with its number. Checks first whether there is to be an append: who
+  /// only reads may not know the routing.
+  func target(_ partition: () -> Int) throws(ImmutaError) -> (partition: Int, log: Log) {
+    if access == .readOnly { throw .readOnly }
+    let partition = partition()
+    return (partition, try log(partition))
+  }
+
   /// The partition that a key's messages are in. O(length of the key).
   public func partition(of key: some StringProtocol) -> Int {
     var key = String(key)
@@ -152,6 +171,11 @@ public final class LogStore: Sendable {
     }
     return found ?? partition(of: Array(key))
   }
+
+  /// What is known of one partition without reading it. O(1).
+  ///
+  /// - Throws: `.partitionNotFound`, `.storageClosed`, `.io`; `.corrupted` for one that could not be opened.
+  public func details(partition index: Int) throws(ImmutaError) -> Log.Details { try log(index).details }
 
   /// What is known of the partitions without reading them, in order.
   ///
@@ -226,68 +250,4 @@ extension Result {
 extension Result where Success == Log {
   /// Whether there are messages, or nobody knows.
   fileprivate var mayHoldMessages: Bool { if case .success(let log) = self { log.count > 0 } else { true } }
-}
-
-/// What a directory remembers, brought together with what the caller says.
-private struct LayoutOpening {
-  let layout: Layout
-  let routing: Routing
-  private let directory: String
-
-  init(
-    _ directory: String, partitions: Int?, routing: Routing?, access: Storage.Access
-  ) throws(ImmutaError) {
-    self.directory = directory
-    if let remembered = try Layout(in: directory) {
-      layout = remembered
-      let known = routing ?? Routing.named.first { $0.name == remembered.routing }
-      guard let routing = known ?? (access == .readOnly ? .unknown(named: remembered.routing) : nil) else {
-        throw .partitioningMismatch(
-          remembered: "the routing “\(remembered.routing)”", opened: "none: give that routing")
-      }
-      self.routing = routing
-      if routing.name != remembered.routing {
-        throw .partitioningMismatch(
-          remembered: "the routing “\(remembered.routing)”", opened: "the routing “\(routing.name)”")
-      }
-    } else {
-      let present = try Layout.partitionFiles(in: directory)
-      // Another program's directory has no companions: here the layout was lost, and with it where keys are.
-      if routing == nil, try Layout.hasCompanions(in: directory) {
-        throw .partitioningMismatch(
-          remembered: "a routing that nobody knows any more, as logstore.layout is gone",
-          opened: "none: give the routing the store was made with")
-      }
-      guard let count = present > 0 ? present : partitions else {
-        throw .invalidConfiguration("\(directory) has no partitions: say how many there are to be")
-      }
-      // Before anything remembers a number of them that nobody can open.
-      if present == 0, access == .readWrite { try Layout.checkCanBeOpen(count) }
-      self.routing = routing ?? (present > 0 ? .goCompatible : .modulo)
-      layout = Layout(partitions: count, routing: self.routing.name)
-      if let partitions, partitions != count { throw Self.mismatch(count, partitions) }
-      // Before any partition or companion is made: a directory that has those and remembers nothing has lost its
-      // layout.
-      if access == .readWrite { try check(layout.write(in: directory)) }
-      return
-    }
-    if let partitions, partitions != layout.partitions { throw Self.mismatch(layout.partitions, partitions) }
-  }
-
-  private static func mismatch(_ remembered: Int, _ opened: Int) -> ImmutaError {
-    .partitioningMismatch(remembered: "\(remembered) partitions", opened: "\(opened) partitions")
-  }
-
-  /// With the partitions' locks: the layout must still be the one that was found, or made, before they were taken.
-  func settle() throws(ImmutaError) {
-    if let now = try Layout(in: directory) { return try check(now) }
-    try check(layout.write(in: directory))
-  }
-
-  private func check(_ now: Layout) throws(ImmutaError) {
-    guard now != layout else { return }
-    throw .partitioningMismatch(
-      remembered: "\(now.partitions) partitions, routing “\(now.routing)”",
-      opened: "\(layout.partitions) partitions, routing “\(layout.routing)”")
-  }
 }

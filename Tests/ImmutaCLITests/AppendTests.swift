@@ -173,7 +173,7 @@ struct AppendTests {
     _ = try child.line()
     let outcome = try place.run("append", "events", input: "y\n")
     #expect(outcome.ending == .exit(1))
-    #expect(outcome.errors.hasPrefix("immuta: another writer has this namespace open"))
+    #expect(outcome.errors.hasPrefix("immuta: another writer has this log open"))
     child.closeInput()
     #expect(try child.finish().ending == .exit(0))
     #expect(try place.run("cat", "events").text == "x\n")

@@ -34,6 +34,54 @@ struct LogStoreTests {
     #expect(try place.run("logstore", "cat", "s", "--partition", "0", "--from", "1", "--limit", "2").lines.count <= 2)
   }
 
+  @Test("With one key for all a line may be larger than a megabyte")
+  func largeLine() throws {
+    let line = String(repeating: "x", count: 3 << 20)
+    let outcome = try place.run("logstore", "append", "s", "--partitions", "2", "--key", "k", input: "a\n\(line)\nb\n")
+    #expect(outcome.ending == .exit(0), "\(outcome.errors)")
+    #expect(try place.run("logstore", "cat", "s").text == "a\n\(line)\nb\n")
+    let without = try place.run("logstore", "append", "s", input: "k\t\(line)\n")
+    #expect(without.ending == .exit(1) && without.errors.contains("line 1") && without.errors.contains("--key"))
+  }
+
+  @Test("What is no store is told so, and nothing is made")
+  func noStore() throws {
+    let append = try place.run("logstore", "append", "nn", input: "k\tv\n")
+    #expect(append.ending == .exit(1) && append.errors.contains("nn is no store"))
+    #expect(append.errors.contains("--partitions"))
+    #expect(!FileManager.default.fileExists(atPath: "\(place.path)/nn"))
+    let here = try place.run("logstore", "append", "", "--partitions", "2", input: "k\tv\n")
+    #expect(here.ending == .exit(64) && here.errors.contains("write ."))
+    #expect(try place.names(in: ".").isEmpty)
+  }
+
+  @Test("A store that lost its layout can be read, and says what it needs to be appended to")
+  func lostLayout() throws {
+    try place.run("logstore", "append", "s", "--partitions", "2", input: "k\tv\n")
+    try FileManager.default.removeItem(atPath: "\(place.path)/s/logstore.layout")
+    #expect(try place.run("logstore", "cat", "s").text == "v\n")
+    #expect(try place.run("logstore", "verify", "s").ending == .exit(0))
+    #expect(try place.run("logstore", "info", "s").ending == .exit(0))
+    let append = try place.run("logstore", "append", "s", input: "k\tw\n")
+    #expect(append.ending == .exit(1) && append.errors.contains("logstore.layout"))
+    #expect(append.errors.contains("--routing"))
+    #expect(try place.run("logstore", "append", "s", "--routing", "modulo", input: "k\tw\n").ending == .exit(0))
+    #expect(try place.run("logstore", "cat", "s").text == "v\nw\n")
+  }
+
+  @Test("verify tells of an end that was cut off")
+  func cutOffEnd() throws {
+    try place.run("logstore", "append", "s", "--partitions", "1", "--key", "k", input: "first\nsecond\n")
+    let bytes = try place.read("s/0.bilog")
+    for name in try place.names(in: "s") where name != "0.bilog" {
+      try FileManager.default.removeItem(atPath: "\(place.path)/s/\(name)")
+    }
+    try place.write(Array(bytes.dropLast(2)), to: "s/0.bilog")
+    let verified = try place.run("logstore", "verify", "s")
+    #expect(verified.ending == .exit(0))
+    #expect(verified.text.contains("16 bytes of a record that was cut off"), "\(verified.text)")
+  }
+
   @Test("The key may be the same for all, or a member of JSON lines")
   func keys() throws {
     try place.run("logstore", "append", "s", "--partitions", "8", "--key", "k", input: "a\tb\n\n")

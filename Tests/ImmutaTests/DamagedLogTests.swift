@@ -39,7 +39,8 @@ import Testing
       File("cut in the last payload") { bytes, _ in bytes.removeLast() },
       File("cut in the last size field") { bytes, indices in bytes.removeLast(bytes.count - indices[9] - 3) },
     ]
-    + (1...15).map { File("\($0) bytes", Array(repeating: 0, count: $0)) }
+    // Eight are an empty log of v1.
+    + (1...15).filter { $0 != 8 }.map { File("\($0) bytes", Array(repeating: 0, count: $0)) }
     + [0, 4, 9].flatMap { number in
       [-1, Int.min, Int.max, Int.max - 15, 1 << 40, 100_000].map { size in
         File("size field \(number) is \(size)") { bytes, indices in store(size, at: indices[number], in: &bytes) }

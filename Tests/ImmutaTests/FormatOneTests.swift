@@ -90,6 +90,41 @@ import Testing
     }
   }
 
+  @Test(arguments: [Storage.Access.readWrite, .readOnly])
+  func aLogWithoutRecordsIsRecognised(access: Storage.Access) throws {
+    let directory = TemporaryDirectory()
+    try directory.write(littleEndian(0), to: "log.log")
+    let storage = try directory.open(access: access)
+    defer { storage.close() }
+    #expect(try storage.details(of: "log").format == .v1 && storage.log("log").count == 0)
+  }
+
+  /// Nothing but the size fields tells such a log from a damaged one of v2, of which nothing would be left.
+  @Test(arguments: [400, 700, 1700]) func whatIsLeftOfALogCutShortIsNotTakenForTheNewFormat(size: Int) async throws {
+    let directory = TemporaryDirectory()
+    let bytes = Array(try goFile()[..<size])
+    try directory.write(bytes, to: "log.log")
+    for access in [Storage.Access.readWrite, .readOnly] {
+      #expect(await corruption { try directory.open(access: access) }?.possibleFormat == .v1)
+    }
+    #expect(await corruption { try Storage.repair("log", in: directory.path, applying: true) }?.possibleFormat == .v1)
+    #expect(try directory.allFiles() == ["log.log": bytes])
+    let report = try Storage.repair("log", in: directory.path, format: .v1, applying: true)
+    #expect(report.promised == 40 && report.sound > 2)
+    #expect(report.lost.first?.sequences.lowerBound == report.sound && report.lost.last?.sequences.upperBound == 40)
+    let storage = try directory.open()
+    defer { storage.close() }
+    #expect(try payloads(storage.log("log")) == (0..<report.sound).map(goPayload))
+  }
+
+  @Test func aCutLogOfTheNewFormatIsNotTakenForTheOld() async throws {
+    for size in stride(from: 17, to: 400, by: 13) {
+      let directory = TemporaryDirectory()
+      try directory.write(Array(try fixture("plain.log", of: "immuta-v2")[..<size]), to: "log.log")
+      #expect(await corruption { try directory.open() }?.possibleFormat == nil, "\(size)")
+    }
+  }
+
   /// One record of 16 bytes at 8, or one at 16 that has the file's last bytes, or not all of them.
   @Test(arguments: [8, 3], [Storage.Access.readWrite, .readOnly])
   func aFileThatFitsBothIsRefusedUnlessSaidOrExplainedToItsLastByte(size: Int, access: Storage.Access) throws {

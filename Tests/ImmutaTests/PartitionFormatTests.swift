@@ -210,6 +210,21 @@ import Testing
     #expect(try directory.bytes(of: "log.bilog") == bytes)
   }
 
+  /// A record that is all there but for its LENGTH was not cut off.
+  @Test(arguments: [0, 5, 6], [Storage.Access.readWrite, .readOnly])
+  func theLastLengthDamagedIsNoTornEnd(byte: Int, access: Storage.Access) async throws {
+    let directory = TemporaryDirectory()
+    var bytes = try goFile()
+    let index = try #require(try goIndexes(bytes).last)
+    bytes[index + byte] ^= 0x41
+    try directory.write(bytes, to: "log.bilog")
+    let damage = await corruption { try directory.open(access: access, format: .bilog) }
+    #expect(damage?.index == index && damage?.reason.contains("its LENGTH is damaged") == true)
+    #expect(try directory.bytes(of: "log.bilog") == bytes)
+    let report = try Storage.repair("log", in: directory.path, format: .bilog)
+    #expect(report.lost.first?.index == index && !report.isHealthy)
+  }
+
   @Test(arguments: [12, 0]) func repairKeepsWhatIsWholeOfADamagedLog(byte: Int) async throws {
     let directory = TemporaryDirectory()
     var bytes = try goFile()
@@ -314,6 +329,20 @@ import Testing
     try await partition.append("b", to: "log")
     namespace.close()
     partition.close()
-    #expect(Set(try directory.allFiles().keys) == ["log.log", "log.idx", "log.bilog", "log.bilog.idx"])
+    #expect(Set(try directory.allFiles().keys) == ["log.log", "log.idx", "log.bilog", "log.bilog.companion"])
+    // Nor do they where the namespace is called as the partition's file.
+    let third = try Storage(directory: directory.path, namespaces: ["log.bilog", "log.bilog.companion"])
+    try await third.append("c", to: "log.bilog")
+    try await third.append("d", to: "log.bilog.companion")
+    third.close()
+    for (format, name, text) in [
+      (LogFormat?.none, "log", "a"), (.bilog, "log", "b"), (nil, "log.bilog", "c"), (nil, "log.bilog.companion", "d"),
+    ] {
+      var configuration = Storage.Configuration()
+      configuration.format = format
+      let storage = try Storage(directory: directory.path, namespaces: [name], configuration: configuration)
+      defer { storage.close() }
+      #expect(try texts(storage.log(name)) == [text])
+    }
   }
 }

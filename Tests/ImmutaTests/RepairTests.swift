@@ -123,6 +123,46 @@ import Testing
     #expect(try openedTexts() == Array(texts[..<6]))
   }
 
+  /// Without a companion the header is all that knows of records that are gone.
+  @Test func whatIsCutOffIsNamedAlsoWithoutACompanion() throws {
+    let whole = try directory.bytes(of: "log.log")
+    try FileManager.default.removeItem(atPath: directory.file("log.idx"))
+    for size in 17..<whole.count {
+      try directory.write(Array(whole[..<size]), to: "log.log")
+      let report = try Storage.repair("log", in: directory.path)
+      #expect(report.promised == 10 && report.sound == (size - 16) / 16 && !report.isHealthy)
+      #expect(report.lost.first?.sequences.lowerBound == report.sound && report.lost.last?.sequences.upperBound == 10)
+    }
+  }
+
+  @Test(arguments: 0..<16) func aDamagedHeaderWithoutACompanionCostsNoRecord(byte: Int) throws {
+    let whole = try directory.bytes(of: "log.log")
+    try FileManager.default.removeItem(atPath: directory.file("log.idx"))
+    for bit in 0..<8 {
+      var bytes = whole
+      bytes[byte] ^= 1 << bit
+      try directory.write(bytes, to: "log.log")
+      let report = try Storage.repair("log", in: directory.path, applying: true)
+      let lost = report.lost.map(\.sequences.count).reduce(0, +)
+      #expect(report.sound == 10 && report.isApplied && report.promised == 10 + lost)
+      #expect(try directory.bytes(of: "log.log") == whole, "bit \(bit)")
+      try FileManager.default.removeItem(atPath: directory.file("log.idx"))
+    }
+  }
+
+  @Test func aDamagedSizeWithoutACompanionIsNamedWithAllThatIsBehindIt() throws {
+    try FileManager.default.removeItem(atPath: directory.file("log.idx"))
+    try change("log.log") { $0[16 + 16 * 6 + 7] = 0x40 }
+    let report = try Storage.repair("log", in: directory.path)
+    #expect(report.promised == 10 && report.sound == 6 && report.lost.last?.sequences.upperBound == 10)
+  }
+
+  @Test func aCompanionThatIsMissingIsNothingToRepair() throws {
+    try FileManager.default.removeItem(atPath: directory.file("log.idx"))
+    #expect(try Storage.repair("log", in: directory.path, applying: true).isHealthy)
+    #expect(!directory.exists("log.idx"))
+  }
+
   @Test func aLogThatIsOpenForWritingIsNotTouched() throws {
     let storage = try Storage(directory: directory.path, namespaces: ["log"])
     defer { storage.close() }

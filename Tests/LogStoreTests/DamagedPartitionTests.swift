@@ -97,7 +97,7 @@ import Testing
   func aLostPartitionIsNoEmptyOne(access: Storage.Access) async throws {
     let place = try Workplace(copyingGo: true)
     try place.open().close()
-    for name in ["1.bilog", "1.bilog.idx"] { try FileManager.default.removeItem(atPath: "\(place.path)/\(name)") }
+    for name in ["1.bilog", "1.bilog.companion"] { try FileManager.default.removeItem(atPath: "\(place.path)/\(name)") }
     let store = try place.open(access: access)
     defer { store.close() }
     #expect(damage { _ = try store.partition(1) }?.reason.contains("1.bilog is missing") == true)
@@ -141,7 +141,7 @@ import Testing
     #expect {
       try place.open(80)
     } throws: { error in
-      "\(error)".contains("80 partitions need 320 open files, and this process may have 300")
+      "\(error)".contains("80 partitions and the program around them need 344 open files")
     }
     #expect(try place.files == [])
     let store = try place.open(40)

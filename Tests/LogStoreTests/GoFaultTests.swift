@@ -125,7 +125,7 @@ import Testing
     let store = try LogStore(directory: place.path + slash, partitions: 2)
     try await store.append("x", key: "k")
     store.close()
-    #expect(try place.files == ["0.bilog", "0.bilog.idx", "1.bilog", "1.bilog.idx", "logstore.layout"])
+    #expect(try place.files == ["0.bilog", "0.bilog.companion", "1.bilog", "1.bilog.companion", "logstore.layout"])
     let again = try LogStore(directory: place.path)
     defer { again.close() }
     #expect(again.partitionCount == 2)

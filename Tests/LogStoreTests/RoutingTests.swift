@@ -82,14 +82,76 @@ import Testing
     let partition = try await store.append("x", key: "k1").partition
     store.close()
     try FileManager.default.removeItem(atPath: "\(place.path)/logstore.layout")
-    #expect(performing: { try place.open() }, throws: isMismatch)
-    #expect(performing: { try place.open(4) }, throws: isMismatch)
+    for partitions in [nil, 4] {
+      #expect {
+        try place.open(partitions)
+      } throws: {
+        "\($0)".contains("lost its logstore.layout") && "\($0)".contains("give the routing")
+      }
+    }
+    // Reading needs no keys.
+    let reader = try place.open(access: .readOnly)
+    #expect(try texts(reader, partition) == ["x"])
+    reader.close()
     let again = try place.open(4, routing: .modulo)
     #expect(again.partition(of: "k1") == partition)
     again.close()
     let remembered = try place.open()
     defer { remembered.close() }
     #expect(remembered.routing.name == "fnv1a-mod-n")
+  }
+
+  @Test func whoOnlyReadsAppendsNothingWhateverTheRouting() async throws {
+    let place = try Workplace()
+    try place.open(2, routing: Routing(name: "mine") { _, _ in 0 }).close()
+    let reader = try place.open(access: .readOnly)
+    defer { reader.close() }
+    await #expect(throws: ImmutaError.readOnly) { try await reader.append("x", key: "k") }
+    await #expect(throws: ImmutaError.readOnly) { try await reader.append([1], key: [2]) }
+    func blocking() throws { try reader.append("x", key: "k") }
+    #expect(throws: ImmutaError.readOnly) { try blocking() }
+  }
+
+  /// The Go program's last partition has no messages: one that has is not the last.
+  @Test func aGoDirectoryThatLostItsLastPartitionIsNotExtended() throws {
+    let place = try Workplace(copyingGo: true)
+    try FileManager.default.removeItem(atPath: "\(place.path)/3.bilog")
+    let before = try place.files
+    #expect {
+      try place.open()
+    } throws: { error in
+      "\(error)".contains("has 3 partitions, and the last of them has messages")
+    }
+    #expect(try place.files == before)
+    let reader = try place.open(access: .readOnly)
+    #expect(reader.partitionCount == 3)
+    reader.close()
+    // Whoever says so knows better.
+    try place.open(3).close()
+  }
+
+  @Test func aLayoutThatHidesPartitionsIsNotBelieved() throws {
+    let place = try Workplace()
+    try place.open(4).close()
+    let layout = "LogStore 1\npartitions 3\nrouting fnv1a-mod-n\n"
+    try FileBytes.write(Array(layout.utf8), to: "\(place.path)/logstore.layout")
+    for access in [Storage.Access.readWrite, .readOnly] {
+      #expect {
+        try place.open(access: access)
+      } throws: { error in
+        "\(error)".contains("logstore.layout: it says that there are 3 partitions") && "\(error)".contains("3.bilog")
+      }
+    }
+  }
+
+  @Test func whereThereIsNoStoreNoneIsMadeForNothing() throws {
+    let place = try Workplace()
+    #expect {
+      try place.open()
+    } throws: { error in
+      "\(error)".contains("is no store: it has no partitions; to make one there, say how many")
+    }
+    #expect(!FileManager.default.fileExists(atPath: place.path))
   }
 
   @Test func aLostLastPartitionIsMissedByItsCompanion() throws {

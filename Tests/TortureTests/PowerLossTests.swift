@@ -24,13 +24,13 @@ import Testing
   }
 
   /// A device that forgets what it was told to keep is an engine that forgets to flush.
-  @Test(arguments: [".log", ".idx", "directory"], [LogFormat.v2, .bilog])
+  @Test(arguments: ["log", "companion", "directory"], [LogFormat.v2, .bilog])
   func aMissingFlushIsFound(_ what: String, _ format: LogFormat) async throws {
-    let suffix = what == ".log" && format == .bilog ? ".bilog" : what
-    try await mustBeFound(within: 200, "a flush of \(what) that does nothing") { seed in
+    let suffixes =
+      format == .bilog ? ["log": ".bilog", "companion": ".companion"] : ["log": ".log", "companion": ".idx"]
+    try await mustBeFound(within: 200, "a flush of the \(what) that does nothing") { seed in
       try await Self.round(seed, .synced, format) { path in
-        what == "directory"
-          ? [".log", ".idx", ".bilog"].contains(where: path.hasSuffix) : !path.hasSuffix(suffix)
+        suffixes[what].map { !path.hasSuffix($0) } ?? suffixes.values.contains(where: path.hasSuffix)
       }
     }
   }

@@ -135,18 +135,14 @@ struct Examination: ~Copyable {
       return
     }
     finding.isEntryDamaged = true
-    if try !log.bearsItsChecksum(at: index, size: size) {
+    let isSound = try log.bearsItsChecksum(at: index, size: size)
+    if !isSound {
       finding.damage = "its payload does not have its checksum"
       finding.isSizeSound = try log.leadsToSoundRecord(from: index, size: size)
       guard finding.isSizeSound else { return }
-      let made = try timeOfMade(finding.sequence, after: time)
-      finding.entry = CompanionEntry(
-        index: index, time: made, recordChecksum: CompanionEntry.denial(of: checksum))
-      return
-    }
-    // The record behind must begin where this one ends, if that is known: otherwise this size field is not to be
-    // trusted.
-    if let following = try companion?.entry(finding.sequence + 1),
+    } else if let following = try companion?.entry(finding.sequence + 1),
+      // The record behind must begin where this one ends, if that is known: otherwise this size field is not to be
+      // trusted.
       following.index != index + format.recordHeaderSize + size,
       try !leadsToKnownRecord(from: finding.sequence, index, size)
     {
@@ -154,7 +150,8 @@ struct Examination: ~Copyable {
       return
     }
     finding.entry = CompanionEntry(
-      index: index, time: try timeOfMade(finding.sequence, after: time), recordChecksum: checksum)
+      index: index, time: try timeOfMade(finding.sequence, after: time),
+      recordChecksum: isSound ? checksum : CompanionEntry.denial(of: checksum))
   }
 
   /// Times don't go down: an entry that is made is not later than the next that is whole.

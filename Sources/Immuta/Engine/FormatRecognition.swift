@@ -38,6 +38,8 @@ extension LogFormat {
   /// lacks, a LAST INDEX, its file's end must prove: otherwise too many damaged logs of v2 would fit it.
   private static func fitting(_ log: Descriptor, stated: LogFormat?) throws(ImmutaError) -> LogFormat? {
     let size = try log.size
+    // Nothing but a COUNT of 0.
+    if size == v1.headerSize, try log.logHeader(v1)?.count == 0 { return .v1 }
     let isFirst = try v1.last(of: log)?.upperBound == size
     guard let end = try v2.last(of: log)?.upperBound else { return isFirst ? .v1 : nil }
     if !isFirst { return .v2 }
@@ -47,12 +49,28 @@ extension LogFormat {
       "\(log.path) can be read as a log of the layout v1 and as one of v2: state its format when opening it")
   }
 
-  /// Whether a log of v1 that was not closed may be what is damaged as a log of v2: COUNT records, and more bytes.
-  /// Space that was reserved reads as records of no bytes, so one of those proves nothing.
-  static func mayBeUnclosedFirst(_ log: Descriptor) throws(ImmutaError) -> Bool {
-    guard let last = try v1.last(of: log) else { return false }
+  /// Whether what is damaged as a log of v2 may be a log of v1 that was not closed, COUNT records and more bytes; or
+  /// that was cut off or damaged, through more of whose records v1's size fields lead than v2's. Space that was reserved
+  /// reads as records of no bytes, so one of those proves nothing; and v1 takes LAST INDEX of any log of v2 for a size.
+  static func mayBeFirst(_ log: Descriptor) throws(ImmutaError) -> Bool {
     let size = try log.size
-    return last.count > v1.recordHeaderSize && last.upperBound < size
+    if let last = try v1.last(of: log), last.count > v1.recordHeaderSize, last.upperBound < size { return true }
+    let (first, second) = (try v1.reach(in: log), try v2.reach(in: log))
+    return first > 1 && first > second
+  }
+
+  /// Through how many of COUNT records the size fields lead, up to the last that has bytes.
+  private func reach(in log: Descriptor) throws(ImmutaError) -> Int {
+    let size = try log.size
+    guard size >= headerSize, let header = try log.logHeader(self) else { return 0 }
+    var scanner = LogScanner(log, self, end: size)
+    var (number, index, reach) = (0, headerSize, 0)
+    while number < header.count, let payload = try scanner.size(at: index) {
+      number += 1
+      if payload > 0 { reach = number }
+      index += recordHeaderSize + payload
+    }
+    return reach
   }
 
   /// Where the last of COUNT records lies in a file; nil where header and size fields don't agree, and without records.

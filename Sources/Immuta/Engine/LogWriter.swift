@@ -47,6 +47,8 @@ final class LogWriter: Sendable {
   // MARK: One record
 
   /// Appends and commits, if the turn is free and the payload small; nil otherwise.
+  ///
+  /// Not inlined: there the optimizer would retain and release once more for each record.
   @inline(never)
   func appendAtOnce(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) -> Receipt? {
     guard bytes.count <= Self.pieceSize else { return nil }

@@ -5,50 +5,22 @@
 /// - A companion that is missing, short or damaged is made again from the log; the checksums that are whole are kept.
 /// - After a crash the longest run of whole commits counts, from the last record known stable on.
 struct Reconciliation: ~Copyable {
-  private let descriptor: Descriptor
-  private let format: LogFormat
-  private let fileSize: Int
+  let descriptor: Descriptor
+  let format: LogFormat
+  let fileSize: Int
   /// Nil where the format has none: then the entries tell what was committed, and the file's end where there are none.
-  private let header: LogHeader?
-  private var log: LogScanner
-  private var companion: CompanionScanner?
-  private let companionHeader: CompanionHeader?
+  let header: LogHeader?
+  var log: LogScanner
+  var companion: CompanionScanner?
+  let companionHeader: CompanionHeader?
   /// Whether the companion's newest header may be lost: then more may have been stable than the one that is left says.
   /// A log that is open has written both.
-  private let mayForgetStable: Bool
+  let mayForgetStable: Bool
   /// Time given to records that no entry tells of.
-  private let modified: Int64
-  private let isSameBoot: Bool
+  let modified: Int64
+  let isSameBoot: Bool
 
-  /// What was found.
-  struct Outcome {
-    var count: Int
-    /// End of the last record.
-    var end: Int
-    var lastIndex: Int
-    var lastTime: Int64
-    /// The companion's first entries that can stay as they are.
-    var kept: Int
-    /// Entries to follow the kept ones.
-    var made: [CompanionEntry] = []
-    /// Records that COUNT tells of and a crash took back: they were never promised to be stable.
-    var lost = 0
-    /// Whether the log was closed, and nothing has happened to it since.
-    var isClean = false
-    /// Whether what is cut off may be another program's records, or stable ones, of which a copy must be kept.
-    var savesTail = false
-    /// Where those end, if that is known.
-    var tailEnd: Int?
-    /// Whether the companion must be made anew rather than extended.
-    var needsNewCompanion = false
-
-    /// What to tell people, if anything.
-    var note: String?
-    /// Damage that was passed over: the records it is in throw when they are read.
-    var damage: Corruption?
-  }
-
-  private struct Cursor {
+  struct Cursor {
     /// Number of the next record, and where it begins.
     var number: Int
     var index: Int
@@ -90,7 +62,7 @@ struct Reconciliation: ~Copyable {
     return try CompanionScanner(companion)
   }
 
-  private var path: String { descriptor.path }
+  var path: String { descriptor.path }
 
   /// The codec chain's name that the companion remembers; nil when there is no companion to remember it.
   var codecName: String? { companionHeader?.codecName }
@@ -100,7 +72,7 @@ struct Reconciliation: ~Copyable {
       return try found()
     } catch .corrupted(var damage) {
       // Nothing but the file's bytes said that this is v2.
-      if format == .v2, companionHeader == nil, try LogFormat.mayBeUnclosedFirst(descriptor) {
+      if format == .v2, companionHeader == nil, try LogFormat.mayBeFirst(descriptor) {
         damage.possibleFormat = .v1
       }
       throw .corrupted(damage)
@@ -142,24 +114,39 @@ struct Reconciliation: ~Copyable {
     var outcome = Outcome(
       count: count, end: fileSize, lastIndex: last?.index ?? 0, lastTime: last?.time ?? 0, kept: count)
     outcome.damage = damage
-    outcome.note = "damaged: \(damage.reason); reading what the companion tells of, \(count) records"
+    outcome.add(note: "is damaged: \(damage.reason); \(Words.records(count)) can be read, by what the companion tells")
     return outcome
   }
 
-  /// How many records there are to go by, where no companion tells and the header contradicts itself: as many as lead
-  /// to LAST INDEX; or, if none do, those before the first of which COUNT and the size fields no longer agree. Space
-  /// that was reserved reads as records of no bytes: such ones at the end are nobody's. Without a header, all that the
-  /// size fields lead to.
+  /// How many records there are to go by, where no companion tells and the header contradicts the file: the most that
+  /// LAST INDEX or COUNT can tell of, also where the size fields don't lead to the last of them, so that what is gone is
+  /// known to be; and if neither tells of any, as many as the size fields lead to. Space that was reserved reads as
+  /// records of no bytes: such ones at the end are nobody's. Without a header, all that the size fields lead to.
   mutating func countByWalking() throws(ImmutaError) -> Int {
-    var (number, index, count) = (0, format.headerSize, 0)
+    var (number, index, reach) = (0, format.headerSize, 0)
+    var counts: [Int] = []
     while let size = try log.size(at: index) {
       number += 1
-      if let lastIndex = header?.lastIndex, index == lastIndex { return number }
-      if size > 0 || header == nil { count = number }
+      if size > 0 { reach = number }
+      if let lastIndex = header?.lastIndex, index == lastIndex { counts.append(number) }
       index += format.recordHeaderSize + size
     }
-    guard let header, header.contradiction(format: format, fileSize: fileSize) == nil else { return count }
-    return min(count, header.count)
+    guard let header else { return number }
+    if header.count <= reach || (header.count == number && index == fileSize) {
+      counts.append(header.count)
+    } else if header.count > number, counts.isEmpty, hasRoom(for: header, behind: number, at: index) {
+      counts.append(header.count)
+    }
+    return counts.max().flatMap { $0 > 0 ? $0 : nil } ?? reach
+  }
+
+  /// Whether a header that tells of more records than the size fields lead to may be right: the others fit before LAST
+  /// INDEX, or, where there is none, COUNT records fit the file.
+  private func hasRoom(for header: LogHeader, behind number: Int, at index: Int) -> Bool {
+    guard let lastIndex = header.lastIndex else {
+      return header.contradiction(format: format, fileSize: fileSize) == nil
+    }
+    return header.count - number - 1 <= (lastIndex - index) / format.recordHeaderSize && lastIndex >= index
   }
 
   /// Whether COUNT and LAST INDEX tell of the same last record: by its entry, or by the size fields from a record on.
@@ -182,21 +169,21 @@ struct Reconciliation: ~Copyable {
   }
 
   /// Whether the companion says that the log was not closed.
-  private var isCrashed: Bool { companionHeader.map { !$0.isClean } ?? false }
+  var isCrashed: Bool { companionHeader.map { !$0.isClean } ?? false }
 
-  private var start: Cursor { Cursor(number: 0, index: format.headerSize) }
+  var start: Cursor { Cursor(number: 0, index: format.headerSize) }
 
   // MARK: A log that was closed
 
   private mutating func closed(promised: Int) throws(ImmutaError) -> Outcome {
     if let header, header.count < promised {
-      throw corrupted("COUNT is \(header.count), but the log was closed with \(promised) records")
+      throw corrupted("COUNT is \(header.count), but the log was closed with \(Words.records(promised))")
     }
     guard let cursor = try behind(promised) else {
       // The companion is short or damaged. What it still has is kept.
       var outcome = try extended(from: start, through: header?.count, keepingEntries: true)
       if outcome.count < promised {
-        throw corrupted("it holds \(outcome.count) records, but was closed with \(promised)")
+        throw corrupted("it holds \(Words.records(outcome.count)), but was closed with \(promised)")
       }
       outcome.needsNewCompanion = true
       return outcome
@@ -215,7 +202,7 @@ struct Reconciliation: ~Copyable {
   }
 
   /// The place behind record `number - 1`, by that record's entry; nil when the entry is damaged.
-  private mutating func behind(_ number: Int) throws(ImmutaError) -> Cursor? {
+  mutating func behind(_ number: Int) throws(ImmutaError) -> Cursor? {
     if number == 0 { return start }
     guard let entry = try companion?.entry(number - 1), entry.index >= format.headerSize else { return nil }
     guard let size = try log.size(at: entry.index) else {
@@ -234,7 +221,7 @@ struct Reconciliation: ~Copyable {
 
   /// Walks from a cursor through record `count - 1` by the size fields, or, where that is nil, as far as they lead, and
   /// makes the entries that are missing.
-  private mutating func extended(
+  mutating func extended(
     from start: Cursor, through count: Int?, keepingEntries: Bool
   ) throws(ImmutaError) -> Outcome {
     var cursor = start
@@ -246,7 +233,7 @@ struct Reconciliation: ~Copyable {
         guard let count else { break }
         throw corrupted(
           cursor.number, cursor.index,
-          "\(header.map { "COUNT is \($0.count)" } ?? "there were \(count) records"), but no record that fits the file "
+          "\(header.map { "COUNT is \($0.count)" } ?? "there were \(Words.records(count))"), but no record that fits the file "
             + "of \(fileSize) bytes begins there")
       }
       let known = keepingEntries ? try companion?.entry(cursor.number) : nil
@@ -288,8 +275,10 @@ struct Reconciliation: ~Copyable {
     var outcome = outcome(at: cursor, kept: start.number)
     outcome.made = made
     outcome.damage = damage
-    if missing > 0 { outcome.note = "made the companion's entries of \(missing) records from the log" }
-    if let damage { outcome.note = (outcome.note.map { "\($0); " } ?? "") + "damaged: \(damage)" }
+    if missing > 0 {
+      outcome.add(note: "lacked the companion entries of \(Words.records(missing)); they were made from its bytes")
+    }
+    if let damage { outcome.add(note: "is damaged: \(damage)") }
     if count == nil { try lookBehind(cursor.number, &outcome) }
     return outcome
   }
@@ -306,9 +295,12 @@ struct Reconciliation: ~Copyable {
     if try log.hasWholeRecord(after: end) {
       throw corrupted(number, end, "its LENGTH does not fit the file, and it is not the last record")
     }
+    let payload = fileSize - end - format.recordHeaderSize
+    if payload >= 0, try log.bearsItsChecksum(at: end, size: payload) {
+      throw corrupted(number, end, "its LENGTH is damaged: the rest of the file is the payload that has its checksum")
+    }
     outcome.savesTail = true
-    let notes = [outcome.note, "the last \(fileSize - end) bytes are a record that was cut off, which is no record"]
-    outcome.note = notes.compactMap(\.self).joined(separator: "; ")
+    outcome.add(note: "ends in \(fileSize - end) bytes of a record that was cut off, which is no record")
   }
 
   private func checkLastIndex(_ header: LogHeader, _ found: Int, count: Int) throws(ImmutaError) {
@@ -317,7 +309,7 @@ struct Reconciliation: ~Copyable {
   }
 
   /// An entry made between kept ones must not be later than those behind it.
-  private static func orderTimes(_ entries: inout [CompanionEntry]) {
+  static func orderTimes(_ entries: inout [CompanionEntry]) {
     var latest = Int64.max
     for position in entries.indices.reversed() {
       entries[position].time = min(entries[position].time, latest)
@@ -325,148 +317,18 @@ struct Reconciliation: ~Copyable {
     }
   }
 
-  // MARK: After a crash
-
-  private mutating func crashed(stable: Int) throws(ImmutaError) -> Outcome {
-    var kept: Outcome?
-    let first: Cursor
-    if let cursor = try behind(stable) {
-      first = cursor
-    } else {
-      // Entries of stable records are damaged: those are made again, from the log.
-      let outcome = try extended(from: start, through: stable, keepingEntries: true)
-      first = Cursor(
-        number: stable, index: outcome.end, lastIndex: outcome.lastIndex, lastTime: outcome.lastTime)
-      kept = outcome
-    }
-    var savesTail = false
-    var whole = first
-    var cursor = first
-    var run: [CompanionEntry] = []
-    while let entry = try companion?.entry(cursor.number), entry.index == cursor.index,
-      let size = try log.size(at: cursor.index),
-      try log.checksum(at: cursor.index, size: size) == entry.recordChecksum
-    {
-      cursor = Cursor(
-        number: cursor.number + 1, index: cursor.index + format.recordHeaderSize + size, lastIndex: cursor.index,
-        lastTime: entry.time)
-      if kept != nil { run.append(entry) }
-      // Half a transaction is none.
-      if entry.endsCommit { whole = cursor }
-    }
-    let claimed: Int
-    if let header { claimed = header.count } else { claimed = try countByEntries(from: whole.number) }
-    var tailEnd: Int?
-    if header == nil, claimed == whole.number {
-      tailEnd = try endOfUnclaimedRecords(from: whole)
-      savesTail = tailEnd != nil
-    }
-    if whole.number < claimed {
-      let foreign = try extendedByAnotherProgram(from: whole)
-      if var foreign, isSameBoot {
-        if let rebuilt = kept {
-          foreign.made = rebuilt.made + run.prefix(whole.number - first.number) + foreign.made
-          Self.orderTimes(&foreign.made)
-          foreign.kept = 0
-          foreign.needsNewCompanion = true
-        }
-        return foreign
-      }
-      savesTail = foreign != nil
-      // After a failed flush the kernel may have let go of pages that never reached the device.
-      if isSameBoot, companionHeader?.hasFailedFlush != true {
-        throw corrupted(
-          whole.number, whole.index,
-          "it is not what was committed, and the machine has not been down since: this is damage, not a torn write")
-      }
-    }
-    var outcome = outcome(at: whole, kept: whole.number)
-    if var rebuilt = kept {
-      rebuilt.made += run.prefix(whole.number - first.number)
-      Self.orderTimes(&rebuilt.made)
-      outcome.kept = 0
-      outcome.made = rebuilt.made
-      outcome.needsNewCompanion = true
-    }
-    // A header that is torn may say anything.
-    let most = header == nil ? claimed : fileSize / format.recordHeaderSize
-    outcome.lost = max(0, min(claimed, most) - whole.number)
-    outcome.tailEnd = tailEnd
-    outcome.savesTail = savesTail || (outcome.lost > 0 && mayForgetStable)
-    outcome.note = note(outcome)
-    return outcome
-  }
-
-  /// Another program may have appended after our crash, or this is a copy made while somebody wrote, its companion
-  /// first: then there is no entry of what follows, and the size fields lead exactly to COUNT and LAST INDEX. After a
-  /// restart of the machine that is no proof, as a torn write may look the same: then the records are cut off, for
-  /// nobody promised that they were stable, but a copy is kept.
-  private mutating func extendedByAnotherProgram(from cursor: Cursor) throws(ImmutaError) -> Outcome? {
-    guard let header, let isBlank = try companion?.isBlank(cursor.number), isBlank else { return nil }
-    let outcome: Outcome
-    do throws(ImmutaError) {
-      outcome = try extended(from: cursor, through: header.count, keepingEntries: false)
-    } catch {
-      if case .corrupted = error { return nil }
-      throw error
-    }
-    if header.denies(lastIndex: outcome.lastIndex) { return nil }
-    // Behind the last record of a log that was copied while somebody wrote it lies what was reserved or not committed
-    // yet. Where no LAST INDEX bears COUNT out, the end of the file must; and reserved space looks like records of no
-    // bytes.
-    if format.hasLastIndex { return isSameBoot || outcome.end == fileSize ? outcome : nil }
-    let isEmpty = outcome.end == outcome.lastIndex + format.recordHeaderSize
-    return outcome.end == fileSize && !isEmpty ? outcome : nil
-  }
-
-  /// How many records the entries say were committed to a log without COUNT: an entry whose last field was stored was
-  /// published, be it whole or damaged, but where more of its commit was to follow.
-  private mutating func countByEntries(from number: Int) throws(ImmutaError) -> Int {
-    var count = number
-    for number in number..<max(number, companion?.count ?? 0) where try companion?.isStored(number) == true {
-      if try companion?.entry(number)?.endsCommit ?? true { count = number + 1 }
-    }
-    return count
-  }
-
-  /// Where whole records end that are behind the last committed one of a log without COUNT; nil when there are none.
-  /// They are what a transaction had staged when its process died, or another program's, or ours whose entries were
-  /// lost: nobody can tell, so they are cut off, but a copy is kept.
-  private mutating func endOfUnclaimedRecords(from cursor: Cursor) throws(ImmutaError) -> Int? {
-    var (number, index) = (cursor.number, cursor.index)
-    while let size = try log.size(at: index), try log.bearsItsChecksum(at: index, size: size) {
-      index += format.recordHeaderSize + size
-      number += 1
-    }
-    if index == cursor.index { return nil }
-    // Where space is reserved ahead, the companion has room for the entries of whatever is staged.
-    if isSameBoot, index < fileSize, companion?.count ?? 0 < number {
-      throw corrupted(cursor.number, cursor.index, "the record is whole, but the companion ends before its entry")
-    }
-    return index
-  }
-
   // MARK: Words
 
-  private func outcome(at cursor: Cursor, kept: Int) -> Outcome {
+  func outcome(at cursor: Cursor, kept: Int) -> Outcome {
     Outcome(
       count: cursor.number, end: cursor.index, lastIndex: cursor.lastIndex, lastTime: cursor.lastTime, kept: kept)
   }
 
-  private func note(_ outcome: Outcome) -> String {
-    if outcome.lost == 0 { return "was not closed; all \(outcome.count) records are whole" }
-    let promise =
-      mayForgetStable
-      ? "of which the companion, damaged, does not tell whether they were promised to be stable"
-      : "that were never promised to be stable"
-    return "was not closed: cut off \(outcome.lost) torn records \(promise), \(outcome.count) are whole"
-  }
-
-  private func corrupted(_ number: Int? = nil, _ index: Int? = nil, _ reason: String) -> ImmutaError {
+  func corrupted(_ number: Int? = nil, _ index: Int? = nil, _ reason: String) -> ImmutaError {
     .corrupted(Corruption(path: path, sequence: number, index: index, reason: reason))
   }
 
-  private func corrupted(_ reason: String) -> ImmutaError {
+  func corrupted(_ reason: String) -> ImmutaError {
     corrupted(nil, nil, reason)
   }
 }

@@ -31,7 +31,8 @@ struct Repair {
     fileSize = try log.size
     guard fileSize >= format.headerSize else {
       throw .corrupted(
-        Corruption(path: files.log, reason: "\(fileSize) bytes are less than a header: nothing of the log is left"))
+        Corruption(
+          path: files.log, reason: "\(Words.bytes(fileSize)) are less than a header: nothing of the log is left"))
     }
     header = try log.logHeader(format)
     end = format.headerSize
@@ -139,8 +140,9 @@ struct Repair {
   /// Records behind the last whole one cannot be appended behind: they are cut off. Damaged ones before it stay where
   /// they are, and throw when they are read.
   private mutating func plan(_ opening: Reconciliation.Outcome?) throws(ImmutaError) {
+    if companionOnFile == nil, opening != nil, report.lost.isEmpty, fileSize == end { return }
     if let opening, !opening.isClean, let note = opening.note {
-      report.actions.append("recover as opening for appending does: it \(note)")
+      report.actions.append("recover as opening for appending does: the log \(note)")
     }
     let wanted = LogHeader(format, count: kept, lastIndex: lastIndex)
     if let header, header != wanted {
@@ -151,10 +153,10 @@ struct Repair {
     if fileSize > end {
       report.actions.append(
         kept < report.promised
-          ? "cut off records \(kept) to \(report.promised - 1), \(fileSize - end) bytes from byte \(end) on"
-          : "cut off \(fileSize - end) bytes behind the last record, from byte \(end) on")
+          ? "cut off \(Words.records(kept..<report.promised)), \(Words.bytes(fileSize - end)) from byte \(end) on"
+          : "cut off \(Words.bytes(fileSize - end)) behind the last record, from byte \(end) on")
     } else if kept < report.promised {
-      report.actions.append("take back records \(kept) to \(report.promised - 1), whose bytes are gone")
+      report.actions.append("take back \(Words.records(kept..<report.promised)), of which no bytes are left")
     }
     if isCommitCut, kept < report.promised {
       report.actions.append("keep record \(kept - 1), whose transaction is lost from record \(kept) on")
@@ -165,7 +167,7 @@ struct Repair {
     } else if damagedEntries > 0 {
       report.actions.append("make \(damagedEntries) missing or damaged companion entries from the log")
     } else if known?.isClean != true || known?.stableCount != kept {
-      report.actions.append("mark the log as closed with \(kept) records")
+      report.actions.append("mark the log as closed with \(Words.records(kept))")
     }
   }
 

@@ -356,15 +356,15 @@ import Synchronization
       var bytes = [UInt8](repeating: 0, count: range.count)
       unsafe bytes.withMutableBytes { unsafe encodeEntries(time, into: $0) }
       try unsafe bytes.withBytes { (bytes) throws(ImmutaError) in
-        try unsafe companion.write(bytes, at: range.lowerBound)
+        try unsafe writeToCompanion(bytes, at: range.lowerBound)
       }
-      noteGrowthByWriting()
     }
   }
 
-  /// Where nothing is reserved, the entry just written may lie in a new block. Noted behind the write, and before its
-  /// commit is announced: the flush that covers the entry sees it.
-  private func noteGrowthByWriting() {
+  /// Where nothing is reserved, the entries just written may lie in a new block. Noted behind the write, and before
+  /// their commit is announced: the flush that covers them sees it.
+  private mutating func writeToCompanion(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(ImmutaError) {
+    try unsafe companion.write(bytes, at: offset)
     if !companion.isReserving { flushes.noteNewBlocks() }
   }
 
@@ -400,9 +400,8 @@ import Synchronization
       var bytes: InlineArray<24, UInt8> = .init(repeating: 0)
       try unsafe withUnsafeMutableBytes(of: &bytes) { (bytes) throws(ImmutaError) in
         unsafe entry.encode(into: bytes, number: number)
-        try unsafe companion.write(UnsafeRawBufferPointer(bytes), at: offset)
+        try unsafe writeToCompanion(UnsafeRawBufferPointer(bytes), at: offset)
       }
-      noteGrowthByWriting()
     }
   }
 

@@ -13,8 +13,9 @@ package struct LogFiles: Hashable, Sendable {
 
   /// The log file: exactly Immuta's, or LogStore's.
   package var log: String { path(isPartition ? "bilog" : "log") }
-  /// The companion. A partition's has a name of its own, so that a namespace may be called as a partition is.
-  package var companion: String { path(isPartition ? "bilog.idx" : "idx") }
+  /// The companion. A partition's name ends in neither of a namespace's suffixes, so that no namespace, whatever it is
+  /// called, shares a file with a partition.
+  package var companion: String { path(isPartition ? "bilog.companion" : "idx") }
   /// A companion that is being made, until it takes the old one's place.
   package var newCompanion: String { companion + ".new" }
 

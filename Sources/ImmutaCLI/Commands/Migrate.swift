@@ -50,7 +50,9 @@ struct Migrate: ToolCommand {
   var json = false
 
   func validate() throws {
-    if source == target { throw ValidationError("the source and the target are the same place") }
+    if source == target || source.overlaps(target) {
+      throw ValidationError("the source and the target are the same place, or share a file")
+    }
     try checkSource()
     try checkTarget()
   }

@@ -67,8 +67,8 @@ struct RepairCommand: ToolCommand {
       namespace, in: location.directory, format: location.logFormat?.format, applying: apply)
     if let format = report.possibleFormat {
       Failure.say(
-        "note: \(namespace) may be a log of the format \(format) that was not closed: give --log-format \(format) if it is, "
-          + "and --log-format v2 if it is not")
+        "note: \(namespace) may be a log of the format \(format): give --log-format \(format) if it is, and "
+          + "--log-format v2 if it is not")
     }
     return report
   }

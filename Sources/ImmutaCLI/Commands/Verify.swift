@@ -41,10 +41,13 @@ struct Verify: ToolCommand {
     let names = try location.namespaces(namespaces)
     if names.isEmpty, !json { Failure.say("no namespaces in \(location.directory)") }
     let configuration = try codecOptions.configuration()
-    try await Verdict.forEach(names, .namespace, asJSON: json) { name, progress in
+    var opened: Storage?
+    defer { opened?.close() }
+    try await Verdict.forEach(names, .namespace, asJSON: json) { name in
+      opened?.close()
       let (storage, log) = try location.openForReading(name, configuration)
-      defer { storage.close() }
-      return try await log.verify { done, count in progress.update(done, of: count) }
+      opened = storage
+      return log
     }
   }
 }

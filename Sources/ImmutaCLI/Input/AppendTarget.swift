@@ -79,7 +79,11 @@ final class StoreTarget: AppendTarget {
   }
 
   func append(_ record: RecordInput.Pieces, number: Int) async throws -> AppendReceipt {
-    throw ToolError("line \(number) has more than a megabyte: its key cannot be looked for")
+    guard case .fixed(let key) = keys else {
+      throw ToolError(
+        "line \(number) has more than a megabyte, in which no key is looked for: give the key of all lines with --key")
+    }
+    return AppendReceipt(try await store.append(record, key: key))
   }
 
   func sync() async throws { try await store.sync() }

@@ -9,7 +9,8 @@ struct LogStoreAppend: ToolCommand {
     abstract: "Append messages from files or standard input.",
     discussion: """
       Each line is a message. Its key picks the partition: the text before the line's first tabulator, which is then no \
-      part of the message, or what --key or --key-field says. A line has at most a megabyte.
+      part of the message, or what --key or --key-field says. A line has at most a \
+      megabyte, but with --key it may have any size.
 
       A new store; the number of partitions stays what it is:
         printf 'alice\\thello\\nbob\\thi\\n' | immuta logstore append chat --partitions 4
@@ -36,7 +37,7 @@ struct LogStoreAppend: ToolCommand {
     let store = try newStore.open(location.directory)
     defer { store.close() }
     for number in 0..<store.partitionCount {
-      if let note = Self.note(on: number, of: store) { Failure.say("note: partition \(number): \(note)") }
+      if let note = Self.note(on: number, of: store) { Failure.say("note: partition \(number) \(note)") }
     }
     let target = StoreTarget(store, keys: keys.source ?? .beforeTab)
     try await options.append(input, delimiter: Delimiter.newline.byte, to: target)
@@ -45,9 +46,9 @@ struct LogStoreAppend: ToolCommand {
   /// What people should know of a partition; a damaged one is an error only for the messages that go there.
   private static func note(on number: Int, of store: LogStore) -> String? {
     do {
-      return try store.partition(number).log.details.openingNote
+      return try store.details(partition: number).openingNote
     } catch {
-      return Failure(error).message
+      return Failure(error).message.map { "cannot be used: \($0)" }
     }
   }
 }

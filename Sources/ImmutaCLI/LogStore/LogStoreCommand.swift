@@ -26,6 +26,10 @@ struct StoreLocation: ParsableArguments {
   @Argument(help: ArgumentHelp("The store's directory.", valueName: "dir"))
   var directory: String
 
+  func validate() throws {
+    if directory.isEmpty { throw ValidationError("the store's directory is empty; for the current one, write .") }
+  }
+
   /// Opens the store for reading, whether or not somebody writes it.
   func openForReading() throws -> LogStore {
     try Self.openForReading(directory)

@@ -29,8 +29,6 @@ struct LogStoreVerify: ToolCommand {
   @MainActor func execute() async throws {
     let store = try location.openForReading()
     defer { store.close() }
-    try await Verdict.forEach(0..<store.partitionCount, .partition, asJSON: json) { number, progress in
-      try await store.partition(number).log.verify { done, count in progress.update(done, of: count) }
-    }
+    try await Verdict.forEach(0..<store.partitionCount, .partition, asJSON: json) { try store.partition($0).log }
   }
 }

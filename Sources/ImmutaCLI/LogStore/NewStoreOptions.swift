@@ -1,4 +1,5 @@
 import ArgumentParser
+import Immuta
 import LogStore
 
 /// How the tool names the routings that it knows.
@@ -31,6 +32,11 @@ struct NewStoreOptions: ParsableArguments {
 
   /// Opens a store for appending; makes it if it is not there.
   func open(_ directory: String) throws -> LogStore {
-    try LogStore(directory: directory, partitions: partitions, routing: routing?.routing)
+    do {
+      return try LogStore(directory: directory, partitions: partitions, routing: routing?.routing)
+    } catch ImmutaError.invalidConfiguration(let reason) {
+      // The library speaks to programmers.
+      throw ToolError("\(reason) (--partitions, --routing)")
+    }
   }
 }

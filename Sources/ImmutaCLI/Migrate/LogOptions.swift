@@ -53,17 +53,7 @@ struct SourceLogOptions: ParsableArguments {
     do {
       return try Storage(directory: directory, namespaces: [namespace], configuration: configuration)
     } catch {
-      throw Self.told(of: error)
-    }
-  }
-
-  /// The same error, in which options have the names that they have here.
-  private static func told(of error: ImmutaError) -> any Error {
-    switch error {
-    case .codecMismatch, .corrupted:
-      let failure = Failure(error, prefix: CodecSettings.sourcePrefix)
-      return ToolError(failure.message ?? "\(error)", failure.status)
-    default: return error
+      throw ToolError(error, directory: directory, prefix: CodecSettings.sourcePrefix)
     }
   }
 }

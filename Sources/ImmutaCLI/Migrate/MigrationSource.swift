@@ -45,8 +45,7 @@ final class LogSource: MigrationSource {
       }
       try record.payload.withUnsafeBytes(body)
     } catch ImmutaError.undecodable(let corruption) where corruption.path == path {
-      let failure = Failure(ImmutaError.undecodable(corruption), prefix: CodecSettings.sourcePrefix)
-      throw ToolError(failure.message ?? "", failure.status)
+      throw ToolError(.undecodable(corruption), prefix: CodecSettings.sourcePrefix)
     }
     return true
   }

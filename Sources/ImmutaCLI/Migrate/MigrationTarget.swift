@@ -9,6 +9,7 @@ final class MigrationTarget {
   /// For messages.
   let name: String
   private let logs: [Log]
+  private let kind: LogKind
   /// Which of the logs a payload goes to, and what of it.
   private let route: (ArraySlice<UInt8>, _ place: () -> String) throws -> (log: Int, payload: ArraySlice<UInt8>)
   private let storage: AnyObject
@@ -19,7 +20,7 @@ final class MigrationTarget {
   init(_ log: Log, name: String, keeping storage: AnyObject) {
     self.name = name
     self.storage = storage
-    logs = [log]
+    (logs, kind) = ([log], .namespace)
     route = { payload, _ in (0, payload) }
     rewind()
   }
@@ -28,6 +29,7 @@ final class MigrationTarget {
   init(_ store: LogStore, keys: KeySource, name: String) throws {
     self.name = name
     storage = store
+    kind = .partition
     logs = try (0..<store.partitionCount).map { try store.partition($0).log }
     route = { payload, place in
       let (key, payload) = try keys.split(payload, at: place())
@@ -41,9 +43,6 @@ final class MigrationTarget {
     streams = logs.map { $0.stream() }
     present = logs.map(\.count)
   }
-
-  /// Records that are there.
-  var count: Int { logs.map(\.count).reduce(0, +) }
 
   /// Compares a record with what is there, or appends it where nothing is; whether it appended.
   ///
@@ -62,19 +61,27 @@ final class MigrationTarget {
       return true
     }
     let position = streams[log].position
-    guard let record = try streams[log].nextAtOnce(), record.payload.elementsEqual(payload) else {
+    guard let record = try streams[log].nextAtOnce(), Self.areEqual(record.payload, payload) else {
       throw ToolError(
-        "\(name) holds something else already: record \(position) of \(logs[log].namespace) is not the source's")
+        "\(name) holds something else already: record \(position) of \(label(log)) is not the source's")
     }
     return false
   }
 
-  private var isRouting: Bool { storage is LogStore }
+  private static func areEqual(_ one: Payload, _ other: ArraySlice<UInt8>) -> Bool {
+    one.count == other.count
+      && one.withUnsafeBytes { one in other.withUnsafeBytes { other in System.areEqual(one, other) } }
+  }
+
+  private var isRouting: Bool { kind == .partition }
+
+  private func label(_ log: Int) -> String { kind.label(logs[log].namespace) }
 
   /// Throws unless all that is there was compared.
   func checkNothingIsLeft() throws {
-    for (log, stream) in zip(logs, streams) where stream.position < log.count {
-      throw ToolError("\(name) holds more than the source: \(log.count) records in \(log.namespace)")
+    for (number, log) in logs.enumerated() where streams[number].position < log.count {
+      let count = Quantities.counted(log.count, "record")
+      throw ToolError("\(name) holds more than the source: \(count) in \(label(number))")
     }
   }
 

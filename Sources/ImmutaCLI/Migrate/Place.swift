@@ -26,4 +26,27 @@ enum Place: ExpressibleByArgument, Equatable {
     default: return nil
     }
   }
+
+  /// The files that hold its records, as far as they are there.
+  private var files: [String] {
+    get throws {
+      switch self {
+      case .log(let directory, let namespace): [LogFiles(directory: directory, namespace: namespace).log]
+      case .store(let directory):
+        try SystemCalls.names(in: directory).filter { $0.hasSuffix(".bilog") }.map { "\(directory)/\($0)" }
+      case .lines(let file): [file]
+      }
+    }
+  }
+
+  /// Whether two places share a file, however they are spelled: then a record that is written to one is one more to
+  /// read from the other. What is not there shares nothing.
+  func overlaps(_ other: Place) -> Bool {
+    let identities = identities
+    return other.identities.contains { identities.contains($0) }
+  }
+
+  private var identities: [System.Identity] {
+    ((try? files) ?? []).compactMap { try? System.info($0).identity }
+  }
 }

@@ -5,12 +5,14 @@ struct Verdict {
   let kind: LogKind
   let name: String
   let outcome: Result<VerificationReport, any Error>
+  /// What opening found that people should know.
+  let note: String?
   let time: Duration
 
   /// Checks logs one after the other, and prints what came out for each; throws if one is not whole.
   @MainActor static func forEach<Name: CustomStringConvertible>(
     _ names: some Sequence<Name>, _ kind: LogKind, asJSON: Bool,
-    _ verify: (_ name: Name, _ progress: Progress) async throws -> VerificationReport
+    _ open: (_ name: Name) throws -> Log
   ) async throws {
     let output = Output()
     var failures: [Failure] = []
@@ -18,13 +20,16 @@ struct Verdict {
       let start = ContinuousClock.now
       let progress = Progress("verifying \(kind.label("\(name)"))")
       let outcome: Result<VerificationReport, any Error>
+      var note: String?
       do {
-        outcome = .success(try await verify(name, progress))
+        let log = try open(name)
+        note = try log.details.openingNote
+        outcome = .success(try await log.verify { done, count in progress.update(done, of: count) })
       } catch {
         outcome = .failure(error)
       }
       progress.finish()
-      let verdict = Verdict(kind: kind, name: "\(name)", outcome: outcome, time: start.duration(to: .now))
+      let verdict = Verdict(kind: kind, name: "\(name)", outcome: outcome, note: note, time: start.duration(to: .now))
       if asJSON { output.bytes += verdict.json } else { try output.line(verdict.text) }
       try output.flush()
       if case .failure(let error) = outcome {
@@ -42,7 +47,8 @@ struct Verdict {
     case .success(let report):
       var text = "\(label): ok, \(Quantities.counted(report.records, "record"))"
       text += ", \(Quantities.counted(report.bytes, "byte")), in \(Quantities.time(time))"
-      return text + Quantities.rateSuffix(report.bytes, in: time)
+      text += Quantities.rateSuffix(report.bytes, in: time)
+      return note.map { "\(text); it \($0)" } ?? text
     case .failure(ImmutaError.corrupted): return "\(label): damaged"
     case .failure(ImmutaError.undecodable): return "\(label): cannot be decoded"
     case .failure: return "\(label): not checked"
@@ -69,6 +75,7 @@ struct Verdict {
       object.add("smallest", report.smallestPayload)
       object.add("largest", report.largestPayload)
       object.add("seconds", seconds: time)
+      object.add("note", note)
     case .failure(let error):
       object.add("ok", false)
       if let corruption = Self.place(of: error) {

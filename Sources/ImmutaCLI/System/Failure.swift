@@ -11,6 +11,12 @@ struct ToolError: Error {
     self.message = message
     self.status = status
   }
+
+  /// The library's error, where the options that may help begin with a prefix.
+  init(_ error: ImmutaError, directory: String? = nil, prefix: String) {
+    let failure = Failure(error, directory: directory, prefix: prefix)
+    self.init(failure.message ?? error.description, failure.status)
+  }
 }
 
 /// Nobody reads the output any more: time to end quietly.

@@ -1,0 +1,130 @@
+// A log that was not closed.
+extension Reconciliation {
+  mutating func crashed(stable: Int) throws(ImmutaError) -> Outcome {
+    var kept: Outcome?
+    let first: Cursor
+    if let cursor = try behind(stable) {
+      first = cursor
+    } else {
+      // Entries of stable records are damaged: those are made again, from the log.
+      let outcome = try extended(from: start, through: stable, keepingEntries: true)
+      first = Cursor(
+        number: stable, index: outcome.end, lastIndex: outcome.lastIndex, lastTime: outcome.lastTime)
+      kept = outcome
+    }
+    var savesTail = false
+    var whole = first
+    var cursor = first
+    var run: [CompanionEntry] = []
+    while let entry = try companion?.entry(cursor.number), entry.index == cursor.index,
+      let size = try log.size(at: cursor.index),
+      try log.checksum(at: cursor.index, size: size) == entry.recordChecksum
+    {
+      cursor = Cursor(
+        number: cursor.number + 1, index: cursor.index + format.recordHeaderSize + size, lastIndex: cursor.index,
+        lastTime: entry.time)
+      if kept != nil { run.append(entry) }
+      // Half a transaction is none.
+      if entry.endsCommit { whole = cursor }
+    }
+    let claimed: Int
+    if let header { claimed = header.count } else { claimed = try countByEntries(from: whole.number) }
+    var tailEnd: Int?
+    if header == nil, claimed == whole.number {
+      tailEnd = try endOfUnclaimedRecords(from: whole)
+      savesTail = tailEnd != nil
+    }
+    if whole.number < claimed {
+      let foreign = try extendedByAnotherProgram(from: whole)
+      if var foreign, isSameBoot {
+        if let rebuilt = kept {
+          foreign.made = rebuilt.made + run.prefix(whole.number - first.number) + foreign.made
+          Self.orderTimes(&foreign.made)
+          foreign.kept = 0
+          foreign.needsNewCompanion = true
+        }
+        return foreign
+      }
+      savesTail = foreign != nil
+      // After a failed flush the kernel may have let go of pages that never reached the device.
+      if isSameBoot, companionHeader?.hasFailedFlush != true {
+        throw corrupted(
+          whole.number, whole.index,
+          "it is not what was committed, and the machine has not been down since: this is damage, not a torn write")
+      }
+    }
+    var outcome = outcome(at: whole, kept: whole.number)
+    if var rebuilt = kept {
+      rebuilt.made += run.prefix(whole.number - first.number)
+      Self.orderTimes(&rebuilt.made)
+      outcome.kept = 0
+      outcome.made = rebuilt.made
+      outcome.needsNewCompanion = true
+    }
+    // A header that is torn may say anything.
+    let most = header == nil ? claimed : fileSize / format.recordHeaderSize
+    outcome.lost = max(0, min(claimed, most) - whole.number)
+    outcome.tailEnd = tailEnd
+    outcome.savesTail = savesTail || (outcome.lost > 0 && mayForgetStable)
+    outcome.add(note: note(outcome))
+    return outcome
+  }
+
+  /// Another program may have appended after our crash, or this is a copy made while somebody wrote, its companion
+  /// first: then there is no entry of what follows, and the size fields lead exactly to COUNT and LAST INDEX. After a
+  /// restart of the machine that is no proof, as a torn write may look the same: then the records are cut off, for
+  /// nobody promised that they were stable, but a copy is kept.
+  private mutating func extendedByAnotherProgram(from cursor: Cursor) throws(ImmutaError) -> Outcome? {
+    guard let header, let isBlank = try companion?.isBlank(cursor.number), isBlank else { return nil }
+    let outcome: Outcome
+    do throws(ImmutaError) {
+      outcome = try extended(from: cursor, through: header.count, keepingEntries: false)
+    } catch {
+      if case .corrupted = error { return nil }
+      throw error
+    }
+    if header.denies(lastIndex: outcome.lastIndex) { return nil }
+    // Behind the last record of a log that was copied while somebody wrote it lies what was reserved or not committed
+    // yet. Where no LAST INDEX bears COUNT out, the end of the file must; and reserved space looks like records of no
+    // bytes.
+    if format.hasLastIndex { return isSameBoot || outcome.end == fileSize ? outcome : nil }
+    let isEmpty = outcome.end == outcome.lastIndex + format.recordHeaderSize
+    return outcome.end == fileSize && !isEmpty ? outcome : nil
+  }
+
+  /// How many records the entries say were committed to a log without COUNT: an entry whose last field was stored was
+  /// published, be it whole or damaged, but where more of its commit was to follow.
+  private mutating func countByEntries(from number: Int) throws(ImmutaError) -> Int {
+    var count = number
+    for number in number..<max(number, companion?.count ?? 0) where try companion?.isStored(number) == true {
+      if try companion?.entry(number)?.endsCommit ?? true { count = number + 1 }
+    }
+    return count
+  }
+
+  /// Where whole records end that are behind the last committed one of a log without COUNT; nil when there are none.
+  /// They are what a transaction had staged when its process died, or another program's, or ours whose entries were
+  /// lost: nobody can tell, so they are cut off, but a copy is kept.
+  private mutating func endOfUnclaimedRecords(from cursor: Cursor) throws(ImmutaError) -> Int? {
+    var (number, index) = (cursor.number, cursor.index)
+    while let size = try log.size(at: index), try log.bearsItsChecksum(at: index, size: size) {
+      index += format.recordHeaderSize + size
+      number += 1
+    }
+    if index == cursor.index { return nil }
+    // Where space is reserved ahead, the companion has room for the entries of whatever is staged.
+    if isSameBoot, index < fileSize, companion?.count ?? 0 < number {
+      throw corrupted(cursor.number, cursor.index, "the record is whole, but the companion ends before its entry")
+    }
+    return index
+  }
+
+  private func note(_ outcome: Outcome) -> String {
+    if outcome.lost == 0 { return "was not closed; all of \(Words.records(outcome.count)) is whole" }
+    let promise =
+      mayForgetStable
+      ? "of which the companion, damaged, does not tell whether they were promised to be stable"
+      : "that were never promised to be stable"
+    return "was not closed: cut off \(outcome.lost) torn records \(promise), \(outcome.count) are whole"
+  }
+}

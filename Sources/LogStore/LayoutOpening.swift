@@ -1,0 +1,100 @@
+import Immuta
+
+/// What a directory remembers, brought together with what the caller says.
+struct LayoutOpening {
+  let layout: Layout
+  let routing: Routing
+  private let directory: String
+
+  init(
+    _ directory: String, partitions: Int?, routing: Routing?, access: Storage.Access
+  ) throws(ImmutaError) {
+    self.directory = directory
+    let remembered = try Layout(in: directory)
+    if let remembered {
+      if let beyond = try Layout.presentPartitions(in: directory).max(), beyond >= remembered.partitions {
+        throw .corrupted(
+          Corruption(
+            path: Layout.path(in: directory),
+            reason: "it says that there are \(Words.of(remembered.partitions, "partition")), numbered from 0, but "
+              + "there is \(beyond).bilog: put the layout back, or take that file away"))
+      }
+      layout = remembered
+      self.routing = try Self.routing(of: remembered, routing, access)
+    } else {
+      let count = try Self.count(in: directory, partitions, routing, access)
+      self.routing = try Self.routing(ofUnremembered: count.isThere, in: directory, routing, access)
+      layout = Layout(partitions: count.partitions, routing: self.routing.name)
+    }
+    if let partitions, partitions != layout.partitions {
+      throw .partitioningMismatch(
+        remembered: "\(layout.partitions) partitions", opened: "\(partitions) partitions")
+    }
+    // Before anything remembers a number of partitions that nobody can open.
+    try Layout.checkCanBeOpen(layout.partitions, access)
+    // Before any partition or companion is made: a directory that has those and remembers nothing has lost its layout.
+    if remembered == nil, access == .readWrite { try settle() }
+  }
+
+  private static func routing(
+    of layout: Layout, _ given: Routing?, _ access: Storage.Access
+  ) throws(ImmutaError) -> Routing {
+    if let given {
+      if given.name == layout.routing { return given }
+      throw .partitioningMismatch(
+        remembered: "the routing “\(layout.routing)”", opened: "the routing “\(given.name)”")
+    }
+    if let known = Routing.named.first(where: { $0.name == layout.routing }) { return known }
+    if access == .readOnly { return .unknown(named: layout.routing) }
+    throw .partitioningMismatch(
+      remembered: "the routing “\(layout.routing)” of its maker's", opened: "a routing chosen by default")
+  }
+
+  /// The routing of a directory that remembers nothing.
+  private static func routing(
+    ofUnremembered hasPartitions: Bool, in directory: String, _ given: Routing?, _ access: Storage.Access
+  ) throws(ImmutaError) -> Routing {
+    if let given { return given }
+    // Another program's directory has no companions: where there are some, the layout was lost.
+    guard try Layout.hasCompanions(in: directory) else { return hasPartitions ? .goCompatible : .modulo }
+    if access == .readOnly { return .unknown(named: "unknown") }
+    throw .invalidConfiguration(
+      "\(directory) has lost its logstore.layout, and with it the name of the routing by which keys picked their "
+        + "partitions: give the routing that the store was made with")
+  }
+
+  /// How many partitions a directory has that remembers nothing, or is to have.
+  private static func count(
+    in directory: String, _ wanted: Int?, _ routing: Routing?, _ access: Storage.Access
+  ) throws(ImmutaError) -> (partitions: Int, isThere: Bool) {
+    let present = try Layout.partitionFiles(in: directory)
+    guard present > 0 else {
+      if let wanted, access == .readWrite { return (wanted, false) }
+      throw noStore(in: directory, access)
+    }
+    // The Go program never uses its last partition: where that one is missing, keys would go elsewhere from now on.
+    if access == .readWrite, present > 1, wanted == nil, routing == nil, try !Layout.hasCompanions(in: directory),
+      try Layout.hasMessages(present - 1, in: directory)
+    {
+      throw .invalidConfiguration(
+        "\(directory) has \(present) partitions, and the last of them has messages, as the Go program's last never "
+          + "has: put the partitions back that are missing; if none is, say that there are \(present)")
+    }
+    return (present, true)
+  }
+
+  static func noStore(in directory: String, _ access: Storage.Access) -> ImmutaError {
+    .invalidConfiguration(
+      "\(directory) is no store: it has no partitions"
+        + (access == .readWrite ? "; to make one there, say how many it is to have" : ""))
+  }
+
+  /// The layout must still be the one that was found, or made, before the partitions' locks were taken.
+  func settle() throws(ImmutaError) {
+    let now = if let now = try Layout(in: directory) { now } else { try layout.write(in: directory) }
+    if now == layout { return }
+    throw .partitioningMismatch(
+      remembered: "\(now.partitions) partitions, routing “\(now.routing)”",
+      opened: "\(layout.partitions) partitions, routing “\(layout.routing)”")
+  }
+}
