@@ -12,12 +12,13 @@ import Testing
 
   /// What the tool appends to.
   enum Kept: String, CaseIterable, Sendable {
-    case namespace, partition
+    case namespace, oldNamespace, partition
 
     /// The tool's arguments for what stands in a directory.
     func arguments(_ command: String, _ directory: String) -> [String] {
       switch self {
-      case .namespace: [command, "e", "--dir", directory]
+      case .namespace: [command, name, "--dir", directory]
+      case .oldNamespace: [command, name, "--dir", directory, "--log-format", "v1"]
       case .partition: ["logstore", command, directory]
       }
     }
@@ -27,9 +28,16 @@ import Testing
         + (self == .partition ? ["--key", "k", "--partitions", "1"] : [])
     }
 
-    var format: LogFormat { self == .namespace ? .v2 : .bilog }
+    var format: LogFormat {
+      switch self {
+      case .namespace: .v2
+      case .oldNamespace: .v1
+      case .partition: .bilog
+      }
+    }
+
     /// The log's name among its directory's.
-    var name: String { self == .namespace ? "e" : "0" }
+    var name: String { self == .partition ? "0" : "e" }
   }
 
   @Test(arguments: ToolDurability.allCases, Kept.allCases)
