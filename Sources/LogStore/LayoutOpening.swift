@@ -10,22 +10,8 @@ struct LayoutOpening {
     _ directory: String, partitions: Int?, routing: Routing?, access: Storage.Access
   ) throws(ImmutaError) {
     self.directory = directory
-    let remembered = try Layout(in: directory)
-    if let remembered {
-      if let beyond = try Layout.presentPartitions(in: directory).max(), beyond >= remembered.partitions {
-        throw .corrupted(
-          Corruption(
-            path: Layout.path(in: directory),
-            reason: "it says that there are \(Words.of(remembered.partitions, "partition")), numbered from 0, but "
-              + "there is \(beyond).bilog: put the layout back, or take that file away"))
-      }
-      layout = remembered
-      self.routing = try Self.routing(of: remembered, routing, access)
-    } else {
-      let count = try Self.count(in: directory, partitions, routing, access)
-      self.routing = try Self.routing(ofUnremembered: count.isThere, in: directory, routing, access)
-      layout = Layout(partitions: count.partitions, routing: self.routing.name)
-    }
+    let found = try Self.found(in: directory, partitions, routing, access)
+    (layout, self.routing) = (found.layout, found.routing)
     if let partitions, partitions != layout.partitions {
       throw .partitioningMismatch(
         remembered: "\(layout.partitions) partitions", opened: "\(partitions) partitions")
@@ -33,7 +19,42 @@ struct LayoutOpening {
     // Before anything remembers a number of partitions that nobody can open.
     try Layout.checkCanBeOpen(layout.partitions, access)
     // Before any partition or companion is made: a directory that has those and remembers nothing has lost its layout.
-    if remembered == nil, access == .readWrite { try settle() }
+    if !found.isRemembered, access == .readWrite { try settle() }
+  }
+
+  private struct Found {
+    var layout: Layout
+    var routing: Routing
+    var isRemembered: Bool
+  }
+
+  private static func found(
+    in directory: String, _ partitions: Int?, _ routing: Routing?, _ access: Storage.Access
+  ) throws(ImmutaError) -> Found {
+    if let layout = try Layout(in: directory) { return try remembered(layout, in: directory, routing, access) }
+    do throws(ImmutaError) {
+      let count = try count(in: directory, partitions, routing, access)
+      let routing = try self.routing(ofUnremembered: count.isThere, in: directory, routing, access)
+      let layout = Layout(partitions: count.partitions, routing: routing.name)
+      return Found(layout: layout, routing: routing, isRemembered: false)
+    } catch {
+      // Somebody may have made the store meanwhile: then what was found was half of it.
+      guard let layout = try Layout(in: directory) else { throw error }
+      return try remembered(layout, in: directory, routing, access)
+    }
+  }
+
+  private static func remembered(
+    _ layout: Layout, in directory: String, _ routing: Routing?, _ access: Storage.Access
+  ) throws(ImmutaError) -> Found {
+    if let beyond = try Layout.presentPartitions(in: directory).max(), beyond >= layout.partitions {
+      throw .corrupted(
+        Corruption(
+          path: Layout.path(in: directory),
+          reason: "it says that there are \(Words.of(layout.partitions, "partition")), numbered from 0, but there is "
+            + "\(beyond).bilog: put the layout back, or take that file away"))
+    }
+    return Found(layout: layout, routing: try self.routing(of: layout, routing, access), isRemembered: true)
   }
 
   private static func routing(

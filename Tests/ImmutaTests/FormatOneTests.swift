@@ -99,10 +99,25 @@ import Testing
     #expect(try storage.details(of: "log").format == .v1 && storage.log("log").count == 0)
   }
 
+  enum Harm: Hashable, Sendable {
+    case cut(Int)
+    case flip(byte: Int, UInt8)
+
+    /// Cut short, or with a flipped bit in its header or a size field.
+    static let all: [Harm] = [
+      .cut(61), .cut(100), .cut(300), .cut(400), .cut(700), .cut(1700), .flip(byte: 7, 0x80), .flip(byte: 9, 0x40),
+      .flip(byte: 15, 1), .flip(byte: 24, 8), .flip(byte: 29, 1),
+    ]
+  }
+
   /// Nothing but the size fields tells such a log from a damaged one of v2, of which nothing would be left.
-  @Test(arguments: [400, 700, 1700]) func whatIsLeftOfALogCutShortIsNotTakenForTheNewFormat(size: Int) async throws {
+  @Test(arguments: Harm.all) func whatIsLeftOfALogIsNotTakenForTheNewFormat(harm: Harm) async throws {
     let directory = TemporaryDirectory()
-    let bytes = Array(try goFile()[..<size])
+    var bytes = try goFile()
+    switch harm {
+    case .cut(let size): bytes.removeLast(bytes.count - size)
+    case .flip(let byte, let bit): bytes[byte] ^= bit
+    }
     try directory.write(bytes, to: "log.log")
     for access in [Storage.Access.readWrite, .readOnly] {
       #expect(await corruption { try directory.open(access: access) }?.possibleFormat == .v1)
@@ -110,8 +125,10 @@ import Testing
     #expect(await corruption { try Storage.repair("log", in: directory.path, applying: true) }?.possibleFormat == .v1)
     #expect(try directory.allFiles() == ["log.log": bytes])
     let report = try Storage.repair("log", in: directory.path, format: .v1, applying: true)
-    #expect(report.promised == 40 && report.sound > 2)
-    #expect(report.lost.first?.sequences.lowerBound == report.sound && report.lost.last?.sequences.upperBound == 40)
+    #expect(report.promised == 40)
+    if report.sound < 40 {
+      #expect(report.lost.first?.sequences.lowerBound == report.sound && report.lost.last?.sequences.upperBound == 40)
+    }
     let storage = try directory.open()
     defer { storage.close() }
     #expect(try payloads(storage.log("log")) == (0..<report.sound).map(goPayload))

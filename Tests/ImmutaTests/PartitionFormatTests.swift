@@ -164,7 +164,7 @@ import Testing
     #expect(Array(saved.values) == [rest])
   }
 
-  @Test(arguments: [1, 11, 12, 4096, 70_000]) func zerosAtTheEndAreNoRecords(count: Int) async throws {
+  @Test(arguments: [8, 11, 12, 4096, 70_000]) func zerosAtTheEndAreNoRecords(count: Int) async throws {
     let directory = TemporaryDirectory()
     let whole = try goFile()
     try directory.write(whole + [UInt8](repeating: 0, count: count), to: "log.bilog")
@@ -208,6 +208,18 @@ import Testing
     let damage = await corruption { try directory.open(format: .bilog) }
     #expect(damage?.index ?? 0 >= 62)
     #expect(try directory.bytes(of: "log.bilog") == bytes)
+  }
+
+  /// The first bytes of a LENGTH are zeros: so few are no space that was reserved.
+  @Test(arguments: [1, 7]) func zerosThatMayBeginARecordAreKept(count: Int) async throws {
+    let directory = TemporaryDirectory()
+    let bytes = try goFile()
+    try directory.write(bytes + [UInt8](repeating: 0, count: count), to: "log.bilog")
+    let storage = try directory.open(format: .bilog)
+    defer { storage.close() }
+    #expect(try storage.details(of: "log").openingNote?.contains("of a record that was cut off") == true)
+    let saved = try #require(try directory.allFiles().first { $0.key.contains("tail.saved") })
+    #expect(saved.value == [UInt8](repeating: 0, count: count))
   }
 
   /// A record that is all there but for its LENGTH was not cut off.

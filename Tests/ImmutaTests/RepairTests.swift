@@ -157,6 +157,14 @@ import Testing
     #expect(report.promised == 10 && report.sound == 6 && report.lost.last?.sequences.upperBound == 10)
   }
 
+  /// A record that reaches to where another ends hides those between: LAST INDEX is where it should be, COUNT is not.
+  @Test func aSizeThatHidesRecordsIsNamedByCount() throws {
+    try FileManager.default.removeItem(atPath: directory.file("log.idx"))
+    try change("log.log") { $0[16 + 16 * 4] = 8 + 16 * 3 }
+    let report = try Storage.repair("log", in: directory.path)
+    #expect(report.promised == 10 && report.sound == 7 && report.lost.last?.sequences.upperBound == 10)
+  }
+
   @Test func aCompanionThatIsMissingIsNothingToRepair() throws {
     try FileManager.default.removeItem(atPath: directory.file("log.idx"))
     #expect(try Storage.repair("log", in: directory.path, applying: true).isHealthy)

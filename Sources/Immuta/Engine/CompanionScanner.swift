@@ -14,6 +14,12 @@
     count = max(0, try descriptor.size - CompanionHeader.size) / CompanionEntry.size
   }
 
+  /// Of a companion that may be missing.
+  static func ifThere(_ companion: Descriptor?) throws(ImmutaError) -> CompanionScanner? {
+    guard let companion else { return nil }
+    return try CompanionScanner(companion)
+  }
+
   deinit {
     unsafe buffer.deallocate()
   }

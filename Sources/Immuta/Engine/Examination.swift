@@ -39,17 +39,12 @@ struct Examination: ~Copyable {
     let known = try companionDescriptor?.companionHeader()
     // Entries tell of records also where the header before them is damaged.
     let first = try companionDescriptor?.companionEntry(0)
-    companion = try Self.scanner(of: companionDescriptor)
+    companion = try CompanionScanner.ifThere(companionDescriptor)
     log = LogScanner(descriptor, format, end: status.size)
     self.format = format
     self.count = count
     modified = status.modified
     hasCompanion = known?.format == format || first != nil
-  }
-
-  private static func scanner(of companion: Descriptor?) throws(ImmutaError) -> CompanionScanner? {
-    guard let companion else { return nil }
-    return try CompanionScanner(companion)
   }
 
   /// Tells of each record in order. Ends with the last one, or where nothing more can be told.

@@ -49,23 +49,27 @@ extension LogFormat {
       "\(log.path) can be read as a log of the layout v1 and as one of v2: state its format when opening it")
   }
 
-  /// Whether what is damaged as a log of v2 may be a log of v1 that was not closed, COUNT records and more bytes; or
-  /// that was cut off or damaged, through more of whose records v1's size fields lead than v2's. Space that was reserved
-  /// reads as records of no bytes, so one of those proves nothing; and v1 takes LAST INDEX of any log of v2 for a size.
+  /// Whether what is damaged as a log of v2 may be one of v1: COUNT records, and more bytes, as one that was not closed
+  /// has; or one that was cut off or damaged, if v1's size fields lead through more of its records than v2's, or neither
+  /// lead anywhere. Space that was reserved reads as records of no bytes, so one of those proves nothing.
   static func mayBeFirst(_ log: Descriptor) throws(ImmutaError) -> Bool {
     let size = try log.size
     if let last = try v1.last(of: log), last.count > v1.recordHeaderSize, last.upperBound < size { return true }
     let (first, second) = (try v1.reach(in: log), try v2.reach(in: log))
-    return first > 1 && first > second
+    if first == 0, second == 0, let header = try log.logHeader(v1), header.count > 0 {
+      return header.contradiction(format: v1, fileSize: size) == nil
+    }
+    return first > second
   }
 
-  /// Through how many of COUNT records the size fields lead, up to the last that has bytes.
+  /// Through how many records the size fields lead, up to the last that has bytes; not beyond a COUNT that says
+  /// something.
   private func reach(in log: Descriptor) throws(ImmutaError) -> Int {
     let size = try log.size
     guard size >= headerSize, let header = try log.logHeader(self) else { return 0 }
     var scanner = LogScanner(log, self, end: size)
     var (number, index, reach) = (0, headerSize, 0)
-    while number < header.count, let payload = try scanner.size(at: index) {
+    while header.count <= 0 || number < header.count, let payload = try scanner.size(at: index) {
       number += 1
       if payload > 0 { reach = number }
       index += recordHeaderSize + payload

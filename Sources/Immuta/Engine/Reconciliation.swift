@@ -37,12 +37,14 @@ struct Reconciliation: ~Copyable {
       throw .corrupted(
         Corruption(
           path: descriptor.path,
-          reason: "not a log: \(status.size) bytes are less than the header's \(format.headerSize)"))
+          reason: status.size == 0
+            ? "it is empty: nothing was appended yet, or everything was lost; opening for appending makes a log of it"
+            : "not a log: \(Words.bytes(status.size)) are less than the header's \(format.headerSize)"))
     }
     let header = try descriptor.logHeader(format)
     var found = try companionDescriptor?.companionHeader()
     let hasBothHeaders = try companionDescriptor?.hasBothCompanionHeaders() ?? true
-    companion = try Self.scanner(of: companionDescriptor)
+    companion = try CompanionScanner.ifThere(companionDescriptor)
 
     self.descriptor = descriptor
     self.format = format
@@ -55,11 +57,6 @@ struct Reconciliation: ~Copyable {
     companionHeader = found
     mayForgetStable = !hasBothHeaders
     isSameBoot = BootIdentity.current != 0 && found?.bootIdentity == BootIdentity.current
-  }
-
-  private static func scanner(of companion: Descriptor?) throws(ImmutaError) -> CompanionScanner? {
-    guard let companion else { return nil }
-    return try CompanionScanner(companion)
   }
 
   var path: String { descriptor.path }
@@ -119,9 +116,9 @@ struct Reconciliation: ~Copyable {
   }
 
   /// How many records there are to go by, where no companion tells and the header contradicts the file: the most that
-  /// LAST INDEX or COUNT can tell of, also where the size fields don't lead to the last of them, so that what is gone is
-  /// known to be; and if neither tells of any, as many as the size fields lead to. Space that was reserved reads as
-  /// records of no bytes: such ones at the end are nobody's. Without a header, all that the size fields lead to.
+  /// LAST INDEX or COUNT may rightly tell of, also where the size fields don't lead to the last of them, so that what is
+  /// gone is known to be; and if neither tells of any, as many as the size fields lead to. Space that was reserved reads
+  /// as records of no bytes: such ones at the end are nobody's. Without a header, all that the size fields lead to.
   mutating func countByWalking() throws(ImmutaError) -> Int {
     var (number, index, reach) = (0, format.headerSize, 0)
     var counts: [Int] = []
@@ -132,22 +129,21 @@ struct Reconciliation: ~Copyable {
       index += format.recordHeaderSize + size
     }
     guard let header else { return number }
-    if header.count <= reach || (header.count == number && index == fileSize) {
-      counts.append(header.count)
-    } else if header.count > number, counts.isEmpty, hasRoom(for: header, behind: number, at: index) {
-      counts.append(header.count)
-    }
+    let isReached = header.count <= reach || (header.count == number && index == fileSize)
+    if isReached || (header.count > number && mayBeRight(header)) { counts.append(header.count) }
     return counts.max().flatMap { $0 > 0 ? $0 : nil } ?? reach
   }
 
-  /// Whether a header that tells of more records than the size fields lead to may be right: the others fit before LAST
-  /// INDEX, or, where there is none, COUNT records fit the file.
-  private func hasRoom(for header: LogHeader, behind number: Int, at index: Int) -> Bool {
-    guard let lastIndex = header.lastIndex else {
-      return header.contradiction(format: format, fileSize: fileSize) == nil
-    }
-    return header.count - number - 1 <= (lastIndex - index) / format.recordHeaderSize && lastIndex >= index
+  /// Whether a COUNT that the size fields don't lead to may be right: because the rest was cut off, or a size field is
+  /// damaged. Where LAST INDEX says how long the log was, so many records must have had room.
+  private func mayBeRight(_ header: LogHeader) -> Bool {
+    guard let lastIndex = header.lastIndex else { return header.count <= Self.largestUnprovenCount }
+    let end = lastIndex <= LogFormat.largestPayload ? max(fileSize, lastIndex + format.recordHeaderSize) : fileSize
+    return header.count <= (end - format.headerSize) / format.recordHeaderSize
   }
+
+  /// More records than this no log has.
+  private static var largestUnprovenCount: Int { 1 << 40 }
 
   /// Whether COUNT and LAST INDEX tell of the same last record: by its entry, or by the size fields from a record on.
   private mutating func isBorneOut(_ header: LogHeader, from number: Int) throws(ImmutaError) -> Bool {
@@ -275,7 +271,8 @@ struct Reconciliation: ~Copyable {
     var outcome = outcome(at: cursor, kept: start.number)
     outcome.made = made
     outcome.damage = damage
-    if missing > 0 {
+    // Another program makes none.
+    if missing > 0, companionHeader != nil {
       outcome.add(note: "lacked the companion entries of \(Words.records(missing)); they were made from its bytes")
     }
     if let damage { outcome.add(note: "is damaged: \(damage)") }
@@ -288,7 +285,11 @@ struct Reconciliation: ~Copyable {
   private mutating func lookBehind(_ number: Int, _ outcome: inout Outcome) throws(ImmutaError) {
     let end = outcome.end
     if end == fileSize { return }
-    if try log.isBlank(from: end) { return }
+    // Less than a LENGTH may be the beginning of one.
+    if fileSize - end >= MemoryLayout<Int64>.size, try log.isBlank(from: end) {
+      if companionHeader == nil { outcome.add(note: "ends in \(fileSize - end) zeros, which are no record") }
+      return
+    }
     if try !log.mayBeCutOff(at: end) {
       throw corrupted(number, end, "no record begins there, and it is not the beginning of one that was cut off")
     }
@@ -300,7 +301,7 @@ struct Reconciliation: ~Copyable {
       throw corrupted(number, end, "its LENGTH is damaged: the rest of the file is the payload that has its checksum")
     }
     outcome.savesTail = true
-    outcome.add(note: "ends in \(fileSize - end) bytes of a record that was cut off, which is no record")
+    outcome.add(note: "ends in \(Words.bytes(fileSize - end)) of a record that was cut off, which is no record")
   }
 
   private func checkLastIndex(_ header: LogHeader, _ found: Int, count: Int) throws(ImmutaError) {

@@ -65,7 +65,7 @@ struct Append: ToolCommand {
     defer { storage.close() }
     let log = try storage.log(namespace)
     let details = try log.details
-    if let note = details.openingNote { Failure.say("note: \(namespace) \(note)") }
+    details.sayOpeningNote(.namespace)
     try FileSource.check(input.paths, differFrom: details.path)
     try await options.append(input, delimiter: delimiter.byte, to: LogTarget(log))
   }

@@ -41,6 +41,7 @@ struct Cat: ToolCommand {
   @MainActor func execute() async throws {
     let (storage, log) = try location.openForReading(namespace, codecOptions.configuration())
     defer { storage.close() }
+    try log.details.sayOpeningNote(.namespace)
     let present = log.count
     let start = options.latest ? present : options.from ?? 0
     try await options.print(log.stream(from: .skipping(start))) { $0.position >= present }

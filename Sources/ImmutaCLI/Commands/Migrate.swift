@@ -129,7 +129,7 @@ struct Migrate: ToolCommand {
       let storage = try targetOptions.open(names, in: targetDirectory)
       return try names.enumerated().map { number, name in
         (
-          try LogSource(store.partition(number).log, name: "partition \(number)", keeping: store),
+          try LogSource(store.partition(number).log, .partition, name: "partition \(number)", keeping: store),
           MigrationTarget(try storage.log(name), name: name, keeping: storage)
         )
       }
@@ -142,7 +142,7 @@ struct Migrate: ToolCommand {
     case .lines(let file): return try LinesSource(file, unwraps: unwrap)
     case .log(let directory, let namespace):
       let storage = try sourceOptions.open(namespace, in: directory)
-      return try LogSource(storage.log(namespace), name: namespace, keeping: storage)
+      return try LogSource(storage.log(namespace), .namespace, name: namespace, keeping: storage)
     case .store: preconditionFailure("a store is several sources")
     }
   }

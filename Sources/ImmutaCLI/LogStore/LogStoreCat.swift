@@ -37,6 +37,10 @@ struct LogStoreCat: ToolCommand {
   @MainActor func execute() async throws {
     let store = try location.openForReading()
     defer { store.close() }
+    for number in partition.map({ [$0] }) ?? Array(0..<store.partitionCount) {
+      // What cannot be opened is told by the stream.
+      try? store.details(partition: number).sayOpeningNote(.partition)
+    }
     let start: StreamPosition = options.latest ? .latest : .skipping(options.from ?? 0)
     try await options.print(store.stream(partitions: partition.map { [$0] }, from: start))
   }

@@ -24,9 +24,11 @@ final class LogSource: MigrationSource {
   private let path: String
 
   /// - Parameter storage: kept open.
-  init(_ log: Log, name: String, keeping storage: AnyObject) throws {
+  init(_ log: Log, _ kind: LogKind, name: String, keeping storage: AnyObject) throws {
     self.log = log
-    path = try log.details.path
+    let details = try log.details
+    details.sayOpeningNote(kind)
+    path = details.path
     self.name = name
     self.storage = storage
     count = log.count
