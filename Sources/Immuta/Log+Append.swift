@@ -57,7 +57,12 @@ extension Log {
   /// Appends and commits, if nobody has the writer and the bytes are few; nil otherwise.
   @usableFromInline
   func appendAtOnce(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) -> Receipt? {
-    try unsafe openWriter().appendAtOnce(bytes)
+    guard let writer = unsafe heldWriter else { throw reasonForNoWriter }
+    let result: Result<Receipt?, ImmutaError> = unsafe writer._withUnsafeGuaranteedRef { writer in
+      // It passes on no typed error.
+      do throws(ImmutaError) { return .success(try unsafe writer.appendAtOnce(bytes)) } catch { return .failure(error) }
+    }
+    return try result.get()
   }
 
   /// Whether an append returns only when its record is stable.

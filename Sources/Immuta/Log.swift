@@ -6,13 +6,16 @@ import Synchronization
 ///
 /// Get one with ``Storage/log(_:)``. Any number of tasks and threads may use it at once. It works until its storage is
 /// closed; a log that outlives its last reference to the storage stays open until it is let go itself.
-public final class Log: Sendable {
+@safe public final class Log: Sendable {
   /// The namespace's name.
   public let namespace: String
   let files: LogFiles
   let reader: LogReader
   /// Nil when the log is open for reading only.
   let writer: LogWriter?
+  /// `writer` once more, for small appends, which would retain and release it for each record. As safe as that is, which
+  /// holds it for as long as there is a log and is never another.
+  let heldWriter: Unmanaged<LogWriter>?
   private let follower: Follower?
   private let logger: Logger?
   private let openingNote: String?
@@ -30,6 +33,7 @@ public final class Log: Sendable {
     let opened = try Opening(files: files, configuration: configuration, pools: pools).run()
     reader = opened.reader
     writer = opened.writer
+    unsafe heldWriter = opened.writer.map { unsafe Unmanaged.passUnretained($0) }
     follower = opened.follower
     openingNote = opened.note
     damage = opened.damage
@@ -117,11 +121,14 @@ public final class Log: Sendable {
 
   /// The writing side, or `.readOnly`.
   func openWriter() throws(ImmutaError) -> LogWriter {
-    guard let writer else {
-      try reader.checkOpen()
-      throw .readOnly
-    }
+    guard let writer else { throw reasonForNoWriter }
     return writer
+  }
+
+  /// Why a log that has no writing side cannot be appended to.
+  var reasonForNoWriter: ImmutaError {
+    do throws(ImmutaError) { try reader.checkOpen() } catch { return error }
+    return .readOnly
   }
 
   func close() {

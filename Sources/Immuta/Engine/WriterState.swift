@@ -441,6 +441,9 @@ import Synchronization
   mutating func finish() -> ImmutaError? {
     defer { log.descriptor.unlock() }
     header = nil
+    // Whoever opens the log next must find nobody writing to it. What failed there held nothing.
+    try? log.collect()
+    try? companion.collect()
     do throws(ImmutaError) {
       if let failure {
         // The log stays open by its mark, and the next opening recovers it. What was committed is flushed all the same,

@@ -1,0 +1,167 @@
+import Foundation
+import Immuta
+import ImmutaTestSupport
+import Synchronization
+import Testing
+
+/// Behind the writer of a log that has grown, a task fills the next pages: it must never meet the writer there.
+@Suite(.timeLimit(.minutes(3))) struct FillAheadTests {
+  private static let bytes = (0..<901_000).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) | 1 }
+
+  /// Bytes of which none is zero.
+  private static func payload(_ number: Int, _ size: Int) -> ArraySlice<UInt8> {
+    let first = (number + 1) * 7 % 1_000
+    return bytes[first..<first + size]
+  }
+
+  /// Some that are copied into mapped memory, and some, larger than what is filled at once, that are written past it
+  /// right behind them.
+  private static func size(_ generator: inout SeededGenerator) -> Int {
+    switch Int.random(in: 0..<100, using: &generator) {
+    case ..<50: Int.random(in: 1..<900, using: &generator)
+    case ..<70: Int.random(in: 4_000..<16_000, using: &generator)
+    default: Int.random(in: 16_384..<900_000, using: &generator)
+    }
+  }
+
+  @Test(arguments: LogFormat.allCases, [1, 2] as [UInt64])
+  func whatIsWrittenWhileTheNextPagesAreFilledStays(format: LogFormat, seed: UInt64) async throws {
+    var generator = SeededGenerator(seed: seed)
+    let directory = try TestDirectory(inMemory: true)
+    var configuration = Storage.Configuration()
+    configuration.format = format
+    var sizes: [Int] = []
+    for _ in 0..<2 {
+      let storage = try Storage(opening: directory.path, configuration: configuration)
+      defer { storage.close() }
+      let log = try storage.log("log", creating: true)
+      let hook = LateFills(directory: directory.path)
+      try SystemCalls.withHook(hook) {
+        try hook.writer { try append(32 << 20, to: log, &sizes, using: &generator) }
+      }
+      #expect(hook.fills > 5)
+      #expect(try await log.verify().records == sizes.count)
+      try check(log, sizes)
+    }
+    let storage = try Storage(opening: directory.path, configuration: configuration)
+    defer { storage.close() }
+    try check(storage.log("log", creating: false), sizes)
+  }
+
+  /// Appends so many bytes from the calling thread: single records, transactions, and some that are rolled back.
+  private func append(
+    _ bytes: Int, to log: Log, _ sizes: inout [Int], using generator: inout SeededGenerator
+  ) throws {
+    var left = bytes
+    while left > 0 {
+      let size = Self.size(&generator)
+      left -= size
+      switch Int.random(in: 0..<20, using: &generator) {
+      case 0:
+        try? log.transaction { transaction in
+          try transaction.append(Self.payload(-1, size))
+          try transaction.append(Self.payload(-1, 20_000))
+          throw CancellationError()
+        }
+      case 1:
+        try log.transaction { transaction in
+          for number in 0..<3 { try transaction.append(Self.payload(sizes.count + number, size)) }
+        }
+        sizes += [size, size, size]
+      default:
+        try log.append(Self.payload(sizes.count, size))
+        sizes.append(size)
+      }
+    }
+  }
+
+  private func check(_ log: Log, _ sizes: [Int]) throws {
+    var number = 0
+    for record in try log.records(in: 0..<sizes.count) {
+      let expected = Self.payload(number, sizes[number])
+      let isSame = record.payload.withUnsafeBytes { found in
+        expected.withUnsafeBytes { expected in
+          guard let one = found.baseAddress, let other = expected.baseAddress else { return false }
+          return found.count == expected.count && memcmp(one, other, expected.count) == 0
+        }
+      }
+      if !isSame { Issue.record("record \(number) is not what was appended") }
+      number += 1
+    }
+    #expect(number == sizes.count)
+  }
+
+  @Test func nobodyWritesToALogThatWasClosed() async throws {
+    let directory = try TestDirectory(inMemory: true)
+    var count = 0
+    for round in 0..<40 {
+      let storage = try Storage(directory: directory.path, namespaces: ["log"])
+      let log = try storage.log("log")
+      // Closed a different stretch behind each new step.
+      for _ in 0..<(1_200 + 37 * round) { try await log.append(Self.payload(0, 1_000)) }
+      count = log.count
+      storage.close()
+      let size = try FileBytes.read(directory.file("log.log"))?.count
+      #expect(size == 16 + count * 1_008)
+      await Task.yield()
+    }
+    try await Task.sleep(for: .milliseconds(50))
+    #expect(try FileBytes.read(directory.file("log.log"))?.count == 16 + count * 1_008)
+    #expect(try await Storage(directory: directory.path, namespaces: ["log"]).verify("log").records == count)
+  }
+
+  @Test(arguments: ["log.log", "log.idx"]) func aFailureToFillIsAFailureToWrite(file: String) async throws {
+    let directory = try TestDirectory(inMemory: true)
+    let storage = try Storage(directory: directory.path, namespaces: ["log"])
+    let log = try storage.log("log")
+    // Past the size from which on a task fills, in both files.
+    for _ in 0..<60_000 { try await log.append(Self.payload(0, 30)) }
+    let injector = FaultInjector(directory: directory.path, .error(EIO), of: .write, lasting: true) { path in
+      path.hasSuffix(file)
+    }
+    await injector.run {
+      await #expect(throws: ImmutaError.self) {
+        for _ in 0..<1_000_000 { try await log.append(Self.payload(0, 30)) }
+      }
+      await #expect(throws: ImmutaError.self) { try await log.append("more") }
+    }
+    let count = log.count
+    storage.close()
+    let again = try Storage(directory: directory.path, namespaces: ["log"])
+    defer { again.close() }
+    #expect(try again.log("log").count == count && count >= 60_000)
+    #expect(try await again.verify("log").records == count)
+  }
+}
+
+/// Makes each fill come late, so that a writer who did not wait for it would be there first.
+private final class LateFills: SystemCallHook {
+  private let directory: String
+  private let state = Mutex((writer: ObjectIdentifier?.none, fills: 0))
+
+  init(directory: String) {
+    self.directory = directory
+  }
+
+  /// Writes that other threads than the writer's made.
+  var fills: Int { state.withLock { $0.fills } }
+
+  /// Runs the writer on the calling thread.
+  func writer(_ body: () throws -> Void) rethrows {
+    state.withLock { $0.writer = ObjectIdentifier(Thread.current) }
+    try body()
+  }
+
+  func willCall(_ call: SystemCall, path: String) -> SystemCallOutcome {
+    guard call == .write, path.hasPrefix(directory) else { return .proceed }
+    let isFill = state.withLock { state in
+      let isFill = state.writer.map { $0 != ObjectIdentifier(Thread.current) } ?? false
+      if isFill { state.fills += 1 }
+      return isFill
+    }
+    if isFill { usleep(500) }
+    return .proceed
+  }
+
+  func didCall(_ call: SystemCall, path: String) {}
+}
