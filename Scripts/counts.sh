@@ -24,7 +24,7 @@ export SWIFT_DETERMINISTIC_HASHING=1
 # they are not counted.
 #                  system calls   allocations   instructions   records
 thresholds="
-append                    0.002         0.002            980     16384
+append                    0.003         0.002            920     16384
 transaction               0.002         0.002            670     16384
 stream                    0.002         0.002            650     16384
 record                    2.500         1.250           3080     16384

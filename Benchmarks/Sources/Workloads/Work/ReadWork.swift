@@ -42,6 +42,10 @@ enum ReadWork {
         var sum: UInt64 = 0
         return try BenchError.check(floor_read(path, &sum)) * perRecord
       },
+      Contender("Immuta, nextAtOnce()", .other) { _ in
+        let log = try ImmutaLog(directory)
+        return try await nanoseconds { try check(await log.streamAtOnce(records), expected) } * perRecord
+      },
       Contender("GRDB", .other) { _ in
         let log = try SQLiteLog(directory)
         let time = try nanoseconds { try check(log.readAll(), expected) }
