@@ -25,7 +25,9 @@ ssize_t file_write_two(int descriptor, const void *first, size_t first_count, co
 }
 
 // Not const: so it takes no room in the program's file, and untouched pages share the system's one page of zeros.
-static unsigned char zeros[256 << 10];
+// No more at once: the page cache keeps what one call wrote in one piece, if it can, and a flush writes all of a piece of
+// which a byte has changed. On ext4 a flush behind each append takes 75 µs with 64 KiB, and 166 µs with 256 KiB.
+static unsigned char zeros[64 << 10];
 
 const void *file_zeros(void) { return zeros; }
 

@@ -4,7 +4,7 @@ import ImmutaTestSupport
 import Synchronization
 import Testing
 
-/// Behind the writer of a log that has grown, a task fills the next pages: it must never meet the writer there.
+/// Behind the writer of a log that has grown, a thread fills the next pages: it must never meet the writer there.
 @Suite(.timeLimit(.minutes(3))) struct FillAheadTests {
   private static let bytes = (0..<901_000).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) | 1 }
 
@@ -94,17 +94,21 @@ import Testing
   @Test func nobodyWritesToALogThatWasClosed() async throws {
     let directory = try TestDirectory(inMemory: true)
     var count = 0
+    let hook = LateFills(directory: directory.path)
     for round in 0..<40 {
       let storage = try Storage(directory: directory.path, namespaces: ["log"])
       let log = try storage.log("log")
       // Closed a different stretch behind each new step.
-      for _ in 0..<(1_200 + 37 * round) { try await log.append(Self.payload(0, 1_000)) }
-      count = log.count
-      storage.close()
-      let size = try FileBytes.read(directory.file("log.log"))?.count
-      #expect(size == 16 + count * 1_008)
-      await Task.yield()
+      try SystemCalls.withHook(hook) {
+        try hook.writer {
+          for _ in 0..<(1_200 + 37 * round) { try log.append(Self.payload(0, 1_000)) }
+          count = log.count
+          storage.close()
+        }
+      }
+      #expect(try FileBytes.read(directory.file("log.log"))?.count == 16 + count * 1_008)
     }
+    #expect(hook.fills > 5)
     try await Task.sleep(for: .milliseconds(50))
     #expect(try FileBytes.read(directory.file("log.log"))?.count == 16 + count * 1_008)
     #expect(try await Storage(directory: directory.path, namespaces: ["log"]).verify("log").records == count)
@@ -114,7 +118,7 @@ import Testing
     let directory = try TestDirectory(inMemory: true)
     let storage = try Storage(directory: directory.path, namespaces: ["log"])
     let log = try storage.log("log")
-    // Past the size from which on a task fills, in both files.
+    // Past the size from which on a thread fills, in both files.
     for _ in 0..<60_000 { try await log.append(Self.payload(0, 30)) }
     let injector = FaultInjector(directory: directory.path, .error(EIO), of: .write, lasting: true) { path in
       path.hasSuffix(file)

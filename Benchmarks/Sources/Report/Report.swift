@@ -8,7 +8,7 @@ import Workloads
   static let configuration = CommandConfiguration(
     commandName: "report", abstract: "Measures Immuta, the floors and the alternatives, and writes tables and charts.")
 
-  @Flag(help: "A tenth of the work, to see that everything runs; its numbers mean little.")
+  @Flag(help: "A tenth of the work, to see that everything runs; its numbers mean little, so they are only printed.")
   var quick = false
 
   @Option(help: "Only the workloads whose name has this text in it; prints their rows and writes nothing.")
@@ -21,8 +21,8 @@ import Workloads
   @Option(help: "Where the files are made and removed: a real disk.")
   var directory = ".build"
 
-  @Option(help: "Where RESULTS.md and Charts/ go.")
-  var output = "."
+  @Option(help: "Where RESULTS.md and Charts/ go, also those of a quick run (default: here).")
+  var output: String?
 
   func validate() throws {
     if let growth, growth < 10_000 { throw ValidationError("--growth is at least 10000, not \(growth).") }
@@ -38,7 +38,11 @@ import Workloads
     defer { progress.end() }
     let findings = try await measure(bench, progress)
     let page = ResultsPage(findings: findings, machine: machine, command: command, duration: progress.elapsed)
-    if only == nil { try write(page, Charts.all(findings), to: output) } else { print(page.rows) }
+    if only == nil, let output = output ?? (quick ? nil : ".") {
+      try write(page, Charts.all(findings), to: output)
+    } else {
+      print(page.rows)
+    }
   }
 
   /// What to write to have this run again.

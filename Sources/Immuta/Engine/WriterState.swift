@@ -280,9 +280,11 @@ import Synchronization
     guard stagedEnd != tail || !staged.isEmpty else { return }
     clearStaged()
     stagedEnd = tail
+    guard log.isOutsized(for: tail) else { return }
+    try? writing { (state) throws(ImmutaError) in try state.log.collect() }
     // Keeping an outsized reservation would be a waste, not an error: closing gives it back in any case.
     // After a failed commit nobody knows how much of it the header tells of: then nothing is cut off.
-    if failure == nil { try? log.shrinkIfOutsized(to: tail) }
+    if failure == nil { try? log.shrink(to: tail) }
   }
 
   private mutating func clearStaged() {
@@ -441,9 +443,9 @@ import Synchronization
   mutating func finish() -> ImmutaError? {
     defer { log.descriptor.unlock() }
     header = nil
-    // Whoever opens the log next must find nobody writing to it. What failed there held nothing.
-    try? log.collect()
-    try? companion.collect()
+    // Whoever opens the log next must find nobody writing to it.
+    try? writing { (state) throws(ImmutaError) in try state.log.collect() }
+    try? writing { (state) throws(ImmutaError) in try state.companion.collect() }
     do throws(ImmutaError) {
       if let failure {
         // The log stays open by its mark, and the next opening recovers it. What was committed is flushed all the same,

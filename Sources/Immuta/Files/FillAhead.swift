@@ -2,15 +2,20 @@ import Locking
 
 /// Fills the next step of a file while its writer stores into the one before.
 ///
-/// It works in a task, so that no log needs a thread of its own, and holds its lock while it does. So whoever collects
-/// waits for what is being filled, for as long as a call of `pwrite` takes; and what no task has begun is not waited
-/// for but taken back: a writer on the last free thread is not held up by a task that finds none.
+/// Its lock is held while it does. So whoever collects waits for what is being filled, for as long as a call or two of
+/// `pwrite` take; and what was not begun is not waited for but taken back: a writer is never held up by other files.
 final class FillAhead: Sendable {
   private let descriptor: Descriptor
-  private let state = Lock(State.idle)
+  private let state = Lock(State())
 
-  private enum State {
-    case idle
+  private struct State {
+    var step = Step.none
+    /// Whether the thread has it in its list.
+    var isListed = false
+  }
+
+  private enum Step {
+    case none
     case wanted(Range<Int>)
     case filled(end: Int)
     case failed(ImmutaError)
@@ -22,33 +27,73 @@ final class FillAhead: Sendable {
 
   /// Has bytes filled with zeros some time soon. Until `collect`, nobody else may write them.
   func begin(_ range: Range<Int>) {
-    state.withLock { $0 = .wanted(range) }
-    Task.detached { self.run() }
+    let isListed = state.withLock { state in
+      state.step = .wanted(range)
+      defer { state.isListed = true }
+      return state.isListed
+    }
+    if !isListed { FillThread.shared.add(self) }
   }
 
-  private func run() {
+  fileprivate func run() {
     state.withLock { state in
-      // Taken back, or done by a task that was begun for an earlier range.
-      guard case .wanted(let range) = state else { return }
+      state.isListed = false
+      // Otherwise it was taken back.
+      guard case .wanted(let range) = state.step else { return }
       do throws(ImmutaError) {
         try descriptor.fillWithZeros(range)
-        state = .filled(end: range.upperBound)
+        state.step = .filled(end: range.upperBound)
       } catch {
-        state = .failed(error)
+        state.step = .failed(error)
       }
     }
   }
 
-  /// Where what was filled ends; nil when nothing was. Then and afterwards nothing is being filled.
+  /// Where what was filled ends; nil when nothing was. From then on nothing is being filled.
   func collect() throws(ImmutaError) -> Int? {
-    let found = state.withLock { state in
-      defer { state = .idle }
-      return state
+    let step = state.withLock { state in
+      defer { state.step = .none }
+      return state.step
     }
-    switch found {
-    case .idle, .wanted: return nil
+    switch step {
+    case .none, .wanted: return nil
     case .filled(let end): return end
     case .failed(let error): throw error
+    }
+  }
+}
+
+/// The thread that fills, one for the process. A thread of our own: a device that is slow to take what was written
+/// makes a call of `pwrite` wait.
+private final class FillThread: Sendable {
+  static let shared = FillThread()
+
+  private let gate = ThreadGate()
+  private let state = Lock(State())
+
+  private struct State {
+    var isRunning = false
+    var listed: [FillAhead] = []
+  }
+
+  /// Without a thread to be had nothing is filled ahead, and the writers do it themselves.
+  func add(_ fill: FillAhead) {
+    let isRunning = state.withLock { state in
+      if !state.isRunning { state.isRunning = (try? Thread.start { self.run() }) != nil }
+      state.listed.append(fill)
+      return state.isRunning
+    }
+    if isRunning { gate.open() }
+  }
+
+  private func run() {
+    while true {
+      gate.wait()
+      let listed = state.withLock { state in
+        defer { state.listed = [] }
+        return state.listed
+      }
+      for fill in listed { fill.run() }
     }
   }
 }

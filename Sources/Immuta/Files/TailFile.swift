@@ -49,7 +49,7 @@
   private static var largestReservation: Int { 64 << 20 }
   /// How much is filled at once, at least and at most.
   private static var fillSteps: ClosedRange<Int> { 16 << 10...512 << 10 }
-  /// Less is not worth a task.
+  /// Less is not worth waking a thread.
   private static var smallestAhead: Int { 256 << 10 }
   /// Memory that a mapped window may occupy.
   private static var largestWindow: Int { 8 << 20 }
@@ -111,6 +111,9 @@
       try descriptor.reserve(from: start, count: generous - start)
       reservedEnd = generous
     } catch .io(let number, _, _) where number == SystemCalls.cannotReserve {
+      // Nothing is stored into memory any more, also where space was reserved before.
+      try collect()
+      window = nil
       isReserving = false
     } catch .io where generous > end {
       // What has no room for a generous step, or a quota that forbids it, may have room for this write.
@@ -181,8 +184,7 @@
     filledEnd = min(filledEnd, size)
   }
 
-  /// Gives back an outsized reservation after a rollback; an ordinary one stays for the next append.
-  mutating func shrinkIfOutsized(to size: Int) throws(ImmutaError) {
-    if reservedEnd - size > 2 * Self.largestReservation { try shrink(to: size) }
-  }
+  /// Whether so much is reserved beyond `size` that it should be given back after a rollback; less stays for the next
+  /// append.
+  func isOutsized(for size: Int) -> Bool { reservedEnd - size > 2 * Self.largestReservation }
 }
