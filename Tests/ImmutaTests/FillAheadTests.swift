@@ -136,15 +136,40 @@ import Testing
     #expect(try again.log("log").count == count && count >= 60_000)
     #expect(try await again.verify("log").records == count)
   }
+
+  /// A write that failed is one also where nothing was appended afterwards: what else the device lost nobody knows.
+  @Test func aFailureToFillIsToldByTheNextOpening() throws {
+    let directory = try TestDirectory(inMemory: true)
+    let hook = LateFills(directory: directory.path, areFailing: true)
+    try SystemCalls.withHook(hook) {
+      try hook.writer {
+        let storage = try Storage(directory: directory.path, namespaces: ["log"])
+        let log = try storage.log("log")
+        let end = ContinuousClock.now + .seconds(20)
+        // A step is begun behind each fill: then no more until it has failed.
+        while hook.fills == 0, ContinuousClock.now < end {
+          if log.count < 3_000 { try log.append(Self.payload(0, 1_000)) } else { usleep(100) }
+        }
+        storage.close()
+      }
+    }
+    #expect(hook.fills > 0)
+    let storage = try Storage(directory: directory.path, namespaces: ["log"])
+    defer { storage.close() }
+    let details = try storage.details(of: "log")
+    #expect(details.openingNote?.hasPrefix("was not closed") == true && details.count > 0)
+  }
 }
 
-/// Makes each fill come late, so that a writer who did not wait for it would be there first.
+/// Makes each fill come late, so that a writer who did not wait for it would be there first; or fail.
 private final class LateFills: SystemCallHook {
   private let directory: String
+  private let areFailing: Bool
   private let state = Mutex((writer: ObjectIdentifier?.none, fills: 0))
 
-  init(directory: String) {
+  init(directory: String, areFailing: Bool = false) {
     self.directory = directory
+    self.areFailing = areFailing
   }
 
   /// Writes that other threads than the writer's made.
@@ -163,7 +188,9 @@ private final class LateFills: SystemCallHook {
       if isFill { state.fills += 1 }
       return isFill
     }
-    if isFill { usleep(500) }
+    guard isFill else { return .proceed }
+    if areFailing { return .fail(EIO) }
+    usleep(500)
     return .proceed
   }
 

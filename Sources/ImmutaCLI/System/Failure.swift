@@ -78,7 +78,7 @@ struct Failure {
     case let error as Interrupted:
       (message, status) = (nil, .signal(error.signal))
     case ImmutaError.corrupted(let corruption):
-      let advice = corruption.possibleFormat.map { " (\(prefix)log-format \($0))" } ?? ""
+      let advice = corruption.possibleFormat.map { " (\(prefix)log-format \($0))" } ?? corruption.adviceToRepair
       (message, status) = ("damaged: \(corruption)\(advice)", .damaged)
     case ImmutaError.undecodable(let corruption):
       let advice =
@@ -117,5 +117,14 @@ struct Failure {
     var line = Array("immuta: \(message)\n".utf8)
     // One write, so that lines of several processes don't mix; if it fails there is nowhere left to say so.
     line.withUnsafeMutableBytes { try? System.write(UnsafeRawBufferPointer($0), to: System.standardError) }
+  }
+}
+
+extension Corruption {
+  /// What leads to the command that tells of the records around; nothing where there are none to be told of.
+  fileprivate var adviceToRepair: String {
+    if sequence == nil, index == nil { return "" }
+    let command = path.hasSuffix(".bilog") ? "immuta logstore repair" : "immuta repair"
+    return "; `\(command)` says what can be done"
   }
 }
