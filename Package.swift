@@ -74,11 +74,11 @@ let package = Package(
       ],
       swiftSettings: settings
     ),
-    .target(name: "ImmutaTestSupport", dependencies: ["Immuta"], swiftSettings: settings),
+    .target(name: "ImmutaTestSupport", dependencies: ["Immuta", "Locking"], swiftSettings: settings),
     .testTarget(name: "CRC32CTests", dependencies: ["CRC32C"], swiftSettings: settings),
     .testTarget(name: "SolidTests", dependencies: ["Solid"], swiftSettings: settings),
     .testTarget(
-      name: "ImmutaTests", dependencies: ["Immuta", "ImmutaTestSupport"], resources: [.copy("Fixtures")],
+      name: "ImmutaTests", dependencies: ["Immuta", "ImmutaTestSupport", "Locking"], resources: [.copy("Fixtures")],
       swiftSettings: settings),
     .testTarget(
       name: "ImmutaCLITests", dependencies: ["Immuta", "ImmutaCLI"], resources: [.copy("Fixtures")],

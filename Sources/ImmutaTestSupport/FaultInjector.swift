@@ -1,5 +1,5 @@
 public import Immuta
-import Synchronization
+import Locking
 
 /// The kinds of call to the operating system that Immuta makes, and that a test can make fail.
 public enum FileCall: String, Hashable, Sendable, CaseIterable {
@@ -73,7 +73,7 @@ public final class FaultInjector: SystemCallHook {
   private let isLasting: Bool
   private let matchesPath: @Sendable (String) -> Bool
   private let overwritesInPlace: Bool?
-  private let state = Mutex(State())
+  private let state = Lock(State())
 
   private struct State {
     var counts: [FileCall: Int] = [:]

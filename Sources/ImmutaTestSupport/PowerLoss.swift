@@ -1,6 +1,6 @@
 import Foundation
 public import Immuta
-import Synchronization
+import Locking
 
 /// Watches what a program does to the files of a directory, and makes the images of it that a power cut could leave.
 ///
@@ -34,7 +34,7 @@ public final class PowerLoss: SystemCallHook {
   private let obeysFlush: @Sendable (_ path: String) -> Bool
   private let overwritesInPlace: Bool
   private let observer: (@Sendable (_ power: PowerLoss, _ moment: Int) -> Void)?
-  private let disk: Mutex<Disk>
+  private let disk: Lock<Disk>
 
   /// Watches a directory.
   ///
@@ -55,7 +55,7 @@ public final class PowerLoss: SystemCallHook {
     self.obeysFlush = obeysFlush
     self.overwritesInPlace = overwritesInPlace
     self.observer = observer
-    disk = Mutex(Disk(directory: directory, seed: seed))
+    disk = Lock(Disk(directory: directory, seed: seed))
   }
 
   /// Runs `body` while watching.

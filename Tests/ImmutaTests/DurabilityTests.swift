@@ -1,6 +1,6 @@
 import Foundation
 import Immuta
-import Synchronization
+import Locking
 import Testing
 
 /// What is on stable storage when, and who gets to know.
@@ -190,7 +190,7 @@ private func isFailedFlush(_ error: any Error) -> Bool {
 /// Counts the writes to a file.
 private final class CountingWrites: SystemCallHook {
   private let path: String
-  private let calls = Mutex(0)
+  private let calls = Lock(0)
 
   init(_ path: String) { self.path = path }
 

@@ -1,7 +1,7 @@
 import Foundation
 import Immuta
 import ImmutaTestSupport
-import Synchronization
+import Locking
 import Testing
 
 /// Behind the writer of a log that has grown, a thread fills the next pages: it must never meet the writer there.
@@ -165,7 +165,7 @@ import Testing
 private final class LateFills: SystemCallHook {
   private let directory: String
   private let areFailing: Bool
-  private let state = Mutex((writer: ObjectIdentifier?.none, fills: 0))
+  private let state = Lock((writer: ObjectIdentifier?.none, fills: 0))
 
   init(directory: String, areFailing: Bool = false) {
     self.directory = directory
