@@ -24,8 +24,8 @@ export SWIFT_DETERMINISTIC_HASHING=1
 # they are not counted.
 #                  system calls   allocations   instructions   records
 thresholds="
-append                    0.003         0.002            920     16384
-transaction               0.002         0.002            670     16384
+append                    0.006         0.002            920     16384
+transaction               0.006         0.002            670     16384
 stream                    0.002         0.002            650     16384
 record                    2.500         1.250           3080     16384
 append-deflate            0.020         0.020              -      2048
