@@ -96,14 +96,7 @@ struct Layout: Equatable {
   /// Whether a message seems to begin a partition's file: not where it is empty, and not where it holds zeros.
   static func hasMessages(_ partition: Int, in directory: String) throws(ImmutaError) -> Bool {
     let files = LogFiles(directory: directory, namespace: "\(partition)", isPartition: true)
-    let file = try Descriptor(opening: files.log, .read)
-    let header = LogFormat.bilog.recordHeaderSize
-    let room = try file.size - header
-    var bytes = [UInt8](repeating: 0, count: header)
-    return try unsafe bytes.withMutableBytes { (bytes) throws(ImmutaError) in
-      guard try unsafe file.read(into: bytes, at: 0) == header else { return false }
-      return unsafe (0...max(0, room)).contains(RecordHeader.size(in: UnsafeRawBufferPointer(bytes), .bilog))
-    }
+    return try Descriptor(opening: files.log, .read).recordEnd(at: 0, .bilog) != nil
   }
 
   /// Whether partitions of a directory have been open here: their companions are not another program's.

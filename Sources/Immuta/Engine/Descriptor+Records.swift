@@ -85,7 +85,7 @@ extension Descriptor {
   }
 
   /// Where the record at a byte offset of a log ends, or nil when no record that fits the file begins there.
-  func recordEnd(at index: Int, _ format: LogFormat) throws(ImmutaError) -> Int? {
+  package func recordEnd(at index: Int, _ format: LogFormat) throws(ImmutaError) -> Int? {
     let fileSize = try size
     let header = format.recordHeaderSize
     guard index >= 0, index <= fileSize - header else { return nil }

@@ -65,16 +65,8 @@ extension LogFormat {
   /// Through how many records the size fields lead, up to the last that has bytes; not beyond a COUNT that says
   /// something.
   private func reach(in log: Descriptor) throws(ImmutaError) -> Int {
-    let size = try log.size
-    guard size >= headerSize, let header = try log.logHeader(self) else { return 0 }
-    var scanner = LogScanner(log, self, end: size)
-    var (number, index, reach) = (0, headerSize, 0)
-    while header.count <= 0 || number < header.count, let payload = try scanner.size(at: index) {
-      number += 1
-      if payload > 0 { reach = number }
-      index += recordHeaderSize + payload
-    }
-    return reach
+    guard try log.size >= headerSize, let header = try log.logHeader(self) else { return 0 }
+    return try walk(log, through: header.count > 0 ? header.count : .max).reach
   }
 
   /// Where the last of COUNT records lies in a file; nil where header and size fields don't agree, and without records.
@@ -83,13 +75,29 @@ extension LogFormat {
     guard size >= headerSize, let header = try log.logHeader(self),
       header.contradiction(format: self, fileSize: size) == nil, header.count > 0
     else { return nil }
-    var scanner = LogScanner(log, self, end: size)
-    var (index, lastIndex) = (headerSize, 0)
-    for _ in 0..<header.count {
-      guard let payload = try scanner.size(at: index) else { return nil }
-      lastIndex = index
-      index += recordHeaderSize + payload
+    let walk = try walk(log, through: header.count)
+    guard walk.number == header.count, !header.denies(lastIndex: walk.lastIndex) else { return nil }
+    return walk.lastIndex..<walk.end
+  }
+
+  /// Records that the size fields lead through, and where the last of them lies.
+  private struct Walk {
+    var number = 0
+    /// Up to the last that has bytes.
+    var reach = 0
+    var lastIndex = 0
+    var end: Int
+  }
+
+  private func walk(_ log: Descriptor, through count: Int) throws(ImmutaError) -> Walk {
+    var scanner = LogScanner(log, self, end: try log.size)
+    var walk = Walk(end: headerSize)
+    while walk.number < count, let payload = try scanner.size(at: walk.end) {
+      walk.number += 1
+      if payload > 0 { walk.reach = walk.number }
+      walk.lastIndex = walk.end
+      walk.end += recordHeaderSize + payload
     }
-    return header.denies(lastIndex: lastIndex) ? nil : lastIndex..<index
+    return walk
   }
 }

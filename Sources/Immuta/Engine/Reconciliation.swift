@@ -121,17 +121,17 @@ struct Reconciliation: ~Copyable {
   /// as records of no bytes: such ones at the end are nobody's. Without a header, all that the size fields lead to.
   mutating func countByWalking() throws(ImmutaError) -> Int {
     var (number, index, reach) = (0, format.headerSize, 0)
-    var counts: [Int] = []
+    var told = 0
     while let size = try log.size(at: index) {
       number += 1
       if size > 0 { reach = number }
-      if let lastIndex = header?.lastIndex, index == lastIndex { counts.append(number) }
+      if let lastIndex = header?.lastIndex, index == lastIndex { told = number }
       index += format.recordHeaderSize + size
     }
     guard let header else { return number }
     let isReached = header.count <= reach || (header.count == number && index == fileSize)
-    if isReached || (header.count > number && mayBeRight(header)) { counts.append(header.count) }
-    return counts.max().flatMap { $0 > 0 ? $0 : nil } ?? reach
+    if isReached || (header.count > number && mayBeRight(header)) { told = max(told, header.count) }
+    return told > 0 ? told : reach
   }
 
   /// Whether a COUNT that the size fields don't lead to may be right: because the rest was cut off, or a size field is

@@ -41,13 +41,9 @@ struct Verify: ToolCommand {
     let names = try location.namespaces(namespaces)
     if names.isEmpty, !json { Failure.say("no namespaces in \(location.directory)") }
     let configuration = try codecOptions.configuration()
-    var opened: Storage?
-    defer { opened?.close() }
     try await Verdict.forEach(names, .namespace, asJSON: json) { name in
-      opened?.close()
-      let (storage, log) = try location.openForReading(name, configuration)
-      opened = storage
-      return log
+      // The log stays open for as long as it is held, and no longer.
+      try location.openForReading(name, configuration).log
     }
   }
 }

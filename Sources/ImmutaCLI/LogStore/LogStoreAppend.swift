@@ -37,18 +37,16 @@ struct LogStoreAppend: ToolCommand {
     let store = try newStore.open(location.directory)
     defer { store.close() }
     for number in 0..<store.partitionCount {
-      if let note = Self.note(on: number, of: store) { Failure.say("note: partition \(number) \(note)") }
+      do {
+        try store.details(partition: number).sayOpeningNote(.partition)
+      } catch {
+        // An error only for the messages that go there.
+        if let message = Failure(error).message {
+          Failure.say("note: partition \(number) cannot be used: \(message)")
+        }
+      }
     }
     let target = StoreTarget(store, keys: keys.source ?? .beforeTab)
     try await options.append(input, delimiter: Delimiter.newline.byte, to: target)
-  }
-
-  /// What people should know of a partition; a damaged one is an error only for the messages that go there.
-  private static func note(on number: Int, of store: LogStore) -> String? {
-    do {
-      return try store.details(partition: number).openingNote
-    } catch {
-      return Failure(error).message.map { "cannot be used: \($0)" }
-    }
   }
 }

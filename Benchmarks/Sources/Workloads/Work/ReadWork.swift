@@ -44,7 +44,7 @@ enum ReadWork {
       },
       Contender("Immuta, nextAtOnce()", .other) { _ in
         let log = try ImmutaLog(directory)
-        return try await nanoseconds { try check(await log.streamAtOnce(records), expected) } * perRecord
+        return try nanoseconds { try check(log.streamAtOnce(records), expected) } * perRecord
       },
       Contender("GRDB", .other) { _ in
         let log = try SQLiteLog(directory)
