@@ -41,8 +41,59 @@ public enum ImmutaError: Error, Hashable, Sendable {
   case partitioningMismatch(remembered: String, opened: String)
   /// No message of the partition begins at this byte offset.
   case invalidOffset(Int)
+  /// A file beside the log, or a record in it, was written by a newer version of the library, or is damaged so that it
+  /// looks like that. Nothing was changed.
+  case unsupportedVersion(UnsupportedVersion)
   /// A system call failed: the operation's name, the file's path and the error number it gave.
   case io(errno: Int32, operation: String, path: String)
+}
+
+/// A version that this library does not know.
+public struct UnsupportedVersion: Hashable, Sendable {
+  /// What has a version.
+  public enum Subject: Hashable, Sendable {
+    /// The companion of a log.
+    case companion
+    /// The layout of a log file, as its companion names it.
+    case logFormat
+    /// The file that keeps what cannot be derived from a log.
+    case meta
+    /// The layout of a partitioned store.
+    case storeLayout
+    /// A sealed payload.
+    case sealedPayload
+  }
+
+  /// The file.
+  public let path: String
+  /// What has the version.
+  public let subject: Subject
+  /// The version on file.
+  public let found: Int
+  /// The highest version that this library knows.
+  public let supported: Int
+
+  package init(path: String, subject: Subject, found: Int, supported: Int) {
+    self.path = path
+    self.subject = subject
+    self.found = found
+    self.supported = supported
+  }
+}
+
+extension UnsupportedVersion: CustomStringConvertible {
+  /// The path, what has the version, and both versions, as one sentence.
+  public var description: String {
+    let name =
+      switch subject {
+      case .companion: "companion"
+      case .logFormat: "log format"
+      case .meta: "meta file"
+      case .storeLayout: "store layout"
+      case .sealedPayload: "sealed payload"
+      }
+    return "\(path): the \(name) has version \(found), and this library knows versions up to \(supported)"
+  }
 }
 
 /// What is damaged, and where.
@@ -136,6 +187,8 @@ extension ImmutaError: CustomStringConvertible {
       """
     case .invalidOffset(let offset):
       "no message begins at byte \(offset): read from 0, or from where a message ends"
+    case .unsupportedVersion(let unsupported):
+      "\(unsupported): use a newer version of the library; nothing was changed"
     case .io(let number, let operation, let path):
       "\(operation) failed on \(path): \(SystemCalls.message(for: number))\(Self.advice(for: number, of: operation))"
     }

@@ -10,6 +10,12 @@ extension Log {
     }
   }
 
+  /// A descriptor of the log's file of its own.
+  package func openFile() throws(ImmutaError) -> Descriptor {
+    try reader.checkOpen()
+    return try files.directory.open(files.log, .read)
+  }
+
   /// Fills memory with bytes of the file from an offset on, committed ones only; returns how many. They are not
   /// checked.
   package func readCommitted(into bytes: UnsafeMutableRawBufferPointer, at offset: Int) throws(ImmutaError) -> Int {

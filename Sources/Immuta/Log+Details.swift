@@ -39,7 +39,7 @@ extension Log.Details {
   init(_ log: Log, openingNote: String?, damage: Corruption?) throws(ImmutaError) {
     let count = log.reader.count
     namespace = log.namespace
-    path = log.files.log
+    path = log.files.logPath
     format = log.reader.format
     self.count = count
     byteCount = log.reader.end

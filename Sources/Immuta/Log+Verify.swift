@@ -85,7 +85,7 @@ extension Log {
     let place = header.lastIndex.map { " and LAST INDEX \($0)" } ?? ""
     throw ImmutaError.corrupted(
       Corruption(
-        path: files.log,
+        path: files.logPath,
         reason:
           "its header says COUNT \(header.count)\(place), but it holds \(count) records, the last at \(lastIndex)"))
   }

@@ -25,7 +25,7 @@ import Synchronization
   private let nextReader = Atomic(0)
 
   init(
-    directory: String, namespace: String, configuration: Storage.Configuration, pools: TransformPools
+    directory: Directory, namespace: String, configuration: Storage.Configuration, pools: TransformPools
   ) throws(ImmutaError) {
     self.namespace = namespace
     files = configuration.files(of: namespace, in: directory)
@@ -116,7 +116,7 @@ import Synchronization
 
   /// The companion's header as it is on file; nil when there is none that is whole.
   func companionHeader() throws(ImmutaError) -> CompanionHeader? {
-    try Descriptor.ifThere(files.companion, .read)?.companionHeader()
+    try files.directory.openIfPresent(files.companion, .read)?.companionHeader()
   }
 
   /// The writing side, or `.readOnly`.

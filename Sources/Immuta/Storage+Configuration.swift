@@ -62,7 +62,7 @@ extension Storage {
     }
 
     /// Where the files of a namespace are.
-    func files(of namespace: String, in directory: String) -> LogFiles {
+    func files(of namespace: String, in directory: Directory) -> LogFiles {
       LogFiles(directory: directory, namespace: namespace, isPartition: format == .bilog)
     }
 

@@ -25,7 +25,9 @@ extension Storage {
   ) throws(ImmutaError) -> RepairReport {
     guard isValidNamespace(namespace) else { throw .invalidNamespace(namespace) }
     var repair = try Repair(
-      LogFiles(directory: directory, namespace: namespace, isPartition: format == .bilog), stated: format)
+      LogFiles(
+        directory: try Directory(opening: directory), namespace: namespace, isPartition: format == .bilog),
+      stated: format)
     if applying { try repair.apply() }
     return repair.report
   }
@@ -54,9 +56,10 @@ extension Storage {
     configuration: Configuration = .init()
   ) throws -> RepairReport {
     for name in [namespace, newNamespace] where !isValidNamespace(name) { throw ImmutaError.invalidNamespace(name) }
-    let files = configuration.files(of: namespace, in: directory)
-    let newFiles = configuration.files(of: newNamespace, in: directory)
-    if try SystemCalls.status(newFiles.log) != nil { throw ImmutaError.duplicateNamespace(newNamespace) }
+    let place = try Directory(opening: directory)
+    let files = configuration.files(of: namespace, in: place)
+    let newFiles = configuration.files(of: newNamespace, in: place)
+    if try place.status(of: newFiles.log) != nil { throw ImmutaError.duplicateNamespace(newNamespace) }
     let repair = try Repair(files, stated: configuration.format)
     let opening = Opening(files: files, configuration: configuration, pools: TransformPools(configuration))
     try opening.checkCodec(repair.codecName)
@@ -64,12 +67,12 @@ extension Storage {
     // The repair holds the log's lock: nobody changes it meanwhile.
     do {
       try withExtendedLifetime(repair) {
-        try copySoundRecords(of: opening, &report, into: newNamespace, directory)
+        try copySoundRecords(of: opening, &report, into: newNamespace)
       }
     } catch {
       // None, if not all: the new namespace holds nothing.
-      try? SystemCalls.unlink(newFiles.log)
-      try? SystemCalls.unlink(newFiles.companion)
+      try? place.remove(newFiles.log)
+      try? place.remove(newFiles.companion)
       throw error
     }
     report.actions = ["copy its \(report.sound) whole records into “\(newNamespace)”"]
@@ -81,19 +84,18 @@ extension Storage {
   }
 
   private static func copySoundRecords(
-    of opening: Opening, _ report: inout RepairReport, into newNamespace: String, _ directory: String
+    of opening: Opening, _ report: inout RepairReport, into newNamespace: String
   ) throws {
     let files = opening.files
-    let log = try Descriptor(opening: files.log, .read)
-    let companion =
-      try SystemCalls.status(files.companion) == nil ? nil : try Descriptor(opening: files.companion, .read)
+    let log = try files.directory.open(files.log, .read)
+    let companion = try files.directory.openIfPresent(files.companion, .read)
     let format = try LogFormat(of: log, companion, stated: opening.configuration.format)
     var examination = try Examination(log: log, companion: companion, format: format, count: report.promised)
     var configuration = opening.configuration
     configuration.access = .readWrite
     // The examination compares the checksums.
     let check = opening.check(format).verifyingChecksums(false)
-    let storage = try Storage(directory: directory, namespaces: [newNamespace], configuration: configuration)
+    let storage = try Storage(directory: files.directory.path, namespaces: [newNamespace], configuration: configuration)
     defer { storage.close() }
     var undecodable: [RepairReport.LostRange] = []
     try storage.transaction(in: newNamespace) { transaction in

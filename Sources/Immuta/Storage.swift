@@ -17,6 +17,8 @@ import Locking
 public final class Storage: Sendable {
   /// The directory of the files.
   public let directory: String
+  /// The same, open.
+  package let place: Directory
   private let configuration: Configuration
   private let pools: TransformPools
   private let state = Lock(State())
@@ -63,10 +65,11 @@ public final class Storage: Sendable {
   /// A storage with no namespace open yet.
   package init(opening directory: String, configuration: Configuration) throws(ImmutaError) {
     try configuration.check()
+    try Self.prepareDirectory(directory, configuration.access)
     self.directory = directory
+    place = try Directory(opening: directory)
     self.configuration = configuration
     pools = TransformPools(configuration)
-    try Self.prepareDirectory(directory, configuration.access)
   }
 
   /// Whether a name can be a namespace's: 1 to 200 ASCII letters, digits, `.`, `_` and `-`, not starting with `.`. So a
@@ -87,7 +90,7 @@ public final class Storage: Sendable {
   ///
   /// - Throws: `.io` when the directory cannot be listed.
   public static func namespaces(in directory: String = "./logs") throws(ImmutaError) -> [String] {
-    try SystemCalls.names(in: directory)
+    try Directory(opening: directory).names()
       .filter { $0.hasSuffix(".log") }
       .map { String($0.dropLast(4)) }
       .filter(isValidNamespace)
@@ -138,10 +141,10 @@ public final class Storage: Sendable {
     return try opening.withLock { (_) throws(ImmutaError) in
       // Somebody else may have opened it meanwhile.
       if let log = try openLog(namespace) { return log }
-      let files = configuration.files(of: namespace, in: directory)
-      if !creating, try SystemCalls.status(files.log) == nil { throw .namespaceNotFound(namespace) }
+      let files = configuration.files(of: namespace, in: place)
+      if !creating, try place.status(of: files.log) == nil { throw .namespaceNotFound(namespace) }
       let log = try Log(
-        directory: directory, namespace: namespace, configuration: configuration, pools: pools)
+        directory: place, namespace: namespace, configuration: configuration, pools: pools)
       let isClosed = state.withLock { state in
         if !state.isClosed { state.logs[namespace] = log }
         return state.isClosed
@@ -174,5 +177,6 @@ public final class Storage: Sendable {
       return Array(state.logs.values)
     }
     for log in logs { log.close() }
+    place.close()
   }
 }

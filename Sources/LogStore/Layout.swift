@@ -35,14 +35,11 @@ struct Layout: Equatable {
     if self.text != text || !Routing.isValid(self.routing) { return nil }
   }
 
-  static func path(in directory: String) -> String {
-    directory.hasSuffix("/") ? directory + fileName : "\(directory)/\(fileName)"
-  }
+  static func path(in directory: Directory) -> String { directory.path(of: fileName) }
 
   /// What a directory remembers; nil when it remembers nothing.
-  init?(in directory: String) throws(ImmutaError) {
-    let path = Self.path(in: directory)
-    guard let file = try Descriptor.ifThere(path, .read) else { return nil }
+  init?(in directory: Directory) throws(ImmutaError) {
+    guard let file = try directory.openIfPresent(Self.fileName, .read) else { return nil }
     var bytes = [UInt8](repeating: 0, count: 256)
     let count = try unsafe bytes.withMutableBytes { (bytes) throws(ImmutaError) in
       try unsafe file.read(into: bytes, at: 0)
@@ -50,7 +47,7 @@ struct Layout: Equatable {
     guard let found = Layout(text: String(decoding: bytes[..<count], as: UTF8.self)) else {
       throw .corrupted(
         Corruption(
-          path: path,
+          path: Self.path(in: directory),
           reason: "it does not say how many partitions there are and how keys are routed; it has three lines, such as “"
             + "LogStore 1”, “partitions 10” and “routing \(Routing.modulo.name)”"
         ))
@@ -63,19 +60,17 @@ struct Layout: Equatable {
   ///
   /// - Returns: what the directory remembers now: another layout, where somebody else was faster.
   /// - Throws: `.locked` while somebody else is at it, `.io`.
-  func write(in directory: String) throws(ImmutaError) -> Layout {
-    let lock = try Descriptor(opening: directory, .read)
-    try lock.lock()
+  func write(in directory: Directory) throws(ImmutaError) -> Layout {
+    let lock = try directory.lock()
     defer { lock.unlock() }
     if let remembered = try Layout(in: directory) { return remembered }
-    let path = Self.path(in: directory)
-    let new = path + ".new"
-    try? SystemCalls.unlink(new)
-    let file = try Descriptor(opening: new, .createNew)
+    let new = Self.fileName + ".new"
+    try directory.removeIfPresent(new)
+    let file = try directory.open(new, .createNew)
     try file.write(Array(text.utf8), at: 0)
     try file.flush()
-    try SystemCalls.rename(new, to: path)
-    try SystemCalls.flushDirectory(directory)
+    try directory.rename(new, to: Self.fileName)
+    try directory.flush()
     return self
   }
 
@@ -94,20 +89,20 @@ struct Layout: Equatable {
   private static let descriptorsOfOthers = 24
 
   /// Whether a message seems to begin a partition's file: not where it is empty, and not where it holds zeros.
-  static func hasMessages(_ partition: Int, in directory: String) throws(ImmutaError) -> Bool {
+  static func hasMessages(_ partition: Int, in directory: Directory) throws(ImmutaError) -> Bool {
     let files = LogFiles(directory: directory, namespace: "\(partition)", isPartition: true)
-    return try Descriptor(opening: files.log, .read).recordEnd(at: 0, .bilog) != nil
+    return try directory.open(files.log, .read).recordEnd(at: 0, .bilog) != nil
   }
 
   /// Whether partitions of a directory have been open here: their companions are not another program's.
-  static func hasCompanions(in directory: String) throws(ImmutaError) -> Bool {
+  static func hasCompanions(in directory: Directory) throws(ImmutaError) -> Bool {
     try !partitions(in: directory, by: companionSuffix).isEmpty
   }
 
   /// How many partition files are in a directory.
   ///
   /// - Throws: `.corrupted` when one between them is missing, or one that a companion tells of.
-  static func partitionFiles(in directory: String) throws(ImmutaError) -> Int {
+  static func partitionFiles(in directory: Directory) throws(ImmutaError) -> Int {
     let present = try presentPartitions(in: directory)
     guard let last = try present.union(partitions(in: directory, by: companionSuffix)).max() else { return 0 }
     if let missing = (0...last).first(where: { !present.contains($0) }) { throw Self.missing(missing, in: directory) }
@@ -115,23 +110,23 @@ struct Layout: Equatable {
   }
 
   /// The partitions whose files are in a directory.
-  static func presentPartitions(in directory: String) throws(ImmutaError) -> Set<Int> {
+  static func presentPartitions(in directory: Directory) throws(ImmutaError) -> Set<Int> {
     try partitions(in: directory, by: ".bilog")
   }
 
   /// The error for a partition that was lost.
-  static func missing(_ partition: Int, in directory: String) -> ImmutaError {
+  static func missing(_ partition: Int, in directory: Directory) -> ImmutaError {
     .corrupted(
       Corruption(
-        path: directory, reason: "\(partition).bilog is missing, but there are other partitions: put the partition back"
+        path: directory.path, reason: "\(partition).bilog is missing, but there are other partitions: put the partition back"
       ))
   }
 
   private static let companionSuffix = ".bilog.companion"
 
   /// The partitions of which a directory has a file with the suffix.
-  private static func partitions(in directory: String, by suffix: String) throws(ImmutaError) -> Set<Int> {
-    let numbers = try SystemCalls.names(in: directory).compactMap { name -> Int? in
+  private static func partitions(in directory: Directory, by suffix: String) throws(ImmutaError) -> Set<Int> {
+    let numbers = try directory.names().compactMap { name -> Int? in
       guard name.hasSuffix(suffix), let number = Int(name.dropLast(suffix.count)),
         (0..<mostPartitions).contains(number), name == "\(number)\(suffix)"
       else { return nil }

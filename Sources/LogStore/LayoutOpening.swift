@@ -4,10 +4,10 @@ import Immuta
 struct LayoutOpening {
   let layout: Layout
   let routing: Routing
-  private let directory: String
+  private let directory: Directory
 
   init(
-    _ directory: String, partitions: Int?, routing: Routing?, access: Storage.Access
+    _ directory: Directory, partitions: Int?, routing: Routing?, access: Storage.Access
   ) throws(ImmutaError) {
     self.directory = directory
     let found = try Self.found(in: directory, partitions, routing, access)
@@ -29,7 +29,7 @@ struct LayoutOpening {
   }
 
   private static func found(
-    in directory: String, _ partitions: Int?, _ routing: Routing?, _ access: Storage.Access
+    in directory: Directory, _ partitions: Int?, _ routing: Routing?, _ access: Storage.Access
   ) throws(ImmutaError) -> Found {
     if let layout = try Layout(in: directory) { return try remembered(layout, in: directory, routing, access) }
     do throws(ImmutaError) {
@@ -45,7 +45,7 @@ struct LayoutOpening {
   }
 
   private static func remembered(
-    _ layout: Layout, in directory: String, _ routing: Routing?, _ access: Storage.Access
+    _ layout: Layout, in directory: Directory, _ routing: Routing?, _ access: Storage.Access
   ) throws(ImmutaError) -> Found {
     if let beyond = try Layout.presentPartitions(in: directory).max(), beyond >= layout.partitions {
       throw .corrupted(
@@ -73,32 +73,32 @@ struct LayoutOpening {
 
   /// The routing of a directory that remembers nothing.
   private static func routing(
-    ofUnremembered hasPartitions: Bool, in directory: String, _ given: Routing?, _ access: Storage.Access
+    ofUnremembered hasPartitions: Bool, in directory: Directory, _ given: Routing?, _ access: Storage.Access
   ) throws(ImmutaError) -> Routing {
     if let given { return given }
     // Another program's directory has no companions: where there are some, the layout was lost.
     guard try Layout.hasCompanions(in: directory) else { return hasPartitions ? .goCompatible : .modulo }
     if access == .readOnly { return .unknown(named: "unknown") }
     throw .invalidConfiguration(
-      "\(directory) has lost its logstore.layout, and with it the name of the routing by which keys picked their "
+      "\(directory.path) has lost its logstore.layout, and with it the name of the routing by which keys picked their "
         + "partitions: give the routing that the store was made with")
   }
 
   /// How many partitions a directory has that remembers nothing, or is to have.
   private static func count(
-    in directory: String, _ wanted: Int?, _ routing: Routing?, _ access: Storage.Access
+    in directory: Directory, _ wanted: Int?, _ routing: Routing?, _ access: Storage.Access
   ) throws(ImmutaError) -> (partitions: Int, isThere: Bool) {
     let present = try Layout.partitionFiles(in: directory)
     guard present > 0 else {
       if let wanted, access == .readWrite { return (wanted, false) }
-      throw noStore(in: directory, access)
+      throw noStore(in: directory.path, access)
     }
     // The Go program never uses its last partition: where that one is missing, keys would go elsewhere from now on.
     if access == .readWrite, present > 1, wanted == nil, routing == nil, try !Layout.hasCompanions(in: directory),
       try Layout.hasMessages(present - 1, in: directory)
     {
       throw .invalidConfiguration(
-        "\(directory) has \(present) partitions, and the last of them has messages, as the Go program's last never "
+        "\(directory.path) has \(present) partitions, and the last of them has messages, as the Go program's last never "
           + "has: put the partitions back that are missing; if none is, say that there are \(present)")
     }
     return (present, true)

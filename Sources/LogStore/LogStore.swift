@@ -73,11 +73,11 @@ public final class LogStore: Sendable {
     var configuration = configuration
     configuration.format = .bilog
     // A directory is not made for nothing.
-    if partitions == nil, configuration.access == .readWrite, try Descriptor.ifThere(place, .read) == nil {
+    if partitions == nil, configuration.access == .readWrite, try SystemCalls.status(place) == nil {
       throw LayoutOpening.noStore(in: directory, configuration.access)
     }
     storage = try Storage(opening: place, configuration: configuration)
-    let opening = try LayoutOpening(place, partitions: partitions, routing: routing, access: configuration.access)
+    let opening = try LayoutOpening(storage.place, partitions: partitions, routing: routing, access: configuration.access)
     do throws(ImmutaError) {
       let logs = try Self.openAll(opening.layout.partitions, of: storage, configuration.access)
       Self.tell(of: logs, configuration.logger)
@@ -98,7 +98,7 @@ public final class LogStore: Sendable {
   private static func openAll(
     _ count: Int, of storage: Storage, _ access: Storage.Access
   ) throws(ImmutaError) -> [Result<Log, ImmutaError>] {
-    let present = try Layout.presentPartitions(in: storage.directory)
+    let present = try Layout.presentPartitions(in: storage.place)
     var opened: [Int: Result<Log, ImmutaError>] = [:]
     for number in 0..<count where present.contains(number) { opened[number] = try open(number, of: storage, access) }
     let isLoss = access == .readOnly || opened.values.contains { $0.mayHoldMessages }
@@ -107,7 +107,7 @@ public final class LogStore: Sendable {
       if let log = opened[number] {
         logs.append(log)
       } else if isLoss {
-        logs.append(.failure(Layout.missing(number, in: storage.directory)))
+        logs.append(.failure(Layout.missing(number, in: storage.place)))
       } else {
         logs.append(try open(number, of: storage, access))
       }
@@ -224,10 +224,10 @@ public final class LogStore: Sendable {
   public static func repair(
     partition: Int, in directory: String = "./logs", applying: Bool = false
   ) throws(ImmutaError) -> RepairReport {
-    let directory = directory.isEmpty ? "." : directory
+    let place = try Directory(opening: directory)
     // The companion that repairing makes is not to be taken for what is left of a store that lost its layout.
-    if applying, try Layout(in: directory) == nil, try !Layout.hasCompanions(in: directory) {
-      _ = try LayoutOpening(directory, partitions: nil, routing: nil, access: .readWrite)
+    if applying, try Layout(in: place) == nil, try !Layout.hasCompanions(in: place) {
+      _ = try LayoutOpening(place, partitions: nil, routing: nil, access: .readWrite)
     }
     return try Storage.repair("\(partition)", in: directory, format: .bilog, applying: applying)
   }

@@ -11,7 +11,7 @@ public final class Partition: Sendable {
   init(_ index: Int, _ log: Log) throws(ImmutaError) {
     self.index = index
     self.log = log
-    descriptor = try Descriptor(opening: try log.details.path, .read)
+    descriptor = try log.openFile()
   }
 
   /// The number of a descriptor of the partition's file, open for reading: for `sendfile`, `splice` and their like,

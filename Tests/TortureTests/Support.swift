@@ -27,9 +27,11 @@ enum TestedDurability: String, CaseIterable, CustomTestStringConvertible {
 }
 
 extension LogFormat {
-  /// Where the files of a namespace are.
-  func testFiles(of namespace: String, in directory: String) -> LogFiles {
-    LogFiles(directory: directory, namespace: namespace, isPartition: self == .bilog)
+  /// The paths of a namespace's files.
+  func testFiles(of namespace: String, in directory: String) -> (log: String, companion: String) {
+    self == .bilog
+      ? ("\(directory)/\(namespace).bilog", "\(directory)/\(namespace).bilog.companion")
+      : ("\(directory)/\(namespace).log", "\(directory)/\(namespace).idx")
   }
 }
 

@@ -12,6 +12,14 @@ final class CompanionKeeper: Sendable {
     self.header = Lock(header)
   }
 
+  /// The header as it was written last.
+  var current: CompanionHeader { header.withLock { $0 } }
+
+  /// The log gets an identity.
+  func assignIdentity(_ identity: LogIdentity) throws(ImmutaError) {
+    try write { $0.identity = identity }
+  }
+
   /// The log is about to be written to. On stable storage when this returns.
   func markOpen() throws(ImmutaError) {
     try write { header in

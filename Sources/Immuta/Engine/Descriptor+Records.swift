@@ -4,15 +4,27 @@ import Synchronization
 
 extension Descriptor {
   /// The current header of a companion, or nil when the file has none that is whole.
+  ///
+  /// - Throws: `.unsupportedVersion` where a newer program wrote one.
   func companionHeader() throws(ImmutaError) -> CompanionHeader? {
-    guard let bytes = try companionHeaderBytes() else { return nil }
-    return unsafe bytes.withBytes { unsafe CompanionHeader.current(in: $0) }
+    try companionSlots().current
   }
 
-  /// Whether both headers of a companion are whole.
-  func hasBothCompanionHeaders() throws(ImmutaError) -> Bool {
-    guard let bytes = try companionHeaderBytes() else { return false }
-    return unsafe bytes.withBytes { unsafe CompanionHeader.wholeSlots(of: $0).count == 2 }
+  /// Both headers of a companion, as far as they are whole.
+  ///
+  /// - Throws: `.unsupportedVersion` where a newer program wrote one.
+  func companionSlots() throws(ImmutaError) -> CompanionHeader.Slots {
+    guard let bytes = try companionHeaderBytes() else { return CompanionHeader.Slots() }
+    let slots = unsafe bytes.withBytes { unsafe CompanionHeader.slots(in: $0) }
+    if let unknown = slots.unknown {
+      let isVersion = unknown.version > CompanionHeader.version || unknown.version == 0
+      throw .unsupportedVersion(
+        UnsupportedVersion(
+          path: path, subject: isVersion ? .companion : .logFormat,
+          found: isVersion ? Int(unknown.version) : Int(unknown.format),
+          supported: isVersion ? Int(CompanionHeader.version) : Int(LogFormat.bilog.rawValue)))
+    }
+    return slots
   }
 
   private func companionHeaderBytes() throws(ImmutaError) -> [UInt8]? {

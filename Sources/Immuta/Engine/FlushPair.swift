@@ -40,7 +40,7 @@ final class FlushPair: Sendable {
   private var mayShare: Bool {
     canShare.withLock { canShare in
       if let canShare { return canShare }
-      let areOnOneDevice = (try? log.status().device == companion.status().device) ?? false
+      let areOnOneDevice = (try? log.status().identity.device == companion.status().identity.device) ?? false
       let answer = areOnOneDevice && companion.overwritesInPlace
       canShare = answer
       return answer

@@ -72,7 +72,7 @@ final class Follower: Sendable {
     if let companion, let committed = told, let found = try Self.trusted(companion, log, committed, format, checkCodec)
     {
       (count, end, note, damage) = (committed, found.end, nil, nil)
-      entries = .file(try DescriptorPool(like: companion, capacity: 1))
+      entries = .file(try DescriptorPool(like: companion, files.companion, of: files.directory, capacity: 1))
       state = Lock(State(list: nil, lastTime: found.time))
       return
     }
@@ -85,7 +85,7 @@ final class Follower: Sendable {
       guard let companion, let remains = try reconciliation.remains(after: damage) else { throw .corrupted(damage) }
       (count, end, note) = (remains.count, remains.end, remains.note)
       self.damage = damage
-      entries = .file(try DescriptorPool(like: companion, capacity: 1))
+      entries = .file(try DescriptorPool(like: companion, files.companion, of: files.directory, capacity: 1))
       state = Lock(State(list: nil, lastTime: remains.lastTime))
       return
     }
@@ -151,7 +151,7 @@ final class Follower: Sendable {
   let stable = Broadcaster()
 
   /// The companion that has the name now: a writer that made it anew put another file in its place.
-  private let named = Lock<(companion: Descriptor, inode: UInt64)?>(nil)
+  private let named = Lock<(companion: Descriptor, identity: FileIdentity)?>(nil)
 
   /// Takes note of what was flushed since.
   func refreshStable() throws(ImmutaError) {
@@ -161,10 +161,10 @@ final class Follower: Sendable {
 
   private func namedCompanion() throws(ImmutaError) -> Descriptor? {
     try named.withLock { (named) throws(ImmutaError) -> Descriptor? in
-      guard let status = try SystemCalls.status(files.companion) else { return nil }
-      if let named, named.inode == status.inode { return named.companion }
+      guard let status = try files.directory.status(of: files.companion) else { return nil }
+      if let named, named.identity == status.identity { return named.companion }
       guard let companion = try companionNow() else { return nil }
-      named = (companion, try companion.status().inode)
+      named = (companion, try companion.status().identity)
       return companion
     }
   }
@@ -254,7 +254,7 @@ final class Follower: Sendable {
   }
 
   func companionNow() throws(ImmutaError) -> Descriptor? {
-    try Descriptor.ifThere(files.companion, .read)
+    try files.directory.openIfPresent(files.companion, .read)
   }
 
   // MARK: While streams wait

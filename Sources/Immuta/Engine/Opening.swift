@@ -25,7 +25,7 @@ struct Opening {
 
   func check(_ format: LogFormat) -> RecordCheck {
     RecordCheck(
-      path: files.log, format: format, verifiesChecksums: configuration.verifiesChecksums,
+      path: files.logPath, format: format, verifiesChecksums: configuration.verifiesChecksums,
       decoder: pools.reading.map { pool in
         RecordDecoder(namespace: files.namespace, pool: pool, limit: configuration.largestDecodedPayload)
       })
@@ -40,7 +40,7 @@ struct Opening {
   // MARK: For writing
 
   private func openForWriting() throws(ImmutaError) -> Opened {
-    let isThere = try SystemCalls.status(files.log) != nil
+    let isThere = try files.directory.status(of: files.log) != nil
     if !isThere { try checkForLostLog(isEntryProof: true) }
     let log = try lockedLog()
     do {
@@ -48,7 +48,7 @@ struct Opening {
     } catch {
       if SystemCalls.isFailedFlush(error) { markFailedFlush() }
       // A file that was made and could not be begun is none.
-      if !isThere, (try? log.size) == 0 { try? SystemCalls.unlink(files.log) }
+      if !isThere, (try? log.size) == 0 { try? files.directory.remove(files.log) }
       log.unlock()
       throw error
     }
@@ -58,10 +58,10 @@ struct Opening {
   /// written to and never found again: then whatever has the name now is opened instead.
   private func lockedLog() throws(ImmutaError) -> Descriptor {
     for _ in 0..<100 {
-      let log = try Descriptor(opening: files.log, .readWriteCreating)
+      let log = try files.directory.open(files.log, .readWriteCreating)
       guard try log.status().isRegular else { throw notARegularFile }
       try log.lock()
-      if try SystemCalls.status(files.log)?.inode == log.status().inode { return log }
+      if try files.directory.status(of: files.log)?.identity == log.status().identity { return log }
       log.unlock()
     }
     throw .locked
@@ -69,7 +69,7 @@ struct Opening {
 
   /// A flush failed while a log that was not closed was opened: the next opening's flush may succeed and prove nothing.
   private func markFailedFlush() {
-    guard let companion = try? Descriptor.ifThere(files.companion, .readWrite),
+    guard let companion = try? files.directory.openIfPresent(files.companion, .readWrite),
       let header = try? companion.companionHeader(), !header.isClean
     else { return }
     CompanionKeeper(companion, header: header).markFailed()
@@ -81,30 +81,31 @@ struct Opening {
   /// - Parameter isEntryProof: whether an entry tells of a record, stable or not. Not where the log is there and has no
   ///   header: then it is empty until its first record is stable.
   private func checkForLostLog(isEntryProof: Bool) throws(ImmutaError) {
-    guard let companion = try Descriptor.ifThere(files.companion, .read),
+    guard let companion = try files.directory.openIfPresent(files.companion, .read),
       let header = try companion.companionHeader()
     else { return }
     let hasEntries = try companion.companionEntry(0) != nil
     guard header.stableCount > 0 || (hasEntries && isEntryProof) else { return }
     throw .corrupted(
       Corruption(
-        path: files.log,
+        path: files.logPath,
         reason:
-          "the log is missing or empty, but its companion \(files.companion) tells of records: "
+          "the log is missing or empty, but its companion \(files.companionPath) tells of records: "
           + "put the log back, or remove the companion to begin a new one"))
   }
 
   private func openLocked(_ log: Descriptor) throws(ImmutaError) -> Opened {
-    let format = try LogFormat(of: log, try Descriptor.ifThere(files.companion, .read), stated: configuration.format)
+    let format = try LogFormat(
+      of: log, try files.directory.openIfPresent(files.companion, .read), stated: configuration.format)
     let isEmpty = try log.size == 0
     if isEmpty { try checkForLostLog(isEntryProof: format.hasCount) }
     let isNew = isEmpty && format.hasCount
     if isNew {
       // Whatever companion is there describes a log that is gone.
-      try removeIfThere(files.companion)
+      try files.directory.removeIfPresent(files.companion)
       try log.write([UInt8](repeating: 0, count: format.headerSize), at: 0)
     }
-    var companion = try Descriptor.ifThere(files.companion, .readWrite)
+    var companion = try files.directory.openIfPresent(files.companion, .readWrite)
     let before = try companion?.companionHeader()
     if !isNew, before?.isClean != true {
       // What the page cache shows may never have reached the disk; what is trusted from here on has.
@@ -127,12 +128,18 @@ struct Opening {
     guard let companion, var header = try companion.companionHeader() else {
       preconditionFailure("a companion that was just written has a header")
     }
+    // A log that was made before logs had one.
+    if header.identity == nil {
+      let keeper = CompanionKeeper(companion, header: header)
+      try keeper.assignIdentity(.random())
+      header = keeper.current
+    }
     // Where repair could not tell it, the one who writes does.
     header.codecName = header.codecName ?? configuration.codecName
     let reader = LogReader(
       format: format, check: check(format), count: outcome.count, end: outcome.end,
-      log: try DescriptorPool(like: log, capacity: configuration.readerCount),
-      entries: .file(try DescriptorPool(like: companion, capacity: 1)))
+      log: try DescriptorPool(like: log, files.log, of: files.directory, capacity: configuration.readerCount),
+      entries: .file(try DescriptorPool(like: companion, files.companion, of: files.directory, capacity: 1)))
     let keeper = CompanionKeeper(companion, header: header)
     let flushes = FlushPair(log: log, companion: companion)
     let flusher = Flusher(
@@ -181,11 +188,12 @@ struct Opening {
 
   /// Copies what is about to be cut off beside the log.
   private func saveTail(of log: Descriptor, _ outcome: Reconciliation.Outcome) throws(ImmutaError) {
-    let path = "\(files.log).tail.saved-\(SystemCalls.wallClock())"
+    let name = "\(files.log).tail.saved-\(SystemCalls.wallClock())"
     let end = if let tailEnd = outcome.tailEnd { tailEnd } else { try log.size }
-    try log.copy(outcome.end..<end, to: path)
-    try SystemCalls.flushDirectory(files.directory)
-    configuration.logger?.warning("kept a copy of what is cut off: \(path)", metadata: metadata)
+    try log.copy(outcome.end..<end, to: name, in: files.directory)
+    try files.directory.flush()
+    configuration.logger?.warning(
+      "kept a copy of what is cut off: \(files.directory.path(of: name))", metadata: metadata)
   }
 
   private func settleLog(
@@ -201,13 +209,14 @@ struct Opening {
   private func makeCompanion(
     _ outcome: Reconciliation.Outcome, _ format: LogFormat, before: CompanionHeader?
   ) throws(ImmutaError) -> Descriptor {
-    try removeIfThere(files.newCompanion)
-    let companion = try Descriptor(opening: files.newCompanion, .createNew)
+    try files.directory.removeIfPresent(files.newCompanion)
+    let companion = try files.directory.open(files.newCompanion, .createNew)
     var header = CompanionHeader(format: format, codecName: configuration.codecName)
     header.isClean = true
     header.stableCount = outcome.count
     header.tornCount = (before?.tornCount ?? 0) + outcome.lost
     header.recoveryTime = before?.recoveryTime ?? 0
+    header.identity = before?.identity ?? .random()
     if outcome.lost > 0 {
       header.recoveryTime = SystemCalls.wallClock()
     }
@@ -216,9 +225,9 @@ struct Opening {
     try companion.write([UInt8](repeating: 0, count: CompanionHeader.size), at: 0)
     try companion.write(header.encoded(), at: header.slotOffset)
     if outcome.count > 0 { try companion.flush() }
-    try SystemCalls.rename(files.newCompanion, to: files.companion)
+    try files.directory.rename(files.newCompanion, to: files.companion)
     // By its own name, so that errors name the file people know.
-    return try Descriptor(opening: files.companion, .readWrite)
+    return try files.directory.open(files.companion, .readWrite)
   }
 
   private func encoded(_ entries: [CompanionEntry], from first: Int) -> [UInt8] {
@@ -237,9 +246,9 @@ struct Opening {
   // MARK: For reading
 
   private func openForReading() throws(ImmutaError) -> Opened {
-    guard let log = try Descriptor.ifThere(files.log, .read) else { throw .namespaceNotFound(files.namespace) }
+    guard let log = try files.directory.openIfPresent(files.log, .read) else { throw .namespaceNotFound(files.namespace) }
     guard try log.status().isRegular else { throw notARegularFile }
-    let companion = try Descriptor.ifThere(files.companion, .read)
+    let companion = try files.directory.openIfPresent(files.companion, .read)
     let format = try LogFormat(of: log, companion, stated: configuration.format)
     let check = check(format)
     let follower = try Follower(files: files, log: log, companion: companion, format: format, check: check) {
@@ -248,7 +257,8 @@ struct Opening {
     if let note = follower.note { configuration.logger?.notice("\(note)", metadata: metadata) }
     let reader = LogReader(
       format: format, check: check, count: follower.count, end: follower.end,
-      log: try DescriptorPool(like: log, capacity: configuration.readerCount), entries: follower.entries)
+      log: try DescriptorPool(like: log, files.log, of: files.directory, capacity: configuration.readerCount),
+      entries: follower.entries)
     follower.follow(for: reader)
     return Opened(reader: reader, follower: follower, note: follower.note, damage: follower.damage)
   }
@@ -269,17 +279,9 @@ struct Opening {
     }
   }
 
-  private var metadata: Logger.Metadata { ["namespace": "\(files.namespace)", "path": "\(files.log)"] }
+  private var metadata: Logger.Metadata { ["namespace": "\(files.namespace)", "path": "\(files.logPath)"] }
 
   private var notARegularFile: ImmutaError {
-    .corrupted(Corruption(path: files.log, reason: "not a log: it is not a regular file"))
-  }
-
-  private func removeIfThere(_ path: String) throws(ImmutaError) {
-    do {
-      try SystemCalls.unlink(path)
-    } catch .io(let number, _, _) where number == SystemCalls.notFound {
-      return
-    }
+    .corrupted(Corruption(path: files.logPath, reason: "not a log: it is not a regular file"))
   }
 }

@@ -42,8 +42,9 @@ struct Reconciliation: ~Copyable {
             : "not a log: \(Words.bytes(status.size)) are less than the header's \(format.headerSize)"))
     }
     let header = try descriptor.logHeader(format)
-    var found = try companionDescriptor?.companionHeader()
-    let hasBothHeaders = try companionDescriptor?.hasBothCompanionHeaders() ?? true
+    let slots = try companionDescriptor?.companionSlots()
+    var found = slots?.current
+    let hasBothHeaders = slots.map { $0.whole.count == 2 } ?? true
     companion = try CompanionScanner.ifThere(companionDescriptor)
 
     self.descriptor = descriptor

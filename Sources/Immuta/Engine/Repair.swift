@@ -22,17 +22,17 @@ struct Repair {
   /// Examines the log, whose lock is held until the repair is let go. O(bytes of the log).
   init(_ files: LogFiles, stated: LogFormat?) throws(ImmutaError) {
     self.files = files
-    guard try SystemCalls.status(files.log) != nil else { throw .namespaceNotFound(files.namespace) }
-    log = try Descriptor(opening: files.log, .readWrite)
+    guard try files.directory.status(of: files.log) != nil else { throw .namespaceNotFound(files.namespace) }
+    log = try files.directory.open(files.log, .readWrite)
     try log.lock()
-    companionOnFile = try Descriptor.ifThere(files.companion, .readWrite)
+    companionOnFile = try files.directory.openIfPresent(files.companion, .readWrite)
     companion = companionOnFile
     format = try LogFormat(of: log, companion, stated: stated)
     fileSize = try log.size
     guard fileSize >= format.headerSize else {
       throw .corrupted(
         Corruption(
-          path: files.log, reason: "\(Words.bytes(fileSize)) are less than a header: nothing of the log is left"))
+          path: files.logPath, reason: "\(Words.bytes(fileSize)) are less than a header: nothing of the log is left"))
     }
     header = try log.logHeader(format)
     end = format.headerSize
@@ -194,31 +194,32 @@ struct Repair {
     if let companion = companionOnFile {
       try save(companion, 0..<(try companion.size), to: "\(files.companion).\(suffix)")
     }
-    try SystemCalls.flushDirectory(files.directory)
+    try files.directory.flush()
 
     try makeCompanion()
     try log.truncate(to: end)
     try log.write(wanted.encoded(format: format), at: 0)
     try log.flush()
-    try SystemCalls.rename(files.newCompanion, to: files.companion)
-    try SystemCalls.flushDirectory(files.directory)
+    try files.directory.rename(files.newCompanion, to: files.companion)
+    try files.directory.flush()
     report.isApplied = true
   }
 
-  private mutating func save(_ file: Descriptor, _ range: Range<Int>, to path: String) throws(ImmutaError) {
-    try file.copy(range, to: path)
-    report.saved.append(path)
+  private mutating func save(_ file: Descriptor, _ range: Range<Int>, to name: String) throws(ImmutaError) {
+    try file.copy(range, to: name, in: files.directory)
+    report.saved.append(files.directory.path(of: name))
   }
 
   /// Writes a companion for the records that are kept, beside the old one. An entry that is lost with its record stays
   /// damaged: reading that record throws, as it should.
   private func makeCompanion() throws(ImmutaError) {
-    if try SystemCalls.status(files.newCompanion) != nil { try SystemCalls.unlink(files.newCompanion) }
-    let new = try Descriptor(opening: files.newCompanion, .createNew)
+    try files.directory.removeIfPresent(files.newCompanion)
+    let new = try files.directory.open(files.newCompanion, .createNew)
     let before = try companion?.companionHeader()
     var header = CompanionHeader(format: format, codecName: before?.codecName)
     header.tornCount = before?.tornCount ?? 0
     header.recoveryTime = before?.recoveryTime ?? 0
+    header.identity = before?.identity ?? .random()
     header.isClean = true
     header.stableCount = kept
     try new.write([UInt8](repeating: 0, count: CompanionHeader.size), at: 0)

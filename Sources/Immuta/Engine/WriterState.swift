@@ -26,7 +26,7 @@ import Synchronization
   private let headerSize: Int
   private let keeper: CompanionKeeper
   private let flushes: FlushPair
-  private let directory: String
+  private let directory: Directory
   private var log: TailFile
   private var companion: TailFile
   /// The page of the log's header; nil until the first append, and where files are not mapped.
@@ -70,7 +70,7 @@ import Synchronization
 
   init(
     reader: LogReader, keeper: CompanionKeeper, flushes: FlushPair, log: Descriptor, companion: Descriptor, count: Int,
-    end: Int, lastTime: Int64, directory: String, writesThrough: Bool
+    end: Int, lastTime: Int64, directory: Directory, writesThrough: Bool
   ) {
     self.reader = reader
     format = reader.format
@@ -98,15 +98,15 @@ import Synchronization
   /// What must be on stable storage before the first append.
   struct Preparation {
     fileprivate let log: Descriptor
-    fileprivate let directory: String
+    fileprivate let directory: Directory
     fileprivate let keeper: CompanionKeeper
 
     /// Flushes the files with their directory and its own entry, where they may be new or may have been left unflushed
     /// by an opening that appended nothing, and marks the log as open.
     func flush() throws(ImmutaError) {
       try log.flush()
-      try SystemCalls.flushDirectory(directory)
-      try SystemCalls.flushDirectoryIfAllowed(LogFiles.parent(of: directory))
+      try directory.flush()
+      try directory.flushEntry()
       try keeper.markOpen()
     }
   }

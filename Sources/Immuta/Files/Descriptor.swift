@@ -4,18 +4,31 @@ package final class Descriptor: Sendable {
   package let number: Int32
   package let path: String
 
-  package init(opening path: String, _ mode: SystemCalls.OpenMode) throws(ImmutaError) {
-    number = try SystemCalls.open(path, mode)
+  private init(number: Int32, path: String) {
+    self.number = number
     self.path = path
   }
 
-  /// Nil when there is nothing at the path.
-  package static func ifThere(_ path: String, _ mode: SystemCalls.OpenMode) throws(ImmutaError) -> Descriptor? {
-    do {
-      return try Descriptor(opening: path, mode)
-    } catch .io(let number, _, _) where number == SystemCalls.notFound {
-      return nil
-    }
+  /// A file by its path: for files that belong to no log. Files of a log are opened in their ``Directory``.
+  package convenience init(opening path: String, _ mode: SystemCalls.OpenMode) throws(ImmutaError) {
+    self.init(number: try SystemCalls.open(path, mode), path: path)
+  }
+
+  /// A file of a directory, by its name; `path` is for messages.
+  convenience init(
+    opening name: String, of directory: Descriptor, _ mode: SystemCalls.OpenMode, path: String
+  ) throws(ImmutaError) {
+    self.init(number: try SystemCalls.open(directory.number, name, mode, path: path), path: path)
+  }
+
+  /// A directory, to look for files in.
+  convenience init(openingDirectory path: String) throws(ImmutaError) {
+    self.init(number: try SystemCalls.openDirectory(SystemCalls.workingDirectory, path, path: path), path: path)
+  }
+
+  /// A directory by its name in another; `path` is for messages.
+  convenience init(openingDirectory name: String, of directory: Descriptor, path: String) throws(ImmutaError) {
+    self.init(number: try SystemCalls.openDirectory(directory.number, name, path: path), path: path)
   }
 
   deinit {
@@ -70,8 +83,8 @@ package final class Descriptor: Sendable {
   }
 
   /// Copies bytes into a new file, which is on stable storage when it returns; its directory entry need not be.
-  package func copy(_ range: Range<Int>, to path: String) throws(ImmutaError) {
-    let copy = try Descriptor(opening: path, .createNew)
+  package func copy(_ range: Range<Int>, to name: String, in directory: Directory) throws(ImmutaError) {
+    let copy = try directory.open(name, .createNew)
     try transfer(range, to: copy, at: 0)
     try copy.flush()
   }

@@ -6,18 +6,22 @@ import Locking
 /// several give is a read-ahead state each, so that streams at different places of a log larger than memory don't spoil
 /// each other's.
 final class DescriptorPool: Sendable {
-  private let path: String
-  private let inode: UInt64
-  /// What the log was opened by; used itself where its path no longer leads to it.
+  private let directory: Directory
+  private let name: String
+  private let identity: FileIdentity
+  /// What the log was opened by; used itself where its name no longer leads to it, or no further descriptor is to be had.
   private let original: Lock<Descriptor?>
   private let slots: Lock<[Descriptor?]>
   private let capacity: Int
 
   /// - Parameter file: the descriptor the log was opened by; the pool reads the same file or none.
-  init(like file: Descriptor, capacity: Int) throws(ImmutaError) {
-    path = file.path
+  init(
+    like file: Descriptor, _ name: String, of directory: Directory, capacity: Int
+  ) throws(ImmutaError) {
+    self.directory = directory
+    self.name = name
     original = Lock(file)
-    inode = try file.status().inode
+    identity = try file.status().identity
     self.capacity = capacity
     slots = Lock(Array(repeating: nil, count: capacity))
   }
@@ -28,8 +32,8 @@ final class DescriptorPool: Sendable {
       let slot = reader % capacity
       if let open = slots[slot] { return open }
       // The file may have been removed or replaced since: what was opened is what is read.
-      let new = try Descriptor.ifThere(path, .read)
-      let isSame = try new?.status().inode == inode
+      let new = try? directory.openIfPresent(name, .read)
+      let isSame = (try? new?.status())?.identity == identity
       guard let descriptor = isSame ? new : original.withLock({ $0 }) else { throw .storageClosed }
       slots[slot] = descriptor
       return descriptor

@@ -22,6 +22,10 @@ package enum SystemCalls {
   package static var exists: Int32 { EEXIST }
   package static var cannotReserve: Int32 { EOPNOTSUPP }
   package static var ioError: Int32 { EIO }
+  package static var isSymbolicLink: Int32 { ELOOP }
+
+  /// Whether the error number says that this process may not.
+  static func isDenied(_ number: Int32) -> Bool { number == EACCES || number == EPERM }
 
   package static func message(for number: Int32) -> String {
     guard let text = unsafe strerror(number) else { return "error \(number)" }
@@ -162,6 +166,48 @@ package enum SystemCalls {
     #endif
   }
 
+  /// Stands for the directory that the process is in.
+  static var workingDirectory: Int32 { AT_FDCWD }
+
+  /// A file of a directory. What has the name must be the file itself: a symbolic link is not followed.
+  static func open(
+    _ directory: Int32, _ name: String, _ mode: OpenMode, path: String
+  ) throws(ImmutaError) -> Int32 {
+    try run(.open, operation: "open", path: path) { _ in
+      Self.libcOpen(in: directory, name, mode.flags | O_NOFOLLOW)
+    }
+  }
+
+  /// A directory, to look for files in. One that may be passed through and not listed will do.
+  static func openDirectory(_ directory: Int32, _ name: String, path: String) throws(ImmutaError) -> Int32 {
+    do {
+      return try run(.open, operation: "open", path: path) { _ in
+        Self.libcOpen(in: directory, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+      }
+    } catch .io(EACCES, let operation, let path) {
+      #if os(Linux)
+        return try run(.open, operation: operation, path: path) { _ in
+          Self.libcOpen(in: directory, name, Self.pathOnly | O_DIRECTORY | O_CLOEXEC)
+        }
+      #else
+        throw .io(errno: EACCES, operation: operation, path: path)
+      #endif
+    }
+  }
+
+  /// O_PATH, which Swift's view of libc lacks: open(2).
+  private static var pathOnly: Int32 { 0o10000000 }
+
+  private static func libcOpen(in directory: Int32, _ name: String, _ flags: Int32) -> Int32 {
+    #if canImport(Glibc)
+      unsafe Glibc.openat(directory, name, flags, 0o644)
+    #elseif canImport(Musl)
+      unsafe Musl.openat(directory, name, flags, 0o644)
+    #else
+      unsafe Darwin.openat(directory, name, flags, 0o644)
+    #endif
+  }
+
   static func close(_ descriptor: Int32) {
     // The result is not looked at: what matters was flushed before, and the descriptor is gone either way.
     #if canImport(Glibc)
@@ -259,19 +305,8 @@ package enum SystemCalls {
   }
 
   /// Puts a directory's entries on stable storage.
-  package static func flushDirectory(_ path: String) throws(ImmutaError) {
-    let descriptor = try open(path, .read)
-    defer { close(descriptor) }
+  static func flushDirectory(_ descriptor: Int32, path: String) throws(ImmutaError) {
     _ = try run(.flush, operation: "fsync", path: path) { _ in fsync(descriptor) }
-  }
-
-  /// The same for a directory that is not ours, and may not be open to us: then whoever made ours answers for it.
-  static func flushDirectoryIfAllowed(_ path: String) throws(ImmutaError) {
-    do {
-      try flushDirectory(path)
-    } catch .io(let number, "open", _) where number == accessDenied || number == EPERM {
-      return
-    }
   }
 
   /// Takes the exclusive lock, without waiting: false when somebody else has it.
@@ -289,12 +324,11 @@ package enum SystemCalls {
   }
 
   /// What is known of a file.
-  struct Status {
+  package struct Status {
     var size: Int
     var isDirectory: Bool
     var isRegular: Bool
-    var inode: UInt64
-    var device: UInt64
+    var identity: FileIdentity
     /// Last modification, in nanoseconds since 1970.
     var modified: Int64
 
@@ -302,8 +336,7 @@ package enum SystemCalls {
       size = Int(status.st_size)
       isDirectory = status.st_mode & S_IFMT == S_IFDIR
       isRegular = status.st_mode & S_IFMT == S_IFREG
-      inode = UInt64(status.st_ino)
-      device = UInt64(truncatingIfNeeded: status.st_dev)
+      identity = FileIdentity(device: UInt64(truncatingIfNeeded: status.st_dev), inode: UInt64(status.st_ino))
       #if canImport(Darwin)
         let time = status.st_mtimespec
       #else
@@ -322,8 +355,36 @@ package enum SystemCalls {
     return Status(status)
   }
 
+  /// Of what has a name in a directory: a symbolic link is not followed. Nil when nothing has.
+  static func status(_ directory: Int32, _ name: String, path: String) throws(ImmutaError) -> Status? {
+    var status = stat()
+    while unsafe fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) != 0 {
+      switch errno {
+      case EINTR: continue
+      case ENOENT: return nil
+      default: throw .io(errno: errno, operation: "stat", path: path)
+      }
+    }
+    return Status(status)
+  }
+
+  /// A path from the root, with nothing in it followed; nil when the system does not say where the process is.
+  static func absolutePath(_ path: String) -> String? {
+    if path.hasPrefix("/") { return path }
+    guard let current = unsafe getcwd(nil, 0) else { return nil }
+    defer { unsafe free(current) }
+    return unsafe String(cString: current) + "/" + path
+  }
+
+  /// A path from the root with every symbolic link followed; nil where it cannot be told.
+  static func resolvedPath(_ path: String) -> String? {
+    guard let resolved = unsafe realpath(path, nil) else { return nil }
+    defer { unsafe free(resolved) }
+    return unsafe String(cString: resolved)
+  }
+
   /// Nil when there is nothing at the path.
-  static func status(_ path: String) throws(ImmutaError) -> Status? {
+  package static func status(_ path: String) throws(ImmutaError) -> Status? {
     var status = stat()
     while unsafe stat(path, &status) != 0 {
       switch errno {
@@ -339,34 +400,27 @@ package enum SystemCalls {
     _ = try run(.makeDirectory, operation: "mkdir", path: path) { _ in unsafe mkdir(path, 0o755) }
   }
 
-  package static func unlink(_ path: String) throws(ImmutaError) {
-    _ = try run(.unlink, operation: "unlink", path: path) { _ in
-      #if canImport(Glibc)
-        unsafe Glibc.unlink(path)
-      #elseif canImport(Musl)
-        unsafe Musl.unlink(path)
-      #else
-        unsafe Darwin.unlink(path)
-      #endif
-    }
+  static func unlink(_ directory: Int32, _ name: String, path: String) throws(ImmutaError) {
+    _ = try run(.unlink, operation: "unlink", path: path) { _ in unsafe unlinkat(directory, name, 0) }
   }
 
-  package static func rename(_ path: String, to newPath: String) throws(ImmutaError) {
-    _ = try run(.rename, operation: "rename", path: newPath) { _ in
-      #if canImport(Glibc)
-        unsafe Glibc.rename(path, newPath)
-      #elseif canImport(Musl)
-        unsafe Musl.rename(path, newPath)
-      #else
-        unsafe Darwin.rename(path, newPath)
-      #endif
+  /// - Parameter path: of the new name.
+  static func rename(
+    _ directory: Int32, _ name: String, to newName: String, path: String
+  ) throws(ImmutaError) {
+    _ = try run(.rename, operation: "rename", path: path) { _ in
+      unsafe renameat(directory, name, directory, newName)
     }
   }
 
   /// The names in a directory, in no order.
-  package static func names(in directory: String) throws(ImmutaError) -> [String] {
-    guard let stream = unsafe opendir(directory) else {
-      throw .io(errno: errno, operation: "opendir", path: directory)
+  static func names(_ directory: Int32, path: String) throws(ImmutaError) -> [String] {
+    // A descriptor of its own: `closedir` closes it, and its place in the list is nobody else's.
+    let own = try openDirectory(directory, ".", path: path)
+    guard let stream = unsafe fdopendir(own) else {
+      let number = errno
+      close(own)
+      throw .io(errno: number, operation: "opendir", path: path)
     }
     defer { unsafe closedir(stream) }
     var names: [String] = []

@@ -8,15 +8,24 @@ import CRC32C
 /// | MAGIC  | VERSION | FORMAT | CLEAN | NAME | GENERATION | STABLE | BOOT ID | TORN | RECOVERED | NAME …  |
 /// |   8    |    4    |   1    |   1   | LEN 2|     8      |   8    |    8    |  8   |     8     | ≤ 1,024 |
 /// +--------+---------+--------+-------+------+------------+--------+---------+------+-----------+---------+
-///                                                            … CRC-32C of bytes 0 ..< 2044 at offset 2044
+/// offset 1,088      1,104   1,112     1,120
+///        +----------+-------+---------+--                                          2,044
+///        | IDENTITY | FIRST | REMOVED | zeros …                                    | CRC-32C of 0 ..< 2,044 |
+///        |    16    |   8   |    8    |                                            |            4           |
 /// ```
+///
+/// VERSION is 2. One of version 1 ends with NAME: its log has no identity yet, and gets one, with a header of version 2,
+/// when it is next opened for writing. Every version keeps MAGIC, VERSION and the checksum where they are, so that a
+/// header of a version that is not known can be told from a damaged one, and is never replaced.
 ///
 /// STABLE is the number of records known to be on stable storage. CLEAN is 1 when the log was closed: then STABLE is
 /// the number of records it held; 2 says that a flush failed, so that what the page cache shows may not be on the
 /// device. NAME is the codec chain's name, empty for none; LEN 65,535 says that it is not known. BOOT ID tells, after a
 /// crash, whether the machine went down or just the process: a machine that stayed up still has every byte that was
 /// written. TORN counts the records that crashes have taken back over the log's life, RECOVERED is when that last
-/// happened, in nanoseconds since 1970.
+/// happened, in nanoseconds since 1970. IDENTITY is the log's, zeros where it has none yet. FIRST is the number of the
+/// file's first record, and REMOVED that of the first record which was not removed from the log; both are 0 in a log
+/// of one file.
 ///
 /// A slot never shares a page half with the other, so whatever a torn write leaves of one, the other is whole.
 package struct CompanionHeader: Hashable, Sendable {
@@ -35,6 +44,12 @@ package struct CompanionHeader: Hashable, Sendable {
   package var tornCount: Int
   /// When recovery last cut off such records; 0 for never.
   package var recoveryTime: Int64
+  /// Nil in a header of version 1.
+  package var identity: LogIdentity?
+  /// The number of the file's first record.
+  package var firstSequence: Int
+  /// The first record that was not removed from the log.
+  package var removedCount: Int
 
   package init(format: LogFormat, codecName: String? = "") {
     self.format = format
@@ -46,6 +61,9 @@ package struct CompanionHeader: Hashable, Sendable {
     bootIdentity = 0
     tornCount = 0
     recoveryTime = 0
+    identity = nil
+    firstSequence = 0
+    removedCount = 0
   }
 
   /// Bytes before the first entry.
@@ -56,34 +74,59 @@ package struct CompanionHeader: Hashable, Sendable {
   private static var unknownNameLength: Int { 0xFFFF }
 
   private static var magic: UInt64 { 0x3158_4449_4154_4D49 }  // "IMTAIDX1", little-endian
-  private static var version: UInt32 { 1 }
+  /// What is written. A header without an identity is one of version 1.
+  package static var version: UInt32 { 2 }
   private static var nameOffset: Int { 56 }
+  private static var identityOffset: Int { 1088 }
+  private static var firstOffset: Int { 1104 }
+  private static var removedOffset: Int { 1112 }
   private static var checksumOffset: Int { slotSize - 4 }
 
   /// Where the slot of this generation lies in the file.
   package var slotOffset: Int { Int(generation & 1) * Self.slotSize }
 
+  /// What the two slots hold.
+  package struct Slots {
+    /// The whole headers: at most two, the older one first.
+    package var whole: [CompanionHeader] = []
+    /// VERSION and FORMAT of a header that is whole and was written by a program newer than this one.
+    package var unknown: (version: UInt32, format: UInt8)?
+
+    /// The one that counts.
+    package var current: CompanionHeader? { whole.last }
+  }
+
+  /// The slots of a companion whose first `size` bytes are given.
+  package static func slots(in bytes: UnsafeRawBufferPointer) -> Slots {
+    precondition(bytes.count >= size, "a companion header needs \(size) bytes")
+    var slots = Slots()
+    for offset in [0, slotSize] {
+      let slot = unsafe UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + slotSize])
+      guard unsafe isWhole(slot) else { continue }
+      let (version, format) = unsafe (slot.loadInteger(at: 8, as: UInt32.self), slot[12])
+      if !(1...Self.version).contains(version) || LogFormat(rawValue: format) == nil {
+        slots.unknown = (version, format)
+      } else if let header = unsafe CompanionHeader(decodingWholeSlot: slot) {
+        slots.whole.append(header)
+      }
+    }
+    slots.whole.sort { $0.generation < $1.generation }
+    return slots
+  }
+
   /// The current header of a companion whose first `size` bytes are given, or nil when neither slot is whole.
   package static func current(in bytes: UnsafeRawBufferPointer) -> CompanionHeader? {
-    precondition(bytes.count >= size, "a companion header needs \(size) bytes")
-    return unsafe wholeSlots(of: bytes).max { $0.generation < $1.generation }
+    unsafe slots(in: bytes).current
   }
 
-  /// The headers in both slots; fewer where one was not written yet, or is damaged.
-  package static func wholeSlots(of bytes: UnsafeRawBufferPointer) -> [CompanionHeader] {
-    [0, slotSize].compactMap { offset in
-      unsafe CompanionHeader(decodingSlot: UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + slotSize]))
-    }
+  private static func isWhole(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    unsafe bytes.loadInteger(at: 0, as: UInt64.self) == magic
+      && bytes.loadInteger(at: checksumOffset, as: UInt32.self) == crc32c_extend(0, bytes.baseAddress, checksumOffset)
   }
 
-  init?(decodingSlot bytes: UnsafeRawBufferPointer) {
-    precondition(bytes.count == Self.slotSize, "a companion header slot has \(Self.slotSize) bytes")
-    guard unsafe bytes.loadInteger(at: 0, as: UInt64.self) == Self.magic,
-      unsafe bytes.loadInteger(at: 8, as: UInt32.self) == Self.version,
-      unsafe bytes.loadInteger(at: Self.checksumOffset, as: UInt32.self)
-        == crc32c_extend(0, bytes.baseAddress, Self.checksumOffset),
-      let format = unsafe LogFormat(rawValue: bytes[12])
-    else { return nil }
+  /// Nil where a field says what no header can say.
+  private init?(decodingWholeSlot bytes: UnsafeRawBufferPointer) {
+    guard let format = unsafe LogFormat(rawValue: bytes[12]) else { return nil }
     let nameLength = unsafe Int(bytes.loadInteger(at: 14, as: UInt16.self))
     let stableCount: Int = unsafe bytes.loadInteger(at: 24)
     let isNameKnown = nameLength != Self.unknownNameLength
@@ -99,6 +142,12 @@ package struct CompanionHeader: Hashable, Sendable {
     codecName =
       isNameKnown
       ? unsafe String(decoding: bytes[Self.nameOffset..<Self.nameOffset + nameLength], as: UTF8.self) : nil
+    let hasIdentity = unsafe bytes.loadInteger(at: 8, as: UInt32.self) >= 2
+    let range = Self.identityOffset..<Self.identityOffset + LogIdentity.size
+    identity = unsafe hasIdentity ? LogIdentity(decoding: UnsafeRawBufferPointer(rebasing: bytes[range])) : nil
+    firstSequence = unsafe hasIdentity ? bytes.loadInteger(at: Self.firstOffset) : 0
+    removedCount = unsafe hasIdentity ? bytes.loadInteger(at: Self.removedOffset) : 0
+    if firstSequence < 0 || removedCount < 0 { return nil }
   }
 
   /// The `slotSize` bytes of this header, for `slotOffset`.
@@ -109,7 +158,7 @@ package struct CompanionHeader: Hashable, Sendable {
     var bytes = [UInt8](repeating: 0, count: Self.slotSize)
     unsafe bytes.withMutableBytes { bytes in
       unsafe bytes.storeInteger(Self.magic, at: 0)
-      unsafe bytes.storeInteger(Self.version, at: 8)
+      unsafe bytes.storeInteger(identity == nil ? 1 : Self.version, at: 8)
       unsafe bytes[12] = format.rawValue
       unsafe bytes[13] = isClean ? 1 : hasFailedFlush ? 2 : 0
       unsafe bytes.storeInteger(UInt16(nameLength), at: 14)
@@ -119,6 +168,12 @@ package struct CompanionHeader: Hashable, Sendable {
       unsafe bytes.storeInteger(tornCount, at: 40)
       unsafe bytes.storeInteger(recoveryTime, at: 48)
       unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[Self.nameOffset...]).copyBytes(from: name)
+      if let identity {
+        let range = Self.identityOffset..<Self.identityOffset + LogIdentity.size
+        unsafe identity.encode(into: UnsafeMutableRawBufferPointer(rebasing: bytes[range]))
+        unsafe bytes.storeInteger(firstSequence, at: Self.firstOffset)
+        unsafe bytes.storeInteger(removedCount, at: Self.removedOffset)
+      }
       unsafe bytes.storeInteger(crc32c_extend(0, bytes.baseAddress, Self.checksumOffset), at: Self.checksumOffset)
     }
     return bytes

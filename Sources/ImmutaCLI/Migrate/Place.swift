@@ -31,9 +31,10 @@ enum Place: ExpressibleByArgument, Equatable {
   private var files: [String] {
     get throws {
       switch self {
-      case .log(let directory, let namespace): [LogFiles(directory: directory, namespace: namespace).log]
+      case .log(let directory, let namespace):
+        [LogFiles(directory: try Directory(opening: directory), namespace: namespace).logPath]
       case .store(let directory):
-        try SystemCalls.names(in: directory).filter { $0.hasSuffix(".bilog") }.map { "\(directory)/\($0)" }
+        try Directory(opening: directory).names().filter { $0.hasSuffix(".bilog") }.map { "\(directory)/\($0)" }
       case .lines(let file): [file]
       }
     }
