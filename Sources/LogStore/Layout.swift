@@ -118,7 +118,8 @@ struct Layout: Equatable {
   static func missing(_ partition: Int, in directory: Directory) -> ImmutaError {
     .corrupted(
       Corruption(
-        path: directory.path, reason: "\(partition).bilog is missing, but there are other partitions: put the partition back"
+        path: directory.path,
+        reason: "\(partition).bilog is missing, but there are other partitions: put the partition back"
       ))
   }
 

@@ -246,7 +246,9 @@ struct Opening {
   // MARK: For reading
 
   private func openForReading() throws(ImmutaError) -> Opened {
-    guard let log = try files.directory.openIfPresent(files.log, .read) else { throw .namespaceNotFound(files.namespace) }
+    guard let log = try files.directory.openIfPresent(files.log, .read) else {
+      throw .namespaceNotFound(files.namespace)
+    }
     guard try log.status().isRegular else { throw notARegularFile }
     let companion = try files.directory.openIfPresent(files.companion, .read)
     let format = try LogFormat(of: log, companion, stated: configuration.format)
