@@ -41,11 +41,66 @@ public enum ImmutaError: Error, Hashable, Sendable {
   case partitioningMismatch(remembered: String, opened: String)
   /// No message of the partition begins at this byte offset.
   case invalidOffset(Int)
+  /// The log that is followed was removed, cut back, or replaced by another: what comes next does not follow what was
+  /// read. The position stays.
+  case logChanged(LogChange)
+  /// The log has fewer records than the position says: it may have been put back from an older copy. Counts are of records.
+  case positionBeyondEnd(position: Int, count: Int)
+  /// The position is another log's. `found` is nil where nothing on file says whose log this is.
+  case foreignPosition(expected: LogIdentity, found: LogIdentity?)
+  /// A record's number is at least 0.
+  case invalidPosition(Int)
   /// A file beside the log, or a record in it, was written by a newer version of the library, or is damaged so that it
   /// looks like that. Nothing was changed.
   case unsupportedVersion(UnsupportedVersion)
   /// A system call failed: the operation's name, the file's path and the error number it gave.
   case io(errno: Int32, operation: String, path: String)
+}
+
+/// What became of a log that was followed.
+public struct LogChange: Hashable, Sendable {
+  /// What happened.
+  public enum Kind: Hashable, Sendable {
+    /// Nothing that can be read has its name any more.
+    case removed
+    /// Its end was cut off, by a repair, after a crash of the machine, or because an older copy of it was put in its
+    /// place; others may have been appended since.
+    case cutBack
+    /// Another log has its name.
+    case replaced
+  }
+
+  /// The log's file.
+  public let path: String
+  /// What happened.
+  public let kind: Kind
+  /// How many records, from the first on, are known to be the same now; of a log that was removed, those it had. To go on
+  /// after the last of them, begin at this number.
+  public let sharedCount: Int
+
+  init(path: String, kind: Kind, sharedCount: Int) {
+    self.path = path
+    self.kind = kind
+    self.sharedCount = sharedCount
+  }
+
+  /// The last record that is known to be the same; nil when there is none.
+  public var lastShared: Int? { sharedCount > 0 ? sharedCount - 1 : nil }
+}
+
+extension LogChange: CustomStringConvertible {
+  /// What happened, and what to do, as one sentence.
+  public var description: String {
+    let last = lastShared.map { "record \($0) is the last that is the same" } ?? "no record is known to be the same"
+    return switch kind {
+    case .removed:
+      "\(path) was removed or renamed while it was read, after \(Words.records(sharedCount)); put it back to go on"
+    case .cutBack:
+      "\(path) was cut back while it was read: \(last); begin at record \(sharedCount) to go on"
+    case .replaced:
+      "\(path) was replaced by another log while it was read: \(last); begin at record \(sharedCount) to go on"
+    }
+  }
 }
 
 /// A version that this library does not know.
@@ -187,6 +242,19 @@ extension ImmutaError: CustomStringConvertible {
       """
     case .invalidOffset(let offset):
       "no message begins at byte \(offset): read from 0, or from where a message ends"
+    case .logChanged(let change):
+      "\(change)"
+    case .positionBeyondEnd(let position, let count):
+      """
+      position \(position) is beyond the end: the log has \(Words.records(count)), and the next one is record \(count). \
+      Was it put back from an older copy? To wait for that record all the same, skip to it
+      """
+    case .foreignPosition(let expected, let found):
+      "the position is one in the log \(expected), and this is "
+        + (found.map { "the log \($0)" } ?? "a log that does not say which it is")
+        + ": begin at a record's number instead"
+    case .invalidPosition(let position):
+      "\(position) is no record's number: records are counted from 0"
     case .unsupportedVersion(let unsupported):
       "\(unsupported): use a newer version of the library; nothing was changed"
     case .io(let number, let operation, let path):

@@ -10,8 +10,7 @@ import Synchronization
   /// The namespace's name.
   public let namespace: String
   let files: LogFiles
-  let reader: LogReader
-  /// Nil when the log is open for reading only.
+  /// Nil when the log is open for reading only: then there is a follower.
   let writer: LogWriter?
   /// `writer` once more, for small appends, which would retain and release it for each record. As safe as that is, which
   /// holds it for as long as there is a log and is never another.
@@ -19,8 +18,7 @@ import Synchronization
   private let follower: Follower?
   private let logger: Logger?
   private let openingNote: String?
-  /// What opening passed over.
-  let damage: Corruption?
+  private let damageOnOpening: Corruption?
   /// Relaxed: it only spreads readers over descriptors.
   private let nextReader = Atomic(0)
 
@@ -31,12 +29,28 @@ import Synchronization
     files = configuration.files(of: namespace, in: directory)
     logger = configuration.logger
     let opened = try Opening(files: files, configuration: configuration, pools: pools).run()
-    reader = opened.reader
     writer = opened.writer
     unsafe heldWriter = opened.writer.map { unsafe Unmanaged.passUnretained($0) }
     follower = opened.follower
     openingNote = opened.note
-    damage = opened.damage
+    damageOnOpening = opened.damage
+  }
+
+  /// What is read from. A follower may give another one each time: when the files are not what they were.
+  var reader: LogReader {
+    if let writer { return writer.reader }
+    guard let follower else { preconditionFailure("a log has a writer or a follower") }
+    return follower.files.reader
+  }
+
+  /// What opening passed over.
+  var damage: Corruption? { follower?.files.damage ?? damageOnOpening }
+
+  /// Whose log it is: see ``LogIdentity``. Nil where nothing on file says so: for a log without companion that is open for
+  /// reading only. O(1).
+  public var identity: LogIdentity? {
+    if let writer { return writer.identity }
+    return follower?.files.identity
   }
 
   deinit {
@@ -46,10 +60,13 @@ import Synchronization
   /// Committed records: the number that the next one gets. O(1).
   ///
   /// After the storage was closed, the number there was then.
-  public var count: Int {
+  public var count: Int { current.count }
+
+  /// What is read from, with all that was committed by now.
+  var current: LogReader {
     // A log read while another program writes it: what cannot be told now is told by the read that needs it.
     try? follower?.refresh()
-    return reader.count
+    return reader
   }
 
   /// The records from a position on: those that are there, then those to come. Never fails: a closed storage is thrown
@@ -72,7 +89,15 @@ import Synchronization
 
   func readRecord(_ sequence: Int) throws(ImmutaError) -> Record {
     try follower?.refresh()
-    return try reader.record(sequence, reader: nextReader.load(ordering: .relaxed) & Int.max)
+    let number = nextReader.load(ordering: .relaxed) & Int.max
+    let reader = reader
+    do throws(ImmutaError) {
+      return try reader.record(sequence, reader: number)
+    } catch .corrupted(let damage) {
+      // The file may not be what it was.
+      guard try changedSince(reader) else { throw .corrupted(damage) }
+      return try self.reader.record(sequence, reader: number)
+    }
   }
 
   /// What is known of the log without reading it. O(1).
@@ -89,7 +114,7 @@ import Synchronization
   /// Records known to be on stable storage, as far as this process knows.
   var stableCount: Int {
     try? follower?.refreshStable()
-    return progress(.durable).generation
+    return progress(.durable, reader).generation
   }
 
   func refresh(_ visibility: StreamVisibility = .committed) throws(ImmutaError) {
@@ -97,11 +122,20 @@ import Synchronization
     if visibility == .durable { try follower?.refreshStable() }
   }
 
+  /// Whether other files are read by now; looks for them by their names.
+  func changedSince(_ reader: LogReader) throws(ImmutaError) -> Bool {
+    guard let follower else { return false }
+    try follower.refresh(looksAgain: true)
+    return follower.files.reader !== reader
+  }
+
   /// What streams of this visibility wait for: its generation is the number of records they may deliver.
-  func progress(_ visibility: StreamVisibility) -> Broadcaster {
+  ///
+  /// - Parameter reader: what is read from now.
+  func progress(_ visibility: StreamVisibility, _ reader: LogReader) -> Broadcaster {
     switch visibility {
     case .committed: reader.committed
-    case .durable: writer?.flusher.stable ?? follower?.stable ?? reader.committed
+    case .durable: writer?.flusher.stable ?? follower?.files.stable ?? reader.committed
     }
   }
 
@@ -116,7 +150,8 @@ import Synchronization
 
   /// The companion's header as it is on file; nil when there is none that is whole.
   func companionHeader() throws(ImmutaError) -> CompanionHeader? {
-    try files.directory.openIfPresent(files.companion, .read)?.companionHeader()
+    if let follower { return try follower.files.companion?.companionHeader() }
+    return try files.directory.openIfPresent(files.companion, .read)?.companionHeader()
   }
 
   /// The writing side, or `.readOnly`.
@@ -138,8 +173,6 @@ import Synchronization
         logger?.error(
           "closing failed; the next opening recovers: \(failure)", metadata: ["namespace": "\(namespace)"])
       }
-    } else {
-      reader.close()
     }
   }
 }

@@ -5,10 +5,10 @@ extension Payload {
   /// This is how a payload larger than memory is read: the pages of a large record leave memory behind the iterator, so
   /// that copying a gigabyte takes the memory of two pieces.
   ///
-  /// Where a codec is in use, a payload of more than 1 MiB is decoded on the way. That it can be was found out when its
-  /// record was delivered; should it fail all the same, because the file or the codec changed since, the asynchronous
-  /// sequence throws `.undecodable`, and the ordinary one, which cannot, traps. ``forEachChunk(ofSize:_:)`` throws,
-  /// too.
+  /// Where a codec is in use, or the log is open for reading only, a payload of more than 1 MiB is decoded or read on the
+  /// way. That it can be was found out when its record was delivered; should it fail all the same, because the file or the
+  /// codec changed since, the asynchronous sequence throws `.undecodable`, `.corrupted` or `.io`, and the ordinary one,
+  /// which cannot, traps. ``forEachChunk(ofSize:_:)`` throws, too.
   ///
   /// - Precondition: `size > 0`.
   public func chunks(ofSize size: Int = 256 << 10) -> Chunks {
@@ -38,8 +38,8 @@ extension Payload {
   ///
   /// - Throws: `.undecodable` when it cannot be decoded any more, though it could when its record was delivered.
   public func inMemory() throws(ImmutaError) -> Payload {
-    guard let decoded else { return self }
-    return try decoded.inMemory()
+    guard let deferred else { return self }
+    return try deferred.inMemory()
   }
 
   /// The pieces of a payload: see ``Payload/chunks(ofSize:)``.
@@ -74,13 +74,13 @@ extension Payload {
     fileprivate let size: Int
     private var position = 0
     private var previous: Range<Int>?
-    /// Where the payload is decoded on the way.
-    private var session: DecodingSession?
+    /// Where the payload is read or decoded on the way.
+    private var session: (any PayloadSession)?
 
     fileprivate init(payload: Payload, size: Int) {
       self.payload = payload
       self.size = size
-      session = payload.decoded.map { DecodingSession($0) }
+      session = payload.deferred?.begin()
     }
 
     /// The next piece, a view that stays valid as long as it is held; nil after the last. O(1); O(`size`) where a large
@@ -88,7 +88,7 @@ extension Payload {
     ///
     /// Traps when such a payload cannot be decoded any more: see ``Payload/forEachChunk(ofSize:_:)``.
     public mutating func next() -> Payload? {
-      DecodedPayload.orTrap { () throws(ImmutaError) in try nextOrThrow() }
+      Payload.orTrap { () throws(ImmutaError) in try nextOrThrow() }
     }
 
     /// The same, but throws `.undecodable` where that traps.
@@ -96,18 +96,18 @@ extension Payload {
       if let previous { payload.mapping?.forgetPayload(previous) }
       guard position < payload.count else { return nil }
       let range = position..<Swift.min(position + size, payload.count)
-      let piece = try decode(range) ?? payload.slice(range)
+      let piece = try fetch(range) ?? payload.slice(range)
       previous = range
       position = range.upperBound
       return piece
     }
 
-    /// Nil where nothing is to be decoded.
-    private mutating func decode(_ range: Range<Int>) throws(ImmutaError) -> Payload? {
-      guard let decoded = payload.decoded, let session else { return nil }
+    /// Nil where the bytes are in memory.
+    private mutating func fetch(_ range: Range<Int>) throws(ImmutaError) -> Payload? {
+      guard let deferred = payload.deferred, let session else { return nil }
       if let piece = try session.next(from: range.lowerBound, size: range.count) { return piece }
       // A copy of this iterator took the session along: from here on each has its own.
-      let own = DecodingSession(decoded)
+      let own = deferred.begin()
       self.session = own
       return try own.next(from: range.lowerBound, size: range.count)
     }

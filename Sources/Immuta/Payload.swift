@@ -5,16 +5,17 @@
 /// or, for a record of more than 1 MiB, a mapping of the file whose pages come and go as they are touched. To keep a
 /// few bytes for long, copy them: `Array(record.payload)`.
 ///
-/// Where a codec is in use, a payload has memory of its own. One of more than 1 MiB is decoded when it is touched: by
-/// ``chunks(ofSize:)`` and ``forEachChunk(ofSize:_:)`` in pieces, in bounded memory, and otherwise whole. That it can
-/// be decoded was found out when its record was delivered. Should it fail all the same, because the file or the codec
+/// Where a codec is in use, a payload has memory of its own. One of more than 1 MiB is decoded when it is touched; and where
+/// the log is open for reading only, so that another program may change its file, one of more than 1 MiB is read when it
+/// is touched: by ``chunks(ofSize:)`` and ``forEachChunk(ofSize:_:)`` in pieces, in bounded memory, and otherwise whole.
+/// That this works was found out when its record was delivered. Should it fail all the same, because the file or the codec
 /// changed since, then ``forEachChunk(ofSize:_:)`` and ``inMemory()`` throw, and whatever cannot throw traps.
 ///
 /// `@unchecked Sendable`: the bytes never change once a record is committed, and `owner`, which nobody touches, only
 /// keeps them in place.
 @safe public struct Payload: @unchecked Sendable {
   let owner: AnyObject?
-  /// Nil for an empty payload, and for one that is still to be decoded: then `owner` is a ``DecodedPayload``.
+  /// Nil for an empty payload, and for one that is still to be read: then `owner` is a ``DeferredPayload``.
   private let base: UnsafeRawPointer?
   /// How many bytes there are. O(1).
   public let count: Int
@@ -26,15 +27,15 @@
     self.owner = owner
   }
 
-  /// A large payload that is stored transformed.
-  init(_ decoded: DecodedPayload) {
+  /// A large payload that is still to be read.
+  init(_ deferred: some DeferredPayload) {
     unsafe base = nil
-    count = decoded.count
-    owner = decoded
+    count = deferred.count
+    owner = deferred
   }
 
   /// Where the bytes come from, if they are not in memory.
-  var decoded: DecodedPayload? { unsafe base == nil ? owner as? DecodedPayload : nil }
+  var deferred: (any DeferredPayload)? { unsafe base == nil ? owner as? any DeferredPayload : nil }
 
   /// The bytes as UTF-8 text; sequences that are not are replaced by U+FFFD. O(`count`).
   public var text: String { String(decoding: self, as: UTF8.self) }
@@ -46,7 +47,7 @@
 
   /// Calls `body` with a pointer to the bytes, valid only until it returns; for C functions. O(1), no copy.
   public func withUnsafeBytes<R, E: Error>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R {
-    if unsafe base == nil, let decoded { return try unsafe decoded.inMemoryOrTrap().withUnsafeBytes(body) }
+    if unsafe base == nil, let deferred { return try unsafe deferred.inMemoryOrTrap().withUnsafeBytes(body) }
     defer { withExtendedLifetime(owner) {} }
     return try unsafe body(UnsafeRawBufferPointer(start: base, count: count))
   }
@@ -65,8 +66,8 @@ extension Payload: RandomAccessCollection {
   public subscript(position: Int) -> UInt8 {
     precondition(position >= 0 && position < count, "position \(position) is outside a payload of \(count) bytes")
     guard let base = unsafe base else {
-      guard let decoded else { preconditionFailure("a payload with bytes has memory") }
-      return decoded.inMemoryOrTrap()[position]
+      guard let deferred else { preconditionFailure("a payload with bytes has memory") }
+      return deferred.inMemoryOrTrap()[position]
     }
     return unsafe base.load(fromByteOffset: position, as: UInt8.self)
   }

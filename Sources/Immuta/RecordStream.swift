@@ -8,6 +8,11 @@ public enum StreamPosition: Hashable, Sendable {
   case latest
   /// With the record of this number, even if it has not been written yet: the first n records are skipped. At least 0.
   case skipping(Int)
+  /// With the record of this number, which was written already, or is the next to be: one beyond that, or a negative one,
+  /// is thrown by the stream's first `next()`. For numbers that were kept, or come from outside.
+  case sequence(Int)
+  /// The same, in the log that the position names: another log's is thrown, too.
+  case position(Position)
 }
 
 /// Which committed records a stream delivers.
@@ -32,14 +37,37 @@ public enum StreamVisibility: Hashable, Sendable {
 /// `next` throws, for whatever reason, the position stays, and the next call delivers the record that would have come.
 ///
 /// It ends only by an error: `CancellationError` when its task is cancelled, `.storageClosed` when the storage is
-/// closed, `.corrupted` at a damaged record. To go on behind a damaged record, raise ``position``.
+/// closed, `.corrupted` at a damaged record, and, where the log is open for reading only, `.logChanged` when its files are
+/// not what was read from them any more. To go on after a damaged record, or at the last record that is still the same, set
+/// ``position``.
 public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
   /// What a stream delivers.
   public typealias Element = Record
 
   /// Number of the record that comes next. Setting it moves the stream; at least 0.
   public var position: Int {
-    didSet { precondition(position >= 0, "a stream's position is at least 0") }
+    get { place }
+    set {
+      precondition(newValue >= 0, "a stream's position is at least 0")
+      place = newValue
+      // Wherever it is now, it has not come there by what it delivered.
+      (reader, anchor, demand) = (nil, nil, nil)
+    }
+  }
+
+  private var place = 0
+  /// What the position was found to be a place in; nil before that.
+  private var reader: LogReader?
+  /// The entry of the record before the position, where `chunk` does not have it.
+  private var anchor: (sequence: Int, entry: CompanionEntry)?
+  /// What is asked of the log before the first record is delivered.
+  private var demand: Demand?
+
+  private enum Demand: Sendable {
+    /// The position must not be beyond the end.
+    case exists(Int)
+    /// The same, and it must be this log's.
+    case isIn(LogIdentity)
   }
 
   /// Nil, and a reason why, for a stream of nothing.
@@ -60,11 +88,19 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
     failure = nil
     readerNumber = reader
     switch start {
-    case .beginning: position = 0
-    case .latest: position = log.count
+    case .beginning: break
+    case .latest:
+      let reader = log.current
+      (place, self.reader) = (reader.count, reader)
     case .skipping(let count):
       precondition(count >= 0, "a stream skips at least 0 records")
-      position = count
+      place = count
+    case .sequence(let number):
+      place = Swift.max(0, number)
+      demand = .exists(number)
+    case .position(let position):
+      place = position.sequence
+      demand = .isIn(position.identity)
     }
   }
 
@@ -73,7 +109,6 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
     failure = error
     visibility = .committed
     readerNumber = 0
-    position = 0
   }
 
   /// The stream itself, from its position on. O(1).
@@ -124,8 +159,8 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
   /// - Throws: as `next()`, but for cancellation.
   public mutating func nextAtOnce() throws(ImmutaError) -> Record? {
     // What was read ahead was there to be delivered; the count need not be looked at.
-    if let record = ahead.record(position) {
-      position &+= 1
+    if let record = ahead.record(place) {
+      place &+= 1
       return record
     }
     return try nextFromLog()
@@ -134,14 +169,74 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
   @inline(never)
   private mutating func nextFromLog() throws(ImmutaError) -> Record? {
     guard let log else { throw failure ?? .storageClosed }
+    if let demand { try meet(demand, log) }
+    var reader = try self.reader(of: log)
+    try reader.checkOpen()
+    if let record = try chunk?.record(place, reader.check) { return take(record) }
+    if place >= log.progress(visibility, reader).generation {
+      try log.refresh(visibility)
+      reader = try self.reader(of: log)
+      if place >= log.progress(visibility, reader).generation { return nil }
+    }
+    do throws(ImmutaError) {
+      return try read(reader, log.progress(visibility, reader).generation)
+    } catch .corrupted(let damage) {
+      // The file may not be what it was.
+      guard try log.changedSince(reader) else { throw .corrupted(damage) }
+      reader = try self.reader(of: log)
+      let count = log.progress(visibility, reader).generation
+      return place < count ? try read(reader, count) : nil
+    }
+  }
+
+  /// Where the log is read from now. Where that changed, because the files are not what they were, the position must be a
+  /// place in what is there now.
+  private mutating func reader(of log: Log) throws(ImmutaError) -> LogReader {
+    let current = log.reader
+    if let reader, reader !== current {
+      let change = reader.change(to: current)
+      if place > change.shared, try !isAfterAnchor(in: current) {
+        throw .logChanged(
+          LogChange(path: reader.check.path, kind: change.kind, sharedCount: Swift.min(change.shared, place)))
+      }
+      anchor = lastDelivered
+      forgetChunk()
+      windows = nil
+    }
+    reader = current
+    return current
+  }
+
+  /// Whether the record delivered last is the one before the position in what is there now.
+  private func isAfterAnchor(in current: LogReader) throws(ImmutaError) -> Bool {
+    guard let last = lastDelivered, last.sequence < current.count,
+      let entry = try current.entries(last.sequence..<last.sequence + 1).first ?? nil
+    else { return false }
+    return entry.index == last.entry.index && entry.recordChecksum == last.entry.recordChecksum
+      && entry.time == last.entry.time
+  }
+
+  /// The record delivered last, by its entry; nil when none was, or where nobody but this process writes.
+  private var lastDelivered: (sequence: Int, entry: CompanionEntry)? {
+    if let anchor, anchor.sequence == place - 1 { return anchor }
+    guard let chunk, place - 1 >= chunk.first, let entry = chunk.entry(at: place - 1 - chunk.first) else { return nil }
+    return (place - 1, entry)
+  }
+
+  private mutating func meet(_ demand: Demand, _ log: Log) throws(ImmutaError) {
+    try log.refresh()
     let reader = log.reader
     try reader.checkOpen()
-    if let record = try chunk?.record(position, reader.check) { return take(record) }
-    if position >= log.progress(visibility).generation {
-      try log.refresh(visibility)
-      if position >= log.progress(visibility).generation { return nil }
+    var number = place
+    switch demand {
+    case .exists(let stated): number = stated
+    case .isIn(let identity):
+      if log.identity != identity { throw .foreignPosition(expected: identity, found: log.identity) }
     }
-    return try read(reader, log.progress(visibility).generation)
+    if number < 0 { throw .invalidPosition(number) }
+    if number > reader.count { throw .positionBeyondEnd(position: number, count: reader.count) }
+    self.demand = nil
+    self.reader = reader
   }
 
   /// Waits until there is a record at the position. What a waiting stream needs is in this frame and its caller's: ten
@@ -152,9 +247,10 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
     try log.beginWait(visibility)
     defer { log.endWait(visibility) }
     do {
-      _ = try await log.progress(visibility).wait(past: position)
+      _ = try await log.progress(visibility, log.reader).wait(past: place)
     } catch is BroadcasterClosed {
-      throw ImmutaError.storageClosed
+      // Or other files are read by now: then the next attempt finds them.
+      try log.reader.checkOpen()
     }
   }
 
@@ -164,9 +260,10 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
     try log.beginWait(visibility)
     defer { log.endWait(visibility) }
     do {
-      return try await log.progress(visibility).wait(past: position, until: deadline) != nil
+      return try await log.progress(visibility, log.reader).wait(past: place, until: deadline) != nil
     } catch is BroadcasterClosed {
-      throw ImmutaError.storageClosed
+      try log.reader.checkOpen()
+      return true
     }
   }
 
@@ -178,21 +275,23 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
   /// The record at the position, which is committed: from the writer's windows, or a new chunk.
   private mutating func read(_ reader: LogReader, _ count: Int) throws(ImmutaError) -> Record {
     let end = reader.end
-    if let record = try windows?.record(position, committedEnd: end, reader.check) { return take(record) }
+    if let record = try windows?.record(place, committedEnd: end, reader.check) { return take(record) }
     windows = reader.windows
-    if let record = try windows?.record(position, committedEnd: end, reader.check) {
+    if let record = try windows?.record(place, committedEnd: end, reader.check) {
       forgetChunk()
       return take(record)
     }
+    anchor = lastDelivered
     let old = chunk
     forgetChunk()
-    switch try reader.read(position, count: count, most: expected, reader: readerNumber, reusing: old) {
-    case .single(let record):
+    switch try reader.read(place, count: count, most: expected, reader: readerNumber, reusing: old) {
+    case .single(let record, let entry):
       expected = 16
+      anchor = (place, entry)
       return take(record)
     case .chunk(var chunk):
-      guard let record = try chunk.record(position, reader.check) else {
-        throw reader.check.corrupted(position, chunk.start, "the log ends inside it")
+      guard let record = try chunk.record(place, reader.check) else {
+        throw reader.check.corrupted(place, chunk.start, "the log ends inside it")
       }
       expected = chunk.entriesWorthReading(reader.format)
       if reader.check.decoder == nil {
@@ -210,7 +309,10 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
   }
 
   private mutating func take(_ record: Record) -> Record {
-    position += 1
+    place += 1
     return record
   }
+
+  /// Where the stream stands, to be kept and gone on from later; nil where nothing on file says whose log it is. O(1).
+  public var nextPosition: Position? { log?.position(of: place) }
 }

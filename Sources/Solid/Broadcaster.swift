@@ -117,6 +117,18 @@ public final class Broadcaster: Sendable {
     wakeConcerned()
   }
 
+  /// Wakes everybody who waits, though nothing has come: what they wait for is to be looked at again. Their `wait`
+  /// returns the generation as it is, which may not be above the number they gave. A wait that begins later goes on.
+  package func interrupt() {
+    let (waiters, generation, timer) = state.withLock { state in
+      let waiters = state.queue.close()
+      publishLowest(of: state.queue)
+      return (waiters, Reading(word.load(ordering: .sequentiallyConsistent)).generation, state.timer.take())
+    }
+    timer?.cancel()
+    for waiter in waiters { waiter.resume(.passed(generation)) }
+  }
+
   @discardableResult
   private func raise(_ change: (Int) -> Int) -> Int {
     var current = word.load(ordering: .acquiring)

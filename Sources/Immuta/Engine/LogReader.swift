@@ -18,14 +18,29 @@ final class LogReader: Sendable {
   /// Changed by the writer before it commits a record that lies in the new windows.
   private let tail = Lock<TailWindows?>(nil)
 
+  /// What is read instead, once the files are not what they were, and how many records both have in common.
+  private let successor = Lock<Succession?>(nil)
+  /// Whether records too large for memory are mapped: not where another program may cut the file short.
+  private let mapsLargeRecords: Bool
+
+  /// What became of the files, and of their records.
+  struct Succession {
+    var reader: LogReader
+    var kind: LogChange.Kind
+    /// How many records, from the first on, are the same; `Int.max` where all are that there were.
+    var shared: Int
+  }
+
   /// Bytes of the log read at once.
   static let chunkSize = 256 << 10
   /// A record up to this size is read into memory of its own where it doesn't fit a chunk; a larger one is mapped.
   static let largestInMemory = 1 << 20
 
   init(
-    format: LogFormat, check: RecordCheck, count: Int, end: Int, log: DescriptorPool, entries: EntryTable
+    format: LogFormat, check: RecordCheck, count: Int, end: Int, log: DescriptorPool, entries: EntryTable,
+    mapsLargeRecords: Bool
   ) {
+    self.mapsLargeRecords = mapsLargeRecords
     self.format = format
     self.check = check
     self.log = log
@@ -54,6 +69,44 @@ final class LogReader: Sendable {
   /// Readers find their entries there from now on.
   func replaceEntries(_ table: EntryTable) {
     entries.withLock { $0 = table }
+  }
+
+  /// Whether the entries are kept in memory, as no companion has them.
+  var hasOwnEntries: Bool { if case .memory = entries.withLock({ $0 }) { true } else { false } }
+
+  /// The entries of records, as far as there are any; nil for one that is damaged.
+  func entries(_ range: Range<Int>) throws(ImmutaError) -> [CompanionEntry?] {
+    var bytes = [UInt8](repeating: 0, count: range.count * CompanionEntry.size)
+    let count = try unsafe bytes.withMutableBytes { (bytes) throws(ImmutaError) in
+      try unsafe entries.withLock { $0 }.read(bytes, from: range.lowerBound)
+    }
+    return unsafe bytes.withBytes { bytes in
+      (0..<count).map { position in
+        let start = position * CompanionEntry.size
+        return unsafe CompanionEntry(
+          decoding: UnsafeRawBufferPointer(rebasing: bytes[start..<start + CompanionEntry.size]),
+          number: range.lowerBound + position)
+      }
+    }
+  }
+
+  // MARK: Files that changed
+
+  /// From now on another reader is read from.
+  func succeed(_ succession: Succession) {
+    successor.withLock { $0 = succession }
+  }
+
+  /// What became of the files between this reader and a later one of the same log.
+  func change(to later: LogReader) -> (kind: LogChange.Kind, shared: Int) {
+    var reader = self
+    var change = (kind: LogChange.Kind.cutBack, shared: Int.max)
+    while reader !== later, let next = reader.successor.withLock({ $0 }) {
+      if next.kind == .replaced { change.kind = .replaced }
+      change.shared = min(change.shared, next.shared)
+      reader = next.reader
+    }
+    return reader === later ? change : (.replaced, 0)
   }
 
   /// Every later call throws.
@@ -88,7 +141,7 @@ final class LogReader: Sendable {
       return record
     }
     switch try read(number, count: count, most: 1, reader: reader) {
-    case .single(let record): return record
+    case .single(let record, _): return record
     case .chunk(let chunk):
       guard let record = try chunk.record(number, check) else {
         throw check.corrupted(number, chunk.entry(at: 0)?.index, "the log ends inside it")
@@ -131,7 +184,7 @@ final class LogReader: Sendable {
     from first: Int, count: Int, _ check: RecordCheck, _ body: (Record) throws(ImmutaError) -> Void
   ) throws(ImmutaError) {
     switch try read(first, count: count, most: 1024, reader: 0, check: check) {
-    case .single(let record): try body(record)
+    case .single(let record, _): try body(record)
     case .chunk(let chunk):
       var number = first
       while number < count, let record = try chunk.record(number, check) {
@@ -145,7 +198,8 @@ final class LogReader: Sendable {
   /// What one read brings.
   enum Batch {
     case chunk(Chunk)
-    case single(Record)
+    /// With its entry.
+    case single(Record, CompanionEntry)
   }
 
   /// Reads record `first`, of `count` committed ones, and up to `most` in all, as far as they fit a chunk.
@@ -191,13 +245,18 @@ final class LogReader: Sendable {
         number, entry, in: UnsafeRawBufferPointer(rebasing: bytes[..<count]), end: end, isExact: isExact)
     }
     if size > Self.largestInMemory {
-      return .single(try LargeRecord.read(number, entry, size: size, from: descriptor, check))
+      let record =
+        mapsLargeRecords
+        ? try LargeRecord.read(number, entry, size: size, from: descriptor, check)
+        : try FilePayload.record(number, entry, size: size, from: descriptor, check)
+      return .single(record, entry)
     }
     let whole = Chunk(first: number, entryCapacity: 1, logCapacity: format.recordHeaderSize + size)
     let bytes = unsafe whole.logBytes
     guard try unsafe descriptor.read(into: bytes, at: entry.index) == bytes.count else {
       throw check.corrupted(number, entry.index, "the log ends inside its payload")
     }
-    return .single(try unsafe check.record(number, entry, UnsafeRawBufferPointer(bytes), owner: whole.owner))
+    return .single(
+      try unsafe check.record(number, entry, UnsafeRawBufferPointer(bytes), owner: whole.owner), entry)
   }
 }

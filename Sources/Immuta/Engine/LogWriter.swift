@@ -10,6 +10,8 @@ import Synchronization
 @usableFromInline
 final class LogWriter: Sendable {
   let reader: LogReader
+  /// Whose log it is.
+  let identity: LogIdentity?
   let flusher: Flusher
   /// The reader's, at hand: it is told of each commit.
   private let committed: Broadcaster
@@ -27,9 +29,11 @@ final class LogWriter: Sendable {
   static let pieceSize = 1 << 20
 
   init(
-    reader: LogReader, flusher: Flusher, durability: Durability, encoder: RecordEncoder?, state: consuming WriterState
+    reader: LogReader, identity: LogIdentity?, flusher: Flusher, durability: Durability, encoder: RecordEncoder?,
+    state: consuming WriterState
   ) {
     self.reader = reader
+    self.identity = identity
     committed = reader.committed
     self.flusher = flusher
     self.durability = durability

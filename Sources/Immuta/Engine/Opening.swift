@@ -9,8 +9,8 @@ struct Opening {
 
   /// What an opened namespace consists of.
   struct Opened {
-    var reader: LogReader
     var writer: LogWriter?
+    /// Where there is no writer.
     var follower: Follower?
     var note: String?
     var damage: Corruption?
@@ -139,7 +139,8 @@ struct Opening {
     let reader = LogReader(
       format: format, check: check(format), count: outcome.count, end: outcome.end,
       log: try DescriptorPool(like: log, files.log, of: files.directory, capacity: configuration.readerCount),
-      entries: .file(try DescriptorPool(like: companion, files.companion, of: files.directory, capacity: 1)))
+      entries: .file(try DescriptorPool(like: companion, files.companion, of: files.directory, capacity: 1)),
+      mapsLargeRecords: true)
     let keeper = CompanionKeeper(companion, header: header)
     let flushes = FlushPair(log: log, companion: companion)
     let flusher = Flusher(
@@ -150,8 +151,9 @@ struct Opening {
       end: outcome.end, lastTime: outcome.lastTime, directory: files.directory,
       writesThrough: configuration.durability == .synced)
     let writer = LogWriter(
-      reader: reader, flusher: flusher, durability: configuration.durability, encoder: encoder, state: state)
-    return Opened(reader: reader, writer: writer, note: outcome.note, damage: outcome.damage)
+      reader: reader, identity: header.identity, flusher: flusher, durability: configuration.durability,
+      encoder: encoder, state: state)
+    return Opened(writer: writer, note: outcome.note, damage: outcome.damage)
   }
 
   /// After a flush that failed, the kernel takes pages for clean that never reached the device. Writing them once more
@@ -246,23 +248,31 @@ struct Opening {
   // MARK: For reading
 
   private func openForReading() throws(ImmutaError) -> Opened {
-    guard let log = try files.directory.openIfPresent(files.log, .read) else {
+    let followed = try openToFollow(files)
+    if let note = followed.note { configuration.logger?.notice("\(note)", metadata: metadata) }
+    return Opened(follower: Follower(followed, open: openToFollow), note: followed.note, damage: followed.damage)
+  }
+
+  /// Opens the files that have a log's names, as they are.
+  @Sendable private func openToFollow(_ files: LogFiles) throws(ImmutaError) -> FollowedFiles {
+    guard var log = try files.directory.openIfPresent(files.log, .read) else {
       throw .namespaceNotFound(files.namespace)
     }
-    guard try log.status().isRegular else { throw notARegularFile }
+    let status = try log.status()
+    guard status.isRegular else { throw notARegularFile }
+    if configuration.format != .bilog, status.size == 0 { log = try waitedFor(log, files) }
     let companion = try files.directory.openIfPresent(files.companion, .read)
     let format = try LogFormat(of: log, companion, stated: configuration.format)
-    let check = check(format)
-    let follower = try Follower(files: files, log: log, companion: companion, format: format, check: check) {
-      (name) throws(ImmutaError) in try checkCodec(name)
-    }
-    if let note = follower.note { configuration.logger?.notice("\(note)", metadata: metadata) }
-    let reader = LogReader(
-      format: format, check: check, count: follower.count, end: follower.end,
-      log: try DescriptorPool(like: log, files.log, of: files.directory, capacity: configuration.readerCount),
-      entries: follower.entries)
-    follower.follow(for: reader)
-    return Opened(reader: reader, follower: follower, note: follower.note, damage: follower.damage)
+    return try FollowedFiles(
+      files: files, log: log, companion: companion, format: format, check: check(format),
+      readerCount: configuration.readerCount
+    ) { (name) throws(ImmutaError) in try checkCodec(name) }
+  }
+
+  /// A writer that just made the file writes its header in a moment.
+  private func waitedFor(_ log: Descriptor, _ files: LogFiles) throws(ImmutaError) -> Descriptor {
+    for _ in 0..<100 where try log.size == 0 { ThreadGate().wait(nanoseconds: 1_000_000) }
+    return log
   }
 
   // MARK: Common

@@ -20,6 +20,11 @@ final class RecordCheck: Sendable {
     self.decoder = decoder
   }
 
+  /// The CRC-32C of a record's header and payload.
+  static func checksum(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
+    unsafe crc32c_extend(0, bytes.baseAddress, bytes.count)
+  }
+
   /// The same, but for whether checksums are compared.
   func verifyingChecksums(_ verifies: Bool) -> RecordCheck {
     RecordCheck(path: path, format: format, verifiesChecksums: verifies, decoder: decoder)
@@ -77,12 +82,15 @@ final class RecordCheck: Sendable {
   }
 
   func checksumMismatch(_ number: Int, _ entry: CompanionEntry, _ computed: UInt32) -> ImmutaError {
-    if entry.recordChecksum == CompanionEntry.denial(of: computed) {
-      return corrupted(number, entry.index, "its payload did not have its checksum when the companion was made")
+    checksumMismatch(number, index: entry.index, recorded: entry.recordChecksum, computed)
+  }
+
+  func checksumMismatch(_ number: Int, index: Int, recorded: UInt32, _ computed: UInt32) -> ImmutaError {
+    if recorded == CompanionEntry.denial(of: computed) {
+      return corrupted(number, index, "its payload did not have its checksum when the companion was made")
     }
     return corrupted(
-      number, entry.index,
-      "its bytes have checksum \(hexadecimal(computed)) where \(hexadecimal(entry.recordChecksum)) was recorded")
+      number, index, "its bytes have checksum \(hexadecimal(computed)) where \(hexadecimal(recorded)) was recorded")
   }
 
   func corrupted(_ number: Int, _ index: Int?, _ reason: String) -> ImmutaError {

@@ -5,7 +5,7 @@ import Locking
 ///
 /// Decoding it succeeded when the record was delivered, and does again, unless the file or what the codec relies on has
 /// changed since. Then it throws, where there is somebody to tell, and traps where there is nobody.
-final class DecodedPayload: Sendable {
+final class DecodedPayload: DeferredPayload {
   let count: Int
   private let stored: Record
   private let path: String
@@ -34,22 +34,9 @@ final class DecodedPayload: Sendable {
     }
   }
 
-  /// The same, for those who cannot be told.
-  func inMemoryOrTrap() -> Payload {
-    Self.orTrap(inMemory)
-  }
+  func begin() -> any PayloadSession { DecodingSession(self) }
 
-  static func orTrap<R>(_ body: () throws(ImmutaError) -> R) -> R {
-    do throws(ImmutaError) {
-      return try body()
-    } catch {
-      preconditionFailure(
-        "a payload that could be decoded when its record was delivered cannot be now; to have this as an error, "
-          + "read it with `try payload.inMemory()` or `try payload.forEachChunk { … }`. \(error)")
-    }
-  }
-
-  fileprivate func begin() throws -> Decoding {
+  fileprivate func decoding() throws -> Decoding {
     Decoding(
       run: try decoder.begin(sequence: stored.sequence, size: stored.size), input: DecoderInput(stored.payload))
   }
@@ -59,7 +46,9 @@ final class DecodedPayload: Sendable {
   }
 
   fileprivate func undecodable(_ error: any Error) -> ImmutaError {
-    .undecodable(
+    // The stored bytes could not be had: that is the reason.
+    if let error = error as? ImmutaError { return error }
+    return .undecodable(
       Corruption(
         path: path, sequence: stored.sequence, index: stored.index,
         reason: "it could be decoded when it was delivered, and cannot be now: \(error)"))
@@ -76,9 +65,8 @@ private struct Decoding {
   var position = 0
 }
 
-/// Decodes a payload from its start to its end, for one iterator. A copy of that iterator shares it, until one of them
-/// finds that the other moved it on, and begins a session of its own.
-final class DecodingSession: Sendable {
+/// Decodes a payload from its start to its end.
+final class DecodingSession: PayloadSession {
   private let payload: DecodedPayload
   private let decoding = Lock<Decoding?>(nil)
 
@@ -92,7 +80,7 @@ final class DecodingSession: Sendable {
     try decoding.withLock { (kept) throws(ImmutaError) in
       if let kept, kept.position != position { return nil }
       do {
-        var decoding = try kept ?? payload.begin()
+        var decoding = try kept ?? payload.decoding()
         // Let go while it may fail.
         kept = nil
         while decoding.position < position {
@@ -126,7 +114,7 @@ final class DecodingSession: Sendable {
       if decoding.taken < run.output.count { throw TransformError("it is longer than before") }
       run.output.removeAll()
       decoding.taken = 0
-    } while try run.step() || decoding.input.feed(run)
+    } while try run.step() || (try decoding.input.feed(run))
   }
 
   /// Takes at least one byte.
@@ -137,7 +125,7 @@ final class DecodingSession: Sendable {
     while decoding.taken == run.output.count {
       run.output.removeAll()
       decoding.taken = 0
-      if try !run.step(), !decoding.input.feed(run) { throw TransformError("it ends earlier than before") }
+      if try !run.step(), try !decoding.input.feed(run) { throw TransformError("it ends earlier than before") }
     }
     let count = min(size, run.output.count - decoding.taken)
     let bytes = unsafe UnsafeRawBufferPointer(rebasing: run.output.bytes[decoding.taken..<decoding.taken + count])

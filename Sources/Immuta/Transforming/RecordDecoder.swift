@@ -30,7 +30,7 @@ final class RecordDecoder: Sendable {
           run.output.mark = TransformOutput.pieceSize
           run.output.removeAll()
         }
-        if try !run.step(), !input.feed(run) { break }
+        if try !run.step(), try !input.feed(run) { break }
       }
       let payload =
         isLarge
@@ -40,6 +40,9 @@ final class RecordDecoder: Sendable {
       return Record(
         sequence: stored.sequence, index: stored.index, timestamp: stored.timestamp, payload: payload,
         size: stored.size)
+    } catch let error as ImmutaError {
+      // The stored bytes could not be had.
+      throw error
     } catch {
       throw .undecodable(
         Corruption(path: path, sequence: stored.sequence, index: stored.index, reason: "\(error)"))
@@ -66,15 +69,16 @@ struct DecoderInput {
   private var piece: Payload?
   private var isOver = false
 
-  /// Stored bytes are in memory or mapped: their iterator never traps.
   init(_ stored: Payload) {
     pieces = stored.chunks(ofSize: RecordDecoder.pieceSize).makeIterator()
   }
 
   /// Hands over the next piece, or the end; false when that was handed over before.
-  mutating func feed(_ run: TransformRun) -> Bool {
+  ///
+  /// - Throws: what keeps the stored bytes from being read.
+  mutating func feed(_ run: TransformRun) throws(ImmutaError) -> Bool {
     if isOver { return false }
-    piece = pieces.next()
+    piece = try pieces.nextOrThrow()
     if let piece {
       // The bytes stay where they are while `piece` is held, which is until the run asks for more.
       unsafe piece.withUnsafeBytes { unsafe run.give($0) }

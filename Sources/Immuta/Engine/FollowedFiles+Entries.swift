@@ -4,22 +4,29 @@ import Solid
 // Following a log without COUNT. Where a writer with a companion is at work, its entries tell what is committed. Where
 // there is none, another program's records are there once they are whole.
 
-extension Follower {
-  /// Takes note of what was committed since. Costs a read of the next entry when nothing was, and a few more reads
-  /// where the log has grown all the same.
-  func refreshByEntries(_ reader: LogReader) throws(ImmutaError) {
-    guard !reader.committed.isClosed else { return }
-    let found = try state.withLock { (state) throws(ImmutaError) -> Progress? in
+extension FollowedFiles {
+  /// Takes note of what was committed since. Costs a read of an entry or two when nothing was, and a few more reads where
+  /// the log has grown all the same.
+  ///
+  /// - Returns: false when the files do not go on from what is known of them.
+  func refreshByEntries() throws(ImmutaError) -> Bool {
+    let (isSame, found) = try state.withLock { (state) throws(ImmutaError) -> (Bool, Progress?) in
+      guard try state.anchors.hold(in: reader) else { return (false, nil) }
+      var found: Progress?
       if state.list == nil, let companion {
         let count = try companion.publishedCount(from: reader.count)
-        if count > reader.count { return Progress(count: count, end: try end(ofLast: count, companion)) }
+        if count > reader.count { found = Progress(count: count, end: try end(ofLast: count, companion)) }
       }
-      return try readOnByEntries(&state, reader)
+      if found == nil { found = try readOnByEntries(&state) }
+      if let found { try state.anchors.move(before: found.count, in: reader) }
+      return (true, found)
     }
-    guard let found, found.count > reader.count else { return }
+    guard isSame else { return false }
+    guard let found, found.count > reader.count else { return true }
     reader.raiseEnd(to: found.end)
     // Not under the lock: whoever is woken may call back at once.
     reader.committed.advance(to: found.count)
+    return true
   }
 
   private struct Progress {
@@ -37,13 +44,13 @@ extension Follower {
   }
 
   /// Follows a writer whose entries are not in the companion that was opened, or that keeps none.
-  private func readOnByEntries(_ state: inout State, _ reader: LogReader) throws(ImmutaError) -> Progress? {
+  private func readOnByEntries(_ state: inout State) throws(ImmutaError) -> Progress? {
     let status = try log.status()
     let start = state.list == nil ? reader.end : state.listEnd
     guard status.size > start else { return nil }
     // A writer that made the companion anew put another file in its place.
     if let companion = try companionNow(), try isAtWork(companion) {
-      return try readOn(companion, &state, reader, from: start)
+      return try readOn(companion, &state, from: start)
     }
     var bytes = LogScanner(log, format, end: status.size)
     let companion = try companionNow()
@@ -71,7 +78,7 @@ extension Follower {
     // A writer marks its companion before it stages anything: if it has not by now, these are no records of its.
     if new.isEmpty { return nil }
     if let companion = try companionNow(), try isAtWork(companion) { return nil }
-    try take(new, &state, reader, end: index, time: time)
+    try take(new, &state, end: index, time: time)
     return Progress(count: known + new.count, end: index)
   }
 
@@ -82,7 +89,7 @@ extension Follower {
   }
 
   private func readOn(
-    _ companion: Descriptor, _ state: inout State, _ reader: LogReader, from start: Int
+    _ companion: Descriptor, _ state: inout State, from start: Int
   ) throws(ImmutaError) -> Progress? {
     let known = state.list?.count ?? reader.count
     let count = try companion.publishedCount(from: known)
@@ -96,16 +103,16 @@ extension Follower {
       new.append(entry)
       (index, time) = (end, entry.time)
     }
-    try take(new, &state, reader, end: index, time: time)
+    try take(new, &state, end: index, time: time)
     return Progress(count: count, end: index)
   }
 
   private func take(
-    _ new: [CompanionEntry], _ state: inout State, _ reader: LogReader, end: Int, time: Int64
+    _ new: [CompanionEntry], _ state: inout State, end: Int, time: Int64
   ) throws(ImmutaError) {
     let list: EntryList
-    if let own = state.list { list = own } else { list = try listOfEntries(reader) }
-    take(new, into: list, &state, reader)
+    if let own = state.list { list = own } else { list = try listOfEntries() }
+    take(new, into: list, &state)
     (state.listEnd, state.lastTime) = (end, time)
   }
 }

@@ -1,0 +1,40 @@
+/// The bytes of a large payload that are not in memory yet: they are fetched when somebody asks for them, in pieces, or
+/// whole.
+///
+/// That they can be had was found out when the record was delivered. Should it fail all the same, because the file or the
+/// codec changed since, these throw.
+protocol DeferredPayload: AnyObject, Sendable {
+  /// Bytes.
+  var count: Int { get }
+  /// All of them, in memory from now on.
+  func inMemory() throws(ImmutaError) -> Payload
+  /// Reads them from the start.
+  func begin() -> any PayloadSession
+}
+
+extension DeferredPayload {
+  /// All of them, for those who cannot be told that it failed.
+  func inMemoryOrTrap() -> Payload {
+    Payload.orTrap(inMemory)
+  }
+}
+
+/// Reads a payload from its start to its end, for one iterator. A copy of that iterator shares it, until one of them finds
+/// that the other moved it on, and begins a session of its own.
+protocol PayloadSession: AnyObject, Sendable {
+  /// `size` bytes of the payload from a position on, where there are as many; nil when the session is elsewhere. A new
+  /// session goes wherever it is asked to.
+  func next(from position: Int, size: Int) throws(ImmutaError) -> Payload?
+}
+
+extension Payload {
+  static func orTrap<R>(_ body: () throws(ImmutaError) -> R) -> R {
+    do throws(ImmutaError) {
+      return try body()
+    } catch {
+      preconditionFailure(
+        "a payload that could be read when its record was delivered cannot be now; to have this as an error, "
+          + "read it with `try payload.inMemory()` or `try payload.forEachChunk { … }`. \(error)")
+    }
+  }
+}

@@ -1,0 +1,71 @@
+/// The last entries known of a log that another process may write. Where one of them is not on file any more, or another
+/// is in its place, the log is not the one that was read: what is new in it does not follow what was known.
+struct Anchors {
+  /// Number of the first of them.
+  private(set) var first = 0
+  /// In order; nil for one that was damaged.
+  private(set) var entries: [CompanionEntry?] = []
+
+  /// As many as one short read brings.
+  private static var most: Int { 64 }
+
+  init() {}
+
+  /// The entries before record `count`.
+  init(before count: Int, in reader: LogReader) throws(ImmutaError) {
+    try move(before: count, in: reader)
+  }
+
+  /// Records that are known.
+  private var count: Int { first + entries.count }
+
+  /// Takes the entries before record `count` instead.
+  mutating func move(before count: Int, in reader: LogReader) throws(ImmutaError) {
+    let first = max(0, count - Self.most)
+    entries = try reader.entries(first..<count)
+    self.first = first
+  }
+
+  /// Whether the last one is still on file, and what it says is still in the log, where nothing but the log says it.
+  func hold(in reader: LogReader) throws(ImmutaError) -> Bool {
+    guard let last = entries.last else { return true }
+    if reader.hasOwnEntries {
+      guard let last else { return true }
+      return try reader.isInLog(last)
+    }
+    return try reader.entries(count - 1..<count).first == last
+  }
+
+  /// How many records of another reader are sure to be those that were known, if it shows any.
+  func shared(with reader: LogReader, _ isSame: (CompanionEntry, CompanionEntry) -> Bool) throws(ImmutaError) -> Int? {
+    let end = min(count, reader.count)
+    guard end > first else { return nil }
+    let found = try reader.entries(first..<end)
+    // From the end on: entries of one log that are the same once were the same before.
+    for number in (first..<end).reversed() {
+      if let known = entries[number - first], let entry = found[number - first], isSame(known, entry) {
+        return number + 1
+      }
+    }
+    return nil
+  }
+
+  /// The time of the first of them that is whole.
+  var firstTime: Int64? { entries.lazy.compactMap { $0?.time }.first }
+}
+
+extension LogReader {
+  /// Whether a record's bytes are where an entry says, and have its checksum. Of a large one only the size is looked at.
+  fileprivate func isInLog(_ entry: CompanionEntry) throws(ImmutaError) -> Bool {
+    let descriptor = try anyDescriptor()
+    guard let end = try descriptor.recordEnd(at: entry.index, format) else { return false }
+    let size = end - entry.index
+    if size > Self.largestInMemory { return true }
+    var bytes = [UInt8](repeating: 0, count: size)
+    return try unsafe bytes.withMutableBytes { (bytes) throws(ImmutaError) in
+      guard try unsafe descriptor.read(into: bytes, at: entry.index) == size else { return false }
+      let checksum = unsafe RecordCheck.checksum(UnsafeRawBufferPointer(bytes))
+      return checksum == entry.recordChecksum || CompanionEntry.denial(of: checksum) == entry.recordChecksum
+    }
+  }
+}

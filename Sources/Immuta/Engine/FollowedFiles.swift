@@ -1,0 +1,305 @@
+import Locking
+import Solid
+import Synchronization
+
+/// The files of a log that is open for reading only, while another process, or another program, may write it.
+///
+/// For as long as the log at its path only grows, there is one of these. Once the files are not what they were, the
+/// ``Follower`` opens those that are there now, and asks how much both have in common.
+///
+/// Everything is read by `pread`: a file that is cut short is an error then, where a mapping raises a signal. Where the log
+/// has no COUNT, the companion's entries are looked at, and the end of the file where there are none: see
+/// FollowedFiles+Entries.swift.
+final class FollowedFiles: Sendable {
+  let files: LogFiles
+  let log: Descriptor
+  let companion: Descriptor?
+  let format: LogFormat
+  let check: RecordCheck
+  /// Whose log it is, if a companion says so.
+  let identity: LogIdentity?
+  let reader: LogReader
+  /// Its generation is the number of records that the companion says are on stable storage.
+  let stable = Broadcaster()
+  let state: Lock<State>
+  /// What opening found out, for people.
+  let note: String?
+  /// Damage that opening passed over.
+  let damage: Corruption?
+  private let logFile: FileIdentity
+  let companionFile: FileIdentity?
+  /// What the files looked like when they were found so damaged that their header says nothing.
+  private let appearance: Appearance?
+
+  struct State {
+    /// Entries of our own, where the companion does not fit the log.
+    var list: EntryList?
+    /// Where the last record of the list ends.
+    var listEnd = 0
+    var lastTime: Int64
+    /// A COUNT that was found to be wrong.
+    var disbelieved: Int?
+    /// The last records known, by which it is noticed that the log is not what it was.
+    var anchors = Anchors()
+  }
+
+  /// What is found out before anything can be followed.
+  private struct Found {
+    var count: Int
+    var end: Int
+    var lastTime: Int64
+    var list: EntryList?
+    var disbelieved: Int?
+    var note: String?
+    var damage: Corruption?
+    /// Whether nothing but the companion says which records there are.
+    var isBlind = false
+  }
+
+  init(
+    files: LogFiles, log: Descriptor, companion: Descriptor?, format: LogFormat, check: RecordCheck, readerCount: Int,
+    checkCodec: (String?) throws(ImmutaError) -> Void
+  ) throws(ImmutaError) {
+    self.files = files
+    self.log = log
+    self.companion = companion
+    self.format = format
+    self.check = check
+    logFile = try log.status().identity
+    if let companion { companionFile = try companion.status().identity } else { companionFile = nil }
+    let header = try companion?.companionHeader()
+    identity = header?.format == format ? header?.identity : nil
+    let found = try Self.found(log, companion, format, checkCodec)
+    (note, damage) = (found.note, found.damage)
+    let entries: EntryTable
+    if let list = found.list {
+      entries = .memory(list)
+    } else if let companion {
+      entries = .file(try DescriptorPool(like: companion, files.companion, of: files.directory, capacity: 1))
+    } else {
+      entries = .memory(EntryList())
+    }
+    reader = LogReader(
+      format: format, check: check, count: found.count, end: found.end,
+      log: try DescriptorPool(like: log, files.log, of: files.directory, capacity: readerCount), entries: entries,
+      mapsLargeRecords: false)
+    state = Lock(
+      State(list: found.list, listEnd: found.end, lastTime: found.lastTime, disbelieved: found.disbelieved))
+    appearance = found.isBlind ? try Appearance(log, companion) : nil
+    let anchors = try Anchors(before: found.count, in: reader)
+    state.withLock { $0.anchors = anchors }
+  }
+
+  private static func found(
+    _ log: Descriptor, _ companion: Descriptor?, _ format: LogFormat,
+    _ checkCodec: (String?) throws(ImmutaError) -> Void
+  ) throws(ImmutaError) -> Found {
+    let told: Int?
+    if let count = try loadCount(log, format) { told = count } else { told = try companion?.committedCount() }
+    if let companion, let committed = told,
+      let found = try trusted(companion, log, committed, format, checkCodec)
+    {
+      return Found(count: committed, end: found.end, lastTime: found.time)
+    }
+    var reconciliation = try Reconciliation(log: log, companion: companion, format: format)
+    try checkCodec(reconciliation.codecName)
+    let outcome: Reconciliation.Outcome
+    do throws(ImmutaError) {
+      outcome = try reconciliation.run()
+    } catch .corrupted(let damage) {
+      guard companion != nil, let remains = try reconciliation.remains(after: damage) else { throw .corrupted(damage) }
+      return Found(
+        count: remains.count, end: remains.end, lastTime: remains.lastTime, note: remains.note, damage: damage,
+        isBlind: true)
+    }
+    let list = EntryList()
+    if let companion, outcome.kept > 0 {
+      var scanner = try CompanionScanner(companion)
+      for number in 0..<outcome.kept { list.append(try scanner.entry(number)) }
+    }
+    for entry in outcome.made { list.append(entry) }
+    // A COUNT that goes beyond what is whole is not to be believed, until a writer changes it.
+    return Found(
+      count: outcome.count, end: outcome.end, lastTime: outcome.lastTime, list: list,
+      disbelieved: told.flatMap { $0 > outcome.count ? $0 : nil }, note: outcome.note, damage: outcome.damage)
+  }
+
+  /// COUNT as it is on file; nil where the format has none.
+  private static func loadCount(_ log: Descriptor, _ format: LogFormat) throws(ImmutaError) -> Int? {
+    let count = try log.logHeader(format)?.count
+    // Acquiring: pairs with the writer's releasing store, so that what is read from here on are the records that it
+    // counts, and their entries.
+    atomicMemoryFence(ordering: .acquiring)
+    return count
+  }
+
+  /// The end and time of the last of `count` records, if the companion knows that record.
+  private static func trusted(
+    _ companion: Descriptor, _ log: Descriptor, _ count: Int, _ format: LogFormat,
+    _ checkCodec: (String?) throws(ImmutaError) -> Void
+  ) throws(ImmutaError) -> (end: Int, time: Int64)? {
+    guard let header = try companion.companionHeader(), header.format == format else { return nil }
+    try checkCodec(header.codecName)
+    if count < header.stableCount || (header.isClean && count != header.stableCount) { return nil }
+    let end: Int
+    var (lastIndex, time) = (0, Int64(0))
+    if count == 0 {
+      end = format.headerSize
+    } else {
+      guard let entry = try companion.companionEntry(count - 1),
+        let found = try log.recordEnd(at: entry.index, format)
+      else { return nil }
+      (end, lastIndex, time) = (found, entry.index, entry.time)
+    }
+    // A log that was closed is also held to the rest of its header, or to its size; a writer at work changes them under
+    // our eyes.
+    if header.isClean {
+      if let found = try log.logHeader(format) {
+        if found.denies(lastIndex: lastIndex) { return nil }
+      } else if try log.size != end {
+        return nil
+      }
+    }
+    return (end, time)
+  }
+
+  // MARK: Keeping up
+
+  /// Takes note of what was flushed since.
+  func refreshStable() throws(ImmutaError) {
+    guard let header = try companion?.companionHeader(), header.identity == identity else { return }
+    stable.advance(to: min(header.stableCount, reader.count))
+  }
+
+  /// Takes note of what was committed since. Costs two short calls when nothing was.
+  ///
+  /// - Returns: false when the files do not go on from what is known of them.
+  func refresh() throws(ImmutaError) -> Bool {
+    // A header that is damaged says nothing: see `isAsFound`.
+    if appearance != nil || reader.committed.isClosed { return true }
+    if try log.size < reader.end { return false }
+    guard format.hasCount else { return try refreshByEntries() }
+    let known = reader.count
+    guard var committed = try Self.loadCount(log, format) else { return true }
+    // It is read while it is stored; what looks as if it went down is looked at again.
+    if committed < known { committed = try Self.loadCount(log, format) ?? committed }
+    if committed == known { return true }
+    if committed < known { return false }
+    let end = try state.withLock { (state) throws(ImmutaError) -> (isSame: Bool, end: Int?) in
+      guard committed > reader.count, committed != state.disbelieved else { return (true, nil) }
+      guard try state.anchors.hold(in: reader) else { return (false, nil) }
+      state.disbelieved = nil
+      if state.list == nil, let entry = try companion?.companionEntry(committed - 1) {
+        guard let end = try log.recordEnd(at: entry.index, format) else {
+          throw check.corrupted(committed - 1, entry.index, "its size field does not fit the file")
+        }
+        try state.anchors.move(before: committed, in: reader)
+        return (true, end)
+      }
+      let end = try readOn(&state, through: committed)
+      if end != nil { try state.anchors.move(before: committed, in: reader) }
+      return (true, end)
+    }
+    guard end.isSame else { return false }
+    guard let end = end.end else { return true }
+    reader.raiseEnd(to: end)
+    // Not under the lock: whoever is woken may call back at once.
+    reader.committed.advance(to: committed)
+    return true
+  }
+
+  /// Whether the names still lead to these files, as they were found; false, too, when a damaged log has changed.
+  func isAsFound() throws(ImmutaError) -> Bool {
+    if files.directory.placeByName == .elsewhere { return false }
+    guard try files.directory.status(of: files.log)?.identity == logFile,
+      try files.directory.status(of: files.companion)?.identity == companionFile
+    else { return false }
+    if let appearance { return try Appearance(log, companion) == appearance }
+    // Entries of our own are compared with the log itself, which takes longer: once it has grown.
+    if reader.hasOwnEntries { return true }
+    return try state.withLock { (state) throws(ImmutaError) in try state.anchors.hold(in: reader) }
+  }
+
+  /// Nothing comes any more: others read the files that are there now. Records that were read stay valid.
+  func retire() {
+    reader.committed.close()
+    stable.close()
+  }
+
+  func close() {
+    stable.close()
+    reader.close()
+  }
+
+  /// Follows a writer whose entries are not in the companion that was opened, or that keeps none: takes the entries
+  /// that are there by now, and makes those that are not. Returns where the last record ends; nil when the log, as it
+  /// is, does not bear COUNT out.
+  private func readOn(_ state: inout State, through committed: Int) throws(ImmutaError) -> Int? {
+    let list: EntryList
+    if let own = state.list { list = own } else { list = try listOfEntries() }
+    var index = state.list == nil ? reader.end : state.listEnd
+    // A writer that made the companion anew put another file in its place.
+    let companion = try companionNow()
+    let status = try log.status()
+    var bytes = LogScanner(log, format, end: status.size)
+    var new: [CompanionEntry] = []
+    var lastIndex = 0
+    var time = state.lastTime
+    var hasMade = false
+    for number in list.count..<max(list.count, committed) {
+      guard let size = try bytes.size(at: index) else { return nil }
+      if let entry = try companion?.companionEntry(number) {
+        guard entry.index == index else { return nil }
+        new.append(entry)
+        time = entry.time
+      } else {
+        guard let checksum = try bytes.checksum(at: index, size: size) else { return nil }
+        time = max(time, status.modified)
+        new.append(CompanionEntry(index: index, time: time, recordChecksum: checksum))
+        hasMade = true
+      }
+      lastIndex = index
+      index += format.recordHeaderSize + size
+    }
+    // Space that is reserved reads as records of no bytes: LAST INDEX tells whether these were written.
+    if hasMade, try log.logHeader(format) != LogHeader(format, count: committed, lastIndex: lastIndex) { return nil }
+    take(new, into: list, &state)
+    (state.listEnd, state.lastTime) = (index, time)
+    return index
+  }
+
+  /// Adds entries to those in memory, which readers use from now on if they did not before.
+  func take(_ new: [CompanionEntry], into list: EntryList, _ state: inout State) {
+    for entry in new { list.append(entry) }
+    if state.list == nil {
+      state.list = list
+      reader.replaceEntries(.memory(list))
+    }
+  }
+
+  /// The entries of the records that are known, copied from the companion.
+  func listOfEntries() throws(ImmutaError) -> EntryList {
+    let list = EntryList()
+    guard let companion else { return list }
+    var scanner = try CompanionScanner(companion)
+    for number in 0..<reader.count { list.append(try scanner.entry(number)) }
+    return list
+  }
+
+  func companionNow() throws(ImmutaError) -> Descriptor? {
+    try files.directory.openIfPresent(files.companion, .read)
+  }
+}
+
+/// What files looked like that were found damaged: they are worth another look once they look different.
+private struct Appearance: Equatable {
+  private let size: Int
+  private let modified: Int64
+  private let generation: UInt64?
+
+  init(_ log: Descriptor, _ companion: Descriptor?) throws(ImmutaError) {
+    let status = try log.status()
+    (size, modified) = (status.size, status.modified)
+    generation = try companion?.companionHeader()?.generation
+  }
+}
