@@ -44,7 +44,10 @@ import Synchronization
   }
 
   /// What opening passed over.
-  var damage: Corruption? { follower?.files.damage ?? damageOnOpening }
+  var damage: Corruption? {
+    if let follower { return follower.files.damage }
+    return damageOnOpening
+  }
 
   /// Whose log it is: see ``LogIdentity``. Nil where nothing on file says so: for a log without companion that is open for
   /// reading only. O(1).

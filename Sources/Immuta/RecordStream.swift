@@ -52,6 +52,7 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
       place = newValue
       // Wherever it is now, it has not come there by what it delivered.
       (reader, anchor, demand) = (nil, nil, nil)
+      forgetChunk()
     }
   }
 

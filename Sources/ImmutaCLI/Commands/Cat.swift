@@ -43,7 +43,8 @@ struct Cat: ToolCommand {
     defer { storage.close() }
     try log.details.sayOpeningNote(.namespace)
     let present = log.count
-    let start = options.latest ? present : options.from ?? 0
-    try await options.print(log.stream(from: .skipping(start))) { $0.position >= present }
+    // A number beyond the end is an error: the log may have been put back from an older copy.
+    let start: StreamPosition = options.latest ? .latest : .sequence(options.from ?? 0)
+    try await options.print(log.stream(from: start)) { $0.position >= present }
   }
 }

@@ -41,7 +41,16 @@ struct LogStoreCat: ToolCommand {
       // What cannot be opened is told by the stream.
       try? store.details(partition: number).sayOpeningNote(.partition)
     }
-    let start: StreamPosition = options.latest ? .latest : .skipping(options.from ?? 0)
+    let start: StreamPosition = options.latest ? .latest : try start(in: store)
     try await options.print(store.stream(partitions: partition.map { [$0] }, from: start))
+  }
+
+  /// A number beyond the end of the partition is an error, and so is one beyond the end of each.
+  private func start(in store: LogStore) throws -> StreamPosition {
+    let from = options.from ?? 0
+    if partition != nil { return .sequence(from) }
+    let most = (0..<store.partitionCount).compactMap { try? store.partition($0).count }.max() ?? 0
+    if from > most { throw ImmutaError.positionBeyondEnd(position: from, count: most) }
+    return .skipping(from)
   }
 }
