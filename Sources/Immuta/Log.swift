@@ -125,6 +125,9 @@ import Synchronization
     if visibility == .durable { try follower?.refreshStable() }
   }
 
+  /// Whether another process may write the log.
+  var isFollowing: Bool { follower != nil }
+
   /// Whether other files are read by now; looks for them by their names.
   func changedSince(_ reader: LogReader) throws(ImmutaError) -> Bool {
     guard let follower else { return false }

@@ -173,20 +173,32 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
     if let demand { try meet(demand, log) }
     var reader = try self.reader(of: log)
     try reader.checkOpen()
-    if let record = try chunk?.record(place, reader.check) { return take(record) }
+    if let record = recordOfChunk(reader.check) { return take(record) }
     if place >= log.progress(visibility, reader).generation {
       try log.refresh(visibility)
       reader = try self.reader(of: log)
       if place >= log.progress(visibility, reader).generation { return nil }
     }
     do throws(ImmutaError) {
-      return try read(reader, log.progress(visibility, reader).generation)
+      return try read(log, reader, log.progress(visibility, reader).generation)
     } catch .corrupted(let damage) {
       // The file may not be what it was.
       guard try log.changedSince(reader) else { throw .corrupted(damage) }
       reader = try self.reader(of: log)
       let count = log.progress(visibility, reader).generation
-      return place < count ? try read(reader, count) : nil
+      return place < count ? try read(log, reader, count) : nil
+    }
+  }
+
+  /// The record at the position, if the chunk has it, whole. What is damaged is read again: it may have been a file in the
+  /// middle of a repair.
+  private mutating func recordOfChunk(_ check: RecordCheck) -> Record? {
+    do throws(ImmutaError) {
+      return try chunk?.record(place, check)
+    } catch {
+      anchor = lastDelivered
+      forgetChunk()
+      return nil
     }
   }
 
@@ -200,7 +212,7 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
         throw .logChanged(
           LogChange(path: reader.check.path, kind: change.kind, sharedCount: Swift.min(change.shared, place)))
       }
-      anchor = lastDelivered
+      try moveAnchor(to: current)
       forgetChunk()
       windows = nil
     }
@@ -222,6 +234,26 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
     if let anchor, anchor.sequence == place - 1 { return anchor }
     guard let chunk, place - 1 >= chunk.first, let entry = chunk.entry(at: place - 1 - chunk.first) else { return nil }
     return (place - 1, entry)
+  }
+
+  /// Takes the entry of the record delivered last as it is known now: a companion that was made again may give it another
+  /// time.
+  private mutating func moveAnchor(to current: LogReader) throws(ImmutaError) {
+    let last = lastDelivered
+    anchor = nil
+    guard place > 0, let entry = try current.entries(place - 1..<place).first ?? nil else { return }
+    if let last, entry.index != last.entry.index || entry.recordChecksum != last.entry.recordChecksum {
+      anchor = last
+      throw changing(last)
+    }
+    anchor = (place - 1, entry)
+  }
+
+  private func changing(_ last: (sequence: Int, entry: CompanionEntry)) -> ImmutaError {
+    .corrupted(
+      Corruption(
+        path: log?.files.logPath ?? "", sequence: last.sequence, index: last.entry.index,
+        reason: "it is not the record that was read: somebody is changing the file"))
   }
 
   private mutating func meet(_ demand: Demand, _ log: Log) throws(ImmutaError) {
@@ -274,7 +306,7 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
   }
 
   /// The record at the position, which is committed: from the writer's windows, or a new chunk.
-  private mutating func read(_ reader: LogReader, _ count: Int) throws(ImmutaError) -> Record {
+  private mutating func read(_ log: Log, _ reader: LogReader, _ count: Int) throws(ImmutaError) -> Record {
     let end = reader.end
     if let record = try windows?.record(place, committedEnd: end, reader.check) { return take(record) }
     windows = reader.windows
@@ -285,7 +317,9 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
     anchor = lastDelivered
     let old = chunk
     forgetChunk()
-    switch try reader.read(place, count: count, most: expected, reader: readerNumber, reusing: old) {
+    let batch = try reader.read(place, count: count, most: expected, reader: readerNumber, reusing: old)
+    if log.isFollowing { try checkAnchor(reader) }
+    switch batch {
     case .single(let record, let entry):
       expected = 16
       anchor = (place, entry)
@@ -302,6 +336,14 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
       self.chunk = chunk
       return take(record)
     }
+  }
+
+  /// Throws unless the record delivered last is still on file, after others were read: those follow it then. Another program
+  /// may have put an older copy of the log over this one.
+  private func checkAnchor(_ reader: LogReader) throws(ImmutaError) {
+    guard let anchor, anchor.sequence == place - 1, !reader.hasOwnEntries else { return }
+    if try reader.entries(anchor.sequence..<place).first == anchor.entry { return }
+    throw changing(anchor)
   }
 
   private mutating func forgetChunk() {

@@ -36,13 +36,18 @@ struct Anchors {
     return try reader.entries(count - 1..<count).first == last
   }
 
+  /// Whether all of them are on file still.
+  func areAll(in reader: LogReader) throws(ImmutaError) -> Bool {
+    try reader.entries(first..<count) == entries
+  }
+
   /// How many records of another reader are sure to be those that were known, if it shows any.
   func shared(with reader: LogReader, _ isSame: (CompanionEntry, CompanionEntry) -> Bool) throws(ImmutaError) -> Int? {
     let end = min(count, reader.count)
     guard end > first else { return nil }
     let found = try reader.entries(first..<end)
     // From the end on: entries of one log that are the same once were the same before.
-    for number in (first..<end).reversed() {
+    for number in (first..<min(end, first + found.count)).reversed() {
       if let known = entries[number - first], let entry = found[number - first], isSame(known, entry) {
         return number + 1
       }

@@ -20,7 +20,7 @@ struct Continuity {
     let end = min(old.reader.count, new.reader.count)
     if end == 0 { return 0 }
     let anchors = old.state.withLock { $0.anchors }
-    if !canCompareAll {
+    if try !canCompareAll(anchors) {
       if let shared = try anchors.shared(with: new.reader, isSame) { return min(shared, end) }
       return try countBefore(anchors)
     }
@@ -33,9 +33,10 @@ struct Continuity {
     return lower
   }
 
-  /// Whether what was known is still there to be looked at: not where the same file was written over.
-  private var canCompareAll: Bool {
-    old.reader.hasOwnEntries || old.companionFile != new.companionFile
+  /// Whether what was known can still be looked at: not where the same file was written over.
+  private func canCompareAll(_ anchors: Anchors) throws(ImmutaError) -> Bool {
+    if old.reader.hasOwnEntries { return true }
+    return old.companionFile == new.companionFile ? false : try anchors.areAll(in: old.reader)
   }
 
   private func isSame(_ one: CompanionEntry, _ other: CompanionEntry) -> Bool {

@@ -39,7 +39,8 @@ final class EntryList: Sendable {
   func read(_ target: UnsafeMutableRawBufferPointer, from first: Int) -> Int {
     bytes.withLock { bytes in
       let start = first * CompanionEntry.size
-      let count = max(0, min(target.count, bytes.count - start)) / CompanionEntry.size
+      guard start < bytes.count else { return 0 }
+      let count = min(target.count, bytes.count - start) / CompanionEntry.size
       unsafe target.copyBytes(from: bytes[start..<start + count * CompanionEntry.size])
       return count
     }

@@ -1,0 +1,128 @@
+import Foundation
+import Immuta
+import ImmutaTestSupport
+import Locking
+import Testing
+
+/// Followers of a log whose files are repaired, put back, replaced, renamed, removed and cut short under them, at random:
+/// no record is ever skipped, repeated, or put after another that it does not follow, unless an error says so; and in the
+/// end every stream has what the log holds.
+@Suite(.serialized) struct FollowerTests {
+  @Test(arguments: LogFormat.allCases) func whateverBecomesOfItsFilesNothingIsSkippedInSilence(
+    format: LogFormat
+  ) async throws {
+    try await Rounds.run(default: 5, "followers, \(format)", patience: .seconds(180)) { seed in
+      let directory = try TestDirectory(inMemory: true)
+      try await Self.round(seed, format, in: directory.path)
+    }
+  }
+
+  @Test func onADisk() async throws {
+    try await Rounds.run(default: 3, "followers on a disk", patience: .seconds(180)) { seed in
+      let directory = try TestDirectory()
+      try await Self.round(seed, .v2, in: directory.path)
+    }
+  }
+
+  @Test func onAnOverlayWhoseLogIsCopiedUp() async throws {
+    guard try Overlay().mount() else {
+      return print("SKIPPED: no overlay file system can be mounted here; a log that is copied up is not followed")
+    }
+    try await Rounds.run(default: 3, "followers on an overlay", patience: .seconds(180)) { seed in
+      let overlay = try Overlay()
+      try await Self.round(seed, .v2, in: overlay.directory) {
+        guard try overlay.mount() else { throw Finding("an overlay could be mounted a moment ago") }
+      }
+    }
+  }
+
+  /// Reads on until it is over, and then until nothing is left; returns how often an error was thrown.
+  private static func read(
+    _ log: Log, _ history: FollowedHistory, _ isOver: Flag
+  ) -> Task<Int, any Error> {
+    Task {
+      var reader = FollowingReader(log.stream(), history)
+      while !isOver.isSet { try await reader.step() }
+      let end = ContinuousClock.now + .seconds(30)
+      while reader.delivered != history.chain {
+        if ContinuousClock.now > end {
+          throw Finding(
+            "a stream ended with \(reader.delivered.count) of \(history.chain.count) records, and stalls: "
+              + (reader.lastError.map { "\($0)" } ?? "no error"))
+        }
+        try await reader.step()
+      }
+      return reader.reported
+    }
+  }
+
+  /// - Parameter onceMade: done when there is a log, before it is followed.
+  private static func round(
+    _ seed: UInt64, _ format: LogFormat, in directory: String, onceMade: () throws -> Void = {}
+  ) async throws {
+    var program = try FollowedFilesProgram(directory: directory, format: format, seed: seed)
+    try await program.append(10)
+    program.close()
+    try onceMade()
+    let follower = try program.follower()
+    defer { follower.close() }
+    let log = try follower.log("log")
+    let history = program.history
+    let isOver = Flag()
+    let readers = (0..<3).map { _ in Self.read(log, history, isOver) }
+    do {
+      for _ in 0..<40 { try await program.step() }
+      try await program.append(5)
+      program.close()
+    } catch {
+      for reader in readers { reader.cancel() }
+      throw error
+    }
+    isOver.set()
+    for reader in readers { _ = try await reader.value }
+  }
+}
+
+private final class Flag: Sendable {
+  private let value = Lock(false)
+  var isSet: Bool { value.withLock { $0 } }
+  func set() { value.withLock { $0 = true } }
+}
+
+/// A directory whose files lie in a layer that is only read: what writes one of them works on a copy, in another layer.
+private final class Overlay {
+  private let place: TestDirectory
+  let directory: String
+  private var isMounted = false
+
+  init() throws {
+    place = try TestDirectory()
+    directory = try place.subdirectory("merged")
+  }
+
+  /// Puts what is in the directory by now into the layer that is only read; false where that cannot be done.
+  func mount() throws -> Bool {
+    let (lower, upper, work) = (
+      place.file("lower"), try place.subdirectory("upper"), try place.subdirectory("work")
+    )
+    try FileManager.default.moveItem(atPath: directory, toPath: lower)
+    _ = try place.subdirectory("merged")
+    isMounted = try run(
+      "mount", "-t", "overlay", "overlay", "-o", "lowerdir=\(lower),upperdir=\(upper),workdir=\(work)", directory)
+    return isMounted
+  }
+
+  private func run(_ command: String...) throws -> Bool {
+    let process = Process()
+    process.executableURL = URL(filePath: "/usr/bin/env")
+    process.arguments = command
+    process.standardError = FileHandle.nullDevice
+    try process.run()
+    process.waitUntilExit()
+    return process.terminationStatus == 0
+  }
+
+  deinit {
+    if isMounted { _ = try? run("umount", "-l", directory) }
+  }
+}
