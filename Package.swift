@@ -96,7 +96,8 @@ let package = Package(
       name: "TortureChild", dependencies: ["Immuta", "ImmutaTestSupport"], path: "Tests/TortureChild",
       swiftSettings: settings),
     .testTarget(
-      name: "TortureTests", dependencies: ["Immuta", "ImmutaCLI", "ImmutaTestSupport", "Locking", "Solid", "TortureChild"],
+      name: "TortureTests",
+      dependencies: ["Immuta", "ImmutaCLI", "ImmutaTestSupport", "Locking", "Solid", "TortureChild"],
       swiftSettings: settings),
   ],
   swiftLanguageModes: [.v6]

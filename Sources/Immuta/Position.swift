@@ -27,7 +27,8 @@ public struct Position: Hashable, Sendable, Codable {
   public init(from decoder: any Decoder) throws {
     let container = try decoder.container(keyedBy: CodingKeys.self)
     let identity = try container.decode(LogIdentity.self, forKey: .identity)
-    guard let position = Position(identity: identity, sequence: try container.decode(Int.self, forKey: .sequence)) else {
+    guard let position = Position(identity: identity, sequence: try container.decode(Int.self, forKey: .sequence))
+    else {
       throw DecodingError.dataCorruptedError(
         forKey: .sequence, in: container, debugDescription: "a record's number is at least 0")
     }
@@ -42,7 +43,8 @@ extension Position: LosslessStringConvertible {
   /// From text as ``description`` gives it; nil for anything else. O(1).
   public init?(_ text: String) {
     let parts = text.split(separator: ":", omittingEmptySubsequences: false)
-    guard parts.count == 2, let identity = LogIdentity(parts[0]), parts[1].utf8.allSatisfy({ (0x30...0x39).contains($0) }),
+    guard parts.count == 2, let identity = LogIdentity(parts[0]),
+      parts[1].utf8.allSatisfy({ (0x30...0x39).contains($0) }),
       let sequence = Int(parts[1])
     else { return nil }
     self.init(identity: identity, sequence: sequence)
