@@ -193,11 +193,6 @@ final class LogReader: Sendable {
     if size > Self.largestInMemory {
       return .single(try LargeRecord.read(number, entry, size: size, from: descriptor, check))
     }
-    let whole = Chunk(first: number, entryCapacity: 1, logCapacity: format.recordHeaderSize + size)
-    let bytes = unsafe whole.logBytes
-    guard try unsafe descriptor.read(into: bytes, at: entry.index) == bytes.count else {
-      throw check.corrupted(number, entry.index, "the log ends inside its payload")
-    }
-    return .single(try unsafe check.record(number, entry, UnsafeRawBufferPointer(bytes), owner: whole.owner))
+    return .single(try LargeRecord.readWhole(number, entry, size: size, from: descriptor, check))
   }
 }

@@ -70,7 +70,7 @@ import Synchronization
 
   init(
     reader: LogReader, keeper: CompanionKeeper, flushes: FlushPair, log: Descriptor, companion: Descriptor, count: Int,
-    end: Int, lastTime: Int64, directory: String, writesThrough: Bool
+    end: Int, lastTime: Int64, directory: String, isFlushedOften: Bool
   ) {
     self.reader = reader
     format = reader.format
@@ -82,10 +82,10 @@ import Synchronization
     self.directory = directory
     tail = end
     stagedEnd = end
-    self.log = TailFile(log, size: end, smallestReservation: 64 << 10, writesThrough: writesThrough)
+    self.log = TailFile(log, size: end, smallestReservation: 64 << 10, isFlushedOften: isFlushedOften)
     self.companion = TailFile(
       companion, size: CompanionHeader.size + count * CompanionEntry.size, smallestReservation: 16 << 10,
-      writesThrough: writesThrough)
+      isFlushedOften: isFlushedOften)
   }
 
   func checkUsable() throws(ImmutaError) {
@@ -128,9 +128,7 @@ import Synchronization
     do throws(ImmutaError) {
       try log.reserve(through: tail + 1)
       try companion.reserve(through: companion.reservedEnd + 1)
-      if log.storesIntoMemory {
-        header = format.hasCount ? try MappedWindow(log.descriptor, 0..<format.headerSize, writable: true) : nil
-      }
+      if log.storesIntoMemory, format.hasCount { header = try log.mapped(0..<format.headerSize) }
     } catch {
       // What was reserved all the same goes back: it may be all the room there is. Should that fail, the next attempt
       // or opening does it.
@@ -363,11 +361,11 @@ import Synchronization
     }
   }
 
-  /// Where nothing is reserved, the entries just written may lie in a new block. Noted behind the write, and before
-  /// their commit is announced: the flush that covers them sees it.
+  /// Where nothing is filled, the entries just written may lie in a new block. Noted behind the write, and before their
+  /// commit is announced: the flush that covers them sees it.
   private mutating func writeToCompanion(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(ImmutaError) {
     try unsafe companion.write(bytes, at: offset)
-    if !companion.isReserving { flushes.noteNewBlocks() }
+    if !companion.isFilling { flushes.noteNewBlocks() }
   }
 
   /// The entries of what is staged.
