@@ -120,11 +120,15 @@
     guard isReserving else { return try allowGrowth(through: end) }
     // Steps in proportion to the file: few calls for a large log, little waste in a small one.
     var step = min(max(smallestReservation, reservedEnd / 2), largestStep)
+    let page = SystemCalls.pageSize
+    let limit = SystemCalls.sizeLimit()
+    // Whole pages, as far as a limit on the file's size allows.
+    let least = max(end, min((end + page - 1) / page * page, limit))
     while true {
-      let wanted = wholePages(max(end, reservedEnd + step), least: end)
+      let wanted = max(least, min((reservedEnd + step) / page * page, limit))
       do {
         // From the start of the page: what is already there stays, and gets blocks if it was sparse.
-        let start = reservedEnd / SystemCalls.pageSize * SystemCalls.pageSize
+        let start = reservedEnd / page * page
         try descriptor.reserve(from: start, count: wanted - start)
         reservedEnd = wanted
         // There may be more room by now.
@@ -138,10 +142,9 @@
         try? descriptor.truncate(to: reservedEnd)
         // What has no room for a generous step, on the device, in a quota or below a limit, may have room for half. What
         // had none is remembered: the next step begins there.
-        let isLeast = wanted == wholePages(end, least: end)
-        step = isLeast ? SystemCalls.pageSize : (wanted - reservedEnd) / 2
+        step = wanted == least ? page : (wanted - reservedEnd) / 2
         largestStep = step
-        if isLeast { throw .io(errno: number, operation: operation, path: path) }
+        if wanted == least { throw .io(errno: number, operation: operation, path: path) }
       }
     }
   }
@@ -152,12 +155,6 @@
     window = nil
     isReserving = false
     isFilling = false
-  }
-
-  /// The end of the page that `end` is in, if a file may be so large; at least `least`.
-  private func wholePages(_ end: Int, least: Int) -> Int {
-    let page = SystemCalls.pageSize
-    return max(least, min((end + page - 1) / page * page, SystemCalls.sizeLimit()))
   }
 
   /// Throws where a limit forbids the file to grow to `end`: writing would raise a signal.
