@@ -4,15 +4,15 @@ import Foundation
 ///
 /// It is unmounted by ``close()``, by the last reference, and by a process that waits for the end of this one, should a
 /// test crash.
-public final class MountedDisk {
+package final class MountedDisk {
   /// What it is formatted as.
-  public enum Kind: String, Sendable, CaseIterable, CustomStringConvertible {
+  package enum Kind: String, Sendable, CaseIterable, CustomStringConvertible {
     case ext4, tmpfs, xfs, xfsWithoutReflink, btrfs
     /// btrfs where `chattr +C` asks for blocks to be overwritten.
     case btrfsNoCopyOnWrite
 
     /// The name for reports.
-    public var description: String { rawValue }
+    package var description: String { rawValue }
 
     fileprivate var name: String {
       switch self {
@@ -33,7 +33,7 @@ public final class MountedDisk {
     }
 
     /// Whether files can share blocks, which `cp --reflink` makes them do.
-    public var shares: Bool {
+    package var shares: Bool {
       switch self {
       case .xfs, .btrfs: true
       // Nothing is shared with a file that was begun under `chattr +C` unless both were.
@@ -44,7 +44,7 @@ public final class MountedDisk {
   }
 
   /// Where it is mounted.
-  public let path: String
+  package let path: String
   private let image: String
   private var isMounted = false
   private var guardian: Process?
@@ -53,7 +53,7 @@ public final class MountedDisk {
   /// Makes and mounts one, or says why that cannot be done here, and returns nil.
   ///
   /// - Parameter directory: holds the mount point and the file.
-  public init?(_ kind: Kind, in directory: TestDirectory) throws {
+  package init?(_ kind: Kind, in directory: TestDirectory) throws {
     path = try directory.subdirectory("disk")
     image = directory.file("image")
     guard getuid() == 0 else {
@@ -109,7 +109,7 @@ public final class MountedDisk {
   }
 
   /// Unmounts it; what was in it is gone. Whatever of it is still open or mapped keeps it for so long.
-  public func close() {
+  package func close() {
     if isMounted {
       isMounted = false
       if (try? Self.run("umount", [path])) != 0 { _ = try? Self.run("umount", ["-l", path]) }
@@ -124,16 +124,25 @@ public final class MountedDisk {
 
   private var ballast: String { "\(path)/ballast" }
 
+  /// Bytes that are not occupied.
+  package var room: Int {
+    get throws {
+      var status = statvfs()
+      guard statvfs(path, &status) == 0 else { throw Finding("cannot ask \(path) for its room") }
+      return Int(status.f_bavail) * Int(status.f_frsize)
+    }
+  }
+
   /// Occupies all room but so many bytes.
-  public func fill(leaving room: Int) throws {
-    var status = statvfs()
-    guard statvfs(path, &status) == 0 else { throw Finding("cannot ask \(path) for its room") }
-    let free = Int(status.f_bavail) * Int(status.f_frsize)
+  package func fill(leaving room: Int) throws {
+    let free = try self.room
     let file = open(ballast, O_RDWR | O_CREAT, 0o644)
     guard file >= 0 else { throw Finding("cannot make \(ballast): error \(errno)") }
     defer { Foundation.close(file) }
     if room > 0 {
-      if free > room { _ = posix_fallocate(file, 0, free - room) }
+      // What the ballast itself needs to be described is not known beforehand.
+      var size = free - room
+      while size > 0, posix_fallocate(file, 0, size) != 0 { size -= 256 << 10 }
       fsync(file)
       return
     }
@@ -146,13 +155,15 @@ public final class MountedDisk {
   }
 
   /// Makes room again.
-  public func makeRoom() throws {
+  package func makeRoom() throws {
     try FileManager.default.removeItem(atPath: ballast)
+    // btrfs frees the blocks with its next transaction.
+    try Self.run("sync", ["-f", path])
   }
 
   /// Runs a program; returns its exit status, or -1 when it cannot be run or a signal ends it.
   @discardableResult
-  public static func run(_ name: String, _ arguments: [String]) throws -> Int32 {
+  package static func run(_ name: String, _ arguments: [String]) throws -> Int32 {
     let places = ["/usr/bin", "/bin", "/usr/sbin", "/sbin"].map { "\($0)/\(name)" }
     guard let program = places.first(where: FileManager.default.isExecutableFile) else { return -1 }
     let process = Process()

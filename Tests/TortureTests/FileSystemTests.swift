@@ -20,6 +20,23 @@ import Testing
     }
   }
 
+  /// Some file systems keep as much of a reservation as there was room for.
+  @Test(arguments: [MountedDisk.Kind.tmpfs, .ext4, .xfsWithoutReflink, .xfs])
+  func whatHasNoRoomTakesNone(_ kind: MountedDisk.Kind) async throws {
+    let directory = try TestDirectory(inMemory: true)
+    guard let disk = try MountedDisk(kind, in: directory) else { return }
+    defer { disk.close() }
+    let storage = try Storage(directory: "\(disk.path)/logs", namespaces: ["e"])
+    defer { storage.close() }
+    let log = try storage.log("e")
+    try await log.append("a record")
+    try disk.fill(leaving: 3 << 20)
+    let room = try disk.room
+    await #expect(throws: ImmutaError.self) { _ = try await log.append([UInt8](repeating: 7, count: 6 << 20)) }
+    #expect(try disk.room > room - 256 << 10, "of \(room) bytes \(try disk.room) are left")
+    try await log.append([UInt8](repeating: 7, count: 1 << 20))
+  }
+
   /// What has no room for a large step has room for small ones; that is found out once, not before each record.
   @Test(arguments: [MountedDisk.Kind.tmpfs, .ext4, .xfsWithoutReflink], [300, 5_000])
   func anAlmostFullDiskIsNotAskedForRoomBeforeEachRecord(_ kind: MountedDisk.Kind, size: Int) async throws {
@@ -48,23 +65,9 @@ import Testing
       }
     }
     #expect(failed.counts[.reserve, default: 0] <= 20)
-    // What half a reservation took is given back.
     #expect(try await log.verify().records == log.count)
     try disk.makeRoom()
     for _ in 0..<1_000 { try await log.append(bytes) }
-  }
-}
-
-/// The tool beside these tests.
-enum BuiltTool {
-  /// It is built under its product's name or its target's.
-  static func path() throws -> String {
-    for name in ["immuta", "ImmutaCLI"] {
-      guard let path = try? ChildProcess.sibling(named: name) else { continue }
-      var isDirectory: ObjCBool = false
-      if FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory), !isDirectory.boolValue { return path }
-    }
-    throw Finding("the tool was not built beside these tests")
   }
 }
 
