@@ -171,14 +171,31 @@ import Synchronization
     let (end, overflow2) = sum.addingReportingOverflow(payload)
     guard !overflow, !overflow2, end <= LogFormat.largestPayload else { throw .recordTooLarge }
     let entriesEnd = entryOffset(count + staged.count + 1)
-    try log.reserve(through: end)
-    try companion.reserve(through: entriesEnd)
+    if log.reservedEnd < end || companion.reservedEnd < entriesEnd { try reserve(through: end, entriesEnd) }
     if way == .copied, log.lacksPages(through: end) {
       try writing { (state) throws(ImmutaError) in try state.log.fill(through: end) }
     }
     if companion.lacksPages(through: entriesEnd) {
       try writing { (state) throws(ImmutaError) in try state.companion.fill(through: entriesEnd) }
       flushes.noteNewBlocks()
+    }
+  }
+
+  private mutating func reserve(through end: Int, _ entriesEnd: Int) throws(ImmutaError) {
+    do {
+      try log.reserve(through: end)
+      try companion.reserve(through: entriesEnd)
+    } catch .io(let number, let operation, let path) where SystemCalls.isLackOfRoom(number) {
+      // What one file reserved ahead may be what the other needs.
+      try writing { (state) throws(ImmutaError) in
+        try state.log.collect()
+        try state.companion.collect()
+      }
+      let isMoreInLog = try log.giveBack(beyond: end)
+      let isMoreInCompanion = try companion.giveBack(beyond: entriesEnd)
+      guard isMoreInLog || isMoreInCompanion else { throw .io(errno: number, operation: operation, path: path) }
+      try log.reserve(through: end)
+      try companion.reserve(through: entriesEnd)
     }
   }
 
@@ -275,9 +292,10 @@ import Synchronization
   /// Takes back what was staged.
   mutating func rollBack() {
     open = nil
-    guard stagedEnd != tail || !staged.isEmpty else { return }
-    clearStaged()
-    stagedEnd = tail
+    if stagedEnd != tail || !staged.isEmpty {
+      clearStaged()
+      stagedEnd = tail
+    }
     guard log.isOutsized(for: tail) else { return }
     try? writing { (state) throws(ImmutaError) in try state.log.collect() }
     // Keeping an outsized reservation would be a waste, not an error: closing gives it back in any case.

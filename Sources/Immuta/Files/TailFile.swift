@@ -236,7 +236,20 @@
     filledEnd = min(filledEnd, size)
   }
 
+  /// Gives back the whole pages that are reserved beyond `end`, behind all that was written; false where there are none.
+  mutating func giveBack(beyond end: Int) throws(ImmutaError) -> Bool {
+    let page = SystemCalls.pageSize
+    let size = (end + page - 1) / page * page
+    guard size < reservedEnd else { return false }
+    try shrink(to: size)
+    largestStep = page
+    return true
+  }
+
   /// Whether so much is reserved beyond `size` that it should be given back after a rollback; less stays for the next
-  /// append.
-  func isOutsized(for size: Int) -> Bool { reservedEnd - size > 2 * Self.largestReservation }
+  /// append, unless there is no more room.
+  func isOutsized(for size: Int) -> Bool {
+    let isFull = largestStep <= SystemCalls.pageSize
+    return reservedEnd - size > (isFull ? smallestReservation : 2 * Self.largestReservation)
+  }
 }
