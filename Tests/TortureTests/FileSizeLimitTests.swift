@@ -81,6 +81,8 @@ import Testing
     let limiting = limit.map { "ulimit -f \($0 / 512); " } ?? ""
     let receipts = command[0] == "repair" ? [] : ["--receipts"]
     // No backtrace: where a signal ends it, that is all there is to say.
+    // Whoever started the tests may have had it ignored, as some build servers do; the child inherits that.
+    _ = Foundation.signal(SIGXFSZ, SIG_DFL)
     let child = try ChildProcess(
       "/bin/sh",
       [
