@@ -174,6 +174,27 @@ canary flush-error FlushPair.swift 'FailingCallTests/aFailedCall' \
 canary write-error WriterState.swift 'FailingCallTests/aFailedCall' \
   'try body\(&self\)\s+\} catch \{\s+failure = error' 'try body(&self)
     } catch {'
+# btrfs is taken for a file system that overwrites blocks where they are, also after `chattr +C`.
+canary btrfs ../Files/FileSystem.swift 'TortureTests\.FileSystemTests/aFullDisk' \
+  'case FILE_SYSTEM_BTRFS: \.btrfs' 'case FILE_SYSTEM_BTRFS: .ext4'
+# XFS is taken for one that shares no blocks.
+canary xfs ../Files/FileSystem.swift 'TortureTests\.FileSystemTests/aFullDisk' \
+  'case FILE_SYSTEM_XFS_SHARING: \.xfsSharing' 'case FILE_SYSTEM_XFS_SHARING: .xfs'
+# What is reserved is holes: on ext4 and in memory that finds no room when it is written.
+canary reserve ../Files/TailFile.swift 'TortureTests\.FileSystemTests/aFullDisk' \
+  'try descriptor\.reserve\(from: start, count: wanted - start\)' 'try descriptor.truncate(to: wanted)'
+# A step that had no room is tried again before each record.
+canary steps ../Files/TailFile.swift 'TortureTests\.FileSystemTests/anAlmost' \
+  'largestStep = step' '_ = largestStep'
+# What half a reservation took stays taken.
+canary half-reserved ../Files/TailFile.swift 'TortureTests\.FileSystemTests/whatHas' \
+  'try\? descriptor\.truncate\(to: reservedEnd\)' ''
+# Space is reserved beyond the limit on file sizes.
+canary size-limit ../Files/SystemCalls.swift 'FileSizeLimitTests' \
+  'let limit = Int\(clamping: file_size_limit\(\)\)' 'let limit = max(.max, Int(clamping: file_size_limit()))'
+# A file that cannot be mapped is an error.
+canary no-mapping ../Files/TailFile.swift 'FailingCallTests/whereFilesCannotBeMapped' \
+  'where SystemCalls\.cannotMap\(number\)' 'where SystemCalls.cannotMap(number) && number < 0'
 
 [ "$tried" -gt 0 ] || fail "there is no canary named$wanted"
 printf '\n%d of %d caught\n' "$((tried - missed))" "$tried"

@@ -11,7 +11,10 @@ source Scripts/packages.sh
 
 program="${1:?usage: Scripts/counts.sh PROGRAM}"
 work="$(mktemp -d)"
-trap 'rm -rf "$work"' EXIT
+# The logs are in memory, where it can be had: what lies under other directories may be a file system that each record is
+# written to by a call.
+logs="$(mktemp -d -p /dev/shm 2>/dev/null || mktemp -d)"
+trap 'rm -rf "$work" "$logs"' EXIT
 # Hash tables that are laid out anew in each run would make the counts differ.
 export SWIFT_DETERMINISTIC_HASHING=1
 
@@ -39,27 +42,27 @@ fail() {
   exit 1
 }
 
-# prepare KIND RECORDS: makes $work/log what that work begins with.
+# prepare KIND RECORDS: makes $logs/log what that work begins with.
 prepare() {
-  rm -rf "$work/log"
+  rm -rf "$logs/log"
   case "$1" in
-    stream* | record) "$program" "$(sed -E 's/^(stream|record)/transaction/' <<<"$1")" "$work/log" $((2 * $2)) ;;
+    stream* | record) "$program" "$(sed -E 's/^(stream|record)/transaction/' <<<"$1")" "$logs/log" $((2 * $2)) ;;
   esac
 }
 
 count_calls() {
-  strace -f -c -U calls,name -o "$work/calls" "$program" "$1" "$work/log" "$2"
+  strace -f -c -U calls,name -o "$work/calls" "$program" "$1" "$logs/log" "$2"
   awk '$2 == "total" { print $1 }' "$work/calls"
 }
 
 count_allocations() {
-  valgrind --tool=memcheck --undef-value-errors=no --leak-check=no "$work/stripped" "$1" "$work/log" "$2" \
+  valgrind --tool=memcheck --undef-value-errors=no --leak-check=no "$work/stripped" "$1" "$logs/log" "$2" \
     >"$work/out" 2>&1 || fail "valgrind: $(tail -n 3 "$work/out")"
   sed -nE 's/.*total heap usage: ([0-9,]+) allocs.*/\1/p' "$work/out" | tr -d ,
 }
 
 count_instructions() {
-  valgrind --tool=callgrind --callgrind-out-file=/dev/null "$work/stripped" "$1" "$work/log" "$2" \
+  valgrind --tool=callgrind --callgrind-out-file=/dev/null "$work/stripped" "$1" "$logs/log" "$2" \
     >"$work/out" 2>&1 || fail "valgrind: $(tail -n 3 "$work/out")"
   sed -nE 's/.*Collected : ([0-9]+).*/\1/p' "$work/out"
 }

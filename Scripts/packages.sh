@@ -24,3 +24,10 @@ install_libraries_of_traits() {
   { has_header zstd.h && has_header zdict.h; } || install_package libzstd-dev || return
   has_header lz4frame.h || install_package liblz4-dev
 }
+
+# What makes the file systems that the tests fill up.
+install_file_systems() {
+  local PATH="$PATH:/usr/sbin:/sbin"
+  command -v mkfs.btrfs >/dev/null || install_package btrfs-progs || return
+  command -v mkfs.xfs >/dev/null || install_package xfsprogs
+}

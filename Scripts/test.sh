@@ -51,6 +51,12 @@ check_tools() {
     echo "SKIPPED: without the headers of libzstd and liblz4, Zstandard and LZ4 are not tested"
     traits=()
   fi
+  # Only root can mount them.
+  if [ "$(id -u)" -ne 0 ]; then
+    echo "SKIPPED: only root can mount file systems; full ones are not tested"
+  elif ! install_file_systems; then
+    echo "SKIPPED: without btrfs-progs and xfsprogs, full btrfs and XFS are not tested"
+  fi
 }
 
 lint() {

@@ -8,8 +8,10 @@
 #include <fcntl.h>
 #if defined(__linux__)
 #include <linux/magic.h>
+#include <sys/ioctl.h>
 #endif
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #if defined(__linux__)
@@ -33,6 +35,12 @@ const void *file_zeros(void) { return zeros; }
 
 size_t file_zeros_count(void) { return sizeof zeros; }
 
+int64_t file_size_limit(void) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return INT64_MAX;
+  return limit.rlim_cur > INT64_MAX ? INT64_MAX : (int64_t)limit.rlim_cur;
+}
+
 #if defined(__linux__)
 
 #if !defined(MADV_POPULATE_READ)
@@ -52,10 +60,36 @@ int file_finish_write_back(int descriptor) {
   return sync_file_range(descriptor, 0, 0, flags) == 0 ? 0 : errno;
 }
 
-bool file_overwrites_in_place(int descriptor) {
+// What the kernel says of an XFS, in its first version; <xfs/xfs.h> is not on every machine.
+struct xfs_geometry {
+  uint32_t sizes[8];
+  uint64_t counts[4];
+  unsigned char uuid[16];
+  uint32_t stripes[2];
+  int32_t version;
+  uint32_t flags;
+  uint32_t more_sizes[3];
+};
+_Static_assert(sizeof(struct xfs_geometry) == 112, "the kernel's is 112 bytes");
+#define XFS_GEOMETRY _IOR('X', 100, struct xfs_geometry)
+#define XFS_GEOMETRY_REFLINK (1u << 20)
+
+static enum file_system kind_of_xfs(int descriptor) {
+  struct xfs_geometry geometry = {0};
+  if (ioctl(descriptor, XFS_GEOMETRY, &geometry) != 0) return FILE_SYSTEM_XFS_SHARING;
+  return geometry.flags & XFS_GEOMETRY_REFLINK ? FILE_SYSTEM_XFS_SHARING : FILE_SYSTEM_XFS;
+}
+
+enum file_system file_system_of(int descriptor) {
   struct statfs status;
-  if (fstatfs(descriptor, &status) != 0) return false;
-  return status.f_type == EXT4_SUPER_MAGIC;
+  if (fstatfs(descriptor, &status) != 0) return FILE_SYSTEM_OTHER;
+  switch ((uint32_t)status.f_type) {
+    case EXT4_SUPER_MAGIC: return FILE_SYSTEM_EXT4;
+    case TMPFS_MAGIC: return FILE_SYSTEM_TMPFS;
+    case XFS_SUPER_MAGIC: return kind_of_xfs(descriptor);
+    case BTRFS_SUPER_MAGIC: return FILE_SYSTEM_BTRFS;
+    default: return FILE_SYSTEM_OTHER;
+  }
 }
 
 int file_populate_read(void *address, int64_t length) {
@@ -105,9 +139,9 @@ int file_finish_write_back(int descriptor) {
   return ENOSYS;
 }
 
-bool file_overwrites_in_place(int descriptor) {
+enum file_system file_system_of(int descriptor) {
   (void)descriptor;
-  return false;
+  return FILE_SYSTEM_OTHER;
 }
 
 #endif

@@ -9,9 +9,9 @@ extension Log {
   /// cancellation is not looked at: what was appended stays.
   ///
   /// - Returns: the record's number, place and size.
-  /// - Throws: `.storageClosed`, `.readOnly`, `.recordTooLarge`, `.io`. After `.io` with ENOSPC from `fallocate`, which
-  ///   reserves space, nothing has changed and appending can go on when there is room; a failure to write or flush,
-  ///   with ENOSPC too, is final for this storage.
+  /// - Throws: `.storageClosed`, `.readOnly`, `.recordTooLarge`, `.io`. After `.io` from `fallocate`, which reserves
+  ///   space, with ENOSPC, EDQUOT (a quota) or EFBIG (a limit on file sizes) nothing has changed, and appending can go
+  ///   on when there is room; a failure to write or flush, with these too, is final for this storage.
   @inlinable
   @discardableResult
   public func append(_ text: some StringProtocol) async throws -> Receipt {

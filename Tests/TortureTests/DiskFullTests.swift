@@ -9,12 +9,12 @@ import Testing
   func aFullDiskLosesNothingAndMayBeMadeRoomOn(_ durability: TestedDurability, _ format: LogFormat) async throws {
     let directory = try TestDirectory()
     let disk = try directory.subdirectory("disk")
-    guard try run("mount", ["-t", "tmpfs", "-o", "size=4m", "tmpfs", disk]) == 0 else {
+    guard try MountedDisk.run("mount", ["-t", "tmpfs", "-o", "size=4m", "tmpfs", disk]) == 0 else {
       print("SKIPPED: the full disk is not tested, since mounting a file system is not permitted here")
       return
     }
     let result = await Result { try await fill(disk, durability.configuration(format)) }
-    #expect(try run("umount", [disk]) == 0)
+    #expect(try MountedDisk.run("umount", [disk]) == 0)
     try result.get()
   }
 
@@ -85,18 +85,5 @@ import Testing
     _ = try await model.snapshot.check(count: log.count, isUp: true) { try await log.record(at: $0) }
     let report = try await log.verify()
     #expect(report.records == model.count)
-  }
-
-  /// Runs a program; returns its exit status, or -1 when it cannot be run.
-  private func run(_ name: String, _ arguments: [String]) throws -> Int32 {
-    let places = ["/usr/bin", "/bin", "/usr/sbin", "/sbin"].map { "\($0)/\(name)" }
-    guard let path = places.first(where: FileManager.default.isExecutableFile) else { return -1 }
-    let process = Process()
-    process.executableURL = URL(filePath: path)
-    process.arguments = arguments
-    process.standardError = FileHandle.nullDevice
-    try process.run()
-    process.waitUntilExit()
-    return process.terminationReason == .exit ? process.terminationStatus : -1
   }
 }

@@ -30,7 +30,8 @@ import Testing
       if isLasting { return [Setting(.unclosed, .synced)] }
       let written = kind == .write || kind == .flush
       return FailingStart.allCases.map { Setting($0, .synced) } + [Setting(.unclosed, .buffered)]
-        + (written ? [Setting(.unclosed, .synced, canReserve: false)] : [])
+        + (written
+          ? [Setting(.unclosed, .synced, canReserve: false), Setting(.unclosed, .buffered, on: .xfsSharing)] : [])
         + [Setting(.unclosed, .synced, .bilog), Setting(.withoutCompanion, .buffered, .bilog)]
         + [Setting(.rebooted, .synced, .v1)]
     }
@@ -68,14 +69,18 @@ import Testing
     var format: LogFormat
     /// Whether the file system can reserve space: where it cannot, commits are written rather than stored.
     var canReserve: Bool
+    /// What the files are to be taken to lie on; nil for what they do.
+    var fileSystem: FileSystem?
 
     init(
-      _ start: FailingStart, _ durability: TestedDurability, _ format: LogFormat = .v2, canReserve: Bool = true
+      _ start: FailingStart, _ durability: TestedDurability, _ format: LogFormat = .v2, canReserve: Bool = true,
+      on fileSystem: FileSystem? = nil
     ) {
       self.start = start
       self.durability = durability
       self.format = format
       self.canReserve = canReserve
+      self.fileSystem = fileSystem
     }
 
     static let all = LogFormat.allCases.flatMap { format in
@@ -88,6 +93,7 @@ import Testing
 
     var description: String {
       "\(format), \(durability), start: \(start)\(canReserve ? "" : ", nothing can be reserved")"
+        + (fileSystem.map { ", on \($0)" } ?? "")
     }
 
     /// The log's file in a directory.
@@ -117,6 +123,28 @@ import Testing
       failures += program.failures.count
     }
     #expect(failures > 10, "a full disk was noticed \(failures) times only")
+  }
+
+  /// Some file systems have no mappings, or none that can be stored into.
+  @Test(arguments: [ENODEV, EINVAL, EACCES])
+  func whereFilesCannotBeMappedTheyAreWrittenAndReadByCalls(_ error: Int32) async throws {
+    let settings = [
+      Setting(.nothing, .buffered), Setting(.nothing, .synced), Setting(.unclosed, .buffered, .bilog),
+    ]
+    for isLasting in [true, false] {
+      try await Self.invisible(.error(error), .map, isLasting: isLasting, settings)
+    }
+  }
+
+  @Test(arguments: FileSystem.allCases)
+  func onEachFileSystemTheSameIsWritten(_ fileSystem: FileSystem) async throws {
+    for format in LogFormat.allCases {
+      for durability in [TestedDurability.buffered, .synced] {
+        let setting = Setting(.unclosed, durability, format)
+        // No call of this kind is made, so none fails.
+        try await Self.invisible(.error(EIO), .rename, isLasting: true, through: 1, [setting], on: fileSystem)
+      }
+    }
   }
 
   @Test(arguments: Nuisance.allCases)
@@ -190,15 +218,17 @@ import Testing
   /// Runs the program with a fault that nobody may notice: no call throws, and the log's bytes are those of a run
   /// without.
   private static func invisible(
-    _ fault: FaultInjector.Fault, _ kind: FileCall, isLasting: Bool, through last: Int = 10_000, _ settings: [Setting]
+    _ fault: FaultInjector.Fault, _ kind: FileCall, isLasting: Bool, through last: Int = 10_000, _ settings: [Setting],
+    on fileSystem: FileSystem? = nil
   ) async throws {
-    for setting in settings {
+    for var setting in settings {
       let root = try TestDirectory(inMemory: true)
       let log = setting.log(in: root.file("logs"))
       var program = try await FailingProgram(
         setting, in: root.file("logs"), FaultInjector(directory: root.path, overwritesInPlace: true), error: nil)
       try await program.run()
       let expected = try FileBytes.read(log)
+      setting.fileSystem = fileSystem
       try await each(fault, kind, isLasting: isLasting, through: last, [setting]) { setting, directory, injector in
         var program = try await FailingProgram(setting, in: directory, injector, error: nil)
         try await injector.run { try await program.run() }
@@ -227,7 +257,11 @@ import Testing
         let watchdog = Watchdog(.seconds(120), "the program hangs with \(place)")
         defer { watchdog.stop() }
         do {
-          if setting.canReserve {
+          if let fileSystem = setting.fileSystem {
+            try await SystemCalls.withHook(Pretence(fileSystem, of: root.path)) {
+              try await body(setting, root.file("logs"), injector)
+            }
+          } else if setting.canReserve {
             try await body(setting, root.file("logs"), injector)
           } else {
             try await FaultInjector(directory: root.path, .error(EOPNOTSUPP), of: .reserve, lasting: true).run {
@@ -242,4 +276,19 @@ import Testing
     }
     try findings.throwIfAny()
   }
+}
+
+/// Has the files of a directory taken for files on another file system.
+private final class Pretence: SystemCallHook {
+  private let fileSystem: FileSystem
+  private let directory: String
+
+  init(_ fileSystem: FileSystem, of directory: String) {
+    self.fileSystem = fileSystem
+    self.directory = directory
+  }
+
+  func willCall(_ call: SystemCall, path: String) -> SystemCallOutcome { .proceed }
+  func didCall(_ call: SystemCall, path: String) {}
+  func fileSystem(path: String) -> FileSystem? { path.hasPrefix(directory) ? fileSystem : nil }
 }

@@ -44,14 +44,14 @@ import Testing
   func everyReceiptOfAKilledToolHolds(_ durability: ToolDurability, _ kept: Kept) async throws {
     // A pipe whose reader was killed is an error to be told, not the end of the tests.
     _ = Foundation.signal(SIGPIPE, SIG_IGN)
-    let tool = try Self.tool()
+    let tool = try BuiltTool.path()
     try await Rounds.run(default: 5, most: 200, "killed tool, \(durability), \(kept)") { seed in
       try await Self.round(seed, durability, kept, tool)
     }
   }
 
   @Test func aReceiptWithoutARecordIsFound() async throws {
-    let tool = try Self.tool()
+    let tool = try BuiltTool.path()
     try await mustBeFound(within: 1, "a receipt without a record") { seed in
       try await Self.round(seed, .synced, .namespace, tool) { lines, receipts in
         lines.append("never sent")
@@ -64,16 +64,6 @@ import Testing
   struct Receipt: Decodable {
     var sequence: Int
     var size: Int
-  }
-
-  /// The built tool lies beside these tests, under its product's name or its target's.
-  private static func tool() throws -> String {
-    for name in ["immuta", "ImmutaCLI"] {
-      guard let path = try? ChildProcess.sibling(named: name) else { continue }
-      var isDirectory: ObjCBool = false
-      if FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory), !isDirectory.boolValue { return path }
-    }
-    throw Finding("the tool was not built beside these tests")
   }
 
   /// Feeds the tool, kills it, and looks at what it left.

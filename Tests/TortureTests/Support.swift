@@ -77,3 +77,16 @@ extension FaultInjector {
     return result
   }
 }
+
+/// The tool beside these tests.
+enum BuiltTool {
+  /// It is built under its product's name or its target's.
+  static func path() throws -> String {
+    for name in ["immuta", "ImmutaCLI"] {
+      guard let path = try? ChildProcess.sibling(named: name) else { continue }
+      var isDirectory: ObjCBool = false
+      if FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory), !isDirectory.boolValue { return path }
+    }
+    throw Finding("the tool was not built beside these tests")
+  }
+}

@@ -27,11 +27,28 @@ ssize_t file_write_two(int descriptor, const void *first, size_t first_count, co
 int file_start_write_back(int descriptor);
 int file_finish_write_back(int descriptor);
 
-/// Whether the file system always overwrites a file's blocks where they are, and changes nothing else when it does: ext4.
-/// XFS does not, once a block is shared with a copy that was made by reference.
-bool file_overwrites_in_place(int descriptor);
+//// File systems that are known, by what is known of them.
+enum file_system {
+  /// Any other, one that lies over others (overlay), and one that cannot be told.
+  FILE_SYSTEM_OTHER,
+  /// ext2, ext3 and ext4.
+  FILE_SYSTEM_EXT4,
+  FILE_SYSTEM_TMPFS,
+  /// XFS whose files may share blocks with copies that were made by reference.
+  FILE_SYSTEM_XFS_SHARING,
+  /// XFS made without that (`mkfs.xfs -m reflink=0`).
+  FILE_SYSTEM_XFS,
+  FILE_SYSTEM_BTRFS,
+};
 
-/// Zeros to write, `file_zeros_count()` of them.
+/// The file system that a file lies on.
+enum file_system file_system_of(int descriptor);
+
+/// The size that this process may let a file grow to (RLIMIT_FSIZE); INT64_MAX without a limit. A call that goes beyond
+/// raises a signal.
+int64_t file_size_limit(void);
+
+// Zeros to write, `file_zeros_count()` of them.
 const void *file_zeros(void);
 size_t file_zeros_count(void);
 

@@ -13,7 +13,8 @@ final class LargeRecord: Sendable {
     self.payloadOffset = payloadOffset
   }
 
-  /// Maps and checks the record, whose size field was read and fits the file.
+  /// Maps and checks the record, whose size field was read and fits the file. Where files cannot be mapped it
+  /// is read in pieces, when they are asked for.
   static func read(
     _ number: Int, _ entry: CompanionEntry, size: Int, from descriptor: Descriptor, _ check: RecordCheck
   ) throws(ImmutaError) -> Record {
@@ -21,7 +22,9 @@ final class LargeRecord: Sendable {
     guard try descriptor.size >= range.upperBound else {
       throw check.corrupted(number, entry.index, "the log ends inside its payload")
     }
-    let window = try MappedWindow(descriptor, range, writable: false)
+    guard let window = try map(range, of: descriptor) else {
+      return try FilePayload.record(number, entry, size: size, from: descriptor, check)
+    }
     if check.verifiesChecksums {
       var crc: UInt32 = 0
       var position = range.lowerBound
@@ -41,6 +44,27 @@ final class LargeRecord: Sendable {
       sequence: number, index: entry.index, timestamp: Timestamp(nanosecondsSince1970: entry.time),
       payload: Payload(bytes, owner: LargeRecord(window: window, payloadOffset: payload)))
     return try check.decoded(record)
+  }
+
+  /// Reads and checks a record, into memory of its own.
+  static func readWhole(
+    _ number: Int, _ entry: CompanionEntry, size: Int, from descriptor: Descriptor, _ check: RecordCheck
+  ) throws(ImmutaError) -> Record {
+    let whole = Chunk(first: number, entryCapacity: 1, logCapacity: check.recordHeaderSize + size)
+    let bytes = unsafe whole.logBytes
+    guard try unsafe descriptor.read(into: bytes, at: entry.index) == bytes.count else {
+      throw check.corrupted(number, entry.index, "the log ends inside its payload")
+    }
+    return try unsafe check.record(number, entry, UnsafeRawBufferPointer(bytes), owner: whole.owner)
+  }
+
+  /// Nil where files cannot be mapped.
+  private static func map(_ range: Range<Int>, of descriptor: Descriptor) throws(ImmutaError) -> MappedWindow? {
+    do {
+      return try MappedWindow(descriptor, range, writable: false)
+    } catch .io(let number, _, _) where SystemCalls.cannotMap(number) {
+      return nil
+    }
   }
 
   /// Gives back the memory of the payload's bytes `range`, which stay readable.

@@ -251,12 +251,7 @@ final class LogReader: Sendable {
         : try FilePayload.record(number, entry, size: size, from: descriptor, check)
       return .single(record, entry)
     }
-    let whole = Chunk(first: number, entryCapacity: 1, logCapacity: format.recordHeaderSize + size)
-    let bytes = unsafe whole.logBytes
-    guard try unsafe descriptor.read(into: bytes, at: entry.index) == bytes.count else {
-      throw check.corrupted(number, entry.index, "the log ends inside its payload")
-    }
     return .single(
-      try unsafe check.record(number, entry, UnsafeRawBufferPointer(bytes), owner: whole.owner), entry)
+      try LargeRecord.readWhole(number, entry, size: size, from: descriptor, check), entry)
   }
 }

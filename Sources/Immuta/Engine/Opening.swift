@@ -149,7 +149,7 @@ struct Opening {
     let state = WriterState(
       reader: reader, keeper: keeper, flushes: flushes, log: log, companion: companion, count: outcome.count,
       end: outcome.end, lastTime: outcome.lastTime, directory: files.directory,
-      writesThrough: configuration.durability == .synced)
+      isFlushedOften: configuration.durability == .synced)
     let writer = LogWriter(
       reader: reader, identity: header.identity, flusher: flusher, durability: configuration.durability,
       encoder: encoder, state: state)

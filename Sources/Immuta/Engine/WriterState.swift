@@ -70,7 +70,7 @@ import Synchronization
 
   init(
     reader: LogReader, keeper: CompanionKeeper, flushes: FlushPair, log: Descriptor, companion: Descriptor, count: Int,
-    end: Int, lastTime: Int64, directory: Directory, writesThrough: Bool
+    end: Int, lastTime: Int64, directory: Directory, isFlushedOften: Bool
   ) {
     self.reader = reader
     format = reader.format
@@ -82,10 +82,10 @@ import Synchronization
     self.directory = directory
     tail = end
     stagedEnd = end
-    self.log = TailFile(log, size: end, smallestReservation: 64 << 10, writesThrough: writesThrough)
+    self.log = TailFile(log, size: end, smallestReservation: 64 << 10, isFlushedOften: isFlushedOften)
     self.companion = TailFile(
       companion, size: CompanionHeader.size + count * CompanionEntry.size, smallestReservation: 16 << 10,
-      writesThrough: writesThrough)
+      isFlushedOften: isFlushedOften)
   }
 
   func checkUsable() throws(ImmutaError) {
@@ -128,9 +128,7 @@ import Synchronization
     do throws(ImmutaError) {
       try log.reserve(through: tail + 1)
       try companion.reserve(through: companion.reservedEnd + 1)
-      if log.storesIntoMemory {
-        header = format.hasCount ? try MappedWindow(log.descriptor, 0..<format.headerSize, writable: true) : nil
-      }
+      if log.storesIntoMemory, format.hasCount { header = try log.mapped(0..<format.headerSize) }
     } catch {
       // What was reserved all the same goes back: it may be all the room there is. Should that fail, the next attempt
       // or opening does it.
@@ -173,14 +171,31 @@ import Synchronization
     let (end, overflow2) = sum.addingReportingOverflow(payload)
     guard !overflow, !overflow2, end <= LogFormat.largestPayload else { throw .recordTooLarge }
     let entriesEnd = entryOffset(count + staged.count + 1)
-    try log.reserve(through: end)
-    try companion.reserve(through: entriesEnd)
+    if log.reservedEnd < end || companion.reservedEnd < entriesEnd { try reserve(through: end, entriesEnd) }
     if way == .copied, log.lacksPages(through: end) {
       try writing { (state) throws(ImmutaError) in try state.log.fill(through: end) }
     }
     if companion.lacksPages(through: entriesEnd) {
       try writing { (state) throws(ImmutaError) in try state.companion.fill(through: entriesEnd) }
       flushes.noteNewBlocks()
+    }
+  }
+
+  private mutating func reserve(through end: Int, _ entriesEnd: Int) throws(ImmutaError) {
+    do {
+      try log.reserve(through: end)
+      try companion.reserve(through: entriesEnd)
+    } catch .io(let number, let operation, let path) where SystemCalls.isLackOfRoom(number) {
+      // What one file reserved ahead may be what the other needs.
+      try writing { (state) throws(ImmutaError) in
+        try state.log.collect()
+        try state.companion.collect()
+      }
+      let isMoreInLog = try log.giveBack(beyond: end)
+      let isMoreInCompanion = try companion.giveBack(beyond: entriesEnd)
+      guard isMoreInLog || isMoreInCompanion else { throw .io(errno: number, operation: operation, path: path) }
+      try log.reserve(through: end)
+      try companion.reserve(through: entriesEnd)
     }
   }
 
@@ -277,9 +292,10 @@ import Synchronization
   /// Takes back what was staged.
   mutating func rollBack() {
     open = nil
-    guard stagedEnd != tail || !staged.isEmpty else { return }
-    clearStaged()
-    stagedEnd = tail
+    if stagedEnd != tail || !staged.isEmpty {
+      clearStaged()
+      stagedEnd = tail
+    }
     guard log.isOutsized(for: tail) else { return }
     try? writing { (state) throws(ImmutaError) in try state.log.collect() }
     // Keeping an outsized reservation would be a waste, not an error: closing gives it back in any case.
@@ -363,11 +379,11 @@ import Synchronization
     }
   }
 
-  /// Where nothing is reserved, the entries just written may lie in a new block. Noted behind the write, and before
-  /// their commit is announced: the flush that covers them sees it.
+  /// Where nothing is filled, the entries just written may lie in a new block. Noted behind the write, and before their
+  /// commit is announced: the flush that covers them sees it.
   private mutating func writeToCompanion(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(ImmutaError) {
     try unsafe companion.write(bytes, at: offset)
-    if !companion.isReserving { flushes.noteNewBlocks() }
+    if !companion.isFilling { flushes.noteNewBlocks() }
   }
 
   /// The entries of what is staged.

@@ -131,6 +131,9 @@ package final class Descriptor: Sendable {
   /// See ``SystemCalls/overwritesInPlace(_:path:)``.
   var overwritesInPlace: Bool { SystemCalls.overwritesInPlace(number, path: path) }
 
+  /// See ``SystemCalls/fileSystem(_:path:)``.
+  var fileSystem: FileSystem { SystemCalls.fileSystem(number, path: path) }
+
   package func truncate(to size: Int) throws(ImmutaError) {
     try SystemCalls.truncate(number, to: size, path: path)
   }

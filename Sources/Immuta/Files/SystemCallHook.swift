@@ -23,9 +23,12 @@ package protocol SystemCallHook: Sendable {
   func didWrite(_ range: Range<Int>, path: String)
   /// Whether the file system is to be taken for one that overwrites blocks where they are; nil to ask it.
   func overwritesInPlace(path: String) -> Bool?
+  /// What the file is to be taken to lie on; nil to ask the system.
+  func fileSystem(path: String) -> FileSystem?
 }
 
 extension SystemCallHook {
   package func didWrite(_ range: Range<Int>, path: String) {}
   package func overwritesInPlace(path: String) -> Bool? { nil }
+  package func fileSystem(path: String) -> FileSystem? { nil }
 }

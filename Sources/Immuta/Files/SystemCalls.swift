@@ -21,6 +21,8 @@ package enum SystemCalls {
   package static var tooManyFiles: Int32 { EMFILE }
   package static var exists: Int32 { EEXIST }
   package static var cannotReserve: Int32 { EOPNOTSUPP }
+  package static var fileTooLarge: Int32 { EFBIG }
+  package static var quotaExceeded: Int32 { EDQUOT }
   package static var ioError: Int32 { EIO }
   package static var isSymbolicLink: Int32 { ELOOP }
 
@@ -92,6 +94,42 @@ package enum SystemCalls {
     return count
   }
 
+  /// Whether the error says that there is no room: on the device, in a quota, or below a limit on the file's size.
+  static func isLackOfRoom(_ number: Int32) -> Bool {
+    number == ENOSPC || number == EDQUOT || number == EFBIG
+  }
+
+  /// Whether the error number of `mmap` says that the file cannot be mapped, rather than that something is short.
+  static func cannotMap(_ number: Int32) -> Bool {
+    [ENODEV, EINVAL, EACCES, EPERM, EOPNOTSUPP, ENOSYS].contains(number)
+  }
+
+  // MARK: The limit on file sizes
+
+  /// The size that a file may grow to, as it was last looked at. Going beyond raises SIGXFSZ, which kills the process:
+  /// calls that would are not made.
+  ///
+  /// It is asked for when a file is opened for writing and when space is reserved, not before each write.
+  /// Relaxed: a number on its own.
+  private static let knownSizeLimit = Atomic<Int>(.max)
+
+  /// Asks the system for the size that a file may grow to.
+  static func sizeLimit() -> Int {
+    let limit = Int(clamping: file_size_limit())
+    knownSizeLimit.store(limit, ordering: .relaxed)
+    return limit
+  }
+
+  /// Throws what the system reports beside its signal when a file would end beyond the limit.
+  static func checkSize(_ end: Int, operation: String, path: String) throws(ImmutaError) {
+    if end > sizeLimit() { throw .io(errno: EFBIG, operation: operation, path: path) }
+  }
+
+  @inline(__always)
+  private static func checkKnownSize(_ end: Int, operation: String, path: String) throws(ImmutaError) {
+    if end > knownSizeLimit.load(ordering: .relaxed) { try checkSize(end, operation: operation, path: path) }
+  }
+
   /// Whether the error says that a flush failed: then nobody knows what is on the device.
   static func isFailedFlush(_ error: ImmutaError) -> Bool {
     guard case .io(_, let operation, _) = error else { return false }
@@ -151,7 +189,8 @@ package enum SystemCalls {
   }
 
   static func open(_ path: String, _ mode: OpenMode) throws(ImmutaError) -> Int32 {
-    try run(.open, operation: "open", path: path) { _ in
+    if mode != .read { _ = sizeLimit() }
+    return try run(.open, operation: "open", path: path) { _ in
       Self.libcOpen(path, mode.flags)
     }
   }
@@ -230,6 +269,7 @@ package enum SystemCalls {
   static func write(
     _ descriptor: Int32, _ bytes: UnsafeRawBufferPointer, at offset: Int, path: String
   ) throws(ImmutaError) -> Int {
+    try checkKnownSize(offset + bytes.count, operation: "pwrite", path: path)
     let count = try run(.write, operation: "pwrite", path: path) { limit in
       unsafe pwrite(descriptor, bytes.baseAddress, min(bytes.count, limit), off_t(offset))
     }
@@ -240,6 +280,7 @@ package enum SystemCalls {
   static func write(
     _ descriptor: Int32, _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, at offset: Int, path: String
   ) throws(ImmutaError) -> Int {
+    try checkKnownSize(offset + first.count + second.count, operation: "pwritev", path: path)
     let count = try run(.write, operation: "pwritev", path: path) { limit in
       let firstCount = min(first.count, limit)
       return unsafe file_write_two(
@@ -257,11 +298,13 @@ package enum SystemCalls {
   static func reserve(
     _ descriptor: Int32, from offset: Int, count: Int, path: String
   ) throws(ImmutaError) {
+    try checkSize(offset + count, operation: "fallocate", path: path)
     try runReporting(.reserve, operation: "fallocate", path: path) {
       file_reserve(descriptor, Int64(offset), Int64(count))
     }
   }
 
+  /// Cuts a file off. It never makes one longer, which a limit on file sizes might forbid.
   static func truncate(_ descriptor: Int32, to size: Int, path: String) throws(ImmutaError) {
     _ = try run(.truncate, operation: "ftruncate", path: path) { _ in ftruncate(descriptor, off_t(size)) }
   }
@@ -301,7 +344,17 @@ package enum SystemCalls {
         if let answer = hook.overwritesInPlace(path: path) { return answer }
       }
     }
-    return file_overwrites_in_place(descriptor)
+    return fileSystem(descriptor, path: path).overwritesInPlace
+  }
+
+  /// What the file lies on.
+  static func fileSystem(_ descriptor: Int32, path: String) -> FileSystem {
+    if isHooked.load(ordering: .relaxed) {
+      for hook in hooks.withLock({ $0 }) {
+        if let answer = hook.fileSystem(path: path) { return answer }
+      }
+    }
+    return FileSystem(of: descriptor)
   }
 
   /// Puts a directory's entries on stable storage.

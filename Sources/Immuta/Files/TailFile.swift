@@ -5,9 +5,9 @@
 ///                                               filledEnd ^     reservedEnd ^
 /// ```
 ///
-/// Invariants: `reservedEnd` bytes exist in the file; while `isReserving`, all of them have blocks, so storing into a
-/// window over them cannot fail for lack of room; nothing was ever stored at or behind `filledEnd`, so filling it with
-/// zeros overwrites nothing. One thread at a time.
+/// Invariants: `reservedEnd` bytes exist in the file; while `storesIntoMemory`, all of them have blocks that nobody
+/// shares, so storing into a window over them cannot fail for lack of room; nothing was ever stored at or behind
+/// `filledEnd`, so filling it with zeros overwrites nothing. One thread at a time.
 ///
 /// What `ahead` fills meanwhile begins at `filledEnd`; nobody else writes there before it was collected.
 ///
@@ -35,18 +35,28 @@
   private nonisolated(unsafe) var windowMemory: UnsafeMutableRawPointer?
   private var windowStart = 0
   private(set) var windowEnd = 0
-  /// False on file systems that cannot reserve: everything is then written with `pwrite`.
-  private(set) var isReserving = true
+  /// False on file systems that cannot reserve, or where it promises nothing: everything is then written with `pwrite`.
+  private(set) var isReserving: Bool
+  /// Whether pages are filled before they are written to: not where that is more to write, and saves nothing.
+  private(set) var isFilling: Bool
   /// Whether small bytes too go through the kernel; windows are then for readers alone.
   ///
-  /// For files that are flushed after each commit: a page that was stored to by way of a mapping is write-protected by
-  /// the flush, and the next store faults. Measured on ext4, for two such pages: 30 µs a commit; two calls of `pwrite`:
-  /// 1 µs.
+  /// Where a store into memory may find no room, see ``FileSystem``. And for files that are flushed after each commit: a
+  /// page that was stored to by way of a mapping is write-protected by the flush, and the next store faults. Measured on
+  /// ext4, for two such pages: 30 µs a commit; two calls of `pwrite`: 1 µs.
   private let writesThrough: Bool
+  /// False where the file cannot be mapped, or a mapping may show something else than what was written.
+  private var isMapped: Bool
   private let smallestReservation: Int
+  /// The largest step that may have room: less than usual after one that had none.
+  private var largestStep = Self.largestReservation
+  /// Where nothing is reserved: how far the file may grow before the limit on its size is asked for again.
+  private var allowedEnd = 0
 
   /// The largest step by which space is reserved.
   private static var largestReservation: Int { 64 << 20 }
+  /// How far a file grows between two looks at the limit on its size.
+  private static var allowedGrowth: Int { 64 << 10 }
   /// How much is filled at once, at least and at most.
   private static var fillSteps: ClosedRange<Int> { 16 << 10...512 << 10 }
   /// Less is not worth waking a thread.
@@ -54,9 +64,14 @@
   /// Memory that a mapped window may occupy.
   private static var largestWindow: Int { 8 << 20 }
 
-  init(_ descriptor: Descriptor, size: Int, smallestReservation: Int, writesThrough: Bool) {
+  /// - Parameter isFlushedOften: whether the file is flushed after each commit.
+  init(_ descriptor: Descriptor, size: Int, smallestReservation: Int, isFlushedOften: Bool) {
     self.descriptor = descriptor
-    self.writesThrough = writesThrough
+    let fileSystem = descriptor.fileSystem
+    writesThrough = isFlushedOften || !fileSystem.keepsReservations
+    isReserving = fileSystem.reserves
+    isFilling = fileSystem.keepsReservations
+    isMapped = fileSystem.showsWrites
     self.smallestReservation = smallestReservation
     reservedEnd = size
     filledEnd = size
@@ -64,11 +79,11 @@
   }
 
   /// Whether bytes get into the file by stores into memory, rather than by calls.
-  var storesIntoMemory: Bool { isReserving && !writesThrough }
+  var storesIntoMemory: Bool { isReserving && !writesThrough && isMapped }
 
-  /// Whether storing up to `end` would cost page faults that `fill` saves; never where nothing can be reserved.
+  /// Whether storing up to `end` would cost page faults that `fill` saves.
   @inline(__always)
-  func lacksPages(through end: Int) -> Bool { end > filledEnd && isReserving }
+  func lacksPages(through end: Int) -> Bool { end > filledEnd && isFilling }
 
   /// Fills what is reserved, a step at a time, at least up to `end`. In a file that has grown large the next step is
   /// begun, too, so that it is there when it is needed.
@@ -94,32 +109,59 @@
     if let end = try ahead?.collect() { filledEnd = max(filledEnd, end) }
   }
 
-  /// Makes sure that writing up to `end` cannot fail for lack of room. Throws before anything changed.
+  /// Makes sure that writing up to `end` cannot fail for lack of room, as far as the file system gives that. Throws
+  /// before anything changed.
   @inline(__always)
   mutating func reserve(through end: Int) throws(ImmutaError) {
-    if end > reservedEnd, isReserving { try reserveMore(through: end) }
+    if end > reservedEnd { try reserveMore(through: end) }
   }
 
   private mutating func reserveMore(through end: Int) throws(ImmutaError) {
+    guard isReserving else { return try allowGrowth(through: end) }
     // Steps in proportion to the file: few calls for a large log, little waste in a small one.
-    let step = min(max(smallestReservation, reservedEnd / 2), Self.largestReservation)
+    var step = min(max(smallestReservation, reservedEnd / 2), largestStep)
     let page = SystemCalls.pageSize
-    let generous = (max(end, reservedEnd + step) + page - 1) / page * page
-    do {
-      // From the start of the page: what is already there stays, and gets blocks if it was sparse.
-      let start = reservedEnd / page * page
-      try descriptor.reserve(from: start, count: generous - start)
-      reservedEnd = generous
-    } catch .io(let number, _, _) where number == SystemCalls.cannotReserve {
-      // Nothing is stored into memory any more, also where space was reserved before.
-      try collect()
-      window = nil
-      isReserving = false
-    } catch .io where generous > end {
-      // What has no room for a generous step, or a quota that forbids it, may have room for this write.
-      try descriptor.reserve(from: reservedEnd, count: end - reservedEnd)
-      reservedEnd = end
+    let limit = SystemCalls.sizeLimit()
+    // Whole pages, as far as a limit on the file's size allows.
+    let least = max(end, min((end + page - 1) / page * page, limit))
+    while true {
+      let wanted = max(least, min((reservedEnd + step) / page * page, limit))
+      do {
+        // From the start of the page: what is already there stays, and gets blocks if it was sparse.
+        let start = reservedEnd / page * page
+        try descriptor.reserve(from: start, count: wanted - start)
+        reservedEnd = wanted
+        // There may be more room by now.
+        largestStep = min(2 * largestStep, Self.largestReservation)
+        return
+      } catch .io(let number, _, _) where number == SystemCalls.cannotReserve {
+        try stopReserving()
+        return
+      } catch .io(let number, let operation, let path) where SystemCalls.isLackOfRoom(number) {
+        // Some file systems keep the part that had room: it may be all there is.
+        try? descriptor.truncate(to: reservedEnd)
+        // What has no room for a generous step, on the device, in a quota or below a limit, may have room for half. What
+        // had none is remembered: the next step begins there.
+        step = wanted == least ? page : (wanted - reservedEnd) / 2
+        largestStep = step
+        if wanted == least { throw .io(errno: number, operation: operation, path: path) }
+      }
     }
+  }
+
+  /// Nothing is stored into memory any more, also where space was reserved before.
+  private mutating func stopReserving() throws(ImmutaError) {
+    try collect()
+    window = nil
+    isReserving = false
+    isFilling = false
+  }
+
+  /// Throws where a limit forbids the file to grow to `end`: writing would raise a signal.
+  private mutating func allowGrowth(through end: Int) throws(ImmutaError) {
+    guard end > allowedEnd else { return }
+    try SystemCalls.checkSize(end, operation: "pwrite", path: descriptor.path)
+    allowedEnd = min(end + Self.allowedGrowth, SystemCalls.sizeLimit())
   }
 
   /// Memory for the bytes at `offset`, which must have been reserved; nil where they must go through `write`.
@@ -134,17 +176,27 @@
   private mutating func pointerIntoNewWindow(
     at offset: Int, count: Int
   ) throws(ImmutaError) -> UnsafeMutableRawPointer? {
-    guard isReserving else { return nil }
+    guard isReserving, isMapped else { return nil }
     precondition(offset + count <= reservedEnd, "bytes up to \(offset + count) were not reserved")
     if window == nil || offset < windowStart || offset + count > windowEnd {
       let end = min(reservedEnd, max(offset + Self.largestWindow, offset + count))
-      window = try MappedWindow(descriptor, offset..<end, writable: !writesThrough)
+      window = try mapped(offset..<end)
     }
     guard let memory = unsafe windowMemory else { return nil }
     return unsafe memory + (offset - windowStart)
   }
 
-  /// Writes through the kernel: for large pieces, and where nothing can be reserved.
+  /// A window over bytes that exist; nil where the file cannot be mapped: from then on everything is written.
+  mutating func mapped(_ range: Range<Int>) throws(ImmutaError) -> MappedWindow? {
+    do {
+      return try MappedWindow(descriptor, range, writable: !writesThrough)
+    } catch .io(let number, _, _) where SystemCalls.cannotMap(number) {
+      isMapped = false
+      return nil
+    }
+  }
+
+  /// Writes through the kernel: for large pieces, and where nothing is stored into memory.
   mutating func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(ImmutaError) {
     if offset + bytes.count > filledEnd { try collect() }
     try unsafe descriptor.write(bytes, at: offset)
@@ -184,7 +236,20 @@
     filledEnd = min(filledEnd, size)
   }
 
+  /// Gives back the whole pages that are reserved beyond `end`, behind all that was written; false where there are none.
+  mutating func giveBack(beyond end: Int) throws(ImmutaError) -> Bool {
+    let page = SystemCalls.pageSize
+    let size = (end + page - 1) / page * page
+    guard size < reservedEnd else { return false }
+    try shrink(to: size)
+    largestStep = page
+    return true
+  }
+
   /// Whether so much is reserved beyond `size` that it should be given back after a rollback; less stays for the next
-  /// append.
-  func isOutsized(for size: Int) -> Bool { reservedEnd - size > 2 * Self.largestReservation }
+  /// append, unless there is no more room.
+  func isOutsized(for size: Int) -> Bool {
+    let isFull = largestStep <= SystemCalls.pageSize
+    return reservedEnd - size > (isFull ? smallestReservation : 2 * Self.largestReservation)
+  }
 }

@@ -1,0 +1,42 @@
+import CFileCalls
+
+/// What the file system under a file gives, as far as it is known: see “What each file system gives” in
+/// <doc:Promises>.
+///
+/// Only what is known to write a file's blocks where they are, and to share them with nobody, may be stored into through
+/// a mapping. Elsewhere a store may need a new block, and one that finds none raises SIGBUS, which kills the process;
+/// `pwrite` reports the same as an error. That is so on file systems that copy on write, after `chattr +C` too; on XFS
+/// once a file was copied by reference; and on those that lie over others, which may be any.
+package enum FileSystem: Hashable, Sendable, CaseIterable {
+  case ext4, tmpfs, xfs, xfsSharing, btrfs, other
+
+  init(of descriptor: Int32) {
+    self =
+      switch file_system_of(descriptor) {
+      case FILE_SYSTEM_EXT4: .ext4
+      case FILE_SYSTEM_TMPFS: .tmpfs
+      case FILE_SYSTEM_XFS: .xfs
+      case FILE_SYSTEM_XFS_SHARING: .xfsSharing
+      case FILE_SYSTEM_BTRFS: .btrfs
+      default: .other
+      }
+  }
+
+  /// Whether a store through a mapping into reserved space never fails for lack of room.
+  var keepsReservations: Bool {
+    switch self {
+    case .ext4, .tmpfs, .xfs: true
+    case .xfsSharing, .btrfs, .other: false
+    }
+  }
+
+  /// Whether to reserve space. On btrfs it promises nothing: what is written a second time needs new blocks, and the
+  /// reserved ones stay occupied beside them; and a file with reserved space is not compressed any more.
+  var reserves: Bool { self != .btrfs }
+
+  /// Whether a mapping shows at once what is written with `pwrite`: then readers close to the end may look into one.
+  var showsWrites: Bool { self != .other }
+
+  /// Whether overwriting bytes of a file that are on the device already changes their blocks and nothing else.
+  var overwritesInPlace: Bool { self == .ext4 }
+}
