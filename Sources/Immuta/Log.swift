@@ -1,3 +1,4 @@
+import Locking
 import Logging
 import Solid
 import Synchronization
@@ -16,11 +17,14 @@ import Synchronization
   /// `writer` once more, for small appends, which would retain and release it for each record. As safe as that is, which
   /// holds it for as long as there is a log and is never another.
   let heldWriter: Unmanaged<LogWriter>?
-  private let follower: Follower?
+  /// Nil when the log is open for appending, or closed: then nothing keeps its files open.
+  private let following: Lock<Follower?>
+  private let isFollowing: Bool
   private let logger: Logger?
   private let openingNote: String?
   /// What opening passed over.
   let damage: Corruption?
+  let uploads: Storage.Uploads
   /// Relaxed: it only spreads readers over descriptors.
   private let nextReader = Atomic(0)
 
@@ -34,14 +38,24 @@ import Synchronization
     reader = opened.reader
     writer = opened.writer
     unsafe heldWriter = opened.writer.map { unsafe Unmanaged.passUnretained($0) }
-    follower = opened.follower
+    following = Lock(opened.follower)
+    isFollowing = opened.follower != nil
     openingNote = opened.note
     damage = opened.damage
+    uploads = configuration.uploads
+    if let logger, let last = opened.lastTime, Timestamp(nanosecondsSince1970: last).isDoubtful {
+      for doubt in try clockDoubts() {
+        logger.warning("\(doubt)", metadata: ["namespace": "\(namespace)", "path": "\(files.log)"])
+      }
+    }
   }
 
   deinit {
     close()
   }
+
+  /// Keeps the log up to date with a writer elsewhere; nil where this is the writer.
+  private var follower: Follower? { isFollowing ? following.withLock { $0 } : nil }
 
   /// Committed records: the number that the next one gets. O(1).
   ///
@@ -131,15 +145,21 @@ import Synchronization
     return .readOnly
   }
 
-  func close() {
-    follower?.close()
-    if let writer {
-      if let failure = writer.close() {
-        logger?.error(
-          "closing failed; the next opening recovers: \(failure)", metadata: ["namespace": "\(namespace)"])
-      }
-    } else {
+  /// Returns why what was committed is not on stable storage: the same, whoever closes.
+  @discardableResult
+  func close() -> ImmutaError? {
+    guard let writer else {
+      following.withLock { follower in
+        defer { follower = nil }
+        return follower
+      }?.close()
       reader.close()
+      return nil
     }
+    let (isFirst, failure) = writer.close()
+    if isFirst, let failure {
+      logger?.error("closing failed; the next opening recovers: \(failure)", metadata: ["namespace": "\(namespace)"])
+    }
+    return failure
   }
 }

@@ -31,6 +31,14 @@ int file_finish_write_back(int descriptor);
 /// XFS does not, once a block is shared with a copy that was made by reference.
 bool file_overwrites_in_place(int descriptor);
 
+/// Opens a new file that has no name, for reading and writing, by nobody else. Returns a descriptor; -1 with `errno` set,
+/// EOPNOTSUPP where there are no such files.
+int file_open_unnamed(const char *directory);
+
+/// Masks bytes, or takes the mask off, which is the same: by a key of 32 bytes, from a block of 64 bytes on. Who does not
+/// have the key learns nothing of the bytes but how many they are.
+void file_mask(const uint8_t *key, uint64_t first_block, void *bytes, size_t count);
+
 /// Zeros to write, `file_zeros_count()` of them.
 const void *file_zeros(void);
 size_t file_zeros_count(void);

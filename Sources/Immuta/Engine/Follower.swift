@@ -105,6 +105,9 @@ final class Follower: Sendable {
         disbelieved: told.flatMap { $0 > outcome.count ? $0 : nil }))
   }
 
+  /// The time of the last record that is known.
+  var lastTime: Int64 { state.withLock { $0.lastTime } }
+
   /// Names the reader that is kept up to date.
   func follow(for reader: LogReader) {
     target.withLock { $0 = reader }

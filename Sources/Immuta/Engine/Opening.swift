@@ -14,6 +14,8 @@ struct Opening {
     var follower: Follower?
     var note: String?
     var damage: Corruption?
+    /// The time of the last record; nil where there is none.
+    var lastTime: Int64?
   }
 
   func run() throws(ImmutaError) -> Opened {
@@ -43,10 +45,11 @@ struct Opening {
     let isThere = try SystemCalls.status(files.log) != nil
     if !isThere { try checkForLostLog(isEntryProof: true) }
     let log = try lockedLog()
+    var companion: Descriptor?
     do {
-      return try openLocked(log)
+      return try openLocked(log, &companion)
     } catch {
-      if SystemCalls.isFailedFlush(error) { markFailedFlush() }
+      if log.hasFailedFlush || companion?.hasFailedFlush == true { markFailedFlush() }
       // A file that was made and could not be begun is none.
       if !isThere, (try? log.size) == 0 { try? SystemCalls.unlink(files.log) }
       log.unlock()
@@ -94,7 +97,8 @@ struct Opening {
           + "put the log back, or remove the companion to begin a new one"))
   }
 
-  private func openLocked(_ log: Descriptor) throws(ImmutaError) -> Opened {
+  /// - Parameter companion: the companion, once it is open: whoever is told of an error asks whether its flush failed.
+  private func openLocked(_ log: Descriptor, _ companion: inout Descriptor?) throws(ImmutaError) -> Opened {
     let format = try LogFormat(of: log, try Descriptor.ifThere(files.companion, .read), stated: configuration.format)
     let isEmpty = try log.size == 0
     if isEmpty { try checkForLostLog(isEntryProof: format.hasCount) }
@@ -104,7 +108,7 @@ struct Opening {
       try removeIfThere(files.companion)
       try log.write([UInt8](repeating: 0, count: format.headerSize), at: 0)
     }
-    var companion = try Descriptor.ifThere(files.companion, .readWrite)
+    companion = try Descriptor.ifThere(files.companion, .readWrite)
     let before = try companion?.companionHeader()
     if !isNew, before?.isClean != true {
       // What the page cache shows may never have reached the disk; what is trusted from here on has.
@@ -140,11 +144,16 @@ struct Opening {
       interval: configuration.durability.interval)
     let state = WriterState(
       reader: reader, keeper: keeper, flushes: flushes, log: log, companion: companion, count: outcome.count,
-      end: outcome.end, lastTime: outcome.lastTime, directory: files.directory,
+      end: outcome.end, lastTime: outcome.lastTime, slowTime: header.slowTime,
+      directory: files.directory,
       writesThrough: configuration.durability == .synced)
     let writer = LogWriter(
-      reader: reader, flusher: flusher, durability: configuration.durability, encoder: encoder, state: state)
-    return Opened(reader: reader, writer: writer, note: outcome.note, damage: outcome.damage)
+      reader: reader, flusher: flusher, durability: configuration.durability, encoder: encoder,
+      longWaits: LongWaits(
+        namespace: files.namespace, logger: configuration.logger, threshold: configuration.longWait), state: state)
+    return Opened(
+      reader: reader, writer: writer, note: outcome.note, damage: outcome.damage,
+      lastTime: outcome.count == 0 ? nil : outcome.lastTime)
   }
 
   /// After a flush that failed, the kernel takes pages for clean that never reached the device. Writing them once more
@@ -208,6 +217,7 @@ struct Opening {
     header.stableCount = outcome.count
     header.tornCount = (before?.tornCount ?? 0) + outcome.lost
     header.recoveryTime = before?.recoveryTime ?? 0
+    header.slowTime = before?.slowTime
     if outcome.lost > 0 {
       header.recoveryTime = SystemCalls.wallClock()
     }
@@ -250,7 +260,9 @@ struct Opening {
       format: format, check: check, count: follower.count, end: follower.end,
       log: try DescriptorPool(like: log, capacity: configuration.readerCount), entries: follower.entries)
     follower.follow(for: reader)
-    return Opened(reader: reader, follower: follower, note: follower.note, damage: follower.damage)
+    return Opened(
+      reader: reader, follower: follower, note: follower.note, damage: follower.damage,
+      lastTime: follower.count == 0 ? nil : follower.lastTime)
   }
 
   // MARK: Common

@@ -219,6 +219,7 @@ struct Repair {
     var header = CompanionHeader(format: format, codecName: before?.codecName)
     header.tornCount = before?.tornCount ?? 0
     header.recoveryTime = before?.recoveryTime ?? 0
+    header.slowTime = before?.slowTime
     header.isClean = true
     header.stableCount = kept
     try new.write([UInt8](repeating: 0, count: CompanionHeader.size), at: 0)

@@ -1,13 +1,37 @@
+import Synchronization
+
 /// An open file. Closed when the last one who holds it lets go, so a number is never used after the system gave it
 /// away.
 package final class Descriptor: Sendable {
   package let number: Int32
   package let path: String
+  /// Set where the flush is called: so that whoever asks later need not guess from an error what kind of call failed.
+  /// Relaxed: it is set before the error is thrown, and asked by those who were told of the error.
+  private let flushFailed = Atomic(false)
+
+  /// Whether a flush of this file failed: then nobody knows what of it is on the device, and no later flush tells.
+  package var hasFailedFlush: Bool { flushFailed.load(ordering: .relaxed) }
 
   package init(opening path: String, _ mode: SystemCalls.OpenMode) throws(ImmutaError) {
     number = try SystemCalls.open(path, mode)
     self.path = path
   }
+
+  /// A new file that no path leads to.
+  ///
+  /// - Parameter name: what it is called in errors.
+  init(unnamedIn directory: String, name: String) throws(ImmutaError) {
+    number = try SystemCalls.openUnnamed(in: directory, name: name)
+    path = name
+  }
+
+  private init(closedAt path: String) {
+    number = -1
+    self.path = path
+  }
+
+  /// What takes the place of a descriptor that is let go while its holder lives on. Every call on it fails.
+  static func closed(at path: String) -> Descriptor { Descriptor(closedAt: path) }
 
   /// Nil when there is nothing at the path.
   package static func ifThere(_ path: String, _ mode: SystemCalls.OpenMode) throws(ImmutaError) -> Descriptor? {
@@ -19,7 +43,7 @@ package final class Descriptor: Sendable {
   }
 
   deinit {
-    SystemCalls.close(number)
+    if number >= 0 { SystemCalls.close(number) }
   }
 
   /// Reads until the buffer is full or the file ends; returns how many bytes it read. Thread-safe: no file position.
@@ -102,7 +126,21 @@ package final class Descriptor: Sendable {
   }
 
   package func flush() throws(ImmutaError) {
-    try SystemCalls.flush(number, path: path)
+    try flushing { () throws(ImmutaError) in try SystemCalls.flush(number, path: path) }
+  }
+
+  /// Puts the entries of a directory, opened as a file is, on stable storage.
+  func flushEntries() throws(ImmutaError) {
+    try flushing { () throws(ImmutaError) in try SystemCalls.flushEntries(number, path: path) }
+  }
+
+  private func flushing<R>(_ body: () throws(ImmutaError) -> R) throws(ImmutaError) -> R {
+    do {
+      return try body()
+    } catch {
+      flushFailed.store(true, ordering: .relaxed)
+      throw error
+    }
   }
 
   /// See ``SystemCalls/startWriteBack(_:)``.
@@ -112,7 +150,7 @@ package final class Descriptor: Sendable {
 
   /// See ``SystemCalls/finishWriteBack(_:path:)``.
   func finishWriteBack() throws(ImmutaError) -> Bool {
-    try SystemCalls.finishWriteBack(number, path: path)
+    try flushing { () throws(ImmutaError) in try SystemCalls.finishWriteBack(number, path: path) }
   }
 
   /// See ``SystemCalls/overwritesInPlace(_:path:)``.

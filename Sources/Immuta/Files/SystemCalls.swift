@@ -17,6 +17,7 @@ package enum SystemCalls {
   package static var notFound: Int32 { ENOENT }
   package static var notDirectory: Int32 { ENOTDIR }
   package static var accessDenied: Int32 { EACCES }
+  package static var notPermitted: Int32 { EPERM }
   package static var readOnlyFileSystem: Int32 { EROFS }
   package static var tooManyFiles: Int32 { EMFILE }
   package static var exists: Int32 { EEXIST }
@@ -88,12 +89,6 @@ package enum SystemCalls {
     return count
   }
 
-  /// Whether the error says that a flush failed: then nobody knows what is on the device.
-  static func isFailedFlush(_ error: ImmutaError) -> Bool {
-    guard case .io(_, let operation, _) = error else { return false }
-    return ["fdatasync", "fsync", "sync_file_range"].contains(operation)
-  }
-
   /// Calls, again while interrupted; a negative result becomes an error.
   private static func run<Result: SignedInteger>(
     _ call: SystemCall, operation: String, path: String, _ body: (_ limit: Int) -> Result
@@ -152,14 +147,42 @@ package enum SystemCalls {
     }
   }
 
-  private static func libcOpen(_ path: String, _ flags: Int32) -> Int32 {
+  private static func libcOpen(_ path: String, _ flags: Int32, mode: mode_t = 0o644) -> Int32 {
     #if canImport(Glibc)
-      unsafe Glibc.open(path, flags, 0o644)
+      unsafe Glibc.open(path, flags, mode)
     #elseif canImport(Musl)
-      unsafe Musl.open(path, flags, 0o644)
+      unsafe Musl.open(path, flags, mode)
     #else
-      unsafe Darwin.open(path, flags, 0o644)
+      unsafe Darwin.open(path, flags, mode)
     #endif
+  }
+
+  /// Opens a new file without a name; where there is no such thing, by a name that is gone when it returns.
+  static func openUnnamed(in directory: String, name: String) throws(ImmutaError) -> Int32 {
+    do {
+      return try run(.open, operation: "open", path: name) { _ in unsafe file_open_unnamed(directory) }
+    } catch .io(let number, _, _) where number == cannotReserve {
+      // What has the name is left from a crash, or is another's, who holds it and is about to remove the name.
+      try unlinkIfThere(name)
+      let descriptor = try run(.open, operation: "open", path: name) { _ in
+        Self.libcOpen(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode: 0o600)
+      }
+      do {
+        try unlinkIfThere(name)
+      } catch {
+        close(descriptor)
+        throw error
+      }
+      return descriptor
+    }
+  }
+
+  private static func unlinkIfThere(_ path: String) throws(ImmutaError) {
+    do {
+      try unlink(path)
+    } catch .io(let number, _, _) where number == notFound {
+      return
+    }
   }
 
   static func close(_ descriptor: Int32) {
@@ -262,16 +285,12 @@ package enum SystemCalls {
   package static func flushDirectory(_ path: String) throws(ImmutaError) {
     let descriptor = try open(path, .read)
     defer { close(descriptor) }
-    _ = try run(.flush, operation: "fsync", path: path) { _ in fsync(descriptor) }
+    try flushEntries(descriptor, path: path)
   }
 
-  /// The same for a directory that is not ours, and may not be open to us: then whoever made ours answers for it.
-  static func flushDirectoryIfAllowed(_ path: String) throws(ImmutaError) {
-    do {
-      try flushDirectory(path)
-    } catch .io(let number, "open", _) where number == accessDenied || number == EPERM {
-      return
-    }
+  /// The same for a directory that is open.
+  static func flushEntries(_ descriptor: Int32, path: String) throws(ImmutaError) {
+    _ = try run(.flush, operation: "fsync", path: path) { _ in fsync(descriptor) }
   }
 
   /// Takes the exclusive lock, without waiting: false when somebody else has it.
@@ -414,25 +433,45 @@ package enum SystemCalls {
   /// Files that this process may have open at once.
   package static var mostOpenFiles: Int { Int(sysconf(Int32(_SC_OPEN_MAX))) }
 
-  /// Nanoseconds since 1970.
+  /// What tests add to the wall clock. Relaxed: a test sets it before it starts what should see it.
+  private static let wallClockOffset = Atomic<Int64>(0)
+
+  /// Runs `body` while the wall clock is wrong by so much, in nanoseconds, for all of the process.
+  package static func withWallClock<R>(off nanoseconds: Int64, _ body: () async throws -> R) async rethrows -> R {
+    wallClockOffset.store(nanoseconds, ordering: .relaxed)
+    defer { wallClockOffset.store(0, ordering: .relaxed) }
+    return try await body()
+  }
+
+  /// Nanoseconds since 1970, held within what 64 bits can say.
   static func wallClock() -> Int64 {
     var time = timespec()
     unsafe clock_gettime(CLOCK_REALTIME, &time)
-    return nanoseconds(time)
+    let (seconds, overflow) = Int64(time.tv_sec).multipliedReportingOverflow(by: 1_000_000_000)
+    let now = overflow ? (time.tv_sec < 0 ? .min : .max) : seconds.addingHeld(Int64(time.tv_nsec))
+    return now.addingHeld(wallClockOffset.load(ordering: .relaxed))
   }
 
-  /// The same as of the kernel's last tick, where it tells that more cheaply.
+  /// Nanoseconds of a clock that nobody sets, and that goes on while the machine sleeps.
+  static func steadyClock() -> Int64 {
+    var time = timespec()
+    #if os(Linux)
+      unsafe clock_gettime(CLOCK_BOOTTIME, &time)
+    #else
+      unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+    #endif
+    return Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
+  }
+
+  /// The wall clock as of the kernel's last tick, where it tells that more cheaply: to be compared with itself only.
   static func coarseWallClock() -> Int64 {
     #if os(Linux)
       var time = timespec()
       unsafe clock_gettime(CLOCK_REALTIME_COARSE, &time)
-      return nanoseconds(time)
+      // Wrapping: two ticks that are told apart stay so.
+      return Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
     #else
       return wallClock()
     #endif
-  }
-
-  private static func nanoseconds(_ time: timespec) -> Int64 {
-    Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
   }
 }

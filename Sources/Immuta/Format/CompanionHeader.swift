@@ -8,7 +8,7 @@ import CRC32C
 /// | MAGIC  | VERSION | FORMAT | CLEAN | NAME | GENERATION | STABLE | BOOT ID | TORN | RECOVERED | NAME …  |
 /// |   8    |    4    |   1    |   1   | LEN 2|     8      |   8    |    8    |  8   |     8     | ≤ 1,024 |
 /// +--------+---------+--------+-------+------+------------+--------+---------+------+-----------+---------+
-///                                                            … CRC-32C of bytes 0 ..< 2044 at offset 2044
+///                                  … SLOW (4 × 8) at offset 2008 … CRC-32C of bytes 0 ..< 2044 at offset 2044
 /// ```
 ///
 /// STABLE is the number of records known to be on stable storage. CLEAN is 1 when the log was closed: then STABLE is
@@ -17,6 +17,8 @@ import CRC32C
 /// crash, whether the machine went down or just the process: a machine that stayed up still has every byte that was
 /// written. TORN counts the records that crashes have taken back over the log's life, RECOVERED is when that last
 /// happened, in nanoseconds since 1970.
+///
+/// SLOW is about times: see ``SlowTime``.
 ///
 /// A slot never shares a page half with the other, so whatever a torn write leaves of one, the other is whole.
 package struct CompanionHeader: Hashable, Sendable {
@@ -35,6 +37,8 @@ package struct CompanionHeader: Hashable, Sendable {
   package var tornCount: Int
   /// When recovery last cut off such records; 0 for never.
   package var recoveryTime: Int64
+  /// How times are, or were last, written while the clock is behind them; nil where that never was.
+  package var slowTime: SlowTime?
 
   package init(format: LogFormat, codecName: String? = "") {
     self.format = format
@@ -58,6 +62,8 @@ package struct CompanionHeader: Hashable, Sendable {
   private static var magic: UInt64 { 0x3158_4449_4154_4D49 }  // "IMTAIDX1", little-endian
   private static var version: UInt32 { 1 }
   private static var nameOffset: Int { 56 }
+  /// Four integers of 8 bytes: SLOW FROM, SLOW END, SLOW TIME, SLOW CLOCK.
+  private static var slowTimeOffset: Int { 2_008 }
   private static var checksumOffset: Int { slotSize - 4 }
 
   /// Where the slot of this generation lies in the file.
@@ -96,6 +102,14 @@ package struct CompanionHeader: Hashable, Sendable {
     bootIdentity = unsafe bytes.loadInteger(at: 32)
     tornCount = unsafe bytes.loadInteger(at: 40)
     recoveryTime = unsafe bytes.loadInteger(at: 48)
+    // Never with the first record: there is a time before it.
+    let first: Int = unsafe bytes.loadInteger(at: Self.slowTimeOffset)
+    if first > 0 {
+      let end: Int = unsafe bytes.loadInteger(at: Self.slowTimeOffset + 8)
+      slowTime = SlowTime(
+        first: first, end: end == 0 ? nil : end, time: unsafe bytes.loadInteger(at: Self.slowTimeOffset + 16),
+        clock: unsafe bytes.loadInteger(at: Self.slowTimeOffset + 24))
+    }
     codecName =
       isNameKnown
       ? unsafe String(decoding: bytes[Self.nameOffset..<Self.nameOffset + nameLength], as: UTF8.self) : nil
@@ -118,6 +132,12 @@ package struct CompanionHeader: Hashable, Sendable {
       unsafe bytes.storeInteger(bootIdentity, at: 32)
       unsafe bytes.storeInteger(tornCount, at: 40)
       unsafe bytes.storeInteger(recoveryTime, at: 48)
+      if let slowTime {
+        unsafe bytes.storeInteger(slowTime.first, at: Self.slowTimeOffset)
+        unsafe bytes.storeInteger(slowTime.end ?? 0, at: Self.slowTimeOffset + 8)
+        unsafe bytes.storeInteger(slowTime.time, at: Self.slowTimeOffset + 16)
+        unsafe bytes.storeInteger(slowTime.clock, at: Self.slowTimeOffset + 24)
+      }
       unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[Self.nameOffset...]).copyBytes(from: name)
       unsafe bytes.storeInteger(crc32c_extend(0, bytes.baseAddress, Self.checksumOffset), at: Self.checksumOffset)
     }

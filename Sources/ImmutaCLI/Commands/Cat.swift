@@ -44,6 +44,6 @@ struct Cat: ToolCommand {
     try log.details.sayOpeningNote(.namespace)
     let present = log.count
     let start = options.latest ? present : options.from ?? 0
-    try await options.print(log.stream(from: .skipping(start))) { $0.position >= present }
+    try await options.print(log.stream(from: .skipping(start)), of: { _ in log }) { $0.position >= present }
   }
 }

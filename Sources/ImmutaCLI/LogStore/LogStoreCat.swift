@@ -42,6 +42,8 @@ struct LogStoreCat: ToolCommand {
       try? store.details(partition: number).sayOpeningNote(.partition)
     }
     let start: StreamPosition = options.latest ? .latest : .skipping(options.from ?? 0)
-    try await options.print(store.stream(partitions: partition.map { [$0] }, from: start))
+    try await options.print(store.stream(partitions: partition.map { [$0] }, from: start)) { number in
+      number.flatMap { try? store.partition($0).log }
+    }
   }
 }
