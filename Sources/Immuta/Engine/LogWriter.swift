@@ -110,20 +110,11 @@ final class LogWriter: Sendable {
     guard let ticket else { return }
     try checkForOwnTurn()
     let parties = TransactionNote.parties
-    let wait = Lock<Int?>(nil)
-    defer { WaitGraph.shared.end(wait.withLock { $0 }) }
+    let wait = WaitGraph.shared.number()
+    defer { if !parties.isEmpty { WaitGraph.shared.end(wait) } }
     try await withTaskCancellationHandler {
       try await withCheckedThrowingContinuation { continuation in
-        var answer: Result<Void, any Error>?
-        do throws(ImmutaError) {
-          let number = try waiting(for: parties) { () throws(ImmutaError) in
-            answer = enqueue(.task(continuation), ticket, holder)
-            return answer == nil
-          }
-          wait.withLock { $0 = number }
-        } catch {
-          answer = .failure(error)
-        }
+        let answer = enqueue(.task(continuation), ticket, holder, wait, parties)
         if let answer { continuation.resume(with: answer) }
       }
     } onCancel: {
@@ -142,29 +133,33 @@ final class LogWriter: Sendable {
     guard let ticket else { return }
     try checkForOwnTurn()
     let waiter = BlockedThread()
-    var answer: Result<Void, any Error>?
-    let parties = TransactionNote.parties.union([.thread(thread)])
-    let wait = try waiting(for: parties) { () throws(ImmutaError) in
-      answer = enqueue(.thread(waiter), ticket, holder)
-      return answer == nil
-    }
+    let wait = WaitGraph.shared.number()
     defer { WaitGraph.shared.end(wait) }
-    if let answer { return try answer.get() }
+    let parties = TransactionNote.parties.union([.thread(thread)])
+    if let answer = enqueue(.thread(waiter), ticket, holder, wait, parties) { return try answer.get() }
     try waiter.wait()
   }
 
-  /// Begins to wait, unless that would be for ever. Those who have no turn hold up nobody, and need no look.
-  private func waiting(
-    for parties: Set<TurnHolder.PartyName>, _ enqueue: () throws(ImmutaError) -> Bool
-  ) throws(ImmutaError) -> Int? {
-    if !parties.isEmpty { return try WaitGraph.shared.begin(self, parties, enqueue) }
-    _ = try enqueue()
-    return nil
+  /// Nil when the waiter now waits; otherwise its answer. Those who have no turn hold up nobody, and need no look at
+  /// who else waits.
+  private func enqueue(
+    _ waiter: Waiter, _ ticket: Int, _ holder: TurnHolder, _ wait: WaitGraph.Number,
+    _ parties: Set<TurnHolder.PartyName>
+  ) -> Result<Void, any Error>? {
+    if parties.isEmpty { return enqueue(waiter, ticket, holder) }
+    var answer: Result<Void, any Error>?
+    do throws(ImmutaError) {
+      try WaitGraph.shared.begin(wait, for: self, parties) { answer = enqueue(waiter, ticket, holder) }
+    } catch {
+      return .failure(error)
+    }
+    return answer
   }
 
   /// Who has the turn, where that can be told.
   var holder: TurnHolder.PartyName? { state.withLock { $0.turns.holder?.party.name } }
 
+  /// The log's, for messages.
   var path: String { reader.check.path }
 
   /// Whether a codec has payloads that others should not see, perhaps.

@@ -1,4 +1,5 @@
 import Locking
+import Synchronization
 
 /// Who waits for which log's turn, over all logs of the process: finds those who would wait for each other for ever.
 ///
@@ -14,39 +15,38 @@ final class WaitGraph: Sendable {
     let parties: Set<TurnHolder.PartyName>
   }
 
-  private struct State {
-    var waits: [Int: Wait] = [:]
-    var next = 0
+  private let waits = Lock<[Number: Wait]>([:])
+  private let next = Atomic(0)
+
+  /// Names a wait.
+  struct Number: Hashable, Sendable {
+    fileprivate let value: Int
   }
 
-  private let state = Lock(State())
+  /// A number for a wait, known before it begins: whoever it is over for may run at once.
+  func number() -> Number { Number(value: next.wrappingAdd(1, ordering: .relaxed).newValue) }
 
-  /// Calls `enqueue`, unless waiting for the writer would close a circle: then throws.
+  /// Calls `enqueue`, which begins to wait, unless waiting for the writer would close a circle: then throws. In any case
+  /// `end(_:)` is called after.
   ///
-  /// - Parameters:
-  ///   - parties: those who cannot go on while the caller waits.
-  ///   - enqueue: begins to wait; returns false where there is nothing to wait for.
-  /// - Returns: what `end(_:)` is told when the wait is over; nil when it did not begin.
+  /// - Parameter parties: those who cannot go on while the caller waits.
   func begin(
-    _ writer: LogWriter, _ parties: Set<TurnHolder.PartyName>, _ enqueue: () throws(ImmutaError) -> Bool
-  ) throws(ImmutaError) -> Int? {
-    try state.withLock { (state) throws(ImmutaError) in
-      if let path = circle(from: writer, back: parties, state) { throw .wouldDeadlock(Self.message(path)) }
-      guard try enqueue() else { return nil }
-      defer { state.next += 1 }
-      state.waits[state.next] = Wait(writer: writer, parties: parties)
-      return state.next
+    _ number: Number, for writer: LogWriter, _ parties: Set<TurnHolder.PartyName>, _ enqueue: () -> Void
+  ) throws(ImmutaError) {
+    try waits.withLock { (waits) throws(ImmutaError) in
+      if let path = circle(from: writer, back: parties, waits) { throw .wouldDeadlock(Self.message(path)) }
+      waits[number] = Wait(writer: writer, parties: parties)
+      enqueue()
     }
   }
 
-  func end(_ wait: Int?) {
-    guard let wait else { return }
-    _ = state.withLock { $0.waits.removeValue(forKey: wait) }
+  func end(_ number: Number) {
+    _ = waits.withLock { $0.removeValue(forKey: number) }
   }
 
   /// The logs by which one who waits for a writer waits for one of the parties; nil where it does not.
   private func circle(
-    from writer: LogWriter, back parties: Set<TurnHolder.PartyName>, _ state: State
+    from writer: LogWriter, back parties: Set<TurnHolder.PartyName>, _ waits: [Number: Wait]
   ) -> [LogWriter]? {
     var seen: Set<ObjectIdentifier> = []
     var open: [[LogWriter]] = [[writer]]
@@ -55,7 +55,7 @@ final class WaitGraph: Sendable {
         continue
       }
       if parties.contains(holder) { return path }
-      for wait in state.waits.values where wait.parties.contains(holder) { open.append(path + [wait.writer]) }
+      for wait in waits.values where wait.parties.contains(holder) { open.append(path + [wait.writer]) }
     }
     return nil
   }
