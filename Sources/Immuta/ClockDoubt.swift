@@ -17,7 +17,7 @@ extension ClockDoubt: CustomStringConvertible {
     case .recordsAhead(let first, let time):
       """
       the times from record \(first) on are later than the clock, the last by \(Self.text(time)): the clock was ahead \
-      when it was committed, or is behind now
+      when that one was committed, or is behind now
       """
     case .fileAhead(let time):
       "the file was last changed \(Self.text(time)) after the clock's time: the clock was ahead then, or is behind now"

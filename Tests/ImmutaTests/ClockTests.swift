@@ -85,7 +85,7 @@ import Testing
     #expect(again.clock.slow == hands.clock.slow)
     // A clock that was set back once more is another matter.
     let (later, behind) = again.commit(500 * Self.second)
-    #expect(later == time && behind.isOther && behind.behind != nil)
+    #expect(later == time + 1 && behind.isOther && behind.behind != nil)
   }
 
   @Test func aClockThatIsSetWhileTheLogIsOpenIsNoticed() {
