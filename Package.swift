@@ -78,10 +78,14 @@ let package = Package(
     .testTarget(name: "CRC32CTests", dependencies: ["CRC32C"], swiftSettings: settings),
     .testTarget(name: "SolidTests", dependencies: ["Solid"], swiftSettings: settings),
     .testTarget(
-      name: "ImmutaTests", dependencies: ["Immuta", "ImmutaTestSupport", "Locking"], resources: [.copy("Fixtures")],
+      name: "ImmutaTests",
+      dependencies: ["Immuta", "ImmutaTestSupport", "Locking", .product(name: "Logging", package: "swift-log")],
+      resources: [.copy("Fixtures")],
       swiftSettings: settings),
     .testTarget(
-      name: "ImmutaCLITests", dependencies: ["Immuta", "ImmutaCLI"], resources: [.copy("Fixtures")],
+      name: "ImmutaCLITests",
+      dependencies: ["Immuta", "ImmutaCLI", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      resources: [.copy("Fixtures")],
       swiftSettings: settings),
     .testTarget(
       name: "ImmutaTransformsTests", dependencies: ["Immuta", "ImmutaTransforms", "ImmutaTestSupport"],

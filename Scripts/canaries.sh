@@ -165,7 +165,7 @@ canary read-ahead Chunk.swift 'DamageTests/aFlippedByte' \
   '== this\.recordChecksum else' '>= 0 else'
 # The directory that names the files is not flushed.
 canary directory WriterState.swift 'PowerLossTests/(whatWasPromisedSurvives|aLog)' \
-  'try SystemCalls\.flushDirectory\(directory\)' ''
+  'try flushEntries\(of: directory\)' ''
 # The log's flush fails, and only the companion's is asked.
 # shellcheck disable=SC2016
 canary flush-error FlushPair.swift 'FailingCallTests/aFailedCall' \

@@ -26,6 +26,19 @@ ssize_t file_write_two(int descriptor, const void *first, size_t first_count, co
   return pwritev(descriptor, pieces, 2, (off_t)offset);
 }
 
+int file_open_unnamed(int directory) {
+#if defined(O_TMPFILE)
+  int descriptor = openat(directory, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+  // What a file system without such files says, and a kernel that takes the flags for others.
+  if (descriptor < 0 && (errno == EISDIR || errno == ENOENT || errno == EINVAL)) errno = EOPNOTSUPP;
+  return descriptor;
+#else
+  (void)directory;
+  errno = EOPNOTSUPP;
+  return -1;
+#endif
+}
+
 // Not const: so it takes no room in the program's file, and untouched pages share the system's one page of zeros.
 // No more at once: the page cache keeps what one call wrote in one piece, if it can, and a flush writes all of a piece of
 // which a byte has changed. On ext4 a flush behind each append takes 75 µs with 64 KiB, and 166 µs with 256 KiB.

@@ -53,6 +53,13 @@ public enum ImmutaError: Error, Hashable, Sendable {
   /// A file beside the log, or a record in it, was written by a newer version of the library, or is damaged so that it
   /// looks like that. Nothing was changed.
   case unsupportedVersion(UnsupportedVersion)
+  /// The call could only wait for itself, or for somebody who waits for it; nothing was appended. The text says for which
+  /// log, and what to do.
+  case wouldDeadlock(String)
+  /// A payload that comes in chunks has more bytes than ``Storage/Configuration/uploads`` allows; nothing was appended.
+  case uploadTooLarge(limit: Int)
+  /// The source of a payload gave no chunk for as long as ``Storage/Configuration/uploads`` allows; nothing was appended.
+  case uploadStalled(Duration)
   /// A system call failed: the operation's name, the file's path and the error number it gave.
   case io(errno: Int32, operation: String, path: String)
 }
@@ -257,6 +264,12 @@ extension ImmutaError: CustomStringConvertible {
       "\(position) is no record's number: records are counted from 0"
     case .unsupportedVersion(let unsupported):
       "\(unsupported): use a newer version of the library; nothing was changed"
+    case .wouldDeadlock(let text):
+      "it would wait for ever, and nothing was appended: \(text)"
+    case .uploadTooLarge(let limit):
+      "the payload has more than \(limit) bytes, nothing was appended: send less, or raise uploads.maximumBytes"
+    case .uploadStalled(let time):
+      "the source of the payload gave nothing for \(time), nothing was appended: send again, or raise uploads.idleTimeout"
     case .io(let number, let operation, let path):
       "\(operation) failed on \(path): \(SystemCalls.message(for: number))\(Self.advice(for: number, of: operation))"
     }
@@ -270,6 +283,7 @@ extension ImmutaError: CustomStringConvertible {
     switch number {
     // Space is reserved before anything is written; a write or a flush that fails is final.
     case SystemCalls.noSpace where operation == "fallocate": "; make room and try again, nothing was appended"
+    case SystemCalls.noSpace where operation == SpillFile.operation: "; make room and try again, nothing was appended"
     case SystemCalls.noSpace: "; make room and open the storage anew"
     case SystemCalls.quotaExceeded where operation == "fallocate":
       "; make room in the quota and try again, nothing was appended"

@@ -6,12 +6,15 @@ extension Log {
   /// takes no system call.
   ///
   /// Cancelling the task while it waits for its turn appends nothing and throws `CancellationError`; afterwards
-  /// cancellation is not looked at: what was appended stays.
+  /// cancellation is not looked at: what was appended stays. Whoever could only wait for itself, such as inside of a
+  /// transaction of the same log, gets `.wouldDeadlock`.
   ///
   /// - Returns: the record's number, place and size.
-  /// - Throws: `.storageClosed`, `.readOnly`, `.recordTooLarge`, `.io`. After `.io` from `fallocate`, which reserves
-  ///   space, with ENOSPC, EDQUOT (a quota) or EFBIG (a limit on file sizes) nothing has changed, and appending can go
-  ///   on when there is room; a failure to write or flush, with these too, is final for this storage.
+  /// - Throws: `.storageClosed`, `.readOnly`, `.recordTooLarge`, `.wouldDeadlock`, `.io`. In `.synced`, a flush that failed
+  ///   throws though the record is committed; ``details`` then says by its ``Log/Details/stableCount`` how many records
+  ///   are stable for certain, also after the failure. After `.io` from `fallocate`, which reserves space, with ENOSPC,
+  ///   EDQUOT (a quota) or EFBIG (a limit on file sizes) nothing has changed, and appending can go on when there is room;
+  ///   a failure to write or flush, with these too, is final for this storage.
   @inlinable
   @discardableResult
   public func append(_ text: some StringProtocol) async throws -> Receipt {
@@ -25,21 +28,32 @@ extension Log {
   @discardableResult
   public func append(_ bytes: some Collection<UInt8>) async throws -> Receipt {
     guard let receipt = try unsafe Log.withBytes(of: bytes, appendAtOnce) else {
-      return try await transaction { transaction in try await transaction.append(bytes) }
+      return try await appendWithTurn(bytes)
     }
     if awaitsFlush { try await settle(receipt) }
     return receipt
   }
 
-  /// Appends one record whose bytes come in chunks, in bounded memory, whatever its size. Others who append wait until
-  /// it is complete. If the source throws, or the task is cancelled and the source ends, nothing was appended. A source
-  /// that appends to the same log itself would wait for ever, and traps. Otherwise as for text.
+  /// Appends one record whose bytes come in chunks, in bounded memory, whatever its size. Otherwise as for text.
   ///
-  /// - Throws: also what the source throws, and `CancellationError`.
+  /// Nobody waits for the source, however slow it is: what comes is received beside the log first, as
+  /// ``Storage/Configuration/uploads`` says, and so the record's number is not known before all of it has come. If the
+  /// source throws, or the task is cancelled and the source ends, nothing was appended.
+  ///
+  /// - Throws: also what the source throws, `CancellationError`, `.uploadTooLarge` and `.uploadStalled`. After an `.io`
+  ///   that names a temporary file nothing has changed, and appending goes on.
   @discardableResult
   public func append<Chunks: AsyncSequence>(_ chunks: Chunks) async throws -> Receipt
   where Chunks.Element: Collection<UInt8> {
-    try await transaction { transaction in try await transaction.append(chunks) }
+    let writer = try openWriter()
+    let upload = try await Upload.receive(chunks, for: writer, uploads)
+    // A source that ends early because its task was cancelled has not given all of its bytes.
+    try Task.checkCancellation()
+    if let whole = upload.inMemory { return try await append(whole) }
+    let transaction = try await beginTransaction(.upload, .task)
+    let receipt = try await transaction.append(upload)
+    try await transaction.commit()
+    return receipt
   }
 
   /// Puts all that was committed before the call on stable storage. Calls that come together share one flush.
@@ -105,6 +119,10 @@ extension Log {
 // `await` is written, and would then refuse it; unmarked, it is called, with a warning that `await` does nothing.
 extension Log {
   /// Appends one record: text, as UTF-8. Blocks while a transaction has the writer, and for the flush in `.synced`.
+  ///
+  /// - Throws: as the async one. Inside of a task, on the main actor and at the top level of a main.swift that uses `await`
+  ///   too, also `.wouldDeadlock` where the turn is, or would be next, another task's: that one may need the thread that
+  ///   would be blocked. Nobody is waited for for ever: call the async function, or use a thread of your own.
   @inlinable
   @discardableResult
   public func append(_ text: some StringProtocol) throws -> Receipt {
@@ -118,7 +136,7 @@ extension Log {
   @discardableResult
   public func append(_ bytes: some Collection<UInt8>) throws -> Receipt {
     guard let receipt = try unsafe Log.withBytes(of: bytes, appendAtOnce) else {
-      return try transaction { transaction in try transaction.append(bytes) }
+      return try transaction(.append) { transaction in try transaction.append(bytes) }
     }
     if awaitsFlush { try settleBlocking(receipt) }
     return receipt

@@ -32,6 +32,45 @@ extension Log {
     /// of their own. Nil when none was found; a damaged record that opening did not look at is found by
     /// ``Log/verify()``.
     public let damage: Corruption?
+    /// Why times of the log may be wrong; empty where nothing speaks against them.
+    public let clock: [ClockDoubt]
+    /// Who has the turn to write at this moment; nil when nobody has it, and where the log is open for reading only. A
+    /// small append takes no turn.
+    public let turn: Turn?
+
+    /// Who writes, while others who append wait.
+    public struct Turn: Hashable, Sendable {
+      /// What it is used for.
+      public let work: Work
+      /// Since when.
+      public let since: ContinuousClock.Instant
+      /// How many wait for it.
+      public let waiting: Int
+
+      /// What a turn is used for.
+      public enum Work: Hashable, Sendable {
+        /// A transaction's closure.
+        case transaction
+        /// A transaction that is ended by hand: see ``Log/beginTransaction()``.
+        case openTransaction
+        /// One record: a large one, or one that waited for its turn, or one that a codec transforms.
+        case append
+        /// One record that was received in chunks, and is copied into the log.
+        case upload
+      }
+    }
+  }
+}
+
+extension Log.Details.Turn.Work: CustomStringConvertible {
+  /// A noun, for people.
+  public var description: String {
+    switch self {
+    case .transaction: "a transaction"
+    case .openTransaction: "a transaction begun by hand"
+    case .append: "an append"
+    case .upload: "an append of a received payload"
+    }
   }
 }
 
@@ -52,6 +91,8 @@ extension Log.Details {
     tornCount = header?.tornCount ?? 0
     lastRecovery = header.flatMap { $0.recoveryTime == 0 ? nil : Timestamp(nanosecondsSince1970: $0.recoveryTime) }
     self.damage = damage
+    clock = try log.clockDoubts()
+    turn = log.writer?.turn
   }
 }
 
@@ -73,6 +114,7 @@ extension Log.Details: CustomStringConvertible {
     var text = "\(namespace): \(Words.records(count)) in \(Words.bytes(byteCount)) (\(format))"
     if let firstTimestamp, let lastTimestamp { text += ", \(firstTimestamp) to \(lastTimestamp)" }
     if !codec.isEmpty { text += "; codec \(codec)" }
+    for doubt in clock { text += "; \(doubt)" }
     if let openingNote { text += "; \(openingNote)" }
     if let lastRecovery { text += "; \(tornCount) torn records cut off, last on \(lastRecovery)" }
     return text

@@ -3,8 +3,8 @@ extension Log {
   ///
   /// The records are read and checked before it returns, so that going through them cannot fail: a range whose records
   /// fit 4 MiB is held, a larger one is gone through once to check it and read again, in chunks of 256 KiB, as it is
-  /// iterated. Iterating then traps if the device fails to give the same bytes a second time, or if the storage was
-  /// closed in between.
+  /// iterated. Iterating then traps if the device fails to give the same bytes a second time. That the storage is closed
+  /// meanwhile does no harm: the sequence of a larger range keeps the files open, for reading, as long as it is held.
   ///
   /// - Complexity: O(bytes of the records), in bounded memory.
   /// - Throws: `.recordNotFound` when a number is not (yet) a record's, `.corrupted` naming the first damaged one,
@@ -27,15 +27,21 @@ extension Log {
         held = []
       }
     }
-    return RecordSequence(log: self, range: range, held: heldSize <= RecordSequence.largestHeld ? held : nil)
+    if heldSize <= RecordSequence.largestHeld { return RecordSequence(range: range, records: .held(held)) }
+    return RecordSequence(range: range, records: .file(try reader.independent()))
   }
 }
 
 /// Committed records of a log, in order: see ``Log/records(in:)``. May be iterated any number of times.
 public struct RecordSequence: Sequence, Sendable {
-  fileprivate let log: Log
   fileprivate let range: Range<Int>
-  fileprivate let held: [Record]?
+  fileprivate let records: Source
+
+  fileprivate enum Source {
+    case held([Record])
+    /// A reader of its own, which closing the storage does not touch.
+    case file(LogReader)
+  }
 
   static var largestHeld: Int { 4 << 20 }
 
@@ -50,27 +56,41 @@ public struct RecordSequence: Sequence, Sendable {
   /// Goes through the records.
   public struct Iterator: IteratorProtocol {
     private let sequence: RecordSequence
-    private var stream: RecordStream
+    private var position: Int
+    private var chunk: Chunk?
 
     fileprivate init(_ sequence: RecordSequence) {
       self.sequence = sequence
-      stream = sequence.log.stream(from: .skipping(sequence.range.lowerBound))
+      position = sequence.range.lowerBound
     }
 
-    /// The next record, or nil behind the last. O(bytes of the record).
+    /// The next record, or nil after the last. O(bytes of the record).
     public mutating func next() -> Record? {
-      guard stream.position < sequence.range.upperBound else { return nil }
-      if let held = sequence.held {
-        defer { stream.position += 1 }
-        return held[stream.position - sequence.range.lowerBound]
+      guard position < sequence.range.upperBound else { return nil }
+      defer { position += 1 }
+      switch sequence.records {
+      case .held(let records): return records[position - sequence.range.lowerBound]
+      case .file(let reader):
+        do throws(ImmutaError) {
+          return try read(reader)
+        } catch {
+          preconditionFailure("record \(position) was whole a moment ago: \(error)")
+        }
       }
-      do {
-        guard let record = try stream.nextAtOnce() else {
-          preconditionFailure("record \(stream.position) was committed and is not there")
+    }
+
+    private mutating func read(_ reader: LogReader) throws(ImmutaError) -> Record {
+      if let record = try chunk?.record(position, reader.check) { return record }
+      let left = sequence.range.upperBound - position
+      let count = reader.count
+      switch try reader.read(position, count: count, most: Swift.min(left, 1024), reader: 0) {
+      case .single(let record, _): return record
+      case .chunk(let chunk):
+        defer { self.chunk = chunk }
+        guard let record = try chunk.record(position, reader.check) else {
+          throw reader.check.corrupted(position, chunk.start, "the log ends inside it")
         }
         return record
-      } catch {
-        preconditionFailure("record \(stream.position) was whole a moment ago: \(error)")
       }
     }
   }

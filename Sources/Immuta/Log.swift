@@ -1,3 +1,4 @@
+import Locking
 import Logging
 import Solid
 import Synchronization
@@ -15,10 +16,22 @@ import Synchronization
   /// `writer` once more, for small appends, which would retain and release it for each record. As safe as that is, which
   /// holds it for as long as there is a log and is never another.
   let heldWriter: Unmanaged<LogWriter>?
-  private let follower: Follower?
+  private let following: Lock<Following>
+  /// Whether another process may write the log.
+  let isFollowing: Bool
+
+  /// How a log that is not open for appending is kept up to date.
+  private enum Following {
+    /// Not: it is open for appending.
+    case none
+    case open(Follower)
+    /// No more: nothing keeps its files open. What was read from last.
+    case closed(LogReader)
+  }
   private let logger: Logger?
   private let openingNote: String?
   private let damageOnOpening: Corruption?
+  let uploads: Storage.Uploads
   /// Relaxed: it only spreads readers over descriptors.
   private let nextReader = Atomic(0)
 
@@ -31,16 +44,28 @@ import Synchronization
     let opened = try Opening(files: files, configuration: configuration, pools: pools).run()
     writer = opened.writer
     unsafe heldWriter = opened.writer.map { unsafe Unmanaged.passUnretained($0) }
-    follower = opened.follower
+    following = Lock(opened.follower.map { .open($0) } ?? .none)
+    isFollowing = opened.follower != nil
     openingNote = opened.note
     damageOnOpening = opened.damage
+    uploads = configuration.uploads
+    if let logger, let last = opened.lastTime, Timestamp(nanosecondsSince1970: last).isDoubtful {
+      for doubt in try clockDoubts() {
+        logger.warning("\(doubt)", metadata: ["namespace": "\(namespace)", "path": "\(files.logPath)"])
+      }
+    }
   }
 
   /// What is read from. A follower may give another one each time: when the files are not what they were.
   var reader: LogReader {
     if let writer { return writer.reader }
-    guard let follower else { preconditionFailure("a log has a writer or a follower") }
-    return follower.files.reader
+    return following.withLock { following in
+      switch following {
+      case .open(let follower): follower.files.reader
+      case .closed(let reader): reader
+      case .none: preconditionFailure("a log has a writer or is followed")
+      }
+    }
   }
 
   /// What opening passed over.
@@ -50,7 +75,7 @@ import Synchronization
   }
 
   /// Whose log it is: see ``LogIdentity``. Nil where nothing on file says so: for a log without companion that is open for
-  /// reading only. O(1).
+  /// reading only, and for one that was open for that and is closed. O(1).
   public var identity: LogIdentity? {
     if let writer { return writer.identity }
     return follower?.files.identity
@@ -58,6 +83,12 @@ import Synchronization
 
   deinit {
     close()
+  }
+
+  /// Keeps the log up to date with a writer elsewhere; nil where this is the writer.
+  private var follower: Follower? {
+    if !isFollowing { return nil }
+    return following.withLock { if case .open(let follower) = $0 { follower } else { nil } }
   }
 
   /// Committed records: the number that the next one gets. O(1).
@@ -125,9 +156,6 @@ import Synchronization
     if visibility == .durable { try follower?.refreshStable() }
   }
 
-  /// Whether another process may write the log.
-  var isFollowing: Bool { follower != nil }
-
   /// Whether other files are read by now; looks for them by their names.
   func changedSince(_ reader: LogReader) throws(ImmutaError) -> Bool {
     guard let follower else { return false }
@@ -172,13 +200,23 @@ import Synchronization
     return .readOnly
   }
 
-  func close() {
-    follower?.close()
-    if let writer {
-      if let failure = writer.close() {
-        logger?.error(
-          "closing failed; the next opening recovers: \(failure)", metadata: ["namespace": "\(namespace)"])
+  /// Returns why what was committed is not on stable storage: the same, whoever closes.
+  @discardableResult
+  func close() -> ImmutaError? {
+    guard let writer else {
+      let follower = following.withLock { following -> Follower? in
+        guard case .open(let follower) = following else { return nil }
+        following = .closed(follower.files.reader)
+        return follower
       }
+      follower?.close()
+      reader.close()
+      return nil
     }
+    let (isFirst, failure) = writer.close()
+    if isFirst, let failure {
+      logger?.error("closing failed; the next opening recovers: \(failure)", metadata: ["namespace": "\(namespace)"])
+    }
+    return failure
   }
 }

@@ -13,6 +13,21 @@ public enum StreamPosition: Hashable, Sendable {
   case sequence(Int)
   /// The same, in the log that the position names: another log's is thrown, too.
   case position(Position)
+
+  /// The position after `count` records, where the number comes from outside; nil for a negative one.
+  public init?(skipping count: Int) {
+    guard count >= 0 else { return nil }
+    self = .skipping(count)
+  }
+
+  /// The position after as many records as the text says, for text from outside, such as a request's `Last-Event-ID`;
+  /// nil for anything but decimal digits that make a number of 63 bits.
+  public init?(_ text: some StringProtocol) {
+    guard text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }), let count = Int(text) else {
+      return nil
+    }
+    self = .skipping(count)
+  }
 }
 
 /// Which committed records a stream delivers.
@@ -110,6 +125,14 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
     failure = error
     visibility = .committed
     readerNumber = 0
+  }
+
+  /// Moves the stream to the record of a number that comes from outside. O(1).
+  ///
+  /// - Throws: `.recordNotFound` for a negative number; the position stays then.
+  public mutating func move(to sequence: Int) throws(ImmutaError) {
+    guard sequence >= 0 else { throw .recordNotFound(sequence) }
+    position = sequence
   }
 
   /// The stream itself, from its position on. O(1).

@@ -52,6 +52,13 @@ extension Storage {
     /// see ``LogFormat/bilog``.
     public var format: LogFormat?
 
+    /// How payloads that come in chunks are received, before they are appended. Default: any size, however long it takes.
+    public var uploads = Uploads()
+
+    /// How long somebody waits for a turn to append until the logger is told: who has the turn, since when, how many
+    /// wait. It is told again when that time has doubled, and so on. More than zero. Default: 10 seconds.
+    public var longWait: Duration = .seconds(10)
+
     /// Gets what people should know: a log that was not closed and what became of it, a companion that was made anew.
     /// Default: none.
     public var logger: Logger?
@@ -83,6 +90,8 @@ extension Storage {
       if let interval = durability.interval, interval <= .zero {
         throw .invalidConfiguration("the durability's interval is \(interval); it must be more than zero")
       }
+      if longWait <= .zero { throw .invalidConfiguration("longWait is \(longWait); it must be more than zero") }
+      try uploads.check()
       try checkTransforms()
     }
 

@@ -170,13 +170,41 @@ public final class Storage: Sendable {
   ///
   /// May be called more than once and from anywhere; returns when the storage is closed. Blocks for a flush or two per
   /// namespace that was appended to. A namespace that cannot be flushed is closed all the same, the failure goes to the
-  /// configuration's logger, and opening it again recovers.
+  /// configuration's logger, and opening it again recovers. To be told of it, call ``shutdown()``.
+  ///
+  /// What is held on keeps no file open: logs, streams, records. See ``Log/records(in:)`` for an exception.
   public func close() {
-    let logs = state.withLock { state in
-      state.isClosed = true
-      return Array(state.logs.values)
-    }
-    for log in logs { log.close() }
+    for log in finalLogs() { log.close() }
     place.close()
+  }
+
+  /// Closes every namespace, as ``close()`` does, and throws what went wrong: whoever was told that a record was
+  /// appended, and must know that it is on stable storage, ends with this. It waits without blocking a thread that runs
+  /// tasks.
+  ///
+  /// The storage is closed when it returns, and when it throws: opening it again recovers. It may be called more than
+  /// once, and beside `close()`; each call comes to the same.
+  ///
+  /// - Throws: `.io` when something could not be written or flushed, now or before: the first namespace's, by name; the
+  ///   configuration's logger gets them all.
+  public func shutdown() async throws {
+    let logs = finalLogs()
+    let place = place
+    try await Thread.run {
+      var first: ImmutaError?
+      for log in logs {
+        if let failure = log.close(), first == nil { first = failure }
+      }
+      place.close()
+      return first
+    }
+  }
+
+  /// The logs there are, sorted by name; from now on there are no more.
+  private func finalLogs() -> [Log] {
+    state.withLock { state in
+      state.isClosed = true
+      return state.logs.sorted { $0.key < $1.key }.map(\.value)
+    }
   }
 }

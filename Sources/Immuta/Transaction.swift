@@ -11,6 +11,9 @@
 /// }
 /// ```
 ///
+/// Whoever, inside of a transaction's closure, appends to the same log other than through it would wait for itself, and
+/// gets `.wouldDeadlock`.
+///
 /// Dropping a transaction takes it back, as throwing from the closure does. Closing the storage does too: whatever is
 /// called on the transaction after that throws `.storageClosed`.
 public struct Transaction: ~Copyable, Sendable {
@@ -44,7 +47,9 @@ public struct Transaction: ~Copyable, Sendable {
   }
 
   /// Adds one record whose bytes come in chunks, in bounded memory. If the source throws, nothing of the record stays.
-  /// A source that appends to the same log itself would wait for ever, and traps.
+  ///
+  /// Others who append wait until all of it has come, as the transaction has the turn; `append` of ``Log`` receives it
+  /// beside the log. A source that appends to the same log itself gets `.wouldDeadlock`.
   @discardableResult
   public func append<Chunks: AsyncSequence>(_ chunks: Chunks) async throws -> Receipt
   where Chunks.Element: Collection<UInt8> {
@@ -57,6 +62,18 @@ public struct Transaction: ~Copyable, Sendable {
       }
       // A source that ends early because its task was cancelled has not given all of its bytes.
       try Task.checkCancellation()
+      return try writer.endRecord()
+    } catch {
+      writer.abandonRecord()
+      throw error
+    }
+  }
+
+  /// Adds a payload that was received.
+  func append(_ upload: Upload) async throws -> Receipt {
+    try writer.beginRecord()
+    do {
+      try await unsafe upload.forEachPiece { (bytes) throws(ImmutaError) in try unsafe writer.extendRecord(bytes) }
       return try writer.endRecord()
     } catch {
       writer.abandonRecord()
@@ -118,27 +135,48 @@ extension Log {
   /// Appends records all together or not at all: committed when `body` returns, gone when it throws.
   ///
   /// Transactions and appends of other tasks wait in order until this one is over, so `body` must not append to the
-  /// same log other than through its transaction. Cancelling the task while it waits for its turn throws
+  /// same log other than through its transaction: that would wait for itself, and throws `.wouldDeadlock`, from whatever
+  /// task that `body` makes, but for detached ones. So does an append to another log whose transaction waits, in turn, for
+  /// this one's. Cancelling the task while it waits for its turn throws
   /// `CancellationError`.
   ///
   /// - Returns: what `body` returns.
-  /// - Throws: what `body` throws; `.storageClosed`, `.readOnly`, `.io`.
+  /// - Throws: what `body` throws; `.storageClosed`, `.readOnly`, `.wouldDeadlock`, `.io`.
   @discardableResult
   public func transaction<Result>(
     _ body: (borrowing Transaction) async throws -> Result
   ) async throws -> Result {
-    let transaction = try await beginTransaction()
-    let result = try await body(transaction)
+    let note = TransactionNote(inside: TransactionNote.innermost)
+    let transaction = try await beginTransaction(.transaction, .closure(note))
+    let result = try await TransactionNote.$innermost.withValue(note) { try await body(transaction) }
     try await transaction.commit()
     return result
   }
 
+  /// Runs nobody's code with the turn, or none that could ask for it.
+  @usableFromInline
+  func appendWithTurn(_ bytes: some Collection<UInt8>) async throws -> Receipt {
+    let transaction = try await beginTransaction(.append, .task)
+    let receipt = try transaction.stage(bytes)
+    try await transaction.commit()
+    return receipt
+  }
+
   /// Begins a transaction that is ended by hand: by its `commit()`, its `rollBack()`, or by being dropped.
+  ///
+  /// It may be handed to another task, so nobody can tell who waits for himself: an append to the log before the
+  /// transaction is over waits, and the logger is told if it lasts. Prefer ``transaction(_:)``.
   ///
   /// - Throws: `.storageClosed`, `.readOnly`, `.io`; `CancellationError` when cancelled while it waits for its turn.
   public func beginTransaction() async throws -> Transaction {
+    try await beginTransaction(.openTransaction, .task)
+  }
+
+  func beginTransaction(
+    _ work: Details.Turn.Work, _ party: TurnHolder.Party
+  ) async throws -> Transaction {
     let writer = try openWriter()
-    try await writer.takeTurn()
+    try await writer.takeTurn(work, party)
     let transaction = Transaction(writer)
     try await writer.prepare()
     return transaction
@@ -148,8 +186,15 @@ extension Log {
   /// writer.
   @discardableResult
   public func transaction<Result>(_ body: (borrowing Transaction) throws -> Result) throws -> Result {
+    try transaction(.transaction, body)
+  }
+
+  @usableFromInline
+  func transaction<Result>(
+    _ work: Details.Turn.Work, _ body: (borrowing Transaction) throws -> Result
+  ) throws -> Result {
     let writer = try openWriter()
-    try writer.takeTurnBlocking()
+    try writer.takeTurnBlocking(work)
     let transaction = Transaction(writer)
     try writer.prepareBlocking()
     let result = try body(transaction)

@@ -48,8 +48,9 @@ extension LogStore {
     return Receipt(partition, try await log.append(payload))
   }
 
-  /// Appends one message whose bytes come in chunks, in bounded memory. Others who append to the partition wait until
-  /// it is complete; if the source throws, nothing was appended. Otherwise as for text.
+  /// Appends one message whose bytes come in chunks, in bounded memory. Nobody waits for its source: it is received
+  /// beside the partition, as `uploads` of the configuration says; if the source throws, nothing was appended. Otherwise
+  /// as for text.
   @discardableResult
   public func append<Chunks: AsyncSequence>(_ payload: Chunks, key: some StringProtocol) async throws -> Receipt
   where Chunks.Element: Collection<UInt8> {

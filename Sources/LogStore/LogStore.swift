@@ -240,7 +240,23 @@ public final class LogStore: Sendable {
   /// May be called more than once and from anywhere; blocks for a flush or two per partition that was appended to.
   public func close() {
     storage.close()
-    // A partition that somebody holds keeps its descriptor.
+    letGoOfPartitions()
+  }
+
+  /// Closes every partition, as ``close()`` does, and throws what went wrong, without blocking a thread that runs tasks.
+  ///
+  /// The store is closed when it returns, and when it throws: opening it again recovers. It may be called more than once,
+  /// and beside `close()`; each call comes to the same.
+  ///
+  /// - Throws: `.io` when something could not be written or flushed, now or before: the first partition's, by name; the
+  ///   configuration's logger gets them all.
+  public func shutdown() async throws {
+    defer { letGoOfPartitions() }
+    try await storage.shutdown()
+  }
+
+  /// A partition that somebody holds keeps its descriptor.
+  private func letGoOfPartitions() {
     partitions.withLock { $0 = Array(repeating: nil, count: partitionCount) }
   }
 }

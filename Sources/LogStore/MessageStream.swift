@@ -12,7 +12,9 @@ extension LogStore {
   /// The messages of several partitions as one stream, each partition's in their order.
   ///
   /// Between partitions, what is there is delivered in the order of its commit times; a message that comes later is
-  /// delivered when it comes. Two streams may therefore interleave the same partitions differently.
+  /// delivered when it comes. Two streams may therefore interleave the same partitions differently. Where a clock was
+  /// wrong, the order is that of `clockTime(of:)` of `Log`; a message whose time nobody knows comes right after the one
+  /// before it in its partition.
   ///
   /// - Parameters:
   ///   - partitions: their numbers, each once; nil for all.
@@ -33,7 +35,8 @@ extension LogStore {
     var sources: [MessageStream.Source] = []
     for (number, position) in positions.sorted(by: { $0.key < $1.key }) {
       do throws(ImmutaError) {
-        sources.append(MessageStream.Source(number, try log(number).stream(from: position, only: visibility)))
+        let log = try log(number)
+        sources.append(MessageStream.Source(number, log, log.stream(from: position, only: visibility)))
       } catch {
         return MessageStream(failing: error)
       }
@@ -55,11 +58,37 @@ public struct MessageStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
   struct Source: Sendable {
     let partition: Int
     var stream: RecordStream
-    var head: Record?
+    private(set) var head: Record?
+    /// By what the head is put in order among those of other partitions.
+    private(set) var time = Timestamp(nanosecondsSince1970: .min)
+    private let log: Log
+    /// A timestamp that was not later than the clock, so that none before it is.
+    private var latest = Timestamp(nanosecondsSince1970: .min)
 
-    init(_ partition: Int, _ stream: RecordStream) {
+    init(_ partition: Int, _ log: Log, _ stream: RecordStream) {
       self.partition = partition
+      self.log = log
       self.stream = stream
+    }
+
+    /// Makes sure that there is a head, if there is a message.
+    mutating func readHead() throws(ImmutaError) {
+      guard head == nil, let record = try stream.nextAtOnce() else { return }
+      head = record
+      // Mostly nothing is asked; of many records, each once, where they are as new as the clock.
+      if record.timestamp > latest {
+        // A time that nobody knows: the message is delivered right after the one before it.
+        guard let found = log.clockTime(of: record) else { return }
+        time = found
+        if found == record.timestamp { latest = found }
+      } else {
+        time = record.timestamp
+      }
+    }
+
+    mutating func takeHead() -> Record? {
+      defer { head = nil }
+      return head
     }
   }
 
@@ -127,13 +156,12 @@ public struct MessageStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
     }
     var earliest: (position: Int, time: Timestamp)?
     for position in sources.indices {
-      if sources[position].head == nil { sources[position].head = try sources[position].stream.nextAtOnce() }
-      guard let head = sources[position].head else { continue }
-      if let earliest, earliest.time <= head.timestamp { continue }
-      earliest = (position, head.timestamp)
+      try sources[position].readHead()
+      guard sources[position].head != nil else { continue }
+      if let earliest, earliest.time <= sources[position].time { continue }
+      earliest = (position, sources[position].time)
     }
-    guard let earliest, let record = sources[earliest.position].head else { return nil }
-    sources[earliest.position].head = nil
+    guard let earliest, let record = sources[earliest.position].takeHead() else { return nil }
     return StoredMessage(record, partition: sources[earliest.position].partition)
   }
 

@@ -8,14 +8,15 @@ import Testing
   /// A caller gets its ticket and begins to wait in two steps; others may pass it in between.
   @Test func whoBeginsToWaitAfterALaterTicketWasServedIsServedNext() {
     var queue = TurnQueue()
-    let isTaken = queue.take()
+    let thread = TurnHolder(.append, .thread(1))
+    let isTaken = queue.take(thread)
     #expect(isTaken)
     let early = queue.ticket()
     let late = queue.ticket()
-    queue.wait(.thread(BlockedThread()), ticket: late)
+    queue.wait(.thread(BlockedThread()), ticket: late, as: thread)
     let first = queue.pass()
     #expect(first != nil)
-    queue.wait(.thread(BlockedThread()), ticket: early)
+    queue.wait(.thread(BlockedThread()), ticket: early, as: thread)
     let second = queue.pass()
     #expect(second != nil, "the one with the early ticket would wait for ever")
   }
@@ -31,7 +32,7 @@ import Testing
     for number in 0..<20 {
       tasks.append(
         await startWaiting {
-          if number % 3 == 0 { return try await log.append(ChunkSource(chunks: [Array("\(number)".utf8)])) }
+          if number % 3 == 0 { return try await log.append(Array("\(number)".utf8)) }
           if number % 3 == 1 { return try await log.append("\(number)") }
           return try await log.transaction { try await $0.append("\(number)") }
         })

@@ -261,4 +261,35 @@ import Testing
       }
     }
   #endif
+
+  @Test("Shutting down closes every partition, and throws what went wrong, however often one asks")
+  func shutdown() async throws {
+    final class FailingFlushes: SystemCallHook {
+      let path: String
+      init(_ path: String) { self.path = path }
+      func willCall(_ call: SystemCall, path: String) -> SystemCallOutcome {
+        call == .flush && path == self.path ? .fail(SystemCalls.ioError) : .proceed
+      }
+      func didCall(_ call: SystemCall, path: String) {}
+    }
+    let place = try Workplace()
+    for isFailing in [false, true] {
+      let store = try place.open(2)
+      for number in 0..<20 { try await store.append("\(number)", key: "\(number)") }
+      if isFailing {
+        await SystemCalls.withHook(FailingFlushes("\(place.path)/1.bilog")) {
+          await #expect(throws: ImmutaError.self) { try await store.shutdown() }
+        }
+        await #expect(throws: ImmutaError.self) { try await store.shutdown() }
+      } else {
+        try await store.shutdown()
+        try await store.shutdown()
+      }
+      store.close()
+      await #expect(throws: ImmutaError.storageClosed) { try await store.append("late", key: "k") }
+    }
+    let store = try place.open()
+    defer { store.close() }
+    #expect(try texts(store, 0).count + texts(store, 1).count == 40)
+  }
 }

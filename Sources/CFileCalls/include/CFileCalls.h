@@ -48,7 +48,15 @@ enum file_system file_system_of(int descriptor);
 /// raises a signal.
 int64_t file_size_limit(void);
 
-// Zeros to write, `file_zeros_count()` of them.
+/// Opens a new file that has no name, in a directory that is open, for reading and writing, by nobody else. Returns a
+/// descriptor; -1 with `errno` set, EOPNOTSUPP where there are no such files.
+int file_open_unnamed(int directory);
+
+/// Masks bytes, or takes the mask off, which is the same: by a key of 32 bytes, from a block of 64 bytes on. Who does not
+/// have the key learns nothing of the bytes but how many they are.
+void file_mask(const uint8_t *key, uint64_t first_block, void *bytes, size_t count);
+
+/// Zeros to write, `file_zeros_count()` of them.
 const void *file_zeros(void);
 size_t file_zeros_count(void);
 

@@ -4,16 +4,29 @@ import Locking
 ///
 /// Each header goes to the slot the one before did not use, so a torn write leaves the older one whole.
 final class CompanionKeeper: Sendable {
-  private let descriptor: Descriptor
-  private let header: Lock<CompanionHeader>
+  private let state: Lock<State>
+
+  private struct State {
+    var descriptor: Descriptor
+    var header: CompanionHeader
+  }
 
   init(_ descriptor: Descriptor, header: CompanionHeader) {
-    self.descriptor = descriptor
-    self.header = Lock(header)
+    state = Lock(State(descriptor: descriptor, header: header))
+  }
+
+  private var descriptor: Descriptor { state.withLock { $0.descriptor } }
+
+  /// Whether a flush of the companion failed.
+  var hasFailedFlush: Bool { descriptor.hasFailedFlush }
+
+  /// Holds the file no longer. Nothing is written after.
+  func letGo() {
+    state.withLock { $0.descriptor = .closed(at: $0.descriptor.path) }
   }
 
   /// The header as it was written last.
-  var current: CompanionHeader { header.withLock { $0 } }
+  var current: CompanionHeader { state.withLock { $0.header } }
 
   /// The log gets an identity.
   func assignIdentity(_ identity: LogIdentity) throws(ImmutaError) {
@@ -40,6 +53,11 @@ final class CompanionKeeper: Sendable {
     try write { $0.stableCount = max($0.stableCount, count) }
   }
 
+  /// How times are written from here on, or were until now. Whenever it reaches the device.
+  func noteSlowTime(_ slow: SlowTime) throws(ImmutaError) {
+    try write { $0.slowTime = slow }
+  }
+
   /// Recovery cut off `count` torn records. On stable storage with the next mark.
   func noteTorn(_ count: Int) throws(ImmutaError) {
     try write { header in
@@ -61,12 +79,12 @@ final class CompanionKeeper: Sendable {
   }
 
   private func write(_ change: (inout CompanionHeader) -> Void) throws(ImmutaError) {
-    try header.withLock { (header) throws(ImmutaError) in
-      var next = header
+    try state.withLock { (state) throws(ImmutaError) in
+      var next = state.header
       change(&next)
       next.generation += 1
-      try descriptor.write(next.encoded(), at: next.slotOffset)
-      header = next
+      try state.descriptor.write(next.encoded(), at: next.slotOffset)
+      state.header = next
     }
   }
 }

@@ -6,6 +6,14 @@ enum EntryTable: Sendable {
   case file(DescriptorPool)
   case memory(EntryList)
 
+  /// The same, held open for itself.
+  func independent() throws(ImmutaError) -> EntryTable {
+    switch self {
+    case .file(let pool): .file(try pool.independent())
+    case .memory: self
+    }
+  }
+
   /// Fills `bytes` with the entries from number `first` on, as many as there are; returns how many it filled.
   func read(_ bytes: UnsafeMutableRawBufferPointer, from first: Int) throws(ImmutaError) -> Int {
     switch self {

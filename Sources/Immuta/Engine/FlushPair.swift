@@ -15,8 +15,7 @@ import Synchronization
 ///
 /// One caller at a time flushes.
 final class FlushPair: Sendable {
-  private let log: Descriptor
-  private let companion: Descriptor
+  private let files: Lock<(log: Descriptor, companion: Descriptor)>
   private let request = ThreadGate()
   private let answer = ThreadGate()
   private let state = Lock(State())
@@ -33,8 +32,18 @@ final class FlushPair: Sendable {
   }
 
   init(log: Descriptor, companion: Descriptor) {
-    self.log = log
-    self.companion = companion
+    files = Lock((log, companion))
+  }
+
+  private var log: Descriptor { files.withLock { $0.log } }
+  private var companion: Descriptor { files.withLock { $0.companion } }
+
+  /// Whether a flush of either file failed: nobody knows what is on the device.
+  var hasFailedFlush: Bool { log.hasFailedFlush || companion.hasFailedFlush }
+
+  /// Holds the files no longer. Nothing may be flushed after.
+  func letGo() {
+    files.withLock { $0 = (.closed(at: $0.log.path), .closed(at: $0.companion.path)) }
   }
 
   private var mayShare: Bool {
@@ -57,6 +66,7 @@ final class FlushPair: Sendable {
     // Taken back only by a flush that covers it; one that fails is the last.
     if hasNewBlocks.exchange(false, ordering: .acquiringAndReleasing) { return try flushBoth() }
     guard mayShare else { return try flushBoth() }
+    let (log, companion) = files.withLock { $0 }
     // The device may work on both at once.
     companion.startWriteBack()
     log.startWriteBack()

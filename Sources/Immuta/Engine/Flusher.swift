@@ -222,7 +222,7 @@ final class Flusher: Sendable {
   }
 
   private func fail(_ error: ImmutaError) {
-    if SystemCalls.isFailedFlush(error) { keeper.markFailed() }
+    if files.hasFailedFlush { keeper.markFailed() }
     tell(error)
   }
 
@@ -271,5 +271,7 @@ final class Flusher: Sendable {
       waiter.resume(with: count <= stable.generation ? .success(()) : .failure(ImmutaError.storageClosed))
     }
     stable.close()
+    files.letGo()
+    keeper.letGo()
   }
 }

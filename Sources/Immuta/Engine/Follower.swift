@@ -48,6 +48,9 @@ final class Follower: Sendable {
   /// The files that are read now.
   var files: FollowedFiles { current.withLock { $0 } }
 
+  /// The time of the last record that is known.
+  var lastTime: Int64 { files.state.withLock { $0.lastTime } }
+
   // MARK: Keeping up
 
   /// Takes note of what was committed since, and of files that are not what they were.

@@ -1,4 +1,5 @@
 import Locking
+import Logging
 import Solid
 import Synchronization
 
@@ -9,6 +10,7 @@ import Synchronization
 /// mutex; so `close()` never waits for a caller's code.
 @usableFromInline
 final class LogWriter: Sendable {
+  let files: LogFiles
   let reader: LogReader
   /// Whose log it is.
   let identity: LogIdentity?
@@ -22,24 +24,39 @@ final class LogWriter: Sendable {
   /// The task whose turn it is and whose source of a payload is being asked for chunks, by its identity; 0 for none.
   /// Relaxed: a task that finds itself here stored that itself, and any other value is not its own.
   private let taskOfSource = Atomic(0)
-  /// Held while closing, so that whoever closes second returns when the log is closed, not before.
-  private let closing = Lock<Void>(())
+  /// Held while closing, so that whoever closes second returns when the log is closed, not before. Its value is what
+  /// closing came to, once the log is closed.
+  private let closing = Lock<ImmutaError??>(nil)
+  let longWaits: LongWaits
 
   /// How much of a payload is written while the mutex is held.
   static let pieceSize = 1 << 20
 
   init(
-    reader: LogReader, identity: LogIdentity?, flusher: Flusher, durability: Durability, encoder: RecordEncoder?,
+    files: LogFiles, reader: LogReader, identity: LogIdentity?, flusher: Flusher, durability: Durability,
+    encoder: RecordEncoder?, longWaits: LongWaits,
     state: consuming WriterState
   ) {
+    self.longWaits = longWaits
+    self.files = files
     self.reader = reader
     self.identity = identity
     committed = reader.committed
     self.flusher = flusher
     self.durability = durability
     self.encoder = encoder
+    let logger = longWaits.logger
+    let metadata: Logger.Metadata = ["namespace": "\(longWaits.namespace)", "path": "\(reader.check.path)"]
+    // On a thread of its own: a logger is somebody else's code, which may append to this very log.
+    state.clockNews = { doubt in
+      guard let logger else { return }
+      try? Thread.start { logger.warning("\(doubt)", metadata: metadata) }
+    }
     self.state = Lock(state)
   }
+
+  /// That the system's clock was set while the log was open.
+  var clockSet: ClockDoubt? { state.withLock { $0.clockSet } }
 
   /// Throws when nothing can be appended any more.
   @inline(__always)
@@ -72,7 +89,7 @@ final class LogWriter: Sendable {
   ) throws(ImmutaError) -> Receipt? {
     let isMine = try state.withLock { (state) throws(ImmutaError) in
       try checkUsable(state)
-      return state.isPrepared && state.turns.take()
+      return state.isPrepared && state.turns.take(TurnHolder(.append, .thread(Thread.identity)))
     }
     guard isMine else { return nil }
     defer { endTurn() }
@@ -90,17 +107,21 @@ final class LogWriter: Sendable {
   // MARK: The turn
 
   /// Waits until it is this caller's turn. Cancellation ends the wait.
-  func takeTurn() async throws {
+  func takeTurn(_ work: Log.Details.Turn.Work, _ party: TurnHolder.Party) async throws {
+    let holder = TurnHolder(work, party)
     let ticket = try state.withLock { (state) throws(ImmutaError) -> Int? in
       try checkUsable(state)
-      return state.turns.take() ? nil : state.turns.ticket()
+      return state.turns.take(holder) ? nil : state.turns.ticket()
     }
     guard let ticket else { return }
-    checkForOwnTurn()
+    try checkForOwnTurn()
+    let parties = TransactionNote.parties
+    let wait = WaitGraph.shared.number()
+    defer { if !parties.isEmpty { WaitGraph.shared.end(wait) } }
     try await withTaskCancellationHandler {
       try await withCheckedThrowingContinuation { continuation in
-        let result = enqueue(.task(continuation), ticket)
-        if let result { continuation.resume(with: result) }
+        let answer = enqueue(.task(continuation), ticket, holder, wait, parties)
+        if let answer { continuation.resume(with: answer) }
       }
     } onCancel: {
       state.withLock { $0.turns.cancel(ticket) }?.resume(with: .failure(CancellationError()))
@@ -108,16 +129,52 @@ final class LogWriter: Sendable {
   }
 
   /// The same, for a thread that may block.
-  func takeTurnBlocking() throws {
+  func takeTurnBlocking(_ work: Log.Details.Turn.Work) throws {
+    let thread = Thread.identity
+    let holder = TurnHolder(work, .thread(thread))
     let ticket = try state.withLock { (state) throws(ImmutaError) -> Int? in
       try checkUsable(state)
-      return state.turns.take() ? nil : state.turns.ticket()
+      return state.turns.take(holder) ? nil : state.turns.ticket()
     }
     guard let ticket else { return }
-    checkForOwnTurn()
-    let thread = BlockedThread()
-    if let result = enqueue(.thread(thread), ticket) { return try result.get() }
-    try thread.wait()
+    try checkForOwnTurn()
+    let waiter = BlockedThread()
+    let wait = WaitGraph.shared.number()
+    defer { WaitGraph.shared.end(wait) }
+    let parties = TransactionNote.parties.union([.thread(thread)])
+    if let answer = enqueue(.thread(waiter), ticket, holder, wait, parties) { return try answer.get() }
+    try waiter.wait()
+  }
+
+  /// Nil when the waiter now waits; otherwise its answer. Those who have no turn hold up nobody, and need no look at
+  /// who else waits.
+  private func enqueue(
+    _ waiter: Waiter, _ ticket: Int, _ holder: TurnHolder, _ wait: WaitGraph.Number,
+    _ parties: Set<TurnHolder.PartyName>
+  ) -> Result<Void, any Error>? {
+    if parties.isEmpty { return enqueue(waiter, ticket, holder) }
+    var answer: Result<Void, any Error>?
+    do throws(ImmutaError) {
+      try WaitGraph.shared.begin(wait, for: self, parties) { answer = enqueue(waiter, ticket, holder) }
+    } catch {
+      return .failure(error)
+    }
+    return answer
+  }
+
+  /// Who has the turn, where that can be told.
+  var holder: TurnHolder.PartyName? { state.withLock { $0.turns.holder?.party.name } }
+
+  /// The log's, for messages.
+  var path: String { reader.check.path }
+
+  /// Whether a codec has payloads that others should not see, perhaps.
+  var isTransforming: Bool { encoder != nil }
+
+  /// Throws when a payload of so many bytes, as far as it is known, could not be appended.
+  func checkPayload(size: Int) throws(ImmutaError) {
+    try encoder?.checkPayload(size: size)
+    if size > LogFormat.largestPayload { throw .recordTooLarge }
   }
 
   /// Calls `body`, which asks a payload's source for its chunks, with the turn.
@@ -127,18 +184,18 @@ final class LogWriter: Sendable {
     return try await body()
   }
 
-  /// Traps when the caller is about to wait for a turn that is over only when the caller goes on. It is looked at only
+  /// Throws when the caller is about to wait for a turn that is over only when the caller goes on. It is looked at only
   /// by those who have to wait.
-  private func checkForOwnTurn() {
-    precondition(
-      encoder?.isCallingThisThread != true,
-      "a transformer appends to the log that it transforms a payload for (\(reader.check.path)), and would wait for "
-        + "ever; let it append to another log")
+  private func checkForOwnTurn() throws(ImmutaError) {
+    if encoder?.isCallingThisThread == true {
+      throw .wouldDeadlock(
+        "a transformer appends to the log that it transforms a payload for, \(path): let it append to another log")
+    }
     let task = Self.currentTask
-    precondition(
-      task == 0 || task != taskOfSource.load(ordering: .relaxed),
-      "the source of a payload appends to the log that waits for its chunks (\(reader.check.path)), and would wait for "
-        + "ever; let it append to another log")
+    if task != 0, task == taskOfSource.load(ordering: .relaxed) {
+      throw .wouldDeadlock(
+        "the source of a payload appends to the log that waits for its chunks, \(path): let it append to another log")
+    }
   }
 
   /// What tells the current task from all others that live; 0 outside of tasks.
@@ -152,15 +209,57 @@ final class LogWriter: Sendable {
 
   /// Nil when the waiter now waits; otherwise its answer. A task is cancelled before its handler runs: either the
   /// handler finds the waiter, or the waiter is told here.
-  private func enqueue(_ waiter: Waiter, _ ticket: Int) -> Result<Void, any Error>? {
-    state.withLock { state in
+  private func enqueue(_ waiter: Waiter, _ ticket: Int, _ holder: TurnHolder) -> Result<Void, any Error>? {
+    let answer: Result<Bool, any Error> = state.withLock { state in
       do throws(ImmutaError) { try checkUsable(state) } catch { return .failure(error) }
       // Looked at under the lock that the handler takes.
       if case .task = waiter, Task.isCancelled { return .failure(CancellationError()) }
-      if state.turns.take() { return .success(()) }
-      state.turns.wait(waiter, ticket: ticket)
+      if state.turns.take(holder) { return .success(true) }
+      if case .thread = waiter, state.turns.needsTask, Self.currentTask != 0 {
+        return .failure(ImmutaError.wouldDeadlock(blockedPool))
+      }
+      state.turns.wait(waiter, ticket: ticket, as: holder)
+      return .success(false)
+    }
+    switch answer {
+    case .failure(let error): return .failure(error)
+    case .success(true): return .success(())
+    case .success(false):
+      watch()
       return nil
     }
+  }
+
+  /// Somebody waits: if that takes long, people are told.
+  private func watch() {
+    guard longWaits.logger != nil else { return }
+    let isNew = state.withLock { state in
+      defer { state.turns.isWatched = true }
+      return !state.turns.isWatched
+    }
+    if isNew { WaitWatch.shared.add(self, longWaits.threshold) }
+  }
+
+  /// The first of those who wait; nil when nobody does, who is then not watched any more.
+  func longestWait() -> Queue? {
+    state.withLock { state in
+      guard let since = state.turns.firstWait, let turn = state.turns.turn else {
+        state.turns.isWatched = false
+        return nil
+      }
+      return Queue(since: since, turn: turn)
+    }
+  }
+
+  /// Who has the turn, and how many wait for it; nil when nobody has it.
+  var turn: Log.Details.Turn? { state.withLock { $0.turns.turn } }
+
+  private var blockedPool: String {
+    """
+    the caller is not async and runs inside a task, whose thread it would block until another task gives up the turn \
+    of \(path), which may need that very thread: call the async function, with await, or call this one on a thread of \
+    your own
+    """
   }
 
   /// Ends the turn: what was staged and not committed is gone.
@@ -196,12 +295,11 @@ final class LogWriter: Sendable {
         return state.isPrepared ? nil : state.preparation
       }
       guard let preparation else { return }
-      do throws(ImmutaError) {
+      do throws(WriterState.Preparation.Failure) {
         try preparation.flush()
       } catch {
-        // A failed flush is final; anything else may be tried again.
-        if SystemCalls.isFailedFlush(error) { state.withLock { $0.fail(error) } }
-        throw error
+        if error.isFinal { state.withLock { $0.fail(error.error) } }
+        throw error.error
       }
       try state.withLock { (state) throws(ImmutaError) in try state.prepare() }
     }
@@ -330,22 +428,24 @@ final class LogWriter: Sendable {
   // MARK: The end
 
   /// Closes: what is staged is gone, whoever waits for a turn is told, the files end at the last committed record and
-  /// are on stable storage. A failure is logged by the caller's choice: the log is closed all the same, and the next
-  /// opening recovers.
-  func close() -> ImmutaError? {
-    let (isFirst, waiting, failure) = closing.withLock { _ in
-      let (isFirst, waiting) = state.withLock { state in
-        let isFirst = !state.isClosed
+  /// are on stable storage, and are open no more.
+  ///
+  /// - Returns: why they are not on stable storage, the same whoever closes; the log is closed all the same, and the
+  ///   next opening recovers.
+  func close() -> (isFirst: Bool, failure: ImmutaError?) {
+    let (isFirst, waiting, failure) = closing.withLock { outcome in
+      if let failure = outcome { return (false, [] as [Waiter], failure) }
+      let waiting = state.withLock { state in
         state.isClosed = true
         state.rollBack()
-        return (isFirst, state.turns.drain())
+        return state.turns.drain()
       }
-      guard isFirst else { return (false, waiting, nil as ImmutaError?) }
       flusher.stop()
       let (failure, count) = state.withLock { state in
         if let failure = flusher.failure { state.fail(failure) }
         return (state.finish(), state.count)
       }
+      outcome = .some(failure)
       // A commit whose caller has not announced it yet is a commit.
       committed.advance(to: count)
       reader.markClosed()
@@ -354,9 +454,10 @@ final class LogWriter: Sendable {
     // Nobody is told before the log is closed, and no lock is held while they are: whoever is told may call back at
     // once.
     for waiter in waiting { waiter.resume(with: .failure(ImmutaError.storageClosed)) }
-    guard isFirst else { return nil }
-    reader.close()
-    flusher.end(with: failure)
-    return failure
+    if isFirst {
+      reader.close()
+      flusher.end(with: failure)
+    }
+    return (isFirst, failure)
   }
 }

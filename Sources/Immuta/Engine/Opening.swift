@@ -14,6 +14,8 @@ struct Opening {
     var follower: Follower?
     var note: String?
     var damage: Corruption?
+    /// The time of the last record; nil where there is none.
+    var lastTime: Int64?
   }
 
   func run() throws(ImmutaError) -> Opened {
@@ -43,10 +45,11 @@ struct Opening {
     let isThere = try files.directory.status(of: files.log) != nil
     if !isThere { try checkForLostLog(isEntryProof: true) }
     let log = try lockedLog()
+    var companion: Descriptor?
     do {
-      return try openLocked(log)
+      return try openLocked(log, &companion)
     } catch {
-      if SystemCalls.isFailedFlush(error) { markFailedFlush() }
+      if log.hasFailedFlush || companion?.hasFailedFlush == true { markFailedFlush() }
       // A file that was made and could not be begun is none.
       if !isThere, (try? log.size) == 0 { try? files.directory.remove(files.log) }
       log.unlock()
@@ -94,7 +97,8 @@ struct Opening {
           + "put the log back, or remove the companion to begin a new one"))
   }
 
-  private func openLocked(_ log: Descriptor) throws(ImmutaError) -> Opened {
+  /// - Parameter companion: the companion, once it is open: whoever is told of an error asks whether its flush failed.
+  private func openLocked(_ log: Descriptor, _ companion: inout Descriptor?) throws(ImmutaError) -> Opened {
     let format = try LogFormat(
       of: log, try files.directory.openIfPresent(files.companion, .read), stated: configuration.format)
     let isEmpty = try log.size == 0
@@ -105,7 +109,7 @@ struct Opening {
       try files.directory.removeIfPresent(files.companion)
       try log.write([UInt8](repeating: 0, count: format.headerSize), at: 0)
     }
-    var companion = try files.directory.openIfPresent(files.companion, .readWrite)
+    companion = try files.directory.openIfPresent(files.companion, .readWrite)
     let before = try companion?.companionHeader()
     if !isNew, before?.isClean != true {
       // What the page cache shows may never have reached the disk; what is trusted from here on has.
@@ -148,12 +152,17 @@ struct Opening {
       interval: configuration.durability.interval)
     let state = WriterState(
       reader: reader, keeper: keeper, flushes: flushes, log: log, companion: companion, count: outcome.count,
-      end: outcome.end, lastTime: outcome.lastTime, directory: files.directory,
+      end: outcome.end, lastTime: outcome.lastTime, slowTime: header.slowTime, directory: files.directory,
       isFlushedOften: configuration.durability == .synced)
     let writer = LogWriter(
-      reader: reader, identity: header.identity, flusher: flusher, durability: configuration.durability,
-      encoder: encoder, state: state)
-    return Opened(writer: writer, note: outcome.note, damage: outcome.damage)
+      files: files, reader: reader, identity: header.identity, flusher: flusher,
+      durability: configuration.durability, encoder: encoder,
+      longWaits: LongWaits(
+        namespace: files.namespace, logger: configuration.logger, threshold: configuration.longWait),
+      state: state)
+    return Opened(
+      writer: writer, note: outcome.note, damage: outcome.damage,
+      lastTime: outcome.count == 0 ? nil : outcome.lastTime)
   }
 
   /// After a flush that failed, the kernel takes pages for clean that never reached the device. Writing them once more
@@ -219,6 +228,7 @@ struct Opening {
     header.tornCount = (before?.tornCount ?? 0) + outcome.lost
     header.recoveryTime = before?.recoveryTime ?? 0
     header.identity = before?.identity ?? .random()
+    header.slowTime = before?.slowTime
     if outcome.lost > 0 {
       header.recoveryTime = SystemCalls.wallClock()
     }
@@ -250,7 +260,10 @@ struct Opening {
   private func openForReading() throws(ImmutaError) -> Opened {
     let followed = try openToFollow(files)
     if let note = followed.note { configuration.logger?.notice("\(note)", metadata: metadata) }
-    return Opened(follower: Follower(followed, open: openToFollow), note: followed.note, damage: followed.damage)
+    let follower = Follower(followed, open: openToFollow)
+    return Opened(
+      follower: follower, note: followed.note, damage: followed.damage,
+      lastTime: followed.reader.count == 0 ? nil : follower.lastTime)
   }
 
   /// Opens the files that have a log's names, as they are.

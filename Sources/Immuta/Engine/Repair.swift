@@ -220,6 +220,7 @@ struct Repair {
     header.tornCount = before?.tornCount ?? 0
     header.recoveryTime = before?.recoveryTime ?? 0
     header.identity = before?.identity ?? .random()
+    header.slowTime = before?.slowTime
     header.isClean = true
     header.stableCount = kept
     try new.write([UInt8](repeating: 0, count: CompanionHeader.size), at: 0)

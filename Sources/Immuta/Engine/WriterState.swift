@@ -42,6 +42,10 @@ import Synchronization
   /// End of the last committed record.
   private var tail: Int
   private var clock: CommitClock
+  /// That the system's clock was set, last, since the log was opened.
+  private(set) var clockSet: ClockDoubt?
+  /// Told of what the clock did, under the lock: it must not call whoever may call back.
+  var clockNews: @Sendable (ClockDoubt) -> Void = { _ in }
   private var staged: [StagedRecord] = []
   private var stagedEnd: Int
   private var open: OpenRecord?
@@ -70,7 +74,7 @@ import Synchronization
 
   init(
     reader: LogReader, keeper: CompanionKeeper, flushes: FlushPair, log: Descriptor, companion: Descriptor, count: Int,
-    end: Int, lastTime: Int64, directory: Directory, isFlushedOften: Bool
+    end: Int, lastTime: Int64, slowTime: SlowTime?, directory: Directory, isFlushedOften: Bool
   ) {
     self.reader = reader
     format = reader.format
@@ -78,7 +82,7 @@ import Synchronization
     self.keeper = keeper
     self.flushes = flushes
     self.count = count
-    clock = CommitClock(last: lastTime)
+    clock = CommitClock(last: count == 0 ? nil : lastTime, slow: slowTime)
     self.directory = directory
     tail = end
     stagedEnd = end
@@ -101,13 +105,28 @@ import Synchronization
     fileprivate let directory: Directory
     fileprivate let keeper: CompanionKeeper
 
+    /// Why the log could not be marked.
+    struct Failure: Error {
+      let error: ImmutaError
+      /// A flush failed, which is final; anything else may be tried again.
+      let isFinal: Bool
+    }
+
     /// Flushes the files with their directory and its own entry, where they may be new or may have been left unflushed
     /// by an opening that appended nothing, and marks the log as open.
-    func flush() throws(ImmutaError) {
-      try log.flush()
-      try directory.flush()
-      try directory.flushEntry()
-      try keeper.markOpen()
+    func flush() throws(Failure) {
+      do throws(ImmutaError) { try log.flush() } catch { throw Failure(error: error, isFinal: log.hasFailedFlush) }
+      do throws(ImmutaError) {
+        try directory.flush()
+        try directory.flushEntry()
+      } catch {
+        throw Failure(error: error, isFinal: directory.hasFailedFlush)
+      }
+      do throws(ImmutaError) {
+        try keeper.markOpen()
+      } catch {
+        throw Failure(error: error, isFinal: keeper.hasFailedFlush)
+      }
     }
   }
 
@@ -350,7 +369,7 @@ import Synchronization
   private mutating func publish(
     _ added: Int, lastIndex: Int, writingEntries: (inout Self, _ time: Int64) throws(ImmutaError) -> Void
   ) throws(ImmutaError) {
-    let time = clock.now()
+    let time = commitTime()
     do {
       try writingEntries(&self, time)
       publishWindows()
@@ -363,6 +382,28 @@ import Synchronization
     tail = stagedEnd
     // Releasing: pairs with the reader's load of the end, after its load of the count that is announced later.
     reader.committedEnd.store(tail, ordering: .releasing)
+  }
+
+  /// Never earlier than that of the commit before.
+  @inline(__always)
+  private mutating func commitTime() -> Int64 {
+    let tick = SystemCalls.coarseWallClock()
+    if !clock.isCurrent(tick) { readClock(tick) }
+    return clock.last
+  }
+
+  @inline(never)
+  private mutating func readClock(_ tick: Int64) {
+    let wall = SystemCalls.wallClock()
+    let news = clock.read(wall, tick: tick, record: count, steady: SystemCalls.steadyClock)
+    if news == CommitClock.News() { return }
+    if let jump = news.jump {
+      clockSet = .clockSet(by: .nanoseconds(jump), at: Timestamp(nanosecondsSince1970: wall))
+      clockNews(.clockSet(by: .nanoseconds(jump), at: Timestamp(nanosecondsSince1970: wall)))
+    }
+    if let behind = news.behind { clockNews(.recordsAhead(from: max(0, count - 1), by: .nanoseconds(behind))) }
+    // It helps to read times that are none: nothing depends on it.
+    if news.isOther, let slow = clock.slow { try? keeper.noteSlowTime(slow) }
   }
 
   @inline(__always)
@@ -455,9 +496,16 @@ import Synchronization
 
   // MARK: Closing
 
+  /// Whether a flush of the log or of its companion failed: nobody knows what is on the device.
+  private var hasFailedFlush: Bool { log.descriptor.hasFailedFlush || companion.descriptor.hasFailedFlush }
+
   /// Makes the files end at the last committed record, flushes them and marks the log clean. Called once, at the end.
   mutating func finish() -> ImmutaError? {
-    defer { log.descriptor.unlock() }
+    defer {
+      log.descriptor.unlock()
+      log.letGo()
+      companion.letGo()
+    }
     header = nil
     // Whoever opens the log next must find nobody writing to it.
     try? writing { (state) throws(ImmutaError) in try state.log.collect() }
@@ -467,7 +515,7 @@ import Synchronization
         // The log stays open by its mark, and the next opening recovers it. What was committed is flushed all the same,
         // unless it was a flush that failed. It is not marked as stable: some file systems report in a write what an
         // earlier write-back lost, and a flush that succeeds after either proves nothing.
-        if isPrepared, !SystemCalls.isFailedFlush(failure) {
+        if isPrepared, !hasFailedFlush {
           try log.descriptor.flush()
           try companion.descriptor.flush()
         }
@@ -485,7 +533,7 @@ import Synchronization
       return nil
     } catch {
       // While the lock is held: whoever opens the log next must know it.
-      if SystemCalls.isFailedFlush(error) { keeper.markFailed() }
+      if hasFailedFlush { keeper.markFailed() }
       return error
     }
   }

@@ -1,8 +1,16 @@
+import Synchronization
+
 /// An open file. Closed when the last one who holds it lets go, so a number is never used after the system gave it
 /// away.
 package final class Descriptor: Sendable {
   package let number: Int32
   package let path: String
+  /// Set where the flush is called: so that whoever asks later need not guess from an error what kind of call failed.
+  /// Relaxed: it is set before the error is thrown, and asked by those who were told of the error.
+  private let flushFailed = Atomic(false)
+
+  /// Whether a flush of this file failed: then nobody knows what of it is on the device, and no later flush tells.
+  package var hasFailedFlush: Bool { flushFailed.load(ordering: .relaxed) }
 
   private init(number: Int32, path: String) {
     self.number = number
@@ -31,8 +39,20 @@ package final class Descriptor: Sendable {
     self.init(number: try SystemCalls.openDirectory(directory.number, name, path: path), path: path)
   }
 
+  /// A new file of a directory that no name leads to.
+  ///
+  /// - Parameters:
+  ///   - name: a name that nothing else has, for file systems that have no such files.
+  ///   - path: what it is called in errors.
+  convenience init(unnamedIn directory: Descriptor, name: String, path: String) throws(ImmutaError) {
+    self.init(number: try SystemCalls.openUnnamed(in: directory.number, name: name, path: path), path: path)
+  }
+
+  /// What takes the place of a descriptor that is let go while its holder lives on. Every call on it fails.
+  static func closed(at path: String) -> Descriptor { Descriptor(number: -1, path: path) }
+
   deinit {
-    SystemCalls.close(number)
+    if number >= 0 { SystemCalls.close(number) }
   }
 
   /// Reads until the buffer is full or the file ends; returns how many bytes it read. Thread-safe: no file position.
@@ -115,7 +135,21 @@ package final class Descriptor: Sendable {
   }
 
   package func flush() throws(ImmutaError) {
-    try SystemCalls.flush(number, path: path)
+    try flushing { () throws(ImmutaError) in try SystemCalls.flush(number, path: path) }
+  }
+
+  /// Puts the entries of a directory, opened as a file is, on stable storage.
+  func flushEntries() throws(ImmutaError) {
+    try flushing { () throws(ImmutaError) in try SystemCalls.flushEntries(number, path: path) }
+  }
+
+  private func flushing<R>(_ body: () throws(ImmutaError) -> R) throws(ImmutaError) -> R {
+    do {
+      return try body()
+    } catch {
+      flushFailed.store(true, ordering: .relaxed)
+      throw error
+    }
   }
 
   /// See ``SystemCalls/startWriteBack(_:)``.
@@ -125,7 +159,7 @@ package final class Descriptor: Sendable {
 
   /// See ``SystemCalls/finishWriteBack(_:path:)``.
   func finishWriteBack() throws(ImmutaError) -> Bool {
-    try SystemCalls.finishWriteBack(number, path: path)
+    try flushing { () throws(ImmutaError) in try SystemCalls.finishWriteBack(number, path: path) }
   }
 
   /// See ``SystemCalls/overwritesInPlace(_:path:)``.

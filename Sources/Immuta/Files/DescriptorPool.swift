@@ -26,6 +26,11 @@ final class DescriptorPool: Sendable {
     slots = Lock(Array(repeating: nil, count: capacity))
   }
 
+  /// A pool of one descriptor of this one's, which stays open when this one is closed.
+  func independent() throws(ImmutaError) -> DescriptorPool {
+    try DescriptorPool(like: descriptor(for: 0), name, of: directory, capacity: 1)
+  }
+
   /// A descriptor; the same one for the same `reader`.
   func descriptor(for reader: Int) throws(ImmutaError) -> Descriptor {
     try slots.withLock { (slots) throws(ImmutaError) in

@@ -1,4 +1,5 @@
 import Locking
+import Synchronization
 
 /// A directory that was opened once. Its files are found in it from then on, whatever becomes of its path: a relative
 /// path and `chdir`, a symbolic link that leads elsewhere now, a user who may no longer pass through its parents.
@@ -13,6 +14,11 @@ package final class Directory: Sendable {
   /// The same with every symbolic link followed, when the directory was opened.
   private let resolvedPath: String?
   private let identity: FileIdentity
+  /// Relaxed: it is set before the error is thrown, and asked by those who were told of the error.
+  private let flushFailed = Atomic(false)
+
+  /// Whether a flush of the directory, or of its own entry, failed.
+  var hasFailedFlush: Bool { flushFailed.load(ordering: .relaxed) }
 
   package init(opening path: String) throws(ImmutaError) {
     self.path = path.isEmpty ? "." : path
@@ -83,7 +89,7 @@ package final class Directory: Sendable {
 
   /// Puts its entries on stable storage.
   package func flush() throws(ImmutaError) {
-    try SystemCalls.flushDirectory(opened().number, path: path)
+    try flush(opened())
   }
 
   /// Puts its own entry in its parent on stable storage. A parent that is not open to us is left to whoever made the
@@ -91,10 +97,22 @@ package final class Directory: Sendable {
   package func flushEntry() throws(ImmutaError) {
     do {
       let parent = try Descriptor(openingDirectory: "..", of: opened(), path: LogFiles.parent(of: path))
-      try SystemCalls.flushDirectory(parent.number, path: parent.path)
+      try flush(parent)
     } catch .io(let number, "open", _) where SystemCalls.isDenied(number) {
       return
     }
+  }
+
+  private func flush(_ directory: Descriptor) throws(ImmutaError) {
+    defer { if directory.hasFailedFlush { flushFailed.store(true, ordering: .relaxed) } }
+    try directory.flushEntries()
+  }
+
+  /// A new file that no name leads to.
+  ///
+  /// - Parameter name: one that nothing else has, for file systems that have no such files.
+  func openUnnamed(_ name: String) throws(ImmutaError) -> Descriptor {
+    try Descriptor(unnamedIn: opened(), name: name, path: path(of: name))
   }
 
   /// Takes the exclusive lock of the directory itself for as long as the result is held, or throws `.locked`.

@@ -17,6 +17,7 @@ package enum SystemCalls {
   package static var notFound: Int32 { ENOENT }
   package static var notDirectory: Int32 { ENOTDIR }
   package static var accessDenied: Int32 { EACCES }
+  package static var notPermitted: Int32 { EPERM }
   package static var readOnlyFileSystem: Int32 { EROFS }
   package static var tooManyFiles: Int32 { EMFILE }
   package static var exists: Int32 { EEXIST }
@@ -130,12 +131,6 @@ package enum SystemCalls {
     if end > knownSizeLimit.load(ordering: .relaxed) { try checkSize(end, operation: operation, path: path) }
   }
 
-  /// Whether the error says that a flush failed: then nobody knows what is on the device.
-  static func isFailedFlush(_ error: ImmutaError) -> Bool {
-    guard case .io(_, let operation, _) = error else { return false }
-    return ["fdatasync", "fsync", "sync_file_range"].contains(operation)
-  }
-
   /// Calls, again while interrupted; a negative result becomes an error.
   private static func run<Result: SignedInteger>(
     _ call: SystemCall, operation: String, path: String, _ body: (_ limit: Int) -> Result
@@ -195,13 +190,13 @@ package enum SystemCalls {
     }
   }
 
-  private static func libcOpen(_ path: String, _ flags: Int32) -> Int32 {
+  private static func libcOpen(_ path: String, _ flags: Int32, mode: mode_t = 0o644) -> Int32 {
     #if canImport(Glibc)
-      unsafe Glibc.open(path, flags, 0o644)
+      unsafe Glibc.open(path, flags, mode)
     #elseif canImport(Musl)
-      unsafe Musl.open(path, flags, 0o644)
+      unsafe Musl.open(path, flags, mode)
     #else
-      unsafe Darwin.open(path, flags, 0o644)
+      unsafe Darwin.open(path, flags, mode)
     #endif
   }
 
@@ -237,14 +232,44 @@ package enum SystemCalls {
   /// O_PATH, which Swift's view of libc lacks: open(2).
   private static var pathOnly: Int32 { 0o10000000 }
 
-  private static func libcOpen(in directory: Int32, _ name: String, _ flags: Int32) -> Int32 {
+  private static func libcOpen(
+    in directory: Int32, _ name: String, _ flags: Int32, mode: mode_t = 0o644
+  ) -> Int32 {
     #if canImport(Glibc)
-      unsafe Glibc.openat(directory, name, flags, 0o644)
+      unsafe Glibc.openat(directory, name, flags, mode)
     #elseif canImport(Musl)
-      unsafe Musl.openat(directory, name, flags, 0o644)
+      unsafe Musl.openat(directory, name, flags, mode)
     #else
-      unsafe Darwin.openat(directory, name, flags, 0o644)
+      unsafe Darwin.openat(directory, name, flags, mode)
     #endif
+  }
+
+  /// Opens a new file without a name; where there is no such thing, by a name that is gone when it returns.
+  static func openUnnamed(in directory: Int32, name: String, path: String) throws(ImmutaError) -> Int32 {
+    do {
+      return try run(.open, operation: "open", path: path) { _ in file_open_unnamed(directory) }
+    } catch .io(let number, _, _) where number == cannotReserve {
+      // What has the name is left from a crash, or is another's, who holds it and is about to remove the name.
+      try unlinkIfPresent(directory, name, path: path)
+      let descriptor = try run(.open, operation: "open", path: path) { _ in
+        Self.libcOpen(in: directory, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode: 0o600)
+      }
+      do {
+        try unlinkIfPresent(directory, name, path: path)
+      } catch {
+        close(descriptor)
+        throw error
+      }
+      return descriptor
+    }
+  }
+
+  private static func unlinkIfPresent(_ directory: Int32, _ name: String, path: String) throws(ImmutaError) {
+    do {
+      try unlink(directory, name, path: path)
+    } catch .io(let number, _, _) where number == notFound {
+      return
+    }
   }
 
   static func close(_ descriptor: Int32) {
@@ -358,7 +383,7 @@ package enum SystemCalls {
   }
 
   /// Puts a directory's entries on stable storage.
-  static func flushDirectory(_ descriptor: Int32, path: String) throws(ImmutaError) {
+  static func flushEntries(_ descriptor: Int32, path: String) throws(ImmutaError) {
     _ = try run(.flush, operation: "fsync", path: path) { _ in fsync(descriptor) }
   }
 
@@ -521,25 +546,45 @@ package enum SystemCalls {
   /// Files that this process may have open at once.
   package static var mostOpenFiles: Int { Int(sysconf(Int32(_SC_OPEN_MAX))) }
 
-  /// Nanoseconds since 1970.
+  /// What tests add to the wall clock. Relaxed: a test sets it before it starts what should see it.
+  private static let wallClockOffset = Atomic<Int64>(0)
+
+  /// Runs `body` while the wall clock is wrong by so much, in nanoseconds, for all of the process.
+  package static func withWallClock<R>(off nanoseconds: Int64, _ body: () async throws -> R) async rethrows -> R {
+    wallClockOffset.store(nanoseconds, ordering: .relaxed)
+    defer { wallClockOffset.store(0, ordering: .relaxed) }
+    return try await body()
+  }
+
+  /// Nanoseconds since 1970, held within what 64 bits can say.
   static func wallClock() -> Int64 {
     var time = timespec()
     unsafe clock_gettime(CLOCK_REALTIME, &time)
-    return nanoseconds(time)
+    let (seconds, overflow) = Int64(time.tv_sec).multipliedReportingOverflow(by: 1_000_000_000)
+    let now = overflow ? (time.tv_sec < 0 ? .min : .max) : seconds.addingHeld(Int64(time.tv_nsec))
+    return now.addingHeld(wallClockOffset.load(ordering: .relaxed))
   }
 
-  /// The same as of the kernel's last tick, where it tells that more cheaply.
+  /// Nanoseconds of a clock that nobody sets, and that goes on while the machine sleeps.
+  static func steadyClock() -> Int64 {
+    var time = timespec()
+    #if os(Linux)
+      unsafe clock_gettime(CLOCK_BOOTTIME, &time)
+    #else
+      unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+    #endif
+    return Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
+  }
+
+  /// The wall clock as of the kernel's last tick, where it tells that more cheaply: to be compared with itself only.
   static func coarseWallClock() -> Int64 {
     #if os(Linux)
       var time = timespec()
       unsafe clock_gettime(CLOCK_REALTIME_COARSE, &time)
-      return nanoseconds(time)
+      // Wrapping: two ticks that are told apart stay so.
+      return Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
     #else
       return wallClock()
     #endif
-  }
-
-  private static func nanoseconds(_ time: timespec) -> Int64 {
-    Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
   }
 }

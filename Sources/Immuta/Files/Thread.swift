@@ -19,6 +19,15 @@ enum Thread {
     if number != 0 { throw .io(errno: number, operation: "pthread_create", path: "") }
   }
 
+  /// Runs `body` on a thread of its own, without blocking the caller's, and throws what it returns. Where there is no
+  /// thread to be had, the caller's own has to do.
+  static func run(_ body: @escaping @Sendable () -> ImmutaError?) async throws {
+    let failure = await withCheckedContinuation { continuation in
+      if (try? start { continuation.resume(returning: body()) }) == nil { continuation.resume(returning: body()) }
+    }
+    if let failure { throw failure }
+  }
+
   /// What tells the calling thread from all others that live; never 0.
   static var identity: UInt {
     #if canImport(Darwin)

@@ -8,10 +8,10 @@ import CRC32C
 /// | MAGIC  | VERSION | FORMAT | CLEAN | NAME | GENERATION | STABLE | BOOT ID | TORN | RECOVERED | NAME …  |
 /// |   8    |    4    |   1    |   1   | LEN 2|     8      |   8    |    8    |  8   |     8     | ≤ 1,024 |
 /// +--------+---------+--------+-------+------+------------+--------+---------+------+-----------+---------+
-/// offset 1,088      1,104   1,112     1,120
-///        +----------+-------+---------+--                                          2,044
-///        | IDENTITY | FIRST | REMOVED | zeros …                                    | CRC-32C of 0 ..< 2,044 |
-///        |    16    |   8   |    8    |                                            |            4           |
+/// offset 1,088      1,104   1,112     1,120             2,008       2,040    2,044
+///        +----------+-------+---------+--               +-----------+--------+------------------------+
+///        | IDENTITY | FIRST | REMOVED | zeros …         |   SLOW    |        | CRC-32C of 0 ..< 2,044 |
+///        |    16    |   8   |    8    |                 |   4 × 8   |        |            4           |
 /// ```
 ///
 /// VERSION is 2. One of version 1 ends with NAME: its log has no identity yet, and gets one, with a header of version 2,
@@ -26,6 +26,8 @@ import CRC32C
 /// happened, in nanoseconds since 1970. IDENTITY is the log's, zeros where it has none yet. FIRST is the number of the
 /// file's first record, and REMOVED that of the first record which was not removed from the log; both are 0 in a log
 /// of one file.
+///
+/// SLOW is about times: see ``SlowTime``.
 ///
 /// A slot never shares a page half with the other, so whatever a torn write leaves of one, the other is whole.
 package struct CompanionHeader: Hashable, Sendable {
@@ -50,6 +52,8 @@ package struct CompanionHeader: Hashable, Sendable {
   package var firstSequence: Int
   /// The first record that was not removed from the log.
   package var removedCount: Int
+  /// How times are, or were last, written while the clock is behind them; nil where that never was.
+  package var slowTime: SlowTime?
 
   package init(format: LogFormat, codecName: String? = "") {
     self.format = format
@@ -80,6 +84,8 @@ package struct CompanionHeader: Hashable, Sendable {
   private static var identityOffset: Int { 1088 }
   private static var firstOffset: Int { 1104 }
   private static var removedOffset: Int { 1112 }
+  /// Four integers of 8 bytes: SLOW FROM, SLOW END, SLOW TIME, SLOW CLOCK.
+  private static var slowTimeOffset: Int { 2_008 }
   private static var checksumOffset: Int { slotSize - 4 }
 
   /// Where the slot of this generation lies in the file.
@@ -139,6 +145,14 @@ package struct CompanionHeader: Hashable, Sendable {
     bootIdentity = unsafe bytes.loadInteger(at: 32)
     tornCount = unsafe bytes.loadInteger(at: 40)
     recoveryTime = unsafe bytes.loadInteger(at: 48)
+    // Never with the first record: there is a time before it.
+    let first: Int = unsafe bytes.loadInteger(at: Self.slowTimeOffset)
+    if first > 0 {
+      let end: Int = unsafe bytes.loadInteger(at: Self.slowTimeOffset + 8)
+      slowTime = SlowTime(
+        first: first, end: end == 0 ? nil : end, time: unsafe bytes.loadInteger(at: Self.slowTimeOffset + 16),
+        clock: unsafe bytes.loadInteger(at: Self.slowTimeOffset + 24))
+    }
     codecName =
       isNameKnown
       ? unsafe String(decoding: bytes[Self.nameOffset..<Self.nameOffset + nameLength], as: UTF8.self) : nil
@@ -167,6 +181,12 @@ package struct CompanionHeader: Hashable, Sendable {
       unsafe bytes.storeInteger(bootIdentity, at: 32)
       unsafe bytes.storeInteger(tornCount, at: 40)
       unsafe bytes.storeInteger(recoveryTime, at: 48)
+      if let slowTime {
+        unsafe bytes.storeInteger(slowTime.first, at: Self.slowTimeOffset)
+        unsafe bytes.storeInteger(slowTime.end ?? 0, at: Self.slowTimeOffset + 8)
+        unsafe bytes.storeInteger(slowTime.time, at: Self.slowTimeOffset + 16)
+        unsafe bytes.storeInteger(slowTime.clock, at: Self.slowTimeOffset + 24)
+      }
       unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[Self.nameOffset...]).copyBytes(from: name)
       if let identity {
         let range = Self.identityOffset..<Self.identityOffset + LogIdentity.size

@@ -143,10 +143,13 @@ final class RecordEncoder: Sendable {
   private func noteSize(_ more: Int, _ state: inout State) throws(ImmutaError) -> TransformRun {
     guard let run = state.open else { preconditionFailure("no record is being written") }
     state.size += more
-    if state.size > limit {
-      throw .untransformable("it has more than \(limit) bytes, \(TransformLimits.reason)")
-    }
+    try checkPayload(size: state.size)
     return run
+  }
+
+  /// Throws when a payload has more bytes than may be read back.
+  func checkPayload(size: Int) throws(ImmutaError) {
+    if size > limit { throw .untransformable("it has more than \(limit) bytes, \(TransformLimits.reason)") }
   }
 
   /// Lets the transformers work as long as they can, and appends what they make.

@@ -68,5 +68,6 @@ struct Append: ToolCommand {
     details.sayOpeningNote(.namespace)
     try FileSource.check(input.paths, differFrom: details.path)
     try await options.append(input, delimiter: delimiter.byte, to: LogTarget(log))
+    try await storage.shutdown()
   }
 }

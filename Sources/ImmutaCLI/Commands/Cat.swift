@@ -45,6 +45,6 @@ struct Cat: ToolCommand {
     let present = log.count
     // A number beyond the end is an error: the log may have been put back from an older copy.
     let start: StreamPosition = options.latest ? .latest : .sequence(options.from ?? 0)
-    try await options.print(log.stream(from: start)) { $0.position >= present }
+    try await options.print(log.stream(from: start), of: { _ in log }) { $0.position >= present }
   }
 }

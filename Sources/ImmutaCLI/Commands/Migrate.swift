@@ -98,11 +98,13 @@ struct Migrate: ToolCommand {
     try Interruption.install()
     let start = ContinuousClock.now
     var migrated = (records: 0, appended: 0)
-    for (source, target) in try pairs() {
+    let pairs = try pairs()
+    for (source, target) in pairs {
       let migration = Migration(source, target)
       migrated.appended += try migration.run()
       migrated.records += try await migration.verify()
     }
+    for (_, target) in pairs { try await target.shutdown() }
     let time = start.duration(to: .now)
     let output = Output()
     if json {
@@ -130,7 +132,7 @@ struct Migrate: ToolCommand {
       return try names.enumerated().map { number, name in
         (
           try LogSource(store.partition(number).log, .partition, name: "partition \(number)", keeping: store),
-          MigrationTarget(try storage.log(name), name: name, keeping: storage)
+          MigrationTarget(try storage.log(name), name: name, of: storage)
         )
       }
     default: return [(try openSource(), try openTarget())]
@@ -151,7 +153,7 @@ struct Migrate: ToolCommand {
     switch target {
     case .log(let directory, let namespace):
       let storage = try targetOptions.open([namespace], in: directory)
-      return MigrationTarget(try storage.log(namespace), name: namespace, keeping: storage)
+      return MigrationTarget(try storage.log(namespace), name: namespace, of: storage)
     case .store(let directory):
       guard let keys = keys.source else { preconditionFailure("`validate` asks for one") }
       return try MigrationTarget(newStore.open(directory), keys: keys, name: directory)

@@ -54,7 +54,7 @@ struct Demonstration: Sendable {
     steps.append(
       try await step("close") {
         try await storage.sync()
-        storage.close()
+        try await storage.shutdown()
         return "\(Quantities.counted(records + 1, "record")) on stable storage"
       })
     guard steps.allSatisfy(\.isHeld) else { return steps }
@@ -214,6 +214,12 @@ struct Demonstration: Sendable {
         guard report.records == records + 1 else { throw Broken("\(report.records) records were checked") }
         return "every byte is what was appended"
       })
+    guard steps.allSatisfy(\.isHeld) else { return steps }
+    do {
+      try await storage?.shutdown()
+    } catch {
+      steps.append(DemoStep(name: "close", result: Failure(error).message ?? "", isHeld: false, time: .zero))
+    }
     return steps
   }
 }

@@ -51,7 +51,7 @@ struct AppendOptions: ParsableArguments {
   @MainActor private func conclude(
     _ target: any AppendTarget, _ appender: Appender, _ output: Output, after time: Duration
   ) async throws {
-    // Closing flushes, too, but cannot tell that it failed.
+    // Before the summary says that it is appended.
     try await target.sync()
     if receipts { return }
     if json {

@@ -16,6 +16,8 @@ final class Appender {
   private static let mostReceiptBytes = 1 << 20
 
   private(set) var summary = Summary()
+  /// Records that are told, and with `isSynced` on stable storage.
+  private var settled = 0
   private let target: any AppendTarget
   private let isSynced: Bool
   private let receipts: Output?
@@ -66,9 +68,23 @@ final class Appender {
   func failure(_ error: any Error) -> any Error {
     let failure = Failure(error)
     guard summary.records > 0, !(error is Interrupted), let message = failure.message else { return error }
-    let (noun, verb) = summary.records == 1 ? ("record", "was") : ("records", "were")
-    return ToolError(
-      "\(message); \(Quantities.grouped(summary.records)) \(noun) before it \(verb) appended", failure.status)
+    return ToolError("\(message); \(whatCameBefore)", failure.status)
+  }
+
+  private var whatCameBefore: String {
+    func said(_ count: Int, _ place: String) -> String {
+      "\(Quantities.counted(count, "record"))\(place) \(count == 1 ? "was" : "were") appended"
+    }
+    let unsettled = summary.records - settled
+    guard isSynced, unsettled > 0 else {
+      return isSynced
+        ? "\(Quantities.counted(settled, "record")) before it \(settled == 1 ? "is" : "are") on stable storage"
+        : said(summary.records, " before it")
+    }
+    let lost = "\(said(unsettled, settled == 0 ? " before it" : " after them")), and may be lost"
+    if settled == 0 { return lost }
+    return
+      "\(Quantities.counted(settled, "record")) before it \(settled == 1 ? "is" : "are") on stable storage; \(lost)"
   }
 
   private func appendOne(_ record: ArraySlice<UInt8>) async throws {
@@ -88,6 +104,7 @@ final class Appender {
     guard hasNews else { return }
     hasNews = false
     if isSynced { try await target.sync() }
+    settled = summary.records
     try receipts?.flush()
   }
 }

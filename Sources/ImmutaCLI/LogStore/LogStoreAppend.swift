@@ -48,5 +48,6 @@ struct LogStoreAppend: ToolCommand {
     }
     let target = StoreTarget(store, keys: keys.source ?? .beforeTab)
     try await options.append(input, delimiter: Delimiter.newline.byte, to: target)
+    try await store.shutdown()
   }
 }

@@ -42,7 +42,9 @@ struct LogStoreCat: ToolCommand {
       try? store.details(partition: number).sayOpeningNote(.partition)
     }
     let start: StreamPosition = options.latest ? .latest : try start(in: store)
-    try await options.print(store.stream(partitions: partition.map { [$0] }, from: start))
+    try await options.print(store.stream(partitions: partition.map { [$0] }, from: start)) { number in
+      number.flatMap { try? store.partition($0).log }
+    }
   }
 
   /// A number beyond the end of the partition is an error, and so is one beyond the end of each.

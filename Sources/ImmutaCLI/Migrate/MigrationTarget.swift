@@ -12,14 +12,15 @@ final class MigrationTarget {
   private let kind: LogKind
   /// Which of the logs a payload goes to, and what of it.
   private let route: (ArraySlice<UInt8>, _ place: () -> String) throws -> (log: Int, payload: ArraySlice<UInt8>)
-  private let storage: AnyObject
+  /// Closes what it is part of, and throws what went wrong; once is enough for those of one storage.
+  let shutdown: () async throws -> Void
   private var streams: [RecordStream] = []
   private var present: [Int] = []
 
   /// A single log.
-  init(_ log: Log, name: String, keeping storage: AnyObject) {
+  init(_ log: Log, name: String, of storage: Storage) {
     self.name = name
-    self.storage = storage
+    shutdown = { try await storage.shutdown() }
     (logs, kind) = ([log], .namespace)
     route = { payload, _ in (0, payload) }
     rewind()
@@ -28,7 +29,7 @@ final class MigrationTarget {
   /// A store's partitions.
   init(_ store: LogStore, keys: KeySource, name: String) throws {
     self.name = name
-    storage = store
+    shutdown = { try await store.shutdown() }
     kind = .partition
     logs = try (0..<store.partitionCount).map { try store.partition($0).log }
     route = { payload, place in

@@ -33,17 +33,20 @@ struct CatOptions: ParsableArguments {
 
   /// Prints a stream's records: those that are there, and, if asked to follow, those to come.
   ///
-  /// - Parameter isAtEnd: whether a position is behind the last record that is printed without following; a stream that
-  ///   has nothing more at once is at its end in any case.
+  /// - Parameters:
+  ///   - log: the log of a partition, or the only one.
+  ///   - isAtEnd: whether a position is behind the last record that is printed without following; a stream that
+  ///     has nothing more at once is at its end in any case.
   @MainActor func print<Stream: PrintableStream>(
-    _ stream: Stream, isAtEnd: (borrowing Stream) -> Bool = { _ in false }
+    _ stream: Stream, of log: @escaping (_ partition: Int?) -> Log?,
+    isAtEnd: (borrowing Stream) -> Bool = { _ in false }
   ) async throws {
     if latest, !follow, System.isTerminal(System.standardError) {
       Failure.say("note: --latest is what comes from now on: add --follow to wait for it")
     }
     let output = Output()
     do {
-      try await print(stream, to: output, isAtEnd)
+      try await print(stream, of: log, to: output, isAtEnd)
     } catch let error as ImmutaError {
       // What came before a damaged record is good.
       try output.flush()
@@ -53,10 +56,11 @@ struct CatOptions: ParsableArguments {
   }
 
   @MainActor private func print<Stream: PrintableStream>(
-    _ stream: Stream, to output: Output, _ isAtEnd: (borrowing Stream) -> Bool
+    _ stream: Stream, of log: @escaping (_ partition: Int?) -> Log?, to output: Output,
+    _ isAtEnd: (borrowing Stream) -> Bool
   ) async throws {
     var stream = stream
-    var printer = RecordPrinter(json ? .json : format ?? .text, to: output)
+    var printer = RecordPrinter(json ? .json : format ?? .text, to: output, of: log)
     var left = limit ?? Int.max
     while left > 0, follow || !isAtEnd(stream) {
       if let element = try stream.nextAtOnce() {

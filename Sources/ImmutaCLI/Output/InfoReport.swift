@@ -20,7 +20,7 @@ struct InfoReport {
     } else {
       for line in InfoRow.table(rows, kind) { try output.line(line) }
       if let summary { try output.line(summary) }
-      for row in rows { if let note = row.note { try output.line("\(kind.label(row.name)): \(note)") } }
+      for row in rows { for note in row.notes { try output.line("\(kind.label(row.name)): \(note)") } }
     }
     try output.flush()
     let failures = rows.compactMap(\.failure)
@@ -53,6 +53,12 @@ struct InfoRow {
     }
     return details?.openingNote
   }
+
+  /// All that people should know.
+  fileprivate var notes: [String] { (note.map { [$0] } ?? []) + clock }
+
+  /// Why its times may be wrong.
+  private var clock: [String] { details?.clock.map(\.description) ?? [] }
 
   private var health: String {
     switch failure?.status {
@@ -98,6 +104,7 @@ struct InfoRow {
     }
     object.add("health", health)
     object.add("note", note)
+    if !clock.isEmpty { object.add("clock", strings: clock) }
     object.add("error", failure?.message)
     return object.line
   }

@@ -21,10 +21,13 @@ struct RecordPrinter {
   private var isFirst = true
   /// That of the messages of a store.
   private var partition: Int?
+  /// The log of a partition, or the only one.
+  private let log: (_ partition: Int?) -> Log?
 
-  init(_ format: RecordFormat, to output: Output) {
+  init(_ format: RecordFormat, to output: Output, of log: @escaping (_ partition: Int?) -> Log?) {
     self.format = format
     self.output = output
+    self.log = log
   }
 
   /// The same for a message of a store, whose JSON has its partition, too.
@@ -81,6 +84,12 @@ struct RecordPrinter {
     bytes.append(#","timestamp":""#)
     timestamps.append(record.timestamp, to: &bytes)
     bytes.append(UInt8(ascii: "\""))
+    // Where the timestamp is none, for a clock was wrong once, what the clock said.
+    if record.timestamp.isDoubtful, let time = log(partition)?.clockTime(of: record) {
+      bytes.append(#","clock":""#)
+      bytes += Array("\(time)".utf8)
+      bytes.append(UInt8(ascii: "\""))
+    }
   }
 
   /// The line before the dump.

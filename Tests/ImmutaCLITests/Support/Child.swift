@@ -35,8 +35,10 @@ final class Child {
 
   /// Starts the tool.
   ///
-  /// `closing` are descriptors it begins without.
-  init(_ arguments: [String], in directory: Workplace, closing: [Int32] = []) throws {
+  /// `closing` are descriptors it begins without; `program` is a program, with arguments, that becomes the tool.
+  init(
+    _ arguments: [String], in directory: Workplace, closing: [Int32] = [], as program: [String] = []
+  ) throws {
     // One at a time from making the pipes to closing this side's ends: no other child may inherit one of these.
     Child.spawning.lock()
     defer { Child.spawning.unlock() }
@@ -58,7 +60,7 @@ final class Child {
     for descriptor in closing { posix_spawn_file_actions_addclose(&actions, descriptor) }
 
     // The shell only changes the directory, and then becomes the tool: the same process.
-    let command = ["/bin/sh", "-c", #"cd "$0" && exec "$@""#, directory.path, Child.tool] + arguments
+    let command = ["/bin/sh", "-c", #"cd "$0" && exec "$@""#, directory.path] + program + [Child.tool] + arguments
     var words: [UnsafeMutablePointer<CChar>?] = command.map { strdup($0) }
     words.append(nil)
     defer { for word in words { free(word) } }

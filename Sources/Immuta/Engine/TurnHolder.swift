@@ -1,0 +1,65 @@
+/// Who has the turn, as far as it matters to those who want it.
+struct TurnHolder: Sendable {
+  let work: Log.Details.Turn.Work
+  let party: Party
+  /// When it got the turn; while it waits, when it began to wait.
+  var since: ContinuousClock.Instant
+
+  init(_ work: Log.Details.Turn.Work, _ party: Party) {
+    self.work = work
+    self.party = party
+    since = .now
+  }
+
+  /// Who goes on when the turn comes, and who must go on for it to end.
+  enum Party: Sendable {
+    /// Code that is not async, on this thread, which does nothing else until the turn is over.
+    case thread(UInt)
+    /// The closure of a transaction, and every task that it makes.
+    case closure(TransactionNote)
+    /// Whoever has the transaction that was handed out, or an append that runs nobody's code.
+    case task
+
+    /// Whether it needs a thread that runs tasks in order to go on.
+    var isTask: Bool { if case .thread = self { false } else { true } }
+
+    /// What it is known by among those who wait; nil for whom nobody can tell.
+    var name: PartyName? {
+      switch self {
+      case .thread(let thread): .thread(thread)
+      case .closure(let note): .closure(ObjectIdentifier(note))
+      case .task: nil
+      }
+    }
+  }
+
+  /// Names a party that is certain to be waiting when one of its own waits.
+  enum PartyName: Hashable, Sendable {
+    case thread(UInt)
+    case closure(ObjectIdentifier)
+  }
+}
+
+/// A task's note of a transaction whose closure it is inside of. The tasks that the closure makes inherit it, all but
+/// detached ones.
+final class TransactionNote: Sendable {
+  /// The transaction around it, of this log or another.
+  let outer: TransactionNote?
+
+  @TaskLocal static var innermost: TransactionNote?
+
+  init(inside outer: TransactionNote?) {
+    self.outer = outer
+  }
+
+  /// The names of the closures that the current task is inside of.
+  static var parties: Set<TurnHolder.PartyName> {
+    var parties: Set<TurnHolder.PartyName> = []
+    var note = innermost
+    while let inner = note {
+      parties.insert(.closure(ObjectIdentifier(inner)))
+      note = inner.outer
+    }
+    return parties
+  }
+}

@@ -1,0 +1,54 @@
+/// How times are written while the system's clock is behind them.
+///
+/// Times never go down within a log. One record that was committed while the clock was wrong, years ahead, would so keep
+/// all that follow from having a time of their own. Instead time goes on slowly from there, a second for each
+/// ``factor`` of the clock's: so the clock catches up, hardly later than if time had stood still, and what it said for
+/// each record can be told from the record's time.
+package struct SlowTime: Hashable, Sendable {
+  /// The first record with such a time.
+  package var first: Int
+  /// The first record after them; nil while it lasts.
+  package var end: Int?
+  /// The time of the first, a nanosecond after the one before it, and what the clock said then.
+  package var time: Int64
+  package var clock: Int64
+
+  package init(first: Int, end: Int? = nil, time: Int64, clock: Int64) {
+    self.first = first
+    self.end = end
+    self.time = time
+    self.clock = clock
+  }
+
+  /// How much faster than time the clock is.
+  package static var factor: Int64 { 1024 }
+
+  package var lasts: Bool { end == nil }
+
+  package func covers(_ record: Int) -> Bool { record >= first && record < end ?? .max }
+
+  /// The time of a record that is committed when the clock says this, at or after `clock`.
+  package func time(at clock: Int64) -> Int64 {
+    time.addingHeld(clock.subtractingHeld(self.clock) / Self.factor)
+  }
+
+  /// What the clock said, to a microsecond, when a record with this time was committed.
+  package func clock(at time: Int64) -> Int64 {
+    let (product, overflow) = time.subtractingHeld(self.time).multipliedReportingOverflow(by: Self.factor)
+    return clock.addingHeld(overflow ? .max : product)
+  }
+}
+
+extension Int64 {
+  /// The sum, held within 64 bits: clocks may say anything.
+  package func addingHeld(_ other: Int64) -> Int64 {
+    let (sum, overflow) = addingReportingOverflow(other)
+    return overflow ? (other < 0 ? .min : .max) : sum
+  }
+
+  /// The difference, held within 64 bits.
+  package func subtractingHeld(_ other: Int64) -> Int64 {
+    let (difference, overflow) = subtractingReportingOverflow(other)
+    return overflow ? (other > 0 ? .min : .max) : difference
+  }
+}
