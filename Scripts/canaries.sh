@@ -132,7 +132,8 @@ canary write-back FlushPair.swift 'PowerLossTests/whatWasPromisedSurvives' \
   'guard try companion\.finishWriteBack\(\) else' 'guard mayShare else'
 # The companion grew, and the log's flush is thought to be enough.
 canary new-blocks WriterState.swift 'PowerLossTests/aCompanionThatGrew' \
-  'flushes\.noteNewBlocks\(\)' ''
+  'state\.companion\.fill\(through: entriesEnd\) \}\s+flushes\.noteNewBlocks\(\)' \
+  'state.companion.fill(through: entriesEnd) }'
 # The checksum is of other bytes than the record's.
 canary checksum WriterState.swift 'ModelTests/aLogHolds' \
   'StagedRecord\(index: index, checksum: checksum\)' 'StagedRecord(index: index, checksum: checksum ^ 1)'
