@@ -114,7 +114,7 @@ build || {
   tail -n 20 "$work/build.log" >&2
   fail "the package does not build"
 }
-control='ModelTests/aLogHolds|PowerLossTests/(whatWasPromisedSurvives|aLog|aCompanion)|ProcessTests/(every|another)|DamageTests/aFlippedByte'
+control='ModelTests/aLogHolds|PowerLossTests/(whatWasPromisedSurvives|aLog|aCompanion)|ProcessTests/(every|another|one|what)|DamageTests/aFlippedByte'
 control="$control|FailingCallTests/aFailedCall"
 run_suite "$control" $((4 * patience)) || {
   tail -n 40 "$work/test.log" >&2
@@ -165,7 +165,7 @@ canary read-ahead Chunk.swift 'DamageTests/aFlippedByte' \
   '== this\.recordChecksum else' '>= 0 else'
 # The directory that names the files is not flushed.
 canary directory WriterState.swift 'PowerLossTests/(whatWasPromisedSurvives|aLog)' \
-  'try SystemCalls\.flushDirectory\(directory\)' ''
+  'try directory\.flush\(\)' ''
 # The log's flush fails, and only the companion's is asked.
 # shellcheck disable=SC2016
 canary flush-error FlushPair.swift 'FailingCallTests/aFailedCall' \
@@ -174,6 +174,16 @@ canary flush-error FlushPair.swift 'FailingCallTests/aFailedCall' \
 canary write-error WriterState.swift 'FailingCallTests/aFailedCall' \
   'try body\(&self\)\s+\} catch \{\s+failure = error' 'try body(&self)
     } catch {'
+
+# The files have lost their names, and what is flushed to them is called stable.
+canary lost-name Flusher.swift 'ProcessTests/whatIsLost' \
+  'try files\.flush\(\)\s+// What is stable in a file that nobody finds again is lost\.\s+try names\.check\(\)' \
+  'try files.flush()'
+# Whoever comes second has the lock as well.
+canary lock ../Files/FileLock.swift 'ProcessTests/oneProcessWritesAtATime' \
+  'guard try file\.tryLock\(\) else \{ throw \.locked\(LockHolder\(namespace: subject, on: file\)\) \}\s+// One that lost' \
+  '_ = try file.tryLock()
+      // One that lost'
 
 [ "$tried" -gt 0 ] || fail "there is no canary named$wanted"
 printf '\n%d of %d caught\n' "$((tried - missed))" "$tried"

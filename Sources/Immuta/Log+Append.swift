@@ -9,7 +9,8 @@ extension Log {
   /// cancellation is not looked at: what was appended stays.
   ///
   /// - Returns: the record's number, place and size.
-  /// - Throws: `.storageClosed`, `.readOnly`, `.recordTooLarge`, `.io`. After `.io` with ENOSPC from `fallocate`, which
+  /// - Throws: `.storageClosed`, `.readOnly`, `.recordTooLarge`, `.io`; `.logMoved` once a flush, or the first append,
+  ///   found that a file of the log has lost its name, which is final. After `.io` with ENOSPC from `fallocate`, which
   ///   reserves space, nothing has changed and appending can go on when there is room; a failure to write or flush,
   ///   with ENOSPC too, is final for this storage.
   @inlinable
@@ -44,11 +45,14 @@ extension Log {
 
   /// Puts all that was committed before the call on stable storage. Calls that come together share one flush.
   ///
-  /// - Throws: `.storageClosed`, `.readOnly`, `.io`: a flush that failed is final for this storage.
+  /// - Throws: `.storageClosed`, `.readOnly`, `.io`: a flush that failed is final for this storage; `.logMoved` where a
+  ///   file of the log has lost its name, which is final, too.
   public func sync() async throws {
     let writer = try openWriter()
     try reader.checkOpen()
-    try await writer.flusher.flush(through: reader.count)
+    let count = reader.count
+    if writer.flusher.hasFlushed(count) { return try writer.flusher.checkNames() }
+    try await writer.flusher.flush(through: count)
   }
 
   // What the generic functions above are inlined around: they are specialised where they are called, which saves two
@@ -128,6 +132,8 @@ extension Log {
   public func sync() throws {
     let writer = try openWriter()
     try reader.checkOpen()
-    try writer.flusher.flushBlocking(through: reader.count)
+    let count = reader.count
+    if writer.flusher.hasFlushed(count) { return try writer.flusher.checkNames() }
+    try writer.flusher.flushBlocking(through: count)
   }
 }

@@ -116,7 +116,8 @@ import Synchronization
 
   /// The companion's header as it is on file; nil when there is none that is whole.
   func companionHeader() throws(ImmutaError) -> CompanionHeader? {
-    try files.directory.openIfPresent(files.companion, .read)?.companionHeader()
+    if let writer { return writer.flusher.companionHeader }
+    return try follower?.companionHeader()
   }
 
   /// The writing side, or `.readOnly`.
@@ -131,15 +132,19 @@ import Synchronization
     return .readOnly
   }
 
-  func close() {
+  /// Closes; returns why records that were committed may be lost, if so.
+  @discardableResult
+  func close() -> ImmutaError? {
     follower?.close()
-    if let writer {
-      if let failure = writer.close() {
-        logger?.error(
-          "closing failed; the next opening recovers: \(failure)", metadata: ["namespace": "\(namespace)"])
-      }
-    } else {
+    guard let writer else {
       reader.close()
+      return nil
     }
+    let failure = writer.close()
+    if let failure {
+      let advice = failure.isLogMoved ? "closing failed" : "closing failed; the next opening recovers"
+      logger?.error("\(advice): \(failure)", metadata: ["namespace": "\(namespace)"])
+    }
+    return failure
   }
 }

@@ -41,7 +41,7 @@ public final class Storage: Sendable {
   ///   - namespaces: at least one valid name, each once.
   ///   - configuration: durability, readers, access.
   /// - Throws: `.namespaceRequired`, `.invalidNamespace`, `.duplicateNamespace`, `.readerCountIsZero`,
-  ///   `.invalidConfiguration`, `.locked`, `.corrupted`, `.codecMismatch`, `.io`; for reading only,
+  ///   `.invalidConfiguration`, `.locked`, `.foreignOwner`, `.corrupted`, `.codecMismatch`, `.io`; for reading only,
   ///   `.namespaceNotFound`.
   public convenience init(
     directory: String = "./logs", namespaces: [String], configuration: Configuration = .init()
@@ -68,6 +68,16 @@ public final class Storage: Sendable {
     try Self.prepareDirectory(directory, configuration.access)
     self.directory = directory
     place = try Directory(opening: directory)
+    if configuration.access == .readWrite { try place.prepareToFlushEntry() }
+    self.configuration = configuration
+    pools = TransformPools(configuration)
+  }
+
+  /// A storage with no namespace open yet, in a directory that is open; closing the storage closes it.
+  init(in place: Directory, configuration: Configuration) throws(ImmutaError) {
+    try configuration.check()
+    directory = place.path
+    self.place = place
     self.configuration = configuration
     pools = TransformPools(configuration)
   }
@@ -87,6 +97,8 @@ public final class Storage: Sendable {
   }
 
   /// The namespaces whose logs are in a directory, sorted. O(files in the directory).
+  ///
+  /// A symbolic link that is called like a log is listed: opening it says that it is one.
   ///
   /// - Throws: `.io` when the directory cannot be listed.
   public static func namespaces(in directory: String = "./logs") throws(ImmutaError) -> [String] {
@@ -172,11 +184,25 @@ public final class Storage: Sendable {
   /// namespace that was appended to. A namespace that cannot be flushed is closed all the same, the failure goes to the
   /// configuration's logger, and opening it again recovers.
   public func close() {
+    _ = closeAll()
+  }
+
+  /// Closes as ``close()`` does, and throws what the first namespace threw that could not be closed in good order.
+  package func closeReporting() throws(ImmutaError) {
+    if let failure = closeAll() { throw failure }
+  }
+
+  private func closeAll() -> ImmutaError? {
     let logs = state.withLock { state in
       state.isClosed = true
       return Array(state.logs.values)
     }
-    for log in logs { log.close() }
+    var failure: ImmutaError?
+    for log in logs {
+      let error = log.close()
+      failure = failure ?? error
+    }
     place.close()
+    return failure
   }
 }

@@ -108,6 +108,8 @@ final class Follower: Sendable {
   /// Names the reader that is kept up to date.
   func follow(for reader: LogReader) {
     target.withLock { $0 = reader }
+    guard let companion, let status = try? companion.status() else { return }
+    named.withLock { $0 = (companion, status.identity) }
   }
 
   /// Acquiring: pairs with the writer's releasing store, so the records it counts, and their entries, are seen.
@@ -161,13 +163,22 @@ final class Follower: Sendable {
 
   private func namedCompanion() throws(ImmutaError) -> Descriptor? {
     try named.withLock { (named) throws(ImmutaError) -> Descriptor? in
-      guard let status = try files.directory.status(of: files.companion) else { return nil }
+      // Whoever may not look any more, or has no descriptor left, stays with what is open.
+      guard let status = try? files.directory.status(of: files.companion) else { return named?.companion }
       if let named, named.identity == status.identity { return named.companion }
-      guard let companion = try companionNow() else { return nil }
-      named = (companion, try companion.status().identity)
+      guard let companion = try? companionNow() else { return named?.companion }
+      let identity = try companion.status().identity
+      // Where the log has lost its name, what is beside the name is another log's.
+      guard try files.directory.status(of: files.log)?.identity == log.status().identity else {
+        return named?.companion
+      }
+      named = (companion, identity)
       return companion
     }
   }
+
+  /// The header of the log's companion as it is on file; nil when there is none that is whole.
+  func companionHeader() throws(ImmutaError) -> CompanionHeader? { try namedCompanion()?.companionHeader() }
 
   // MARK: Keeping up
 

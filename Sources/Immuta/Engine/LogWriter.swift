@@ -195,8 +195,8 @@ final class LogWriter: Sendable {
       do throws(ImmutaError) {
         try preparation.flush()
       } catch {
-        // A failed flush is final; anything else may be tried again.
-        if SystemCalls.isFailedFlush(error) { state.withLock { $0.fail(error) } }
+        // A failed flush is final, and so is a lost name; anything else may be tried again.
+        if SystemCalls.isFailedFlush(error) || error.isLogMoved { state.withLock { $0.fail(error) } }
         throw error
       }
       try state.withLock { (state) throws(ImmutaError) in try state.prepare() }

@@ -27,6 +27,8 @@ import Synchronization
   private let keeper: CompanionKeeper
   private let flushes: FlushPair
   private let directory: Directory
+  private let names: NameCheck
+  private let lock: FileLock
   private var log: TailFile
   private var companion: TailFile
   /// The page of the log's header; nil until the first append, and where files are not mapped.
@@ -70,7 +72,7 @@ import Synchronization
 
   init(
     reader: LogReader, keeper: CompanionKeeper, flushes: FlushPair, log: Descriptor, companion: Descriptor, count: Int,
-    end: Int, lastTime: Int64, directory: Directory, writesThrough: Bool
+    end: Int, lastTime: Int64, directory: Directory, names: NameCheck, lock: FileLock, writesThrough: Bool
   ) {
     self.reader = reader
     format = reader.format
@@ -80,6 +82,8 @@ import Synchronization
     self.count = count
     clock = CommitClock(last: lastTime)
     self.directory = directory
+    self.names = names
+    self.lock = lock
     tail = end
     stagedEnd = end
     self.log = TailFile(log, size: end, smallestReservation: 64 << 10, writesThrough: writesThrough)
@@ -99,11 +103,13 @@ import Synchronization
   struct Preparation {
     fileprivate let log: Descriptor
     fileprivate let directory: Directory
+    fileprivate let names: NameCheck
     fileprivate let keeper: CompanionKeeper
 
     /// Flushes the files with their directory and its own entry, where they may be new or may have been left unflushed
     /// by an opening that appended nothing, and marks the log as open.
     func flush() throws(ImmutaError) {
+      try names.check()
       try log.flush()
       try directory.flush()
       try directory.flushEntry()
@@ -111,7 +117,9 @@ import Synchronization
     }
   }
 
-  var preparation: Preparation { Preparation(log: log.descriptor, directory: directory, keeper: keeper) }
+  var preparation: Preparation {
+    Preparation(log: log.descriptor, directory: directory, names: names, keeper: keeper)
+  }
 
   /// Makes the files ready to be appended to; the log is marked as open.
   mutating func prepare() throws(ImmutaError) {
@@ -441,7 +449,7 @@ import Synchronization
 
   /// Makes the files end at the last committed record, flushes them and marks the log clean. Called once, at the end.
   mutating func finish() -> ImmutaError? {
-    defer { log.descriptor.unlock() }
+    defer { lock.unlock() }
     header = nil
     // Whoever opens the log next must find nobody writing to it.
     try? writing { (state) throws(ImmutaError) in try state.log.collect() }
@@ -462,9 +470,13 @@ import Synchronization
         // never reached the disk, would look as if another program had written it.
         try log.descriptor.flush()
         try companion.descriptor.flush()
+        // Before the files are cut to their records: without the lock's file there may be another writer.
+        try names.check()
         try shrinkFiles()
         try log.descriptor.flush()
         try keeper.markClean(count: count)
+      } else {
+        try names.check()
       }
       return nil
     } catch {
