@@ -1,4 +1,5 @@
 import Foundation
+import Immuta
 import Testing
 
 @Suite("A log that somebody else has, or that is gone")
@@ -100,14 +101,12 @@ struct LockedTests {
 
   @Test("No byte of a file reaches the terminal as a command")
   func control() throws {
-    try place.run("append", "e", "--dir", ".", "--codec", "deflate", input: "one\n")
-    var companion = try place.read("e.idx")
-    let name = Array("deflate".utf8)
-    let evil: [UInt8] = [0x1B, 0x5D, 0x30, 0x3B, 0x78, 0x07, 0x0A]
-    for position in 0..<companion.count - name.count where Array(companion[position..<position + 7]) == name {
-      companion.replaceSubrange(position..<position + 7, with: evil)
-    }
-    try place.write(companion, to: "e.idx")
+    let evil = WholePayloadTransformer(name: "\u{1B}]0;x\u{7}\n\u{9B}2J") { bytes, _ in bytes }
+    var configuration = Storage.Configuration()
+    configuration.codec = Codec(writing: evil, reading: evil)
+    let storage = try Storage(directory: place.path, namespaces: ["e"], configuration: configuration)
+    try storage.append("one", to: "e")
+    storage.close()
     let commands = [
       ["cat", "e"], ["info", "e"], ["verify", "e"], ["repair", "e"], ["append", "e"], ["cat", "\u{1B}[2J"],
       ["append", "e", "no\u{1B}]0;file\u{7}"], ["info", "--dir", "x\u{9B}2J"],

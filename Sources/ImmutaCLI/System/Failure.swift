@@ -104,7 +104,8 @@ struct Failure {
         "there is no namespace “\(name)”\(place): `immuta info` lists those that are there", .failure
       )
     case ImmutaError.locked(let holder):
-      (message, status) = ("another writer has this log: \(holder); close it there first, or --wait for it", .locked)
+      let advice = "close it there first; `append` can --wait for that"
+      (message, status) = ("another writer has this log: \(holder); \(advice)", .locked)
     case ImmutaError.foreignOwner(let path, let owner):
       (message, status) = (
         "\(path) belongs to the user \(owner), who could read and change what is written to it: have it removed, or "
