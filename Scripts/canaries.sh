@@ -114,7 +114,7 @@ build || {
   tail -n 20 "$work/build.log" >&2
   fail "the package does not build"
 }
-control='ModelTests/aLogHolds|PowerLossTests/(whatWasPromisedSurvives|aLog|aCompanion)|ProcessTests/(every|another)|DamageTests/aFlippedByte'
+control='ModelTests/aLogHolds|PowerLossTests/(whatWasPromisedSurvives|aLog|aCompanion)|ProcessTests/(every|another|one|what)|DamageTests/aFlippedByte'
 control="$control|FailingCallTests/aFailedCall"
 run_suite "$control" $((4 * patience)) || {
   tail -n 40 "$work/test.log" >&2
@@ -166,7 +166,7 @@ canary read-ahead Chunk.swift 'DamageTests/aFlippedByte' \
   '== this\.recordChecksum else' '>= 0 else'
 # The directory that names the files is not flushed.
 canary directory WriterState.swift 'PowerLossTests/(whatWasPromisedSurvives|aLog)' \
-  'try flushEntries\(of: directory\)' ''
+  'try directory\.flush\(\)' ''
 # The log's flush fails, and only the companion's is asked.
 # shellcheck disable=SC2016
 canary flush-error FlushPair.swift 'FailingCallTests/aFailedCall' \
@@ -196,6 +196,16 @@ canary size-limit ../Files/SystemCalls.swift 'FileSizeLimitTests' \
 # A file that cannot be mapped is an error.
 canary no-mapping ../Files/TailFile.swift 'FailingCallTests/whereFilesCannotBeMapped' \
   'where SystemCalls\.cannotMap\(number\)' 'where SystemCalls.cannotMap(number) && number < 0'
+
+# The files have lost their names, and what is flushed to them is called stable.
+canary lost-name Flusher.swift 'ProcessTests/whatIsLost' \
+  'try files\.flush\(\)\s+// What is stable in a file that nobody finds again is lost\.\s+try names\.check\(\)' \
+  'try files.flush()'
+# Whoever comes second has the lock as well.
+canary lock ../Files/FileLock.swift 'ProcessTests/oneProcessWritesAtATime' \
+  'guard try file\.tryLock\(\) else \{ throw \.locked\(LockHolder\(namespace: subject, on: file\)\) \}\s+// One that lost' \
+  '_ = try file.tryLock()
+      // One that lost'
 
 [ "$tried" -gt 0 ] || fail "there is no canary named$wanted"
 printf '\n%d of %d caught\n' "$((tried - missed))" "$tried"

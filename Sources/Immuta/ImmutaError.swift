@@ -19,7 +19,13 @@ public enum ImmutaError: Error, Hashable, Sendable {
   /// A duration, size or count in the configuration makes no sense; the text says which.
   case invalidConfiguration(String)
   /// Another writer, in this process or another, has the namespace open.
-  case locked
+  case locked(LockHolder)
+  /// A file of the log that is open for appending, or its directory, was removed, renamed or replaced. Nothing can be
+  /// appended any more by this storage.
+  case logMoved(path: String)
+  /// The file belongs to a user, by number, who is not to be trusted with what would be written to it: see
+  /// ``Storage/Configuration/acceptsFilesOfOthers``.
+  case foreignOwner(path: String, owner: Int)
   /// The storage was opened for reading only.
   case readOnly
   /// There is no committed record of this number.
@@ -154,7 +160,7 @@ extension UnsupportedVersion: CustomStringConvertible {
       case .storeLayout: "store layout"
       case .sealedPayload: "sealed payload"
       }
-    return "\(path): the \(name) has version \(found), and this library knows versions up to \(supported)"
+    return "\(path): the \(name) has version \(found), and this library knows versions up to \(supported)".printable
   }
 }
 
@@ -193,13 +199,18 @@ extension Corruption: CustomStringConvertible {
     if let possibleFormat {
       text += "; it may be a log of the format \(possibleFormat): if so, open it with that format"
     }
-    return text
+    return text.printable
   }
 }
 
 extension ImmutaError: CustomStringConvertible {
-  /// What happened, and what to do.
-  public var description: String {
+  /// What happened, and what to do, in one line. What comes from files in it is made printable.
+  public var description: String { text.printable }
+
+  /// Whether files of the log lost their names.
+  var isLogMoved: Bool { if case .logMoved = self { true } else { false } }
+
+  private var text: String {
     switch self {
     case .namespaceRequired:
       "no namespace was given: name at least one"
@@ -218,8 +229,18 @@ extension ImmutaError: CustomStringConvertible {
       "readerCount must be at least 1"
     case .invalidConfiguration(let text):
       "invalid configuration: \(text)"
-    case .locked:
-      "another writer has this log open, in this process or another: close it there first, or open for reading only"
+    case .locked(let holder):
+      "another writer has this log: \(holder); close it there first, or open for reading only"
+    case .logMoved(let path):
+      """
+      \(path) is no longer what this log was opened with: it was removed, renamed or replaced. What was appended since the \
+      last flush is only in the file that is gone: close the log, and put the file back, or open a new log
+      """
+    case .foreignOwner(let path, let owner):
+      """
+      \(path) belongs to the user \(owner), who could read and change what is written to it: have it removed, or given to \
+      the user of this process, or set acceptsFilesOfOthers if that user may be trusted
+      """
     case .readOnly:
       "the storage was opened for reading only: open it with access .readWrite to append"
     case .recordNotFound(let sequence):
@@ -270,6 +291,11 @@ extension ImmutaError: CustomStringConvertible {
       "the payload has more than \(limit) bytes, nothing was appended: send less, or raise uploads.maximumBytes"
     case .uploadStalled(let time):
       "the source of the payload gave nothing for \(time), nothing was appended: send again, or raise uploads.idleTimeout"
+    case .io(SystemCalls.isSymbolicLink, _, let path):
+      """
+      \(path) is a symbolic link, and those are not followed to a log's files: open the directory that holds the file \
+      itself
+      """
     case .io(let number, let operation, let path):
       "\(operation) failed on \(path): \(SystemCalls.message(for: number))\(Self.advice(for: number, of: operation))"
     }

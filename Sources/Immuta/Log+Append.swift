@@ -10,7 +10,8 @@ extension Log {
   /// transaction of the same log, gets `.wouldDeadlock`.
   ///
   /// - Returns: the record's number, place and size.
-  /// - Throws: `.storageClosed`, `.readOnly`, `.recordTooLarge`, `.wouldDeadlock`, `.io`. In `.synced`, a flush that failed
+  /// - Throws: `.storageClosed`, `.readOnly`, `.recordTooLarge`, `.wouldDeadlock`, `.io`; `.logMoved` once a flush, or the
+  ///   first append, found that a file of the log has lost its name, which is final. In `.synced`, a flush that failed
   ///   throws though the record is committed; ``details`` then says by its ``Log/Details/stableCount`` how many records
   ///   are stable for certain, also after the failure. After `.io` from `fallocate`, which reserves space, with ENOSPC,
   ///   EDQUOT (a quota) or EFBIG (a limit on file sizes) nothing has changed, and appending can go on when there is room;
@@ -58,11 +59,14 @@ extension Log {
 
   /// Puts all that was committed before the call on stable storage. Calls that come together share one flush.
   ///
-  /// - Throws: `.storageClosed`, `.readOnly`, `.io`: a flush that failed is final for this storage.
+  /// - Throws: `.storageClosed`, `.readOnly`, `.io`: a flush that failed is final for this storage; `.logMoved` where a
+  ///   file of the log has lost its name, which is final, too.
   public func sync() async throws {
     let writer = try openWriter()
     try reader.checkOpen()
-    try await writer.flusher.flush(through: reader.count)
+    let count = reader.count
+    if writer.flusher.hasFlushed(count) { return try writer.flusher.checkNames() }
+    try await writer.flusher.flush(through: count)
   }
 
   // What the generic functions above are inlined around: they are specialised where they are called, which saves two
@@ -146,6 +150,8 @@ extension Log {
   public func sync() throws {
     let writer = try openWriter()
     try reader.checkOpen()
-    try writer.flusher.flushBlocking(through: reader.count)
+    let count = reader.count
+    if writer.flusher.hasFlushed(count) { return try writer.flusher.checkNames() }
+    try writer.flusher.flushBlocking(through: count)
   }
 }

@@ -10,10 +10,10 @@ extension Log {
     }
   }
 
-  /// A descriptor of the log's file of its own.
+  /// A descriptor of the log's file, which stays open for as long as it is held.
   package func openFile() throws(ImmutaError) -> Descriptor {
     try reader.checkOpen()
-    return try files.directory.open(files.log, .read)
+    return try reader.anyDescriptor()
   }
 
   /// Fills memory with bytes of the file from an offset on, committed ones only; returns how many. They are not

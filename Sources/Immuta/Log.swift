@@ -184,8 +184,8 @@ import Synchronization
 
   /// The companion's header as it is on file; nil when there is none that is whole.
   func companionHeader() throws(ImmutaError) -> CompanionHeader? {
-    if let follower { return try follower.files.companion?.companionHeader() }
-    return try files.directory.openIfPresent(files.companion, .read)?.companionHeader()
+    if let writer { return writer.flusher.companionHeader }
+    return try follower?.files.companion?.companionHeader()
   }
 
   /// The writing side, or `.readOnly`.
@@ -215,7 +215,8 @@ import Synchronization
     }
     let (isFirst, failure) = writer.close()
     if isFirst, let failure {
-      logger?.error("closing failed; the next opening recovers: \(failure)", metadata: ["namespace": "\(namespace)"])
+      let advice = failure.isLogMoved ? "closing failed" : "closing failed; the next opening recovers"
+      logger?.error("\(advice): \(failure)", metadata: ["namespace": "\(namespace)"])
     }
     return failure
   }

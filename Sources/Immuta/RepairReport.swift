@@ -44,6 +44,6 @@ extension RepairReport: CustomStringConvertible {
     if let possibleFormat { lines.append("  unless it is a log of the format \(possibleFormat)") }
     for file in saved { lines.append("  saved: \(file)") }
     if isHealthy { lines.append("  nothing to repair") }
-    return lines.joined(separator: "\n")
+    return lines.map(\.printable).joined(separator: "\n")
   }
 }

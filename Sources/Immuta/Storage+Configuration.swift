@@ -59,6 +59,13 @@ extension Storage {
     /// wait. It is told again when that time has doubled, and so on. More than zero. Default: 10 seconds.
     public var longWait: Duration = .seconds(10)
 
+    /// Whether files that another user put there are written to. Default: false, opening for appending throws
+    /// ``ImmutaError/foreignOwner(path:owner:)`` for them.
+    ///
+    /// It concerns directories in which several users may make files. Files of this user, of root and of the directory's
+    /// owner are written to in any case. Set it where several users share a log.
+    public var acceptsFilesOfOthers: Bool = false
+
     /// Gets what people should know: a log that was not closed and what became of it, a companion that was made anew.
     /// Default: none.
     public var logger: Logger?

@@ -17,17 +17,28 @@ extension Storage {
   ///   - directory: where its files are.
   ///   - format: `.bilog` for a log of LogStore's; others tell their layout themselves. Needed where the report has a
   ///     `possibleFormat`.
-  ///   - applying: whether to do it; by default it only says what it would do and changes nothing.
-  /// - Throws: `.namespaceNotFound`, `.invalidNamespace`, `.locked`, `.io`; `.corrupted` when nothing of the log is
-  ///   left, or when applying would cut records off a log that may be a sound one of a format that was not stated.
+  ///   - applying: whether to do it; by default it only says what it would do, changes nothing, and needs no right to
+  ///     write.
+  /// - Throws: `.namespaceNotFound`, `.invalidNamespace`, `.locked`, `.foreignOwner`, `.io`; `.corrupted` when nothing of
+  ///   the log is left, or when applying would cut records off a log that may be a sound one of a format that was not
+  ///   stated.
   public static func repair(
     _ namespace: String, in directory: String = "./logs", format: LogFormat? = nil, applying: Bool = false
   ) throws(ImmutaError) -> RepairReport {
+    try repair(namespace, in: directory, format: format, applying: applying, acceptingFilesOfOthers: false)
+  }
+
+  /// The same, where files that another user put there may be trusted: see ``Configuration/acceptsFilesOfOthers``.
+  public static func repair(
+    _ namespace: String, in directory: String = "./logs", format: LogFormat? = nil, applying: Bool = false,
+    acceptingFilesOfOthers: Bool
+  ) throws(ImmutaError) -> RepairReport {
     guard isValidNamespace(namespace) else { throw .invalidNamespace(namespace) }
+    let place = try Directory(opening: directory)
     var repair = try Repair(
-      LogFiles(
-        directory: try Directory(opening: directory), namespace: namespace, isPartition: format == .bilog),
-      stated: format)
+      LogFiles(directory: place, namespace: namespace, isPartition: format == .bilog), stated: format,
+      for: applying ? .applying : .looking,
+      trust: FileTrust(in: place, acceptsFilesOfOthers: acceptingFilesOfOthers))
     if applying { try repair.apply() }
     return repair.report
   }
@@ -60,7 +71,8 @@ extension Storage {
     let files = configuration.files(of: namespace, in: place)
     let newFiles = configuration.files(of: newNamespace, in: place)
     if try place.status(of: newFiles.log) != nil { throw ImmutaError.duplicateNamespace(newNamespace) }
-    let repair = try Repair(files, stated: configuration.format)
+    let trust = FileTrust(in: place, acceptsFilesOfOthers: configuration.acceptsFilesOfOthers)
+    let repair = try Repair(files, stated: configuration.format, for: .copying, trust: trust)
     let opening = Opening(files: files, configuration: configuration, pools: TransformPools(configuration))
     try opening.checkCodec(repair.codecName)
     var report = repair.report
@@ -69,6 +81,9 @@ extension Storage {
       try withExtendedLifetime(repair) {
         try copySoundRecords(of: opening, &report, into: newNamespace)
       }
+    } catch ImmutaError.duplicateNamespace(let name) {
+      // Somebody else made it meanwhile.
+      throw ImmutaError.duplicateNamespace(name)
     } catch {
       // None, if not all: the new namespace holds nothing.
       try? place.remove(newFiles.log)
@@ -95,8 +110,10 @@ extension Storage {
     configuration.access = .readWrite
     // The examination compares the checksums.
     let check = opening.check(format).verifyingChecksums(false)
-    let storage = try Storage(directory: files.directory.path, namespaces: [newNamespace], configuration: configuration)
+    let storage = try Storage(in: files.directory.duplicate(), configuration: configuration)
     defer { storage.close() }
+    try begin(newNamespace, configuration.files(of: newNamespace, in: files.directory), like: log)
+    _ = try storage.log(newNamespace, creating: true)
     var undecodable: [RepairReport.LostRange] = []
     try storage.transaction(in: newNamespace) { transaction in
       let writer = transaction.writer
@@ -116,6 +133,16 @@ extension Storage {
     try storage.sync()
     report.sound -= undecodable.count
     report.lost = (report.lost + undecodable).sorted { $0.sequences.lowerBound < $1.sequences.lowerBound }
+  }
+
+  /// Makes an empty log with the rights of the one it comes from; the storage goes on with it, as with any that is empty.
+  private static func begin(_ name: String, _ files: LogFiles, like log: Descriptor) throws(ImmutaError) {
+    do throws(ImmutaError) {
+      _ = try files.directory.create(files.log, like: log)
+    } catch {
+      if case .io(SystemCalls.exists, _, _) = error { throw .duplicateNamespace(name) }
+      throw error
+    }
   }
 
   /// Adds a record of this payload, or nothing: a large one may turn out not to be decodable half-way.

@@ -41,7 +41,7 @@ public final class Storage: Sendable {
   ///   - namespaces: at least one valid name, each once.
   ///   - configuration: durability, readers, access.
   /// - Throws: `.namespaceRequired`, `.invalidNamespace`, `.duplicateNamespace`, `.readerCountIsZero`,
-  ///   `.invalidConfiguration`, `.locked`, `.corrupted`, `.codecMismatch`, `.io`; for reading only,
+  ///   `.invalidConfiguration`, `.locked`, `.foreignOwner`, `.corrupted`, `.codecMismatch`, `.io`; for reading only,
   ///   `.namespaceNotFound`.
   public convenience init(
     directory: String = "./logs", namespaces: [String], configuration: Configuration = .init()
@@ -68,6 +68,16 @@ public final class Storage: Sendable {
     try Self.prepareDirectory(directory, configuration.access)
     self.directory = directory
     place = try Directory(opening: directory)
+    if configuration.access == .readWrite { try place.prepareToFlushEntry() }
+    self.configuration = configuration
+    pools = TransformPools(configuration)
+  }
+
+  /// A storage with no namespace open yet, in a directory that is open; closing the storage closes it.
+  init(in place: Directory, configuration: Configuration) throws(ImmutaError) {
+    try configuration.check()
+    directory = place.path
+    self.place = place
     self.configuration = configuration
     pools = TransformPools(configuration)
   }
@@ -87,6 +97,8 @@ public final class Storage: Sendable {
   }
 
   /// The namespaces whose logs are in a directory, sorted. O(files in the directory).
+  ///
+  /// A symbolic link that is called like a log is listed: opening it says that it is one.
   ///
   /// - Throws: `.io` when the directory cannot be listed.
   public static func namespaces(in directory: String = "./logs") throws(ImmutaError) -> [String] {
@@ -173,9 +185,21 @@ public final class Storage: Sendable {
   /// configuration's logger, and opening it again recovers. To be told of it, call ``shutdown()``.
   ///
   /// What is held on keeps no file open: logs, streams, records. See ``Log/records(in:)`` for an exception.
+  ///
+  /// A large record of a log that was open for reading only keeps that file open while it is held.
   public func close() {
-    for log in finalLogs() { log.close() }
+    // The logger was told.
+    try? closeReporting()
+  }
+
+  /// Closes as ``close()`` does, and throws why the first namespace, by name, could not be closed in good order.
+  package func closeReporting() throws(ImmutaError) {
+    var first: ImmutaError?
+    for log in finalLogs() {
+      if let failure = log.close(), first == nil { first = failure }
+    }
     place.close()
+    if let first { throw first }
   }
 
   /// Closes every namespace, as ``close()`` does, and throws what went wrong: whoever was told that a record was
@@ -188,15 +212,9 @@ public final class Storage: Sendable {
   /// - Throws: `.io` when something could not be written or flushed, now or before: the first namespace's, by name; the
   ///   configuration's logger gets them all.
   public func shutdown() async throws {
-    let logs = finalLogs()
-    let place = place
     try await Thread.run {
-      var first: ImmutaError?
-      for log in logs {
-        if let failure = log.close(), first == nil { first = failure }
-      }
-      place.close()
-      return first
+      do throws(ImmutaError) { try self.closeReporting() } catch { return error }
+      return nil
     }
   }
 

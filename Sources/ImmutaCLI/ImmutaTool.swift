@@ -27,7 +27,8 @@ struct ImmutaTool: ParsableCommand {
 
       Logs are files in a directory, ./logs unless --dir names another: a namespace “events” is the file events.log there.
 
-      Exit status: 0, or 1 when something failed, 64 when the arguments make no sense, 65 when a log is damaged.
+      Exit status: 0, or 1 when something failed, 64 when the arguments make no sense, 65 when a log is damaged, \
+      75 when another writer has it.
       """,
     version: "0.1.0",
     subcommands: [
@@ -73,7 +74,8 @@ enum Main {
       guard code == .validationFailure else { ImmutaTool.exit(withError: error) }
       let text = ImmutaTool.fullMessage(for: error)
       let prefix = "Error: "
-      Failure.say(text.hasPrefix(prefix) ? String(text.dropFirst(prefix.count)) : text)
+      let lines = text.dropFirst(text.hasPrefix(prefix) ? prefix.count : 0)
+      Failure.sayLines(lines.split(separator: "\n", omittingEmptySubsequences: false))
       exit(ExitStatus.usage.code)
     }
   }

@@ -14,6 +14,8 @@ struct Layout: Equatable {
   var routing: String
 
   private static let fileName = "logstore.layout"
+  /// Whose lock is held while the layout is written.
+  private static let lockName = "logstore.lock"
   /// More partitions are more files than most systems let a process open.
   static let mostPartitions = 1 << 16
 
@@ -59,14 +61,16 @@ struct Layout: Equatable {
   /// time.
   ///
   /// - Returns: what the directory remembers now: another layout, where somebody else was faster.
-  /// - Throws: `.locked` while somebody else is at it, `.io`.
-  func write(in directory: Directory) throws(ImmutaError) -> Layout {
-    let lock = try directory.lock()
+  /// - Throws: `.locked` while somebody else is at it, `.foreignOwner`, `.io`.
+  func write(in directory: Directory, acceptsFilesOfOthers: Bool) throws(ImmutaError) -> Layout {
+    let lock = try FileLock.take(
+      Self.lockName, in: directory, subject: Self.fileName, rights: directory.status().rights,
+      trust: FileTrust(in: directory, acceptsFilesOfOthers: acceptsFilesOfOthers))
     defer { lock.unlock() }
     if let remembered = try Layout(in: directory) { return remembered }
     let new = Self.fileName + ".new"
     try directory.removeIfPresent(new)
-    let file = try directory.open(new, .createNew)
+    let file = try Self.create(new, in: directory)
     try file.write(Array(text.utf8), at: 0)
     try file.flush()
     try directory.rename(new, to: Self.fileName)
@@ -74,10 +78,18 @@ struct Layout: Equatable {
     return self
   }
 
+  /// A file like the first partition's, where there is one.
+  private static func create(_ name: String, in directory: Directory) throws(ImmutaError) -> Descriptor {
+    let partition = LogFiles(directory: directory, namespace: "0", isPartition: true).log
+    guard let log = try directory.openIfPresent(partition, .read) else { return try directory.open(name, .createNew) }
+    return try directory.create(name, like: log)
+  }
+
   /// Throws `.invalidConfiguration` when so many partitions are more files than this process may have open.
   static func checkCanBeOpen(_ partitions: Int, _ access: Storage.Access) throws(ImmutaError) {
-    // A log and its companion, and for appending each a second time, to read by: the least that it takes to use one.
-    let needed = partitions * (access == .readWrite ? 4 : 2) + descriptorsOfOthers
+    // A log and its companion, and for appending each a second time, to read by, and the lock: the least that it takes
+    // to use one.
+    let needed = partitions * (access == .readWrite ? 5 : 2) + descriptorsOfOthers
     let limit = SystemCalls.mostOpenFiles
     guard needed > limit else { return }
     throw .invalidConfiguration(

@@ -5,11 +5,13 @@ struct LayoutOpening {
   let layout: Layout
   let routing: Routing
   private let directory: Directory
+  private let acceptsFilesOfOthers: Bool
 
   init(
-    _ directory: Directory, partitions: Int?, routing: Routing?, access: Storage.Access
+    _ directory: Directory, partitions: Int?, routing: Routing?, access: Storage.Access, acceptsFilesOfOthers: Bool
   ) throws(ImmutaError) {
     self.directory = directory
+    self.acceptsFilesOfOthers = acceptsFilesOfOthers
     let found = try Self.found(in: directory, partitions, routing, access)
     (layout, self.routing) = (found.layout, found.routing)
     if let partitions, partitions != layout.partitions {
@@ -112,7 +114,10 @@ struct LayoutOpening {
 
   /// The layout must still be the one that was found, or made, before the partitions' locks were taken.
   func settle() throws(ImmutaError) {
-    let now = if let now = try Layout(in: directory) { now } else { try layout.write(in: directory) }
+    let now =
+      if let now = try Layout(in: directory) { now } else {
+        try layout.write(in: directory, acceptsFilesOfOthers: acceptsFilesOfOthers)
+      }
     if now == layout { return }
     throw .partitioningMismatch(
       remembered: "\(now.partitions) partitions, routing “\(now.routing)”",

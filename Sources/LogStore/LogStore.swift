@@ -53,8 +53,8 @@ public final class LogStore: Sendable {
   ///     your own is given each time; for reading only it may be left out by those who ask for no key's partition.
   ///   - configuration: durability, access and the like, of all partitions. Its `format` is not looked at.
   /// - Throws: `.partitioningMismatch` when the directory remembers something else; `.invalidConfiguration`, also for a
-  ///   codec, which partitions don't have; `.locked`, `.corrupted`, `.io`, `.readerCountIsZero`; for reading only,
-  ///   `.namespaceNotFound`.
+  ///   codec, which partitions don't have; `.locked`, `.foreignOwner`, `.corrupted`, `.io`, `.readerCountIsZero`; for
+  ///   reading only, `.namespaceNotFound`.
   public init(
     directory: String = "./logs", partitions: Int? = nil, routing: Routing? = nil,
     configuration: Storage.Configuration = .init()
@@ -78,7 +78,8 @@ public final class LogStore: Sendable {
     }
     storage = try Storage(opening: place, configuration: configuration)
     let opening = try LayoutOpening(
-      storage.place, partitions: partitions, routing: routing, access: configuration.access)
+      storage.place, partitions: partitions, routing: routing, access: configuration.access,
+      acceptsFilesOfOthers: configuration.acceptsFilesOfOthers)
     do throws(ImmutaError) {
       let logs = try Self.openAll(opening.layout.partitions, of: storage, configuration.access)
       Self.tell(of: logs, configuration.logger)
@@ -219,18 +220,30 @@ public final class LogStore: Sendable {
   /// - Parameters:
   ///   - partition: its number.
   ///   - directory: the store's.
-  ///   - applying: whether to do it; by default it only says what it would do and changes nothing.
-  /// - Throws: `.namespaceNotFound` when there is no such partition, `.locked`, `.io`; `.corrupted` when nothing of it
-  ///   is left.
+  ///   - applying: whether to do it; by default it only says what it would do, changes nothing, and needs no right to
+  ///     write.
+  /// - Throws: `.namespaceNotFound` when there is no such partition, `.locked`, `.foreignOwner`, `.io`; `.corrupted`
+  ///   when nothing of it is left.
   public static func repair(
     partition: Int, in directory: String = "./logs", applying: Bool = false
+  ) throws(ImmutaError) -> RepairReport {
+    try repair(partition: partition, in: directory, applying: applying, acceptingFilesOfOthers: false)
+  }
+
+  /// The same, where files that another user put there may be trusted: see `acceptsFilesOfOthers` of
+  /// `Storage.Configuration`.
+  public static func repair(
+    partition: Int, in directory: String = "./logs", applying: Bool = false, acceptingFilesOfOthers: Bool
   ) throws(ImmutaError) -> RepairReport {
     let place = try Directory(opening: directory)
     // The companion that repairing makes is not to be taken for what is left of a store that lost its layout.
     if applying, try Layout(in: place) == nil, try !Layout.hasCompanions(in: place) {
-      _ = try LayoutOpening(place, partitions: nil, routing: nil, access: .readWrite)
+      _ = try LayoutOpening(
+        place, partitions: nil, routing: nil, access: .readWrite, acceptsFilesOfOthers: acceptingFilesOfOthers)
     }
-    return try Storage.repair("\(partition)", in: directory, format: .bilog, applying: applying)
+    return try Storage.repair(
+      "\(partition)", in: directory, format: .bilog, applying: applying,
+      acceptingFilesOfOthers: acceptingFilesOfOthers)
   }
 
   /// Closes every partition: its committed messages are on stable storage, its file ends with the last of them, and

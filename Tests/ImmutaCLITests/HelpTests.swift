@@ -20,7 +20,7 @@ struct HelpTests {
     for arguments in [["--help"], ["help"], []] {
       let outcome = try Child(arguments, in: place).finish()
       #expect(outcome.ending == .exit(0))
-      for word in ["demo", "bench", "append", "cat", "info", "verify", "immuta demo", "64", "65"] {
+      for word in ["demo", "bench", "append", "cat", "info", "verify", "immuta demo", "64", "65", "75"] {
         #expect(outcome.text.contains(word), "\(arguments): \(word)")
       }
     }
@@ -43,7 +43,8 @@ struct HelpTests {
       ["cat", "e", "--from", "-1"], ["cat", "e", "--from=-1"], ["cat", "e", "--limit=-1"], ["cat", "e", "--from", "x"],
       ["cat", "e", "--from", "1", "--latest"], ["cat", "e", "--json", "--format", "raw"],
       ["cat", "e", "--format", "xml"],
-      ["append", "e", "--delimiter", "tab"], ["append", "e", "--durability", "maybe"], ["demo", "--records", "0"],
+      ["append", "e", "--delimiter", "tab"], ["append", "e", "--durability", "maybe"], ["append", "e", "--wait", "5"],
+      ["append", "e", "--wait", "-1s"], ["demo", "--records", "0"],
       ["demo", "--size=-1"], ["demo", "--records", "100000001"], ["demo", "--size", "67108865"],
       ["bench", "--seconds", "0"],
       ["bench", "--seconds=-1"], ["bench", "--seconds", "3601"], ["bench", "--seconds", "x"], ["bench", "events"],

@@ -210,32 +210,86 @@ import Testing
     close(end)
   }
 
-  @Test func aLinkThatLeadsNowhereIsRefused() throws {
+  @Test func aLinkThatLeadsNowhereIsRefusedAndMakesNothing() throws {
     let directory = TemporaryDirectory()
+    let elsewhere = TemporaryDirectory()
     try FileManager.default.createSymbolicLink(
-      atPath: directory.file("log.log"), withDestinationPath: directory.file("nowhere/log.log"))
-    #expect(throws: ImmutaError.io(errno: ENOENT, operation: "open", path: directory.file("log.log"))) {
-      try directory.open()
+      atPath: directory.file("log.log"), withDestinationPath: elsewhere.file("log.log"))
+    let refusal = ImmutaError.io(errno: ELOOP, operation: "open", path: directory.file("log.log"))
+    for access in [Storage.Access.readWrite, .readOnly] {
+      #expect(throws: refusal) { try directory.open(access: access) }
     }
-    #expect(throws: ImmutaError.namespaceNotFound("log")) { try directory.open(access: .readOnly) }
+    #expect(try elsewhere.allFiles().isEmpty)
+    #expect("\(refusal)".contains("log.log is a symbolic link") && "\(refusal)".contains("open the directory"))
   }
 
-  @Test func aLinkToALogIsThatLog() async throws {
+  @Test func aLinkToALogIsRefusedAndTheLogStaysAsItIs() async throws {
     let directory = TemporaryDirectory()
     let elsewhere = TemporaryDirectory()
     try elsewhere.write(logBytes(Self.payloads), to: "other")
     try FileManager.default.createSymbolicLink(
       atPath: directory.file("log.log"), withDestinationPath: elsewhere.file("other"))
-    let storage = try directory.open()
+    let refusal = ImmutaError.io(errno: ELOOP, operation: "open", path: directory.file("log.log"))
+    for access in [Storage.Access.readWrite, .readOnly] {
+      #expect(throws: refusal) { try directory.open(access: access) }
+    }
+    #expect(throws: refusal) { try Storage.repair("log", in: directory.path, applying: true) }
+    #expect(throws: refusal) { try Storage.salvage("log", in: directory.path, into: "new") }
+    #expect(try elsewhere.bytes(of: "other") == logBytes(Self.payloads))
+    #expect(try Storage.namespaces(in: directory.path) == ["log"], "it is listed, and opening it says what it is")
+  }
+
+  @Test(arguments: ["log.idx", "log.lock"]) func aLinkInThePlaceOfAnotherFileOfALogIsRefused(name: String) async throws
+  {
+    let directory = TemporaryDirectory()
+    let elsewhere = TemporaryDirectory()
+    try await directory.fill([[1]])
+    try directory.remove(name)
+    try elsewhere.write([1, 2, 3], to: "other")
+    try FileManager.default.createSymbolicLink(
+      atPath: directory.file(name), withDestinationPath: elsewhere.file("other"))
+    #expect(throws: ImmutaError.io(errno: ELOOP, operation: "open", path: directory.file(name))) {
+      try directory.open()
+    }
+    #expect(try elsewhere.bytes(of: "other") == [1, 2, 3])
+  }
+
+  @Test func theDirectoryOfALogMayBeALink() async throws {
+    let directory = TemporaryDirectory()
+    try await directory.fill([[1]])
+    let elsewhere = TemporaryDirectory()
+    try FileManager.default.createSymbolicLink(
+      atPath: elsewhere.file("logs"), withDestinationPath: directory.path)
+    let storage = try Storage(directory: elsewhere.file("logs"), namespaces: ["log"])
     try await storage.append("more", to: "log")
+    try await storage.sync()
     storage.close()
-    #expect(try elsewhere.bytes(of: "other") == logBytes(Self.payloads + [Array("more".utf8)]))
+    #expect(try directory.open(access: .readOnly).log("log").count == 2)
+  }
+
+  @Test func whatATerminalWouldObeyIsPrintable() {
+    let evil = "a\u{1b}]0;b\u{7}\nc\u{9b}2J\u{202e}d\u{7f}"
+    let texts = [
+      "\(ImmutaError.codecMismatch(written: evil, opened: ""))",
+      "\(ImmutaError.io(errno: EIO, operation: "open", path: evil))",
+      "\(Corruption(path: evil, reason: evil))",
+      "\(ImmutaError.logMoved(path: evil))", "\(ImmutaError.partitioningMismatch(remembered: evil, opened: evil))",
+      "\(UnsupportedVersion(path: evil, subject: .companion, found: 9, supported: 2))",
+    ]
+    for text in texts {
+      #expect(text.contains(#"a\u{1b}]0;b\u{7}\u{a}c\u{9b}2J\u{202e}d\u{7f}"#), "\(text)")
+      #expect(!text.unicodeScalars.contains { $0.properties.generalCategory == .control || $0.value == 0x202E })
+    }
+    #expect("“é” ✓ 漢".printable == "“é” ✓ 漢")
   }
 
   @Test func everyErrorSaysWhatHappened() {
     let errors: [ImmutaError] = [
       .namespaceRequired, .namespaceNotFound("a"), .invalidNamespace("a"), .duplicateNamespace("a"), .storageClosed,
-      .readerCountIsZero, .invalidConfiguration("a"), .locked, .readOnly, .recordNotFound(1), .recordTooLarge,
+      .readerCountIsZero, .invalidConfiguration("a"),
+      .locked(LockHolder(namespace: "a", processID: 1, since: .now)), .logMoved(path: "p"),
+      .foreignOwner(path: "p", owner: 1), .io(errno: ELOOP, operation: "open", path: "p"), .readOnly,
+      .recordNotFound(1), .recordTooLarge,
       .corrupted(Corruption(path: "p", sequence: 1, index: 16, reason: "r")),
       .codecMismatch(written: "", opened: "b"), .io(errno: ENOSPC, operation: "fallocate", path: "p"),
     ]

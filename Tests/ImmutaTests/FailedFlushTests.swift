@@ -52,7 +52,7 @@ import Testing
     let directory = TemporaryDirectory()
     let storage = try directory.open()
     try await storage.append("a", to: "log")
-    let watch = CallWatch(directory.path, failing: .flush, watchingLockOf: "log.log")
+    let watch = CallWatch(directory.path, failing: .flush, watchingLockOf: "log.lock")
     SystemCalls.withHook(watch) { storage.close() }
     #expect(watch.count(.write, "log.idx") == 1)
     #expect(watch.unlockedWrites == 0)
@@ -125,6 +125,6 @@ private final class CallWatch: SystemCallHook {
   func didCall(_ call: SystemCall, path: String) {
     counts.withLock { $0["\(call) \(path)", default: 0] += 1 }
     guard call == .write, path.hasPrefix(directory), let lockedFile else { return }
-    if (try? Descriptor(opening: lockedFile, .readWrite).lock()) != nil { unlocked.add(1, ordering: .relaxed) }
+    if (try? Descriptor(opening: lockedFile, .readWrite).tryLock()) == true { unlocked.add(1, ordering: .relaxed) }
   }
 }

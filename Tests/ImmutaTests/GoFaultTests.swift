@@ -188,7 +188,7 @@ import Testing
   @Test func twoWritersCannotOverwriteEachOthersRecords() async throws {
     let open = try await OpenLog(2)
     defer { open.close() }
-    #expect(throws: ImmutaError.locked) { try open.directory.open() }
+    #expect(performing: { try open.directory.open() }, throws: isLocked)
     try await open.log.append("2")
     #expect(try texts(open.log) == ["0", "1", "2"])
   }

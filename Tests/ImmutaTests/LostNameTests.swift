@@ -1,23 +1,189 @@
 import Foundation
 import Immuta
+import ImmutaTestSupport
 import Synchronization
 import Testing
 
-/// Files that lose their names between two calls of an opening.
-@Suite struct LostNameTests {
-  /// Two that begin the same new log: one fails and removes its file, while the other has it open and is about to lock
-  /// it.
-  @Test func aLogRemovedBeforeItIsLockedIsMadeAnew() async throws {
+/// Files that lose their names: while a log is opened, and while it is open.
+@Suite(.timeLimit(.minutes(1))) struct LostNameTests {
+  /// Two that open the same log, and somebody who removes the lock's file in between.
+  @Test func aLockRemovedBeforeItIsTakenIsMadeAnew() async throws {
     let directory = TemporaryDirectory()
-    let thief = Thief(directory.path + "/log.log")
+    let thief = Thief(directory.path + "/log.lock")
     let storage = try SystemCalls.withHook(thief) { try directory.open() }
     defer { storage.close() }
     #expect(thief.locks.load(ordering: .relaxed) == 2)
+    #expect(performing: { try directory.open() }, throws: isLocked)
     try await storage.append("a", to: "log")
     storage.close()
     let again = try directory.open()
     defer { again.close() }
     #expect(try again.log("log").count == 1)
+  }
+
+  /// What becomes of a file that is open.
+  enum Loss: String, CaseIterable, Sendable {
+    case removed, renamed, replaced, directoryRenamed, directoryRemoved
+
+    func happens(to name: String, in directory: TemporaryDirectory) throws {
+      let (file, files) = (directory.file(name), FileManager.default)
+      switch self {
+      case .removed: try files.removeItem(atPath: file)
+      case .renamed: try files.moveItem(atPath: file, toPath: file + ".away")
+      case .replaced:
+        try files.copyItem(atPath: file, toPath: file + ".copy")
+        #expect(rename(file + ".copy", file) == 0)
+      case .directoryRenamed: try files.moveItem(atPath: directory.path, toPath: directory.path + ".away")
+      case .directoryRemoved: try files.removeItem(atPath: directory.path)
+      }
+    }
+
+    static func cleanUp(_ directory: TemporaryDirectory) {
+      try? FileManager.default.removeItem(atPath: directory.path + ".away")
+    }
+  }
+
+  static let names = ["log.log", "log.idx", "log.lock"]
+
+  private func isMoved(_ error: any Error) -> Bool {
+    if case ImmutaError.logMoved = error { true } else { false }
+  }
+
+  @Test(arguments: Loss.allCases, names) func aSyncedAppendThrowsOnceAFileHasLostItsName(
+    loss: Loss, name: String
+  ) async throws {
+    let directory = TemporaryDirectory()
+    defer { Loss.cleanUp(directory) }
+    let storage = try directory.open(.synced)
+    try await storage.append("a", to: "log")
+    try loss.happens(to: name, in: directory)
+    await #expect(performing: { try await storage.append("b", to: "log") }, throws: isMoved)
+    await #expect(performing: { try await storage.append("c", to: "log") }, throws: isMoved)
+    await #expect(performing: { try await storage.sync() }, throws: isMoved)
+    #expect(performing: { try storage.closeReporting() }, throws: isMoved)
+  }
+
+  @Test(arguments: Loss.allCases, names) func syncingAndClosingThrowOnceAFileHasLostItsName(
+    loss: Loss, name: String
+  ) async throws {
+    let directory = TemporaryDirectory()
+    defer { Loss.cleanUp(directory) }
+    let storage = try directory.open()
+    try await storage.append("a", to: "log")
+    try await storage.sync()
+    try loss.happens(to: name, in: directory)
+    await #expect(performing: { try await storage.sync() }, throws: isMoved)
+    #expect(performing: { try storage.closeReporting() }, throws: isMoved)
+  }
+
+  @Test(arguments: Loss.allCases, names) func closingThrowsOnceAFileHasLostItsName(
+    loss: Loss, name: String
+  ) async throws {
+    let directory = TemporaryDirectory()
+    defer { Loss.cleanUp(directory) }
+    let storage = try directory.open()
+    try await storage.append("a", to: "log")
+    try loss.happens(to: name, in: directory)
+    #expect(performing: { try storage.closeReporting() }, throws: isMoved)
+  }
+
+  @Test(arguments: names) func theFirstAppendThrowsOnceAFileHasLostItsName(name: String) async throws {
+    let directory = TemporaryDirectory()
+    let storage = try directory.open()
+    try directory.remove(name)
+    for _ in 0..<2 {
+      await #expect(performing: { try await storage.append("a", to: "log") }, throws: isMoved)
+    }
+    #expect(performing: { try storage.closeReporting() }, throws: isMoved)
+  }
+
+  @Test func anIntervalNoticesByItself() async throws {
+    let directory = TemporaryDirectory()
+    let storage = try directory.open(.interval(.milliseconds(2)))
+    try await storage.append("a", to: "log")
+    try directory.remove("log.log")
+    let deadline = ContinuousClock.now + .seconds(20)
+    var failure: (any Error)?
+    while failure == nil, ContinuousClock.now < deadline {
+      do { try await storage.append("b", to: "log") } catch { failure = error }
+      try await Task.sleep(for: .milliseconds(1))
+    }
+    #expect(failure.map(isMoved) == true)
+    #expect(performing: { try storage.closeReporting() }, throws: isMoved)
+  }
+
+  /// The lock's file is gone, a second writer has the log: what it appended is not cut off by the first one's closing.
+  @Test func aWriterThatLostItsLockLeavesTheLogToTheNextOne() async throws {
+    let directory = TemporaryDirectory()
+    let first = try directory.open()
+    try await first.append("a", to: "log")
+    try await first.sync()
+    try directory.remove("log.lock")
+    let second = try directory.open(.synced)
+    try await second.append("b", to: "log")
+    #expect(performing: { try first.closeReporting() }, throws: isMoved)
+    try await second.append("c", to: "log")
+    try second.closeReporting()
+    let reading = try directory.open(access: .readOnly)
+    defer { reading.close() }
+    #expect(try texts(reading.log("log")) == ["a", "b", "c"])
+  }
+
+  @Test func aSwitchedLinkOnTheWayChangesNothing() async throws {
+    let (one, other, place) = (TemporaryDirectory(), TemporaryDirectory(), TemporaryDirectory())
+    let link = place.file("logs")
+    try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: one.path)
+    let storage = try Storage(directory: link, namespaces: ["log"], configuration: .init(durability: .synced))
+    try await storage.append("a", to: "log")
+    try FileManager.default.removeItem(atPath: link)
+    try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: other.path)
+    try await storage.append("b", to: "log")
+    try storage.closeReporting()
+    #expect(try other.allFiles().isEmpty)
+    let reading = try one.open(access: .readOnly)
+    defer { reading.close() }
+    #expect(try texts(reading.log("log")) == ["a", "b"])
+  }
+
+  @Test func readersGoOnWhereNoFurtherDescriptorIsToBeHad() async throws {
+    let directory = TemporaryDirectory()
+    try await directory.fill([[1], [2]])
+    let storage = try directory.open(.synced)
+    defer { storage.close() }
+    let log = try storage.log("log")
+    try await SystemCalls.withHook(NoDescriptors(directory.path)) {
+      try await log.append([3])
+      for number in 0..<3 { #expect(try await log.record(at: number).payload.first == UInt8(number + 1)) }
+      var stream = log.stream(only: .durable)
+      for number in 0..<3 { #expect(try await stream.next()?.payload.first == UInt8(number + 1)) }
+      #expect(try log.details.count == 3)
+      try await log.sync()
+    }
+    try storage.closeReporting()
+  }
+
+  /// A log that was removed and made anew under its name is another one: how much of that is stable says nothing.
+  @Test func aDurableStreamTakesNoOtherLogsCompanionForItsOwn() async throws {
+    let directory = TemporaryDirectory()
+    let storage = try directory.open()
+    try await storage.append("a", to: "log")
+    let reading = try directory.open(access: .readOnly)
+    defer { reading.close() }
+    #expect(try reading.details(of: "log").stableCount == 0)
+    for name in Self.names { try directory.remove(name) }
+    let other = try directory.open(.synced)
+    for _ in 0..<3 { try await other.append("b", to: "log") }
+    #expect(try reading.details(of: "log").stableCount == 0)
+    #expect(try await reading.stream("log", only: .durable).firstWithin(.milliseconds(50)) == nil)
+    other.close()
+    storage.close()
+  }
+}
+
+extension RecordStream {
+  fileprivate func firstWithin(_ time: Duration) async throws -> Record? {
+    var stream = self
+    return try await stream.next(timeout: time)
   }
 }
 
@@ -33,6 +199,19 @@ private final class Thief: SystemCallHook {
       try? FileManager.default.removeItem(atPath: path)
     }
     return .proceed
+  }
+
+  func didCall(_ call: SystemCall, path: String) {}
+}
+
+/// No file of a directory can be opened.
+private final class NoDescriptors: SystemCallHook {
+  private let directory: String
+
+  init(_ directory: String) { self.directory = directory }
+
+  func willCall(_ call: SystemCall, path: String) -> SystemCallOutcome {
+    call == .open && path.hasPrefix(directory) ? .fail(SystemCalls.tooManyFiles) : .proceed
   }
 
   func didCall(_ call: SystemCall, path: String) {}

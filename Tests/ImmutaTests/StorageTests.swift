@@ -1,5 +1,6 @@
 import Foundation
 import Immuta
+import ImmutaTestSupport
 import Testing
 
 /// Opening, and what a name may be.
@@ -121,8 +122,8 @@ import Testing
     let storage = try directory.open()
     try await storage.append("first", to: "log")
     let before = try directory.allFiles()
-    for _ in 0..<3 { #expect(throws: ImmutaError.locked) { try directory.open() } }
-    #expect(throws: ImmutaError.locked) { try Storage(directory: directory.path, namespaces: ["other", "log"]) }
+    for _ in 0..<3 { #expect(performing: { try directory.open() }, throws: isLocked) }
+    #expect(performing: { try Storage(directory: directory.path, namespaces: ["other", "log"]) }, throws: isLocked)
     #expect(try directory.bytes(of: "log.log") == before["log.log"])
     #expect(try directory.bytes(of: "log.idx") == before["log.idx"])
     #expect(try await storage.append("second", to: "log").sequence == 1)

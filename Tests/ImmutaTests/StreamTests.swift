@@ -270,7 +270,7 @@ import Testing
       let storage = try directory.open()
       return storage.stream("log")
     }()
-    #expect(throws: ImmutaError.locked) { try directory.open() }
+    #expect(performing: { try directory.open() }, throws: isLocked)
     #expect(try stream?.nextAtOnce() == nil)
     stream = nil
     let storage = try directory.open()

@@ -141,7 +141,7 @@ import Testing
     #expect {
       try place.open(80)
     } throws: { error in
-      "\(error)".contains("80 partitions and the program around them need 344 open files")
+      "\(error)".contains("80 partitions and the program around them need 424 open files")
     }
     #expect(!FileManager.default.fileExists(atPath: place.path))
     let store = try place.open(40)

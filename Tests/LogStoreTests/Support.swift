@@ -30,8 +30,9 @@ struct Workplace {
 
   func bytes(of name: String) throws -> [UInt8] { try FileBytes.read("\(path)/\(name)") ?? [] }
 
+  /// The files' names, but for the locks.
   var files: Set<String> {
-    get throws { Set(try FileManager.default.contentsOfDirectory(atPath: path)) }
+    get throws { Set(try FileManager.default.contentsOfDirectory(atPath: path).filter { !$0.hasSuffix(".lock") }) }
   }
 }
 

@@ -15,6 +15,7 @@ import ImmutaTestSupport
 /// TortureChild append|boast DIRECTORY DURABILITY SEED STEP FORMAT   appends the script's steps from STEP on, until
 /// killed TortureChild hold DIRECTORY                                      opens for writing until its input ends
 /// TortureChild follow DIRECTORY SEED STEPS FORMAT                  reads the script's first STEPS steps as they come
+/// TortureChild change WHAT DIRECTORY        goes on with an open log after its process has changed, and says how
 /// ```
 ///
 /// `append` prints a step's number when its records are appended; `boast` before, which no log could keep.
@@ -27,6 +28,7 @@ import ImmutaTestSupport
       try await append(
         arguments[2], arguments[3], arguments[4], arguments[5], format(arguments[6]), arguments[1] == "boast")
     case "hold": hold(arguments[2])
+    case "change": await change(arguments[2], arguments[3])
     case "follow": try await follow(arguments[2], arguments[3], arguments[4], format(arguments[5]))
     default: fatalError("unknown command \(arguments[1])")
     }
@@ -89,6 +91,58 @@ import ImmutaTestSupport
       say("closed")
     } catch ImmutaError.locked {
       say("locked")
+    } catch {
+      say("\(error)")
+    }
+  }
+
+  private static func change(_ what: String, _ directory: String) async {
+    do {
+      // As servers do it: a path from where they were started.
+      guard chdir(directory) == 0 else { return say("chdir: \(errno)") }
+      let storage = try Storage(directory: "logs", namespaces: ["events", "later"])
+      let log = try storage.log("events")
+      try await log.append("before")
+      try await log.sync()
+      var configuration = Storage.Configuration()
+      configuration.access = .readOnly
+      let reading = try Storage(directory: "logs", namespaces: ["events"], configuration: configuration)
+      switch what {
+      case "directory": guard chdir("/") == 0 else { return say("chdir: \(errno)") }
+      case "user": guard setgid(65_534) == 0, setuid(65_534) == 0 else { return say("setuid: \(errno)") }
+      case "root": guard chroot("/dev") == 0, chdir("/") == 0 else { return say("chroot: \(errno)") }
+      case "descriptors":
+        var limit = rlimit()
+        #if canImport(Glibc)
+          let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+        #else
+          let resource = RLIMIT_NOFILE
+        #endif
+        getrlimit(resource, &limit)
+        limit.rlim_cur = 0
+        guard setrlimit(resource, &limit) == 0 else { return say("setrlimit: \(errno)") }
+      default: fatalError("unknown change \(what)")
+      }
+      for place in ["events", "later"] {
+        // What was opened and never appended to is prepared now.
+        try await storage.append("after", to: place)
+        try await storage.log(place).sync()
+        let count = try storage.log(place).count
+        for number in 0..<count { _ = try await storage.log(place).record(at: number) }
+        guard try storage.details(of: place).stableCount == count else { return say("not stable: \(place)") }
+      }
+      for visibility in [StreamVisibility.committed, .durable] {
+        for open in [storage, reading] {
+          var stream = open.stream("events", only: visibility)
+          guard try await stream.next(timeout: .seconds(20))?.text == "before",
+            try await stream.next(timeout: .seconds(20))?.text == "after"
+          else { return say("a stream lacks records") }
+        }
+      }
+      guard try reading.details(of: "events").count == 2 else { return say("the reader lacks records") }
+      reading.close()
+      try storage.closeReporting()
+      say("done")
     } catch {
       say("\(error)")
     }

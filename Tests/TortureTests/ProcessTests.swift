@@ -1,3 +1,4 @@
+import Foundation
 import Immuta
 import ImmutaTestSupport
 import Testing
@@ -74,7 +75,7 @@ import Testing
     let program = try ChildProcess.sibling(named: "TortureChild")
     let holder = try ChildProcess(program, ["hold", directory.path])
     #expect(holder.readLine(within: .seconds(20)) == "open")
-    #expect(throws: ImmutaError.locked) { try Storage(directory: directory.path, namespaces: ["events"]) }
+    #expect(performing: { try Storage(directory: directory.path, namespaces: ["events"]) }, throws: isLocked)
     let other = try ChildProcess(program, ["hold", directory.path])
     #expect(other.readLine(within: .seconds(20)) == "locked")
     other.wait()
@@ -92,6 +93,58 @@ import Testing
     last.closeInput()
     #expect(last.readLine(within: .seconds(20)) == "closed")
     #expect(last.wait() == 0)
+  }
+
+  @Test func theErrorSaysWhichProcessHasTheLog() async throws {
+    let directory = try TestDirectory()
+    let holder = try ChildProcess(try ChildProcess.sibling(named: "TortureChild"), ["hold", directory.path])
+    #expect(holder.readLine(within: .seconds(20)) == "open")
+    let error = #expect(throws: ImmutaError.self) { try Storage(directory: directory.path, namespaces: ["events"]) }
+    guard case .locked(let found) = try #require(error) else { throw Finding("\(error.debugDescription)") }
+    #expect(found.processID == holder.identifier && found.namespace == "events" && found.since != nil)
+    #expect("\(ImmutaError.locked(found))".contains("in process \(holder.identifier) since "))
+    holder.kill()
+    holder.wait()
+    let storage = try Storage(directory: directory.path, namespaces: ["events"])
+    try storage.closeReporting()
+  }
+
+  /// The files are gone: nothing that is appended from then on is called stable.
+  @Test func whatIsLostIsNotCalledStable() async throws {
+    for name in ["events.log", "events.idx", "events.lock"] {
+      let directory = try TestDirectory()
+      let storage = try Storage(
+        directory: directory.path, namespaces: ["events"], configuration: .init(durability: .synced))
+      defer { storage.close() }
+      try await storage.append("a", to: "events")
+      try FileManager.default.removeItem(atPath: directory.file(name))
+      do {
+        try await storage.append("b", to: "events")
+        Issue.record("a record in a file that was removed is called stable: \(name)")
+      } catch ImmutaError.logMoved(let path) {
+        #expect(path == directory.file(name))
+      }
+    }
+  }
+
+  /// A process that goes elsewhere, gives up its rights, or has no descriptor left: what is open stays usable, and so
+  /// does what was opened and not used yet.
+  @Test(arguments: ["directory", "user", "root", "descriptors"])
+  func anOpenLogGoesOnWhateverItsProcessChanges(_ what: String) async throws {
+    if what == "user" || what == "root", geteuid() != 0 {
+      return print("SKIPPED: a change of the \(what) is not tested, since only root can make it")
+    }
+    let directory = try TestDirectory()
+    // Only this user may pass.
+    #expect(chmod(directory.path, 0o700) == 0)
+    let child = try ChildProcess(try ChildProcess.sibling(named: "TortureChild"), ["change", what, directory.path])
+    #expect(child.readLine(within: .seconds(60)) == "done")
+    child.wait()
+    let storage = try Storage(directory: directory.file("logs"), namespaces: ["events", "later"])
+    defer { storage.close() }
+    #expect(try storage.log("events").count == 2)
+    #expect(try storage.log("later").count == 1)
+    #expect(try storage.details(of: "events").openingNote == nil)
   }
 
   @Test(arguments: LogFormat.allCases) func anotherProcessFollowsInOrder(_ format: LogFormat) async throws {

@@ -14,6 +14,7 @@ final class Flusher: Sendable {
   let stable: Broadcaster
   private let committed: Broadcaster
   private let files: FlushPair
+  private let names: NameCheck
   private let keeper: CompanionKeeper
   private let interval: Duration?
   private let gate = ThreadGate()
@@ -45,10 +46,12 @@ final class Flusher: Sendable {
   }
 
   init(
-    committed: Broadcaster, stableCount: Int, files: FlushPair, keeper: CompanionKeeper, interval: Duration?
+    committed: Broadcaster, stableCount: Int, files: FlushPair, names: NameCheck, keeper: CompanionKeeper,
+    interval: Duration?
   ) {
     self.committed = committed
     self.files = files
+    self.names = names
     self.keeper = keeper
     self.interval = interval
     stable = Broadcaster(generation: stableCount)
@@ -62,6 +65,22 @@ final class Flusher: Sendable {
 
   /// Why a flush failed, if one did.
   var failure: ImmutaError? { state.withLock { $0.failure } }
+
+  /// Whether the first `count` records are stable.
+  func hasFlushed(_ count: Int) -> Bool { stable.generation >= count }
+
+  /// Throws when what was flushed before is in files that nobody finds again: as a failed flush, that is final.
+  func checkNames() throws(ImmutaError) {
+    do throws(ImmutaError) {
+      try names.check()
+    } catch {
+      fail(error)
+      throw error
+    }
+  }
+
+  /// What the companion's header says, as it was written last.
+  var companionHeader: CompanionHeader { keeper.current }
 
   /// Waits until the first `count` records are stable. Not cancellable: the records are committed already, and the
   /// answer to whether they are stable is the only one that is true.
@@ -197,6 +216,8 @@ final class Flusher: Sendable {
     do throws(ImmutaError) {
       if count > stable.generation {
         try files.flush()
+        // What is stable in a file that nobody finds again is lost.
+        try names.check()
         try keeper.markStable(count)
       }
       return finish(count)

@@ -298,6 +298,7 @@ final class LogWriter: Sendable {
       do throws(WriterState.Preparation.Failure) {
         try preparation.flush()
       } catch {
+        // A failed flush is final, and so is a lost name; anything else may be tried again.
         if error.isFinal { state.withLock { $0.fail(error.error) } }
         throw error.error
       }

@@ -42,32 +42,47 @@ struct Opening {
   // MARK: For writing
 
   private func openForWriting() throws(ImmutaError) -> Opened {
-    let isThere = try files.directory.status(of: files.log) != nil
-    if !isThere { try checkForLostLog(isEntryProof: true) }
-    let log = try lockedLog()
+    // Before anything is made.
+    let before = try trustedLog()
+    if before == nil { try checkForLostLog(isEntryProof: true) }
+    let lock = try FileLock.take(
+      files.lock, in: files.directory, subject: files.namespace, rights: before?.rights, trust: trust, of: before)
+    var made: Descriptor?
+    var opened: Descriptor?
     var companion: Descriptor?
     do {
-      return try openLocked(log, &companion)
+      // From here on no other writer makes or removes files of the log.
+      let isThere = try trustedLog() != nil
+      let log = try files.directory.open(files.log, .readWriteCreating)
+      if !isThere { made = log }
+      opened = log
+      lock.adopt(try log.status().rights)
+      return try openLocked(log, &companion, lock)
     } catch {
-      if log.hasFailedFlush || companion?.hasFailedFlush == true { markFailedFlush() }
+      if opened?.hasFailedFlush == true || companion?.hasFailedFlush == true { markFailedFlush() }
       // A file that was made and could not be begun is none.
-      if !isThere, (try? log.size) == 0 { try? files.directory.remove(files.log) }
-      log.unlock()
+      if let made, (try? made.size) == 0 { try? files.directory.remove(files.log) }
+      lock.unlock()
       throw error
     }
   }
 
-  /// The log's file, locked. One that lost its name before it was locked, to somebody who could not begin it, would be
-  /// written to and never found again: then whatever has the name now is opened instead.
-  private func lockedLog() throws(ImmutaError) -> Descriptor {
-    for _ in 0..<100 {
-      let log = try files.directory.open(files.log, .readWriteCreating)
-      guard try log.status().isRegular else { throw notARegularFile }
-      try log.lock()
-      if try files.directory.status(of: files.log)?.identity == log.status().identity { return log }
-      log.unlock()
-    }
-    throw .locked
+  private var trust: FileTrust {
+    FileTrust(in: files.directory, acceptsFilesOfOthers: configuration.acceptsFilesOfOthers)
+  }
+
+  /// What has the log's name, if it may be written to; nil when nothing has.
+  private func trustedLog() throws(ImmutaError) -> SystemCalls.Status? {
+    guard let status = try files.directory.statusOfFile(files.log) else { return nil }
+    try trust.check(status, files.log)
+    return status
+  }
+
+  /// The companion, to write to.
+  private func openCompanion(of log: Descriptor) throws(ImmutaError) -> Descriptor? {
+    guard let companion = try files.directory.openIfPresent(files.companion, .readWrite) else { return nil }
+    try trust.check(try companion.status(), files.companion, of: try log.status())
+    return companion
   }
 
   /// A flush failed while a log that was not closed was opened: the next opening's flush may succeed and prove nothing.
@@ -98,9 +113,10 @@ struct Opening {
   }
 
   /// - Parameter companion: the companion, once it is open: whoever is told of an error asks whether its flush failed.
-  private func openLocked(_ log: Descriptor, _ companion: inout Descriptor?) throws(ImmutaError) -> Opened {
-    let format = try LogFormat(
-      of: log, try files.directory.openIfPresent(files.companion, .read), stated: configuration.format)
+  private func openLocked(
+    _ log: Descriptor, _ companion: inout Descriptor?, _ lock: FileLock
+  ) throws(ImmutaError) -> Opened {
+    let format = try LogFormat(of: log, try openCompanion(of: log), stated: configuration.format)
     let isEmpty = try log.size == 0
     if isEmpty { try checkForLostLog(isEntryProof: format.hasCount) }
     let isNew = isEmpty && format.hasCount
@@ -109,7 +125,7 @@ struct Opening {
       try files.directory.removeIfPresent(files.companion)
       try log.write([UInt8](repeating: 0, count: format.headerSize), at: 0)
     }
-    companion = try files.directory.openIfPresent(files.companion, .readWrite)
+    companion = try openCompanion(of: log)
     let before = try companion?.companionHeader()
     if !isNew, before?.isClean != true {
       // What the page cache shows may never have reached the disk; what is trusted from here on has.
@@ -126,7 +142,7 @@ struct Opening {
     if let existing = companion, !outcome.needsNewCompanion {
       if !outcome.isClean { try repair(log, existing, outcome, format) }
     } else {
-      companion = try makeCompanion(outcome, format, before: before)
+      companion = try makeCompanion(of: log, outcome, format, before: before)
       if !isNew { try settleLog(log, outcome, format) }
     }
     guard let companion, var header = try companion.companionHeader() else {
@@ -147,13 +163,16 @@ struct Opening {
       mapsLargeRecords: true)
     let keeper = CompanionKeeper(companion, header: header)
     let flushes = FlushPair(log: log, companion: companion)
+    let names = try NameCheck(
+      files.directory, [(files.log, log), (files.companion, companion), (lock.name, lock.descriptor)])
+    try names.check()
     let flusher = Flusher(
-      committed: reader.committed, stableCount: header.stableCount, files: flushes, keeper: keeper,
+      committed: reader.committed, stableCount: header.stableCount, files: flushes, names: names, keeper: keeper,
       interval: configuration.durability.interval)
     let state = WriterState(
       reader: reader, keeper: keeper, flushes: flushes, log: log, companion: companion, count: outcome.count,
-      end: outcome.end, lastTime: outcome.lastTime, slowTime: header.slowTime, directory: files.directory,
-      isFlushedOften: configuration.durability == .synced)
+      end: outcome.end, lastTime: outcome.lastTime, slowTime: header.slowTime, directory: files.directory, names: names,
+      lock: lock, isFlushedOften: configuration.durability == .synced)
     let writer = LogWriter(
       files: files, reader: reader, identity: header.identity, flusher: flusher,
       durability: configuration.durability, encoder: encoder,
@@ -201,7 +220,7 @@ struct Opening {
   private func saveTail(of log: Descriptor, _ outcome: Reconciliation.Outcome) throws(ImmutaError) {
     let name = "\(files.log).tail.saved-\(SystemCalls.wallClock())"
     let end = if let tailEnd = outcome.tailEnd { tailEnd } else { try log.size }
-    try log.copy(outcome.end..<end, to: name, in: files.directory)
+    try log.copy(outcome.end..<end, to: name, in: files.directory, like: log)
     try files.directory.flush()
     configuration.logger?.warning(
       "kept a copy of what is cut off: \(files.directory.path(of: name))", metadata: metadata)
@@ -218,10 +237,10 @@ struct Opening {
 
   /// Makes a companion beside the old one, if there is one, and then puts it in its place.
   private func makeCompanion(
-    _ outcome: Reconciliation.Outcome, _ format: LogFormat, before: CompanionHeader?
+    of log: Descriptor, _ outcome: Reconciliation.Outcome, _ format: LogFormat, before: CompanionHeader?
   ) throws(ImmutaError) -> Descriptor {
     try files.directory.removeIfPresent(files.newCompanion)
-    let companion = try files.directory.open(files.newCompanion, .createNew)
+    let companion = try files.directory.create(files.newCompanion, like: log)
     var header = CompanionHeader(format: format, codecName: configuration.codecName)
     header.isClean = true
     header.stableCount = outcome.count
@@ -268,24 +287,21 @@ struct Opening {
 
   /// Opens the files that have a log's names, as they are.
   @Sendable private func openToFollow(_ files: LogFiles) throws(ImmutaError) -> FollowedFiles {
-    guard var log = try files.directory.openIfPresent(files.log, .read) else {
+    guard let log = try files.directory.openIfPresent(files.log, .read) else {
       throw .namespaceNotFound(files.namespace)
     }
-    let status = try log.status()
-    guard status.isRegular else { throw notARegularFile }
-    if configuration.format != .bilog, status.size == 0 { log = try waitedFor(log, files) }
+    // A writer that just made the file writes its header in a moment.
+    var glances = configuration.format == .bilog ? 0 : 100
+    while glances > 0, try log.size == 0 {
+      ThreadGate().wait(nanoseconds: 1_000_000)
+      glances -= 1
+    }
     let companion = try files.directory.openIfPresent(files.companion, .read)
     let format = try LogFormat(of: log, companion, stated: configuration.format)
     return try FollowedFiles(
       files: files, log: log, companion: companion, format: format, check: check(format),
       readerCount: configuration.readerCount
     ) { (name) throws(ImmutaError) in try checkCodec(name) }
-  }
-
-  /// A writer that just made the file writes its header in a moment.
-  private func waitedFor(_ log: Descriptor, _ files: LogFiles) throws(ImmutaError) -> Descriptor {
-    for _ in 0..<100 where try log.size == 0 { ThreadGate().wait(nanoseconds: 1_000_000) }
-    return log
   }
 
   // MARK: Common
@@ -305,8 +321,4 @@ struct Opening {
   }
 
   private var metadata: Logger.Metadata { ["namespace": "\(files.namespace)", "path": "\(files.logPath)"] }
-
-  private var notARegularFile: ImmutaError {
-    .corrupted(Corruption(path: files.logPath, reason: "not a log: it is not a regular file"))
-  }
 }

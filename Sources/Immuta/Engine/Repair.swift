@@ -1,6 +1,16 @@
 /// Brings a damaged log into a state that can be opened for appending, and takes nothing away without keeping a copy.
 struct Repair {
+  /// What a repair is to do.
+  enum Purpose {
+    /// Nothing: it needs no right to write.
+    case looking
+    /// Nothing to the log, whose records go into another beside it.
+    case copying
+    case applying
+  }
+
   private let files: LogFiles
+  private let lock: FileLock?
   private let log: Descriptor
   /// What tells of the records; nil where it tells of another log's.
   private var companion: Descriptor?
@@ -19,13 +29,25 @@ struct Repair {
   /// What opening throws of a log that may be a sound one of another format.
   private var undecided: Corruption?
 
-  /// Examines the log, whose lock is held until the repair is let go. O(bytes of the log).
-  init(_ files: LogFiles, stated: LogFormat?) throws(ImmutaError) {
+  /// Examines the log, whose lock is held until the repair is let go: also for looking, where its file is there and can
+  /// be opened. O(bytes of the log).
+  init(_ files: LogFiles, stated: LogFormat?, for purpose: Purpose, trust: FileTrust) throws(ImmutaError) {
     self.files = files
-    guard try files.directory.status(of: files.log) != nil else { throw .namespaceNotFound(files.namespace) }
-    log = try files.directory.open(files.log, .readWrite)
-    try log.lock()
-    companionOnFile = try files.directory.openIfPresent(files.companion, .readWrite)
+    let directory = files.directory
+    guard let status = try directory.statusOfFile(files.log) else { throw .namespaceNotFound(files.namespace) }
+    if purpose == .looking {
+      lock = try FileLock.look(files.lock, in: directory, subject: files.namespace)
+    } else {
+      if purpose == .applying { try trust.check(status, files.log) }
+      lock = try FileLock.take(
+        files.lock, in: directory, subject: files.namespace, rights: status.rights, trust: trust, of: status)
+    }
+    let mode: SystemCalls.OpenMode = purpose == .applying ? .readWrite : .read
+    log = try directory.open(files.log, mode)
+    companionOnFile = try directory.openIfPresent(files.companion, mode)
+    if purpose == .applying, let found = try companionOnFile?.status() {
+      try trust.check(found, files.companion, of: status)
+    }
     companion = companionOnFile
     format = try LogFormat(of: log, companion, stated: stated)
     fileSize = try log.size
@@ -181,7 +203,7 @@ struct Repair {
   ///
   /// - Throws: also `.corrupted`, when the log may be a sound one of another format: nothing is cut off then.
   mutating func apply() throws(ImmutaError) {
-    defer { log.unlock() }
+    defer { lock?.unlock() }
     if let undecided { throw .corrupted(undecided) }
     guard !report.actions.isEmpty else { return }
     let suffix = "saved-\(SystemCalls.wallClock())"
@@ -206,7 +228,7 @@ struct Repair {
   }
 
   private mutating func save(_ file: Descriptor, _ range: Range<Int>, to name: String) throws(ImmutaError) {
-    try file.copy(range, to: name, in: files.directory)
+    try file.copy(range, to: name, in: files.directory, like: log)
     report.saved.append(files.directory.path(of: name))
   }
 
@@ -214,7 +236,7 @@ struct Repair {
   /// damaged: reading that record throws, as it should.
   private func makeCompanion() throws(ImmutaError) {
     try files.directory.removeIfPresent(files.newCompanion)
-    let new = try files.directory.open(files.newCompanion, .createNew)
+    let new = try files.directory.create(files.newCompanion, like: log)
     let before = try companion?.companionHeader()
     var header = CompanionHeader(format: format, codecName: before?.codecName)
     header.tornCount = before?.tornCount ?? 0

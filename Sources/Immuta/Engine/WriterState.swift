@@ -27,6 +27,8 @@ import Synchronization
   private let keeper: CompanionKeeper
   private let flushes: FlushPair
   private let directory: Directory
+  private let names: NameCheck
+  private let lock: FileLock
   private var log: TailFile
   private var companion: TailFile
   /// The page of the log's header; nil until the first append, and where files are not mapped.
@@ -74,7 +76,8 @@ import Synchronization
 
   init(
     reader: LogReader, keeper: CompanionKeeper, flushes: FlushPair, log: Descriptor, companion: Descriptor, count: Int,
-    end: Int, lastTime: Int64, slowTime: SlowTime?, directory: Directory, isFlushedOften: Bool
+    end: Int, lastTime: Int64, slowTime: SlowTime?, directory: Directory, names: NameCheck, lock: FileLock,
+    isFlushedOften: Bool
   ) {
     self.reader = reader
     format = reader.format
@@ -84,6 +87,8 @@ import Synchronization
     self.count = count
     clock = CommitClock(last: count == 0 ? nil : lastTime, slow: slowTime)
     self.directory = directory
+    self.names = names
+    self.lock = lock
     tail = end
     stagedEnd = end
     self.log = TailFile(log, size: end, smallestReservation: 64 << 10, isFlushedOften: isFlushedOften)
@@ -103,6 +108,7 @@ import Synchronization
   struct Preparation {
     fileprivate let log: Descriptor
     fileprivate let directory: Directory
+    fileprivate let names: NameCheck
     fileprivate let keeper: CompanionKeeper
 
     /// Why the log could not be marked.
@@ -115,6 +121,7 @@ import Synchronization
     /// Flushes the files with their directory and its own entry, where they may be new or may have been left unflushed
     /// by an opening that appended nothing, and marks the log as open.
     func flush() throws(Failure) {
+      do throws(ImmutaError) { try names.check() } catch { throw Failure(error: error, isFinal: error.isLogMoved) }
       do throws(ImmutaError) { try log.flush() } catch { throw Failure(error: error, isFinal: log.hasFailedFlush) }
       do throws(ImmutaError) {
         try directory.flush()
@@ -130,7 +137,9 @@ import Synchronization
     }
   }
 
-  var preparation: Preparation { Preparation(log: log.descriptor, directory: directory, keeper: keeper) }
+  var preparation: Preparation {
+    Preparation(log: log.descriptor, directory: directory, names: names, keeper: keeper)
+  }
 
   /// Makes the files ready to be appended to; the log is marked as open.
   mutating func prepare() throws(ImmutaError) {
@@ -502,7 +511,7 @@ import Synchronization
   /// Makes the files end at the last committed record, flushes them and marks the log clean. Called once, at the end.
   mutating func finish() -> ImmutaError? {
     defer {
-      log.descriptor.unlock()
+      lock.unlock()
       log.letGo()
       companion.letGo()
     }
@@ -526,9 +535,13 @@ import Synchronization
         // never reached the disk, would look as if another program had written it.
         try log.descriptor.flush()
         try companion.descriptor.flush()
+        // Before the files are cut to their records: without the lock's file there may be another writer.
+        try names.check()
         try shrinkFiles()
         try log.descriptor.flush()
         try keeper.markClean(count: count)
+      } else {
+        try names.check()
       }
       return nil
     } catch {

@@ -102,9 +102,12 @@ package final class Descriptor: Sendable {
     }
   }
 
-  /// Copies bytes into a new file, which is on stable storage when it returns; its directory entry need not be.
-  package func copy(_ range: Range<Int>, to name: String, in directory: Directory) throws(ImmutaError) {
-    let copy = try directory.open(name, .createNew)
+  /// Copies bytes into a new file with the rights of another, which is on stable storage when it returns; its directory
+  /// entry need not be.
+  package func copy(
+    _ range: Range<Int>, to name: String, in directory: Directory, like original: Descriptor
+  ) throws(ImmutaError) {
+    let copy = try directory.create(name, like: original)
     try transfer(range, to: copy, at: 0)
     try copy.flush()
   }
@@ -176,9 +179,9 @@ package final class Descriptor: Sendable {
     try SystemCalls.reserve(number, from: offset, count: count, path: path)
   }
 
-  /// Takes the exclusive lock of the file, or throws `.locked`.
-  package func lock() throws(ImmutaError) {
-    guard try SystemCalls.lock(number, path: path) else { throw .locked }
+  /// Takes the exclusive lock of the file; false when somebody else has it.
+  package func tryLock() throws(ImmutaError) -> Bool {
+    try SystemCalls.lock(number, path: path)
   }
 
   /// Lets go of the lock, whoever else still holds the descriptor.

@@ -9,6 +9,8 @@ package final class Directory: Sendable {
   /// As it was given: for messages.
   package let path: String
   private let handle: Lock<Descriptor?>
+  /// The directory that holds its entry, once that was needed.
+  private let parent = Lock<Descriptor?>(nil)
   /// The path from the root, as it was given otherwise; nil where the system does not say where this process is.
   private let absolutePath: String?
   /// The same with every symbolic link followed, when the directory was opened.
@@ -19,6 +21,8 @@ package final class Directory: Sendable {
 
   /// Whether a flush of the directory, or of its own entry, failed.
   var hasFailedFlush: Bool { flushFailed.load(ordering: .relaxed) }
+  /// The root that paths begin at, when the directory was opened.
+  private let root = Directory.identityOfRoot
 
   package init(opening path: String) throws(ImmutaError) {
     self.path = path.isEmpty ? "." : path
@@ -39,6 +43,7 @@ package final class Directory: Sendable {
   /// Lets go of the descriptor; calls that are under way finish.
   package func close() {
     handle.withLock { $0 = nil }
+    parent.withLock { $0 = nil }
   }
 
   /// The path of a file in it, for messages.
@@ -48,8 +53,42 @@ package final class Directory: Sendable {
 
   // MARK: Its files
 
+  /// A regular file: what else may have the name is refused, a symbolic link as `.io` and other things as `.corrupted`.
   package func open(_ name: String, _ mode: SystemCalls.OpenMode) throws(ImmutaError) -> Descriptor {
-    try Descriptor(opening: name, of: opened(), mode, path: path(of: name))
+    let file = try Descriptor(opening: name, of: opened(), mode, path: path(of: name))
+    guard try file.status().isRegular else { throw notRegular(name) }
+    return file
+  }
+
+  private func notRegular(_ name: String) -> ImmutaError {
+    .corrupted(Corruption(path: path(of: name), reason: "it is not a regular file"))
+  }
+
+  /// What a file that is to be opened is; nil when nothing has the name. Throws what opening it would.
+  package func statusOfFile(_ name: String) throws(ImmutaError) -> SystemCalls.Status? {
+    guard let status = try status(of: name) else { return nil }
+    if status.isSymbolicLink {
+      throw .io(errno: SystemCalls.isSymbolicLink, operation: "open", path: path(of: name))
+    }
+    guard status.isRegular else { throw notRegular(name) }
+    return status
+  }
+
+  /// Makes a file that belongs to another, with the owner and the rights of that one before a byte is in it.
+  package func create(_ name: String, like original: Descriptor) throws(ImmutaError) -> Descriptor {
+    try create(name, original.status().rights)
+  }
+
+  /// The same with rights of the caller's choice; without any, for this process's user alone.
+  func create(_ name: String, _ rights: FileRights?) throws(ImmutaError) -> Descriptor {
+    let file = try open(name, .createPrivate)
+    do throws(ImmutaError) {
+      try rights?.apply(to: file)
+      return file
+    } catch {
+      try? remove(name)
+      throw error
+    }
   }
 
   /// Nil when there is no file of this name.
@@ -65,6 +104,9 @@ package final class Directory: Sendable {
   package func status(of name: String) throws(ImmutaError) -> SystemCalls.Status? {
     try SystemCalls.status(opened().number, name, path: path(of: name))
   }
+
+  /// Of the directory itself.
+  package func status() throws(ImmutaError) -> SystemCalls.Status { try opened().status() }
 
   package func remove(_ name: String) throws(ImmutaError) {
     try SystemCalls.unlink(opened().number, name, path: path(of: name))
@@ -92,20 +134,39 @@ package final class Directory: Sendable {
     try flush(opened())
   }
 
+  /// Opens what ``flushEntry()`` needs: later it may not be to be had.
+  package func prepareToFlushEntry() throws(ImmutaError) {
+    let directory = try opened()
+    try parent.withLock { (parent) throws(ImmutaError) in
+      if parent != nil { return }
+      do throws(ImmutaError) {
+        parent = try Descriptor(openingDirectory: "..", of: directory, path: LogFiles.parent(of: path))
+      } catch .io(let number, "open", _) where SystemCalls.isDenied(number) {
+        return
+      }
+    }
+  }
+
   /// Puts its own entry in its parent on stable storage. A parent that is not open to us is left to whoever made the
   /// directory.
   package func flushEntry() throws(ImmutaError) {
+    try prepareToFlushEntry()
+    guard let parent = parent.withLock({ $0 }) else { return }
     do {
-      let parent = try Descriptor(openingDirectory: "..", of: opened(), path: LogFiles.parent(of: path))
       try flush(parent)
-    } catch .io(let number, "open", _) where SystemCalls.isDenied(number) {
+    } catch .io(let number, _, _) where number == SystemCalls.isPathOnly {
+      // It may be passed through and not be read.
       return
     }
   }
 
   private func flush(_ directory: Descriptor) throws(ImmutaError) {
-    defer { if directory.hasFailedFlush { flushFailed.store(true, ordering: .relaxed) } }
-    try directory.flushEntries()
+    do throws(ImmutaError) {
+      try directory.flushEntries()
+    } catch {
+      if case .io(SystemCalls.isPathOnly, _, _) = error {} else { flushFailed.store(true, ordering: .relaxed) }
+      throw error
+    }
   }
 
   /// A new file that no name leads to.
@@ -113,13 +174,6 @@ package final class Directory: Sendable {
   /// - Parameter name: one that nothing else has, for file systems that have no such files.
   func openUnnamed(_ name: String) throws(ImmutaError) -> Descriptor {
     try Descriptor(unnamedIn: opened(), name: name, path: path(of: name))
-  }
-
-  /// Takes the exclusive lock of the directory itself for as long as the result is held, or throws `.locked`.
-  package func lock() throws(ImmutaError) -> Descriptor {
-    let descriptor = try Descriptor(openingDirectory: ".", of: opened(), path: path)
-    try descriptor.lock()
-    return descriptor
   }
 
   // MARK: Its place
@@ -143,11 +197,29 @@ package final class Directory: Sendable {
   private func place(by path: String?) -> Place {
     guard let path else { return .unknown }
     do throws(ImmutaError) {
-      guard let status = try SystemCalls.status(path) else { return .elsewhere }
-      return status.identity == identity ? .here : .elsewhere
+      if try SystemCalls.status(path)?.identity == identity { return .here }
+    } catch .io(let number, _, _) where number == SystemCalls.notDirectory {
+      // A file has the name of a directory on the way.
     } catch {
       return .unknown
     }
+    // A process that changed its root cannot follow a path from before.
+    return Self.identityOfRoot == root ? .elsewhere : .unknown
+  }
+
+  private static var identityOfRoot: FileIdentity? { (try? SystemCalls.status("/"))?.identity }
+
+  /// The same directory, opened once more: closing one leaves the other open.
+  package func duplicate() throws(ImmutaError) -> Directory {
+    Directory(of: self, try Descriptor(openingDirectory: ".", of: opened(), path: path))
+  }
+
+  private init(of other: Directory, _ descriptor: Descriptor) {
+    path = other.path
+    absolutePath = other.absolutePath
+    resolvedPath = other.resolvedPath
+    identity = other.identity
+    handle = Lock(descriptor)
   }
 
   /// The directory that the path, as it was given, leads to now.

@@ -23,6 +23,9 @@ package struct LogFiles: Sendable {
   /// The companion. A partition's name ends in neither of a namespace's suffixes, so that no namespace, whatever it is
   /// called, shares a file with a partition.
   package var companion: String { isPartition ? "\(namespace).bilog.companion" : "\(namespace).idx" }
+  /// The file whose lock the writer has. A partition may share it with a namespace of a strange name: then only one of
+  /// the two is open for writing at a time.
+  package var lock: String { isPartition ? "\(namespace).bilog.lock" : "\(namespace).lock" }
   /// A companion that is being made, until it takes the old one's place.
   package var newCompanion: String { companion + ".new" }
 

@@ -26,6 +26,8 @@ package enum SystemCalls {
   package static var quotaExceeded: Int32 { EDQUOT }
   package static var ioError: Int32 { EIO }
   package static var isSymbolicLink: Int32 { ELOOP }
+  /// What flushing says of a directory that could not be opened for reading.
+  static var isPathOnly: Int32 { EBADF }
 
   /// Whether the error number says that this process may not.
   static func isDenied(_ number: Int32) -> Bool { number == EACCES || number == EPERM }
@@ -170,7 +172,11 @@ package enum SystemCalls {
 
   /// How a file is opened.
   package enum OpenMode: Sendable {
-    case read, readWrite, readWriteCreating, createNew
+    case read, readWrite, readWriteCreating
+    /// For everybody whom the process's mask lets have it.
+    case createNew
+    /// For its owner alone.
+    case createPrivate
 
     fileprivate var flags: Int32 {
       switch self {
@@ -178,26 +184,19 @@ package enum SystemCalls {
       case .read: O_RDONLY | O_NONBLOCK | O_CLOEXEC
       case .readWrite: O_RDWR | O_CLOEXEC
       case .readWriteCreating: O_RDWR | O_CREAT | O_CLOEXEC
-      case .createNew: O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC
+      case .createNew, .createPrivate: O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC
       }
     }
+
+    /// Of a file that is made, before the process's mask.
+    fileprivate var permissions: mode_t { self == .createPrivate ? 0o600 : 0o666 }
   }
 
   static func open(_ path: String, _ mode: OpenMode) throws(ImmutaError) -> Int32 {
     if mode != .read { _ = sizeLimit() }
     return try run(.open, operation: "open", path: path) { _ in
-      Self.libcOpen(path, mode.flags)
+      Self.libcOpen(in: AT_FDCWD, path, mode.flags, mode.permissions)
     }
-  }
-
-  private static func libcOpen(_ path: String, _ flags: Int32, mode: mode_t = 0o644) -> Int32 {
-    #if canImport(Glibc)
-      unsafe Glibc.open(path, flags, mode)
-    #elseif canImport(Musl)
-      unsafe Musl.open(path, flags, mode)
-    #else
-      unsafe Darwin.open(path, flags, mode)
-    #endif
   }
 
   /// Stands for the directory that the process is in.
@@ -208,7 +207,7 @@ package enum SystemCalls {
     _ directory: Int32, _ name: String, _ mode: OpenMode, path: String
   ) throws(ImmutaError) -> Int32 {
     try run(.open, operation: "open", path: path) { _ in
-      Self.libcOpen(in: directory, name, mode.flags | O_NOFOLLOW)
+      Self.libcOpen(in: directory, name, mode.flags | O_NOFOLLOW, mode.permissions)
     }
   }
 
@@ -233,14 +232,14 @@ package enum SystemCalls {
   private static var pathOnly: Int32 { 0o10000000 }
 
   private static func libcOpen(
-    in directory: Int32, _ name: String, _ flags: Int32, mode: mode_t = 0o644
+    in directory: Int32, _ name: String, _ flags: Int32, _ permissions: mode_t = 0
   ) -> Int32 {
     #if canImport(Glibc)
-      unsafe Glibc.openat(directory, name, flags, mode)
+      unsafe Glibc.openat(directory, name, flags, permissions)
     #elseif canImport(Musl)
-      unsafe Musl.openat(directory, name, flags, mode)
+      unsafe Musl.openat(directory, name, flags, permissions)
     #else
-      unsafe Darwin.openat(directory, name, flags, mode)
+      unsafe Darwin.openat(directory, name, flags, permissions)
     #endif
   }
 
@@ -252,7 +251,7 @@ package enum SystemCalls {
       // What has the name is left from a crash, or is another's, who holds it and is about to remove the name.
       try unlinkIfPresent(directory, name, path: path)
       let descriptor = try run(.open, operation: "open", path: path) { _ in
-        Self.libcOpen(in: directory, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode: 0o600)
+        Self.libcOpen(in: directory, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
       }
       do {
         try unlinkIfPresent(directory, name, path: path)
@@ -271,6 +270,27 @@ package enum SystemCalls {
       return
     }
   }
+
+  /// Gives a file to a user and a group.
+  static func changeOwner(
+    _ descriptor: Int32, _ owner: UInt32, _ group: UInt32, path: String
+  ) throws(ImmutaError) {
+    _ = try run(.open, operation: "fchown", path: path) { _ in fchown(descriptor, owner, group) }
+  }
+
+  /// Says who may do what with a file.
+  static func changeMode(_ descriptor: Int32, _ mode: UInt16, path: String) throws(ImmutaError) {
+    _ = try run(.open, operation: "fchmod", path: path) { _ in fchmod(descriptor, mode_t(mode)) }
+  }
+
+  /// The user whose rights this process has.
+  static var effectiveUser: UInt32 { geteuid() }
+
+  /// This process.
+  static var processID: Int32 { getpid() }
+
+  /// Whether there is a process of this number.
+  static func isRunning(_ process: Int32) -> Bool { kill(process, 0) == 0 || errno == EPERM }
 
   static func close(_ descriptor: Int32) {
     // The result is not looked at: what matters was flushed before, and the descriptor is gone either way.
@@ -406,7 +426,9 @@ package enum SystemCalls {
     var size: Int
     var isDirectory: Bool
     var isRegular: Bool
+    var isSymbolicLink: Bool
     var identity: FileIdentity
+    package var rights: FileRights
     /// Last modification, in nanoseconds since 1970.
     var modified: Int64
 
@@ -414,6 +436,9 @@ package enum SystemCalls {
       size = Int(status.st_size)
       isDirectory = status.st_mode & S_IFMT == S_IFDIR
       isRegular = status.st_mode & S_IFMT == S_IFREG
+      isSymbolicLink = status.st_mode & S_IFMT == S_IFLNK
+      rights = FileRights(
+        owner: status.st_uid, group: status.st_gid, mode: UInt16(truncatingIfNeeded: status.st_mode & 0o777))
       identity = FileIdentity(device: UInt64(truncatingIfNeeded: status.st_dev), inode: UInt64(status.st_ino))
       #if canImport(Darwin)
         let time = status.st_mtimespec

@@ -40,6 +40,9 @@ struct Append: ToolCommand {
         (umask 077; head -c 32 /dev/urandom > secret.key)
         immuta append events app.log --codec deflate --key-file secret.key
 
+      A log that another process has open for writing, as soon as that one closes it:
+        immuta append events app.log --wait 30s
+
       Ctrl-C ends it in good order: what was appended stays, and half a line is not appended. A second one kills it.
       """)
 
@@ -61,7 +64,9 @@ struct Append: ToolCommand {
   @MainActor func execute() async throws {
     let input = try options.input()
     try Interruption.install()
-    let storage = try location.open(namespace, codecOptions.configuration())
+    var configuration = try codecOptions.configuration()
+    configuration.acceptsFilesOfOthers = options.allowForeignOwner
+    let storage = try options.waiting { try location.open(namespace, configuration) }
     defer { storage.close() }
     let log = try storage.log(namespace)
     let details = try log.details

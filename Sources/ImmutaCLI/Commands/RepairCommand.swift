@@ -33,6 +33,9 @@ struct RepairCommand: ToolCommand {
   @Option(help: ArgumentHelp("Copy what is whole into this new namespace.", valueName: "new-namespace"))
   var salvage: String?
 
+  @Flag(help: "Write also to files that another user put there: by default they are refused.")
+  var allowForeignOwner = false
+
   @Flag(help: "Print an object a line.")
   var json = false
 
@@ -51,8 +54,10 @@ struct RepairCommand: ToolCommand {
   private func work() throws -> RepairReport {
     do {
       if let salvage {
+        var configuration = location.with(try codecOptions.configuration())
+        configuration.acceptsFilesOfOthers = allowForeignOwner
         return try Storage.salvage(
-          namespace, in: location.directory, into: salvage, configuration: location.with(codecOptions.configuration()))
+          namespace, in: location.directory, into: salvage, configuration: configuration)
       }
       return try repair()
     } catch ImmutaError.namespaceNotFound(let name) {
@@ -64,7 +69,8 @@ struct RepairCommand: ToolCommand {
 
   private func repair() throws -> RepairReport {
     let report = try Storage.repair(
-      namespace, in: location.directory, format: location.logFormat?.format, applying: apply)
+      namespace, in: location.directory, format: location.logFormat?.format, applying: apply,
+      acceptingFilesOfOthers: allowForeignOwner)
     if let format = report.possibleFormat {
       Failure.say(
         "note: \(namespace) may be a log of the format \(format): give --log-format \(format) if it is, and "

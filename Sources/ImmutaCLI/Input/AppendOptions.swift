@@ -21,6 +21,34 @@ struct AppendOptions: ParsableArguments {
   @Flag(help: "Print a summary as JSON at the end; not with --receipts, which are JSON already.")
   var json = false
 
+  @Option(
+    help: ArgumentHelp(
+      """
+      How long to wait while another process has the log open for writing: 500ms, 5s, 2m. The exit status is 75 if it \
+      still has it then.
+      """, valueName: "duration"))
+  var wait: Wait?
+
+  @Flag(help: "Write also to files that another user put there: by default they are refused.")
+  var allowForeignOwner = false
+
+  /// Opens what is appended to, again and again while somebody else has it, for as long as the user wants to wait.
+  @MainActor func waiting<Opened>(_ open: () throws -> Opened) throws -> Opened {
+    let end = ContinuousClock.now + (wait?.duration ?? .zero)
+    var pause = Duration.milliseconds(20)
+    while true {
+      do {
+        return try open()
+      } catch ImmutaError.locked(let holder) {
+        let left = end - .now
+        guard left > .zero else { throw ImmutaError.locked(holder) }
+        try System.pause(min(pause, left))
+        // Soon at first, then rarely: a writer that keeps its log for long is not asked all the time.
+        pause = min(pause * 2, .seconds(1))
+      }
+    }
+  }
+
   /// The files, checked: see ``FileSource/check(_:)``.
   func input() throws -> (paths: [String], size: Int?) {
     let paths = files.isEmpty ? ["-"] : files

@@ -34,7 +34,9 @@ struct LogStoreAppend: ToolCommand {
   @MainActor func execute() async throws {
     let input = try options.input()
     try Interruption.install()
-    let store = try newStore.open(location.directory)
+    let store = try options.waiting {
+      try newStore.open(location.directory, acceptsFilesOfOthers: options.allowForeignOwner)
+    }
     defer { store.close() }
     for number in 0..<store.partitionCount {
       do {

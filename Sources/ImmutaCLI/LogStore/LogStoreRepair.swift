@@ -30,6 +30,9 @@ struct LogStoreRepair: ToolCommand {
   @Flag(help: "Do what is needed, rather than say so.")
   var apply = false
 
+  @Flag(help: "Write also to files that another user put there: by default they are refused.")
+  var allowForeignOwner = false
+
   @Flag(help: "Print an object a line.")
   var json = false
 
@@ -40,7 +43,8 @@ struct LogStoreRepair: ToolCommand {
   @MainActor func execute() async throws {
     let report: RepairReport
     do {
-      report = try LogStore.repair(partition: partition, in: location.directory, applying: apply)
+      report = try LogStore.repair(
+        partition: partition, in: location.directory, applying: apply, acceptingFilesOfOthers: allowForeignOwner)
     } catch ImmutaError.namespaceNotFound {
       throw ToolError(
         "there is no partition \(partition) in \(location.directory): `immuta logstore info` lists those that are there"

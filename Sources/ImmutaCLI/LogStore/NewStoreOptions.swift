@@ -31,9 +31,12 @@ struct NewStoreOptions: ParsableArguments {
   var isGiven: Bool { partitions != nil || routing != nil }
 
   /// Opens a store for appending; makes it if it is not there.
-  func open(_ directory: String) throws -> LogStore {
+  func open(_ directory: String, acceptsFilesOfOthers: Bool = false) throws -> LogStore {
+    var configuration = Storage.Configuration()
+    configuration.acceptsFilesOfOthers = acceptsFilesOfOthers
     do {
-      return try LogStore(directory: directory, partitions: partitions, routing: routing?.routing)
+      return try LogStore(
+        directory: directory, partitions: partitions, routing: routing?.routing, configuration: configuration)
     } catch ImmutaError.invalidConfiguration(let reason) {
       // The library speaks to programmers.
       throw ToolError("\(reason) (--partitions, --routing)")

@@ -20,7 +20,7 @@ struct InfoReport {
     } else {
       for line in InfoRow.table(rows, kind) { try output.line(line) }
       if let summary { try output.line(summary) }
-      for row in rows { for note in row.notes { try output.line("\(kind.label(row.name)): \(note)") } }
+      for row in rows { for note in row.notes { try output.line("\(kind.label(row.name)): \(note)".printable) } }
     }
     try output.flush()
     let failures = rows.compactMap(\.failure)

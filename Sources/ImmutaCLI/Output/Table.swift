@@ -1,4 +1,6 @@
-/// Columns of text, as wide as what they hold.
+import Immuta
+
+/// Columns of text, as wide as what they hold; what a terminal would obey is made printable.
 struct Table {
   enum Alignment {
     case left
@@ -16,7 +18,7 @@ struct Table {
   /// Adds a row: a cell for each column.
   mutating func add(_ cells: [String]) {
     precondition(cells.count == alignments.count, "a row has a cell for each column")
-    rows.append(cells)
+    rows.append(cells.map(\.printable))
   }
 
   /// The lines, without the spaces that nobody sees.

@@ -30,7 +30,7 @@ struct Verdict {
       }
       progress.finish()
       let verdict = Verdict(kind: kind, name: "\(name)", outcome: outcome, note: note, time: start.duration(to: .now))
-      if asJSON { output.bytes += verdict.json } else { try output.line(verdict.text) }
+      if asJSON { output.bytes += verdict.json } else { try output.line(verdict.text.printable) }
       try output.flush()
       if case .failure(let error) = outcome {
         failures.append(Failure(error))

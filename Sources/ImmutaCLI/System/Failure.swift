@@ -36,6 +36,8 @@ enum ExitStatus: Equatable {
   case usage
   /// The log is damaged.
   case damaged
+  /// Somebody else has it: it may be tried again later.
+  case locked
   /// Stopped by a signal, as a shell tells it.
   case signal(Int32)
 
@@ -46,6 +48,7 @@ enum ExitStatus: Equatable {
     case .failure: 1
     case .usage: 64
     case .damaged: 65
+    case .locked: 75
     case .signal(let number): 128 + number
     }
   }
@@ -100,6 +103,14 @@ struct Failure {
       (message, status) = (
         "there is no namespace “\(name)”\(place): `immuta info` lists those that are there", .failure
       )
+    case ImmutaError.locked(let holder):
+      let advice = "close it there first; `append` can --wait for that"
+      (message, status) = ("another writer has this log: \(holder); \(advice)", .locked)
+    case ImmutaError.foreignOwner(let path, let owner):
+      (message, status) = (
+        "\(path) belongs to the user \(owner), who could read and change what is written to it: have it removed, or "
+          + "give --allow-foreign-owner if that user may be trusted", .failure
+      )
     case let error as ImmutaError:
       (message, status) = (error.description, .failure)
     default:
@@ -112,9 +123,14 @@ struct Failure {
     if let message { Failure.say(message) }
   }
 
-  /// One line on standard error, with the tool's name.
+  /// One line on standard error, with the tool's name; what a terminal would obey is made printable.
   static func say(_ message: String) {
-    var line = Array("immuta: \(message)\n".utf8)
+    sayLines([message])
+  }
+
+  /// Several lines, the first of them with the tool's name.
+  static func sayLines(_ lines: [some StringProtocol]) {
+    var line = Array("immuta: \(lines.map { String($0).printable }.joined(separator: "\n"))\n".utf8)
     // One write, so that lines of several processes don't mix; if it fails there is nowhere left to say so.
     line.withUnsafeMutableBytes { try? System.write(UnsafeRawBufferPointer($0), to: System.standardError) }
   }

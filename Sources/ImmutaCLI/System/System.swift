@@ -115,6 +115,14 @@ enum System {
     }
   }
 
+  /// Lets time pass; throws `Interrupted` when the user asks the tool to stop.
+  static func pause(_ time: Duration) throws {
+    let milliseconds = time.components.seconds * 1000 + time.components.attoseconds / 1_000_000_000_000_000
+    var wait = pollfd(fd: Interruption.descriptor, events: Int16(POLLIN), revents: 0)
+    _ = poll(&wait, 1, Int32(clamping: max(1, milliseconds)))
+    try Interruption.check()
+  }
+
   /// Writes all of the bytes.
   ///
   /// Throws `OutputClosed` when nobody reads them any more.

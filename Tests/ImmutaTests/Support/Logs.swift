@@ -21,10 +21,12 @@ extension TemporaryDirectory {
     for payload in payloads { try await storage.append(payload, to: "log") }
   }
 
-  /// All files, by name.
+  /// All files, by name, but the locks: those stay, and hold nothing of a log.
   func allFiles() throws -> [String: [UInt8]] {
     var files: [String: [UInt8]] = [:]
-    for name in try FileManager.default.contentsOfDirectory(atPath: path) { files[name] = try bytes(of: name) }
+    for name in try FileManager.default.contentsOfDirectory(atPath: path) where !name.hasSuffix(".lock") {
+      files[name] = try bytes(of: name)
+    }
     return files
   }
 

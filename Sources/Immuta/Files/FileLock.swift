@@ -1,0 +1,155 @@
+import Locking
+
+/// The right to write, which one process has at a time: the exclusive lock of a file beside what is written, which only
+/// those may open who may write that. A lock of the file itself could be taken by everybody who may read it.
+///
+/// The file says who has the lock. It stays when the lock is let go: removing it would let a second one lock a file that
+/// has lost its name. Free when ``unlock()`` is called, or with the last reference.
+package final class FileLock: Sendable {
+  let name: String
+  let descriptor: Descriptor
+  private let isHeld = Lock(true)
+
+  /// Takes the lock, and makes its file if there is none.
+  ///
+  /// - Parameters:
+  ///   - subject: what it protects: a namespace's name.
+  ///   - rights: of what it protects; nil where that is not there yet, see ``adopt(_:)``.
+  ///   - log: what it protects, for ``FileTrust``.
+  /// - Throws: `.locked`, `.foreignOwner`, `.io`.
+  package static func take(
+    _ name: String, in directory: Directory, subject: String, rights: FileRights?, trust: FileTrust,
+    of log: SystemCalls.Status? = nil
+  ) throws(ImmutaError) -> FileLock {
+    for _ in 0..<100 {
+      guard let file = try Self.open(name, in: directory, rights) else { continue }
+      try trust.check(try file.status(), name, of: log)
+      guard try file.tryLock() else { throw .locked(LockHolder(namespace: subject, on: file)) }
+      // One that lost its name before it was locked keeps nobody out.
+      if try directory.status(of: name)?.identity == file.status().identity {
+        let lock = FileLock(name, file)
+        if let rights { lock.adopt(rights) }
+        LockHolder.current(subject).write(to: file)
+        return lock
+      }
+      file.unlock()
+    }
+    throw .locked(LockHolder(namespace: subject, processID: nil, since: nil))
+  }
+
+  /// Takes the lock for somebody who changes nothing: nil where there is no file, or none that this process may open.
+  ///
+  /// - Throws: `.locked`, `.io`.
+  package static func look(
+    _ name: String, in directory: Directory, subject: String
+  ) throws(ImmutaError) -> FileLock? {
+    // On a file system that is read-only, a file that is open for reading can be locked all the same.
+    let writable = try? directory.openIfPresent(name, .readWrite)
+    let file = if let writable { writable } else { try? directory.openIfPresent(name, .read) }
+    guard let file else { return nil }
+    guard try file.tryLock() else { throw .locked(LockHolder(namespace: subject, on: file)) }
+    LockHolder.current(subject).write(to: file)
+    return FileLock(name, file)
+  }
+
+  private init(_ name: String, _ descriptor: Descriptor) {
+    self.name = name
+    self.descriptor = descriptor
+  }
+
+  deinit {
+    unlock()
+  }
+
+  /// Nil when somebody made it, or removed it, meanwhile.
+  private static func open(
+    _ name: String, in directory: Directory, _ rights: FileRights?
+  ) throws(ImmutaError) -> Descriptor? {
+    if let file = try directory.openIfPresent(name, .readWrite) { return file }
+    do throws(ImmutaError) {
+      return try directory.create(name, rights?.ofWriters)
+    } catch .io(let number, _, _) where number == SystemCalls.exists {
+      return nil
+    }
+  }
+
+  /// Gives the file the rights that those have who may write what it protects. One of another user's stays as it is.
+  func adopt(_ rights: FileRights) {
+    try? rights.ofWriters.apply(to: descriptor)
+  }
+
+  /// Lets go of the lock, whoever else still holds the descriptor.
+  package func unlock() {
+    isHeld.withLock { isHeld in
+      guard isHeld else { return }
+      isHeld = false
+      // Whoever finds it locked next must not read of this process.
+      try? descriptor.truncate(to: 0)
+      descriptor.unlock()
+    }
+  }
+}
+
+/// Who has a log open for writing.
+public struct LockHolder: Hashable, Sendable {
+  /// What is locked: the namespace; of a LogStore's partition, its number.
+  public let namespace: String
+  /// The process that has it; nil where that cannot be told.
+  public let processID: Int32?
+  /// Since when; nil where that cannot be told.
+  public let since: Timestamp?
+
+  package init(namespace: String, processID: Int32?, since: Timestamp?) {
+    self.namespace = namespace
+    self.processID = processID
+    self.since = since
+  }
+
+  /// This process, from now on.
+  static func current(_ namespace: String) -> LockHolder {
+    LockHolder(namespace: namespace, processID: SystemCalls.processID, since: .now)
+  }
+
+  // In the file:
+  //
+  //     pid 4711
+  //     since 1790000000000000000
+  //     namespace events
+
+  /// Only tells people: that it fails harms nobody.
+  fileprivate func write(to file: Descriptor) {
+    let text = "pid \(processID ?? 0)\nsince \(since?.nanosecondsSince1970 ?? 0)\nnamespace \(namespace)\n"
+    do throws(ImmutaError) {
+      try file.write(Array(text.utf8), at: 0)
+      try file.truncate(to: text.utf8.count)
+    } catch {
+      try? file.truncate(to: 0)
+    }
+  }
+
+  /// What the file says that somebody has locked. A process that died leaves its name behind, and the next one may not
+  /// have written its own yet.
+  fileprivate init(namespace: String, on file: Descriptor) {
+    var bytes = [UInt8](repeating: 0, count: 512)
+    let count = (try? unsafe bytes.withMutableBytes { try unsafe file.read(into: $0, at: 0) }) ?? 0
+    let lines = String(decoding: bytes[..<count], as: UTF8.self).split(separator: "\n")
+    guard lines.count >= 2, lines[0].hasPrefix("pid "), lines[1].hasPrefix("since "),
+      let process = Int32(lines[0].dropFirst(4)), process > 0, SystemCalls.isRunning(process),
+      let since = Int64(lines[1].dropFirst(6))
+    else {
+      self.init(namespace: namespace, processID: nil, since: nil)
+      return
+    }
+    self.init(namespace: namespace, processID: process, since: Timestamp(nanosecondsSince1970: since))
+  }
+}
+
+extension LockHolder: CustomStringConvertible {
+  /// The namespace, and who has it since when, as far as that is known.
+  public var description: String {
+    var text = "“\(namespace)” is open for writing"
+    if let processID { text += processID == SystemCalls.processID ? " in this process" : " in process \(processID)" }
+    if let since { text += " since \(since)" }
+    return text.printable
+  }
+}
