@@ -96,7 +96,10 @@ let package = Package(
       name: "TortureChild", dependencies: ["Immuta", "ImmutaTestSupport"], path: "Tests/TortureChild",
       swiftSettings: settings),
     .testTarget(
-      name: "TortureTests", dependencies: ["Immuta", "ImmutaCLI", "ImmutaTestSupport", "Solid", "TortureChild"],
+      name: "TortureTests",
+      dependencies: [
+        "Immuta", "ImmutaCLI", "ImmutaTestSupport", "ImmutaTransforms", "LogStore", "Solid", "TortureChild",
+      ],
       swiftSettings: settings),
   ],
   swiftLanguageModes: [.v6]

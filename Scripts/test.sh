@@ -118,6 +118,12 @@ run_tool() {
   "$build_path/release/immuta" demo --records 2000
 }
 
+# Each canary must still find its place in the engine; a few of them are let loose each time, all of them by `make canaries`.
+check_canaries() {
+  Scripts/canaries.sh --check
+  IMMUTA_CANARY_BUILD_PATH="$build_path-canaries" Scripts/canaries.sh --quick checksum stable
+}
+
 run_examples() {
   local binaries writer
   swift build --quiet --package-path Examples --scratch-path "$build_path/examples" -Xswiftc -warnings-as-errors
@@ -155,6 +161,7 @@ step "Tests under the thread sanitizer" test_under_thread_sanitizer
 step "Release build of the tool, and its demo" run_tool
 step "System calls, allocations and instructions per record" count_work
 step "Examples" run_examples
+step "Canaries" check_canaries
 
 say "all done in $SECONDS s"
 printf '%d passed, 0 failed\n' "$passed"

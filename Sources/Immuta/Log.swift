@@ -119,6 +119,11 @@ import Synchronization
     try files.directory.openIfPresent(files.companion, .read)?.companionHeader()
   }
 
+  /// The codec that the log was written with, by its companion or its meta file; empty for none, and where neither tells.
+  func knownCodec() throws(ImmutaError) -> String {
+    try LogKnowledge(files, companionHeader(), reader.format).codecName ?? ""
+  }
+
   /// The writing side, or `.readOnly`.
   func openWriter() throws(ImmutaError) -> LogWriter {
     guard let writer else { throw reasonForNoWriter }

@@ -77,7 +77,8 @@ public final class LogStore: Sendable {
       throw LayoutOpening.noStore(in: directory, configuration.access)
     }
     storage = try Storage(opening: place, configuration: configuration)
-    let opening = try LayoutOpening(storage.place, partitions: partitions, routing: routing, access: configuration.access)
+    let opening = try LayoutOpening(
+      storage.place, partitions: partitions, routing: routing, access: configuration.access)
     do throws(ImmutaError) {
       let logs = try Self.openAll(opening.layout.partitions, of: storage, configuration.access)
       Self.tell(of: logs, configuration.logger)

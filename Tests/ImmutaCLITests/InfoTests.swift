@@ -42,7 +42,8 @@ struct InfoTests {
     let last = try #require(orders["last"] as? String)
     #expect(first.wholeMatch(of: /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z/) != nil)
     #expect(first <= last)
-    #expect(orders.count == 9)
+    #expect(orders["verifiable"] as? Int == 2)
+    #expect(orders.count == 10)
     #expect(objects[0]["first"] == nil && objects[0]["last"] == nil)
   }
 

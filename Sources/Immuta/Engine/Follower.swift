@@ -91,11 +91,7 @@ final class Follower: Sendable {
     }
     damage = outcome.damage
     let list = EntryList()
-    if let companion, outcome.kept > 0 {
-      var scanner = try CompanionScanner(companion)
-      for number in 0..<outcome.kept { list.append(try scanner.entry(number)) }
-    }
-    for entry in outcome.made { list.append(entry) }
+    try reconciliation.entries(of: outcome) { (entry) throws(ImmutaError) in list.append(entry) }
     (count, end, note) = (outcome.count, outcome.end, outcome.note)
     entries = .memory(list)
     // A COUNT that goes beyond what is whole is not to be believed, until a writer changes it.
@@ -222,7 +218,7 @@ final class Follower: Sendable {
       } else {
         guard let checksum = try bytes.checksum(at: index, size: size) else { return nil }
         time = max(time, status.modified)
-        new.append(CompanionEntry(index: index, time: time, recordChecksum: checksum))
+        new.append(CompanionEntry(index: index, time: time, recordChecksum: checksum, isMade: true))
         hasMade = true
       }
       lastIndex = index

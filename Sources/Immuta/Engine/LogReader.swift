@@ -97,6 +97,9 @@ final class LogReader: Sendable {
     }
   }
 
+  /// How many of the entries in memory were made from the log's bytes; nil where the companion's header tells.
+  var madeCount: Int? { entries.withLock { $0 }.madeCount }
+
   /// A descriptor of the log, opened if none is.
   func anyDescriptor() throws(ImmutaError) -> Descriptor {
     try checkOpen()
@@ -126,16 +129,18 @@ final class LogReader: Sendable {
   }
 
   /// Calls `body` with records from `first` on, checked by `check`, as many as one read brings and at least one; an
-  /// error is the first one's. One at a time: with a codec each takes memory of its own.
+  /// error is the first one's. One at a time: with a codec each takes memory of its own. `isMade` says whether a record's
+  /// checksum was made from the log's bytes rather than taken when it was appended.
   func check(
-    from first: Int, count: Int, _ check: RecordCheck, _ body: (Record) throws(ImmutaError) -> Void
+    from first: Int, count: Int, _ check: RecordCheck,
+    _ body: (Record, _ isMade: Bool) throws(ImmutaError) -> Void
   ) throws(ImmutaError) {
     switch try read(first, count: count, most: 1024, reader: 0, check: check) {
-    case .single(let record): try body(record)
+    case .single(let record): try body(record, try entry(of: first).isMade)
     case .chunk(let chunk):
       var number = first
       while number < count, let record = try chunk.record(number, check) {
-        try body(record)
+        try body(record, chunk.entry(at: number - first)?.isMade ?? false)
         number += 1
       }
       if number == first { throw check.corrupted(first, chunk.start, "the log ends inside it") }
