@@ -112,7 +112,8 @@ struct InfoTests {
     #expect(object["smallest"] as? Int == 3)
     #expect(object["largest"] as? Int == 6)
     #expect(object["seconds"] is Double)
-    #expect(object.count == 7)
+    #expect(object["verifiable"] as? Int == 2)
+    #expect(object.count == 8)
   }
 
   @Test("verify names the first damaged record, and goes on with the others", arguments: [false, true])

@@ -93,7 +93,7 @@ struct HostileTrial {
     try await looking { _ = try repair(applying: false) }
     let isOpened = try await append()
     if isOpened { return }
-    // What opening refuses, repair may mend.
+    // What opening refuses, repair may fix.
     var isMended = false
     try await looking { isMended = try repair(applying: true).isApplied }
     if isMended { _ = try await append() }

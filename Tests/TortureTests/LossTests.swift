@@ -82,8 +82,11 @@ import Testing
       isRefused = true
     }
     guard try FileBytes.read(directory.file("events.log")) == before else { throw Finding("opening changed the log") }
-    // Nothing tells raw DEFLATE from what was appended just so.
-    let cannotBeTold = written.name == "deflate" && !isNamed && opener.codec == nil
+    // Nothing tells raw DEFLATE from what was appended just so, sealed or not.
+    let cannotBeTold =
+      !isNamed
+      && (written.name == "deflate" && opener.codec == nil
+        || written.name == "deflate and sealed" && opener.name == "sealed")
     if cannotBeTold { return }
     // A key that the log's names do not tell is only proved where the companion must be made.
     let isRight = isSameName && !(opener.isWrongKey && isCompanionLost)

@@ -75,7 +75,7 @@ final class CompanionKeeper: Sendable {
 
 extension CompanionHeader {
   /// Recovery cut off `count` torn records. A count that is as high as any stays there.
-  mutating func noteTorn(_ count: Int) {
+  package mutating func noteTorn(_ count: Int) {
     tornCount = min(LogFormat.mostRecords, tornCount + count)
     recoveryTime = SystemCalls.wallClock()
   }
