@@ -163,7 +163,7 @@ final class LogReader: Sendable {
     // One entry more than records wanted: it tells where the last of them ends.
     let entryCapacity = min(most + 1, count - first)
     // Behind the committed end there is nothing to read; a single record is read once its size is known.
-    let logCapacity = most == 1 ? 4096 : min(Self.chunkSize, committedEnd - format.headerSize)
+    let logCapacity = most == 1 ? 4096 : max(0, min(Self.chunkSize, committedEnd - format.headerSize))
     var chunk = Chunk(first: first, entryCapacity: entryCapacity, logCapacity: logCapacity, reusing: old)
     chunk.entryCount = try unsafe entries.withLock { $0 }.read(chunk.entryBytes, from: first)
     guard let entry = chunk.entry(at: 0) else { throw check.entryDamaged(first) }
