@@ -214,6 +214,9 @@ canary generation Format/TwoSlots.swift 'HostileFilesTests/hostileNumbers' \
 # An examination looks for every record that is promised.
 canary promised Examination.swift 'HostileFilesTests/hostileNumbers' \
   'self\.count = min\(count, .*' 'self.count = count'
+# The last record's entry may point anywhere.
+canary place Format/LogFormat.swift 'HostileFilesTests/hostileNumbers' \
+  'headerSize \+ number \* recordHeaderSize' 'number < 0 ? 0 : Int.min'
 # Entries of a hole are all kept.
 canary hole EntryList.swift 'HostileFilesTests/aHole' \
   'guard Run\.mayBegin\(with: entry\) else' 'if entry.index >= 0'

@@ -126,7 +126,7 @@ final class Follower: Sendable {
     if count == 0 {
       end = format.headerSize
     } else {
-      guard let entry = try companion.companionEntry(count - 1), entry.index >= format.headerSize,
+      guard let entry = try companion.companionEntry(count - 1), entry.index >= format.leastIndex(of: count - 1),
         let found = try log.recordEnd(at: entry.index, format)
       else { return nil }
       (end, lastIndex, time) = (found, entry.index, entry.time)

@@ -206,7 +206,9 @@ struct Reconciliation: ~Copyable {
   /// The place behind record `number - 1`, by that record's entry; nil when the entry is damaged.
   mutating func behind(_ number: Int) throws(ImmutaError) -> Cursor? {
     if number == 0 { return start }
-    guard let entry = try companion?.entry(number - 1), entry.index >= format.headerSize else { return nil }
+    guard let entry = try companion?.entry(number - 1), entry.index >= format.leastIndex(of: number - 1) else {
+      return nil
+    }
     guard let size = try log.size(at: entry.index) else {
       throw corrupted(number - 1, entry.index, "its size field does not fit the file of \(fileSize) bytes")
     }
