@@ -101,7 +101,9 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "TortureTests",
-      dependencies: ["Immuta", "ImmutaCLI", "ImmutaTestSupport", "Locking", "Solid", "TortureChild"],
+      dependencies: [
+        "Immuta", "ImmutaCLI", "ImmutaTestSupport", "ImmutaTransforms", "Locking", "LogStore", "Solid", "TortureChild",
+      ],
       swiftSettings: settings),
   ],
   swiftLanguageModes: [.v6]

@@ -36,6 +36,9 @@ public enum ImmutaError: Error, Hashable, Sendable {
   case corrupted(Corruption)
   /// The log was written with the first codec chain, and opened with the second. Empty: none.
   case codecMismatch(written: String, opened: String)
+  /// Nothing beside the log says which codec it was written with, and its payloads do not fit the one it was opened with,
+  /// or none. Nothing was changed. The reason says what they look like, and what to do.
+  case codecUnknown(path: String, reason: String)
   /// The record is as it was appended, and the codec cannot read it: a wrong key or dictionary, or more bytes than
   /// allowed. Or it is damaged, and no checksum was there to tell. The records around it can be read.
   case undecodable(Corruption)
@@ -254,6 +257,8 @@ extension ImmutaError: CustomStringConvertible {
       the log was written with \(Self.codecText(written)) and opened with \(Self.codecText(opened)): \
       open it with the codec it was written with
       """
+    case .codecUnknown(let path, let reason):
+      "\(path): \(reason)"
     case .undecodable(let corruption):
       """
       cannot be decoded: \(corruption); check that the codec's keys, dictionaries and limit are those for this record. \
@@ -302,7 +307,7 @@ extension ImmutaError: CustomStringConvertible {
   }
 
   private static func codecText(_ name: String) -> String {
-    name.isEmpty ? "no codec" : "codec “\(name)”"
+    name.isEmpty ? "no codec" : "codec \(Words.quoted(name))"
   }
 
   private static func advice(for number: Int32, of operation: String) -> String {

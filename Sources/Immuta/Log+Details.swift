@@ -7,7 +7,7 @@ extension Log {
     public let path: String
     /// The log file's layout.
     public let format: LogFormat
-    /// The name of the codec that payloads are stored with; empty for none, and where no companion tells.
+    /// The name of the codec that payloads are stored with; empty for none, and where nothing beside the log tells.
     public let codec: String
     /// Committed records.
     public let count: Int
@@ -32,6 +32,10 @@ extension Log {
     /// of their own. Nil when none was found; a damaged record that opening did not look at is found by
     /// ``Log/verify()``.
     public let damage: Corruption?
+    /// Records whose checksum was taken when they were appended: verifying tells whether they are what was appended. The
+    /// checksums of the others were made from the log's bytes, after the companion was lost, or as another program
+    /// appended them: nobody can tell what happened to those before.
+    public let verifiable: Int
     /// Why times of the log may be wrong; empty where nothing speaks against them.
     public let clock: [ClockDoubt]
     /// Who has the turn to write at this moment; nil when nobody has it, and where the log is open for reading only. A
@@ -87,7 +91,9 @@ extension Log.Details {
     lastTimestamp = try Self.timestamp(of: count - 1, count, log)
     self.openingNote = openingNote
     let header = try log.companionHeader()
-    codec = header?.codecName ?? ""
+    codec = try log.knownCodec()
+    verifiable =
+      count - min(count, log.reader.madeCount ?? header?.madeCount ?? (format.hasPayloadChecksum ? 0 : count))
     tornCount = header?.tornCount ?? 0
     lastRecovery = header.flatMap { $0.recoveryTime == 0 ? nil : Timestamp(nanosecondsSince1970: $0.recoveryTime) }
     self.damage = damage
@@ -113,7 +119,8 @@ extension Log.Details: CustomStringConvertible {
   public var description: String {
     var text = "\(namespace): \(Words.records(count)) in \(Words.bytes(byteCount)) (\(format))"
     if let firstTimestamp, let lastTimestamp { text += ", \(firstTimestamp) to \(lastTimestamp)" }
-    if !codec.isEmpty { text += "; codec \(codec)" }
+    if !codec.isEmpty { text += "; codec \(Words.printable(codec))" }
+    if verifiable < count { text += "; \(count - verifiable) of them without a checksum from when they were appended" }
     for doubt in clock { text += "; \(doubt)" }
     if let openingNote { text += "; \(openingNote)" }
     if let lastRecovery { text += "; \(tornCount) torn records cut off, last on \(lastRecovery)" }

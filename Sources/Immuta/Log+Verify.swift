@@ -8,19 +8,36 @@ public struct VerificationReport: Hashable, Sendable {
   public let smallestPayload: Int
   /// Payload bytes of the largest record; 0 when there is none.
   public let largestPayload: Int
+  /// Records whose checksum was taken when they were appended: they are what was appended. Of the others, which lost
+  /// theirs with the companion or never had one, nobody can tell: they can be read, and have not changed since their
+  /// checksums were made from the log's bytes.
+  public let verifiable: Int
+  /// The codec that the log was written with, where payloads were compared as they are stored and not decoded; empty
+  /// where they were decoded, or there is none.
+  public let undecodedCodec: String
 }
 
 extension VerificationReport: CustomStringConvertible {
   /// One line for people.
   public var description: String {
-    "\(Words.records(records)) in \(Words.bytes(bytes)): every one is what was appended"
+    var text = "\(Words.records(records)) in \(Words.bytes(bytes)): "
+    switch verifiable {
+    case records: text += "every one is what was appended"
+    case 0: text += "readable, none verifiable: there is no checksum from when they were appended"
+    default:
+      text += "\(verifiable) are what was appended, \(records - verifiable) are readable and not verifiable: there is "
+      text += "no checksum from when they were appended"
+    }
+    if !undecodedCodec.isEmpty { text += "; not decoded: written with \(Words.printable(undecodedCodec))" }
+    return text
   }
 }
 
 extension Log {
   /// Reads every committed record and checks it: that it begins where the one before ends, that its bytes are those
   /// that were appended, that its companion entry is whole, that times don't go down, and that the header agrees; with
-  /// a codec, also that it can be decoded. Damage that opening found and passed over throws, too.
+  /// a codec, also that it can be decoded. A record without a checksum from when it was appended is only read: see
+  /// ``VerificationReport/verifiable``. Damage that opening found and passed over throws, too.
   ///
   /// Readers and the writer go on meanwhile. Checks checksums even where the configuration turned that off for reading.
   /// O(bytes of the log), in bounded memory; gives other tasks a turn now and then.
@@ -46,9 +63,10 @@ extension Log {
     var sizes = (smallest: count == 0 ? 0 : Int.max, largest: 0)
     var lastIndex = 0
     var number = 0
+    var verifiable = 0
     while number < count {
       try Task.checkCancellation()
-      try reader.check(from: number, count: count, check) { (record) throws(ImmutaError) in
+      try reader.check(from: number, count: count, check) { (record, isMade) throws(ImmutaError) in
         if record.index != next {
           throw check.corrupted(number, record.index, "the record before ends at byte \(next)")
         }
@@ -60,6 +78,7 @@ extension Log {
         lastIndex = record.index
         next = record.index + reader.format.recordHeaderSize + record.size
         number += 1
+        if !isMade { verifiable += 1 }
       }
       progress(number, count)
       await Task.yield()
@@ -68,7 +87,8 @@ extension Log {
     // Not in a record: such as bytes behind the last one which are none.
     if let damage { throw ImmutaError.corrupted(damage) }
     return VerificationReport(
-      records: count, bytes: next, smallestPayload: sizes.smallest, largestPayload: sizes.largest)
+      records: count, bytes: next, smallestPayload: sizes.smallest, largestPayload: sizes.largest,
+      verifiable: verifiable, undecodedCodec: reader.check.decoder == nil ? try knownCodec() : "")
   }
 
   /// Checks that the header on file tells of the records that were found.

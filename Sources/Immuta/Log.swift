@@ -188,6 +188,11 @@ import Synchronization
     return try follower?.files.companion?.companionHeader()
   }
 
+  /// The codec that the log was written with, by its companion or its meta file; empty for none, and where neither tells.
+  func knownCodec() throws(ImmutaError) -> String {
+    try LogKnowledge(files, companionHeader(), reader.format).codecName ?? ""
+  }
+
   /// The writing side, or `.readOnly`.
   func openWriter() throws(ImmutaError) -> LogWriter {
     guard let writer else { throw reasonForNoWriter }

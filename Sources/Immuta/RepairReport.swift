@@ -16,6 +16,9 @@ public struct RepairReport: Hashable, Sendable {
   public internal(set) var promised: Int
   /// Records that are whole.
   public internal(set) var sound: Int
+  /// Those of them whose checksum was taken when they were appended. The others lie where a record must, which is all
+  /// that can be told of them: what was changed inside them before their checksums were made is not known.
+  public internal(set) var verifiable: Int
   /// Records that are not, in order.
   public internal(set) var lost: [LostRange]
   /// What is done about it, or would be, in words; empty when there is nothing to do.
@@ -36,6 +39,9 @@ extension RepairReport: CustomStringConvertible {
   /// Several lines for people.
   public var description: String {
     var lines = ["\(namespace): \(sound) of \(promised) records are whole"]
+    if verifiable < sound {
+      lines.append("  not verifiable: \(sound - verifiable) of them have no checksum from when they were appended")
+    }
     for range in lost {
       let place = range.index.map { " at byte \($0)" } ?? ""
       lines.append("  lost: \(Words.records(range.sequences))\(place): \(range.reason)")

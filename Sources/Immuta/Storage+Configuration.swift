@@ -44,6 +44,19 @@ extension Storage {
     /// whatever the size; a payload that is touched otherwise is held whole.
     public var largestDecodedPayload: Int = 1 << 30
 
+    /// Delivers payloads as they are stored, not decoded, whatever codec the log was written with. Default: false.
+    ///
+    /// For checking and copying logs without their keys: checksums are of what is stored. Only for reading, and not
+    /// together with a codec.
+    public var deliversStoredPayloads: Bool = false
+
+    /// Says that a log of which nothing tells the codec was written without one, although its records look as if one had
+    /// made them. Default: false, and opening such a log without a codec throws ``ImmutaError/codecUnknown(path:reason:)``.
+    ///
+    /// A log's companion and its meta file tell; this is for logs that have lost both, or that another program wrote, and
+    /// whose payloads happen to be compressed or encrypted files. Not together with a codec.
+    public var takesPayloadsAsStored: Bool = false
+
     /// The layout of the log files. Default: nil, each log has the one it was made with, `.v1` or `.v2`, and new ones
     /// get `.v2`.
     ///
@@ -106,6 +119,12 @@ extension Storage {
       if codec != nil, writeTransform != nil || readTransform != nil {
         throw .invalidConfiguration("codec stands for both transforms: set it, or writeTransform and readTransform")
       }
+      if deliversStoredPayloads, access == .readWrite {
+        throw .invalidConfiguration("deliversStoredPayloads is for reading only: open with access .readOnly")
+      }
+      if deliversStoredPayloads || takesPayloadsAsStored, !codecName.isEmpty {
+        throw .invalidConfiguration("payloads are taken as they are stored, or a codec decodes them: set one of them")
+      }
       if writeTransform != nil, readTransform == nil {
         throw .invalidConfiguration("writeTransform is set without readTransform, which undoes it: set both")
       }
@@ -120,7 +139,7 @@ extension Storage {
       if transformers.contains(where: \.name.isEmpty) || (codec?.name.isEmpty ?? false) {
         throw .invalidConfiguration("a transformer has no name: give it one, by which its logs are known")
       }
-      let most = CompanionHeader.longestCodecName
+      let most = SlotName.longest
       if codecName.utf8.count > most {
         throw .invalidConfiguration("the codec's name has more than \(most) bytes; give it a shorter one")
       }

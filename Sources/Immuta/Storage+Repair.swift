@@ -75,6 +75,7 @@ extension Storage {
     let repair = try Repair(files, stated: configuration.format, for: .copying, trust: trust)
     let opening = Opening(files: files, configuration: configuration, pools: TransformPools(configuration))
     try opening.checkCodec(repair.codecName)
+    if repair.codecName == nil { try repair.checkPayloads(opening) }
     var report = repair.report
     // The repair holds the log's lock: nobody changes it meanwhile.
     do {
@@ -88,6 +89,7 @@ extension Storage {
       // None, if not all: the new namespace holds nothing.
       try? place.remove(newFiles.log)
       try? place.remove(newFiles.companion)
+      if let meta = newFiles.meta { try? place.remove(meta) }
       throw error
     }
     report.actions = ["copy its \(report.sound) whole records into “\(newNamespace)”"]

@@ -144,7 +144,8 @@ public enum Reboot {
     for start in [0, CompanionHeader.slotSize] {
       let slot = start..<start + CompanionHeader.slotSize
       // A header whose other slot is empty.
-      let alone = Array(bytes[slot]) + [UInt8](repeating: 0, count: CompanionHeader.slotSize)
+      var alone = [UInt8](repeating: 0, count: CompanionHeader.size)
+      alone.replaceSubrange(slot, with: bytes[slot])
       guard var header = alone.withUnsafeBytes({ CompanionHeader.current(in: $0) }) else { continue }
       if header.bootIdentity != 0 { header.bootIdentity = BootIdentity.current ^ 0x5555 }
       bytes.replaceSubrange(slot, with: header.encoded())

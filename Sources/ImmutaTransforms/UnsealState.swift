@@ -60,7 +60,9 @@ final class UnsealState: TransformerState {
 
   private func takeHeader() throws {
     guard context[0] == SealedFormat.version else {
-      throw TransformError("it does not begin as an encrypted payload does")
+      throw TransformError(
+        "it is sealed in version \(context[0]), and this library knows version \(SealedFormat.version): use a newer version "
+          + "of the library; or it was never encrypted")
     }
     let id = SealedFormat.keyID(in: context)
     guard let secret = keys.key(id) else {

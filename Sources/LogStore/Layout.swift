@@ -19,7 +19,9 @@ struct Layout: Equatable {
   /// More partitions are more files than most systems let a process open.
   static let mostPartitions = 1 << 16
 
-  var text: String { "LogStore 1\npartitions \(partitions)\nrouting \(routing)\n" }
+  private static let version = 1
+
+  var text: String { "LogStore \(Self.version)\npartitions \(partitions)\nrouting \(routing)\n" }
 
   init(partitions: Int, routing: String) {
     self.partitions = partitions
@@ -28,13 +30,22 @@ struct Layout: Equatable {
 
   private init?(text: String) {
     let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
-    guard lines.count == 4, lines[3].isEmpty, lines[0] == "LogStore 1", lines[1].hasPrefix("partitions "),
+    guard lines.count == 4, lines[3].isEmpty, lines[0] == "LogStore \(Self.version)", lines[1].hasPrefix("partitions "),
       lines[2].hasPrefix("routing "), let partitions = Int(lines[1].dropFirst(11)),
       (1...Self.mostPartitions).contains(partitions)
     else { return nil }
     self.init(partitions: partitions, routing: String(lines[2].dropFirst(8)))
     // Nothing else may read as the same.
     if self.text != text || !Routing.isValid(self.routing) { return nil }
+  }
+
+  /// The version of a layout that a newer program wrote, whatever else it says; nil for any other text.
+  private static func unknownVersion(in text: String) -> Int? {
+    let first = text.prefix { !$0.isNewline }
+    guard first.hasPrefix("LogStore "), let version = Int(first.dropFirst(9)), version != Self.version, version >= 0,
+      first == "LogStore \(version)"
+    else { return nil }
+    return version
   }
 
   static func path(in directory: Directory) -> String { directory.path(of: fileName) }
@@ -46,7 +57,13 @@ struct Layout: Equatable {
     let count = try unsafe bytes.withMutableBytes { (bytes) throws(ImmutaError) in
       try unsafe file.read(into: bytes, at: 0)
     }
-    guard let found = Layout(text: String(decoding: bytes[..<count], as: UTF8.self)) else {
+    let text = String(decoding: bytes[..<count], as: UTF8.self)
+    if let version = Self.unknownVersion(in: text) {
+      throw .unsupportedVersion(
+        UnsupportedVersion(
+          path: Self.path(in: directory), subject: .storeLayout, found: version, supported: Self.version))
+    }
+    guard let found = Layout(text: text) else {
       throw .corrupted(
         Corruption(
           path: Self.path(in: directory),

@@ -64,7 +64,7 @@ struct MalformedInputTests {
       }
       let bench = try Workbench()
       try bench.writeStored(stored)
-      let (storage, log) = try bench.open(reader, limit: 4 << 20)
+      let (storage, log) = try bench.open(reader, limit: 4 << 20, access: .readOnly)
       defer { storage.close() }
       for number in stored.indices {
         guard let payload = try await Self.payload(of: number, log) else { continue }

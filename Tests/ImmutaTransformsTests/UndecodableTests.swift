@@ -219,7 +219,7 @@ struct UndecodableTests {
             }
             let bench = try Workbench()
             try bench.writeStored([frame])
-            let (storage, log) = try bench.open(codec)
+            let (storage, log) = try bench.open(codec, access: .readOnly)
             defer { storage.close() }
             await #expect(throws: ImmutaError.self) { try await log.record(at: 0) }
           }

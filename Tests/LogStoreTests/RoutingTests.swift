@@ -169,7 +169,7 @@ import Testing
   }
 
   @Test(arguments: [
-    "", "LogStore 1\n", "LogStore 2\npartitions 3\nrouting a\n", "LogStore 1\npartitions 0\nrouting a\n",
+    "", "LogStore 1\n", "LogStore 02\npartitions 3\nrouting a\n", "LogStore 1\npartitions 0\nrouting a\n",
     "LogStore 1\npartitions 3\nrouting a b\n",
   ])
   func aDamagedLayoutIsReported(text: String) throws {
@@ -181,6 +181,20 @@ import Testing
     } throws: { error in
       if case ImmutaError.corrupted = error { true } else { false }
     }
+  }
+
+  @Test(arguments: [Storage.Access.readWrite, .readOnly]) func aNewerLayoutIsRefused(_ access: Storage.Access) throws {
+    let place = try Workplace()
+    try place.open(3).close()
+    let text = "LogStore 2\nwhatever it says\n"
+    try FileBytes.write(Array(text.utf8), to: "\(place.path)/logstore.layout")
+    var configuration = Storage.Configuration()
+    configuration.access = access
+    let error = #expect(throws: ImmutaError.self) {
+      try LogStore(directory: place.path, configuration: configuration).close()
+    }
+    #expect(error?.description.contains("version 2") == true && error?.description.contains("up to 1") == true)
+    #expect(try FileBytes.read("\(place.path)/logstore.layout") == Array(text.utf8))
   }
 
   @Test func anEmptyDirectoryNeedsACount() throws {

@@ -61,19 +61,21 @@ final class CompanionKeeper: Sendable {
   /// Recovery cut off `count` torn records. On stable storage with the next mark.
   func noteTorn(_ count: Int) throws(ImmutaError) {
     try write { header in
-      header.tornCount += count
-      header.recoveryTime = SystemCalls.wallClock()
+      header.noteTorn(count)
     }
   }
 
   /// The log was closed with `count` records, all of them, and their entries, on stable storage when this returns.
-  func markClean(count: Int) throws(ImmutaError) {
+  ///
+  /// - Parameter made: how many of the entries were made from the log's bytes, where that has changed.
+  func markClean(count: Int, made: Int? = nil) throws(ImmutaError) {
     // The entries first: a clean mark must never be stable before what it vouches for.
     try descriptor.flush()
     try write { header in
       header.isClean = true
       header.hasFailedFlush = false
       header.stableCount = count
+      header.madeCount = made ?? header.madeCount
     }
     try descriptor.flush()
   }
@@ -82,9 +84,17 @@ final class CompanionKeeper: Sendable {
     try state.withLock { (state) throws(ImmutaError) in
       var next = state.header
       change(&next)
-      next.generation += 1
+      next.generation = TwoSlots.next(after: state.header.generation)
       try state.descriptor.write(next.encoded(), at: next.slotOffset)
       state.header = next
     }
+  }
+}
+
+extension CompanionHeader {
+  /// Recovery cut off `count` torn records. A count that is as high as any stays there.
+  package mutating func noteTorn(_ count: Int) {
+    tornCount = min(LogFormat.mostRecords, tornCount + count)
+    recoveryTime = SystemCalls.wallClock()
   }
 }

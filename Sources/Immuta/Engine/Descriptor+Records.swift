@@ -36,7 +36,7 @@ extension Descriptor {
   /// Entry `number` of a companion, or nil when it is damaged or not there.
   func companionEntry(_ number: Int) throws(ImmutaError) -> CompanionEntry? {
     // A damaged COUNT may ask for an entry that no file can have.
-    guard number >= 0, number < (Int.max - CompanionHeader.size) / CompanionEntry.size else { return nil }
+    guard number >= 0, number <= LogFormat.mostRecords else { return nil }
     var bytes: InlineArray<24, UInt8> = .init(repeating: 0)
     let offset = CompanionHeader.size + number * CompanionEntry.size
     return try unsafe withUnsafeMutableBytes(of: &bytes) { (bytes) throws(ImmutaError) in
@@ -76,6 +76,7 @@ extension Descriptor {
   }
 
   private func isPublished(_ number: Int) throws(ImmutaError) -> Bool {
+    if number > LogFormat.mostRecords { return false }
     var bytes: InlineArray<24, UInt8> = .init(repeating: 0)
     let offset = CompanionHeader.size + number * CompanionEntry.size
     let isPublished = try unsafe withUnsafeMutableBytes(of: &bytes) { (bytes) throws(ImmutaError) in

@@ -24,33 +24,11 @@ enum EntryTable: Sendable {
       return unsafe list.read(bytes, from: first)
     }
   }
-}
 
-/// Encoded entries in memory.
-final class EntryList: Sendable {
-  private let bytes = Lock<[UInt8]>([])
-
-  var count: Int { bytes.withLock { $0.count / CompanionEntry.size } }
-
-  /// Adds the next record's entry; nil for one that is damaged, and stays so.
-  func append(_ entry: CompanionEntry?) {
-    bytes.withLock { bytes in
-      let number = bytes.count / CompanionEntry.size
-      let start = bytes.count
-      bytes.append(contentsOf: repeatElement(0, count: CompanionEntry.size))
-      unsafe bytes.withMutableBytes { bytes in
-        unsafe entry?.encode(into: UnsafeMutableRawBufferPointer(rebasing: bytes[start...]), number: number)
-      }
-    }
-  }
-
-  func read(_ target: UnsafeMutableRawBufferPointer, from first: Int) -> Int {
-    bytes.withLock { bytes in
-      let start = first * CompanionEntry.size
-      guard start < bytes.count else { return 0 }
-      let count = min(target.count, bytes.count - start) / CompanionEntry.size
-      unsafe target.copyBytes(from: bytes[start..<start + count * CompanionEntry.size])
-      return count
-    }
+  /// How many of the entries in memory were made from the log's bytes; nil where they are in the companion, whose header
+  /// tells.
+  var madeCount: Int? {
+    if case .memory(let list) = self { return list.madeCount }
+    return nil
   }
 }

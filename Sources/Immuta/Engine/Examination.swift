@@ -42,7 +42,8 @@ struct Examination: ~Copyable {
     companion = try CompanionScanner.ifThere(companionDescriptor)
     log = LogScanner(descriptor, format, end: status.size)
     self.format = format
-    self.count = count
+    // Whatever was promised, records that neither file has room for cannot be looked at.
+    self.count = min(count, max(format.room(in: status.size), companion?.count ?? 0))
     modified = status.modified
     hasCompanion = known?.format == format || first != nil
   }
@@ -88,7 +89,7 @@ struct Examination: ~Copyable {
   private mutating func timeOfNextKnown(after sequence: Int) throws(ImmutaError) -> Int64 {
     if nextKnown.sequence > sequence { return nextKnown.time }
     var number = sequence + 1
-    while number < count {
+    while number < min(count, companion?.count ?? 0) {
       if let entry = try companion?.entry(number) {
         nextKnown = (number, entry.time)
         return entry.time
@@ -146,7 +147,7 @@ struct Examination: ~Copyable {
     }
     finding.entry = CompanionEntry(
       index: index, time: try timeOfMade(finding.sequence, after: time),
-      recordChecksum: isSound ? checksum : CompanionEntry.denial(of: checksum))
+      recordChecksum: isSound ? checksum : CompanionEntry.denial(of: checksum), isMade: !format.hasPayloadChecksum)
   }
 
   /// Times don't go down: an entry that is made is not later than the next that is whole.

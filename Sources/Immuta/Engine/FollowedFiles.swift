@@ -57,8 +57,8 @@ final class FollowedFiles: Sendable {
   }
 
   init(
-    files: LogFiles, log: Descriptor, companion: Descriptor?, format: LogFormat, check: RecordCheck, readerCount: Int,
-    checkCodec: (String?) throws(ImmutaError) -> Void
+    files: LogFiles, log: Descriptor, companion: Descriptor?, format: LogFormat, check: RecordCheck, identity: LogIdentity?,
+    readerCount: Int, checkCodec: (String?) throws(ImmutaError) -> Void
   ) throws(ImmutaError) {
     self.files = files
     self.log = log
@@ -67,8 +67,7 @@ final class FollowedFiles: Sendable {
     self.check = check
     logFile = try log.status().identity
     if let companion { companionFile = try companion.status().identity } else { companionFile = nil }
-    let header = try companion?.companionHeader()
-    identity = header?.format == format ? header?.identity : nil
+    self.identity = identity
     let found = try Self.found(log, companion, format, checkCodec)
     (note, damage) = (found.note, found.damage)
     let entries: EntryTable
@@ -113,11 +112,7 @@ final class FollowedFiles: Sendable {
         isBlind: true)
     }
     let list = EntryList()
-    if let companion, outcome.kept > 0 {
-      var scanner = try CompanionScanner(companion)
-      for number in 0..<outcome.kept { list.append(try scanner.entry(number)) }
-    }
-    for entry in outcome.made { list.append(entry) }
+    try reconciliation.entries(of: outcome) { (entry) throws(ImmutaError) in list.append(entry) }
     // A COUNT that goes beyond what is whole is not to be believed, until a writer changes it.
     return Found(
       count: outcome.count, end: outcome.end, lastTime: outcome.lastTime, list: list,
@@ -146,7 +141,7 @@ final class FollowedFiles: Sendable {
     if count == 0 {
       end = format.headerSize
     } else {
-      guard let entry = try companion.companionEntry(count - 1),
+      guard let entry = try companion.companionEntry(count - 1), entry.index >= format.leastIndex(of: count - 1),
         let found = try log.recordEnd(at: entry.index, format)
       else { return nil }
       (end, lastIndex, time) = (found, entry.index, entry.time)
@@ -167,7 +162,7 @@ final class FollowedFiles: Sendable {
 
   /// Takes note of what was flushed since.
   func refreshStable() throws(ImmutaError) {
-    guard let header = try companion?.companionHeader(), header.identity == identity else { return }
+    guard let header = try companion?.companionHeader(), header.identity ?? identity == identity else { return }
     stable.advance(to: min(header.stableCount, reader.count))
   }
 
@@ -255,7 +250,7 @@ final class FollowedFiles: Sendable {
       } else {
         guard let checksum = try bytes.checksum(at: index, size: size) else { return nil }
         time = max(time, status.modified)
-        new.append(CompanionEntry(index: index, time: time, recordChecksum: checksum))
+        new.append(CompanionEntry(index: index, time: time, recordChecksum: checksum, isMade: true))
         hasMade = true
       }
       lastIndex = index

@@ -158,6 +158,9 @@ final class LogReader: Sendable {
     }
   }
 
+  /// How many of the entries in memory were made from the log's bytes; nil where the companion's header tells.
+  var madeCount: Int? { entries.withLock { $0 }.madeCount }
+
   /// A descriptor of the log, opened if none is.
   func anyDescriptor() throws(ImmutaError) -> Descriptor {
     try checkOpen()
@@ -187,16 +190,18 @@ final class LogReader: Sendable {
   }
 
   /// Calls `body` with records from `first` on, checked by `check`, as many as one read brings and at least one; an
-  /// error is the first one's. One at a time: with a codec each takes memory of its own.
+  /// error is the first one's. One at a time: with a codec each takes memory of its own. `isMade` says whether a record's
+  /// checksum was made from the log's bytes rather than taken when it was appended.
   func check(
-    from first: Int, count: Int, _ check: RecordCheck, _ body: (Record) throws(ImmutaError) -> Void
+    from first: Int, count: Int, _ check: RecordCheck,
+    _ body: (Record, _ isMade: Bool) throws(ImmutaError) -> Void
   ) throws(ImmutaError) {
     switch try read(first, count: count, most: 1024, reader: 0, check: check) {
-    case .single(let record, _): try body(record)
+    case .single(let record, let entry): try body(record, entry.isMade)
     case .chunk(let chunk):
       var number = first
       while number < count, let record = try chunk.record(number, check) {
-        try body(record)
+        try body(record, chunk.entry(at: number - first)?.isMade ?? false)
         number += 1
       }
       if number == first { throw check.corrupted(first, chunk.start, "the log ends inside it") }
@@ -220,7 +225,7 @@ final class LogReader: Sendable {
     // One entry more than records wanted: it tells where the last of them ends.
     let entryCapacity = min(most + 1, count - first)
     // Behind the committed end there is nothing to read; a single record is read once its size is known.
-    let logCapacity = most == 1 ? 4096 : min(Self.chunkSize, committedEnd - format.headerSize)
+    let logCapacity = most == 1 ? 4096 : max(0, min(Self.chunkSize, committedEnd - format.headerSize))
     var chunk = Chunk(first: first, entryCapacity: entryCapacity, logCapacity: logCapacity, reusing: old)
     chunk.entryCount = try unsafe entries.withLock { $0 }.read(chunk.entryBytes, from: first)
     guard let entry = chunk.entry(at: 0) else { throw check.entryDamaged(first) }

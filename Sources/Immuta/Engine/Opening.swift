@@ -121,12 +121,15 @@ struct Opening {
     if isEmpty { try checkForLostLog(isEntryProof: format.hasCount) }
     let isNew = isEmpty && format.hasCount
     if isNew {
-      // Whatever companion is there describes a log that is gone.
+      // Whatever companion is there describes a log that is gone; but what a newer program wrote stays.
+      _ = try LogKnowledge(files, nil, format)
       try files.directory.removeIfPresent(files.companion)
+      if let meta = files.meta { try files.directory.removeIfPresent(meta) }
       try log.write([UInt8](repeating: 0, count: format.headerSize), at: 0)
     }
     companion = try openCompanion(of: log)
     let before = try companion?.companionHeader()
+    let knowledge = try LogKnowledge(files, before, format)
     if !isNew, before?.isClean != true {
       // What the page cache shows may never have reached the disk; what is trusted from here on has.
       if let companion, let before, before.hasFailedFlush { try rewriteUnstable(log, companion, before, format) }
@@ -134,15 +137,18 @@ struct Opening {
       try companion?.flush()
     }
     var reconciliation = try Reconciliation(log: log, companion: companion, format: format)
-    try checkCodec(reconciliation.codecName)
+    try checkCodec(knowledge.codecName)
     let outcome = try reconciliation.run()
+    if before == nil || knowledge.codecName == nil {
+      try checkPayloads(log, count: outcome.count, last: outcome.lastIndex, format, isNamed: knowledge.codecName != nil)
+    }
     note(outcome)
     if outcome.savesTail { try saveTail(of: log, outcome) }
 
     if let existing = companion, !outcome.needsNewCompanion {
-      if !outcome.isClean { try repair(log, existing, outcome, format) }
+      if !outcome.isClean { try repair(log, existing, outcome, &reconciliation, format) }
     } else {
-      companion = try makeCompanion(of: log, outcome, format, before: before)
+      companion = try makeCompanion(of: log, outcome, &reconciliation, format, before: before, knowledge)
       if !isNew { try settleLog(log, outcome, format) }
     }
     guard let companion, var header = try companion.companionHeader() else {
@@ -151,11 +157,12 @@ struct Opening {
     // A log that was made before logs had one.
     if header.identity == nil {
       let keeper = CompanionKeeper(companion, header: header)
-      try keeper.assignIdentity(.random())
+      try keeper.assignIdentity(knowledge.identity ?? .random())
       header = keeper.current
     }
     // Where repair could not tell it, the one who writes does.
     header.codecName = header.codecName ?? configuration.codecName
+    try knowledge.keep(header, files, of: log)
     let reader = LogReader(
       format: format, check: check(format), count: outcome.count, end: outcome.end,
       log: try DescriptorPool(like: log, files.log, of: files.directory, capacity: configuration.readerCount),
@@ -200,20 +207,20 @@ struct Opening {
   /// Cuts off what a crash left behind the last whole record, adds the entries of records that have none, and leaves
   /// the log as if it had just been closed.
   private func repair(
-    _ log: Descriptor, _ companion: Descriptor, _ outcome: Reconciliation.Outcome, _ format: LogFormat
+    _ log: Descriptor, _ companion: Descriptor, _ outcome: Reconciliation.Outcome,
+    _ reconciliation: inout Reconciliation, _ format: LogFormat
   ) throws(ImmutaError) {
     // Entries behind the last whole record must be gone, and stay gone after a crash, before a new record may take
     // their place: otherwise an old entry could vouch for it.
-    let end = CompanionHeader.size + outcome.kept * CompanionEntry.size
-    try companion.truncate(to: end)
-    try companion.write(encoded(outcome.made, from: outcome.kept), at: end)
+    try companion.truncate(to: CompanionHeader.size + outcome.kept * CompanionEntry.size)
+    try write(outcome, from: outcome.kept, &reconciliation, to: companion)
     try settleLog(log, outcome, format)
     guard let header = try companion.companionHeader() else {
       preconditionFailure("a companion without a header is made anew")
     }
     let keeper = CompanionKeeper(companion, header: header)
     if outcome.lost > 0 { try keeper.noteTorn(outcome.lost) }
-    try keeper.markClean(count: outcome.count)
+    try keeper.markClean(count: outcome.count, made: outcome.madeCount)
   }
 
   /// Copies what is about to be cut off beside the log.
@@ -237,21 +244,21 @@ struct Opening {
 
   /// Makes a companion beside the old one, if there is one, and then puts it in its place.
   private func makeCompanion(
-    of log: Descriptor, _ outcome: Reconciliation.Outcome, _ format: LogFormat, before: CompanionHeader?
+    of log: Descriptor, _ outcome: Reconciliation.Outcome, _ reconciliation: inout Reconciliation,
+    _ format: LogFormat, before: CompanionHeader?, _ knowledge: LogKnowledge
   ) throws(ImmutaError) -> Descriptor {
     try files.directory.removeIfPresent(files.newCompanion)
     let companion = try files.directory.create(files.newCompanion, like: log)
     var header = CompanionHeader(format: format, codecName: configuration.codecName)
     header.isClean = true
     header.stableCount = outcome.count
-    header.tornCount = (before?.tornCount ?? 0) + outcome.lost
+    header.madeCount = outcome.madeCount
+    header.tornCount = before?.tornCount ?? 0
     header.recoveryTime = before?.recoveryTime ?? 0
-    header.identity = before?.identity ?? .random()
+    header.identity = knowledge.identity ?? .random()
     header.slowTime = before?.slowTime
-    if outcome.lost > 0 {
-      header.recoveryTime = SystemCalls.wallClock()
-    }
-    try companion.write(encoded(outcome.made, from: 0), at: CompanionHeader.size)
+    if outcome.lost > 0 { header.noteTorn(outcome.lost) }
+    try write(outcome, from: 0, &reconciliation, to: companion)
     // The slot that is not used yet reads as zeros: no header.
     try companion.write([UInt8](repeating: 0, count: CompanionHeader.size), at: 0)
     try companion.write(header.encoded(), at: header.slotOffset)
@@ -261,17 +268,14 @@ struct Opening {
     return try files.directory.open(files.companion, .readWrite)
   }
 
-  private func encoded(_ entries: [CompanionEntry], from first: Int) -> [UInt8] {
-    var bytes = [UInt8](repeating: 0, count: entries.count * CompanionEntry.size)
-    unsafe bytes.withMutableBytes { bytes in
-      for (position, entry) in entries.enumerated() {
-        let start = position * CompanionEntry.size
-        unsafe entry.encode(
-          into: UnsafeMutableRawBufferPointer(rebasing: bytes[start..<start + CompanionEntry.size]),
-          number: first + position)
-      }
-    }
-    return bytes
+  /// Writes the entries of the records from one on.
+  private func write(
+    _ outcome: Reconciliation.Outcome, from first: Int, _ reconciliation: inout Reconciliation,
+    to companion: Descriptor
+  ) throws(ImmutaError) {
+    var writer = EntryWriter(companion, from: first)
+    try reconciliation.entries(of: outcome, from: first) { (entry) throws(ImmutaError) in try writer.append(entry) }
+    try writer.writeBuffered()
   }
 
   // MARK: For reading
@@ -298,18 +302,18 @@ struct Opening {
     }
     let companion = try files.directory.openIfPresent(files.companion, .read)
     let format = try LogFormat(of: log, companion, stated: configuration.format)
-    return try FollowedFiles(
-      files: files, log: log, companion: companion, format: format, check: check(format),
+    let knowledge = try LogKnowledge(files, companion?.companionHeader(), format)
+    let followed = try FollowedFiles(
+      files: files, log: log, companion: companion, format: format, check: check(format), identity: knowledge.identity,
       readerCount: configuration.readerCount
-    ) { (name) throws(ImmutaError) in try checkCodec(name) }
+    ) { (name) throws(ImmutaError) in try checkCodec(name ?? knowledge.codecName) }
+    if knowledge.codecName == nil {
+      try checkPayloads(log, count: followed.reader.count, last: nil, format, isNamed: false)
+    }
+    return followed
   }
 
   // MARK: Common
-
-  func checkCodec(_ written: String?) throws(ImmutaError) {
-    guard let written, written != configuration.codecName else { return }
-    throw .codecMismatch(written: written, opened: configuration.codecName)
-  }
 
   private func note(_ outcome: Reconciliation.Outcome) {
     guard let note = outcome.note else { return }

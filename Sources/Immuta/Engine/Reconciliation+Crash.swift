@@ -15,7 +15,8 @@ extension Reconciliation {
     var savesTail = false
     var whole = first
     var cursor = first
-    var run: [CompanionEntry] = []
+    var made = kept?.madeCount ?? madeCount(through: first.number)
+    var madeOfWhole = made
     while let entry = try companion?.entry(cursor.number), entry.index == cursor.index,
       let size = try log.size(at: cursor.index),
       try log.checksum(at: cursor.index, size: size) == entry.recordChecksum
@@ -23,9 +24,9 @@ extension Reconciliation {
       cursor = Cursor(
         number: cursor.number + 1, index: cursor.index + format.recordHeaderSize + size, lastIndex: cursor.index,
         lastTime: entry.time)
-      if kept != nil { run.append(entry) }
+      if entry.isMade { made += 1 }
       // Half a transaction is none.
-      if entry.endsCommit { whole = cursor }
+      if entry.endsCommit { (whole, madeOfWhole) = (cursor, made) }
     }
     let claimed: Int
     if let header { claimed = header.count } else { claimed = try countByEntries(from: whole.number) }
@@ -37,9 +38,9 @@ extension Reconciliation {
     if whole.number < claimed {
       let foreign = try extendedByAnotherProgram(from: whole)
       if var foreign, isSameBoot {
-        if let rebuilt = kept {
-          foreign.made = rebuilt.made + run.prefix(whole.number - first.number) + foreign.made
-          Self.orderTimes(&foreign.made)
+        foreign.madeCount += madeOfWhole - madeCount(through: whole.number)
+        if kept != nil {
+          foreign.making = Outcome.Making(start: start, keptBelow: whole.number)
           foreign.kept = 0
           foreign.needsNewCompanion = true
         }
@@ -54,16 +55,15 @@ extension Reconciliation {
       }
     }
     var outcome = outcome(at: whole, kept: whole.number)
-    if var rebuilt = kept {
-      rebuilt.made += run.prefix(whole.number - first.number)
-      Self.orderTimes(&rebuilt.made)
+    outcome.madeCount = madeOfWhole
+    if kept != nil {
       outcome.kept = 0
-      outcome.made = rebuilt.made
+      outcome.making = Outcome.Making(start: start, keptBelow: whole.number)
       outcome.needsNewCompanion = true
     }
     // A header that is torn may say anything.
-    let most = header == nil ? claimed : fileSize / format.recordHeaderSize
-    outcome.lost = max(0, min(claimed, most) - whole.number)
+    let most = header == nil ? claimed : format.room(in: fileSize)
+    outcome.lost = max(whole.number, min(claimed, most)) - whole.number
     outcome.tailEnd = tailEnd
     outcome.savesTail = savesTail || (outcome.lost > 0 && mayForgetStable)
     outcome.add(note: note(outcome))

@@ -8,8 +8,11 @@ extension Reconciliation {
     var lastTime: Int64
     /// The companion's first entries that can stay as they are.
     var kept: Int
-    /// Entries to follow the kept ones.
-    var made: [CompanionEntry] = []
+    /// What makes the entries that follow the kept ones; nil where there are none to be made. See
+    /// ``Reconciliation/entries(of:from:_:)``.
+    var making: Making?
+    /// How many of all entries were made from the log's bytes, rather than written when their records were committed.
+    var madeCount = 0
     /// Records that COUNT tells of and a crash took back: they were never promised to be stable.
     var lost = 0
     /// Whether the log was closed, and nothing has happened to it since.
@@ -25,6 +28,13 @@ extension Reconciliation {
     private(set) var note: String?
     /// Damage that was passed over: the records it is in throw when they are read.
     var damage: Corruption?
+
+    /// The records from one on get entries, of the log's bytes, in which those of the companion that are whole are kept.
+    struct Making {
+      var start: Cursor
+      /// Entries of records below this number are kept if they are whole.
+      var keptBelow: Int
+    }
 
     mutating func add(note more: String) {
       note = note.map { "\($0); \(more)" } ?? more

@@ -6,6 +6,7 @@
 /// - After a crash the longest run of whole commits counts, from the last record known stable on.
 struct Reconciliation: ~Copyable {
   let descriptor: Descriptor
+  let companionDescriptor: Descriptor?
   let format: LogFormat
   let fileSize: Int
   /// Nil where the format has none: then the entries tell what was committed, and the file's end where there are none.
@@ -48,6 +49,7 @@ struct Reconciliation: ~Copyable {
     companion = try CompanionScanner.ifThere(companionDescriptor)
 
     self.descriptor = descriptor
+    self.companionDescriptor = companionDescriptor
     self.format = format
     fileSize = status.size
     modified = status.modified
@@ -97,7 +99,8 @@ struct Reconciliation: ~Copyable {
   /// it is not enough to go by. Each record is checked as it is read; those that are damaged throw.
   mutating func remains(after damage: Corruption) throws(ImmutaError) -> Outcome? {
     guard let companionHeader else { return nil }
-    var count = companionHeader.stableCount
+    // Whatever is promised, there is nothing to be had of records that neither file has room for.
+    var count = min(companionHeader.stableCount, max(format.room(in: fileSize), companion?.count ?? 0))
     if !companionHeader.isClean {
       var number = count
       while let entry = try companion?.entry(number) {
@@ -112,6 +115,7 @@ struct Reconciliation: ~Copyable {
     var outcome = Outcome(
       count: count, end: fileSize, lastIndex: last?.index ?? 0, lastTime: last?.time ?? 0, kept: count)
     outcome.damage = damage
+    outcome.madeCount = madeCount(through: count)
     outcome.add(note: "is damaged: \(damage.reason); \(Words.records(count)) can be read, by what the companion tells")
     return outcome
   }
@@ -195,13 +199,16 @@ struct Reconciliation: ~Copyable {
     if let header { try checkLastIndex(header, cursor.lastIndex, count: promised) }
     var outcome = outcome(at: cursor, kept: promised)
     outcome.isClean = cursor.index == fileSize
+    outcome.madeCount = madeCount(through: promised)
     return outcome
   }
 
   /// The place behind record `number - 1`, by that record's entry; nil when the entry is damaged.
   mutating func behind(_ number: Int) throws(ImmutaError) -> Cursor? {
     if number == 0 { return start }
-    guard let entry = try companion?.entry(number - 1), entry.index >= format.headerSize else { return nil }
+    guard let entry = try companion?.entry(number - 1), entry.index >= format.leastIndex(of: number - 1) else {
+      return nil
+    }
     guard let size = try log.size(at: entry.index) else {
       throw corrupted(number - 1, entry.index, "its size field does not fit the file of \(fileSize) bytes")
     }
@@ -217,12 +224,13 @@ struct Reconciliation: ~Copyable {
   // MARK: Records without entries
 
   /// Walks from a cursor through record `count - 1` by the size fields, or, where that is nil, as far as they lead, and
-  /// makes the entries that are missing.
+  /// finds out which entries are missing. They are made when somebody asks for them: a log may have more than fit in
+  /// memory.
   mutating func extended(
     from start: Cursor, through count: Int?, keepingEntries: Bool
   ) throws(ImmutaError) -> Outcome {
     var cursor = start
-    var made: [CompanionEntry] = []
+    var madeBefore = start.number > 0 ? madeCount(through: start.number) : 0
     var missing = 0
     var damage: Corruption?
     while cursor.number < count ?? Int.max {
@@ -236,13 +244,9 @@ struct Reconciliation: ~Copyable {
       let known = keepingEntries ? try companion?.entry(cursor.number) : nil
       if let known, known.index == cursor.index {
         cursor.lastTime = known.time
-        made.append(known)
+        if known.isMade { madeBefore += 1 }
       } else {
-        guard let checksum = try log.checksum(at: cursor.index, size: size) else {
-          throw corrupted(cursor.number, cursor.index, "the log ends inside it")
-        }
-        let isSound = try log.bearsItsChecksum(at: cursor.index, size: size)
-        if !isSound {
+        if try !log.bearsItsChecksum(at: cursor.index, size: size) {
           let found = Corruption(
             path: path, sequence: cursor.number, index: cursor.index,
             reason: "it is not what was appended: its payload does not have its checksum")
@@ -253,10 +257,6 @@ struct Reconciliation: ~Copyable {
         }
         missing += 1
         cursor.lastTime = max(cursor.lastTime, modified)
-        made.append(
-          CompanionEntry(
-            index: cursor.index, time: cursor.lastTime,
-            recordChecksum: isSound ? checksum : CompanionEntry.denial(of: checksum)))
       }
       cursor.lastIndex = cursor.index
       cursor.index += format.recordHeaderSize + size
@@ -267,10 +267,10 @@ struct Reconciliation: ~Copyable {
     if let header, count == header.count, !isCrashed {
       try checkLastIndex(header, cursor.lastIndex, count: header.count)
     }
-    Self.orderTimes(&made)
-    cursor.lastTime = max(start.lastTime, made.last?.time ?? 0)
+    cursor.lastTime = max(start.lastTime, cursor.lastTime)
     var outcome = outcome(at: cursor, kept: start.number)
-    outcome.made = made
+    outcome.making = Outcome.Making(start: start, keptBelow: keepingEntries ? .max : 0)
+    outcome.madeCount = madeBefore + (format.hasPayloadChecksum ? 0 : missing)
     outcome.damage = damage
     // Another program makes none.
     if missing > 0, companionHeader != nil {
@@ -280,6 +280,9 @@ struct Reconciliation: ~Copyable {
     if count == nil { try lookBehind(cursor.number, &outcome) }
     return outcome
   }
+
+  /// How many of the first entries were made from the log's bytes, by the companion's word.
+  func madeCount(through number: Int) -> Int { min(number, companionHeader?.madeCount ?? 0) }
 
   /// What is behind the last record of a log without COUNT. Zeros are space that was reserved. A record that is cut off
   /// is one whose writer did not live to append all of it: it goes, and a copy is kept. Anything else is damage.
@@ -308,15 +311,6 @@ struct Reconciliation: ~Copyable {
   private func checkLastIndex(_ header: LogHeader, _ found: Int, count: Int) throws(ImmutaError) {
     guard let lastIndex = header.lastIndex, lastIndex != found else { return }
     throw corrupted("LAST INDEX is \(lastIndex), but the last of its \(count) records begins at \(found)")
-  }
-
-  /// An entry made between kept ones must not be later than those behind it.
-  static func orderTimes(_ entries: inout [CompanionEntry]) {
-    var latest = Int64.max
-    for position in entries.indices.reversed() {
-      entries[position].time = min(entries[position].time, latest)
-      latest = entries[position].time
-    }
   }
 
   // MARK: Words

@@ -16,6 +16,7 @@ struct Repair {
   private var companion: Descriptor?
   private let companionOnFile: Descriptor?
   private let format: LogFormat
+  private var knowledge: LogKnowledge
   private let header: LogHeader?
   private let fileSize: Int
   private(set) var report: RepairReport
@@ -50,6 +51,7 @@ struct Repair {
     }
     companion = companionOnFile
     format = try LogFormat(of: log, companion, stated: stated)
+    knowledge = try LogKnowledge(files, nil, format)
     fileSize = try log.size
     guard fileSize >= format.headerSize else {
       throw .corrupted(
@@ -59,7 +61,8 @@ struct Repair {
     header = try log.logHeader(format)
     end = format.headerSize
     report = RepairReport(
-      namespace: files.namespace, promised: 0, sound: 0, lost: [], actions: [], isApplied: false, saved: [])
+      namespace: files.namespace, promised: 0, sound: 0, verifiable: 0, lost: [], actions: [], isApplied: false,
+      saved: [])
     var reconciliation = try Reconciliation(log: log, companion: companion, format: format)
     var opening: Reconciliation.Outcome?
     var refusal: Corruption?
@@ -78,9 +81,8 @@ struct Repair {
       report.actions.append("set the companion aside: it tells of another log's records")
       companion = nil
       report = RepairReport(
-        namespace: files.namespace, promised: alone.count, sound: 0, lost: [], actions: report.actions,
-        isApplied: false,
-        saved: [])
+        namespace: files.namespace, promised: alone.count, sound: 0, verifiable: 0, lost: [],
+        actions: report.actions, isApplied: false, saved: [])
       try examine()
       opening = alone
     }
@@ -95,12 +97,19 @@ struct Repair {
       // Opening would find its way: what it keeps is kept, damaged records in between included.
       (kept, lastIndex, end) = (opening.count, opening.lastIndex, opening.end)
     }
+    // Of a companion that belongs to this log.
+    knowledge = try LogKnowledge(files, companion?.companionHeader(), format)
     try plan(opening)
     report.possibleFormat = undecided?.possibleFormat
   }
 
-  /// What the companion says the log was written with; nil when it cannot tell.
-  var codecName: String? { (try? companion?.companionHeader())?.codecName }
+  /// What the log was written with, by its companion or its meta file; nil when neither can tell.
+  var codecName: String? { knowledge.codecName }
+
+  /// Throws where nothing says what the log was written with, and its payloads do not fit what it is opened with.
+  func checkPayloads(_ opening: Opening) throws(ImmutaError) {
+    try opening.checkPayloads(log, count: kept, last: lastIndex, format, isNamed: false)
+  }
 
   // MARK: Finding out
 
@@ -108,19 +117,22 @@ struct Repair {
   /// not those that the log's own header and size fields agree on.
   private func outcomeWithoutForeignCompanion() throws(ImmutaError) -> Reconciliation.Outcome? {
     guard let companion, report.sound == 0, report.promised > 0 else { return nil }
+    var reconciliation = try Reconciliation(log: log, companion: nil, format: format)
     let alone: Reconciliation.Outcome
     do throws(ImmutaError) {
-      var reconciliation = try Reconciliation(log: log, companion: nil, format: format)
       alone = try reconciliation.run()
     } catch .corrupted {
       return nil
     }
     guard alone.end == fileSize, alone.count > 0 else { return nil }
     var scanner = try CompanionScanner(companion)
-    for (number, entry) in alone.made.enumerated() {
-      if let known = try scanner.entry(number), known.index != entry.index { return alone }
+    var number = 0
+    var isForeign = false
+    try reconciliation.entries(of: alone) { (entry) throws(ImmutaError) in
+      if !isForeign, let known = try scanner.entry(number), known.index != entry?.index { isForeign = true }
+      number += 1
     }
-    return nil
+    return isForeign ? alone : nil
   }
 
   private mutating func examine() throws(ImmutaError) {
@@ -133,6 +145,7 @@ struct Repair {
       seen = finding.sequence + 1
       guard let damage = finding.damage else {
         report.sound += 1
+        if finding.entry?.isMade != true { report.verifiable += 1 }
         guard let index = finding.index else { return }
         kept = finding.sequence + 1
         lastIndex = index
@@ -238,36 +251,29 @@ struct Repair {
     try files.directory.removeIfPresent(files.newCompanion)
     let new = try files.directory.create(files.newCompanion, like: log)
     let before = try companion?.companionHeader()
-    var header = CompanionHeader(format: format, codecName: before?.codecName)
+    var header = CompanionHeader(format: format, codecName: knowledge.codecName)
     header.tornCount = before?.tornCount ?? 0
     header.recoveryTime = before?.recoveryTime ?? 0
-    header.identity = before?.identity ?? .random()
+    header.identity = knowledge.identity ?? .random()
     header.slowTime = before?.slowTime
     header.isClean = true
     header.stableCount = kept
     try new.write([UInt8](repeating: 0, count: CompanionHeader.size), at: 0)
-    try new.write(header.encoded(), at: header.slotOffset)
     var examination = try Examination(
       log: log, companion: companion, format: format, count: report.promised)
-    var buffer: [UInt8] = []
-    var written = CompanionHeader.size
+    var writer = EntryWriter(new, from: 0)
     let kept = kept
     try examination.run { (finding) throws(ImmutaError) in
       guard finding.sequence < kept else { return }
-      var bytes = [UInt8](repeating: 0, count: CompanionEntry.size)
-      if var entry = finding.entry {
-        // Where a commit was cut in two, what is left of it is one.
-        if finding.sequence == kept - 1 { entry.endsCommit = true }
-        unsafe bytes.withMutableBytes { unsafe entry.encode(into: $0, number: finding.sequence) }
-      }
-      buffer += bytes
-      if buffer.count >= 1 << 20 {
-        try new.write(buffer, at: written)
-        written += buffer.count
-        buffer.removeAll(keepingCapacity: true)
-      }
+      var entry = finding.entry
+      // Where a commit was cut in two, what is left of it is one.
+      if finding.sequence == kept - 1 { entry?.endsCommit = true }
+      try writer.append(entry)
     }
-    try new.write(buffer, at: written)
+    try writer.writeBuffered()
+    header.madeCount = writer.madeCount
+    try new.write(header.encoded(), at: header.slotOffset)
     try new.flush()
+    try knowledge.keep(header, files, of: log)
   }
 }

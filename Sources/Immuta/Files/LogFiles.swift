@@ -29,6 +29,10 @@ package struct LogFiles: Sendable {
   /// A companion that is being made, until it takes the old one's place.
   package var newCompanion: String { companion + ".new" }
 
+  /// What is kept beside the companion as well, so that losing one of them loses nothing. A partition has none: its
+  /// payloads are stored as they are.
+  package var meta: String? { isPartition ? nil : "\(namespace).meta" }
+
   // Paths, for messages.
 
   package var logPath: String { directory.path(of: log) }

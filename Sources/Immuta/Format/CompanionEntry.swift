@@ -13,7 +13,9 @@ import Synchronization
 /// INDEX is the byte offset of the record's header in the log, TIME its commit in nanoseconds since 1970, RECORD CRC
 /// the CRC-32C of header and payload. ENTRY CRC is the CRC-32C of the first 20 bytes and the record's number (8 bytes),
 /// so an entry that was moved is found out. Where more records of the same commit follow, its complement is stored
-/// instead: recovery keeps whole commits only, and a half-written transaction is gone as if it never was.
+/// instead: recovery keeps whole commits only, and a half-written transaction is gone as if it never was. An entry that
+/// was not written when its record was committed, but made from the log's bytes as they were found, holds ENTRY CRC with
+/// the lower four bits of each byte inverted: its RECORD CRC cannot tell damage from before.
 ///
 /// A log whose records carry checksums of their own may be found damaged when its companion is made. The entry of such
 /// a record holds the complement of its RECORD CRC: the record stays where it is, and throws when it is read.
@@ -21,15 +23,35 @@ package struct CompanionEntry: Hashable, Sendable {
   package var index: Int
   package var time: Int64
   package var recordChecksum: UInt32
-  /// Whether this record is the last (or only) one of its commit.
-  package var endsCommit: Bool
+  /// What ENTRY CRC differs by from the checksum that it is.
+  private var mark: UInt32
 
-  package init(index: Int, time: Int64, recordChecksum: UInt32, endsCommit: Bool = true) {
+  /// - Parameters:
+  ///   - endsCommit: whether this record is the last (or only) one of its commit.
+  ///   - isMade: whether the entry is made from the log's bytes as they are found, of a record that has no checksum.
+  @inline(__always)
+  package init(
+    index: Int, time: Int64, recordChecksum: UInt32, endsCommit: Bool = true, isMade: Bool = false
+  ) {
     self.index = index
     self.time = time
     self.recordChecksum = recordChecksum
-    self.endsCommit = endsCommit
+    mark = isMade ? Self.markOfMade : endsCommit ? 0 : Self.markOfOpen
   }
+
+  /// Whether this record is the last (or only) one of its commit.
+  @inline(__always)
+  package var endsCommit: Bool {
+    get { mark != Self.markOfOpen }
+    set { if newValue != endsCommit { mark = newValue ? 0 : Self.markOfOpen } }
+  }
+
+  /// Whether the entry was made from the log's bytes as they were found, with nothing to compare them with: then it
+  /// tells damage from then on, and none from before. Nobody knows which commit the record was part of.
+  package var isMade: Bool { mark == Self.markOfMade }
+
+  private static var markOfOpen: UInt32 { ~0 }
+  private static var markOfMade: UInt32 { 0x0F0F_0F0F }
 
   package static var size: Int { 24 }
 
@@ -46,8 +68,13 @@ package struct CompanionEntry: Hashable, Sendable {
     let stored: UInt32 = unsafe bytes.loadInteger(at: Self.checksumOffset)
     let computed = Self.checksum(index: index, time: time, recordChecksum: recordChecksum, number: number)
     // An index that no log has room for is none, whoever computed a checksum for it.
-    guard stored == computed || stored == ~computed, index >= 0, index <= LogFormat.largestPayload else { return nil }
-    self.init(index: index, time: time, recordChecksum: recordChecksum, endsCommit: stored == computed)
+    let mark = stored ^ computed
+    guard mark == 0 || mark == Self.markOfOpen || mark == Self.markOfMade, index >= 0, index <= LogFormat.largestPayload
+    else { return nil }
+    self.index = index
+    self.time = time
+    self.recordChecksum = recordChecksum
+    self.mark = mark
   }
 
   /// INDEX of two entries, one behind the other, which are known to be whole.
@@ -68,7 +95,7 @@ package struct CompanionEntry: Hashable, Sendable {
     unsafe bytes.storeInteger(index, at: 0)
     unsafe bytes.storeInteger(time, at: 8)
     unsafe bytes.storeInteger(recordChecksum, at: 16)
-    unsafe bytes.storeInteger(endsCommit ? computed : ~computed, at: Self.checksumOffset)
+    unsafe bytes.storeInteger(computed ^ mark, at: Self.checksumOffset)
   }
 
   /// Stores the entry so that ENTRY CRC comes last, releasing: where the log has no COUNT, that store is the commit.
@@ -85,7 +112,7 @@ package struct CompanionEntry: Hashable, Sendable {
     unsafe bytes.storeInteger(recordChecksum, at: 16)
     guard let base = bytes.baseAddress else { preconditionFailure("a companion entry has memory") }
     let last = unsafe (base + Self.checksumOffset).assumingMemoryBound(to: Atomic<UInt32>.self)
-    unsafe last.pointee.store((endsCommit ? computed : ~computed).littleEndian, ordering: .releasing)
+    unsafe last.pointee.store((computed ^ mark).littleEndian, ordering: .releasing)
   }
 
   /// Whether the last field of entry `number`, published so, was stored.

@@ -1,5 +1,3 @@
-import CRC32C
-
 /// The header of a companion file: two slots of 2,048 bytes, written in turn; the newest whole one counts.
 ///
 /// ```
@@ -8,10 +6,10 @@ import CRC32C
 /// | MAGIC  | VERSION | FORMAT | CLEAN | NAME | GENERATION | STABLE | BOOT ID | TORN | RECOVERED | NAME …  |
 /// |   8    |    4    |   1    |   1   | LEN 2|     8      |   8    |    8    |  8   |     8     | ≤ 1,024 |
 /// +--------+---------+--------+-------+------+------------+--------+---------+------+-----------+---------+
-/// offset 1,088      1,104   1,112     1,120             2,008       2,040    2,044
-///        +----------+-------+---------+--               +-----------+--------+------------------------+
-///        | IDENTITY | FIRST | REMOVED | zeros …         |   SLOW    |        | CRC-32C of 0 ..< 2,044 |
-///        |    16    |   8   |    8    |                 |   4 × 8   |        |            4           |
+/// offset 1,088      1,104   1,112     1,120  1,128      2,008       2,040    2,044
+///        +----------+-------+---------+------+-- --------+-----------+--------+------------------------+
+///        | IDENTITY | FIRST | REMOVED | MADE | zeros …   |   SLOW    |        | CRC-32C of 0 ..< 2,044 |
+///        |    16    |   8   |    8    |  8   |           |   4 × 8   |        |            4           |
 /// ```
 ///
 /// VERSION is 2. One of version 1 ends with NAME: its log has no identity yet, and gets one, with a header of version 2,
@@ -25,14 +23,18 @@ import CRC32C
 /// written. TORN counts the records that crashes have taken back over the log's life, RECOVERED is when that last
 /// happened, in nanoseconds since 1970. IDENTITY is the log's, zeros where it has none yet. FIRST is the number of the
 /// file's first record, and REMOVED that of the first record which was not removed from the log; both are 0 in a log
-/// of one file.
+/// of one file. MADE counts the entries that were made from the log's bytes as they were found: see
+/// ``CompanionEntry/isMade``.
+///
+/// What no log can have makes a slot count as damaged, whatever its checksum says: a number of records that no file has
+/// room for, a name that is no text, a generation in the other slot's place.
 ///
 /// SLOW is about times: see ``SlowTime``.
 ///
 /// A slot never shares a page half with the other, so whatever a torn write leaves of one, the other is whole.
 package struct CompanionHeader: Hashable, Sendable {
   package var format: LogFormat
-  /// Counts the headers written; the larger of the two slots is the current one.
+  /// Counts the headers written; the newer of the two slots is the current one.
   package var generation: UInt64
   package var isClean: Bool
   /// Whether a flush failed since the log was last closed.
@@ -54,6 +56,8 @@ package struct CompanionHeader: Hashable, Sendable {
   package var removedCount: Int
   /// How times are, or were last, written while the clock is behind them; nil where that never was.
   package var slowTime: SlowTime?
+  /// Entries that were made from the log's bytes.
+  package var madeCount: Int
 
   package init(format: LogFormat, codecName: String? = "") {
     self.format = format
@@ -68,28 +72,25 @@ package struct CompanionHeader: Hashable, Sendable {
     identity = nil
     firstSequence = 0
     removedCount = 0
+    madeCount = 0
   }
 
   /// Bytes before the first entry.
-  package static var size: Int { 4096 }
-  package static var slotSize: Int { size / 2 }
-  package static var longestCodecName: Int { 1024 }
-  /// NAME LEN of a name that is not known.
-  private static var unknownNameLength: Int { 0xFFFF }
+  package static var size: Int { TwoSlots.size }
+  package static var slotSize: Int { TwoSlots.slotSize }
 
   private static var magic: UInt64 { 0x3158_4449_4154_4D49 }  // "IMTAIDX1", little-endian
   /// What is written. A header without an identity is one of version 1.
   package static var version: UInt32 { 2 }
-  private static var nameOffset: Int { 56 }
   private static var identityOffset: Int { 1088 }
   private static var firstOffset: Int { 1104 }
   private static var removedOffset: Int { 1112 }
+  private static var madeOffset: Int { 1120 }
   /// Four integers of 8 bytes: SLOW FROM, SLOW END, SLOW TIME, SLOW CLOCK.
   private static var slowTimeOffset: Int { 2_008 }
-  private static var checksumOffset: Int { slotSize - 4 }
 
   /// Where the slot of this generation lies in the file.
-  package var slotOffset: Int { Int(generation & 1) * Self.slotSize }
+  package var slotOffset: Int { TwoSlots.offset(of: generation) }
 
   /// What the two slots hold.
   package struct Slots {
@@ -104,19 +105,18 @@ package struct CompanionHeader: Hashable, Sendable {
 
   /// The slots of a companion whose first `size` bytes are given.
   package static func slots(in bytes: UnsafeRawBufferPointer) -> Slots {
-    precondition(bytes.count >= size, "a companion header needs \(size) bytes")
     var slots = Slots()
-    for offset in [0, slotSize] {
-      let slot = unsafe UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + slotSize])
-      guard unsafe isWhole(slot) else { continue }
-      let (version, format) = unsafe (slot.loadInteger(at: 8, as: UInt32.self), slot[12])
+    unsafe TwoSlots.forEachWhole(in: bytes, magic: magic) { slot, version, isInPlace in
+      let format = unsafe slot[12]
       if !(1...Self.version).contains(version) || LogFormat(rawValue: format) == nil {
         slots.unknown = (version, format)
-      } else if let header = unsafe CompanionHeader(decodingWholeSlot: slot) {
+      } else if isInPlace, let header = unsafe CompanionHeader(decodingWholeSlot: slot) {
         slots.whole.append(header)
       }
     }
-    slots.whole.sort { $0.generation < $1.generation }
+    if slots.whole.count == 2, TwoSlots.isNewer(slots.whole[0].generation, than: slots.whole[1].generation) {
+      slots.whole.reverse()
+    }
     return slots
   }
 
@@ -125,77 +125,63 @@ package struct CompanionHeader: Hashable, Sendable {
     unsafe slots(in: bytes).current
   }
 
-  private static func isWhole(_ bytes: UnsafeRawBufferPointer) -> Bool {
-    unsafe bytes.loadInteger(at: 0, as: UInt64.self) == magic
-      && bytes.loadInteger(at: checksumOffset, as: UInt32.self) == crc32c_extend(0, bytes.baseAddress, checksumOffset)
-  }
-
   /// Nil where a field says what no header can say.
   private init?(decodingWholeSlot bytes: UnsafeRawBufferPointer) {
     guard let format = unsafe LogFormat(rawValue: bytes[12]) else { return nil }
-    let nameLength = unsafe Int(bytes.loadInteger(at: 14, as: UInt16.self))
-    let stableCount: Int = unsafe bytes.loadInteger(at: 24)
-    let isNameKnown = nameLength != Self.unknownNameLength
-    guard !isNameKnown || nameLength <= Self.longestCodecName, stableCount >= 0 else { return nil }
     self.format = format
     isClean = unsafe bytes[13] == 1
     hasFailedFlush = unsafe bytes[13] == 2
     generation = unsafe bytes.loadInteger(at: 16)
-    self.stableCount = stableCount
+    stableCount = unsafe bytes.loadInteger(at: 24)
     bootIdentity = unsafe bytes.loadInteger(at: 32)
     tornCount = unsafe bytes.loadInteger(at: 40)
     recoveryTime = unsafe bytes.loadInteger(at: 48)
+    switch unsafe SlotName.load(from: bytes) {
+    case .name(let name): codecName = name
+    case .unknown: codecName = nil
+    case .impossible: return nil
+    }
     // Never with the first record: there is a time before it.
     let first: Int = unsafe bytes.loadInteger(at: Self.slowTimeOffset)
-    if first > 0 {
+    if (1...LogFormat.mostRecords).contains(first) {
       let end: Int = unsafe bytes.loadInteger(at: Self.slowTimeOffset + 8)
       slowTime = SlowTime(
         first: first, end: end == 0 ? nil : end, time: unsafe bytes.loadInteger(at: Self.slowTimeOffset + 16),
         clock: unsafe bytes.loadInteger(at: Self.slowTimeOffset + 24))
     }
-    codecName =
-      isNameKnown
-      ? unsafe String(decoding: bytes[Self.nameOffset..<Self.nameOffset + nameLength], as: UTF8.self) : nil
     let hasIdentity = unsafe bytes.loadInteger(at: 8, as: UInt32.self) >= 2
     let range = Self.identityOffset..<Self.identityOffset + LogIdentity.size
     identity = unsafe hasIdentity ? LogIdentity(decoding: UnsafeRawBufferPointer(rebasing: bytes[range])) : nil
     firstSequence = unsafe hasIdentity ? bytes.loadInteger(at: Self.firstOffset) : 0
     removedCount = unsafe hasIdentity ? bytes.loadInteger(at: Self.removedOffset) : 0
-    if firstSequence < 0 || removedCount < 0 { return nil }
+    madeCount = unsafe hasIdentity ? bytes.loadInteger(at: Self.madeOffset) : 0
+    let counts = [stableCount, tornCount, firstSequence, removedCount, madeCount]
+    guard counts.allSatisfy((0...LogFormat.mostRecords).contains) else { return nil }
   }
 
   /// The `slotSize` bytes of this header, for `slotOffset`.
   package func encoded() -> [UInt8] {
-    let name = Array((codecName ?? "").utf8)
-    let nameLength = codecName == nil ? Self.unknownNameLength : name.count
-    precondition(name.count <= Self.longestCodecName, "a codec chain's name has at most \(Self.longestCodecName) bytes")
-    var bytes = [UInt8](repeating: 0, count: Self.slotSize)
-    unsafe bytes.withMutableBytes { bytes in
-      unsafe bytes.storeInteger(Self.magic, at: 0)
-      unsafe bytes.storeInteger(identity == nil ? 1 : Self.version, at: 8)
+    let version = identity == nil ? 1 : Self.version
+    return unsafe TwoSlots.encoded(magic: Self.magic, version: version, generation: generation) { bytes in
       unsafe bytes[12] = format.rawValue
       unsafe bytes[13] = isClean ? 1 : hasFailedFlush ? 2 : 0
-      unsafe bytes.storeInteger(UInt16(nameLength), at: 14)
-      unsafe bytes.storeInteger(generation, at: 16)
       unsafe bytes.storeInteger(stableCount, at: 24)
       unsafe bytes.storeInteger(bootIdentity, at: 32)
       unsafe bytes.storeInteger(tornCount, at: 40)
       unsafe bytes.storeInteger(recoveryTime, at: 48)
+      unsafe SlotName.store(codecName, in: bytes)
       if let slowTime {
         unsafe bytes.storeInteger(slowTime.first, at: Self.slowTimeOffset)
         unsafe bytes.storeInteger(slowTime.end ?? 0, at: Self.slowTimeOffset + 8)
         unsafe bytes.storeInteger(slowTime.time, at: Self.slowTimeOffset + 16)
         unsafe bytes.storeInteger(slowTime.clock, at: Self.slowTimeOffset + 24)
       }
-      unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[Self.nameOffset...]).copyBytes(from: name)
-      if let identity {
-        let range = Self.identityOffset..<Self.identityOffset + LogIdentity.size
-        unsafe identity.encode(into: UnsafeMutableRawBufferPointer(rebasing: bytes[range]))
-        unsafe bytes.storeInteger(firstSequence, at: Self.firstOffset)
-        unsafe bytes.storeInteger(removedCount, at: Self.removedOffset)
-      }
-      unsafe bytes.storeInteger(crc32c_extend(0, bytes.baseAddress, Self.checksumOffset), at: Self.checksumOffset)
+      guard let identity else { return }
+      let range = Self.identityOffset..<Self.identityOffset + LogIdentity.size
+      unsafe identity.encode(into: UnsafeMutableRawBufferPointer(rebasing: bytes[range]))
+      unsafe bytes.storeInteger(firstSequence, at: Self.firstOffset)
+      unsafe bytes.storeInteger(removedCount, at: Self.removedOffset)
+      unsafe bytes.storeInteger(madeCount, at: Self.madeOffset)
     }
-    return bytes
   }
 }

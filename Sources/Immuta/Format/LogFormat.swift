@@ -56,4 +56,14 @@ public enum LogFormat: UInt8, Hashable, Sendable, CaseIterable, CustomStringConv
 
   /// The largest payload whose end can still be named by a signed 64-bit offset, with room to spare for reservations.
   package static var largestPayload: Int { Int.max / 4 }
+
+  /// The most records that a file of that size has room for. So many entries, too, end at a place that can be named.
+  package static var mostRecords: Int { largestPayload / 8 }
+
+  /// Where a record begins at the earliest, if all before it have no bytes: an entry that says less is another log's, or
+  /// made up.
+  package func leastIndex(of number: Int) -> Int { headerSize + number * recordHeaderSize }
+
+  /// The most records that a file of a size has room for.
+  package func room(in fileSize: Int) -> Int { max(0, fileSize - headerSize) / recordHeaderSize }
 }

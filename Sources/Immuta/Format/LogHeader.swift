@@ -49,8 +49,8 @@ package struct LogHeader: Hashable, Sendable {
   package func contradiction(format: LogFormat, fileSize: Int) -> String? {
     if count < 0 { return "COUNT is negative (\(count))" }
     if count == 0 { return denies(lastIndex: 0) ? "COUNT is 0 but LAST INDEX is \(lastIndex ?? 0)" : nil }
-    let room = (fileSize - format.headerSize) / format.recordHeaderSize
-    if count > room { return "COUNT is \(count), but \(fileSize) bytes hold at most \(max(0, room)) records" }
+    let room = format.room(in: fileSize)
+    if count > room { return "COUNT is \(count), but \(fileSize) bytes hold at most \(room) records" }
     guard let lastIndex else { return nil }
     if lastIndex < format.headerSize { return "LAST INDEX is \(lastIndex), inside the header" }
     if lastIndex > fileSize - format.recordHeaderSize {

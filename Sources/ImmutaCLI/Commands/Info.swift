@@ -15,7 +15,8 @@ struct Info: ToolCommand {
       For programs, an object a line:
         immuta info --json
 
-      Bytes are those of the log with its header. A namespace that cannot be opened is listed all the same; the exit \
+      Bytes are those of the log with its header. HEALTH is “unverifiable” where no record has a checksum from when it was \
+      appended, as after the companion was lost. A namespace that cannot be opened is listed all the same; the exit \
       status is then 65 if one is damaged, or 1.
       """)
 
@@ -38,7 +39,7 @@ struct Info: ToolCommand {
       InfoRow(
         name,
         Result {
-          let (storage, log) = try location.openForReading(name)
+          let (storage, log) = try location.openForReading(name, .storedPayloads)
           defer { storage.close() }
           return try log.details
         })

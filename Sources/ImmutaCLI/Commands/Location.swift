@@ -20,6 +20,16 @@ enum LogFormatOption: String, CaseIterable, ExpressibleByArgument {
   }
 }
 
+extension Storage.Configuration {
+  /// For looking at logs without their keys.
+  static var storedPayloads: Self {
+    var configuration = Self()
+    configuration.access = .readOnly
+    configuration.deliversStoredPayloads = true
+    return configuration
+  }
+}
+
 /// Where the logs are, and how they are laid out: options of each subcommand that works on namespaces.
 struct Location: ParsableArguments {
   @OptionGroup private var place: DirectoryOption

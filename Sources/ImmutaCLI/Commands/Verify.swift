@@ -15,11 +15,14 @@ struct Verify: ToolCommand {
       One of them, in a script:
         immuta verify events --dir /var/lib/shop || echo "restore the backup"
 
-      A log with a codec, every record decoded:
+      A log with a codec needs no key for that. With its codec and key, every record is also decoded:
         immuta verify events --codec deflate --key-file secret.key
 
       For programs, an object a line:
         immuta verify --json
+
+      Where a log has lost its companion, or another program appended to it, there is no checksum from when a record was \
+      appended: such records are counted as readable, and not as verified.
 
       The first damaged record of each log is named by its number and its place in the file. The exit status is then 65.
       """)
@@ -40,7 +43,8 @@ struct Verify: ToolCommand {
   @MainActor func execute() async throws {
     let names = try location.namespaces(namespaces)
     if names.isEmpty, !json { Failure.say("no namespaces in \(location.directory)") }
-    let configuration = try codecOptions.configuration()
+    let configuration =
+      codecOptions.settings.isGiven ? try codecOptions.configuration() : .storedPayloads
     try await Verdict.forEach(names, .namespace, asJSON: json) { name in
       // The log stays open for as long as it is held, and no longer.
       try location.openForReading(name, configuration).log

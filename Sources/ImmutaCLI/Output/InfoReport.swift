@@ -62,10 +62,20 @@ struct InfoRow {
 
   private var health: String {
     switch failure?.status {
-    case nil: "ok"
+    case nil: isUnverifiable ? "unverifiable" : "ok"
     case .damaged: "damaged"
     default: "unreadable"
     }
+  }
+
+  /// Whether nothing is known of any record but that it can be read.
+  private var isUnverifiable: Bool { details.map { $0.count > 0 && $0.verifiable == 0 } ?? false }
+
+  /// The same, and how much of the log it is said of.
+  private var healthInWords: String {
+    guard let details, failure == nil, !isUnverifiable, details.verifiable < details.count else { return health }
+    let unverifiable = Quantities.grouped(details.count - details.verifiable)
+    return "\(health), \(unverifiable) of \(Quantities.grouped(details.count)) cannot be verified"
   }
 
   static func table(_ rows: [InfoRow], _ kind: LogKind) -> [String] {
@@ -82,7 +92,7 @@ struct InfoRow {
         row.details?.firstTimestamp.map(Self.short) ?? "-",
         row.details?.lastTimestamp.map(Self.short) ?? "-",
         row.details.map { "\($0.format)" } ?? "-",
-        row.health,
+        row.healthInWords,
       ])
     }
     return table.lines
@@ -95,11 +105,13 @@ struct InfoRow {
     if let details {
       object.add("path", details.path)
       object.add("records", details.count)
+      object.add("verifiable", details.verifiable)
       object.add("bytes", details.byteCount)
       object.add("stable", details.stableCount)
       object.add("first", details.firstTimestamp?.description)
       object.add("last", details.lastTimestamp?.description)
       object.add("format", "\(details.format)")
+      if !details.codec.isEmpty { object.add("codec", details.codec) }
       if details.tornCount > 0 { object.add("torn", details.tornCount) }
     }
     object.add("health", health)

@@ -115,6 +115,12 @@ struct JSONObject {
     bytes.append(decimal: value)
   }
 
+  /// Adds a member of which nothing is known.
+  mutating func addNull(_ name: String) {
+    key(name)
+    bytes.append(contentsOf: "null".utf8)
+  }
+
   /// Adds a member.
   mutating func add(_ name: String, _ value: Bool) {
     key(name)

@@ -18,6 +18,7 @@ extension RepairReport {
     object.add("applied", isApplied)
     object.add("promised", promised)
     object.add("sound", sound)
+    object.add("verifiable", verifiable)
     object.add("lost", objects: lost) { range, object in
       object.add("first", range.sequences.lowerBound)
       object.add("last", range.sequences.upperBound - 1)

@@ -45,7 +45,7 @@ struct Verdict {
     let label = kind.label(name)
     switch outcome {
     case .success(let report):
-      var text = "\(label): ok, \(Quantities.counted(report.records, "record"))"
+      var text = "\(label): \(Self.words(report))"
       text += ", \(Quantities.counted(report.bytes, "byte")), in \(Quantities.time(time))"
       text += Quantities.rateSuffix(report.bytes, in: time)
       return note.map { "\(text); it \($0)" } ?? text
@@ -53,6 +53,23 @@ struct Verdict {
     case .failure(ImmutaError.undecodable): return "\(label): cannot be decoded"
     case .failure: return "\(label): not checked"
     }
+  }
+
+  /// “ok” is said of records that were compared with what was appended.
+  private static func words(_ report: VerificationReport) -> String {
+    let records = Quantities.counted(report.records, "record")
+    let unverifiable = report.records - report.verifiable
+    var text =
+      unverifiable == 0
+      ? "ok, \(records)"
+      : report.verifiable == 0
+        ? "\(records) readable, none verifiable (no checksum was taken when they were appended)"
+        : "\(records) readable, \(Quantities.grouped(report.verifiable)) ok, "
+          + "\(Quantities.grouped(unverifiable)) not verifiable (no checksum was taken when they were appended)"
+    if !report.undecodedCodec.isEmpty {
+      text += " (not decoded: written with \(Words.printable(report.undecodedCodec)))"
+    }
+    return text
   }
 
   /// The record that is to blame.
@@ -69,8 +86,11 @@ struct Verdict {
     object.add(kind.rawValue, name)
     switch outcome {
     case .success(let report):
-      object.add("ok", true)
+      // Nobody knows of records that have nothing to be compared with.
+      if report.verifiable == report.records { object.add("ok", true) } else { object.addNull("ok") }
       object.add("records", report.records)
+      object.add("verifiable", report.verifiable)
+      if !report.undecodedCodec.isEmpty { object.add("undecoded", report.undecodedCodec) }
       object.add("bytes", report.bytes)
       object.add("smallest", report.smallestPayload)
       object.add("largest", report.largestPayload)

@@ -93,6 +93,10 @@ struct Failure {
       (message, status) = ("\(error); if it may be so large, give a higher --decoded-limit", .failure)
     case ImmutaError.codecMismatch(let written, let opened):
       (message, status) = (CodecSettings.mismatch(written: written, opened: opened, prefix: prefix), .failure)
+    case ImmutaError.codecUnknown(let path, let reason):
+      (message, status) = (
+        "\(path): \(reason) (\(prefix)codec, \(prefix)key-file; \(prefix)codec none)", .failure
+      )
     case ImmutaError.io(System.noSpace, let operation, let path):
       // The library speaks of the one call; here others may have come before.
       let reason = System.message(for: System.noSpace)

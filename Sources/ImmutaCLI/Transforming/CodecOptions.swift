@@ -6,7 +6,11 @@ import ImmutaTransforms
 struct CodecOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Compression: deflate[:0-9], zstd[:1-19] or lz4[:0-12]; the level matters for writing only.", valueName: "name"))
+      """
+      Compression: deflate[:0-9], zstd[:1-19] or lz4[:0-12]; the level matters for writing only. none: of a log that says \
+      nowhere how it was written, and looks compressed or encrypted, that its records are taken as they are.
+      """,
+      valueName: "name"))
   var codec: CompressionChoice?
 
   @Option(
@@ -48,6 +52,7 @@ struct CodecOptions: ParsableArguments {
 /// A compression and its level, as `--codec` names them.
 struct CompressionChoice: ExpressibleByArgument {
   enum Kind: String {
+    case none
     case deflate
     case zstd
     case lz4
@@ -62,10 +67,12 @@ struct CompressionChoice: ExpressibleByArgument {
     self.kind = kind
     let (levels, usual) =
       switch kind {
+      case .none: (0...0, 0)
       case .deflate: (0...9, 6)
       case .zstd: (1...19, 3)
       case .lz4: (0...12, 0)
       }
+    if kind == .none, parts.count > 1 { return nil }
     if parts.count == 1 {
       level = usual
     } else {
@@ -74,8 +81,10 @@ struct CompressionChoice: ExpressibleByArgument {
     }
   }
 
-  func codec(dictionaries: [String]) throws -> Codec {
+  /// Nil for none.
+  func codec(dictionaries: [String]) throws -> Codec? {
     switch kind {
+    case .none: nil
     case .deflate: .deflate(level: level)
     case .zstd: try zstd(dictionaries)
     case .lz4: try lz4()

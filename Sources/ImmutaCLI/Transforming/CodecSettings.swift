@@ -29,6 +29,9 @@ struct CodecSettings {
 
   /// Throws a usage error unless the options make sense together.
   func check() throws {
+    if codec?.kind == CompressionChoice.Kind.none, !keyFile.isEmpty {
+      throw ValidationError("\(prefix)codec none says that nothing was done to the records: give no \(prefix)key-file")
+    }
     if cipher != nil, keyFile.isEmpty { throw ValidationError("\(prefix)cipher needs a \(prefix)key-file") }
     if let decodedLimit {
       let name = "\(prefix)decoded-limit"
@@ -44,6 +47,7 @@ struct CodecSettings {
   func configuration() throws -> Storage.Configuration {
     var configuration = Storage.Configuration()
     configuration.codec = try chosen()
+    configuration.takesPayloadsAsStored = codec?.kind == CompressionChoice.Kind.none
     if let decodedLimit { configuration.largestDecodedPayload = decodedLimit }
     return configuration
   }
@@ -75,7 +79,9 @@ struct CodecSettings {
 
   /// What to say when a log was written with another codec than the options describe.
   static func mismatch(written: String, opened: String, prefix: String) -> String {
-    let (written, opened) = (written.isEmpty ? "no codec" : written, opened.isEmpty ? "no codec" : opened)
+    let (written, opened) = (
+      written.isEmpty ? "no codec" : Words.printable(written), opened.isEmpty ? "no codec" : opened
+    )
     return "the log was written with \(written) and opened with \(opened): "
       + "give the \(prefix)codec, \(prefix)key-file and \(prefix)cipher that it was written with"
   }

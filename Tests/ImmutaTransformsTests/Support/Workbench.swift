@@ -79,10 +79,15 @@ final class Workbench {
     return payloads(in: bytes)
   }
 
+  /// Removes a file beside the log, if it is there.
+  func lose(_ suffix: String, namespace: String = name) {
+    try? FileManager.default.removeItem(atPath: directory.file("\(namespace).\(suffix)"))
+  }
+
   /// Makes a log of these stored bytes, as another program would: without a companion.
   func writeStored(_ payloads: [[UInt8]], namespace: String = name) throws {
     try FileBytes.write(logBytes(payloads), to: directory.file("\(namespace).log"))
-    try? FileManager.default.removeItem(atPath: directory.file("\(namespace).idx"))
+    for suffix in ["idx", "meta"] { lose(suffix, namespace: namespace) }
   }
 }
 

@@ -1,0 +1,101 @@
+// Whether a log's payloads are what the codec that was given makes of them: before anything is appended to them, and before
+// anybody takes them for what was appended.
+extension Opening {
+  /// Throws `.codecMismatch` when the log is known to be written with another codec.
+  func checkCodec(_ written: String?) throws(ImmutaError) {
+    if configuration.deliversStoredPayloads { return }
+    guard let written, written != configuration.codecName else { return }
+    throw .codecMismatch(written: written, opened: configuration.codecName)
+  }
+
+  /// The same for a log that has lost its companion: goes by its payloads. A few of the first records are looked at, and
+  /// the last, so O(1). With a codec, one of them must be what it can read.
+  ///
+  /// - Parameters:
+  ///   - last: where the last record begins, if that is known.
+  ///   - isNamed: whether the codec's name is known all the same, so that only the keys may be wrong.
+  /// - Throws: `.codecUnknown`; `.corrupted`, `.io`.
+  func checkPayloads(
+    _ log: Descriptor, count: Int, last: Int?, _ format: LogFormat, isNamed: Bool
+  ) throws(ImmutaError) {
+    // A store's partitions have no codec.
+    if count == 0 || format == .bilog || configuration.deliversStoredPayloads { return }
+    let samples = try samples(log, count: count, last: last, format)
+    if configuration.codecName.isEmpty {
+      if isNamed || configuration.takesPayloadsAsStored { return }
+      let appearances = try appearances(of: samples, log, format)
+      guard let appearance = Self.appearance(of: appearances) else { return }
+      throw .codecUnknown(
+        path: files.logPath,
+        reason:
+          "its records look \(appearance.words), and nothing beside the log says with which codec it was written: "
+          + "open it with that codec; if the records were appended just as they are, say that they are taken as stored")
+    }
+    if configuration.access == .readOnly { return }
+    var failure: Corruption?
+    let check = check(format).verifyingChecksums(false)
+    for sample in samples {
+      do throws(ImmutaError) {
+        let entry = CompanionEntry(index: sample.index, time: 0, recordChecksum: 0)
+        _ = try LargeRecord.read(sample.number, entry, size: sample.size, from: log, check)
+        return
+      } catch .undecodable(let corruption) {
+        failure = failure ?? corruption
+      }
+    }
+    guard let failure else { return }
+    throw .codecUnknown(
+      path: files.logPath,
+      reason: "its companion is lost, and \(Words.quoted(configuration.codecName)) "
+        + "cannot read it (record \(failure.sequence ?? 0): \(failure.reason)): open it with the codec and the keys that it "
+        + "was written with, or with none if it was written with none")
+  }
+
+  private struct Sample {
+    var number: Int
+    var index: Int
+    var size: Int
+  }
+
+  private static var mostSamples: Int { 4 }
+
+  private func samples(
+    _ log: Descriptor, count: Int, last: Int?, _ format: LogFormat
+  ) throws(ImmutaError) -> [Sample] {
+    var samples: [Sample] = []
+    var index = format.headerSize
+    while samples.count < min(count, Self.mostSamples), let end = try log.recordEnd(at: index, format) {
+      samples.append(Sample(number: samples.count, index: index, size: end - index - format.recordHeaderSize))
+      index = end
+    }
+    if let last, count > samples.count, let end = try log.recordEnd(at: last, format) {
+      samples.append(Sample(number: count - 1, index: last, size: end - last - format.recordHeaderSize))
+    }
+    return samples
+  }
+
+  private func appearances(
+    of samples: [Sample], _ log: Descriptor, _ format: LogFormat
+  ) throws(ImmutaError) -> [PayloadAppearance?] {
+    var found: [PayloadAppearance?] = []
+    for sample in samples {
+      var bytes = [UInt8](repeating: 0, count: min(sample.size, PayloadAppearance.sampleSize))
+      let count = try unsafe bytes.withMutableBytes { (bytes) throws(ImmutaError) in
+        try unsafe log.read(into: bytes, at: sample.index + format.recordHeaderSize)
+      }
+      found.append(
+        unsafe bytes.withBytes { bytes in
+          unsafe PayloadAppearance(beginning: UnsafeRawBufferPointer(rebasing: bytes[..<count]), size: sample.size)
+        })
+    }
+    return found
+  }
+
+  /// Hardly anything but a sealed payload looks like one: one of them is enough. What begins as a compressed file does may
+  /// be just that, appended to a log that holds other things as well.
+  private static func appearance(of found: [PayloadAppearance?]) -> PayloadAppearance? {
+    if found.contains(.sealed) { return .sealed }
+    guard let first = found.first, let first else { return nil }
+    return found.allSatisfy { $0 == first } ? first : nil
+  }
+}

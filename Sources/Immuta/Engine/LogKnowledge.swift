@@ -1,0 +1,82 @@
+/// What is known of a log that its records do not say: whose it is, and which codec its payloads went through. Both the
+/// companion and the meta file say it, so that one of them may be lost.
+struct LogKnowledge {
+  /// Nil when nothing tells.
+  let codecName: String?
+  /// Nil when nothing tells, as of a log that was made before logs had one.
+  let identity: LogIdentity?
+  /// What the meta file says, and its generation.
+  private let meta: (meta: LogMeta, generation: UInt64)?
+
+  /// Reads the meta file, and compares it with the companion's header.
+  ///
+  /// - Throws: `.corrupted` when the two are of different logs, `.unsupportedVersion`, `.io`.
+  init(_ files: LogFiles, _ companion: CompanionHeader?, _ format: LogFormat) throws(ImmutaError) {
+    // A companion of another format describes another log.
+    let companion = companion?.format == format ? companion : nil
+    meta = try Self.meta(files)
+    codecName = companion?.codecName ?? meta?.meta.codecName
+    identity = companion?.identity ?? meta?.meta.identity
+    guard let meta = meta?.meta, let companion else { return }
+    if let name = companion.codecName, name != meta.codecName {
+      throw Self.disagreement(
+        files,
+        "it says that the log was written with \(Self.text(meta.codecName)), and its companion says with "
+          + Self.text(name))
+    }
+    if let identity = companion.identity, identity != meta.identity {
+      throw Self.disagreement(
+        files, "it is the log \(meta.identity)'s, and the companion is \(identity)'s")
+    }
+  }
+
+  private static func text(_ codecName: String) -> String { codecName.isEmpty ? "no codec" : Words.quoted(codecName) }
+
+  private static func disagreement(_ files: LogFiles, _ reason: String) -> ImmutaError {
+    .corrupted(
+      Corruption(
+        path: files.directory.path(of: files.meta ?? files.log),
+        reason:
+          "\(reason): put the one back that belongs to \(files.log), or move the one that does not out of the way "
+          + "(\(files.companion) or \(files.meta ?? ""))"))
+  }
+
+  private static func meta(_ files: LogFiles) throws(ImmutaError) -> (meta: LogMeta, generation: UInt64)? {
+    guard let name = files.meta, let file = try files.directory.openIfPresent(name, .read) else { return nil }
+    var bytes = [UInt8](repeating: 0, count: TwoSlots.size)
+    let count = try unsafe bytes.withMutableBytes { (bytes) throws(ImmutaError) in
+      try unsafe file.read(into: bytes, at: 0)
+    }
+    guard count == bytes.count else { return nil }
+    let slots = unsafe bytes.withBytes { unsafe LogMeta.slots(in: $0) }
+    if let version = slots.unknownVersion {
+      throw .unsupportedVersion(
+        UnsupportedVersion(
+          path: file.path, subject: .meta, found: Int(version), supported: Int(LogMeta.version)))
+    }
+    return slots.current
+  }
+
+  /// Makes the meta file say what the companion's header says, where a codec is in use: nothing is written where it does.
+  /// Its bytes are on stable storage when it returns, its directory's entry with that of the log, before the first record
+  /// is acknowledged.
+  func keep(_ header: CompanionHeader, _ files: LogFiles, of log: Descriptor) throws(ImmutaError) {
+    guard let name = files.meta, let codecName = header.codecName, let identity = header.identity,
+      !codecName.isEmpty || meta != nil
+    else { return }
+    let wanted = LogMeta(identity: identity, codecName: codecName, removedCount: header.removedCount)
+    if meta?.meta == wanted { return }
+    let file =
+      if let file = try files.directory.openIfPresent(name, .readWrite) { file } else {
+        try files.directory.create(name, like: log)
+      }
+    if let meta {
+      let generation = TwoSlots.next(after: meta.generation)
+      try file.write(wanted.encoded(generation: generation), at: TwoSlots.offset(of: generation))
+    } else {
+      let empty = [UInt8](repeating: 0, count: TwoSlots.slotSize)
+      try file.write(wanted.encoded(generation: 0) + empty, at: 0)
+    }
+    try file.flush()
+  }
+}

@@ -1,0 +1,74 @@
+/// What cannot be derived from a log's records, kept in a place of its own beside the companion: `<namespace>.meta`, two
+/// slots of 2,048 bytes as ``TwoSlots`` describes them.
+///
+/// ```
+/// offset 0       8         12     14     16           24         40        48     56          1,080
+/// +--------+---------+------+------+------------+----------+---------+------+-----------+-------+--------+
+/// | MAGIC  | VERSION |  0   | NAME | GENERATION | IDENTITY | REMOVED |  0   | NAME …    |   0   |  CRC   |
+/// |   8    |    4    |  2   | LEN 2|     8      |    16    |    8    |  8   | ≤ 1,024   |       | 2,044  |
+/// +--------+---------+------+------+------------+----------+---------+------+-----------+-------+--------+
+/// ```
+///
+/// NAME, IDENTITY and REMOVED are what the companion's header says under these names. The file exists where a codec is in
+/// use; it is written when one of them changes, which is hardly ever, and never while records are appended.
+package struct LogMeta: Hashable, Sendable {
+  package var identity: LogIdentity
+  /// The codec chain's name; empty for none.
+  package var codecName: String
+  /// The first record that was not removed from the log.
+  package var removedCount: Int
+
+  package init(identity: LogIdentity, codecName: String, removedCount: Int = 0) {
+    self.identity = identity
+    self.codecName = codecName
+    self.removedCount = removedCount
+  }
+
+  package static var version: UInt32 { 1 }
+  private static var magic: UInt64 { 0x4154_454D_4154_4D49 }  // "IMTAMETA", little-endian
+  private static var identityOffset: Int { 24 }
+  private static var removedOffset: Int { 40 }
+
+  /// What a meta file holds.
+  package struct Slots {
+    /// The newest that is whole, and its generation.
+    package var current: (meta: LogMeta, generation: UInt64)?
+    /// The version of a slot that is whole and was written by a program newer than this one.
+    package var unknownVersion: UInt32?
+  }
+
+  /// The slots of a file whose first `TwoSlots.size` bytes are given.
+  package static func slots(in bytes: UnsafeRawBufferPointer) -> Slots {
+    var slots = Slots()
+    unsafe TwoSlots.forEachWhole(in: bytes, magic: magic) { slot, version, isInPlace in
+      guard version == Self.version else {
+        slots.unknownVersion = version
+        return
+      }
+      let generation: UInt64 = unsafe slot.loadInteger(at: 16)
+      guard isInPlace, let meta = unsafe LogMeta(decodingWholeSlot: slot) else { return }
+      if let current = slots.current, !TwoSlots.isNewer(generation, than: current.generation) { return }
+      slots.current = (meta, generation)
+    }
+    return slots
+  }
+
+  private init?(decodingWholeSlot bytes: UnsafeRawBufferPointer) {
+    let range = Self.identityOffset..<Self.identityOffset + LogIdentity.size
+    let removed: Int = unsafe bytes.loadInteger(at: Self.removedOffset)
+    guard let identity = unsafe LogIdentity(decoding: UnsafeRawBufferPointer(rebasing: bytes[range])),
+      case .name(let name) = unsafe SlotName.load(from: bytes), (0...LogFormat.mostRecords).contains(removed)
+    else { return nil }
+    self.init(identity: identity, codecName: name, removedCount: removed)
+  }
+
+  /// The slot of a generation, for `TwoSlots.offset(of:)`.
+  package func encoded(generation: UInt64) -> [UInt8] {
+    unsafe TwoSlots.encoded(magic: Self.magic, version: Self.version, generation: generation) { bytes in
+      unsafe SlotName.store(codecName, in: bytes)
+      let range = Self.identityOffset..<Self.identityOffset + LogIdentity.size
+      unsafe identity.encode(into: UnsafeMutableRawBufferPointer(rebasing: bytes[range]))
+      unsafe bytes.storeInteger(removedCount, at: Self.removedOffset)
+    }
+  }
+}

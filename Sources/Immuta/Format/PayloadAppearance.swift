@@ -1,0 +1,55 @@
+/// What a stored payload looks like, to somebody who does not know which codec made it.
+///
+/// Sealed payloads are told by their structure, compressed ones by their format's first bytes. DEFLATE's have none: raw
+/// DEFLATE looks like anything.
+package enum PayloadAppearance: Hashable, Sendable {
+  /// Encrypted: a version, a key's number, a salt, a counter, and chunks with their tags.
+  case sealed
+  /// A frame of Zstandard's.
+  case zstd
+  /// A frame of LZ4's.
+  case lz4
+
+  /// Bytes from which it is told.
+  package static var sampleSize: Int { 28 }
+
+  /// - Parameters:
+  ///   - bytes: the payload's first `sampleSize` bytes, or all of a shorter one.
+  ///   - size: bytes of the whole payload.
+  package init?(beginning bytes: UnsafeRawBufferPointer, size: Int) {
+    if bytes.count >= 4 {
+      switch unsafe bytes.loadInteger(at: 0, as: UInt32.self) {
+      case 0xFD2F_B528: self = .zstd; return
+      case 0x184D_2204: self = .lz4; return
+      default: break
+      }
+    }
+    guard unsafe Self.isSealed(bytes, size: size) else { return nil }
+    self = .sealed
+  }
+
+  /// What it is called, for people.
+  package var words: String {
+    switch self {
+    case .sealed: "encrypted"
+    case .zstd: "compressed with Zstandard"
+    case .lz4: "compressed with LZ4"
+    }
+  }
+
+  private static var sealedHeader: Int { 28 }
+  private static var tag: Int { 16 }
+  private static var chunk: Int { (64 << 10) + tag }
+
+  /// Random bytes repeat themselves this seldom: of 16, fewer than 9 different ones come once in ten million times.
+  private static var fewestDifferent: Int { 9 }
+
+  private static func isSealed(_ bytes: UnsafeRawBufferPointer, size: Int) -> Bool {
+    guard bytes.count >= sealedHeader, size >= sealedHeader + tag, unsafe bytes[0] == 1 else { return false }
+    // No writer counts to 2^40 with one salt.
+    guard unsafe bytes[26] == 0, unsafe bytes[27] == 0 else { return false }
+    let rest = (size - sealedHeader) % chunk
+    guard rest == 0 || rest >= tag else { return false }
+    return unsafe Set(bytes[5..<21]).count >= fewestDifferent
+  }
+}

@@ -1,0 +1,114 @@
+import Foundation
+import Immuta
+import Testing
+
+/// Files of a newer version are refused by every command, and files that were lost are not called sound.
+@Suite("What a log's companion alone knows")
+struct UnknownFilesTests {
+  let place: Workplace
+
+  init() throws {
+    place = try Workplace()
+  }
+
+  private static let companionMagic: UInt64 = 0x3158_4449_4154_4D49
+
+  private func companion(version: UInt32, format: UInt8 = 2) -> [UInt8] {
+    TwoSlots.encoded(magic: Self.companionMagic, version: version, generation: 2) { $0[12] = format }
+      + [UInt8](repeating: 0, count: TwoSlots.slotSize)
+  }
+
+  private func refuses(_ arguments: [String], _ versions: [String], input: [UInt8] = []) throws {
+    let outcome = try Child(arguments, in: place).finish(feeding: input)
+    #expect(outcome.ending == .exit(1), "\(arguments): \(outcome.errors)")
+    for version in versions { #expect(outcome.errors.contains(version), "\(arguments): \(outcome.errors)") }
+  }
+
+  @Test(
+    "A companion of a newer version, or of an unknown format, is refused by every command, which names both versions")
+  func newerCompanion() throws {
+    try place.run("append", "events", input: "one\n")
+    for (bytes, versions) in [
+      (companion(version: 9), ["version 9", "up to 2"]),
+      (companion(version: 2, format: 77), ["version 77", "up to 3"]),
+    ] {
+      try place.write(bytes, to: "logs/events.idx")
+      let files = try place.names(in: "logs")
+      for command in ["append", "cat", "info", "verify", "repair"] { try refuses([command, "events"], versions) }
+      try refuses(["repair", "events", "--apply"], versions)
+      try refuses(["repair", "events", "--salvage", "new"], versions)
+      try refuses(["append", "events"], versions, input: Array("two\n".utf8))
+      try refuses(["migrate", "log:logs/events", "log:logs/other"], versions)
+      #expect(try place.names(in: "logs") == files)
+      #expect(try place.read("logs/events.idx") == bytes)
+    }
+  }
+
+  @Test("A store's layout of a newer version is refused by every command, which names both versions")
+  func newerLayout() throws {
+    try place.run("logstore", "append", "store", "--partitions", "2", "--key", "a", input: "one\n")
+    try place.write(Array("LogStore 2\npartitions 2\nrouting fnv1a-mod-n\n".utf8), to: "store/logstore.layout")
+    let layout = try place.read("store/logstore.layout")
+    for arguments in [
+      ["append", "store", "--key", "a"], ["cat", "store"], ["info", "store"], ["verify", "store"],
+    ] {
+      try refuses(["logstore"] + arguments, ["version 2", "up to 1"], input: Array("two\n".utf8))
+    }
+    #expect(try place.read("store/logstore.layout") == layout)
+  }
+
+  @Test("A changed byte of a log that has lost its companion is not called ok")
+  func lostCompanion() throws {
+    try place.run("append", "events", input: "one\ntwo\nthree\n")
+    try FileManager.default.removeItem(atPath: "\(place.path)/logs/events.idx")
+    try place.damage("logs/events.log", at: 25)
+    for _ in 0..<2 {
+      let verify = try place.run("verify", "events")
+      #expect(verify.ending == .exit(0))
+      #expect(verify.lines[0].contains("3 records readable, none verifiable"))
+      #expect(!verify.lines[0].contains("ok"))
+      let verdict = try place.run("verify", "--json").objects()[0]
+      #expect(verdict["ok"] is NSNull && verdict["verifiable"] as? Int == 0 && verdict["records"] as? Int == 3)
+      let info = try place.run("info")
+      #expect(info.lines[1].hasSuffix("unverifiable"))
+      let object = try place.run("info", "--json").objects()[0]
+      #expect(object["health"] as? String == "unverifiable" && object["verifiable"] as? Int == 0)
+      let repair = try place.run("repair", "events")
+      #expect(repair.ending == .exit(0) && repair.lines.joined().contains("not verifiable: 3"))
+      // A companion that is made keeps it in mind.
+      try place.run("append", "events")
+    }
+    try place.run("append", "events", input: "four\n")
+    #expect(try place.run("info").lines[1].hasSuffix("ok, 3 of 4 cannot be verified"))
+    #expect(try place.run("verify").lines[0].contains("4 records readable, 1 ok, 3 not verifiable"))
+  }
+
+  @Test("An encrypted log is checked and listed without its key; its records are not shown without it")
+  func withoutKey() throws {
+    let (key, other) = ("key", "other")
+    try place.write([UInt8](repeating: 1, count: 32), to: key)
+    try place.write([UInt8](repeating: 2, count: 32), to: other)
+    for name in [key, other] { chmod("\(place.path)/\(name)", 0o600) }
+    try place.run("append", "events", "--key-file", key, input: "secret\n")
+    let verify = try place.run("verify", "events")
+    #expect(verify.ending == .exit(0))
+    #expect(verify.lines[0].contains("ok, 1 record (not decoded: written with aes-256-gcm)"))
+    #expect(try place.run("verify", "events", "--key-file", key).lines[0].contains("ok, 1 record, "))
+    let info = try place.run("info", "--json").objects()[0]
+    #expect(info["health"] as? String == "ok" && info["codec"] as? String == "aes-256-gcm")
+    #expect(try place.run("cat", "events").ending == .exit(1))
+
+    // Without its companion it is still known how it was written; without the other file, too, it can be seen.
+    for lost in ["idx", "meta"] {
+      try FileManager.default.removeItem(atPath: "\(place.path)/logs/events.\(lost)")
+      let before = try place.read("logs/events.log")
+      for arguments in [["append", "events"], ["append", "events", "--key-file", other], ["cat", "events"]] {
+        #expect(try Child(arguments, in: place).finish(feeding: Array("plain\n".utf8)).ending == .exit(1))
+      }
+      #expect(try place.read("logs/events.log") == before)
+    }
+    #expect(try place.run("append", "events", "--codec", "none", "--key-file", key, input: "x\n").ending == .exit(64))
+    try place.run("append", "events", "--key-file", key, input: "more\n")
+    #expect(try place.run("cat", "events", "--key-file", key).lines == ["secret", "more"])
+  }
+}

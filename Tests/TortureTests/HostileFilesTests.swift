@@ -1,0 +1,192 @@
+import Foundation
+import Immuta
+import ImmutaTestSupport
+import LogStore
+import Testing
+
+/// Files whose checksums are right and whose numbers lie: nothing traps, nothing runs for ever, nothing takes memory for
+/// what only is claimed, and what can be appended to can be read back.
+///
+/// A round is a thousand inputs: `IMMUTA_ROUNDS=1000` is a million of them.
+@Suite struct HostileFilesTests {
+  private static let inputs = 1000
+
+  @Test func hostileNumbersAreHeldToWhatTheFilesHold() async throws {
+    let before = Memory.peak
+    try await Rounds.run(default: 3, "hostile files", patience: .seconds(600)) { seed in
+      var generator = SeededGenerator(seed: seed)
+      let directory = try TestDirectory(inMemory: true)
+      var findings = DistinctFindings()
+      for number in 0..<Self.inputs {
+        let hostile = HostileFiles(using: &generator)
+        let start = ContinuousClock.now
+        do {
+          try await HostileTrial(hostile: hostile, directory: directory.path).run()
+          let time = start.duration(to: .now)
+          if time > .seconds(20) { throw Finding("it took \(time)") }
+        } catch {
+          findings.add("\(error)\ninput \(number), \(hostile)")
+        }
+      }
+      try findings.throwIfAny()
+      let grown = Memory.peak - before
+      if grown > 128 << 20 { throw Finding("memory grew by \(grown) bytes") }
+    }
+  }
+
+  /// A hole in a file costs nothing on the disk, and reads as records of no bytes.
+  @Test(arguments: [LogFormat.v1, .v2]) func aHoleOfEmptyRecordsTakesNoMemory(_ format: LogFormat) async throws {
+    let count = 3_000_000
+    let directory = try TestDirectory(inMemory: true)
+    let path = format.testFiles(of: "events", in: directory.path).log
+    let size = format.headerSize + 8 * count
+    try FileBytes.write(
+      LogHeader(format, count: count, lastIndex: size - 8).encoded(format: format), to: path)
+    truncate(path, off_t(size))
+    let before = Memory.now
+    var configuration = Storage.Configuration()
+    configuration.access = .readOnly
+    configuration.format = format
+    let storage = try Storage(directory: directory.path, namespaces: ["events"], configuration: configuration)
+    defer { storage.close() }
+    let log = try storage.log("events")
+    #expect(log.count == count)
+    #expect(try await log.record(at: count - 1).index == size - 8)
+    #expect(try await log.record(at: count / 2).size == 0)
+    #expect(try log.details.verifiable == 0)
+    #expect(Memory.now - before < 16 << 20)
+  }
+
+  @Test func hostileLayoutsAreRefused() throws {
+    let directory = try TestDirectory(inMemory: true)
+    var generator = SeededGenerator(seed: UInt64.random(in: 1...UInt64.max))
+    for _ in 0..<(Rounds.areMany ? 100_000 : 1000) {
+      let numbers = ["0", "-1", "+4", "04", "1", "65536", "65537", "9223372036854775807", "99999999999999999999", "x"]
+      let number = numbers.randomElement(using: &generator) ?? ""
+      let version =
+        ["1", "1", "1", "2", "0", "-1", "99999999999999999999", "1 "].randomElement(using: &generator) ?? ""
+      let routing = ["fnv1a-mod-n", "", "\u{1B}[2J", "a\nb"].randomElement(using: &generator) ?? ""
+      var text = Array("LogStore \(version)\npartitions \(number)\nrouting \(routing)\n".utf8)
+      if generator.oneIn(4) { text.removeLast(Int.random(in: 0...text.count, using: &generator)) }
+      try FileBytes.write(text, to: directory.file("logstore.layout"))
+      do {
+        var configuration = Storage.Configuration()
+        configuration.access = .readOnly
+        try LogStore(directory: directory.path, configuration: configuration).close()
+      } catch {
+        // What matters is that it was caught.
+        continue
+      }
+    }
+  }
+}
+
+/// One input, taken by every call that takes files.
+struct HostileTrial {
+  let hostile: HostileFiles
+  let directory: String
+
+  func run() async throws {
+    for name in try FileManager.default.contentsOfDirectory(atPath: directory) { unlink("\(directory)/\(name)") }
+    try hostile.write(to: directory)
+    try await looking { try await read() }
+    try await looking { _ = try repair(applying: false) }
+    let isOpened = try await append()
+    if isOpened { return }
+    // What opening refuses, repair may fix.
+    var isMended = false
+    try await looking { isMended = try repair(applying: true).isApplied }
+    if isMended { _ = try await append() }
+  }
+
+  /// The world's errors are fine.
+  private func looking(_ body: () async throws -> Void) async throws {
+    do { try await body() } catch is ImmutaError {}
+  }
+
+  private func configuration(_ access: Storage.Access) -> Storage.Configuration {
+    var configuration = Storage.Configuration()
+    configuration.access = access
+    if hostile.format == .bilog { configuration.format = .bilog }
+    return configuration
+  }
+
+  private func open(_ access: Storage.Access) throws -> Storage {
+    try Storage(
+      directory: directory, namespaces: [HostileFiles.namespace], configuration: configuration(access))
+  }
+
+  private func repair(applying: Bool) throws -> RepairReport {
+    let report = try Storage.repair(
+      HostileFiles.namespace, in: directory, format: hostile.format == .bilog ? .bilog : nil, applying: applying)
+    _ = report.description
+    return report
+  }
+
+  private func read() async throws {
+    let storage = try open(.readOnly)
+    defer { storage.close() }
+    let log = try storage.log(HostileFiles.namespace)
+    let details = try log.details
+    _ = details.description
+    guard (0...details.count).contains(details.verifiable) else {
+      throw Finding("\(details.verifiable) are verifiable")
+    }
+    let count = log.count
+    for number in Set([0, 1, 2, count / 2, count - 1]) {
+      try await looking { _ = "\(try await log.record(at: number))" }
+    }
+    var stream = log.stream()
+    try await looking {
+      for _ in 0..<8 { if try stream.nextAtOnce() == nil { break } }
+    }
+    try await looking { _ = try await log.verify().description }
+  }
+
+  /// Whether it can be opened for appending; then what is appended must be there afterwards.
+  private func append() async throws -> Bool {
+    let storage: Storage
+    do {
+      storage = try open(.readWrite)
+    } catch is ImmutaError {
+      return false
+    }
+    let log = try storage.log(HostileFiles.namespace)
+    let before = log.count
+    do {
+      let receipt = try await log.append("appended")
+      guard receipt.sequence == before else { throw Finding("a record was appended as \(receipt.sequence)") }
+    } catch let error as ImmutaError {
+      throw Finding("what was opened cannot be appended to: \(error)")
+    }
+    storage.close()
+    let again: Storage
+    do {
+      again = try open(.readWrite)
+    } catch {
+      throw Finding("what was appended to and closed cannot be opened: \(error)")
+    }
+    defer { again.close() }
+    let reopened = try again.log(HostileFiles.namespace)
+    guard reopened.count == before + 1, try await reopened.record(at: before).text == "appended" else {
+      throw Finding("what was appended is not there")
+    }
+    return true
+  }
+}
+
+/// What this process takes of the machine's memory, in bytes.
+enum Memory {
+  /// The most it ever took.
+  static var peak: Int { field("VmHWM:") }
+  static var now: Int { field("VmRSS:") }
+
+  /// 0 where the system does not say.
+  private static func field(_ name: String) -> Int {
+    guard let text = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8),
+      let line = text.split(separator: "\n").first(where: { $0.hasPrefix(name) }),
+      let number = line.split(whereSeparator: { !$0.isNumber }).first.flatMap({ Int($0) })
+    else { return 0 }
+    return number << 10
+  }
+}
