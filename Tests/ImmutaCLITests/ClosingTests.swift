@@ -70,7 +70,7 @@ struct ClosingTests {
     let report = try await SystemCalls.withHook(FailingClose("\(place.path)/demo.idx")) {
       try await demonstration.run()
     }
-    #expect(!report.isHeld && report.lines.contains { $0.contains("fdatasync failed") })
+    #expect(!report.isHeld && report.lines.contains { $0.contains("close") && $0.contains("fdatasync failed") })
   }
 
   /// Takes records, and fails to flush after so many flushes.
