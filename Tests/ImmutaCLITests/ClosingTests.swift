@@ -9,20 +9,24 @@ import Testing
 /// Who was told that records are appended is told when closing could not put them on stable storage.
 @Suite("A flush that fails when the tool closes a log", .serialized)
 struct ClosingTests {
-  /// Lets flushes fail once the log is being closed: it is then cut to its size for the second time.
+  /// Lets flushes fail once the log is being closed: its companion, in which room was reserved, is then cut to its size.
   private final class FailingClose: SystemCallHook {
-    private let log: String
+    private let companion: String
     private let directory: String
-    private let cuts = Atomic(0)
+    private let hasRoom = Atomic(false)
+    private let isClosing = Atomic(false)
 
-    init(_ log: String) {
-      self.log = log
-      directory = String(log[..<(log.lastIndex(of: "/") ?? log.endIndex)])
+    init(_ companion: String) {
+      self.companion = companion
+      directory = String(companion[..<(companion.lastIndex(of: "/") ?? companion.endIndex)])
     }
 
     func willCall(_ call: SystemCall, path: String) -> SystemCallOutcome {
-      if call == .truncate, path == log { cuts.add(1, ordering: .relaxed) }
-      guard call == .flush, path.hasPrefix(directory), cuts.load(ordering: .relaxed) > 1 else { return .proceed }
+      if path == companion, call == .reserve { hasRoom.store(true, ordering: .relaxed) }
+      if path == companion, call == .truncate, hasRoom.load(ordering: .relaxed) {
+        isClosing.store(true, ordering: .relaxed)
+      }
+      guard call == .flush, path.hasPrefix(directory), isClosing.load(ordering: .relaxed) else { return .proceed }
       return .fail(SystemCalls.ioError)
     }
     func didCall(_ call: SystemCall, path: String) {}
@@ -37,7 +41,7 @@ struct ClosingTests {
     let place = try Workplace()
     try place.write(Array("one\ntwo\n".utf8), to: "lines")
     let command = try Append.parse(["e", "--dir", "\(place.path)/logs", "\(place.path)/lines"])
-    await SystemCalls.withHook(FailingClose("\(place.path)/logs/e.log")) {
+    await SystemCalls.withHook(FailingClose("\(place.path)/logs/e.idx")) {
       await #expect(performing: { try await command.execute() }, throws: isFailedFlush)
     }
   }
@@ -46,7 +50,7 @@ struct ClosingTests {
     let place = try Workplace()
     try place.write(Array("a\tone\na\ttwo\n".utf8), to: "lines")
     let command = try LogStoreAppend.parse(["\(place.path)/store", "\(place.path)/lines", "--partitions", "1"])
-    await SystemCalls.withHook(FailingClose("\(place.path)/store/0.bilog")) {
+    await SystemCalls.withHook(FailingClose("\(place.path)/store/0.bilog.companion")) {
       await #expect(performing: { try await command.execute() }, throws: isFailedFlush)
     }
   }
@@ -55,7 +59,7 @@ struct ClosingTests {
     let place = try Workplace()
     try place.write(Array("one\ntwo\n".utf8), to: "lines")
     let command = try Migrate.parse(["lines:\(place.path)/lines", "log:\(place.path)/logs/e"])
-    await SystemCalls.withHook(FailingClose("\(place.path)/logs/e.log")) {
+    await SystemCalls.withHook(FailingClose("\(place.path)/logs/e.idx")) {
       await #expect(performing: { try await command.execute() }, throws: isFailedFlush)
     }
   }
@@ -63,10 +67,10 @@ struct ClosingTests {
   @Test("demo") func demo() async throws {
     let place = try Workplace()
     let demonstration = Demonstration(directory: place.path, records: 10, size: 10, progress: Progress("test"))
-    let report = try await SystemCalls.withHook(FailingClose("\(place.path)/demo.log")) {
+    let report = try await SystemCalls.withHook(FailingClose("\(place.path)/demo.idx")) {
       try await demonstration.run()
     }
-    #expect(!report.isHeld && report.lines.contains { $0.contains("fdatasync failed") })
+    #expect(!report.isHeld && report.lines.contains { $0.contains("close") && $0.contains("fdatasync failed") })
   }
 
   /// Takes records, and fails to flush after so many flushes.
