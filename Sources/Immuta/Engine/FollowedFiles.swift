@@ -57,7 +57,8 @@ final class FollowedFiles: Sendable {
   }
 
   init(
-    files: LogFiles, log: Descriptor, companion: Descriptor?, format: LogFormat, check: RecordCheck, identity: LogIdentity?,
+    files: LogFiles, log: Descriptor, companion: Descriptor?, format: LogFormat, check: RecordCheck,
+    identity: LogIdentity?,
     readerCount: Int, checkCodec: (String?) throws(ImmutaError) -> Void
   ) throws(ImmutaError) {
     self.files = files
