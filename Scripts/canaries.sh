@@ -203,25 +203,25 @@ canary write-error WriterState.swift 'FailingCallTests/aFailedCall' \
   'try body\(&self\)\s+\} catch \{\s+failure = error' 'try body(&self)
     } catch {'
 # btrfs is taken for a file system that overwrites blocks where they are, also after `chattr +C`.
-canary btrfs ../Files/FileSystem.swift 'TortureTests\.FileSystemTests/aFullDisk' \
+canary btrfs Files/FileSystem.swift 'TortureTests\.FileSystemTests/aFullDisk' \
   'case FILE_SYSTEM_BTRFS: \.btrfs' 'case FILE_SYSTEM_BTRFS: .ext4'
 # XFS is taken for one that shares no blocks.
-canary xfs ../Files/FileSystem.swift 'TortureTests\.FileSystemTests/aFullDisk' \
+canary xfs Files/FileSystem.swift 'TortureTests\.FileSystemTests/aFullDisk' \
   'case FILE_SYSTEM_XFS_SHARING: \.xfsSharing' 'case FILE_SYSTEM_XFS_SHARING: .xfs'
 # What is reserved is holes: on ext4 and in memory that finds no room when it is written.
-canary reserve ../Files/TailFile.swift 'TortureTests\.FileSystemTests/aFullDisk' \
+canary reserve Files/TailFile.swift 'TortureTests\.FileSystemTests/aFullDisk' \
   'try descriptor\.reserve\(from: start, count: wanted - start\)' 'try descriptor.truncate(to: wanted)'
 # A step that had no room is tried again before each record.
-canary steps ../Files/TailFile.swift 'TortureTests\.FileSystemTests/anAlmost' \
+canary steps Files/TailFile.swift 'TortureTests\.FileSystemTests/anAlmost' \
   'largestStep = step' '_ = largestStep'
 # What half a reservation took stays taken.
-canary half-reserved ../Files/TailFile.swift 'TortureTests\.FileSystemTests/whatHas' \
+canary half-reserved Files/TailFile.swift 'TortureTests\.FileSystemTests/whatHas' \
   'try\? descriptor\.truncate\(to: reservedEnd\)' ''
 # Space is reserved beyond the limit on file sizes.
-canary size-limit ../Files/SystemCalls.swift 'FileSizeLimitTests' \
+canary size-limit Files/SystemCalls.swift 'FileSizeLimitTests' \
   'let limit = Int\(clamping: file_size_limit\(\)\)' 'let limit = max(.max, Int(clamping: file_size_limit()))'
 # A file that cannot be mapped is an error.
-canary no-mapping ../Files/TailFile.swift 'FailingCallTests/whereFilesCannotBeMapped' \
+canary no-mapping Files/TailFile.swift 'FailingCallTests/whereFilesCannotBeMapped' \
   'where SystemCalls\.cannotMap\(number\)' 'where SystemCalls.cannotMap(number) && number < 0'
 
 # The files have lost their names, and what is flushed to them is called stable.
@@ -229,10 +229,23 @@ canary lost-name Flusher.swift 'ProcessTests/whatIsLost' \
   'try files\.flush\(\)\s+// What is stable in a file that nobody finds again is lost\.\s+try names\.check\(\)' \
   'try files.flush()'
 # Whoever comes second has the lock as well.
-canary lock ../Files/FileLock.swift 'ProcessTests/oneProcessWritesAtATime' \
+canary lock Files/FileLock.swift 'ProcessTests/oneProcessWritesAtATime' \
   'guard try file\.tryLock\(\) else \{ throw \.locked\(LockHolder\(namespace: subject, on: file\)\) \}\s+// One that lost' \
   '_ = try file.tryLock()
       // One that lost'
+
+# A follower takes whatever has the log's place for the log.
+canary follower Anchors.swift 'FollowerTests/whatever' \
+  'return try reader\.entries\(count - 1\.\.<count\)\.first == last' 'return true'
+# A stream goes on in files that do not continue what it delivered.
+canary continuity ./RecordStream.swift 'FollowerTests/whatever' \
+  'if place > change\.shared, try !isAfterAnchor\(in: current\)' 'if place < 0, try !isAfterAnchor(in: current)'
+# A follower does not look for its files by their names.
+canary names Follower.swift 'ChangedFilesTests|FollowerTests/whatever' \
+  'return isDue \? try files\.isAsFound\(\) : true' 'return isDue || true'
+# What fails while a follower polls reaches nobody.
+canary polling Follower.swift 'ChangedFilesTests|FollowerTests/whatever' \
+  'files\.reader\.committed\.interrupt\(\)' ''
 
 # STABLE is believed, whatever it says.
 canary stable Format/CompanionHeader.swift 'HostileFilesTests/hostileNumbers' \

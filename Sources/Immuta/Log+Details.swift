@@ -9,6 +9,8 @@ extension Log {
     public let format: LogFormat
     /// The name of the codec that payloads are stored with; empty for none, and where nothing beside the log tells.
     public let codec: String
+    /// Whose log it is; nil where nothing on file says so.
+    public let identity: LogIdentity?
     /// Committed records.
     public let count: Int
     /// Bytes of the log, header and committed records: its file's size once it is closed.
@@ -92,6 +94,7 @@ extension Log.Details {
     self.openingNote = openingNote
     let header = try log.companionHeader()
     codec = try log.knownCodec()
+    identity = log.identity
     verifiable =
       count - min(count, log.reader.madeCount ?? header?.madeCount ?? (format.hasPayloadChecksum ? 0 : count))
     tornCount = header?.tornCount ?? 0

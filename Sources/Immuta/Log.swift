@@ -190,7 +190,10 @@ import Synchronization
 
   /// The codec that the log was written with, by its companion or its meta file; empty for none, and where neither tells.
   func knownCodec() throws(ImmutaError) -> String {
-    try LogKnowledge(files, companionHeader(), reader.format).codecName ?? ""
+    let header = try companionHeader()
+    // The meta file says the same, and need not be opened.
+    if let header, header.format == reader.format, let name = header.codecName { return name }
+    return try LogKnowledge(files, header, reader.format).codecName ?? ""
   }
 
   /// The writing side, or `.readOnly`.

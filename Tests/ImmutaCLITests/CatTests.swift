@@ -107,10 +107,19 @@ struct CatTests {
     #expect(try reader.finish().ending == .signal(SIGINT))
   }
 
-  @Test("--follow --limit ends by itself; --from may be ahead of the log")
+  @Test("a number beyond the end is an error, with --follow, too", arguments: [["--follow"], []])
+  func beyondTheEnd(options: [String]) throws {
+    try place.run("append", "e", input: "0\n1\n")
+    let outcome = try Child(["cat", "e", "--from", "3"] + options, in: place).finish()
+    #expect(outcome.ending == .exit(1))
+    #expect(outcome.errors.contains("position 3 is beyond the end: the log has 2 records"))
+    #expect(try place.run("cat", "e", "--from", "2").ending == .exit(0))
+  }
+
+  @Test("--follow --limit ends by itself; --from may be ahead of the log, where that is asked for")
   func followLimit() throws {
     try place.run("append", "e", input: "0\n")
-    let reader = try place.start("cat", "e", "--follow", "--from", "2", "--limit", "2", "--json")
+    let reader = try place.start("cat", "e", "--follow", "--from", "2", "--ahead", "--limit", "2", "--json")
     try place.run("append", "e", input: "1\n2\n3\n4\n")
     let objects = try reader.finish().objects()
     #expect(objects.map { $0["text"] as? String } == ["2", "3"])

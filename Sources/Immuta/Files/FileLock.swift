@@ -7,8 +7,14 @@ import Locking
 /// has lost its name. Free when ``unlock()`` is called, or with the last reference.
 package final class FileLock: Sendable {
   let name: String
-  let descriptor: Descriptor
-  private let isHeld = Lock(true)
+  /// Nil once the lock was let go: then the file is not kept open either.
+  private let held: Lock<Descriptor?>
+
+  /// The file, while the lock is held.
+  var descriptor: Descriptor {
+    guard let descriptor = held.withLock({ $0 }) else { preconditionFailure("the lock \(name) was let go") }
+    return descriptor
+  }
 
   /// Takes the lock, and makes its file if there is none.
   ///
@@ -54,7 +60,7 @@ package final class FileLock: Sendable {
 
   private init(_ name: String, _ descriptor: Descriptor) {
     self.name = name
-    self.descriptor = descriptor
+    held = Lock(descriptor)
   }
 
   deinit {
@@ -80,9 +86,9 @@ package final class FileLock: Sendable {
 
   /// Lets go of the lock, whoever else still holds the descriptor.
   package func unlock() {
-    isHeld.withLock { isHeld in
-      guard isHeld else { return }
-      isHeld = false
+    held.withLock { held in
+      guard let descriptor = held else { return }
+      held = nil
       // Whoever finds it locked next must not read of this process.
       try? descriptor.truncate(to: 0)
       descriptor.unlock()

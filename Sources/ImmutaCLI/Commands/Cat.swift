@@ -17,6 +17,9 @@ struct Cat: ToolCommand {
       What is appended from now on, until Ctrl-C:
         immuta cat events --follow --latest
 
+      A number beyond the end is an error, as the log may have been put back from an older copy. To wait for record 5000:
+        immuta cat events --follow --from 5000 --ahead
+
       A file that was appended with --delimiter none, back as it was:
         immuta cat backups --from 3 --limit 1 --format raw > photo.raw
 
@@ -44,7 +47,8 @@ struct Cat: ToolCommand {
     try log.details.sayOpeningNote(.namespace)
     let present = log.count
     // A number beyond the end is an error: the log may have been put back from an older copy.
-    let start: StreamPosition = options.latest ? .latest : .sequence(options.from ?? 0)
+    let from = options.from ?? 0
+    let start: StreamPosition = options.latest ? .latest : options.ahead ? .skipping(from) : .sequence(from)
     try await options.print(log.stream(from: start), of: { _ in log }) { $0.position >= present }
   }
 }

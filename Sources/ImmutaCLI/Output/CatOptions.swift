@@ -7,6 +7,9 @@ struct CatOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Number of the first record to print; the first of all is 0.", valueName: "n"))
   var from: Int?
 
+  @Flag(help: "With --follow and --from: wait for that record, even if it has not been written yet.")
+  var ahead = false
+
   @Flag(help: "Only what is appended from now on; for --follow.")
   var latest = false
 
@@ -25,6 +28,7 @@ struct CatOptions: ParsableArguments {
   func validate() throws {
     if let from, from < 0 { throw ValidationError("--from is \(from); records are numbered from 0") }
     if let limit, limit < 0 { throw ValidationError("--limit is \(limit); it must be at least 0") }
+    if ahead, from == nil || !follow { throw ValidationError("--ahead is for --from together with --follow") }
     if from != nil, latest { throw ValidationError("--from and --latest exclude each other") }
     if json, let format, format != .json {
       throw ValidationError("--json and --format \(format.rawValue) exclude each other")

@@ -104,6 +104,7 @@ struct InfoRow {
     object.add(kind.rawValue, name)
     if let details {
       object.add("path", details.path)
+      object.add("identity", details.identity?.description)
       object.add("records", details.count)
       object.add("verifiable", details.verifiable)
       object.add("bytes", details.byteCount)
