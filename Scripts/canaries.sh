@@ -217,7 +217,7 @@ canary generation Format/TwoSlots.swift 'HostileFilesTests/hostileNumbers' \
 canary promised Examination.swift 'HostileFilesTests/hostileNumbers' \
   'self\.count = min\(count, .*' 'self.count = count'
 # The last record's entry may point anywhere.
-canary place Format/LogFormat.swift 'HostileFilesTests/hostileNumbers' \
+canary place Format/LogFormat.swift 'HostileFilesTests/aRecordDoesNot' \
   'headerSize \+ number \* recordHeaderSize' 'number < 0 ? 0 : Int.min'
 # Entries of a hole are all kept.
 canary hole EntryList.swift 'HostileFilesTests/aHole' \
