@@ -34,6 +34,32 @@ import Testing
     }
   }
 
+  /// An entry that points between the records before it, to bytes that look like the record it is of.
+  @Test func aRecordDoesNotBeginBeforeThoseBeforeItEnd() async throws {
+    let directory = try TestDirectory(inMemory: true)
+    let names = LogFormat.v2.testFiles(of: "events", in: directory.path)
+    try FileBytes.write(logBytes([[], [], []]), to: names.log)
+    var header = CompanionHeader(format: .v2)
+    header.stableCount = 3
+    header.identity = .random()
+    var companion = header.encoded() + [UInt8](repeating: 0, count: TwoSlots.slotSize)
+    let checksum = Checksum.crc32c([UInt8](repeating: 0, count: 8))
+    for (number, index) in [16, 24, 23].enumerated() {
+      var entry = [UInt8](repeating: 0, count: CompanionEntry.size)
+      entry.withUnsafeMutableBytes { bytes in
+        CompanionEntry(index: index, time: 1, recordChecksum: checksum).encode(into: bytes, number: number)
+      }
+      companion += entry
+    }
+    try FileBytes.write(companion, to: names.companion)
+    for count in 3...4 {
+      let storage = try Storage(directory: directory.path, namespaces: ["events"])
+      defer { storage.close() }
+      #expect(try await storage.append("more", to: "events").sequence == count)
+      #expect(try await storage.verify("events").records == count + 1)
+    }
+  }
+
   /// A hole in a file costs nothing on the disk, and reads as records of no bytes.
   @Test(arguments: [LogFormat.v1, .v2]) func aHoleOfEmptyRecordsTakesNoMemory(_ format: LogFormat) async throws {
     let count = 3_000_000

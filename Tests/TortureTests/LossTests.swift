@@ -39,7 +39,7 @@ import Testing
           }
           for opener in Self.openers {
             do {
-              try Self.trial(written, opener, lost, payloads, directory)
+              try await Self.trial(written, opener, lost, payloads, directory)
             } catch {
               throw Finding("\(error)\nwritten with \(written.name), opened with \(opener.name), lost: \(lost)")
             }
@@ -64,7 +64,7 @@ import Testing
 
   private static func trial(
     _ written: Opener, _ opener: Opener, _ lost: [String], _ payloads: [[UInt8]], _ directory: TestDirectory
-  ) throws {
+  ) async throws {
     for name in try FileManager.default.contentsOfDirectory(atPath: directory.path) { unlink(directory.file(name)) }
     try append(payloads, written.codec, directory)
     for suffix in lost { unlink(directory.file("events.\(suffix)")) }
@@ -99,8 +99,7 @@ import Testing
     let found = try log.records(in: 0..<log.count).map { Array($0.payload) }
     guard found == payloads + [Array("more".utf8)] else { throw Finding("it holds other records") }
     let verifiable = isCompanionLost ? 1 : log.count
-    guard try log.details.verifiable == verifiable else {
-      throw Finding("\(try log.details.verifiable) are verifiable")
-    }
+    let reports = (try log.details.verifiable, try await log.verify().verifiable)
+    guard reports == (verifiable, verifiable) else { throw Finding("\(reports) are verifiable, not \(verifiable)") }
   }
 }
