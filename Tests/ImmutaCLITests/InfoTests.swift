@@ -43,7 +43,7 @@ struct InfoTests {
     #expect(first.wholeMatch(of: /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z/) != nil)
     #expect(first <= last)
     #expect(orders["verifiable"] as? Int == 2)
-    #expect(orders.count == 10)
+    #expect(orders.count == 11)
     #expect(objects[0]["first"] == nil && objects[0]["last"] == nil)
   }
 
