@@ -48,6 +48,7 @@ struct Cat: ToolCommand {
     let present = log.count
     // A number beyond the end is an error: the log may have been put back from an older copy.
     let from = options.from ?? 0
+    if !options.ahead, from > present { throw ImmutaError.positionBeyondEnd(position: from, count: log.count) }
     let start: StreamPosition = options.latest ? .latest : options.ahead ? .skipping(from) : .sequence(from)
     try await options.print(log.stream(from: start), of: { _ in log }) { $0.position >= present }
   }
