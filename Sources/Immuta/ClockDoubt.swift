@@ -60,7 +60,7 @@ extension Log {
       let by = Duration.nanoseconds(last.subtractingHeld(now))
       doubts.append(.recordsAhead(from: firstRecord(after: now, count), by: by))
     }
-    if let modified = try files.directory.status(of: files.log)?.modified,
+    if let modified = try currentFiles.directory.status(of: currentFiles.log)?.modified,
       modified.subtractingHeld(now) > CommitClock.tolerance
     {
       doubts.append(.fileAhead(by: .nanoseconds(modified.subtractingHeld(now))))

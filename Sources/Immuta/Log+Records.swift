@@ -3,7 +3,8 @@ extension Log {
   ///
   /// The records are read and checked before it returns, so that going through them cannot fail: a range whose records
   /// fit 4 MiB is held, a larger one is gone through once to check it and read again, in chunks of 256 KiB, as it is
-  /// iterated. Iterating then traps if the device fails to give the same bytes a second time. That the storage is closed
+  /// iterated. Iterating then traps if the file does not give the same bytes a second time: because the device fails, or,
+  /// where the log is open for reading only, because another program cut it short; use a stream there. That the storage is closed
   /// meanwhile does no harm: the sequence of a larger range keeps the files open, for reading, as long as it is held.
   ///
   /// - Complexity: O(bytes of the records), in bounded memory.
@@ -28,6 +29,9 @@ extension Log {
       }
     }
     if heldSize <= RecordSequence.largestHeld { return RecordSequence(range: range, records: .held(held)) }
+    let reader = reader
+    // Other files may be read by now.
+    if range.upperBound > reader.count { throw .recordNotFound(reader.count) }
     return RecordSequence(range: range, records: .file(try reader.independent()))
   }
 }

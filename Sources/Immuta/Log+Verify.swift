@@ -55,6 +55,21 @@ extension Log {
   @discardableResult
   package func verify(progress: (_ done: Int, _ count: Int) -> Void) async throws -> VerificationReport {
     try refresh()
+    let reader = reader
+    do {
+      return try await verify(reader, progress: progress)
+    } catch ImmutaError.corrupted(let damage) {
+      // What looks damaged may be another file's doing.
+      guard try changedSince(reader) else { throw ImmutaError.corrupted(damage) }
+      let change = reader.lineage.change(to: self.reader.lineage)
+      throw ImmutaError.logChanged(
+        LogChange(path: files.logPath, kind: change.kind, sharedCount: Swift.min(change.shared, reader.count)))
+    }
+  }
+
+  private func verify(
+    _ reader: LogReader, progress: (_ done: Int, _ count: Int) -> Void
+  ) async throws -> VerificationReport {
     try reader.checkOpen()
     let count = reader.count
     let check = reader.check.verifyingChecksums(true)
@@ -83,7 +98,7 @@ extension Log {
       progress(number, count)
       await Task.yield()
     }
-    try await verifyHeader(count: count, lastIndex: lastIndex, check)
+    try await verifyHeader(reader, count: count, lastIndex: lastIndex)
     // Not in a record: such as bytes behind the last one which are none.
     if let damage { throw ImmutaError.corrupted(damage) }
     return VerificationReport(
@@ -92,7 +107,7 @@ extension Log {
   }
 
   /// Checks that the header on file tells of the records that were found.
-  private func verifyHeader(count: Int, lastIndex: Int, _ check: RecordCheck) async throws {
+  private func verifyHeader(_ reader: LogReader, count: Int, lastIndex: Int) async throws {
     // A commit stores LAST INDEX first: a moment later COUNT has moved on, unless the header is wrong.
     var header = try reader.header()
     for _ in 0..<1000 {

@@ -75,11 +75,11 @@ import Synchronization
   }
 
   /// Whose log it is: see ``LogIdentity``. Nil where nothing on file says so: for a log without companion that is open for
-  /// reading only, and for one that was open for that and is closed. O(1).
-  public var identity: LogIdentity? {
-    if let writer { return writer.identity }
-    return follower?.files.identity
-  }
+  /// reading only. O(1).
+  public var identity: LogIdentity? { reader.identity }
+
+  /// Where the files are that are read now: a follower may have gone on in another directory.
+  var currentFiles: LogFiles { follower?.files.files ?? files }
 
   deinit {
     close()
@@ -169,7 +169,7 @@ import Synchronization
   func progress(_ visibility: StreamVisibility, _ reader: LogReader) -> Broadcaster {
     switch visibility {
     case .committed: reader.committed
-    case .durable: writer?.flusher.stable ?? follower?.files.stable ?? reader.committed
+    case .durable: writer?.flusher.stable ?? reader.stable ?? reader.committed
     }
   }
 
@@ -193,7 +193,7 @@ import Synchronization
     let header = try companionHeader()
     // The meta file says the same, and need not be opened.
     if let header, header.format == reader.format, let name = header.codecName { return name }
-    return try LogKnowledge(files, header, reader.format).codecName ?? ""
+    return try LogKnowledge(currentFiles, header, reader.format).codecName ?? ""
   }
 
   /// The writing side, or `.readOnly`.

@@ -1,7 +1,8 @@
 /// A place in a log to go on from later: the number of the record that comes next, and whose log it is.
 ///
 /// What a program keeps of how far it has read. Begin there with ``StreamPosition/position(_:)``: a stream that is given a
-/// position of another log, or one beyond the end, says so instead of waiting, or delivering something else.
+/// position of another log, or one beyond the end, says so instead of waiting, or delivering something else. It cannot say
+/// that the log's end was cut off by a repair and has grown past the position again since: the log is still the same.
 ///
 /// ```swift
 /// let position = stream.nextPosition          // keep it

@@ -140,7 +140,8 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
 
   /// The next record, waiting for it if need be; never nil.
   ///
-  /// - Throws: `CancellationError`, `.namespaceNotFound`, `.storageClosed`, `.corrupted`, `.io`.
+  /// - Throws: `CancellationError`, `.namespaceNotFound`, `.storageClosed`, `.corrupted`, `.io`; `.logChanged` where the log
+  ///   is open for reading only; the first call also `.positionBeyondEnd`, `.foreignPosition`, `.invalidPosition`.
   @inlinable
   public mutating func next() async throws -> Record? {
     while true {
@@ -230,7 +231,7 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
   private mutating func reader(of log: Log) throws(ImmutaError) -> LogReader {
     let current = log.reader
     if let reader, reader !== current {
-      let change = reader.change(to: current)
+      let change = reader.lineage.change(to: current.lineage)
       if place > change.shared, try !isAfterAnchor(in: current) {
         throw .logChanged(
           LogChange(path: reader.check.path, kind: change.kind, sharedCount: Swift.min(change.shared, place)))
@@ -287,7 +288,7 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
     switch demand {
     case .exists(let stated): number = stated
     case .isIn(let identity):
-      if log.identity != identity { throw .foreignPosition(expected: identity, found: log.identity) }
+      if reader.identity != identity { throw .foreignPosition(expected: identity, found: reader.identity) }
     }
     if number < 0 { throw .invalidPosition(number) }
     if number > reader.count { throw .positionBeyondEnd(position: number, count: reader.count) }
@@ -303,7 +304,7 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
     try log.beginWait(visibility)
     defer { log.endWait(visibility) }
     do {
-      _ = try await log.progress(visibility, log.reader).wait(past: place)
+      _ = try await log.progress(visibility, reader ?? log.reader).wait(past: place)
     } catch is BroadcasterClosed {
       // Or other files are read by now: then the next attempt finds them.
       try log.reader.checkOpen()
@@ -316,7 +317,7 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
     try log.beginWait(visibility)
     defer { log.endWait(visibility) }
     do {
-      return try await log.progress(visibility, log.reader).wait(past: place, until: deadline) != nil
+      return try await log.progress(visibility, reader ?? log.reader).wait(past: place, until: deadline) != nil
     } catch is BroadcasterClosed {
       try log.reader.checkOpen()
       return true
@@ -380,5 +381,8 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
   }
 
   /// Where the stream stands, to be kept and gone on from later; nil where nothing on file says whose log it is. O(1).
-  public var nextPosition: Position? { log?.position(of: place) }
+  public var nextPosition: Position? {
+    // Of the log that was read: by now another may have its name.
+    (reader ?? log?.reader)?.identity.flatMap { Position(identity: $0, sequence: place) }
+  }
 }

@@ -80,7 +80,7 @@ extension Storage {
     // The repair holds the log's lock: nobody changes it meanwhile.
     do {
       try withExtendedLifetime(repair) {
-        try copySoundRecords(of: opening, &report, into: newNamespace)
+        try copySoundRecords(of: opening, repair, &report, into: newNamespace)
       }
     } catch ImmutaError.duplicateNamespace(let name) {
       // Somebody else made it meanwhile.
@@ -101,13 +101,13 @@ extension Storage {
   }
 
   private static func copySoundRecords(
-    of opening: Opening, _ report: inout RepairReport, into newNamespace: String
+    of opening: Opening, _ repair: Repair, _ report: inout RepairReport, into newNamespace: String
   ) throws {
     let files = opening.files
     let log = try files.directory.open(files.log, .read)
-    let companion = try files.directory.openIfPresent(files.companion, .read)
-    let format = try LogFormat(of: log, companion, stated: opening.configuration.format)
-    var examination = try Examination(log: log, companion: companion, format: format, count: report.promised)
+    // One that speaks of another log was set aside.
+    let format = repair.format
+    var examination = try Examination(log: log, companion: repair.companion, format: format, count: report.promised)
     var configuration = opening.configuration
     configuration.access = .readWrite
     // The examination compares the checksums.

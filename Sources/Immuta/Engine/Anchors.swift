@@ -41,22 +41,38 @@ struct Anchors {
     try reader.entries(first..<count) == entries
   }
 
-  /// How many records of another reader are sure to be those that were known, if it shows any.
-  func shared(with reader: LogReader, _ isSame: (CompanionEntry, CompanionEntry) -> Bool) throws(ImmutaError) -> Int? {
-    let end = min(count, reader.count)
-    guard end > first else { return nil }
-    let found = try reader.entries(first..<end)
-    // From the end on: entries of one log that are the same once were the same before.
-    for number in (first..<min(end, first + found.count)).reversed() {
-      if let known = entries[number - first], let entry = found[number - first], isSame(known, entry) {
-        return number + 1
-      }
-    }
-    return nil
+  /// How many records of another reader are those that were known, where the two are states of one log: what is the same
+  /// once was the same before. 0 where all of the anchors are others.
+  func sharedUpToLast(
+    with reader: LogReader, _ isSame: (CompanionEntry, CompanionEntry) -> Bool
+  ) throws(ImmutaError) -> Int {
+    try pairs(with: reader).last { isSame($0.known, $0.found) }.map { $0.number + 1 } ?? 0
   }
 
-  /// The time of the first of them that is whole.
-  var firstTime: Int64? { entries.lazy.compactMap { $0?.time }.first }
+  /// The same where the two are different logs, and the anchors begin with the first record.
+  func sharedFromFirst(
+    with reader: LogReader, _ isSame: (CompanionEntry, CompanionEntry) -> Bool
+  ) throws(ImmutaError) -> Int {
+    var shared = 0
+    for pair in try pairs(with: reader) {
+      guard pair.number == shared, isSame(pair.known, pair.found) else { break }
+      shared += 1
+    }
+    return shared
+  }
+
+  /// The entries that are whole both here and in another reader.
+  private func pairs(
+    with reader: LogReader
+  ) throws(ImmutaError) -> [(number: Int, known: CompanionEntry, found: CompanionEntry)] {
+    let end = min(count, reader.count)
+    guard end > first else { return [] }
+    let found = try reader.entries(first..<end)
+    return zip(entries, found).enumerated().compactMap { position, pair in
+      guard let known = pair.0, let found = pair.1 else { return nil }
+      return (first + position, known, found)
+    }
+  }
 }
 
 extension LogReader {

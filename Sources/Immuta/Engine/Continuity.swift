@@ -11,7 +11,7 @@ struct Continuity {
   init(from old: FollowedFiles, to new: FollowedFiles) {
     self.old = old
     self.new = new
-    isSameLog = old.identity != nil && old.identity == new.identity
+    isSameLog = old.reader.identity != nil && old.reader.identity == new.reader.identity
   }
 
   /// How many records, from the first on, are sure to be the same in both. O(log records) for states of one log, O(records)
@@ -21,17 +21,25 @@ struct Continuity {
     if end == 0 { return 0 }
     let anchors = old.state.withLock { $0.anchors }
     if try !canCompareAll(anchors) {
-      if let shared = try anchors.shared(with: new.reader, isSame) { return min(shared, end) }
-      return try countBefore(anchors)
+      // Of one log, what is the same once was the same before. Of another, only what was looked at is known.
+      if !isSameLog { return try anchors.first > 0 ? 0 : anchors.sharedFromFirst(with: new.reader, isSame) }
+      return min(try anchors.sharedUpToLast(with: new.reader, isSame), end)
     }
-    if !isSameLog { return try firstDifference(before: end) }
+    if !isSameLog { return try firstDifference(in: 0..<end) }
     var (lower, upper) = (0, end)
-    while lower < upper {
-      let middle = (lower + upper + 1) / 2
-      if try isSame(at: middle - 1) { lower = middle } else { upper = middle - 1 }
+    while upper - lower > Self.piece {
+      let middle = (lower + upper) / 2
+      switch try isSame(around: middle) {
+      case .some(true): lower = middle
+      case .some(false): upper = middle
+      // Entries that are damaged tell nothing.
+      case nil: return try firstDifference(in: lower..<upper)
+      }
     }
-    return lower
+    return try firstDifference(in: lower..<upper)
   }
+
+  private static var piece: Int { 4096 }
 
   /// Whether what was known can still be looked at: not where the same file was written over.
   private func canCompareAll(_ anchors: Anchors) throws(ImmutaError) -> Bool {
@@ -43,40 +51,30 @@ struct Continuity {
     one.index == other.index && one.recordChecksum == other.recordChecksum && (!isSameLog || one.time == other.time)
   }
 
-  private func isSame(at number: Int) throws(ImmutaError) -> Bool {
-    guard let one = try old.reader.entries(number..<number + 1).first ?? nil,
-      let other = try new.reader.entries(number..<number + 1).first ?? nil
-    else { return false }
-    return isSame(one, other)
+  /// Whether the records just before a number are the same; nil where no entry tells.
+  private func isSame(around number: Int) throws(ImmutaError) -> Bool? {
+    let range = max(0, number - 64)..<number
+    for (one, other) in zip(try old.reader.entries(range), try new.reader.entries(range)).reversed() {
+      if let one, let other { return isSame(one, other) }
+    }
+    return nil
   }
 
-  private func firstDifference(before end: Int) throws(ImmutaError) -> Int {
-    var number = 0
-    while number < end {
-      let range = number..<min(end, number + 4096)
-      let (ones, others) = (try old.reader.entries(range), try new.reader.entries(range))
-      for (one, other) in zip(ones, others) {
-        guard let one, let other, isSame(one, other) else { return number }
+  /// Up to which record of a range all are the same, as far as their entries tell.
+  private func firstDifference(in all: Range<Int>) throws(ImmutaError) -> Int {
+    var same = all.lowerBound
+    var number = all.lowerBound
+    while number < all.upperBound {
+      let range = number..<min(all.upperBound, number + Self.piece)
+      for (one, other) in zip(try old.reader.entries(range), try new.reader.entries(range)) {
         number += 1
+        guard let one, let other else { continue }
+        guard isSame(one, other) else { return same }
+        same = number
       }
       // A file that is shorter than it was.
-      if number < range.upperBound { return number }
+      if number < range.upperBound { break }
     }
-    return end
-  }
-
-  /// Records of one log that are older than all that is remembered of it: those were there when it was.
-  private func countBefore(_ anchors: Anchors) throws(ImmutaError) -> Int {
-    guard isSameLog, let time = anchors.firstTime else { return 0 }
-    var (lower, upper) = (0, min(anchors.first, new.reader.count))
-    while lower < upper {
-      let middle = (lower + upper) / 2
-      if let entry = try new.reader.entries(middle..<middle + 1).first ?? nil, entry.time < time {
-        lower = middle + 1
-      } else {
-        upper = middle
-      }
-    }
-    return lower
+    return same
   }
 }

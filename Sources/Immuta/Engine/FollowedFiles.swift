@@ -16,11 +16,9 @@ final class FollowedFiles: Sendable {
   let companion: Descriptor?
   let format: LogFormat
   let check: RecordCheck
-  /// Whose log it is, if a companion says so.
-  let identity: LogIdentity?
   let reader: LogReader
   /// Its generation is the number of records that the companion says are on stable storage.
-  let stable = Broadcaster()
+  let stable: Broadcaster
   let state: Lock<State>
   /// What opening found out, for people.
   let note: String?
@@ -68,7 +66,8 @@ final class FollowedFiles: Sendable {
     self.check = check
     logFile = try log.status().identity
     if let companion { companionFile = try companion.status().identity } else { companionFile = nil }
-    self.identity = identity
+    let stable = Broadcaster()
+    self.stable = stable
     let found = try Self.found(log, companion, format, checkCodec)
     (note, damage) = (found.note, found.damage)
     let entries: EntryTable
@@ -82,7 +81,7 @@ final class FollowedFiles: Sendable {
     reader = LogReader(
       format: format, check: check, count: found.count, end: found.end,
       log: try DescriptorPool(like: log, files.log, of: files.directory, capacity: readerCount), entries: entries,
-      mapsLargeRecords: false)
+      identity: identity, stable: stable, mapsLargeRecords: false)
     state = Lock(
       State(list: found.list, listEnd: found.end, lastTime: found.lastTime, disbelieved: found.disbelieved))
     appearance = found.isBlind ? try Appearance(log, companion) : nil
@@ -163,7 +162,9 @@ final class FollowedFiles: Sendable {
 
   /// Takes note of what was flushed since.
   func refreshStable() throws(ImmutaError) {
-    guard let header = try companion?.companionHeader(), header.identity ?? identity == identity else { return }
+    guard let header = try companion?.companionHeader() else { return }
+    // Another log's says nothing of this one.
+    if let identity = header.identity, let known = reader.identity, identity != known { return }
     stable.advance(to: min(header.stableCount, reader.count))
   }
 
@@ -211,6 +212,8 @@ final class FollowedFiles: Sendable {
       try files.directory.status(of: files.companion)?.identity == companionFile
     else { return false }
     if let appearance { return try Appearance(log, companion) == appearance }
+    // A writer gives one to a log that was made before logs had one.
+    if reader.identity == nil, try companion?.companionHeader()?.identity != nil { return false }
     // Entries of our own are compared with the log itself, which takes longer: once it has grown.
     if reader.hasOwnEntries { return true }
     return try state.withLock { (state) throws(ImmutaError) in try state.anchors.hold(in: reader) }
@@ -244,8 +247,7 @@ final class FollowedFiles: Sendable {
     var hasMade = false
     for number in list.count..<max(list.count, committed) {
       guard let size = try bytes.size(at: index) else { return nil }
-      if let entry = try companion?.companionEntry(number) {
-        guard entry.index == index else { return nil }
+      if let entry = try companion?.companionEntry(number), entry.index == index {
         new.append(entry)
         time = entry.time
       } else {

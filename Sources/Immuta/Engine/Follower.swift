@@ -12,6 +12,8 @@ import Solid
 final class Follower: Sendable {
   private let current: Lock<FollowedFiles>
   private let open: @Sendable (LogFiles) throws(ImmutaError) -> FollowedFiles
+  /// The storage's, which closes it.
+  private let directory: Directory
   private let state = Lock(State())
   /// Held while other files are opened in place of those that are open.
   private let changing = Lock<Void>(())
@@ -28,6 +30,12 @@ final class Follower: Sendable {
     var looked: ContinuousClock.Instant?
     /// Since when nothing that can be read has the log's name.
     var lost: ContinuousClock.Instant?
+    /// Readers of files that are not read any more; somebody may hold them.
+    var retired: [Retired] = []
+  }
+
+  private struct Retired {
+    weak var reader: LogReader?
   }
 
   private static let shortestPause: Int64 = 50_000
@@ -42,6 +50,7 @@ final class Follower: Sendable {
     _ files: FollowedFiles, open: @escaping @Sendable (LogFiles) throws(ImmutaError) -> FollowedFiles
   ) {
     current = Lock(files)
+    directory = files.files.directory
     self.open = open
   }
 
@@ -63,10 +72,11 @@ final class Follower: Sendable {
       if state.withLock({ $0.lost }) != nil { state.withLock { $0.lost = nil } }
       return
     }
-    try changing.withLock { (_) throws(ImmutaError) in
-      if state.withLock({ $0.isClosed }) || self.files !== files { return }
+    let isChanged = try changing.withLock { (_) throws(ImmutaError) -> Bool in
+      if state.withLock({ $0.isClosed }) || self.files !== files { return false }
       do throws(ImmutaError) {
         try change(from: files)
+        return true
       } catch {
         // The log may be being repaired, or put back, this very moment.
         let lost = state.withLock { state in
@@ -75,8 +85,11 @@ final class Follower: Sendable {
           return lost
         }
         if ContinuousClock.now - lost >= Self.patience { throw error }
+        return false
       }
     }
+    // Those who wait look again, and find the new files. Not under a lock: whoever is woken may call back at once.
+    if isChanged { files.retire() }
   }
 
   private func isAsKnown(_ files: FollowedFiles, looksAgain: Bool) throws(ImmutaError) -> Bool {
@@ -110,15 +123,28 @@ final class Follower: Sendable {
     }
     let continuity = Continuity(from: old, to: new)
     let shared = try continuity.shared()
-    old.reader.succeed(
-      LogReader.Succession(
-        reader: new.reader, kind: continuity.isSameLog ? .cutBack : .replaced,
+    old.reader.lineage.succeed(
+      Lineage.Succession(
+        lineage: new.reader.lineage, kind: continuity.isSameLog ? .cutBack : .replaced,
         shared: shared == old.reader.count ? .max : shared))
     current.withLock { $0 = new }
-    state.withLock { $0.lost = nil }
-    // Those who wait look again, and find the new files.
-    old.retire()
-    if state.withLock({ $0.isClosed }) { new.close() }
+    let isClosed = state.withLock { state in
+      state.lost = nil
+      state.retired.removeAll { $0.reader == nil }
+      state.retired.append(Retired(reader: old.reader))
+      return state.isClosed
+    }
+    if isClosed { close(new) } else if old.files.directory !== new.files.directory { close(old.files.directory) }
+  }
+
+  private func close(_ files: FollowedFiles) {
+    files.close()
+    close(files.files.directory)
+  }
+
+  /// One that was opened here.
+  private func close(_ directory: Directory) {
+    if directory !== self.directory { directory.close() }
   }
 
   /// Takes note of what was flushed since.
@@ -178,11 +204,13 @@ final class Follower: Sendable {
   }
 
   func close() {
-    state.withLock { $0.isClosed = true }
+    let retired = state.withLock { state in
+      state.isClosed = true
+      return state.retired
+    }
     pause.open()
-    let files = files
-    files.close()
-    files.files.directory.close()
+    for old in retired { old.reader?.close() }
+    close(files)
   }
 }
 

@@ -18,18 +18,14 @@ final class LogReader: Sendable {
   /// Changed by the writer before it commits a record that lies in the new windows.
   private let tail = Lock<TailWindows?>(nil)
 
-  /// What is read instead, once the files are not what they were, and how many records both have in common.
-  private let successor = Lock<Succession?>(nil)
+  /// Whose log it is, if anything on file says so.
+  let identity: LogIdentity?
+  /// Its generation is the number of records that are known to be on stable storage; nil where the writer knows.
+  let stable: Broadcaster?
+  /// Its place among the readers of a log whose files change.
+  let lineage = Lineage()
   /// Whether records too large for memory are mapped: not where another program may cut the file short.
   private let mapsLargeRecords: Bool
-
-  /// What became of the files, and of their records.
-  struct Succession {
-    var reader: LogReader
-    var kind: LogChange.Kind
-    /// How many records, from the first on, are the same; `Int.max` where all are that there were.
-    var shared: Int
-  }
 
   /// Bytes of the log read at once.
   static let chunkSize = 256 << 10
@@ -38,8 +34,10 @@ final class LogReader: Sendable {
 
   init(
     format: LogFormat, check: RecordCheck, count: Int, end: Int, log: DescriptorPool, entries: EntryTable,
-    mapsLargeRecords: Bool
+    identity: LogIdentity?, stable: Broadcaster? = nil, mapsLargeRecords: Bool
   ) {
+    self.identity = identity
+    self.stable = stable
     self.mapsLargeRecords = mapsLargeRecords
     self.format = format
     self.check = check
@@ -54,7 +52,8 @@ final class LogReader: Sendable {
     let (end, count) = (end, count)
     return LogReader(
       format: format, check: check, count: count, end: end, log: try log.independent(),
-      entries: try entries.withLock { $0 }.independent(), mapsLargeRecords: mapsLargeRecords)
+      entries: try entries.withLock { $0 }.independent(), identity: identity, stable: stable,
+      mapsLargeRecords: mapsLargeRecords)
   }
 
   /// Committed records.
@@ -96,25 +95,6 @@ final class LogReader: Sendable {
           number: range.lowerBound + position)
       }
     }
-  }
-
-  // MARK: Files that changed
-
-  /// From now on another reader is read from.
-  func succeed(_ succession: Succession) {
-    successor.withLock { $0 = succession }
-  }
-
-  /// What became of the files between this reader and a later one of the same log.
-  func change(to later: LogReader) -> (kind: LogChange.Kind, shared: Int) {
-    var reader = self
-    var change = (kind: LogChange.Kind.cutBack, shared: Int.max)
-    while reader !== later, let next = reader.successor.withLock({ $0 }) {
-      if next.kind == .replaced { change.kind = .replaced }
-      change.shared = min(change.shared, next.shared)
-      reader = next.reader
-    }
-    return reader === later ? change : (.replaced, 0)
   }
 
   /// Every later call throws.

@@ -12,8 +12,6 @@ import Synchronization
 final class LogWriter: Sendable {
   let files: LogFiles
   let reader: LogReader
-  /// Whose log it is.
-  let identity: LogIdentity?
   let flusher: Flusher
   /// The reader's, at hand: it is told of each commit.
   private let committed: Broadcaster
@@ -33,14 +31,13 @@ final class LogWriter: Sendable {
   static let pieceSize = 1 << 20
 
   init(
-    files: LogFiles, reader: LogReader, identity: LogIdentity?, flusher: Flusher, durability: Durability,
-    encoder: RecordEncoder?, longWaits: LongWaits,
+    files: LogFiles, reader: LogReader, flusher: Flusher, durability: Durability, encoder: RecordEncoder?,
+    longWaits: LongWaits,
     state: consuming WriterState
   ) {
     self.longWaits = longWaits
     self.files = files
     self.reader = reader
-    self.identity = identity
     committed = reader.committed
     self.flusher = flusher
     self.durability = durability

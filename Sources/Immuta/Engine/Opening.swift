@@ -127,6 +127,9 @@ struct Opening {
       if let meta = files.meta { try files.directory.removeIfPresent(meta) }
       try log.write([UInt8](repeating: 0, count: format.headerSize), at: 0)
     }
+    if let meta = files.meta, let status = try files.directory.status(of: meta) {
+      try trust.check(status, meta, of: try log.status())
+    }
     companion = try openCompanion(of: log)
     let before = try companion?.companionHeader()
     let knowledge = try LogKnowledge(files, before, format)
@@ -167,7 +170,7 @@ struct Opening {
       format: format, check: check(format), count: outcome.count, end: outcome.end,
       log: try DescriptorPool(like: log, files.log, of: files.directory, capacity: configuration.readerCount),
       entries: .file(try DescriptorPool(like: companion, files.companion, of: files.directory, capacity: 1)),
-      mapsLargeRecords: true)
+      identity: header.identity, mapsLargeRecords: true)
     let keeper = CompanionKeeper(companion, header: header)
     let flushes = FlushPair(log: log, companion: companion)
     let names = try NameCheck(
@@ -181,8 +184,7 @@ struct Opening {
       end: outcome.end, lastTime: outcome.lastTime, slowTime: header.slowTime, directory: files.directory, names: names,
       lock: lock, isFlushedOften: configuration.durability == .synced)
     let writer = LogWriter(
-      files: files, reader: reader, identity: header.identity, flusher: flusher,
-      durability: configuration.durability, encoder: encoder,
+      files: files, reader: reader, flusher: flusher, durability: configuration.durability, encoder: encoder,
       longWaits: LongWaits(
         namespace: files.namespace, logger: configuration.logger, threshold: configuration.longWait),
       state: state)
@@ -281,21 +283,22 @@ struct Opening {
   // MARK: For reading
 
   private func openForReading() throws(ImmutaError) -> Opened {
-    let followed = try openToFollow(files)
+    let followed = try openToFollow(files, waits: true)
     if let note = followed.note { configuration.logger?.notice("\(note)", metadata: metadata) }
-    let follower = Follower(followed, open: openToFollow)
+    let follower = Follower(followed) { (files) throws(ImmutaError) in try openToFollow(files, waits: false) }
     return Opened(
       follower: follower, note: followed.note, damage: followed.damage,
       lastTime: followed.reader.count == 0 ? nil : follower.lastTime)
   }
 
   /// Opens the files that have a log's names, as they are.
-  @Sendable private func openToFollow(_ files: LogFiles) throws(ImmutaError) -> FollowedFiles {
+  ///
+  /// - Parameter waits: whether to wait a moment for a header: a writer that just made the file writes it soon.
+  private func openToFollow(_ files: LogFiles, waits: Bool) throws(ImmutaError) -> FollowedFiles {
     guard let log = try files.directory.openIfPresent(files.log, .read) else {
       throw .namespaceNotFound(files.namespace)
     }
-    // A writer that just made the file writes its header in a moment.
-    var glances = configuration.format == .bilog ? 0 : 100
+    var glances = waits && configuration.format != .bilog ? 100 : 0
     while glances > 0, try log.size == 0 {
       ThreadGate().wait(nanoseconds: 1_000_000)
       glances -= 1

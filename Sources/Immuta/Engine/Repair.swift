@@ -13,9 +13,9 @@ struct Repair {
   private let lock: FileLock?
   private let log: Descriptor
   /// What tells of the records; nil where it tells of another log's.
-  private var companion: Descriptor?
+  private(set) var companion: Descriptor?
   private let companionOnFile: Descriptor?
-  private let format: LogFormat
+  let format: LogFormat
   private var knowledge: LogKnowledge
   private let header: LogHeader?
   private let fileSize: Int

@@ -17,7 +17,6 @@ package enum SystemCalls {
   package static var notFound: Int32 { ENOENT }
   package static var notDirectory: Int32 { ENOTDIR }
   package static var accessDenied: Int32 { EACCES }
-  package static var notPermitted: Int32 { EPERM }
   package static var readOnlyFileSystem: Int32 { EROFS }
   package static var tooManyFiles: Int32 { EMFILE }
   package static var exists: Int32 { EEXIST }

@@ -51,9 +51,6 @@ public enum LogFormat: UInt8, Hashable, Sendable, CaseIterable, CustomStringConv
   @inline(__always)
   package var recordHeaderSize: Int { self == .bilog ? 12 : 8 }
 
-  /// The record headers of all formats fit this many bytes.
-  package static var largestRecordHeader: Int { 12 }
-
   /// The largest payload whose end can still be named by a signed 64-bit offset, with room to spare for reservations.
   package static var largestPayload: Int { Int.max / 4 }
 
