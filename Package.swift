@@ -40,6 +40,7 @@ let package = Package(
   targets: [
     .target(name: "CRC32C"),
     .target(name: "CFileCalls"),
+    .target(name: "CProcessArguments"),
     .target(name: "Locking", swiftSettings: strict),
     .target(name: "Solid", dependencies: ["Locking"], swiftSettings: strict),
     .target(
@@ -70,7 +71,8 @@ let package = Package(
     .executableTarget(
       name: "ImmutaCLI",
       dependencies: [
-        "Immuta", "ImmutaTransforms", "LogStore", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "CProcessArguments", "Immuta", "ImmutaTransforms", "LogStore",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings
     ),

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CProcessArguments
 
 #if canImport(Glibc)
   import Glibc
@@ -60,12 +61,19 @@ enum Main {
     }
   }
 
+  /// What the tool was called with, without its own name. Swift's own list is empty where /proc is not mounted.
+  private static var arguments: [String] {
+    let count = process_argument_count()
+    if count == 0 { return Array(CommandLine.arguments.dropFirst()) }
+    return (1..<max(1, count)).compactMap { process_argument($0).map { String(cString: $0) } }
+  }
+
   /// The subcommand that the arguments ask for.
   ///
   /// Ends the tool where they ask for help or the version, or make no sense.
   private static func parse() -> any ToolCommand {
     do {
-      var command = try ImmutaTool.parseAsRoot()
+      var command = try ImmutaTool.parseAsRoot(arguments)
       if let command = command as? any ToolCommand { return command }
       try command.run()
       exit(ExitStatus.success.code)

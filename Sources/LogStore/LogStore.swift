@@ -236,6 +236,12 @@ public final class LogStore: Sendable {
     partition: Int, in directory: String = "./logs", applying: Bool = false, acceptingFilesOfOthers: Bool
   ) throws(ImmutaError) -> RepairReport {
     let place = try Directory(opening: directory)
+    // Looking takes a store whose layout is lost or damaged, but none of a newer version.
+    if !applying {
+      do throws(ImmutaError) { _ = try Layout(in: place) } catch {
+        if case .unsupportedVersion = error { throw error }
+      }
+    }
     // The companion that repairing makes is not to be taken for what is left of a store that lost its layout.
     if applying, try Layout(in: place) == nil, try !Layout.hasCompanions(in: place) {
       _ = try LayoutOpening(

@@ -28,6 +28,8 @@ final class FollowedFiles: Sendable {
   let companionFile: FileIdentity?
   /// What the files looked like when they were found so damaged that their header says nothing.
   private let appearance: Appearance?
+  /// Whether nothing but the companion says which records there are.
+  var isBlind: Bool { appearance != nil }
 
   struct State {
     /// Entries of our own, where the companion does not fit the log.

@@ -121,6 +121,11 @@ final class Follower: Sendable {
       }
       throw error
     }
+    // What was read whole is damaged now, or cut short: that is no way to go on.
+    if new.isBlind, !old.isBlind, let damage = new.damage {
+      close(new)
+      throw .corrupted(damage)
+    }
     let continuity = Continuity(from: old, to: new)
     let shared = try continuity.shared()
     old.reader.lineage.succeed(
@@ -139,7 +144,10 @@ final class Follower: Sendable {
 
   private func close(_ files: FollowedFiles) {
     files.close()
-    close(files.files.directory)
+    // It may be that of those that stay open.
+    if files.files.directory !== self.files.files.directory || state.withLock({ $0.isClosed }) {
+      close(files.files.directory)
+    }
   }
 
   /// One that was opened here.

@@ -99,6 +99,15 @@ struct Opening {
   /// - Parameter isEntryProof: whether an entry tells of a record, stable or not. Not where the log is there and has no
   ///   header: then it is empty until its first record is stable.
   private func checkForLostLog(isEntryProof: Bool) throws(ImmutaError) {
+    if let meta = files.meta, try files.directory.status(of: meta) != nil,
+      try files.directory.status(of: files.log) == nil
+    {
+      throw .corrupted(
+        Corruption(
+          path: files.logPath,
+          reason: "the log is missing, but \(files.directory.path(of: meta)) says that there was one: "
+            + "put the log back, or remove that file to begin a new one"))
+    }
     guard let companion = try files.directory.openIfPresent(files.companion, .read),
       let header = try companion.companionHeader()
     else { return }
@@ -122,7 +131,7 @@ struct Opening {
     let isNew = isEmpty && format.hasCount
     if isNew {
       // Whatever companion is there describes a log that is gone; but what a newer program wrote stays.
-      _ = try LogKnowledge(files, nil, format)
+      try checkCodec(try LogKnowledge(files, nil, format).codecName)
       try files.directory.removeIfPresent(files.companion)
       if let meta = files.meta { try files.directory.removeIfPresent(meta) }
       try log.write([UInt8](repeating: 0, count: format.headerSize), at: 0)
@@ -174,7 +183,8 @@ struct Opening {
     let keeper = CompanionKeeper(companion, header: header)
     let flushes = FlushPair(log: log, companion: companion)
     let names = try NameCheck(
-      files.directory, [(files.log, log), (files.companion, companion), (lock.name, lock.descriptor)])
+      files.directory, [(files.log, log), (files.companion, companion), (lock.name, lock.descriptor)]
+    ) { reader.end }
     try names.check()
     let flusher = Flusher(
       committed: reader.committed, stableCount: header.stableCount, files: flushes, names: names, keeper: keeper,

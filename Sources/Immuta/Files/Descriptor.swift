@@ -107,9 +107,17 @@ package final class Descriptor: Sendable {
   package func copy(
     _ range: Range<Int>, to name: String, in directory: Directory, like original: Descriptor
   ) throws(ImmutaError) {
-    let copy = try directory.create(name, like: original)
-    try transfer(range, to: copy, at: 0)
-    try copy.flush()
+    let unfinished = name + ".unfinished"
+    let copy = try directory.create(unfinished, like: original)
+    do throws(ImmutaError) {
+      try transfer(range, to: copy, at: 0, leavingHoles: true)
+      try copy.truncate(to: min(range.count, max(0, size - range.lowerBound)))
+      try copy.flush()
+      try directory.rename(unfinished, to: name)
+    } catch {
+      try? directory.remove(unfinished)
+      throw error
+    }
   }
 
   /// Writes the bytes of a range once more as they are, so that the next flush puts them on the device even if one
@@ -119,7 +127,11 @@ package final class Descriptor: Sendable {
   }
 
   /// Writes the bytes of a range, as far as the file has them, to a place in a file, a megabyte at a time.
-  private func transfer(_ range: Range<Int>, to target: Descriptor, at start: Int) throws(ImmutaError) {
+  ///
+  /// - Parameter leavingHoles: whether zeros are left out: a hole in a file would else take all the room that it claims.
+  private func transfer(
+    _ range: Range<Int>, to target: Descriptor, at start: Int, leavingHoles: Bool = false
+  ) throws(ImmutaError) {
     var buffer = [UInt8](repeating: 0, count: min(1 << 20, range.count))
     var position = range.lowerBound
     while position < range.upperBound {
@@ -127,9 +139,9 @@ package final class Descriptor: Sendable {
       let count = try unsafe buffer.withMutableBytes { (bytes) throws(ImmutaError) in
         let piece = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[..<wanted])
         let count = try unsafe read(into: piece, at: position)
-        try unsafe target.write(
-          UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(piece)[..<count]),
-          at: start + position - range.lowerBound)
+        let bytes = unsafe UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(piece)[..<count])
+        if unsafe leavingHoles && bytes.isZeros { return count }
+        try unsafe target.write(bytes, at: start + position - range.lowerBound)
         return count
       }
       if count == 0 { break }
@@ -195,5 +207,16 @@ package final class Descriptor: Sendable {
 
   package var size: Int {
     get throws(ImmutaError) { try status().size }
+  }
+}
+
+extension UnsafeRawBufferPointer {
+  /// Whether there is nothing but zeros. A word at a time: it is asked of large holes.
+  fileprivate var isZeros: Bool {
+    let words = count / 8 * 8
+    for offset in stride(from: 0, to: words, by: 8) {
+      if unsafe loadUnaligned(fromByteOffset: offset, as: UInt64.self) != 0 { return false }
+    }
+    return unsafe self[words...].allSatisfy { $0 == 0 }
   }
 }

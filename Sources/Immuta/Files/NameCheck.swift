@@ -6,8 +6,15 @@ struct NameCheck: Sendable {
   private let directory: Directory
   private let files: [(name: String, identity: FileIdentity)]
 
-  init(_ directory: Directory, _ files: [(name: String, file: Descriptor)]) throws(ImmutaError) {
+  /// How many bytes the first of the files has at least.
+  private let leastSize: @Sendable () -> Int
+
+  /// - Parameter leastSize: how many bytes the first of the files has at least, while nobody cuts it short.
+  init(
+    _ directory: Directory, _ files: [(name: String, file: Descriptor)], leastSize: @escaping @Sendable () -> Int
+  ) throws(ImmutaError) {
     self.directory = directory
+    self.leastSize = leastSize
     var named: [(name: String, identity: FileIdentity)] = []
     for (name, file) in files { named.append((name, try file.status().identity)) }
     self.files = named
@@ -15,10 +22,21 @@ struct NameCheck: Sendable {
 
   /// Throws `.logMoved`. Where this process may not look any more, as after a change of its user, it finds nothing wrong.
   func check() throws(ImmutaError) {
+    // Asked before the file is: it grows meanwhile.
+    var least = leastSize()
     for (name, identity) in files {
       let status: SystemCalls.Status?
       do { status = try directory.status(of: name) } catch { continue }
-      guard status?.identity == identity else { throw .logMoved(path: directory.path(of: name)) }
+      guard let status, status.identity == identity else { throw .logMoved(path: directory.path(of: name)) }
+      if status.size < least {
+        throw .corrupted(
+          Corruption(
+            path: directory.path(of: name),
+            reason:
+              "another program cut it short to \(status.size) bytes while it was open for writing, and \(least) are "
+              + "committed: put the log back from a copy, or repair it"))
+      }
+      least = 0
     }
     if directory.place == .elsewhere { throw .logMoved(path: directory.path) }
   }
