@@ -1,6 +1,6 @@
 #include "CProcessArguments.h"
 
-#include <stddef.h>
+#include <stdlib.h>
 
 static int count;
 static char **arguments;

@@ -149,7 +149,7 @@ import Testing
         // Once the log is large a step is begun after each fill. A writer that is faster than the thread takes it back: so
         // it goes on slowly. An append that comes after the failure may be told of it, too.
         while hook.fills == 0, ContinuousClock.now < end {
-          try? log.append(Self.payload(0, 1_000))
+          _ = try? log.append(Self.payload(0, 1_000))
           if log.count > 3_000 { usleep(100) }
         }
         storage.close()
