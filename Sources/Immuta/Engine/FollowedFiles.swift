@@ -215,7 +215,11 @@ final class FollowedFiles: Sendable {
     else { return false }
     if let appearance { return try Appearance(log, companion) == appearance }
     // A writer gives one to a log that was made before logs had one.
-    if reader.identity == nil, try companion?.companionHeader()?.identity != nil { return false }
+    if reader.identity == nil, let header = try companion?.companionHeader(), header.format == format,
+      header.identity != nil
+    {
+      return false
+    }
     // Entries of our own are compared with the log itself, which takes longer: once it has grown.
     if reader.hasOwnEntries { return true }
     return try state.withLock { (state) throws(ImmutaError) in try state.anchors.hold(in: reader) }
