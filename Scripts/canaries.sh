@@ -243,12 +243,8 @@ canary follower Anchors.swift 'FollowerTests/whatever' \
 canary continuity ./RecordStream.swift 'FollowerTests/whatever' \
   'if place > change\.shared, try !isAfterAnchor\(in: current\)' 'if place < 0, try !isAfterAnchor(in: current)'
 # A follower does not look for its files by their names.
-canary names Follower.swift 'ChangedFilesTests|FollowerTests/whatever' \
+canary names Follower.swift 'FollowerTests/whatever' \
   'return isDue \? try files\.isAsFound\(\) : true' 'return isDue || true'
-# What fails while a follower polls reaches nobody.
-canary polling Follower.swift 'ChangedFilesTests|FollowerTests/whatever' \
-  'files\.reader\.committed\.interrupt\(\)' ''
-
 # STABLE is believed, whatever it says.
 canary stable Format/CompanionHeader.swift 'HostileFilesTests/hostileNumbers' \
   'guard counts\.allSatisfy\(.*?\) else \{ return nil \}' ''

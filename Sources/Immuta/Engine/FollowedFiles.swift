@@ -37,7 +37,7 @@ final class FollowedFiles: Sendable {
     /// Where the last record of the list ends.
     var listEnd = 0
     var lastTime: Int64
-    /// A COUNT that was found to be wrong.
+    /// A COUNT that was found to be wrong: too high, or too low.
     var disbelieved: Int?
     /// The last records known, by which it is noticed that the log is not what it was.
     var anchors = Anchors()
@@ -115,10 +115,10 @@ final class FollowedFiles: Sendable {
     }
     let list = EntryList()
     try reconciliation.entries(of: outcome) { (entry) throws(ImmutaError) in list.append(entry) }
-    // A COUNT that goes beyond what is whole is not to be believed, until a writer changes it.
+    // A COUNT that is not what was found is not to be believed, until a writer changes it.
     return Found(
       count: outcome.count, end: outcome.end, lastTime: outcome.lastTime, list: list,
-      disbelieved: told.flatMap { $0 > outcome.count ? $0 : nil }, note: outcome.note, damage: outcome.damage)
+      disbelieved: told.flatMap { $0 == outcome.count ? nil : $0 }, note: outcome.note, damage: outcome.damage)
   }
 
   /// COUNT as it is on file; nil where the format has none.
@@ -182,7 +182,7 @@ final class FollowedFiles: Sendable {
     guard var committed = try Self.loadCount(log, format) else { return true }
     // It is read while it is stored; what looks as if it went down is looked at again.
     if committed < known { committed = try Self.loadCount(log, format) ?? committed }
-    if committed == known { return true }
+    if committed == known || committed == state.withLock({ $0.disbelieved }) { return true }
     if committed < known { return false }
     let end = try state.withLock { (state) throws(ImmutaError) -> (isSame: Bool, end: Int?) in
       guard committed > reader.count, committed != state.disbelieved else { return (true, nil) }
