@@ -227,7 +227,7 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
   }
 
   /// Where the log is read from now. Where that changed, because the files are not what they were, the position must be a
-  /// place in what is there now.
+  /// place in the files that are read now.
   private mutating func reader(of log: Log) throws(ImmutaError) -> LogReader {
     let current = log.reader
     if let reader, reader !== current {
@@ -244,7 +244,7 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
     return current
   }
 
-  /// Whether the record delivered last is the one before the position in what is there now.
+  /// Whether the record delivered last is the one before the position in the files that are read now.
   private func isAfterAnchor(in current: LogReader) throws(ImmutaError) -> Bool {
     guard let last = lastDelivered, last.sequence < current.count,
       let entry = try current.entries(last.sequence..<last.sequence + 1).first ?? nil

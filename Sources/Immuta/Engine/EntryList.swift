@@ -97,7 +97,7 @@ final class EntryList: Sendable {
 }
 
 extension Array {
-  /// The position of the first element that a condition holds for, where it holds for all behind it, too. O(log count).
+  /// The position of the first element that a condition holds for, where it holds for all after it, too. O(log count).
   fileprivate func partitioningIndex(_ isBehind: (Element) -> Bool) -> Int {
     var (lower, upper) = (0, count)
     while lower < upper {

@@ -243,7 +243,7 @@ final class FollowedFiles: Sendable {
     let list: EntryList
     if let own = state.list { list = own } else { list = try listOfEntries() }
     var index = state.list == nil ? reader.end : state.listEnd
-    // A writer that made the companion anew put another file in its place.
+    // A writer that made the companion again put another file in its place.
     let companion = try companionNow()
     let status = try log.status()
     var bytes = LogScanner(log, format, end: status.size)

@@ -6,9 +6,9 @@ import Solid
 ///
 /// Whenever a reader asks, and, while streams wait, from a thread of its own with a pause that grows from 50 microseconds
 /// to 4 milliseconds, it looks whether there is more, and now and then whether the path still leads to the files that
-/// are open, and they to what was read from them. Where not, it opens what is there now, finds out how many records both
-/// have in common, and lets its readers go on there: each stream sees for itself whether that continues what it has
-/// delivered.
+/// are open, and whether those still hold what was read from them. If not, it opens the files that have the names now,
+/// finds out how many records both have in common, and lets its readers go on there: each stream sees for itself whether
+/// that continues what it has delivered.
 final class Follower: Sendable {
   private let current: Lock<FollowedFiles>
   private let open: @Sendable (LogFiles) throws(ImmutaError) -> FollowedFiles
