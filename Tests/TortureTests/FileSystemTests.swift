@@ -105,7 +105,7 @@ private struct FullDiskRound {
     for _ in 0..<Int.random(in: 1...3, using: &generator) {
       guard try feed(child) else { throw Finding("the tool ended on a disk with room: \(try errors())") }
     }
-    // From here on the log's blocks are a copy's too: writing them anew takes new ones.
+    // From here on the log's blocks are a copy's too: writing to them takes new ones.
     if kind.shares, generator.oneIn(2) {
       try copyByReference()
     }
