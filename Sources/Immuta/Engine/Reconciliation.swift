@@ -20,6 +20,7 @@ struct Reconciliation: ~Copyable {
   /// Time given to records that no entry tells of.
   let modified: Int64
   let isSameBoot: Bool
+  let progress: ScanProgress?
 
   struct Cursor {
     /// Number of the next record, and where it begins.
@@ -30,8 +31,10 @@ struct Reconciliation: ~Copyable {
     var lastTime: Int64 = 0
   }
 
+  /// - Parameter slots: of the companion, where they were read before and cannot have changed since.
   init(
-    log descriptor: Descriptor, companion companionDescriptor: Descriptor?, format: LogFormat
+    log descriptor: Descriptor, companion companionDescriptor: Descriptor?, format: LogFormat,
+    slots known: CompanionHeader.Slots? = nil, progress: ScanProgress? = nil
   ) throws(ImmutaError) {
     let status = try descriptor.status()
     guard status.size >= format.headerSize else {
@@ -43,7 +46,8 @@ struct Reconciliation: ~Copyable {
             : "not a log: \(Words.bytes(status.size)) are less than the header's \(format.headerSize)"))
     }
     let header = try descriptor.logHeader(format)
-    let slots = try companionDescriptor?.companionSlots()
+    var slots = known
+    if slots == nil { slots = try companionDescriptor?.companionSlots() }
     var found = slots?.current
     let hasBothHeaders = slots.map { $0.whole.count == 2 } ?? true
     companion = try CompanionScanner.ifThere(companionDescriptor)
@@ -54,7 +58,8 @@ struct Reconciliation: ~Copyable {
     fileSize = status.size
     modified = status.modified
     self.header = header
-    log = LogScanner(descriptor, format, end: status.size)
+    self.progress = progress
+    log = LogScanner(descriptor, format, end: status.size, progress: progress)
     // A companion of another format describes another log.
     if found?.format != format { found = nil }
     companionHeader = found
@@ -229,6 +234,7 @@ struct Reconciliation: ~Copyable {
   mutating func extended(
     from start: Cursor, through count: Int?, keepingEntries: Bool
   ) throws(ImmutaError) -> Outcome {
+    progress?.beginPass()
     var cursor = start
     var madeBefore = start.number > 0 ? madeCount(through: start.number) : 0
     var missing = 0

@@ -19,6 +19,7 @@ struct Repair {
   private var knowledge: LogKnowledge
   private let header: LogHeader?
   private let fileSize: Int
+  private let progress: ScanProgress?
   private(set) var report: RepairReport
   /// Records up to the last whole one, and where that one lies.
   private var kept = 0
@@ -32,7 +33,12 @@ struct Repair {
 
   /// Examines the log, whose lock is held until the repair is let go: also for looking, where its file is there and can
   /// be opened. O(bytes of the log).
-  init(_ files: LogFiles, stated: LogFormat?, for purpose: Purpose, trust: FileTrust) throws(ImmutaError) {
+  ///
+  /// - Parameter progress: of a log of so many bytes; gets to know how far the work came.
+  init(
+    _ files: LogFiles, stated: LogFormat?, for purpose: Purpose, trust: FileTrust,
+    progress: (_ size: Int) -> ScanProgress? = { _ in nil }
+  ) throws(ImmutaError) {
     self.files = files
     let directory = files.directory
     guard let status = try directory.statusOfFile(files.log) else { throw .namespaceNotFound(files.namespace) }
@@ -50,7 +56,9 @@ struct Repair {
       try trust.check(found, files.companion, of: status)
     }
     companion = companionOnFile
-    format = try LogFormat(of: log, companion, stated: stated)
+    let progress = progress(try log.size)
+    self.progress = progress
+    format = try LogFormat(of: log, companion, companion?.companionHeader(), stated: stated, progress: progress)
     knowledge = try LogKnowledge(files, nil, format)
     fileSize = try log.size
     guard fileSize >= format.headerSize else {
@@ -63,7 +71,7 @@ struct Repair {
     report = RepairReport(
       namespace: files.namespace, promised: 0, sound: 0, verifiable: 0, lost: [], actions: [], isApplied: false,
       saved: [])
-    var reconciliation = try Reconciliation(log: log, companion: companion, format: format)
+    var reconciliation = try Reconciliation(log: log, companion: companion, format: format, progress: progress)
     var opening: Reconciliation.Outcome?
     var refusal: Corruption?
     do throws(ImmutaError) {
@@ -103,6 +111,9 @@ struct Repair {
     report.possibleFormat = undecided?.possibleFormat
   }
 
+  /// Says that all is done, where something was said of it.
+  func endProgress() { progress?.end() }
+
   /// What the log was written with, by its companion or its meta file; nil when neither can tell.
   var codecName: String? { knowledge.codecName }
 
@@ -136,8 +147,9 @@ struct Repair {
   }
 
   private mutating func examine() throws(ImmutaError) {
+    progress?.beginPass()
     var examination = try Examination(
-      log: log, companion: companion, format: format, count: report.promised)
+      log: log, companion: companion, format: format, count: report.promised, progress: progress)
     var report = report
     var (kept, lastIndex, end, damagedEntries, isCommitCut) = (0, 0, end, 0, false)
     var seen = 0
@@ -259,8 +271,9 @@ struct Repair {
     header.isClean = true
     header.stableCount = kept
     try new.write([UInt8](repeating: 0, count: CompanionHeader.size), at: 0)
+    progress?.beginPass()
     var examination = try Examination(
-      log: log, companion: companion, format: format, count: report.promised)
+      log: log, companion: companion, format: format, count: report.promised, progress: progress)
     var writer = EntryWriter(new, from: 0)
     let kept = kept
     try examination.run { (finding) throws(ImmutaError) in

@@ -89,6 +89,11 @@ package enum SystemCalls {
     for hook in hooks.withLock({ $0 }) { hook.didCall(call, path: path) }
   }
 
+  private static func willAskStatus(_ path: String) {
+    guard isHooked.load(ordering: .relaxed) else { return }
+    for hook in hooks.withLock({ $0 }) { hook.willAskStatus(path: path) }
+  }
+
   private static func wrote(_ count: Int, at offset: Int, path: String) -> Int {
     if isHooked.load(ordering: .relaxed) {
       for hook in hooks.withLock({ $0 }) { hook.didWrite(offset..<offset + count, path: path) }
@@ -450,6 +455,7 @@ package enum SystemCalls {
   }
 
   static func status(_ descriptor: Int32, path: String) throws(ImmutaError) -> Status {
+    willAskStatus(path)
     var status = stat()
     while unsafe fstat(descriptor, &status) != 0 {
       if errno != EINTR { throw .io(errno: errno, operation: "fstat", path: path) }
@@ -459,6 +465,7 @@ package enum SystemCalls {
 
   /// Of what has a name in a directory: a symbolic link is not followed. Nil when nothing has.
   static func status(_ directory: Int32, _ name: String, path: String) throws(ImmutaError) -> Status? {
+    willAskStatus(path)
     var status = stat()
     while unsafe fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) != 0 {
       switch errno {
@@ -487,6 +494,7 @@ package enum SystemCalls {
 
   /// Nil when there is nothing at the path.
   package static func status(_ path: String) throws(ImmutaError) -> Status? {
+    willAskStatus(path)
     var status = stat()
     while unsafe stat(path, &status) != 0 {
       switch errno {

@@ -66,7 +66,7 @@ struct Location: ParsableArguments {
 
   /// A configuration with the format that was given.
   func with(_ configuration: Storage.Configuration) -> Storage.Configuration {
-    var configuration = configuration
+    var configuration = configuration.showingProgress
     configuration.format = logFormat?.format
     return configuration
   }

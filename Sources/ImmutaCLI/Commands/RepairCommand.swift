@@ -68,9 +68,13 @@ struct RepairCommand: ToolCommand {
   }
 
   private func repair() throws -> RepairReport {
+    let progress = Progress("examining \(namespace)")
+    defer { progress.finish() }
     let report = try Storage.repair(
       namespace, in: location.directory, format: location.logFormat?.format, applying: apply,
-      acceptingFilesOfOthers: allowForeignOwner)
+      acceptingFilesOfOthers: allowForeignOwner
+    ) { progress.update($0, of: $1) }
+    progress.finish()
     if let format = report.possibleFormat {
       Failure.say(
         "note: \(namespace) may be a log of the format \(format): give --log-format \(format) if it is, and "

@@ -36,7 +36,7 @@ struct StoreLocation: ParsableArguments {
   }
 
   static func openForReading(_ directory: String) throws -> LogStore {
-    var configuration = Storage.Configuration()
+    var configuration = Storage.Configuration().showingProgress
     configuration.access = .readOnly
     return try LogStore(directory: directory, configuration: configuration)
   }

@@ -32,7 +32,7 @@ struct NewStoreOptions: ParsableArguments {
 
   /// Opens a store for appending; makes it if it is not there.
   func open(_ directory: String, acceptsFilesOfOthers: Bool = false) throws -> LogStore {
-    var configuration = Storage.Configuration()
+    var configuration = Storage.Configuration().showingProgress
     configuration.acceptsFilesOfOthers = acceptsFilesOfOthers
     do {
       return try LogStore(
