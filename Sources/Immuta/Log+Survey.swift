@@ -75,11 +75,14 @@ extension Storage {
     let names = try place.names()
     let logs = Set(names.filter { $0.hasSuffix(".log") }.map { $0.dropLast(4) })
     let others = Set(
-      [".idx", ".meta"].flatMap { suffix in names.filter { $0.hasSuffix(suffix) }.map { $0.dropLast(suffix.utf8.count) } })
+      [".idx", ".meta"].flatMap { suffix in names.filter { $0.hasSuffix(suffix) }.map { $0.dropLast(suffix.utf8.count) }
+      })
     var lost: [(name: String, damage: Corruption)] = []
     for name in others.subtracting(logs).map(String.init).sorted() where isValidNamespace(name) {
       // One that cannot be read says nothing.
-      if let damage = (try? LogFiles(directory: place, namespace: name).lostLog()) ?? nil { lost.append((name, damage)) }
+      if let damage = (try? LogFiles(directory: place, namespace: name).lostLog()) ?? nil {
+        lost.append((name, damage))
+      }
     }
     return lost
   }

@@ -57,7 +57,8 @@ extension Corruption {
   static func lost(_ path: String, toldBy other: String) -> Corruption {
     Corruption(
       path: path,
-      reason: "the log is missing or empty, but its companion \(other) tells of records: put the log back from a backup, "
+      reason:
+        "the log is missing or empty, but its companion \(other) tells of records: put the log back from a backup, "
         + "or remove the companion to begin a new one")
   }
 
@@ -71,12 +72,14 @@ extension Corruption {
     guard let appearance = try FileAppearance(file) else {
       return Corruption(
         path: file.path,
-        reason: "\(reason): it is none, or nothing of it is left; nothing was changed: put the log back from a backup, or "
+        reason:
+          "\(reason): it is none, or nothing of it is left; nothing was changed: put the log back from a backup, or "
           + "take the file out of the directory")
     }
     var damage = Corruption(
       path: file.path,
-      reason: "it looks like \(appearance.words), and \(reason); nothing was changed: give it another name, or take it out "
+      reason:
+        "it looks like \(appearance.words), and \(reason); nothing was changed: give it another name, or take it out "
         + "of the directory")
     damage.isNoLog = true
     return damage
@@ -97,7 +100,10 @@ extension LogFiles {
 
   /// Whether a file is there that only a log leaves beside itself.
   package var hasTraces: Bool {
-    [companion, meta, lock].compactMap(\.self).contains { (try? directory.status(of: $0)) != nil }
+    // A store's layout says that its partitions were logs.
+    [companion, meta, lock, isPartition ? "logstore.layout" : nil].compactMap(\.self).contains {
+      (try? directory.status(of: $0)) != nil
+    }
   }
 
   /// Why there is no log though others of its files are there; nil where there is none of it.

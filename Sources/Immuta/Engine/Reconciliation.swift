@@ -85,6 +85,14 @@ struct Reconciliation: ~Copyable {
     guard let companionHeader else {
       var outcome = try extended(from: start, through: header?.count, keepingEntries: true)
       outcome.needsNewCompanion = true
+      // Nobody says that these bytes were never promised: what is no reserved space is kept.
+      if header != nil, outcome.end < fileSize, try !log.isBlank(from: outcome.end) {
+        outcome.savesTail = true
+        outcome.add(
+          note:
+            "has \(Words.bytes(fileSize - outcome.end)) after its last record that nothing tells of, which opening for "
+            + "appending cuts off and keeps beside it")
+      }
       return outcome
     }
     return companionHeader.isClean

@@ -83,7 +83,8 @@ struct Repair {
       if stated == nil, undecided == nil, try reconciliation.evidence() == .records {
         undecided = Corruption(
           path: files.logPath,
-          reason: "hardly anything speaks for a log: no number of its header fits what looks like records in it; nothing was "
+          reason:
+            "hardly anything speaks for a log: no number of its header fits what looks like records in it; nothing was "
             + "changed. If it is a log, state its format")
       }
       let remains = try reconciliation.remains(after: damage)?.count

@@ -18,13 +18,13 @@ struct Info: ToolCommand {
       Bytes are those of the log with its header; on disk are those of all its files, with room for records to come. \
       HEALTH is one of
 
-        ok          closed in good order
-        open        a process has it open for writing
-        not closed  its writer died: opening it for appending recovers it
-        unverified  no record has a checksum from when it was appended, as after the companion was lost
-        damaged     what was looked at is; `immuta repair` says what can be done
-        not a log   something else that ends in .log
-        unreadable  it could not be opened
+        ok            closed in good order
+        open          a process has it open for writing
+        not closed    its writer died: opening it for appending recovers it
+        unverifiable  no record has a checksum from when it was appended, as after the companion was lost
+        damaged       what was looked at is; `immuta repair` says what can be done
+        not a log     something else that ends in .log
+        unreadable    it could not be opened
 
       Only headers, companions, the last record and sizes are looked at: `immuta verify` reads every record. In JSON, \
       “open” is the process that has it, 0 where that cannot be told, and null where nobody has.
@@ -57,5 +57,6 @@ struct Info: ToolCommand {
         })
     }
     try InfoReport(rows, kind: .namespace, verifying: "immuta verify").print(asJSON: json)
+    if rows.allSatisfy(\.isPassedOver) { throw location.noLogs }
   }
 }

@@ -35,7 +35,8 @@ struct NewStoreOptions: ParsableArguments {
     var configuration = Storage.Configuration()
     configuration.acceptsFilesOfOthers = acceptsFilesOfOthers
     if let contents = try? Storage.contents(of: directory), contents.logs, !contents.partitions {
-      throw ToolError("\(directory) is no store; \(StoreLocation.whatElse(directory)), and a store gets a directory of its own")
+      throw ToolError(
+        "\(directory) is no store; \(StoreLocation.whatElse(directory)), and a store gets a directory of its own")
     }
     do {
       return try LogStore(

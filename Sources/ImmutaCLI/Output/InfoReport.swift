@@ -21,10 +21,12 @@ struct InfoReport {
     if asJSON {
       for row in rows { output.bytes += row.json(kind) }
     } else {
-      for line in InfoRow.table(rows, kind) { try output.line(line) }
+      let table = InfoRow.table(rows, kind)
+      let isNarrow = table.allSatisfy { $0.count <= Paragraph.width }
+      if isNarrow { for line in table { try output.line(line) } }
       if let summary { try output.line(summary) }
       for row in rows {
-        let text = row.sentences.joined(separator: "; ")
+        let text = ((isNarrow ? [] : [row.inWords]) + row.sentences).joined(separator: "; ")
         if !text.isEmpty {
           for line in Paragraph.lines("\(kind.label(row.name)): \(text)".printable) { try output.line(line) }
         }
@@ -106,7 +108,7 @@ struct InfoRow {
     }
     if survey?.holder != nil { return "open" }
     if survey?.wasClosed == false { return "not closed" }
-    return isUnverifiable ? "unverified" : "ok"
+    return isUnverifiable ? "unverifiable" : "ok"
   }
 
   /// Whether nothing is known of any record but that it can be read.
@@ -120,7 +122,7 @@ struct InfoRow {
       let process = holder.processID.map { "process \($0)" } ?? "a process that did not say which it is"
       sentences.append("open in \(process)" + (holder.since.map { " since \(Self.short($0))" } ?? ""))
     } else if failure == nil, survey?.wasClosed == false {
-      sentences.append("was not closed: opening it for appending recovers it")
+      sentences.append("\(survey?.recovery ?? "was not closed"); opening it for appending recovers it")
     }
     if let details {
       if let first = details.firstTimestamp, let last = details.lastTimestamp {
@@ -138,7 +140,15 @@ struct InfoRow {
     if let survey, details != nil || failure?.status == .damaged {
       sentences.append("companion \(survey.companion.rawValue)")
     }
-    return sentences + (note.map { [$0] } ?? []) + clock
+    let isSaid = details?.openingNote == nil && details?.lastRecovery == nil
+    return sentences + (isSaid ? [] : note.map { [$0] } ?? []) + clock
+  }
+
+  /// What the table says, for where it is too wide.
+  fileprivate var inWords: String {
+    guard let details else { return health }
+    let records = Quantities.counted(details.count, "record")
+    return "\(health), \(records), \(Quantities.counted(details.byteCount, "byte")), \(details.format)"
   }
 
   static func table(_ rows: [InfoRow], _ kind: LogKind) -> [String] {

@@ -90,8 +90,8 @@ struct Failure {
         corruption.tellsOfNames
         ? ""
         : corruption.isOverLimit
-        ? "; if it may be so large, give a higher \(prefix)decoded-limit"
-        : "; check that the \(prefix)key-file and \(prefix)dictionary are those that it was written with"
+          ? "; if it may be so large, give a higher \(prefix)decoded-limit"
+          : "; check that the \(prefix)key-file and \(prefix)dictionary are those that it was written with"
       (message, status) = ("cannot decode \(corruption)\(advice)", .damaged)
     case ImmutaError.untransformable(let reason) where Corruption.tellsOfLimit(reason):
       (message, status) = ("\(error); if it may be so large, give a higher --decoded-limit", .failure)
@@ -109,6 +109,12 @@ struct Failure {
       // The library's advice is for programmers.
       let failure = Location.notFound(name, in: directory)
       (message, status) = (failure.message, failure.status)
+    case ImmutaError.positionBeyondEnd(let position, let count):
+      (message, status) = (
+        "position \(position) is beyond the end: the log has \(Quantities.counted(count, "record")), and the next one is "
+          + "record \(count). Was it put back from an older copy? To wait for record \(position) all the same, give "
+          + "--follow --from \(position) --ahead", .failure
+      )
     case ImmutaError.invalidConfiguration(let reason):
       (message, status) = (reason, .failure)
     case ImmutaError.locked(let holder):
