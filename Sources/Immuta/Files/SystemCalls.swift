@@ -421,13 +421,22 @@ package enum SystemCalls {
     }
   }
 
+  /// Whether somebody has the exclusive lock. Where nobody has it, it is held for a moment by the one who asks.
+  static func isLocked(_ descriptor: Int32) -> Bool {
+    if flock(descriptor, LOCK_SH | LOCK_NB) != 0 { return errno == EWOULDBLOCK }
+    unlock(descriptor)
+    return false
+  }
+
   static func unlock(_ descriptor: Int32) {
     _ = flock(descriptor, LOCK_UN)
   }
 
   /// What is known of a file.
   package struct Status {
-    var size: Int
+    package var size: Int
+    /// Bytes that the file takes on the disk: more than its size where space was reserved, less where it has holes.
+    package var sizeOnDisk: Int
     var isDirectory: Bool
     var isRegular: Bool
     var isSymbolicLink: Bool
@@ -438,6 +447,7 @@ package enum SystemCalls {
 
     fileprivate init(_ status: stat) {
       size = Int(status.st_size)
+      sizeOnDisk = Int(status.st_blocks) * 512
       isDirectory = status.st_mode & S_IFMT == S_IFDIR
       isRegular = status.st_mode & S_IFMT == S_IFREG
       isSymbolicLink = status.st_mode & S_IFMT == S_IFLNK
