@@ -25,6 +25,8 @@ final class FollowedFiles: Sendable {
   /// Damage that opening passed over.
   let damage: Corruption?
   private let logFile: FileIdentity
+  /// Whether the kernel reports every change of the files.
+  let reportsChanges: Bool
   let companionFile: FileIdentity?
   /// What the files looked like when they were found so damaged that their header says nothing.
   private let appearance: Appearance?
@@ -67,6 +69,7 @@ final class FollowedFiles: Sendable {
     self.format = format
     self.check = check
     logFile = try log.status().identity
+    reportsChanges = log.fileSystem.reportsChanges
     if let companion { companionFile = try companion.status().identity } else { companionFile = nil }
     let stable = Broadcaster()
     self.stable = stable
