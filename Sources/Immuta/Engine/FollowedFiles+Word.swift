@@ -1,5 +1,3 @@
-import Locking
-
 // The word of a log's files that each commit changes, which those who wait for the next one give to the kernel.
 
 extension FollowedFiles {
@@ -12,11 +10,11 @@ extension FollowedFiles {
       ? (log, 0) : (companion, CompanionHeader.size + number * CompanionEntry.size + CompanionEntry.lastFieldOffset)
   }
 
-  /// The word that changes with the next commit; nil where no writer changes one that is known here: where a log without
-  /// COUNT has another companion by now, or none.
+  /// The word that changes with the next commit; nil where a log without COUNT has no companion. That it has another by
+  /// now is noticed when the files are looked for by their names.
   var word: (file: Descriptor, offset: Int)? {
     if format.hasCount { return Self.word(of: 0, format, log: log, companion: log) }
-    guard let companion, state.withLock({ $0.list == nil }) else { return nil }
+    guard let companion else { return nil }
     return Self.word(of: reader.count, format, log: log, companion: companion)
   }
 

@@ -110,7 +110,7 @@ struct FollowedPlace {
     herald = .nobody
     switch pace.next(canBeTold: canBeTold && look == .asKnown) {
     case .pause(let pause): deadline = waitsSince + pause
-    case .sleep where isWatched && found.files === files:
+    case .sleep where isWatched && found.files === files && self.canBeTold(files):
       deadline = (waitsSince + Self.shortestSleep + Self.sleep) / Self.sleep * Self.sleep
       ticket.noteSleep(true)
     case .sleep: deadline = waitsSince + FollowPace.longestGlance
