@@ -10,6 +10,8 @@ struct Opening {
   /// What an opened namespace consists of.
   struct Opened {
     var writer: LogWriter?
+    /// Whether the log was made just now.
+    var isNew = false
     /// Where there is no writer.
     var follower: Follower?
     var note: String?
@@ -186,6 +188,9 @@ struct Opening {
       files.directory, [(files.log, log), (files.companion, companion), (lock.name, lock.descriptor)]
     ) { reader.end }
     try names.check()
+    lock.withoutDescriptor(in: files.directory)
+    try log.mayRest(in: files.directory, as: files.log, .readWrite)
+    try companion.mayRest(in: files.directory, as: files.companion, .readWrite)
     let flusher = Flusher(
       committed: reader.committed, stableCount: header.stableCount, files: flushes, names: names, keeper: keeper,
       interval: configuration.durability.interval)
@@ -198,8 +203,9 @@ struct Opening {
       longWaits: LongWaits(
         namespace: files.namespace, logger: configuration.logger, threshold: configuration.longWait),
       state: state)
+    writer.list()
     return Opened(
-      writer: writer, note: outcome.note, damage: outcome.damage,
+      writer: writer, isNew: isNew, note: outcome.note, damage: outcome.damage,
       lastTime: outcome.count == 0 ? nil : outcome.lastTime)
   }
 
