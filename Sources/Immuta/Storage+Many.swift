@@ -52,3 +52,22 @@ extension Storage {
     }
   }
 }
+
+extension Log {
+  /// Lets go of the log's descriptors now, as is done when too many are open; false where that cannot be now. Blocks for a
+  /// flush where something is not on stable storage. For tests.
+  package func letGoOfFiles() -> Bool {
+    guard let writer else { return false }
+    Flusher.flushTogether([writer.flusher])
+    reader.letGoOfFiles()
+    if case .resting = writer.rest() { return true }
+    return false
+  }
+}
+
+extension LogReader {
+  /// Lets go of the descriptors, which the next read opens again.
+  fileprivate func letGoOfFiles() {
+    for pool in pools { _ = pool.rest() }
+  }
+}

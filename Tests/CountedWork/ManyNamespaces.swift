@@ -72,6 +72,7 @@ struct ManyNamespaces {
   }
 
   private func say(_ what: String, _ time: Duration) {
+    defer { fflush(nil) }
     let seconds = String(format: "%.2f", time / .seconds(1))
     print(
       "\(what): \(seconds) s, \(entries(of: "/proc/self/fd")) descriptors, \(entries(of: "/proc/self/task")) threads, "

@@ -32,10 +32,18 @@ final class OpenFiles: Sendable {
 
   /// Relaxed: a number on its own.
   private let opened = Atomic(0)
-  private let queue = Lock<[Entry]>([])
+  private let state = Lock(State())
   /// Held while those are chosen that let go.
   private let making = Lock<Void>(())
   private let isMaking = Atomic(false)
+
+  private struct State {
+    var queue: [Entry] = []
+    /// Descriptors that are let go once their logs are flushed, which somebody is at.
+    var flushing = 0
+    /// Those who wait for that.
+    var waiting: [ThreadGate] = []
+  }
 
   private struct Entry {
     weak var holder: (any Holder)?
@@ -49,7 +57,7 @@ final class OpenFiles: Sendable {
 
   /// Somebody holds descriptors from now on.
   func add(_ holder: any Holder) {
-    queue.withLock { $0.append(Entry(holder: holder)) }
+    state.withLock { $0.queue.append(Entry(holder: holder)) }
   }
 
   /// Makes room where too many are open. Nobody may call it who holds a lock of a log.
@@ -71,9 +79,19 @@ final class OpenFiles: Sendable {
     }
   }
 
+  /// How long somebody waits for others to make room, at most: a device that does not answer holds up nobody for ever.
+  private static var patience: Int64 { 1_000_000_000 }
+
   private func makeRoom() {
     let unflushed = making.withLock { _ in letGo() }
-    if !unflushed.isEmpty { flush(unflushed) }
+    if !unflushed.isEmpty { return flush(unflushed) }
+    let gate = ThreadGate()
+    let waits = state.withLock { state in
+      guard count > 2 * limit, state.flushing > 0 else { return false }
+      state.waiting.append(gate)
+      return true
+    }
+    if waits { gate.wait(nanoseconds: Self.patience) }
   }
 
   /// Has those let go that can, and returns those that must be flushed before, as many as are needed. They are in the queue
@@ -84,13 +102,12 @@ final class OpenFiles: Sendable {
     let goal = limit / 2
     var unflushed: [any Holder] = []
     // Once round: those that were used get another chance, at the end of the queue.
-    var candidates = queue.withLock { queue in
-      defer { queue = [] }
-      return queue[...]
+    var (candidates, soonFree) = state.withLock { state in
+      defer { state.queue = [] }
+      return (state.queue[...], state.flushing)
     }
     var kept: [Entry] = []
-    // Those that are to be flushed count as gone: they have two descriptors each.
-    while count - 2 * unflushed.count > goal, let entry = candidates.popFirst() {
+    while count - soonFree > goal, let entry = candidates.popFirst() {
       guard let holder = entry.holder else { continue }
       if holder.wasUsed(), !candidates.isEmpty {
         kept.append(entry)
@@ -99,11 +116,16 @@ final class OpenFiles: Sendable {
       switch holder.rest() {
       case .resting: break
       case .inUse: kept.append(entry)
-      case .unflushed: unflushed.append(holder)
+      case .unflushed:
+        unflushed.append(holder)
+        soonFree += 2
       }
     }
     // Whoever came meanwhile comes last.
-    queue.withLock { $0 = candidates + kept + $0 }
+    state.withLock { state in
+      state.queue = candidates + kept + state.queue
+      state.flushing += 2 * unflushed.count
+    }
     return unflushed
   }
 
@@ -113,5 +135,11 @@ final class OpenFiles: Sendable {
       if case .resting = holder.rest() { continue }
       add(holder)
     }
+    let waiting = state.withLock { state in
+      state.flushing -= 2 * holders.count
+      defer { state.waiting = [] }
+      return state.waiting
+    }
+    for gate in waiting { gate.open() }
   }
 }
