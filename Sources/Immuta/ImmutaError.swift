@@ -12,7 +12,7 @@ public enum ImmutaError: Error, Hashable, Sendable {
   case invalidNamespace(String)
   /// The same namespace was named twice.
   case duplicateNamespace(String)
-  /// The storage was closed, before the call or while it waited.
+  /// The storage, or the namespace, was closed, before the call or while it waited.
   case storageClosed
   /// `readerCount` must be at least 1.
   case readerCountIsZero
@@ -230,7 +230,7 @@ extension ImmutaError: CustomStringConvertible {
     case .duplicateNamespace(let name):
       "the namespace “\(name)” was named twice: name each once"
     case .storageClosed:
-      "the storage is closed: open a new one"
+      "the storage, or this namespace of it, is closed: open it again"
     case .readerCountIsZero:
       "readerCount must be at least 1"
     case .invalidConfiguration(let text):

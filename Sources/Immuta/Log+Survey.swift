@@ -57,12 +57,14 @@ package struct LogSurvey: Hashable, Sendable {
     }
     companion = .whole
     wasClosed = header.isClean
-    recovery = holder == nil && !header.isClean ? try? Self.recovery(files, file) : nil
+    recovery = holder == nil && !header.isClean ? try? Self.recovery(files, file, header) : nil
   }
 
-  private static func recovery(_ files: LogFiles, _ companion: Descriptor) throws(ImmutaError) -> String? {
+  private static func recovery(
+    _ files: LogFiles, _ companion: Descriptor, _ header: CompanionHeader
+  ) throws(ImmutaError) -> String? {
     guard let log = try files.directory.openIfPresent(files.log, .read) else { return nil }
-    let format = try LogFormat(of: log, companion, stated: files.meta == nil ? .bilog : nil)
+    let format = try LogFormat(of: log, companion, header, stated: files.meta == nil ? .bilog : nil)
     var reconciliation = try Reconciliation(log: log, companion: companion, format: format)
     return try reconciliation.run().note
   }

@@ -108,6 +108,12 @@ final class LogReader: Sendable {
     }
   }
 
+  /// The descriptors that reads go through.
+  var pools: [DescriptorPool] {
+    if case .file(let pool) = entries.withLock({ $0 }) { return [log, pool] }
+    return [log]
+  }
+
   /// Every later call throws.
   func markClosed() {
     isClosed.store(true, ordering: .releasing)

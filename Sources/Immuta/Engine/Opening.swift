@@ -10,6 +10,8 @@ struct Opening {
   /// What an opened namespace consists of.
   struct Opened {
     var writer: LogWriter?
+    /// Whether the log was made just now.
+    var isNew = false
     /// Where there is no writer.
     var follower: Follower?
     var note: String?
@@ -75,7 +77,7 @@ struct Opening {
     guard let log = try files.directory.openIfPresent(files.log, .read), try log.size > 0,
       try files.directory.status(of: files.companion) == nil
     else { return }
-    let format = try LogFormat(of: log, nil, stated: configuration.format)
+    let format = try LogFormat(of: log, nil, nil, stated: configuration.format)
     if try log.size < format.headerSize {
       throw .corrupted(try Reconciliation.tooShort(log, try log.size, format, nil))
     }
@@ -211,6 +213,9 @@ struct Opening {
       files.directory, [(files.log, log), (files.companion, companion), (lock.name, lock.descriptor)]
     ) { reader.end }
     try names.check()
+    lock.withoutDescriptor(in: files.directory)
+    try log.mayRest(in: files.directory, as: files.log, .readWrite)
+    try companion.mayRest(in: files.directory, as: files.companion, .readWrite)
     let flusher = Flusher(
       committed: reader.committed, stableCount: header.stableCount, files: flushes, names: names, keeper: keeper,
       interval: configuration.durability.interval)
@@ -223,8 +228,9 @@ struct Opening {
       longWaits: LongWaits(
         namespace: files.namespace, logger: configuration.logger, threshold: configuration.longWait),
       state: state)
+    writer.list()
     return Opened(
-      writer: writer, note: outcome.note, damage: outcome.damage,
+      writer: writer, isNew: isNew, note: outcome.note, damage: outcome.damage,
       lastTime: outcome.count == 0 ? nil : outcome.lastTime)
   }
 

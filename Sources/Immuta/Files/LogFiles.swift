@@ -33,6 +33,12 @@ package struct LogFiles: Sendable {
   /// payloads are stored as they are.
   package var meta: String? { isPartition ? nil : "\(namespace).meta" }
 
+  /// Folders that belong to the log.
+  var folders: [String] {
+    let name = isPartition ? log : namespace
+    return ["\(name).segments", "\(name).consumers"]
+  }
+
   // Paths, for messages.
 
   package var logPath: String { directory.path(of: log) }

@@ -520,8 +520,11 @@ package enum SystemCalls {
     _ = try run(.makeDirectory, operation: "mkdir", path: path) { _ in unsafe mkdir(path, 0o755) }
   }
 
-  static func unlink(_ directory: Int32, _ name: String, path: String) throws(ImmutaError) {
-    _ = try run(.unlink, operation: "unlink", path: path) { _ in unsafe unlinkat(directory, name, 0) }
+  static func unlink(
+    _ directory: Int32, _ name: String, isFolder: Bool = false, path: String
+  ) throws(ImmutaError) {
+    let flags = isFolder ? Int32(AT_REMOVEDIR) : 0
+    _ = try run(.unlink, operation: "unlink", path: path) { _ in unsafe unlinkat(directory, name, flags) }
   }
 
   /// - Parameter path: of the new name.
@@ -566,6 +569,11 @@ package enum SystemCalls {
     }
     guard let address = unsafe address else { preconditionFailure("mmap gave no address and no error") }
     return unsafe address
+  }
+
+  /// Keeps mapped pages out of the processes that this one makes.
+  static func keepFromChildren(_ address: UnsafeMutableRawPointer, count: Int) -> Bool {
+    unsafe file_keep_from_children(address, Int64(count)) == 0
   }
 
   static func unmap(_ address: UnsafeMutableRawPointer, count: Int) {
