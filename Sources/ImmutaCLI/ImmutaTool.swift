@@ -1,6 +1,5 @@
 import ArgumentParser
 import CProcessArguments
-import Dispatch
 
 #if canImport(Glibc)
   import Glibc
@@ -41,7 +40,7 @@ struct ImmutaTool: ParsableCommand {
       the last record and sizes on disk, and reads nothing else. verify reads all. repair reads all, and changes nothing \
       without --apply.
 
-      A process needs \(System.neededDescriptors) open files for one log (ulimit -n), and more for stores.
+      A process needs \(process_needed_descriptors()) open files for one log (ulimit -n), and more for stores.
       """,
     version: "0.1.0",
     subcommands: [
@@ -52,26 +51,13 @@ struct ImmutaTool: ParsableCommand {
 
 @main
 enum Main {
-  /// Begins in code that is not async: the runtime takes descriptors as it starts, and traps where it gets none.
-  static func main() {
-    System.occupyStandardDescriptors()
-    if let (free, limit) = System.descriptorShortage {
-      let needed = System.neededDescriptors + limit - free
-      Failure.say(
-        "\(System.neededDescriptors) more open files are needed, and this process may have \(free) of \(limit): raise the "
-          + "limit (ulimit -n \(needed))")
-      exit(ExitStatus.failure.code)
-    }
-    Task { @MainActor in await run() }
-    dispatchMain()
-  }
-
   /// Everything but the tasks of the demonstration and of the measurements runs on the main thread, which may
   /// therefore block: for input, for output, for a flush.
   ///
   /// The threads of Swift's cooperative pool never do.
   @MainActor
-  private static func run() async {
+  static func main() async {
+    System.occupyStandardDescriptors()
     Interruption.unblock()
     // A closed pipe is told by `write`.
     signal(SIGPIPE, SIG_IGN)

@@ -96,13 +96,14 @@ struct LockedTests {
   @Test("Looking who has a log keeps no writer out")
   func looking() throws {
     try place.run("append", "e", input: "one\n")
+    let directory = "\(place.path)/logs"
     let watcher = Thread {
-      for _ in 0..<200 where !Thread.current.isCancelled { _ = try? LogSurvey("e", in: "\(place.path)/logs") }
+      for _ in 0..<200 where !Thread.current.isCancelled { _ = try? LogSurvey("e", in: directory) }
     }
     watcher.start()
     defer { watcher.cancel() }
     for _ in 0..<200 {
-      let storage = try Storage(directory: "\(place.path)/logs", namespaces: ["e"])
+      let storage = try Storage(directory: directory, namespaces: ["e"])
       storage.close()
     }
   }

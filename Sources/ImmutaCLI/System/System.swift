@@ -39,30 +39,6 @@ enum System {
     }
   }
 
-  /// Descriptors that the runtime, which traps without them, and a command that uses one log need.
-  static let neededDescriptors = 32
-
-  /// How many descriptors this process may still open, up to ``neededDescriptors``, and the limit; nil where that is
-  /// enough.
-  ///
-  /// Makes no thread, and opens nothing.
-  static var descriptorShortage: (free: Int, limit: Int)? {
-    var limits = rlimit()
-    #if canImport(Glibc)
-      let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
-    #else
-      let resource = RLIMIT_NOFILE
-    #endif
-    guard getrlimit(resource, &limits) == 0 else { return nil }
-    let limit = Int(clamping: limits.rlim_cur)
-    var free = 0
-    for descriptor in 0..<limit {
-      if fcntl(Int32(descriptor), F_GETFD) < 0 { free += 1 }
-      if free >= neededDescriptors { return nil }
-    }
-    return (free, limit)
-  }
-
   /// Closes standard output: some file systems say only then that what was written does not fit.
   static func closeOutput() throws(ToolError) {
     #if canImport(Darwin)
