@@ -36,8 +36,8 @@ public enum ImmutaError: Error, Hashable, Sendable {
   case corrupted(Corruption)
   /// The log was written with the first codec chain, and opened with the second. Empty: none.
   case codecMismatch(written: String, opened: String)
-  /// Nothing beside the log says which codec it was written with, and its payloads do not fit the one it was opened with,
-  /// or none. Nothing was changed. The reason says what they look like, and what to do.
+  /// The log's payloads do not fit the codec that it was opened with, or none: nothing beside the log says which it was
+  /// written with, or a key or dictionary is another one. Nothing was changed. The reason says what to do.
   case codecUnknown(path: String, reason: String)
   /// The record is as it was appended, and the codec cannot read it: a wrong key or dictionary, or more bytes than
   /// allowed. Or it is damaged, and no checksum was there to tell. The records around it can be read.

@@ -31,6 +31,7 @@ import Synchronization
   private let logger: Logger?
   private let openingNote: String?
   private let damageOnOpening: Corruption?
+  private let acceptsFilesOfOthers: Bool
   let uploads: Storage.Uploads
   /// Relaxed: it only spreads readers over descriptors.
   private let nextReader = Atomic(0)
@@ -41,6 +42,7 @@ import Synchronization
     self.namespace = namespace
     files = configuration.files(of: namespace, in: directory)
     logger = configuration.logger
+    acceptsFilesOfOthers = configuration.acceptsFilesOfOthers
     let opened = try Opening(files: files, configuration: configuration, pools: pools).run()
     writer = opened.writer
     unsafe heldWriter = opened.writer.map { unsafe Unmanaged.passUnretained($0) }
@@ -193,7 +195,9 @@ import Synchronization
     let header = try companionHeader()
     // The meta file says the same, and need not be opened.
     if let header, header.format == reader.format, let name = header.codecName { return name }
-    return try LogKnowledge(currentFiles, header, reader.format).codecName ?? ""
+    let files = currentFiles
+    let trust = FileTrust(in: files.directory, acceptsFilesOfOthers: acceptsFilesOfOthers)
+    return try LogKnowledge(files, header, reader.format, trust).codecName ?? ""
   }
 
   /// The writing side, or `.readOnly`.

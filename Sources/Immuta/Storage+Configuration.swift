@@ -93,6 +93,9 @@ extension Storage {
       LogFiles(directory: directory, namespace: namespace, isPartition: format == .bilog)
     }
 
+    /// Names of files of the directory without which its logs are not to be appended to.
+    package var filesToKeep: [String] = []
+
     /// The codec chain's name, recorded beside the log; empty for none.
     var codecName: String {
       if let codec { return codec.name }

@@ -72,6 +72,7 @@ public final class LogStore: Sendable {
     let place = directory.isEmpty ? "." : directory
     var configuration = configuration
     configuration.format = .bilog
+    configuration.filesToKeep = [Layout.fileName]
     // A directory is not made for nothing.
     if partitions == nil, configuration.access == .readWrite, try SystemCalls.status(place) == nil {
       throw LayoutOpening.noStore(in: directory, configuration.access)
@@ -141,7 +142,7 @@ public final class LogStore: Sendable {
   public func partition(_ index: Int) throws(ImmutaError) -> Partition {
     let log = try log(index)
     return try partitions.withLock { (partitions) throws(ImmutaError) in
-      if let partition = partitions[index] { return partition }
+      if let partition = partitions[index], try partition.isCurrent { return partition }
       let partition = try Partition(index, log)
       partitions[index] = partition
       return partition

@@ -25,6 +25,8 @@ extension Opening {
       if isNamed || configuration.takesPayloadsAsStored { return }
       let appearances = try appearances(of: samples, log, format)
       guard let appearance = Self.appearance(of: appearances) else { return }
+      // A few bytes may have any structure by chance.
+      if appearance == .deflate, samples.reduce(0, { $0 + $1.size }) < Self.fewestDeflated { return }
       throw .codecUnknown(
         path: files.logPath,
         reason:
@@ -51,6 +53,45 @@ extension Opening {
         + "was written with, or with none if it was written with none")
   }
 
+  /// Proves, before anything is appended, that the codec that was given reads what the log holds: the newest of the last
+  /// records that is small and whole. With another key it could not, and the log would hold records of both. Reads a few
+  /// short records, one in most cases.
+  ///
+  /// - Parameter entries: how many records have entries in the companion.
+  /// - Throws: `.codecUnknown`; `.io`.
+  func proveCodec(
+    _ log: Descriptor, _ companion: Descriptor, entries: Int, _ format: LogFormat
+  ) throws(ImmutaError) {
+    if configuration.codecName.isEmpty || configuration.deliversStoredPayloads || format == .bilog { return }
+    let check = check(format).verifyingChecksums(true)
+    for number in stride(from: entries - 1, through: max(0, entries - Self.mostTried), by: -1) {
+      // An entry that was made may be of a record that another program appended, which knows of no codec.
+      guard let entry = try companion.companionEntry(number), !entry.isMade,
+        let end = try log.recordEnd(at: entry.index, format)
+      else { continue }
+      let size = end - entry.index - format.recordHeaderSize
+      if size > LogReader.largestInMemory { continue }
+      do throws(ImmutaError) {
+        _ = try LargeRecord.readWhole(number, entry, size: size, from: log, check)
+        return
+      } catch .undecodable(let corruption) {
+        // It could be read, and is more than may be.
+        if corruption.isOverLimit { return }
+        throw .codecUnknown(
+          path: files.logPath,
+          reason: "it was written with \(Words.quoted(configuration.codecName)), and what was given under that name cannot "
+            + "read its record \(number): \(corruption.reason). To append, open it with the keys and dictionaries that "
+            + "the record was written with; to read the others, open it for reading only")
+      } catch .corrupted {
+        // It proves nothing.
+        continue
+      }
+    }
+  }
+
+  /// Records that are looked at, at most, to prove a codec.
+  private static var mostTried: Int { 64 }
+
   private struct Sample {
     var number: Int
     var index: Int
@@ -58,6 +99,8 @@ extension Opening {
   }
 
   private static var mostSamples: Int { 4 }
+  /// Bytes that must have the structure of DEFLATE before a log is taken for compressed.
+  private static var fewestDeflated: Int { 8 }
 
   private func samples(
     _ log: Descriptor, count: Int, last: Int?, _ format: LogFormat
@@ -91,8 +134,8 @@ extension Opening {
     return found
   }
 
-  /// Hardly anything but a sealed payload looks like one: one of them is enough. What begins as a compressed file does may
-  /// be just that, appended to a log that holds other things as well.
+  /// Hardly anything but a sealed payload looks like one: one of them is enough. What looks like a compressed file may be
+  /// just that, appended to a log that holds other things as well.
   private static func appearance(of found: [PayloadAppearance?]) -> PayloadAppearance? {
     if found.contains(.sealed) { return .sealed }
     guard let first = found.first, let first else { return nil }

@@ -67,7 +67,11 @@ struct Examination: ~Copyable {
         continue
       }
       var finding = Finding(sequence: sequence, index: index, entry: entry)
-      if let size = try log.size(at: index) {
+      if !hasCompanion, sequence % 4096 == 0,
+        min(count - sequence, log.emptyRecords(inHoleAt: index)) > LogScanner.mostInHole
+      {
+        finding.damage = "the file has a hole there, which reads as more records of no bytes than any log has"
+      } else if let size = try log.size(at: index) {
         finding.size = size
         try check(&finding, size: size, time: time)
       } else {

@@ -95,6 +95,8 @@ final class FollowedFiles: Sendable {
     _ log: Descriptor, _ companion: Descriptor?, _ format: LogFormat,
     _ checkCodec: (String?) throws(ImmutaError) -> Void
   ) throws(ImmutaError) -> Found {
+    // Before anything is believed that it says.
+    try CompanionOrigin.check(log, companion, format)
     let told: Int?
     if let count = try loadCount(log, format) { told = count } else { told = try companion?.committedCount() }
     if let companion, let committed = told,

@@ -67,8 +67,10 @@ struct Opening {
     }
   }
 
-  private var trust: FileTrust {
-    FileTrust(in: files.directory, acceptsFilesOfOthers: configuration.acceptsFilesOfOthers)
+  private var trust: FileTrust { trust(in: files.directory) }
+
+  private func trust(in directory: Directory) -> FileTrust {
+    FileTrust(in: directory, acceptsFilesOfOthers: configuration.acceptsFilesOfOthers)
   }
 
   /// What has the log's name, if it may be written to; nil when nothing has.
@@ -99,9 +101,10 @@ struct Opening {
   /// - Parameter isEntryProof: whether an entry tells of a record, stable or not. Not where the log is there and has no
   ///   header: then it is empty until its first record is stable.
   private func checkForLostLog(isEntryProof: Bool) throws(ImmutaError) {
-    if let meta = files.meta, try files.directory.status(of: meta) != nil,
+    if let meta = files.meta, let status = try files.directory.status(of: meta),
       try files.directory.status(of: files.log) == nil
     {
+      try trust.check(status, meta)
       throw .corrupted(
         Corruption(
           path: files.logPath,
@@ -126,22 +129,23 @@ struct Opening {
     _ log: Descriptor, _ companion: inout Descriptor?, _ lock: FileLock
   ) throws(ImmutaError) -> Opened {
     let format = try LogFormat(of: log, try openCompanion(of: log), stated: configuration.format)
+    // Before anything is believed that it says.
+    if let meta = files.meta, let status = try files.directory.status(of: meta) {
+      try trust.check(status, meta, of: try log.status())
+    }
     let isEmpty = try log.size == 0
     if isEmpty { try checkForLostLog(isEntryProof: format.hasCount) }
     let isNew = isEmpty && format.hasCount
     if isNew {
       // Whatever companion is there describes a log that is gone; but what a newer program wrote stays.
-      try checkCodec(try LogKnowledge(files, nil, format).codecName)
+      try checkCodec(try LogKnowledge(files, nil, format, trust).codecName)
       try files.directory.removeIfPresent(files.companion)
       if let meta = files.meta { try files.directory.removeIfPresent(meta) }
       try log.write([UInt8](repeating: 0, count: format.headerSize), at: 0)
     }
-    if let meta = files.meta, let status = try files.directory.status(of: meta) {
-      try trust.check(status, meta, of: try log.status())
-    }
     companion = try openCompanion(of: log)
     let before = try companion?.companionHeader()
-    let knowledge = try LogKnowledge(files, before, format)
+    let knowledge = try LogKnowledge(files, before, format, trust)
     if !isNew, before?.isClean != true {
       // What the page cache shows may never have reached the disk; what is trusted from here on has.
       if let companion, let before, before.hasFailedFlush { try rewriteUnstable(log, companion, before, format) }
@@ -153,6 +157,8 @@ struct Opening {
     let outcome = try reconciliation.run()
     if before == nil || knowledge.codecName == nil {
       try checkPayloads(log, count: outcome.count, last: outcome.lastIndex, format, isNamed: knowledge.codecName != nil)
+    } else if let companion {
+      try proveCodec(log, companion, entries: outcome.count, format)
     }
     note(outcome)
     if outcome.savesTail { try saveTail(of: log, outcome) }
@@ -183,8 +189,9 @@ struct Opening {
     let keeper = CompanionKeeper(companion, header: header)
     let flushes = FlushPair(log: log, companion: companion)
     let names = try NameCheck(
-      files.directory, [(files.log, log), (files.companion, companion), (lock.name, lock.descriptor)]
-    ) { reader.end }
+      files.directory, [(files.log, log), (files.companion, companion), (lock.name, lock.descriptor)],
+      others: configuration.filesToKeep
+    ) { max(reader.end, log.knownSize) }
     try names.check()
     let flusher = Flusher(
       committed: reader.committed, stableCount: header.stableCount, files: flushes, names: names, keeper: keeper,
@@ -237,7 +244,7 @@ struct Opening {
 
   /// Copies what is about to be cut off beside the log.
   private func saveTail(of log: Descriptor, _ outcome: Reconciliation.Outcome) throws(ImmutaError) {
-    let name = "\(files.log).tail.saved-\(SystemCalls.wallClock())"
+    let name = SavedCopies.tail(files, try SavedCopies.suffix(files))
     let end = if let tailEnd = outcome.tailEnd { tailEnd } else { try log.size }
     try log.copy(outcome.end..<end, to: name, in: files.directory, like: log)
     try files.directory.flush()
@@ -315,7 +322,8 @@ struct Opening {
     }
     let companion = try files.directory.openIfPresent(files.companion, .read)
     let format = try LogFormat(of: log, companion, stated: configuration.format)
-    let knowledge = try LogKnowledge(files, companion?.companionHeader(), format)
+    let knowledge = try LogKnowledge(
+      files, companion?.companionHeader(), format, trust(in: files.directory))
     let followed = try FollowedFiles(
       files: files, log: log, companion: companion, format: format, check: check(format), identity: knowledge.identity,
       readerCount: configuration.readerCount

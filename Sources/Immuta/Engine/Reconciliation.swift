@@ -80,6 +80,7 @@ struct Reconciliation: ~Copyable {
   }
 
   private mutating func found() throws(ImmutaError) -> Outcome {
+    try CompanionOrigin.check(descriptor, companionDescriptor, format)
     // After a crash the header may be newer than the file's size, or older than its records: the companion decides
     // then.
     if !isCrashed, let contradiction = header?.contradiction(format: format, fileSize: fileSize) {
@@ -128,6 +129,16 @@ struct Reconciliation: ~Copyable {
     var (number, index, reach) = (0, format.headerSize, 0)
     var told = 0
     while let size = try log.size(at: index) {
+      let skipped = size == 0 && isHoleDue(number) ? log.emptyRecords(inHoleAt: index) : 0
+      if skipped > 1 {
+        // All of them read the same.
+        let end = index + skipped * format.recordHeaderSize
+        if let lastIndex = header?.lastIndex, index..<end ~= lastIndex, (lastIndex - index) % format.recordHeaderSize == 0 {
+          told = number + (lastIndex - index) / format.recordHeaderSize + 1
+        }
+        (number, index) = (number + skipped, end)
+        continue
+      }
       number += 1
       if size > 0 { reach = number }
       if let lastIndex = header?.lastIndex, index == lastIndex { told = number }
@@ -137,6 +148,18 @@ struct Reconciliation: ~Copyable {
     let isReached = header.count <= reach || (header.count == number && index == fileSize)
     if isReached || (header.count > number && mayBeRight(header)) { told = max(told, header.count) }
     return told > 0 ? told : reach
+  }
+
+  /// Whether it is time to ask whether a record of no bytes lies in a hole: not at each of them, as that takes a call.
+  private func isHoleDue(_ number: Int) -> Bool { number % 4096 == 0 }
+
+  /// Throws where a hole begins that claims more records of no bytes than any log has.
+  private func checkHole(at cursor: Cursor, below count: Int) throws(ImmutaError) {
+    let claimed = min(count - cursor.number, log.emptyRecords(inHoleAt: cursor.index))
+    guard claimed > LogScanner.mostInHole else { return }
+    throw corrupted(
+      cursor.number, cursor.index,
+      "the file has a hole there, which reads as \(claimed) records of no bytes: no program appended those")
   }
 
   /// Whether a COUNT that the size fields don't lead to may be right: because the rest was cut off, or a size field is
@@ -241,6 +264,7 @@ struct Reconciliation: ~Copyable {
           "\(header.map { "COUNT is \($0.count)" } ?? "there were \(Words.records(count))"), but no record that fits the file "
             + "of \(fileSize) bytes begins there")
       }
+      if size == 0, isHoleDue(cursor.number) { try checkHole(at: cursor, below: count ?? .max) }
       let known = keepingEntries ? try companion?.entry(cursor.number) : nil
       if let known, known.index == cursor.index {
         cursor.lastTime = known.time

@@ -12,7 +12,7 @@ struct Repair {
   private let files: LogFiles
   private let lock: FileLock?
   private let log: Descriptor
-  /// What tells of the records; nil where it tells of another log's.
+  /// What says more of the records than the log does; nil where there is none, or another log's.
   private(set) var companion: Descriptor?
   private let companionOnFile: Descriptor?
   let format: LogFormat
@@ -49,9 +49,10 @@ struct Repair {
     if purpose == .applying, let found = try companionOnFile?.status() {
       try trust.check(found, files.companion, of: status)
     }
-    companion = companionOnFile
-    format = try LogFormat(of: log, companion, stated: stated)
-    knowledge = try LogKnowledge(files, nil, format)
+    format = try LogFormat(of: log, companionOnFile, stated: stated)
+    let isForeign = try CompanionOrigin.isForeign(log, companionOnFile, format)
+    companion = isForeign ? nil : companionOnFile
+    knowledge = try LogKnowledge(files, nil, format, trust)
     fileSize = try log.size
     guard fileSize >= format.headerSize else {
       throw .corrupted(
@@ -61,8 +62,8 @@ struct Repair {
     header = try log.logHeader(format)
     end = format.headerSize
     report = RepairReport(
-      namespace: files.namespace, promised: 0, sound: 0, verifiable: 0, lost: [], actions: [], isApplied: false,
-      saved: [])
+      namespace: files.namespace, promised: 0, sound: 0, verifiable: 0, lost: [],
+      actions: isForeign ? [Self.settingAside] : [], isApplied: false, saved: [])
     var reconciliation = try Reconciliation(log: log, companion: companion, format: format)
     var opening: Reconciliation.Outcome?
     var refusal: Corruption?
@@ -78,7 +79,7 @@ struct Repair {
     }
     try examine()
     if let alone = try outcomeWithoutForeignCompanion() {
-      report.actions.append("set the companion aside: it tells of another log's records")
+      report.actions.append(Self.settingAside)
       companion = nil
       report = RepairReport(
         namespace: files.namespace, promised: alone.count, sound: 0, verifiable: 0, lost: [],
@@ -98,7 +99,7 @@ struct Repair {
       (kept, lastIndex, end) = (opening.count, opening.lastIndex, opening.end)
     }
     // Of a companion that belongs to this log.
-    knowledge = try LogKnowledge(files, companion?.companionHeader(), format)
+    knowledge = try LogKnowledge(files, companion?.companionHeader(), format, trust)
     try plan(opening)
     report.possibleFormat = undecided?.possibleFormat
   }
@@ -112,6 +113,8 @@ struct Repair {
   }
 
   // MARK: Finding out
+
+  private static let settingAside = "set the companion aside: it belongs to another log"
 
   /// What the log says without its companion, if that is another log's: no record is what it says, and their places are
   /// not those that the log's own header and size fields agree on.
@@ -219,15 +222,15 @@ struct Repair {
     defer { lock?.unlock() }
     if let undecided { throw .corrupted(undecided) }
     guard !report.actions.isEmpty else { return }
-    let suffix = "saved-\(SystemCalls.wallClock())"
+    let suffix = try SavedCopies.suffix(files)
     let wanted = LogHeader(format, count: kept, lastIndex: lastIndex)
     if fileSize > end || (header.map { $0 != wanted } ?? false) {
       // The header, and all that is cut off: together they are what the log was and is no more.
-      if format.hasCount { try save(log, 0..<format.headerSize, to: "\(files.log).header.\(suffix)") }
-      if fileSize > end { try save(log, end..<fileSize, to: "\(files.log).tail.\(suffix)") }
+      if format.hasCount { try save(log, 0..<format.headerSize, to: SavedCopies.header(files, suffix)) }
+      if fileSize > end { try save(log, end..<fileSize, to: SavedCopies.tail(files, suffix)) }
     }
     if let companion = companionOnFile {
-      try save(companion, 0..<(try companion.size), to: "\(files.companion).\(suffix)")
+      try save(companion, 0..<(try companion.size), to: SavedCopies.companion(files, suffix))
     }
     try files.directory.flush()
 

@@ -7,6 +7,8 @@ package final class Descriptor: Sendable {
   package let path: String
   /// Set where the flush is called: so that whoever asks later need not guess from an error what kind of call failed.
   /// Relaxed: it is set before the error is thrown, and asked by those who were told of the error.
+  /// See `knownSize`. Releasing, by the one who writes, and acquiring, by who compares it with the file.
+  private let leastSize = Atomic(0)
   private let flushFailed = Atomic(false)
 
   /// Whether a flush of this file failed: then nobody knows what of it is on the device, and no later flush tells.
@@ -107,7 +109,7 @@ package final class Descriptor: Sendable {
   package func copy(
     _ range: Range<Int>, to name: String, in directory: Directory, like original: Descriptor
   ) throws(ImmutaError) {
-    let unfinished = name + ".unfinished"
+    let unfinished = Self.unfinished(name)
     let copy = try directory.create(unfinished, like: original)
     do throws(ImmutaError) {
       try transfer(range, to: copy, at: 0, leavingHoles: true)
@@ -119,6 +121,9 @@ package final class Descriptor: Sendable {
       throw error
     }
   }
+
+  /// The name of a copy until all of it is there; it stays after a crash.
+  static func unfinished(_ name: String) -> String { name + ".unfinished" }
 
   /// Writes the bytes of a range once more as they are, so that the next flush puts them on the device even if one
   /// before failed to, and the kernel has called them clean since.
@@ -135,7 +140,9 @@ package final class Descriptor: Sendable {
     var buffer = [UInt8](repeating: 0, count: min(1 << 20, range.count))
     var position = range.lowerBound
     while position < range.upperBound {
+      if leavingHoles { position = min(range.upperBound, max(position, nextData(from: position))) }
       let wanted = min(buffer.count, range.upperBound - position)
+      if wanted == 0 { break }
       let count = try unsafe buffer.withMutableBytes { (bytes) throws(ImmutaError) in
         let piece = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[..<wanted])
         let count = try unsafe read(into: piece, at: position)
@@ -147,6 +154,11 @@ package final class Descriptor: Sendable {
       if count == 0 { break }
       position += count
     }
+  }
+
+  /// See ``SystemCalls/nextData(_:from:)``.
+  func nextData(from offset: Int) -> Int {
+    SystemCalls.nextData(number, from: offset)
   }
 
   package func flush() throws(ImmutaError) {
@@ -184,12 +196,19 @@ package final class Descriptor: Sendable {
   var fileSystem: FileSystem { SystemCalls.fileSystem(number, path: path) }
 
   package func truncate(to size: Int) throws(ImmutaError) {
+    // Before: whoever finds the file shorter than this looks at this again.
+    leastSize.store(size, ordering: .releasing)
     try SystemCalls.truncate(number, to: size, path: path)
   }
 
   package func reserve(from offset: Int, count: Int) throws(ImmutaError) {
     try SystemCalls.reserve(number, from: offset, count: count, path: path)
+    leastSize.store(offset + count, ordering: .releasing)
   }
+
+  /// How many bytes the file has at least, by what was last reserved or cut off through this descriptor, while nobody else
+  /// cuts it short.
+  var knownSize: Int { leastSize.load(ordering: .acquiring) }
 
   /// Takes the exclusive lock of the file; false when somebody else has it.
   package func tryLock() throws(ImmutaError) -> Bool {

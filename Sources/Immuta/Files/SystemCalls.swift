@@ -406,6 +406,28 @@ package enum SystemCalls {
     _ = try run(.flush, operation: "fsync", path: path) { _ in fsync(descriptor) }
   }
 
+  /// Where bytes begin, at or after an offset, for which the file has room on the disk: what lies before them is a hole, which
+  /// reads as zeros. `Int.max` where there are none; the offset itself where the system cannot tell. Moves the descriptor's
+  /// file position, which nobody here goes by.
+  static func nextData(_ descriptor: Int32, from offset: Int) -> Int {
+    while true {
+      let found = lseek(descriptor, off_t(offset), seekData)
+      if found >= 0 { return Int(found) }
+      switch errno {
+      case EINTR: continue
+      case ENXIO: return .max
+      default: return offset
+      }
+    }
+  }
+
+  /// SEEK_DATA, which Swift's view of libc may lack: lseek(2).
+  #if canImport(Darwin)
+    private static var seekData: Int32 { 4 }
+  #else
+    private static var seekData: Int32 { 3 }
+  #endif
+
   /// Takes the exclusive lock, without waiting: false when somebody else has it.
   static func lock(_ descriptor: Int32, path: String) throws(ImmutaError) -> Bool {
     do {

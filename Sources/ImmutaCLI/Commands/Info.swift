@@ -16,7 +16,8 @@ struct Info: ToolCommand {
         immuta info --json
 
       Bytes are those of the log with its header. HEALTH is “unverifiable” where no record has a checksum from when it was \
-      appended, as after the companion was lost. A namespace that cannot be opened is listed all the same; the exit \
+      appended, as after the companion was lost; where only some have none, it says how many, and in JSON it is “partly \
+      verifiable”. A namespace that cannot be opened is listed all the same; the exit \
       status is then 65 if one is damaged, or 1.
       """)
 

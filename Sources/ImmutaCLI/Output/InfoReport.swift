@@ -62,7 +62,7 @@ struct InfoRow {
 
   private var health: String {
     switch failure?.status {
-    case nil: isUnverifiable ? "unverifiable" : "ok"
+    case nil: isUnverifiable ? "unverifiable" : isPartlyVerifiable ? "partly verifiable" : "ok"
     case .damaged: "damaged"
     default: "unreadable"
     }
@@ -71,11 +71,14 @@ struct InfoRow {
   /// Whether nothing is known of any record but that it can be read.
   private var isUnverifiable: Bool { details.map { $0.count > 0 && $0.verifiable == 0 } ?? false }
 
+  /// Whether that is so of some records, and the others can be compared with what was appended.
+  private var isPartlyVerifiable: Bool { details.map { $0.verifiable < $0.count } ?? false }
+
   /// The same, and how much of the log it is said of.
   private var healthInWords: String {
-    guard let details, failure == nil, !isUnverifiable, details.verifiable < details.count else { return health }
+    guard let details, failure == nil, !isUnverifiable, isPartlyVerifiable else { return health }
     let unverifiable = Quantities.grouped(details.count - details.verifiable)
-    return "\(health), \(unverifiable) of \(Quantities.grouped(details.count)) cannot be verified"
+    return "ok, \(unverifiable) of \(Quantities.grouped(details.count)) cannot be verified"
   }
 
   static func table(_ rows: [InfoRow], _ kind: LogKind) -> [String] {
