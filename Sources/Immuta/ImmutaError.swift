@@ -315,10 +315,10 @@ extension ImmutaError: CustomStringConvertible {
     // Space is reserved before anything is written; a write or a flush that fails is final.
     case SystemCalls.noSpace where operation == "fallocate": "; make room and try again, nothing was appended"
     case SystemCalls.noSpace where operation == SpillFile.operation: "; make room and try again, nothing was appended"
-    case SystemCalls.noSpace: "; make room and open the storage anew"
+    case SystemCalls.noSpace: "; make room and open the storage again"
     case SystemCalls.quotaExceeded where operation == "fallocate":
       "; make room in the quota and try again, nothing was appended"
-    case SystemCalls.quotaExceeded: "; make room in the quota and open the storage anew"
+    case SystemCalls.quotaExceeded: "; make room in the quota and open the storage again"
     case SystemCalls.fileTooLarge:
       "; no file may be larger here: raise the limit on file sizes (ulimit -f, LimitFSIZE=), or begin another log"
     case SystemCalls.notFound: "; create it first, or correct the path"

@@ -79,7 +79,7 @@ extension Storage {
     /// owner are written to in any case. Set it where several users share a log.
     public var acceptsFilesOfOthers: Bool = false
 
-    /// Gets what people should know: a log that was not closed and what became of it, a companion that was made anew.
+    /// Gets what people should know: a log that was not closed and what became of it, a companion that was made again.
     /// Default: none.
     public var logger: Logger?
 

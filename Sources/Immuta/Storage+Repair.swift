@@ -1,10 +1,10 @@
 extension Storage {
-  /// Says what is wrong with a log, and mends what can be mended, if asked to.
+  /// Says what is wrong with a log, and repairs what can be repaired, if asked to.
   ///
   /// A log that opens for appending needs no repair: what a crash leaves is recovered on opening, and a damaged record
   /// in its middle throws when it is read while the others stay readable. This is for logs that opening refuses: a
   /// damaged header, a damaged or missing end. Records up to the last whole one stay; what is behind is cut off. The
-  /// companion's damaged entries are made anew where the log tells how.
+  /// companion's damaged entries are made again where the log tells how.
   ///
   /// Nothing is taken away without a copy: the old header, the bytes that are cut off and the old companion are saved
   /// beside the log first, under names that end in `.saved-` and a number. To have the sound records of a log without
@@ -107,7 +107,7 @@ extension Storage {
   ) throws {
     let files = opening.files
     let log = try files.directory.open(files.log, .read)
-    // One that speaks of another log was set aside.
+    // One that belongs to another log was set aside.
     let format = repair.format
     var examination = try Examination(log: log, companion: repair.companion, format: format, count: report.promised)
     var configuration = opening.configuration

@@ -133,7 +133,7 @@ struct Layout: Equatable {
 
   /// How many partition files are in a directory.
   ///
-  /// - Throws: `.corrupted` when one between them is missing, or one that a companion tells of.
+  /// - Throws: `.corrupted` when one between them is missing, or one that has a companion.
   static func partitionFiles(in directory: Directory) throws(ImmutaError) -> Int {
     let present = try presentPartitions(in: directory)
     guard let last = try present.union(partitions(in: directory, by: companionSuffix)).max() else { return 0 }

@@ -80,6 +80,8 @@ struct UnknownFilesTests {
     }
     try place.run("append", "events", input: "four\n")
     #expect(try place.run("info").lines[1].hasSuffix("ok, 3 of 4 cannot be verified"))
+    let object = try place.run("info", "--json").objects()[0]
+    #expect(object["health"] as? String == "partly verifiable" && object["verifiable"] as? Int == 1)
     #expect(try place.run("verify").lines[0].contains("4 records readable, 1 ok, 3 not verifiable"))
   }
 

@@ -14,38 +14,45 @@ extension Opening {
   /// - Parameters:
   ///   - last: where the last record begins, if that is known.
   ///   - isNamed: whether the codec's name is known all the same, so that only the keys may be wrong.
+  /// - Returns: what people should know of payloads that look compressed with DEFLATE and are taken as they are stored: of
+  ///   the log, as “it …”. Such logs of another program's, which says nothing beside them, are read and extended so; it
+  ///   stays open with which codec this one was written.
   /// - Throws: `.codecUnknown`; `.corrupted`, `.io`.
   func checkPayloads(
     _ log: Descriptor, count: Int, last: Int?, _ format: LogFormat, isNamed: Bool
-  ) throws(ImmutaError) {
+  ) throws(ImmutaError) -> String? {
     // A store's partitions have no codec.
-    if count == 0 || format == .bilog || configuration.deliversStoredPayloads { return }
+    if count == 0 || format == .bilog || configuration.deliversStoredPayloads { return nil }
     let samples = try samples(log, count: count, last: last, format)
     if configuration.codecName.isEmpty {
-      if isNamed || configuration.takesPayloadsAsStored { return }
+      if isNamed || configuration.takesPayloadsAsStored { return nil }
       let appearances = try appearances(of: samples, log, format)
-      guard let appearance = Self.appearance(of: appearances) else { return }
-      // A few bytes may have any structure by chance.
-      if appearance == .deflate, samples.reduce(0, { $0 + $1.size }) < Self.fewestDeflated { return }
+      guard let appearance = Self.appearance(of: appearances) else { return nil }
+      if appearance == .deflate {
+        // A few bytes may have any structure by chance.
+        if samples.reduce(0, { $0 + $1.size }) < Self.fewestDeflated { return nil }
+        return "looks \(appearance.words), and nothing beside the log says with which codec it was written: its records are "
+          + "taken as they are stored; to read what was appended, open it with that codec"
+      }
       throw .codecUnknown(
         path: files.logPath,
         reason:
           "its records look \(appearance.words), and nothing beside the log says with which codec it was written: "
           + "open it with that codec; if the records were appended just as they are, say that they are taken as stored")
     }
-    if configuration.access == .readOnly { return }
+    if configuration.access == .readOnly { return nil }
     var failure: Corruption?
     let check = check(format).verifyingChecksums(false)
     for sample in samples {
       do throws(ImmutaError) {
         let entry = CompanionEntry(index: sample.index, time: 0, recordChecksum: 0)
         _ = try LargeRecord.read(sample.number, entry, size: sample.size, from: log, check)
-        return
+        return nil
       } catch .undecodable(let corruption) {
         failure = failure ?? corruption
       }
     }
-    guard let failure else { return }
+    guard let failure else { return nil }
     throw .codecUnknown(
       path: files.logPath,
       reason: "its companion is lost, and \(Words.quoted(configuration.codecName)) "

@@ -48,7 +48,7 @@ extension FollowedFiles {
     let status = try log.status()
     let start = state.list == nil ? reader.end : state.listEnd
     guard status.size > start else { return nil }
-    // A writer that made the companion anew put another file in its place.
+    // A writer that made the companion again put another file in its place.
     if let companion = try companionNow(), try isAtWork(companion) {
       return try readOn(companion, &state, from: start)
     }

@@ -95,10 +95,10 @@ struct Opening {
     CompanionKeeper(companion, header: header).markFailed()
   }
 
-  /// A log that is missing or empty while its companion tells of records was lost, not never there: starting a new one
+  /// A log that is missing or empty while its companion has entries was lost, not never there: starting a new one
   /// in its place would hide that.
   ///
-  /// - Parameter isEntryProof: whether an entry tells of a record, stable or not. Not where the log is there and has no
+  /// - Parameter isEntryProof: whether an entry proves a record, stable or not. Not where the log is there and has no
   ///   header: then it is empty until its first record is stable.
   private func checkForLostLog(isEntryProof: Bool) throws(ImmutaError) {
     if let meta = files.meta, let status = try files.directory.status(of: meta),
@@ -120,7 +120,7 @@ struct Opening {
       Corruption(
         path: files.logPath,
         reason:
-          "the log is missing or empty, but its companion \(files.companionPath) tells of records: "
+          "the log is missing or empty, but its companion \(files.companionPath) says that it had records: "
           + "put the log back, or remove the companion to begin a new one"))
   }
 
@@ -154,9 +154,15 @@ struct Opening {
     }
     var reconciliation = try Reconciliation(log: log, companion: companion, format: format)
     try checkCodec(knowledge.codecName)
-    let outcome = try reconciliation.run()
+    var outcome = try reconciliation.run()
+    var codecName: String? = configuration.codecName
     if before == nil || knowledge.codecName == nil {
-      try checkPayloads(log, count: outcome.count, last: outcome.lastIndex, format, isNamed: knowledge.codecName != nil)
+      let doubt = try checkPayloads(
+        log, count: outcome.count, last: outcome.lastIndex, format, isNamed: knowledge.codecName != nil)
+      if let doubt {
+        outcome.add(note: doubt)
+        codecName = nil
+      }
     } else if let companion {
       try proveCodec(log, companion, entries: outcome.count, format)
     }
@@ -166,7 +172,7 @@ struct Opening {
     if let existing = companion, !outcome.needsNewCompanion {
       if !outcome.isClean { try repair(log, existing, outcome, &reconciliation, format) }
     } else {
-      companion = try makeCompanion(of: log, outcome, &reconciliation, format, before: before, knowledge)
+      companion = try makeCompanion(of: log, outcome, &reconciliation, format, before: before, knowledge, codecName)
       if !isNew { try settleLog(log, outcome, format) }
     }
     guard let companion, var header = try companion.companionHeader() else {
@@ -179,7 +185,7 @@ struct Opening {
       header = keeper.current
     }
     // Where repair could not tell it, the one who writes does.
-    header.codecName = header.codecName ?? configuration.codecName
+    header.codecName = header.codecName ?? codecName
     try knowledge.keep(header, files, of: log)
     let reader = LogReader(
       format: format, check: check(format), count: outcome.count, end: outcome.end,
@@ -235,7 +241,7 @@ struct Opening {
     try write(outcome, from: outcome.kept, &reconciliation, to: companion)
     try settleLog(log, outcome, format)
     guard let header = try companion.companionHeader() else {
-      preconditionFailure("a companion without a header is made anew")
+      preconditionFailure("a companion without a header is made again")
     }
     let keeper = CompanionKeeper(companion, header: header)
     if outcome.lost > 0 { try keeper.noteTorn(outcome.lost) }
@@ -264,11 +270,11 @@ struct Opening {
   /// Makes a companion beside the old one, if there is one, and then puts it in its place.
   private func makeCompanion(
     of log: Descriptor, _ outcome: Reconciliation.Outcome, _ reconciliation: inout Reconciliation,
-    _ format: LogFormat, before: CompanionHeader?, _ knowledge: LogKnowledge
+    _ format: LogFormat, before: CompanionHeader?, _ knowledge: LogKnowledge, _ codecName: String?
   ) throws(ImmutaError) -> Descriptor {
     try files.directory.removeIfPresent(files.newCompanion)
     let companion = try files.directory.create(files.newCompanion, like: log)
-    var header = CompanionHeader(format: format, codecName: configuration.codecName)
+    var header = CompanionHeader(format: format, codecName: codecName)
     header.isClean = true
     header.stableCount = outcome.count
     header.madeCount = outcome.madeCount
@@ -300,18 +306,23 @@ struct Opening {
   // MARK: For reading
 
   private func openForReading() throws(ImmutaError) -> Opened {
-    let followed = try openToFollow(files, waits: true)
-    if let note = followed.note { configuration.logger?.notice("\(note)", metadata: metadata) }
-    let follower = Follower(followed) { (files) throws(ImmutaError) in try openToFollow(files, waits: false) }
+    let (followed, doubt) = try openToFollow(files, waits: true)
+    let notes = [followed.note, doubt].compactMap(\.self)
+    let note = notes.isEmpty ? nil : notes.joined(separator: "; ")
+    if let note { configuration.logger?.notice("\(note)", metadata: metadata) }
+    let follower = Follower(followed) { (files) throws(ImmutaError) in try openToFollow(files, waits: false).files }
     return Opened(
-      follower: follower, note: followed.note, damage: followed.damage,
+      follower: follower, note: note, damage: followed.damage,
       lastTime: followed.reader.count == 0 ? nil : follower.lastTime)
   }
 
   /// Opens the files that have a log's names, as they are.
   ///
   /// - Parameter waits: whether to wait a moment for a header: a writer that just made the file writes it soon.
-  private func openToFollow(_ files: LogFiles, waits: Bool) throws(ImmutaError) -> FollowedFiles {
+  /// - Returns: the files, and what people should know of the payloads in them.
+  private func openToFollow(
+    _ files: LogFiles, waits: Bool
+  ) throws(ImmutaError) -> (files: FollowedFiles, doubt: String?) {
     guard let log = try files.directory.openIfPresent(files.log, .read) else {
       throw .namespaceNotFound(files.namespace)
     }
@@ -328,10 +339,10 @@ struct Opening {
       files: files, log: log, companion: companion, format: format, check: check(format), identity: knowledge.identity,
       readerCount: configuration.readerCount
     ) { (name) throws(ImmutaError) in try checkCodec(name ?? knowledge.codecName) }
-    if knowledge.codecName == nil {
-      try checkPayloads(log, count: followed.reader.count, last: nil, format, isNamed: false)
-    }
-    return followed
+    let doubt =
+      knowledge.codecName == nil
+      ? try checkPayloads(log, count: followed.reader.count, last: nil, format, isNamed: false) : nil
+    return (followed, doubt)
   }
 
   // MARK: Common

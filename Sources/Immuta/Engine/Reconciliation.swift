@@ -17,7 +17,7 @@ struct Reconciliation: ~Copyable {
   /// Whether the companion's newest header may be lost: then more may have been stable than the one that is left says.
   /// A log that is open has written both.
   let mayForgetStable: Bool
-  /// Time given to records that no entry tells of.
+  /// Time given to records that have no entry.
   let modified: Int64
   let isSameBoot: Bool
 
@@ -122,8 +122,8 @@ struct Reconciliation: ~Copyable {
   }
 
   /// How many records there are to go by, where no companion tells and the header contradicts the file: the most that
-  /// LAST INDEX or COUNT may rightly tell of, also where the size fields don't lead to the last of them, so that what is
-  /// gone is known to be; and if neither tells of any, as many as the size fields lead to. Space that was reserved reads
+  /// LAST INDEX or COUNT may rightly claim, also where the size fields don't lead to the last of them, so that what is
+  /// gone is known to be; and if neither claims any, as many as the size fields lead to. Space that was reserved reads
   /// as records of no bytes: such ones at the end are nobody's. Without a header, all that the size fields lead to.
   mutating func countByWalking() throws(ImmutaError) -> Int {
     var (number, index, reach) = (0, format.headerSize, 0)
@@ -173,7 +173,7 @@ struct Reconciliation: ~Copyable {
   /// More records than this no log has.
   private static var largestUnprovenCount: Int { 1 << 40 }
 
-  /// Whether COUNT and LAST INDEX tell of the same last record: by its entry, or by the size fields from a record on.
+  /// Whether COUNT and LAST INDEX name the same last record: by its entry, or by the size fields from a record on.
   private mutating func isBorneOut(_ header: LogHeader, from number: Int) throws(ImmutaError) -> Bool {
     if header.contradiction(format: format, fileSize: fileSize) != nil { return false }
     if let last = try companion?.entry(header.count - 1), !header.denies(lastIndex: last.index) { return true }

@@ -109,7 +109,7 @@ struct Repair {
 
   /// Throws where nothing says what the log was written with, and its payloads do not fit what it is opened with.
   func checkPayloads(_ opening: Opening) throws(ImmutaError) {
-    try opening.checkPayloads(log, count: kept, last: lastIndex, format, isNamed: false)
+    _ = try opening.checkPayloads(log, count: kept, last: lastIndex, format, isNamed: false)
   }
 
   // MARK: Finding out

@@ -1,16 +1,20 @@
 /// The names of copies that are kept beside a log, of what is about to be cut off or replaced: they end in `.saved-` and a
 /// number, that of the moment.
-enum SavedCopies {
+package enum SavedCopies {
   /// How the names end of the copies that are made now. No copy has such a name already, also where the clock stands still:
   /// an older copy is never replaced. For who has the log's lock.
   static func suffix(_ files: LogFiles) throws(ImmutaError) -> String {
-    var number = SystemCalls.wallClock()
+    try suffix(files, at: SystemCalls.wallClock())
+  }
+
+  package static func suffix(_ files: LogFiles, at moment: Int64) throws(ImmutaError) -> String {
+    var number = moment
     while try isUsed(number, files) { number = number == .max ? 0 : number + 1 }
     return suffix(number)
   }
 
   static func header(_ files: LogFiles, _ suffix: String) -> String { "\(files.log).header.\(suffix)" }
-  static func tail(_ files: LogFiles, _ suffix: String) -> String { "\(files.log).tail.\(suffix)" }
+  package static func tail(_ files: LogFiles, _ suffix: String) -> String { "\(files.log).tail.\(suffix)" }
   static func companion(_ files: LogFiles, _ suffix: String) -> String { "\(files.companion).\(suffix)" }
 
   private static func suffix(_ number: Int64) -> String { "saved-\(number)" }
