@@ -67,7 +67,7 @@ struct Examination: ~Copyable {
         continue
       }
       var finding = Finding(sequence: sequence, index: index, entry: entry)
-      if !hasCompanion, sequence % 4096 == 0,
+      if !hasCompanion, LogScanner.isHoleDue(sequence),
         min(count - sequence, log.emptyRecords(inHoleAt: index)) > LogScanner.mostInHole
       {
         finding.damage = "the file has a hole there, which reads as more records of no bytes than any log has"

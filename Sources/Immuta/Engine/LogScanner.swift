@@ -73,6 +73,9 @@ import CRC32C
     return max(0, min(end, descriptor.nextData(from: index)) - index) / format.recordHeaderSize
   }
 
+  /// Whether it is time to ask whether a record of no bytes lies in a hole: not at each of them, as that takes a call.
+  static func isHoleDue(_ number: Int) -> Bool { number % 4096 == 0 }
+
   /// More records than that in one hole are nobody's.
   static var mostInHole: Int { 1 << 24 }
 

@@ -97,6 +97,8 @@ extension Reconciliation {
   /// Whether the size fields lead, from the first record on, through as many as COUNT says to LAST INDEX.
   private mutating func leadsToEnd() throws(ImmutaError) -> Bool {
     guard let header, header.lastIndex != nil else { return false }
+    // So many take long to go through, and a copy may have holes.
+    if header.count > LogScanner.mostInHole { return true }
     var (index, last) = (format.headerSize, 0)
     for _ in 0..<header.count {
       guard let size = try log.size(at: index) else { return false }

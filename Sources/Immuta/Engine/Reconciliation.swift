@@ -129,7 +129,7 @@ struct Reconciliation: ~Copyable {
     var (number, index, reach) = (0, format.headerSize, 0)
     var told = 0
     while let size = try log.size(at: index) {
-      let skipped = size == 0 && isHoleDue(number) ? log.emptyRecords(inHoleAt: index) : 0
+      let skipped = size == 0 && LogScanner.isHoleDue(number) ? log.emptyRecords(inHoleAt: index) : 0
       if skipped > 1 {
         // All of them read the same.
         let end = index + skipped * format.recordHeaderSize
@@ -149,9 +149,6 @@ struct Reconciliation: ~Copyable {
     if isReached || (header.count > number && mayBeRight(header)) { told = max(told, header.count) }
     return told > 0 ? told : reach
   }
-
-  /// Whether it is time to ask whether a record of no bytes lies in a hole: not at each of them, as that takes a call.
-  private func isHoleDue(_ number: Int) -> Bool { number % 4096 == 0 }
 
   /// Throws where a hole begins that claims more records of no bytes than any log has.
   private func checkHole(at cursor: Cursor, below count: Int) throws(ImmutaError) {
@@ -183,6 +180,13 @@ struct Reconciliation: ~Copyable {
       index = entry.index + format.recordHeaderSize + size
     }
     while number < header.count - 1, let size = try log.size(at: index) {
+      if size == 0, LogScanner.isHoleDue(number) {
+        let skipped = min(header.count - 1 - number, log.emptyRecords(inHoleAt: index))
+        if skipped > 1 {
+          (number, index) = (number + skipped, index + skipped * format.recordHeaderSize)
+          continue
+        }
+      }
       index += format.recordHeaderSize + size
       number += 1
     }
@@ -264,7 +268,7 @@ struct Reconciliation: ~Copyable {
           "\(header.map { "COUNT is \($0.count)" } ?? "there were \(Words.records(count))"), but no record that fits the file "
             + "of \(fileSize) bytes begins there")
       }
-      if size == 0, isHoleDue(cursor.number) { try checkHole(at: cursor, below: count ?? .max) }
+      if size == 0, LogScanner.isHoleDue(cursor.number) { try checkHole(at: cursor, below: count ?? .max) }
       let known = keepingEntries ? try companion?.entry(cursor.number) : nil
       if let known, known.index == cursor.index {
         cursor.lastTime = known.time
