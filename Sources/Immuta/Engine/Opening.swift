@@ -197,7 +197,7 @@ struct Opening {
     let names = try NameCheck(
       files.directory, [(files.log, log), (files.companion, companion), (lock.name, lock.descriptor)],
       others: configuration.filesToKeep
-    ) { max(reader.end, log.knownSize) }
+    ) { [known = log.knownSize] in max(reader.end, known.value) }
     try names.check()
     let flusher = Flusher(
       committed: reader.committed, stableCount: header.stableCount, files: flushes, names: names, keeper: keeper,

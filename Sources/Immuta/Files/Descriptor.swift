@@ -7,8 +7,9 @@ package final class Descriptor: Sendable {
   package let path: String
   /// Set where the flush is called: so that whoever asks later need not guess from an error what kind of call failed.
   /// Relaxed: it is set before the error is thrown, and asked by those who were told of the error.
-  /// See `knownSize`. Releasing, by the one who writes, and acquiring, by who compares it with the file.
-  private let leastSize = Atomic(0)
+  /// How many bytes the file has at least, by what was last reserved or cut off through this descriptor, while nobody else
+  /// cuts it short. A value of its own: whoever asks for it keeps no file open.
+  let knownSize = KnownSize()
   private let flushFailed = Atomic(false)
 
   /// Whether a flush of this file failed: then nobody knows what of it is on the device, and no later flush tells.
@@ -197,18 +198,14 @@ package final class Descriptor: Sendable {
 
   package func truncate(to size: Int) throws(ImmutaError) {
     // Before: whoever finds the file shorter than this looks at this again.
-    leastSize.store(size, ordering: .releasing)
+    knownSize.set(size)
     try SystemCalls.truncate(number, to: size, path: path)
   }
 
   package func reserve(from offset: Int, count: Int) throws(ImmutaError) {
     try SystemCalls.reserve(number, from: offset, count: count, path: path)
-    leastSize.store(offset + count, ordering: .releasing)
+    knownSize.set(offset + count)
   }
-
-  /// How many bytes the file has at least, by what was last reserved or cut off through this descriptor, while nobody else
-  /// cuts it short.
-  var knownSize: Int { leastSize.load(ordering: .acquiring) }
 
   /// Takes the exclusive lock of the file; false when somebody else has it.
   package func tryLock() throws(ImmutaError) -> Bool {
@@ -238,4 +235,14 @@ extension UnsafeRawBufferPointer {
     }
     return unsafe self[words...].allSatisfy { $0 == 0 }
   }
+}
+
+/// A number of bytes, which one thread sets and others ask for.
+final class KnownSize: Sendable {
+  /// Releasing and acquiring: who sees that a file is shorter sees that it was to be.
+  private let bytes = Atomic(0)
+
+  var value: Int { bytes.load(ordering: .acquiring) }
+
+  func set(_ count: Int) { bytes.store(count, ordering: .releasing) }
 }
