@@ -43,7 +43,12 @@ import Synchronization
     files = configuration.files(of: namespace, in: directory)
     logger = configuration.logger
     acceptsFilesOfOthers = configuration.acceptsFilesOfOthers
-    let opened = try Opening(files: files, configuration: configuration, pools: pools).run()
+    let opened: Opening.Opened
+    do throws(ImmutaError) {
+      opened = try Opening(files: files, configuration: configuration, pools: pools).run()
+    } catch {
+      throw files.seenInPlace(error)
+    }
     writer = opened.writer
     unsafe heldWriter = opened.writer.map { unsafe Unmanaged.passUnretained($0) }
     following = Lock(opened.follower.map { .open($0) } ?? .none)

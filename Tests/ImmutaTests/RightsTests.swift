@@ -125,7 +125,7 @@ import Testing
     let directory = TemporaryDirectory()
     try await directory.fill([[1]])
     let identity = try #require(LogIdentity("00112233445566778899aabbccddeeff"))
-    let meta = LogMeta(identity: identity, codecName: codec, removedCount: 0).encoded(generation: 0)
+    let meta = LogMeta(identity: identity, codecName: codec, removedCount: 0, namespace: nil).encoded(generation: 0)
     try directory.write(meta + [UInt8](repeating: 0, count: 2048), to: "log.meta")
     try set(directory, "log.meta", 0o666, owner: other)
     try set(directory, ".", 0o1777)

@@ -61,7 +61,10 @@ package final class Directory: Sendable {
   }
 
   private func notRegular(_ name: String) -> ImmutaError {
-    .corrupted(Corruption(path: path(of: name), reason: "it is not a regular file"))
+    var damage = Corruption(
+      path: path(of: name), reason: "it is not a regular file: give it another name, or take it out of the directory")
+    damage.isNoLog = name.hasSuffix(".log") || name.hasSuffix(".bilog")
+    return .corrupted(damage)
   }
 
   /// What a file that is to be opened is; nil when nothing has the name. Throws what opening it would.

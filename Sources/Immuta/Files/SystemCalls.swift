@@ -89,6 +89,11 @@ package enum SystemCalls {
     for hook in hooks.withLock({ $0 }) { hook.didCall(call, path: path) }
   }
 
+  private static func willAskStatus(_ path: String) {
+    guard isHooked.load(ordering: .relaxed) else { return }
+    for hook in hooks.withLock({ $0 }) { hook.willAskStatus(path: path) }
+  }
+
   private static func wrote(_ count: Int, at offset: Int, path: String) -> Int {
     if isHooked.load(ordering: .relaxed) {
       for hook in hooks.withLock({ $0 }) { hook.didWrite(offset..<offset + count, path: path) }
@@ -438,13 +443,22 @@ package enum SystemCalls {
     }
   }
 
+  /// Whether somebody has the exclusive lock. Where nobody has it, it is held for a moment by the one who asks.
+  static func isLocked(_ descriptor: Int32) -> Bool {
+    if flock(descriptor, LOCK_SH | LOCK_NB) != 0 { return errno == EWOULDBLOCK }
+    unlock(descriptor)
+    return false
+  }
+
   static func unlock(_ descriptor: Int32) {
     _ = flock(descriptor, LOCK_UN)
   }
 
   /// What is known of a file.
   package struct Status {
-    var size: Int
+    package var size: Int
+    /// Bytes that the file takes on the disk: more than its size where space was reserved, less where it has holes.
+    package var sizeOnDisk: Int
     var isDirectory: Bool
     var isRegular: Bool
     var isSymbolicLink: Bool
@@ -455,6 +469,7 @@ package enum SystemCalls {
 
     fileprivate init(_ status: stat) {
       size = Int(status.st_size)
+      sizeOnDisk = Int(status.st_blocks) * 512
       isDirectory = status.st_mode & S_IFMT == S_IFDIR
       isRegular = status.st_mode & S_IFMT == S_IFREG
       isSymbolicLink = status.st_mode & S_IFMT == S_IFLNK
@@ -472,6 +487,7 @@ package enum SystemCalls {
   }
 
   static func status(_ descriptor: Int32, path: String) throws(ImmutaError) -> Status {
+    willAskStatus(path)
     var status = stat()
     while unsafe fstat(descriptor, &status) != 0 {
       if errno != EINTR { throw .io(errno: errno, operation: "fstat", path: path) }
@@ -481,6 +497,7 @@ package enum SystemCalls {
 
   /// Of what has a name in a directory: a symbolic link is not followed. Nil when nothing has.
   static func status(_ directory: Int32, _ name: String, path: String) throws(ImmutaError) -> Status? {
+    willAskStatus(path)
     var status = stat()
     while unsafe fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) != 0 {
       switch errno {
@@ -509,6 +526,7 @@ package enum SystemCalls {
 
   /// Nil when there is nothing at the path.
   package static func status(_ path: String) throws(ImmutaError) -> Status? {
+    willAskStatus(path)
     var status = stat()
     while unsafe stat(path, &status) != 0 {
       switch errno {
