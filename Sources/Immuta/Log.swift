@@ -93,7 +93,7 @@ import Synchronization
   }
 
   /// Keeps the log up to date with a writer elsewhere; nil where this is the writer.
-  private var follower: Follower? {
+  var follower: Follower? {
     if !isFollowing { return nil }
     return following.withLock { if case .open(let follower) = $0 { follower } else { nil } }
   }

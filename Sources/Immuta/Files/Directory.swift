@@ -179,6 +179,20 @@ package final class Directory: Sendable {
     try Descriptor(unnamedIn: opened(), name: name, path: path(of: name))
   }
 
+  /// The descriptor, for those who watch it, and the paths of what leads here: the directories and the symbolic links on
+  /// the way, by the path as it was given and by the one that it led to.
+  func watched() throws(ImmutaError) -> (descriptor: Descriptor, way: [String]) {
+    var way: [String] = []
+    for path in Set([absolutePath, resolvedPath].compactMap { $0 }) {
+      var path = path
+      while path != "/", !path.isEmpty, path != "." {
+        way.append(path)
+        path = LogFiles.parent(of: path)
+      }
+    }
+    return (try opened(), way)
+  }
+
   // MARK: Its place
 
   /// What a path leads to.
