@@ -75,7 +75,7 @@ struct Opening {
     guard let log = try files.directory.openIfPresent(files.log, .read), try log.size > 0,
       try files.directory.status(of: files.companion) == nil
     else { return }
-    let format = try LogFormat(of: log, nil, stated: configuration.format)
+    let format = try LogFormat(of: log, nil, nil, stated: configuration.format)
     if try log.size < format.headerSize {
       throw .corrupted(try Reconciliation.tooShort(log, try log.size, format, nil))
     }
