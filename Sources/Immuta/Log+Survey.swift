@@ -62,7 +62,8 @@ package struct LogSurvey: Hashable, Sendable {
 
   private static func recovery(_ files: LogFiles, _ companion: Descriptor) throws(ImmutaError) -> String? {
     guard let log = try files.directory.openIfPresent(files.log, .read) else { return nil }
-    let format = try LogFormat(of: log, companion, try companion.companionHeader(), stated: files.meta == nil ? .bilog : nil)
+    let format = try LogFormat(
+      of: log, companion, try companion.companionHeader(), stated: files.meta == nil ? .bilog : nil)
     var reconciliation = try Reconciliation(log: log, companion: companion, format: format)
     return try reconciliation.run().note
   }

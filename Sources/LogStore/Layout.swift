@@ -44,7 +44,8 @@ struct Layout: Equatable {
     let first = text.prefix { !$0.isNewline }
     guard first.hasPrefix("LogStore ") else { return nil }
     let digits = first.dropFirst(9)
-    guard let leading = digits.first, digits.allSatisfy({ ("0"..."9").contains($0) }), leading != "0" || digits.count == 1
+    guard let leading = digits.first, digits.allSatisfy({ ("0"..."9").contains($0) }),
+      leading != "0" || digits.count == 1
     else { return nil }
     // One with more digits than a number has is unknown all the same.
     let version = Int(digits) ?? .max

@@ -303,7 +303,9 @@ private final class FailingCalls: SystemCallHook {
   }
 
   /// What is left of another log, or of one that was lost.
-  @Test(arguments: ["new.idx", "new.meta", "new.log"]) func salvageLeavesFilesThatItDidNotMake(name: String) async throws {
+  @Test(arguments: ["new.idx", "new.meta", "new.log"]) func salvageLeavesFilesThatItDidNotMake(
+    name: String
+  ) async throws {
     let directory = TemporaryDirectory()
     try await directory.fill([[1], [2]])
     let other = TemporaryDirectory()

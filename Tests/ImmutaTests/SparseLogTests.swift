@@ -47,7 +47,9 @@ import Testing
   }
 
   /// What is computed for a hole is what reading it gives.
-  @Test(arguments: [1 << 20, (3 << 20) + 1, 5_000_001]) func theChecksumOfAHoleIsThatOfItsZeros(size: Int) async throws {
+  @Test(arguments: [1 << 20, (3 << 20) + 1, 5_000_001]) func theChecksumOfAHoleIsThatOfItsZeros(
+    size: Int
+  ) async throws {
     var bytes = littleEndian(1) + littleEndian(16) + littleEndian(size + 4) + [9, 9]
     try directory.write(bytes, to: "log.log")
     #expect(truncate(directory.file("log.log"), off_t(bytes.count + size + 2)) == 0)

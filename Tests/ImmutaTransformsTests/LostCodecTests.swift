@@ -157,7 +157,8 @@ struct LostCodecTests {
     try bench.open(Self.right, limit: 1).storage.close()
   }
 
-  @Test("Raw DEFLATE is recognised when both are lost: it is said, and the codec may still be given", arguments: [1, 6, 9])
+  @Test(
+    "Raw DEFLATE is recognised when both are lost: it is said, and the codec may still be given", arguments: [1, 6, 9])
   func deflated(level: Int) throws {
     let codec = Codec.deflate(level: level)
     for access in [Storage.Access.readOnly, .readWrite, .readWrite] {

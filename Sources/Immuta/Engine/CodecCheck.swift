@@ -31,7 +31,8 @@ extension Opening {
       if appearance == .deflate {
         // A few bytes may have any structure by chance.
         if samples.reduce(0, { $0 + $1.size }) < Self.fewestDeflated { return nil }
-        return "looks \(appearance.words), and nothing beside the log says with which codec it was written: its records are "
+        return
+          "looks \(appearance.words), and nothing beside the log says with which codec it was written: its records are "
           + "taken as they are stored; to read what was appended, open it with that codec"
       }
       throw .codecUnknown(
@@ -87,7 +88,8 @@ extension Opening {
         if corruption.isOverLimit { return }
         throw .codecUnknown(
           path: files.logPath,
-          reason: "it was written with \(Words.quoted(configuration.codecName)), and what was given under that name cannot "
+          reason:
+            "it was written with \(Words.quoted(configuration.codecName)), and what was given under that name cannot "
             + "read its record \(number): \(corruption.reason). To append, open it with the keys and dictionaries that "
             + "the record was written with; to read the others, open it for reading only")
       } catch .corrupted {

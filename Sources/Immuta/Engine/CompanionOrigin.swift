@@ -55,7 +55,8 @@ struct CompanionOrigin {
     throw .corrupted(
       Corruption(
         path: companion.path,
-        reason: "it belongs to another log: of the \(compared.different + compared.same) records of \(log.path) that were "
+        reason:
+          "it belongs to another log: of the \(compared.different + compared.same) records of \(log.path) that were "
           + "compared with it, \(compared.different) are not what it says. Put the companion back that belongs to the "
           + "log, or repair the log, which sets this one aside and makes another"))
   }

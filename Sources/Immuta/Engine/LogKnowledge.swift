@@ -103,7 +103,8 @@ struct LogKnowledge {
   /// What to say of a payload that cannot be decoded, where the log was called something else when it was made; nil where
   /// it was not, or nobody knows.
   static func advice(afterRenaming files: LogFiles) -> String? {
-    guard let made = (try? meta(files, FileTrust(in: files.directory)))?.meta.namespace, made != files.namespace else { return nil }
+    let trust = FileTrust(in: files.directory)
+    guard let made = (try? meta(files, trust))?.meta.namespace, made != files.namespace else { return nil }
     return
       "\(renamed) \(Words.quoted(made)), and the log is called \(Words.quoted(files.namespace)) now: "
       + "give its files their old name back, and copy its records into a new log from there"

@@ -151,7 +151,9 @@ struct Reconciliation: ~Copyable {
       if skipped > 1 {
         // All of them read the same.
         let end = index + skipped * format.recordHeaderSize
-        if let lastIndex = header?.lastIndex, index..<end ~= lastIndex, (lastIndex - index) % format.recordHeaderSize == 0 {
+        if let lastIndex = header?.lastIndex, index..<end ~= lastIndex,
+          (lastIndex - index) % format.recordHeaderSize == 0
+        {
           told = number + (lastIndex - index) / format.recordHeaderSize + 1
         }
         (number, index) = (number + skipped, end)
