@@ -7,10 +7,10 @@ package final class Descriptor: Sendable {
   package let path: String
   /// Set where the flush is called: so that whoever asks later need not guess from an error what kind of call failed.
   /// Relaxed: it is set before the error is thrown, and asked by those who were told of the error.
+  private let flushFailed = Atomic(false)
   /// How many bytes the file has at least, by what was last reserved or cut off through this descriptor, while nobody else
   /// cuts it short. A value of its own: whoever asks for it keeps no file open.
   let knownSize = KnownSize()
-  private let flushFailed = Atomic(false)
 
   /// Whether a flush of this file failed: then nobody knows what of it is on the device, and no later flush tells.
   package var hasFailedFlush: Bool { flushFailed.load(ordering: .relaxed) }
