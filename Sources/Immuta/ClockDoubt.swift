@@ -42,13 +42,16 @@ extension Log {
   /// nonetheless, to a microsecond. And a timestamp that is more than a minute later than the clock is now, without more
   /// being known of it, is nobody's time.
   ///
-  /// - Returns: nil where nothing can be told.
+  /// - Returns: nil where nothing can be told, also because no ``Timestamp`` can say it: 64 bits of nanoseconds end in
+  ///   April 2262.
   /// - Complexity: O(1), without a system call but for the clock where the timestamp is not later than it.
   public func clockTime(of record: Record) -> Timestamp? {
     let time = record.timestamp
+    // The ends of what it can say stand for all that is beyond them.
+    if time.nanosecondsSince1970 == .max || time.nanosecondsSince1970 == .min { return nil }
     if !time.isDoubtful { return time }
     guard let slow = try? companionHeader()?.slowTime, slow.covers(record.sequence) else { return nil }
-    return Timestamp(nanosecondsSince1970: slow.clock(at: time.nanosecondsSince1970))
+    return slow.clock(at: time.nanosecondsSince1970).map(Timestamp.init(nanosecondsSince1970:))
   }
 
   /// What makes the log's times doubtful, as things are now.

@@ -36,8 +36,8 @@ public enum ImmutaError: Error, Hashable, Sendable {
   case corrupted(Corruption)
   /// The log was written with the first codec chain, and opened with the second. Empty: none.
   case codecMismatch(written: String, opened: String)
-  /// Nothing beside the log says which codec it was written with, and its payloads do not fit the one it was opened with,
-  /// or none. Nothing was changed. The reason says what they look like, and what to do.
+  /// The log's payloads do not fit the codec that it was opened with, or none: nothing beside the log says which it was
+  /// written with, or a key or dictionary is another one. Nothing was changed. The reason says what to do.
   case codecUnknown(path: String, reason: String)
   /// The record is as it was appended, and the codec cannot read it: a wrong key or dictionary, or more bytes than
   /// allowed. Or it is damaged, and no checksum was there to tell. The records around it can be read.
@@ -318,10 +318,10 @@ extension ImmutaError: CustomStringConvertible {
     // Space is reserved before anything is written; a write or a flush that fails is final.
     case SystemCalls.noSpace where operation == "fallocate": "; make room and try again, nothing was appended"
     case SystemCalls.noSpace where operation == SpillFile.operation: "; make room and try again, nothing was appended"
-    case SystemCalls.noSpace: "; make room and open the storage anew"
+    case SystemCalls.noSpace: "; make room and open the storage again"
     case SystemCalls.quotaExceeded where operation == "fallocate":
       "; make room in the quota and try again, nothing was appended"
-    case SystemCalls.quotaExceeded: "; make room in the quota and open the storage anew"
+    case SystemCalls.quotaExceeded: "; make room in the quota and open the storage again"
     case SystemCalls.fileTooLarge:
       "; no file may be larger here: raise the limit on file sizes (ulimit -f, LimitFSIZE=), or begin another log"
     case SystemCalls.notFound: "; create it first, or correct the path"

@@ -1,25 +1,58 @@
 // The log's bytes as they are on file, for those who hand them on without looking at each record.
 
+/// A log's file as it was when it was opened, which stays open for as long as it is held. What has the log's name may be
+/// another file by now.
+package struct OpenLogFile: Sendable {
+  package let descriptor: Descriptor
+  fileprivate let lineage: Lineage
+}
+
 extension Log {
   /// How many bytes of the file are the header's and committed records'.
-  package var committedSize: Int {
-    get throws(ImmutaError) {
-      try reader.checkOpen()
-      try refresh()
-      return reader.end
+  ///
+  /// - Parameter file: the one that is meant; nil for what is read now.
+  /// - Throws: `.logChanged` when the file is not the log any more.
+  package func committedSize(of file: OpenLogFile? = nil) throws(ImmutaError) -> Int {
+    try upToDate(file).end
+  }
+
+  /// The log's file, as it is read now.
+  package func openFile() throws(ImmutaError) -> OpenLogFile {
+    try reader.checkOpen()
+    let reader = reader
+    return OpenLogFile(descriptor: try reader.anyDescriptor(), lineage: reader.lineage)
+  }
+
+  /// Whether a file is still the log: not once it was cut back, or another took its place.
+  package func isCurrent(_ file: OpenLogFile) throws(ImmutaError) -> Bool {
+    do throws(ImmutaError) {
+      _ = try upToDate(file)
+      return true
+    } catch .logChanged {
+      return false
     }
   }
 
-  /// A descriptor of the log's file, which stays open for as long as it is held.
-  package func openFile() throws(ImmutaError) -> Descriptor {
+  /// What is read from, with all that was committed by now.
+  private func upToDate(_ file: OpenLogFile?) throws(ImmutaError) -> LogReader {
     try reader.checkOpen()
-    return try reader.anyDescriptor()
+    try refresh()
+    // From here on the same one: a follower may have another at any moment.
+    let reader = reader
+    guard let file, file.lineage !== reader.lineage else { return reader }
+    let change = file.lineage.change(to: reader.lineage)
+    // Its companion alone may have been made again.
+    let isSameFile = try reader.anyDescriptor().status().identity == file.descriptor.status().identity
+    if isSameFile, change.shared == .max { return reader }
+    throw .logChanged(
+      LogChange(path: files.logPath, kind: change.kind, sharedCount: min(change.shared, reader.count)))
   }
 
   /// Fills memory with bytes of the file from an offset on, committed ones only; returns how many. They are not
   /// checked.
   package func readCommitted(into bytes: UnsafeMutableRawBufferPointer, at offset: Int) throws(ImmutaError) -> Int {
-    let end = try committedSize
+    let reader = try upToDate(nil)
+    let end = reader.end
     guard offset >= 0 else { throw .invalidOffset(offset) }
     let count = max(0, min(bytes.count, end - offset))
     return try unsafe reader.readBytes(into: UnsafeMutableRawBufferPointer(rebasing: bytes[..<count]), at: offset)
@@ -28,47 +61,50 @@ extension Log {
   /// The bytes of whole committed records from an offset on: as many as do not come to more than `limit`, but one at
   /// least; empty at the end of the log. O(log records), a small read each.
   ///
-  /// - Throws: `.invalidOffset` when no record begins there, and none ends; `.corrupted`, `.storageClosed`, `.io`.
-  package func wholeRecords(from offset: Int, limit: Int) throws(ImmutaError) -> Range<Int> {
-    try reader.checkOpen()
-    try refresh()
+  /// - Parameter file: the file in which they are asked for.
+  /// - Throws: `.invalidOffset` when no record begins there, and none ends; `.logChanged` when the file is not the log any
+  ///   more; `.corrupted`, `.storageClosed`, `.io`.
+  package func wholeRecords(
+    from offset: Int, limit: Int, in file: OpenLogFile
+  ) throws(ImmutaError) -> Range<Int> {
+    let reader = try upToDate(file)
     let count = reader.count
-    let end = try self.end(of: count)
+    let end = try reader.end(of: count)
     if offset == end { return end..<end }
     // Indices grow: the first one at or behind the offset must be it.
-    let first = try firstRecord(in: 0..<count) { index in index >= offset }
+    let first = try reader.firstRecord(in: 0..<count) { index in index >= offset }
     guard first < count, try reader.entry(of: first).index == offset else { throw .invalidOffset(offset) }
     let (farthest, overflow) = offset.addingReportingOverflow(max(0, limit))
     if overflow || farthest >= end { return offset..<end }
     // Record n ends where record n + 1 begins.
-    let beyond = try firstRecord(in: first + 1..<count) { index in index > farthest }
-    if beyond <= first + 1 { return offset..<(try self.end(of: first + 1)) }
+    let beyond = try reader.firstRecord(in: first + 1..<count) { index in index > farthest }
+    if beyond <= first + 1 { return offset..<(try reader.end(of: first + 1)) }
     return offset..<(try reader.entry(of: beyond - 1).index)
-  }
-
-  /// Where the first `count` committed records end.
-  private func end(of count: Int) throws(ImmutaError) -> Int {
-    if count == 0 { return reader.format.headerSize }
-    if count < reader.count { return try reader.entry(of: count).index }
-    // By its size field alone: whoever asks for ranges checks no payload.
-    let index = try reader.entry(of: count - 1).index
-    guard let end = try reader.anyDescriptor().recordEnd(at: index, reader.format) else {
-      throw reader.check.corrupted(count - 1, index, "its size field does not fit the file")
-    }
-    return end
-  }
-
-  private func firstRecord(in range: Range<Int>, where isBehind: (Int) -> Bool) throws(ImmutaError) -> Int {
-    var (lower, upper) = (range.lowerBound, range.upperBound)
-    while lower < upper {
-      let middle = (lower + upper) / 2
-      if isBehind(try reader.entry(of: middle).index) { upper = middle } else { lower = middle + 1 }
-    }
-    return lower
   }
 }
 
 extension LogReader {
+  /// Where the first `count` committed records end.
+  fileprivate func end(of count: Int) throws(ImmutaError) -> Int {
+    if count == 0 { return format.headerSize }
+    if count < self.count { return try entry(of: count).index }
+    // By its size field alone: whoever asks for ranges checks no payload.
+    let index = try entry(of: count - 1).index
+    guard let end = try anyDescriptor().recordEnd(at: index, format) else {
+      throw check.corrupted(count - 1, index, "its size field does not fit the file")
+    }
+    return end
+  }
+
+  fileprivate func firstRecord(in range: Range<Int>, where isBehind: (Int) -> Bool) throws(ImmutaError) -> Int {
+    var (lower, upper) = (range.lowerBound, range.upperBound)
+    while lower < upper {
+      let middle = (lower + upper) / 2
+      if isBehind(try entry(of: middle).index) { upper = middle } else { lower = middle + 1 }
+    }
+    return lower
+  }
+
   /// Fills memory with bytes of the file, as far as it has them.
   fileprivate func readBytes(
     into bytes: UnsafeMutableRawBufferPointer, at offset: Int

@@ -1,13 +1,15 @@
 extension Log {
   /// The committed records of a range of numbers, as an ordinary sequence, for code that is not async.
   ///
-  /// The records are read and checked before it returns, so that going through them cannot fail: a range whose records
-  /// fit 4 MiB is held, a larger one is gone through once to check it and read again, in chunks of 256 KiB, as it is
-  /// iterated. Iterating then traps if the file does not give the same bytes a second time: because the device fails, or,
-  /// where the log is open for reading only, because another program cut it short; use a stream there. That the storage is closed
-  /// meanwhile does no harm: the sequence of a larger range keeps the files open, for reading, as long as it is held.
+  /// The records are read and checked before it returns, so that going through them cannot fail. A range whose records
+  /// fit 4 MiB is held in memory. A larger one is gone through once to check it and read again, in chunks of 256 KiB, as
+  /// it is iterated; that traps if the device fails. Closing the storage meanwhile does no harm: the sequence keeps the
+  /// files open, for reading, as long as it is held.
   ///
-  /// - Complexity: O(bytes of the records), in bounded memory.
+  /// Where the log is open for reading only, another program may cut the file short at any moment: there the records are
+  /// held in memory, however many they are. To go through many, use a stream.
+  ///
+  /// - Complexity: O(bytes of the records), in bounded memory where the log is open for appending.
   /// - Throws: `.recordNotFound` when a number is not (yet) a record's, `.corrupted` naming the first damaged one,
   ///   `.undecodable`, `.storageClosed`, `.io`.
   public func records(in range: Range<Int>) throws(ImmutaError) -> RecordSequence {
@@ -17,18 +19,22 @@ extension Log {
     if range.lowerBound < 0 { throw .recordNotFound(range.lowerBound) }
     if range.upperBound > count { throw .recordNotFound(Swift.max(count, range.lowerBound)) }
     var stream = stream(from: .skipping(range.lowerBound))
+    let format = reader.format
+    // What was read a moment ago need not be there any more in a file that others may cut.
+    let mostHeld = isFollowing ? Int.max : RecordSequence.largestHeld
     var held: [Record] = []
     var heldSize = 0
     while stream.position < range.upperBound {
       guard let record = try stream.nextAtOnce() else { throw .recordNotFound(stream.position) }
-      heldSize += Swift.max(record.size, record.payload.count) + reader.format.recordHeaderSize
-      if heldSize <= RecordSequence.largestHeld {
+      heldSize += Swift.max(record.size, record.payload.count) + format.recordHeaderSize
+      if isFollowing { _ = try record.payload.inMemory() }
+      if heldSize <= mostHeld {
         held.append(record)
       } else {
         held = []
       }
     }
-    if heldSize <= RecordSequence.largestHeld { return RecordSequence(range: range, records: .held(held)) }
+    if heldSize <= mostHeld { return RecordSequence(range: range, records: .held(held)) }
     let reader = reader
     // Other files may be read by now.
     if range.upperBound > reader.count { throw .recordNotFound(reader.count) }

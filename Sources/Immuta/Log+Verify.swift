@@ -106,7 +106,7 @@ extension Log {
       verifiable: verifiable, undecodedCodec: reader.check.decoder == nil ? try knownCodec() : "")
   }
 
-  /// Checks that the header on file tells of the records that were found.
+  /// Checks that the header on file says what was found.
   private func verifyHeader(_ reader: LogReader, count: Int, lastIndex: Int) async throws {
     // A commit stores LAST INDEX first: a moment later COUNT has moved on, unless the header is wrong.
     var header = try reader.header()

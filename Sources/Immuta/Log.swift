@@ -33,6 +33,7 @@ import Synchronization
   private let logger: Logger?
   private let openingNote: String?
   private let damageOnOpening: Corruption?
+  private let acceptsFilesOfOthers: Bool
   let uploads: Storage.Uploads
   /// Relaxed: it only spreads readers over descriptors.
   private let nextReader = Atomic(0)
@@ -43,6 +44,7 @@ import Synchronization
     self.namespace = namespace
     files = configuration.files(of: namespace, in: directory)
     logger = configuration.logger
+    acceptsFilesOfOthers = configuration.acceptsFilesOfOthers
     let opened: Opening.Opened
     do throws(ImmutaError) {
       opened = try Opening(files: files, configuration: configuration, pools: pools).run()
@@ -201,7 +203,9 @@ import Synchronization
     let header = try companionHeader()
     // The meta file says the same, and need not be opened.
     if let header, header.format == reader.format, let name = header.codecName { return name }
-    return try LogKnowledge(currentFiles, header, reader.format).codecName ?? ""
+    let files = currentFiles
+    let trust = FileTrust(in: files.directory, acceptsFilesOfOthers: acceptsFilesOfOthers)
+    return try LogKnowledge(files, header, reader.format, trust).codecName ?? ""
   }
 
   /// The writing side, or `.readOnly`.

@@ -12,7 +12,7 @@ public struct RepairReport: Hashable, Sendable {
 
   /// The namespace's name.
   public let namespace: String
-  /// Records that the log or its companion tells of.
+  /// Records that the log or its companion claims.
   public internal(set) var promised: Int
   /// Records that are whole.
   public internal(set) var sound: Int

@@ -89,7 +89,7 @@ extension Storage {
     /// owner are written to in any case. Set it where several users share a log.
     public var acceptsFilesOfOthers: Bool = false
 
-    /// Gets what people should know: a log that was not closed and what became of it, a companion that was made anew.
+    /// Gets what people should know: a log that was not closed and what became of it, a companion that was made again.
     /// Default: none.
     public var logger: Logger?
 
@@ -125,6 +125,9 @@ extension Storage {
     func files(of namespace: String, in directory: Directory) -> LogFiles {
       LogFiles(directory: directory, namespace: namespace, isPartition: format == .bilog)
     }
+
+    /// Names of files of the directory without which its logs are not to be appended to.
+    package var filesToKeep: [String] = []
 
     /// The codec chain's name, recorded beside the log; empty for none.
     var codecName: String {

@@ -1,10 +1,10 @@
 extension Storage {
-  /// Says what is wrong with a log, and mends what can be mended, if asked to.
+  /// Says what is wrong with a log, and repairs what can be repaired, if asked to.
   ///
   /// A log that opens for appending needs no repair: what a crash leaves is recovered on opening, and a damaged record
   /// in its middle throws when it is read while the others stay readable. This is for logs that opening refuses: a
   /// damaged header, a damaged or missing end. Records up to the last whole one stay; what is behind is cut off. The
-  /// companion's damaged entries are made anew where the log tells how.
+  /// companion's damaged entries are made again where the log tells how.
   ///
   /// Nothing is taken away without a copy: the old header, the bytes that are cut off and the old companion are saved
   /// beside the log first, under names that end in `.saved-` and a number. To have the sound records of a log without
@@ -85,7 +85,10 @@ extension Storage {
     let place = try Directory(opening: directory)
     let files = configuration.files(of: namespace, in: place)
     let newFiles = configuration.files(of: newNamespace, in: place)
-    if try place.status(of: newFiles.log) != nil { throw ImmutaError.duplicateNamespace(newNamespace) }
+    // Any file of it: what the new log would replace, or go on with, is somebody's.
+    for name in newFiles.ofLog where try place.status(of: name) != nil {
+      throw ImmutaError.duplicateNamespace(newNamespace)
+    }
     let trust = FileTrust(in: place, acceptsFilesOfOthers: configuration.acceptsFilesOfOthers)
     let repair = try Repair(files, stated: configuration.format, for: .copying, trust: trust) { size in
       configuration.scanProgress(files, size: size, passCount: 3)
@@ -94,19 +97,17 @@ extension Storage {
     try opening.checkCodec(repair.codecName)
     if repair.codecName == nil { try repair.checkPayloads(opening) }
     var report = repair.report
+    var made: FileIdentity?
     // The repair holds the log's lock: nobody changes it meanwhile.
     do {
       try withExtendedLifetime(repair) {
-        try copySoundRecords(of: opening, repair, &report, into: newNamespace)
+        try copySoundRecords(of: opening, repair, &report, into: newNamespace, &made)
       }
-    } catch ImmutaError.duplicateNamespace(let name) {
-      // Somebody else made it meanwhile.
-      throw ImmutaError.duplicateNamespace(name)
     } catch {
-      // None, if not all: the new namespace holds nothing.
-      try? place.remove(newFiles.log)
-      try? place.remove(newFiles.companion)
-      if let meta = newFiles.meta { try? place.remove(meta) }
+      // None, if not all: the new namespace holds nothing. What somebody else made meanwhile stays.
+      if let made, (try? place.status(of: newFiles.log))?.identity == made {
+        for name in newFiles.ofLog { try? place.remove(name) }
+      }
       throw error
     }
     report.actions = ["copy its \(report.sound) whole records into “\(newNamespace)”"]
@@ -118,11 +119,12 @@ extension Storage {
   }
 
   private static func copySoundRecords(
-    of opening: Opening, _ repair: Repair, _ report: inout RepairReport, into newNamespace: String
+    of opening: Opening, _ repair: Repair, _ report: inout RepairReport, into newNamespace: String,
+    _ made: inout FileIdentity?
   ) throws {
     let files = opening.files
     let log = try files.directory.open(files.log, .read)
-    // One that speaks of another log was set aside.
+    // One that belongs to another log was set aside.
     let format = repair.format
     var examination = try Examination(log: log, companion: repair.companion, format: format, count: report.promised)
     var configuration = opening.configuration
@@ -131,7 +133,7 @@ extension Storage {
     let check = opening.check(format).verifyingChecksums(false)
     let storage = try Storage(in: files.directory.duplicate(), configuration: configuration)
     defer { storage.close() }
-    try begin(newNamespace, configuration.files(of: newNamespace, in: files.directory), like: log)
+    made = try begin(newNamespace, configuration.files(of: newNamespace, in: files.directory), like: log)
     _ = try storage.log(newNamespace, creating: true)
     var undecodable: [RepairReport.LostRange] = []
     try storage.transaction(in: newNamespace) { transaction in
@@ -155,9 +157,12 @@ extension Storage {
   }
 
   /// Makes an empty log with the rights of the one it comes from; the storage goes on with it, as with any that is empty.
-  private static func begin(_ name: String, _ files: LogFiles, like log: Descriptor) throws(ImmutaError) {
+  /// Returns which file that is.
+  private static func begin(
+    _ name: String, _ files: LogFiles, like log: Descriptor
+  ) throws(ImmutaError) -> FileIdentity {
     do throws(ImmutaError) {
-      _ = try files.directory.create(files.log, like: log)
+      return try files.directory.create(files.log, like: log).status().identity
     } catch {
       if case .io(SystemCalls.exists, _, _) = error { throw .duplicateNamespace(name) }
       throw error

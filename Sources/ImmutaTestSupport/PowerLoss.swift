@@ -25,7 +25,7 @@ import Locking
 /// - That a file is there, under its name, is stable once its directory was flushed. Until then each creation, removal
 ///   and renaming may have happened or not; renaming is atomic.
 /// - Now and then pages reach the device by themselves, so an image may also hold what the files held some time before.
-/// - After a power cut the machine has started anew: Immuta's companions in an image are made to say so.
+/// - After a power cut the machine has started again: Immuta's companions in an image are made to say so.
 ///
 /// What is in the directory when the watching begins is taken to be stable. Calls made by way of Immuta are seen, and
 /// stores into files it has mapped; other programs' calls are not.
@@ -66,7 +66,7 @@ public final class PowerLoss: SystemCallHook {
   /// Moments that went by: calls begun and calls that succeeded.
   public var moments: Int { disk.withLock { $0.moments } }
 
-  /// Writes what a power cut now could leave into a directory, which is made anew.
+  /// Writes what a power cut now could leave into a directory, which is made again.
   public func image(into target: String, using generator: inout SeededGenerator) throws {
     var drawn = generator
     let remains = disk.withLock { $0.remains(using: &drawn) }

@@ -44,7 +44,7 @@ public enum FileBytes {
     try Data(bytes).write(to: URL(filePath: path))
   }
 
-  /// Copies the files of a directory, as they are now, into another, which is made anew.
+  /// Copies the files of a directory, as they are now, into another, which is made again.
   public static func copy(directory: String, to target: String) throws {
     try? FileManager.default.removeItem(atPath: target)
     try FileManager.default.createDirectory(atPath: target, withIntermediateDirectories: true)

@@ -53,7 +53,7 @@ extension EncryptionKey: CustomStringConvertible, CustomDebugStringConvertible, 
 
 /// The keys of a log: one that new records are encrypted with, and those that older records were.
 ///
-/// To rotate keys, open the log with a new key first and the old ones behind it. Old records are not encrypted anew.
+/// To rotate keys, open the log with a new key first and the old ones behind it. Old records are not encrypted again.
 public struct KeyRing: Sendable {
   /// What new records are encrypted with.
   public let current: EncryptionKey

@@ -17,7 +17,7 @@ import Immuta
 /// first 28 bytes, the record's number and its namespace's name too, so that a record cannot be put in another's place.
 /// Nothing tells apart two records of one key that have the same number in logs of the same name.
 ///
-/// No nonce is used twice with a key. SALT is random, drawn anew by whoever starts to write, COUNTER counts the
+/// No nonce is used twice with a key. SALT is random, a new one for whoever starts to write, COUNTER counts the
 /// records it began, those taken back included; the place of a record plays no part. A crash, or a log put back from a
 /// backup, may give a record's number to other bytes, but never with the same SALT. The exception is a writer that goes
 /// on twice, with the same SALT and COUNTER: a virtual machine that is resumed twice from one snapshot, or a process

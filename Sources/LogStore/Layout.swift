@@ -13,7 +13,7 @@ struct Layout: Equatable {
   var partitions: Int
   var routing: String
 
-  private static let fileName = "logstore.layout"
+  static let fileName = "logstore.layout"
   /// Whose lock is held while the layout is written.
   private static let lockName = "logstore.lock"
   /// More partitions are more files than most systems let a process open.
@@ -42,10 +42,14 @@ struct Layout: Equatable {
   /// The version of a layout that a newer program wrote, whatever else it says; nil for any other text.
   private static func unknownVersion(in text: String) -> Int? {
     let first = text.prefix { !$0.isNewline }
-    guard first.hasPrefix("LogStore "), let version = Int(first.dropFirst(9)), version != Self.version, version >= 0,
-      first == "LogStore \(version)"
+    guard first.hasPrefix("LogStore ") else { return nil }
+    let digits = first.dropFirst(9)
+    guard let leading = digits.first, digits.allSatisfy({ ("0"..."9").contains($0) }),
+      leading != "0" || digits.count == 1
     else { return nil }
-    return version
+    // One with more digits than a number has is unknown all the same.
+    let version = Int(digits) ?? .max
+    return version == Self.version ? nil : version
   }
 
   static func path(in directory: Directory) -> String { directory.path(of: fileName) }
@@ -130,7 +134,7 @@ struct Layout: Equatable {
 
   /// How many partition files are in a directory.
   ///
-  /// - Throws: `.corrupted` when one between them is missing, or one that a companion tells of.
+  /// - Throws: `.corrupted` when one between them is missing, or one that has a companion.
   static func partitionFiles(in directory: Directory) throws(ImmutaError) -> Int {
     let present = try presentPartitions(in: directory)
     guard let last = try present.union(partitions(in: directory, by: companionSuffix)).max() else { return 0 }

@@ -43,8 +43,8 @@ public final class LogStore: Sendable {
   /// Opening a partition that was closed takes the same time whatever its size.
   ///
   /// A partition that is missing, or damaged so that it cannot be opened, leaves the others usable: calls that need it
-  /// throw `.corrupted`, and the logger tells of it. Put back the one, and mend the other by
-  /// ``repair(partition:in:applying:)``, before the store is opened anew. When none can be opened, opening throws.
+  /// throw `.corrupted`, and the logger says so. Put back the one, and repair the other by
+  /// ``repair(partition:in:applying:)``, before the store is opened again. When none can be opened, opening throws.
   ///
   /// - Parameters:
   ///   - directory: where the files are, with or without a slash at its end; created if its parent exists.
@@ -72,6 +72,7 @@ public final class LogStore: Sendable {
     let place = directory.isEmpty ? "." : directory
     var configuration = configuration
     configuration.format = .bilog
+    configuration.filesToKeep = [Layout.fileName]
     // A directory is not made for nothing.
     if partitions == nil, configuration.access == .readWrite, try SystemCalls.status(place) == nil {
       throw LayoutOpening.noStore(in: directory, configuration.access)
@@ -141,7 +142,7 @@ public final class LogStore: Sendable {
   public func partition(_ index: Int) throws(ImmutaError) -> Partition {
     let log = try log(index)
     return try partitions.withLock { (partitions) throws(ImmutaError) in
-      if let partition = partitions[index] { return partition }
+      if let partition = partitions[index], try partition.isCurrent { return partition }
       let partition = try Partition(index, log)
       partitions[index] = partition
       return partition
@@ -214,7 +215,7 @@ public final class LogStore: Sendable {
     for case .success(let log) in logs { try log.sync() }
   }
 
-  /// Says what is wrong with a partition, and mends what can be mended, if asked to: see `repair` of `Storage`. The
+  /// Says what is wrong with a partition, and repairs what can be repaired, if asked to: see `repair` of `Storage`. The
   /// store must not be open for appending, but for those who cannot use the partition.
   ///
   /// - Parameters:

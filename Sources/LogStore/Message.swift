@@ -30,7 +30,7 @@ public struct StoredMessage: Sendable {
   public var payload: Payload { record.payload }
   /// The payload as UTF-8 text; sequences that are not are replaced by U+FFFD. O(bytes of the payload).
   public var text: String { record.text }
-  /// The checksum that is stored with the payload, computed anew. O(bytes of the payload).
+  /// The checksum that is stored with the payload, computed again. O(bytes of the payload).
   public var checksum: UInt32 { unsafe record.payload.withUnsafeBytes { unsafe RecordHeader.extend(0, $0) } }
 
   /// The record of the partition's log that it is.

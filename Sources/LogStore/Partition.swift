@@ -1,17 +1,21 @@
 public import Immuta
 
 /// One partition of a store: a log, and a file whose bytes can be handed on as they are.
+///
+/// The file is the one that the partition had when it was asked for. In a store that is open for reading only another
+/// program may cut it back, or put another in its place: then what asks for its bytes throws `.logChanged`, and
+/// ``LogStore/partition(_:)`` gives the partition with the file that is read now.
 public final class Partition: Sendable {
   /// Its number.
   public let index: Int
   /// The partition as one of Immuta's logs: transactions, single messages by number, `details`, `verify`.
   public let log: Log
-  private let descriptor: Descriptor
+  private let file: OpenLogFile
 
   init(_ index: Int, _ log: Log) throws(ImmutaError) {
     self.index = index
     self.log = log
-    descriptor = try log.openFile()
+    file = try log.openFile()
   }
 
   /// The number of a descriptor of the partition's file, open for reading: for `sendfile`, `splice` and their like,
@@ -31,16 +35,23 @@ public final class Partition: Sendable {
   ///   guard sent > 0 else { … }   // sendfile moved `position`
   /// }
   /// ```
-  public var fileDescriptor: Int32 { descriptor.number }
+  public var fileDescriptor: Int32 { file.descriptor.number }
+
+  /// Whether the file is still the partition's.
+  ///
+  /// - Throws: `.storageClosed`, `.io`.
+  var isCurrent: Bool {
+    get throws(ImmutaError) { try log.isCurrent(file) }
+  }
 
   /// Committed messages. O(1).
   public var count: Int { log.count }
 
   /// Bytes of committed messages: where the next one will begin.
   ///
-  /// - Throws: `.storageClosed`, `.io`.
+  /// - Throws: `.logChanged` when the file is not the partition's any more, `.storageClosed`, `.io`.
   public var end: Int {
-    get throws(ImmutaError) { try log.committedSize }
+    get throws(ImmutaError) { try log.committedSize(of: file) }
   }
 
   /// The bytes of whole committed messages from an offset on, for handing them on as they are.
@@ -51,8 +62,9 @@ public final class Partition: Sendable {
   ///   - offset: where a message begins: 0, or where one ended.
   ///   - limit: how many bytes at most; but one message at least, however long it is.
   /// - Returns: their range in the file; empty at the end of the partition.
-  /// - Throws: `.invalidOffset` when no message begins there, `.corrupted`, `.storageClosed`, `.io`.
+  /// - Throws: `.invalidOffset` when no message begins there; `.logChanged` when the file is not the partition's any
+  ///   more, so that offsets in it say nothing of the messages that there are now; `.corrupted`, `.storageClosed`, `.io`.
   public func messageRange(from offset: Int, limit: Int) throws(ImmutaError) -> Range<Int> {
-    try log.wholeRecords(from: offset, limit: limit)
+    try log.wholeRecords(from: offset, limit: limit, in: file)
   }
 }

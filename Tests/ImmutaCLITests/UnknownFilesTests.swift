@@ -80,10 +80,12 @@ struct UnknownFilesTests {
     }
     try place.run("append", "events", input: "four\n")
     let info = try place.run("info")
-    #expect(info.lines[1].hasSuffix("ok"))
+    #expect(info.lines[1].hasSuffix("partly verifiable"))
     #expect(
       info.text.split(whereSeparator: \.isWhitespace).joined(separator: " ").contains(
         "3 of 4 records cannot be verified"))
+    let object = try place.run("info", "--json").objects()[0]
+    #expect(object["health"] as? String == "partly verifiable" && object["verifiable"] as? Int == 1)
     #expect(try place.run("verify").lines[0].contains("4 records readable, 1 ok, 3 not verifiable"))
   }
 

@@ -115,7 +115,26 @@ import Testing
     }
   }
 
+  @Test func aTimeThatNoTimestampCanSayIsNotTold() {
+    let slow = SlowTime(first: 0, time: 0, clock: .max - 4096)
+    #expect(slow.clock(at: 4) == .max)
+    #expect(slow.clock(at: 5) == nil && slow.clock(at: .max) == nil && slow.clock(at: .min) == nil)
+    // What is between may be more than 64 bits can say.
+    #expect(SlowTime(first: 0, time: 0, clock: .min).clock(at: 1 << 53) == 0)
+  }
+
   // MARK: A log
+
+  @Test func aRecordFromBeyondTheEndOfTimestampsHasNoClockTime() async throws {
+    let directory = TemporaryDirectory()
+    try await SystemCalls.withWallClock(off: .max) { try await directory.fill([[1]]) }
+    let storage = try directory.open(access: .readOnly)
+    defer { storage.close() }
+    let log = try storage.log("log")
+    let record = try await log.record(at: 0)
+    #expect(record.timestamp.nanosecondsSince1970 == .max && log.clockTime(of: record) == nil)
+    await SystemCalls.withWallClock(off: .max) { #expect(log.clockTime(of: record) == nil) }
+  }
 
   private func times(_ log: Log) throws -> [Timestamp] { try log.records(in: 0..<log.count).map(\.timestamp) }
 

@@ -297,6 +297,6 @@ import Testing
     #expect("\(Corruption(path: "p", sequence: 1, index: 16, reason: "r"))" == "p, record 1 at byte 16: r")
     #expect("\(ImmutaError.io(errno: ENOSPC, operation: "fallocate", path: "p"))".contains("fallocate failed on p"))
     #expect("\(ImmutaError.io(errno: ENOSPC, operation: "fallocate", path: "p"))".contains("nothing was appended"))
-    #expect("\(ImmutaError.io(errno: ENOSPC, operation: "pwrite", path: "p"))".contains("open the storage anew"))
+    #expect("\(ImmutaError.io(errno: ENOSPC, operation: "pwrite", path: "p"))".contains("open the storage again"))
   }
 }

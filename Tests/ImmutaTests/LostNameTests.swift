@@ -45,6 +45,24 @@ import Testing
 
   static let names = ["log.log", "log.idx", "log.lock"]
 
+  /// Records that others wait to be stable are written by calls, and read by calls: nothing is mapped that could raise a
+  /// signal. What was cut off does not come back as a hole that nobody notices.
+  @Test(arguments: [0, 16, 100, 5_000]) func aSyncedWriterWhoseLogIsCutShortThrowsAndRaisesNoSignal(
+    size: Int
+  ) async throws {
+    let directory = TemporaryDirectory()
+    let storage = try directory.open(.synced)
+    defer { storage.close() }
+    let log = try storage.log("log")
+    for number in 0..<100 { try await log.append(pattern(200, seed: number)) }
+    #expect(truncate(directory.file("log.log"), off_t(size)) == 0)
+    let damage = await corruption { try await log.append("b") }
+    #expect(damage?.reason.contains("cut it short") == true)
+    await #expect(throws: ImmutaError.self) { try await log.record(at: 98) }
+    _ = try? await log.record(at: 99)
+    #expect(throws: ImmutaError.self) { try storage.closeReporting() }
+  }
+
   private func isMoved(_ error: any Error) -> Bool {
     if case ImmutaError.logMoved = error { true } else { false }
   }

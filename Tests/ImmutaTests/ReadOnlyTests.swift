@@ -171,4 +171,21 @@ import Testing
     await #expect(throws: ImmutaError.storageClosed) { try await stream.next() }
     await #expect(throws: ImmutaError.storageClosed) { try await log.append("x") }
   }
+
+  /// Records of a range are whole once they are given out, whatever becomes of the file.
+  @Test(arguments: [10_000, 3 << 20]) func recordsOfALargeRangeStayWhenTheFileIsCut(size: Int) async throws {
+    let directory = TemporaryDirectory()
+    let count = (9 << 20) / size
+    try await directory.fill((0..<count).map { pattern(size, seed: $0) })
+    let storage = try directory.open(access: .readOnly)
+    defer { storage.close() }
+    let records = try storage.log("log").records(in: 0..<count)
+    #expect(truncate(directory.file("log.log"), 100) == 0)
+    var number = 0
+    for record in records {
+      #expect(record.payload.elementsEqual(pattern(size, seed: number)))
+      number += 1
+    }
+    #expect(number == count)
+  }
 }

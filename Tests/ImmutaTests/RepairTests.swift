@@ -286,3 +286,34 @@ private final class FailingCalls: SystemCallHook {
 
   func didCall(_ call: SystemCall, path: String) {}
 }
+
+/// Copies that are kept, and files that are somebody else's.
+@Suite struct SavedCopyTests {
+  @Test func aCopyNeverTakesTheNameOfAnother() throws {
+    let directory = TemporaryDirectory()
+    let files = LogFiles(directory: try Directory(opening: directory.path), namespace: "log")
+    let first = try SavedCopies.suffix(files, at: 1000)
+    #expect(first == "saved-1000")
+    try directory.write([1], to: SavedCopies.tail(files, first))
+    try directory.write([1], to: "log.idx.saved-1001")
+    try directory.write([1], to: "log.log.header.saved-1002.unfinished")
+    #expect(try SavedCopies.suffix(files, at: 1000) == "saved-1003")
+    try directory.write([1], to: "log.idx.saved-\(Int64.max)")
+    #expect(try SavedCopies.suffix(files, at: .max) == "saved-0")
+  }
+
+  /// What is left of another log, or of one that was lost.
+  @Test(arguments: ["new.idx", "new.meta", "new.log"]) func salvageLeavesFilesThatItDidNotMake(
+    name: String
+  ) async throws {
+    let directory = TemporaryDirectory()
+    try await directory.fill([[1], [2]])
+    let other = TemporaryDirectory()
+    try await other.fill([[3]])
+    try directory.write(try other.bytes(of: "log.idx"), to: name)
+    #expect(throws: ImmutaError.duplicateNamespace("new")) {
+      try Storage.salvage("log", in: directory.path, into: "new")
+    }
+    #expect(try directory.bytes(of: name) == other.bytes(of: "log.idx"))
+  }
+}

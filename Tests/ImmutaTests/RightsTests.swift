@@ -119,6 +119,35 @@ import Testing
     _ = try Storage.repair("log", in: directory.path, applying: true, acceptingFilesOfOthers: true)
   }
 
+  /// It could say that the log is another's, or encrypted.
+  @Test(arguments: ["", "no-such-codec"]) func aMetaFileThatAnotherUserPutThereSaysNothing(codec: String) async throws {
+    guard let other = Self.other else { return }
+    let directory = TemporaryDirectory()
+    try await directory.fill([[1]])
+    let identity = try #require(LogIdentity("00112233445566778899aabbccddeeff"))
+    let meta = LogMeta(identity: identity, codecName: codec, removedCount: 0, namespace: nil).encoded(generation: 0)
+    try directory.write(meta + [UInt8](repeating: 0, count: 2048), to: "log.meta")
+    try set(directory, "log.meta", 0o666, owner: other)
+    try set(directory, ".", 0o1777)
+    let storage = try directory.open(access: .readOnly)
+    #expect(try storage.log("log").count == 1 && storage.details(of: "log").codec == "")
+    #expect(try storage.log("log").identity != identity)
+    storage.close()
+    #expect(try Storage.repair("log", in: directory.path).isHealthy)
+    #expect(performing: { try directory.open() }, throws: isForeign("log.meta"))
+    // Nor does it say that there was a log.
+    try directory.write(try directory.bytes(of: "log.meta"), to: "new.meta")
+    try set(directory, "new.meta", 0o666, owner: other)
+    #expect(
+      performing: { try Storage(directory: directory.path, namespaces: ["new"]) }, throws: isForeign("new.meta"))
+    // Where it may be trusted, it counts.
+    var configuration = Storage.Configuration()
+    (configuration.acceptsFilesOfOthers, configuration.access) = (true, .readOnly)
+    #expect(throws: ImmutaError.self) {
+      try Storage(directory: directory.path, namespaces: ["log"], configuration: configuration)
+    }
+  }
+
   @Test func whereOnlyTheDirectorysOwnerMakesFilesTheyAreTrusted() async throws {
     guard let other = Self.other else { return }
     let directory = TemporaryDirectory()

@@ -101,6 +101,127 @@ struct LostCodecTests {
     }
   }
 
+  @Test("With its companion, too, a log is not extended with another key, though it may be read with it")
+  func wrongKeyBesideCompanion() async throws {
+    for codec in [Self.right, .deflate().then(Self.right)] {
+      let bench = try Workbench()
+      let test = Self(bench: bench)
+      try bench.write((0..<5).map(Payloads.json), codec)
+      let wrong = codec.name == Self.right.name ? Self.wrong : .deflate().then(Self.wrong)
+      guard case .codecUnknown(_, let reason)? = try test.refuses(wrong) else {
+        Issue.record("opened with the wrong key")
+        return
+      }
+      #expect(reason.contains("record 4") && reason.contains("keys"))
+      #expect(try test.refuses(wrong, access: .readOnly) == nil)
+      try bench.write([Payloads.json(5)], codec)
+    }
+  }
+
+  @Test("A key that is no longer in use is not appended with")
+  func oldKey() throws {
+    let (old, new) = (Codecs.key(1), Codecs.key(2))
+    try bench.write([Payloads.json(0)], .aes256GCM(KeyRing(old)))
+    try bench.write([Payloads.json(1)], .aes256GCM(KeyRing(new, older: [old])))
+    guard case .codecUnknown? = try refuses(.aes256GCM(KeyRing(old))) else {
+      Issue.record("opened with the old key")
+      return
+    }
+    #expect(try refuses(.aes256GCM(KeyRing(new))) == nil)
+  }
+
+  @Test("A damaged last record proves nothing: the one before it does")
+  func damagedLast() throws {
+    try bench.write((0..<3).map(Payloads.json), Self.right)
+    var log = try #require(try FileBytes.read(bench.logPath))
+    log[log.count - 1] ^= 1
+    try FileBytes.write(log, to: bench.logPath)
+    #expect(try refuses(Self.right) == nil)
+    guard case .codecUnknown(_, let reason)? = try refuses(Self.wrong) else {
+      Issue.record("opened with the wrong key")
+      return
+    }
+    #expect(reason.contains("record 1"))
+  }
+
+  @Test("What another program appended to an encrypted log proves nothing, and neither does a limit")
+  func othersRecords() throws {
+    try bench.write([Payloads.json(0)], Self.right)
+    let stored = try bench.stored()
+    try FileBytes.write(logBytes(stored + [Payloads.json(1)]), to: bench.logPath)
+    try bench.open(Self.right).storage.close()
+    guard case .codecUnknown? = try refuses(Self.wrong) else {
+      Issue.record("opened with the wrong key")
+      return
+    }
+    try bench.open(Self.right, limit: 1).storage.close()
+  }
+
+  @Test(
+    "Raw DEFLATE is recognised when both are lost: it is said, and the codec may still be given", arguments: [1, 6, 9])
+  func deflated(level: Int) throws {
+    let codec = Codec.deflate(level: level)
+    for access in [Storage.Access.readOnly, .readWrite, .readWrite] {
+      let bench = try Workbench()
+      try bench.write((0..<6).map(Payloads.json), codec)
+      try bench.writeStored(try bench.stored())
+      for _ in 0..<2 {
+        let (storage, log) = try bench.open(nil, access: access)
+        let note = try #require(try log.details.openingNote)
+        #expect(note.contains("DEFLATE") && note.contains("open it with that codec"))
+        storage.close()
+      }
+      try bench.write([Payloads.json(6)], codec)
+      let (storage, log) = try bench.open(codec, access: .readOnly)
+      #expect(try log.records(in: 0..<7).map { Array($0.payload) } == (0..<7).map(Payloads.json))
+      storage.close()
+      #expect(throws: ImmutaError.codecMismatch(written: "deflate", opened: "")) { try bench.open(nil) }
+    }
+  }
+
+  @Test("Whoever says that deflated payloads are taken as they are stored is asked no more")
+  func deflatedAsStored() throws {
+    try bench.write((0..<6).map(Payloads.json), .deflate())
+    try bench.writeStored(try bench.stored())
+    var configuration = bench.configuration(nil)
+    configuration.takesPayloadsAsStored = true
+    let storage = try Storage(
+      directory: bench.directory.path, namespaces: [Workbench.name], configuration: configuration)
+    #expect(try storage.details(of: Workbench.name).openingNote?.contains("DEFLATE") != true)
+    storage.close()
+    let (again, log) = try bench.open(nil)
+    defer { again.close() }
+    #expect(try log.details.openingNote == nil)
+  }
+
+  @Test("Every payload has the structure of DEFLATE once it is deflated, and none before", arguments: [0, 1, 6, 9])
+  func structure(level: Int) throws {
+    let codec = Codec.deflate(level: level)
+    for size in Payloads.sizes where size > 0 {
+      for payload in [Payloads.random(size), Payloads.repetitive(size), [UInt8](repeating: 0, count: size)] {
+        let bench = try Workbench()
+        try bench.write([payload], codec)
+        let stored = try bench.stored()[0]
+        #expect(appearance(stored) == .deflate, "\(size) bytes, \(stored.count) stored")
+        if size > 6 { #expect(appearance(payload) == nil, "\(size) bytes") }
+        if stored.count < PayloadAppearance.sampleSize {
+          #expect(appearance(stored + [0]) == nil && appearance(stored.dropLast()) == nil)
+        }
+      }
+    }
+    for number in 0..<2000 { #expect(appearance(Payloads.json(number)) == nil) }
+    for seed in 0..<5000 { #expect(appearance(Payloads.random(8 + seed % 60, seed: UInt64(seed))) == nil) }
+  }
+
+  private func appearance(_ payload: some Sequence<UInt8>) -> PayloadAppearance? {
+    let payload = Array(payload)
+    return payload.withUnsafeBytes { bytes in
+      PayloadAppearance(
+        beginning: UnsafeRawBufferPointer(rebasing: bytes[..<min(bytes.count, PayloadAppearance.sampleSize)]),
+        size: bytes.count)
+    }
+  }
+
   @Test("A log that was written without a codec is not extended with one when its companion is lost")
   func plainWithKey() throws {
     try bench.write([Payloads.json(0)], nil)

@@ -197,6 +197,30 @@ import Testing
     #expect(try FileBytes.read("\(place.path)/logstore.layout") == Array(text.utf8))
   }
 
+  /// However many digits it has.
+  @Test(arguments: ["0", "9223372036854775807", "9223372036854775808", "99999999999999999999999999"])
+  func anAbsurdVersionIsANewerOne(_ version: String) throws {
+    let place = try Workplace()
+    try place.open(3).close()
+    try FileBytes.write(Array("LogStore \(version)\n".utf8), to: "\(place.path)/logstore.layout")
+    #expect {
+      try place.open()
+    } throws: { error in
+      if case ImmutaError.unsupportedVersion = error { true } else { false }
+    }
+  }
+
+  @Test(arguments: ["01", "-2", "+2", "2x", ""]) func whatIsNoVersionIsDamage(_ version: String) throws {
+    let place = try Workplace()
+    try place.open(3).close()
+    try FileBytes.write(Array("LogStore \(version)\n".utf8), to: "\(place.path)/logstore.layout")
+    #expect {
+      try place.open()
+    } throws: { error in
+      if case ImmutaError.corrupted = error { true } else { false }
+    }
+  }
+
   @Test func anEmptyDirectoryNeedsACount() throws {
     let place = try Workplace()
     #expect(throws: ImmutaError.self) { try place.open() }

@@ -292,4 +292,87 @@ import Testing
     defer { store.close() }
     #expect(try texts(store, 0).count + texts(store, 1).count == 40)
   }
+
+  // MARK: Files that change
+
+  /// What becomes of a partition's file while it is followed.
+  enum Change: CaseIterable, Sendable { case replaced, cutBack, writtenOver }
+
+  /// Offsets in one file say nothing of another.
+  @Test(arguments: Change.allCases) func rangesOfAFileThatIsNotThePartitionsAnyMoreAreRefused(
+    change: Change
+  ) async throws {
+    let place = try Workplace()
+    let (one, other) = (try place.open(1), try Workplace())
+    for number in 0..<10 { try await one.append("message \(number)", key: "k") }
+    one.close()
+    let two = try other.open(1)
+    for number in 0..<20 { try await two.append("another one \(number)", key: "k") }
+    two.close()
+    let store = try place.open(access: .readOnly)
+    defer { store.close() }
+    let partition = try store.partition(0)
+    #expect(try partition.messageRange(from: 0, limit: .max) == 0..<partition.end)
+    let before = try place.bytes(of: "0.bilog")
+    switch change {
+    case .replaced, .writtenOver:
+      for name in ["0.bilog", "0.bilog.companion"] {
+        if change == .replaced { try FileManager.default.removeItem(atPath: "\(place.path)/\(name)") }
+        try FileBytes.write(try other.bytes(of: name), to: "\(place.path)/\(name)")
+      }
+    case .cutBack:
+      let again = try place.open()
+      again.close()
+      try FileManager.default.removeItem(atPath: "\(place.path)/0.bilog.companion")
+      try FileBytes.write(Array(before.prefix(before.count / 2)), to: "\(place.path)/0.bilog")
+      // It is a log again once it was opened.
+      try place.open().close()
+    }
+    try await Task.sleep(for: .milliseconds(5))
+    let isChanged = { (error: any Error) in if case ImmutaError.logChanged = error { true } else { false } }
+    #expect(performing: { try partition.messageRange(from: 0, limit: .max) }, throws: isChanged)
+    #expect(performing: { try partition.end }, throws: isChanged)
+    // Asked for again, it is the one that is there.
+    let now = try store.partition(0)
+    let range = try now.messageRange(from: 0, limit: .max)
+    var bytes = [UInt8](repeating: 0, count: range.count)
+    #expect(pread(now.fileDescriptor, &bytes, bytes.count, 0) == bytes.count)
+    #expect(try LogStore.unmarshal(bytes).consumed == bytes.count)
+    #expect(try bytes == place.bytes(of: "0.bilog"))
+  }
+
+  /// A companion that is made again is no other file of the partition's.
+  @Test func rangesGoOnWhereOnlyTheCompanionIsMadeAgain() async throws {
+    let place = try Workplace()
+    let one = try place.open(1)
+    for number in 0..<10 { try await one.append("message \(number)", key: "k") }
+    one.close()
+    let store = try place.open(access: .readOnly)
+    defer { store.close() }
+    let partition = try store.partition(0)
+    let end = try partition.end
+    try FileManager.default.removeItem(atPath: "\(place.path)/0.bilog.companion")
+    try place.open().close()
+    try await Task.sleep(for: .milliseconds(5))
+    #expect(try partition.messageRange(from: 0, limit: .max) == 0..<end)
+  }
+
+  /// Without it the next program that opens the store would guess how its keys are routed.
+  @Test(arguments: [true, false]) func aLayoutThatIsLostUnderAWriterIsNoticed(isReplaced: Bool) async throws {
+    let place = try Workplace()
+    let store = try place.open(2)
+    defer { store.close() }
+    try await store.append("a", key: "k")
+    try await store.sync()
+    let layout = "\(place.path)/logstore.layout"
+    if isReplaced {
+      try FileBytes.write(try place.bytes(of: "logstore.layout"), to: layout + ".copy")
+      #expect(rename(layout + ".copy", layout) == 0)
+    } else {
+      try FileManager.default.removeItem(atPath: layout)
+    }
+    try await store.append("b", key: "k")
+    await #expect(throws: ImmutaError.logMoved(path: layout)) { try await store.sync() }
+    await #expect(throws: ImmutaError.logMoved(path: layout)) { try await store.append("c", key: "k") }
+  }
 }

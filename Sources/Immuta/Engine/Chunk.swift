@@ -4,7 +4,7 @@ import CRC32C
 ///
 /// Memory: encoded entries, then the log from the first record's index on. One allocation.
 ///
-/// `@unchecked Sendable`: the memory is filled by one thread before anyone else sees it, and filled anew only when
+/// `@unchecked Sendable`: the memory is filled by one thread before anyone else sees it, and filled again only when
 /// nobody else holds it.
 struct Chunk: @unchecked Sendable {
   /// Its header is its size.

@@ -14,36 +14,46 @@ extension Opening {
   /// - Parameters:
   ///   - last: where the last record begins, if that is known.
   ///   - isNamed: whether the codec's name is known all the same, so that only the keys may be wrong.
+  /// - Returns: what people should know of payloads that look compressed with DEFLATE and are taken as they are stored: of
+  ///   the log, as “it …”. Such logs of another program's, which says nothing beside them, are read and extended so; it
+  ///   stays open with which codec this one was written.
   /// - Throws: `.codecUnknown`; `.corrupted`, `.io`.
   func checkPayloads(
     _ log: Descriptor, count: Int, last: Int?, _ format: LogFormat, isNamed: Bool
-  ) throws(ImmutaError) {
+  ) throws(ImmutaError) -> String? {
     // A store's partitions have no codec.
-    if count == 0 || format == .bilog || configuration.deliversStoredPayloads { return }
+    if count == 0 || format == .bilog || configuration.deliversStoredPayloads { return nil }
     let samples = try samples(log, count: count, last: last, format)
     if configuration.codecName.isEmpty {
-      if isNamed || configuration.takesPayloadsAsStored { return }
+      if isNamed || configuration.takesPayloadsAsStored { return nil }
       let appearances = try appearances(of: samples, log, format)
-      guard let appearance = Self.appearance(of: appearances) else { return }
+      guard let appearance = Self.appearance(of: appearances) else { return nil }
+      if appearance == .deflate {
+        // A few bytes may have any structure by chance.
+        if samples.reduce(0, { $0 + $1.size }) < Self.fewestDeflated { return nil }
+        return
+          "looks \(appearance.words), and nothing beside the log says with which codec it was written: its records are "
+          + "taken as they are stored; to read what was appended, open it with that codec"
+      }
       throw .codecUnknown(
         path: files.logPath,
         reason:
           "its records look \(appearance.words), and nothing beside the log says with which codec it was written: "
           + "open it with that codec; if the records were appended just as they are, say that they are taken as stored")
     }
-    if configuration.access == .readOnly { return }
+    if configuration.access == .readOnly { return nil }
     var failure: Corruption?
     let check = check(format).verifyingChecksums(false)
     for sample in samples {
       do throws(ImmutaError) {
         let entry = CompanionEntry(index: sample.index, time: 0, recordChecksum: 0)
         _ = try LargeRecord.read(sample.number, entry, size: sample.size, from: log, check)
-        return
+        return nil
       } catch .undecodable(let corruption) {
         failure = failure ?? corruption
       }
     }
-    guard let failure else { return }
+    guard let failure else { return nil }
     throw .codecUnknown(
       path: files.logPath,
       reason: (isNamed ? "" : "its companion is lost, and ")
@@ -52,6 +62,46 @@ extension Opening {
         + "was written with, or with none if it was written with none")
   }
 
+  /// Proves, before anything is appended, that the codec that was given reads what the log holds: the newest of the last
+  /// records that is small and whole. With another key it could not, and the log would hold records of both. Reads a few
+  /// short records, one in most cases.
+  ///
+  /// - Parameter entries: how many records have entries in the companion.
+  /// - Throws: `.codecUnknown`; `.io`.
+  func proveCodec(
+    _ log: Descriptor, _ companion: Descriptor, entries: Int, _ format: LogFormat
+  ) throws(ImmutaError) {
+    if configuration.codecName.isEmpty || configuration.deliversStoredPayloads || format == .bilog { return }
+    let check = check(format).verifyingChecksums(true)
+    for number in stride(from: entries - 1, through: max(0, entries - Self.mostTried), by: -1) {
+      // An entry that was made may be of a record that another program appended, which knows of no codec.
+      guard let entry = try companion.companionEntry(number), !entry.isMade,
+        let end = try log.recordEnd(at: entry.index, format)
+      else { continue }
+      let size = end - entry.index - format.recordHeaderSize
+      if size > LogReader.largestInMemory { continue }
+      do throws(ImmutaError) {
+        _ = try LargeRecord.readWhole(number, entry, size: size, from: log, check)
+        return
+      } catch .undecodable(let corruption) {
+        // It could be read, and is more than may be.
+        if corruption.isOverLimit { return }
+        throw .codecUnknown(
+          path: files.logPath,
+          reason:
+            "it was written with \(Words.quoted(configuration.codecName)), and what was given under that name cannot "
+            + "read its record \(number): \(corruption.reason). To append, open it with the keys and dictionaries that "
+            + "the record was written with; to read the others, open it for reading only")
+      } catch .corrupted {
+        // It proves nothing.
+        continue
+      }
+    }
+  }
+
+  /// Records that are looked at, at most, to prove a codec.
+  private static var mostTried: Int { 64 }
+
   private struct Sample {
     var number: Int
     var index: Int
@@ -59,6 +109,8 @@ extension Opening {
   }
 
   private static var mostSamples: Int { 4 }
+  /// Bytes that must have the structure of DEFLATE before a log is taken for compressed.
+  private static var fewestDeflated: Int { 8 }
 
   private func samples(
     _ log: Descriptor, count: Int, last: Int?, _ format: LogFormat
@@ -92,8 +144,8 @@ extension Opening {
     return found
   }
 
-  /// Hardly anything but a sealed payload looks like one: one of them is enough. What begins as a compressed file does may
-  /// be just that, appended to a log that holds other things as well.
+  /// Hardly anything but a sealed payload looks like one: one of them is enough. What looks like a compressed file may be
+  /// just that, appended to a log that holds other things as well.
   private static func appearance(of found: [PayloadAppearance?]) -> PayloadAppearance? {
     if found.contains(.sealed) { return .sealed }
     guard let first = found.first, let first else { return nil }

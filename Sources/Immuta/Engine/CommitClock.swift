@@ -62,7 +62,7 @@ struct CommitClock: Sendable {
       return news
     }
     if let slow, slow.lasts {
-      let known = slow.clock(at: last)
+      let known = slow.clock(at: last) ?? .max
       if wall >= known { last = max(last, slow.time(at: wall)) }
       if known.subtractingHeld(wall) <= Self.tolerance { return news }
     }

@@ -1,6 +1,6 @@
 /// Looks at every record of a log that may be damaged, one after the other, and finds out which of them are whole.
 ///
-/// Where the companion tells of a record, its checksum decides. Where it doesn't, a record is taken for whole if it
+/// Where the companion has a record's entry, its checksum decides. Where it doesn't, a record is taken for whole if it
 /// begins where the one before ends and fits the file: the log format itself has nothing more to go by.
 struct Examination: ~Copyable {
   /// What became of one record.
@@ -11,7 +11,7 @@ struct Examination: ~Copyable {
     var size: Int = 0
     /// The entry it has, or should have; nil for a damaged record whose entry is damaged, too.
     var entry: CompanionEntry?
-    /// Whether the companion's entry must be made anew.
+    /// Whether the companion's entry must be made again.
     var isEntryDamaged = false
     /// What is wrong with it; nil for a whole record.
     var damage: String?
@@ -29,7 +29,7 @@ struct Examination: ~Copyable {
   private var confirmed = -1
   /// Records to look at.
   private let count: Int
-  /// Whether the companion tells of the records, rather than the log's header alone.
+  /// Whether the companion says where the records are, rather than the log's header alone.
   private let hasCompanion: Bool
 
   init(
@@ -38,7 +38,7 @@ struct Examination: ~Copyable {
   ) throws(ImmutaError) {
     let status = try descriptor.status()
     let known = try companionDescriptor?.companionHeader()
-    // Entries tell of records also where the header before them is damaged.
+    // Entries say where records are also where the header before them is damaged.
     let first = try companionDescriptor?.companionEntry(0)
     companion = try CompanionScanner.ifThere(companionDescriptor)
     log = LogScanner(descriptor, format, end: status.size, progress: progress)
@@ -49,7 +49,7 @@ struct Examination: ~Copyable {
     hasCompanion = known?.format == format || first != nil
   }
 
-  /// Tells of each record in order. Ends with the last one, or where nothing more can be told.
+  /// Reports each record in order. Ends with the last one, or where nothing more can be told.
   mutating func run(_ visit: (Finding) throws(ImmutaError) -> Void) throws(ImmutaError) {
     var sequence = 0
     // Where the next record begins; nil behind a record whose end is unknown.
@@ -68,7 +68,11 @@ struct Examination: ~Copyable {
         continue
       }
       var finding = Finding(sequence: sequence, index: index, entry: entry)
-      if let size = try log.size(at: index) {
+      if !hasCompanion, LogScanner.isHoleDue(sequence),
+        min(count - sequence, log.emptyRecords(inHoleAt: index)) > LogScanner.mostInHole
+      {
+        finding.damage = "the file has a hole there, which reads as more records of no bytes than any log has"
+      } else if let size = try log.size(at: index) {
         finding.size = size
         try check(&finding, size: size, time: time)
       } else {

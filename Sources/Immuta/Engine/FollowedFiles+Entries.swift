@@ -49,7 +49,7 @@ extension FollowedFiles {
     guard status.size > state.own?.end ?? reader.end else { return nil }
     let own: WalkedEntries
     if let known = state.own { own = known } else { own = try ownEntries() }
-    // A writer that made the companion anew put another file in its place.
+    // A writer that made the companion again put another file in its place.
     if let companion = try companionNow(), try isAtWork(companion) {
       return try readOn(companion, own, &state)
     }

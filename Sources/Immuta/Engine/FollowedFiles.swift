@@ -99,6 +99,8 @@ final class FollowedFiles: Sendable {
     _ log: Descriptor, _ size: Int, _ companion: Descriptor?, _ companionHeader: CompanionHeader?, _ format: LogFormat,
     _ progress: ScanProgress?, _ checkCodec: (String?) throws(ImmutaError) -> Void
   ) throws(ImmutaError) -> Found {
+    // Before anything is believed that it says.
+    try CompanionOrigin.check(log, companion, format)
     let header = try loadHeader(log, format)
     var told = header?.count
     if let companion, let companionHeader {

@@ -101,6 +101,15 @@ extension LogFormat {
     var scanner = LogScanner(log, self, end: try log.size, progress: progress)
     var walk = Walk(end: headerSize)
     while walk.number < count, let payload = try scanner.size(at: walk.end) {
+      if payload == 0, LogScanner.isHoleDue(walk.number) {
+        let skipped = min(count - walk.number, scanner.emptyRecords(inHoleAt: walk.end))
+        if skipped > 1 {
+          walk.number += skipped
+          walk.end += skipped * recordHeaderSize
+          walk.lastIndex = walk.end - recordHeaderSize
+          continue
+        }
+      }
       walk.number += 1
       if payload > 0 { walk.reach = walk.number }
       walk.lastIndex = walk.end

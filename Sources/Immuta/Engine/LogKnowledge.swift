@@ -10,13 +10,16 @@ struct LogKnowledge {
   /// What the meta file says, and its generation.
   private let meta: (meta: LogMeta, generation: UInt64)?
 
-  /// Reads the meta file, and compares it with the companion's header.
+  /// Reads the meta file, and compares it with the companion's header. One that somebody put there who is not to be
+  /// trusted with the log says nothing: nothing that it says can be checked.
   ///
   /// - Throws: `.corrupted` when the two are of different logs, `.unsupportedVersion`, `.io`.
-  init(_ files: LogFiles, _ companion: CompanionHeader?, _ format: LogFormat) throws(ImmutaError) {
+  init(
+    _ files: LogFiles, _ companion: CompanionHeader?, _ format: LogFormat, _ trust: FileTrust
+  ) throws(ImmutaError) {
     // A companion of another format describes another log.
     let companion = companion?.format == format ? companion : nil
-    meta = try Self.meta(files)
+    meta = try Self.meta(files, trust)
     codecName = companion?.codecName ?? meta?.meta.codecName
     identity = companion?.identity ?? meta?.meta.identity
     guard let meta = meta?.meta, let companion else { return }
@@ -43,8 +46,15 @@ struct LogKnowledge {
           + "(\(files.companion) or \(files.meta ?? ""))"))
   }
 
-  private static func meta(_ files: LogFiles) throws(ImmutaError) -> (meta: LogMeta, generation: UInt64)? {
-    guard let name = files.meta, let file = try files.directory.openIfPresent(name, .read) else { return nil }
+  private static func meta(
+    _ files: LogFiles, _ trust: FileTrust
+  ) throws(ImmutaError) -> (meta: LogMeta, generation: UInt64)? {
+    guard let name = files.meta, let found = try files.directory.status(of: name),
+      try trust.holds(found, of: try files.directory.status(of: files.log)),
+      let file = try files.directory.openIfPresent(name, .read),
+      // What was looked at, and not what took its place since.
+      try file.status().rights.owner == found.rights.owner
+    else { return nil }
     var bytes = [UInt8](repeating: 0, count: TwoSlots.size)
     let count = try unsafe bytes.withMutableBytes { (bytes) throws(ImmutaError) in
       try unsafe file.read(into: bytes, at: 0)
@@ -93,7 +103,8 @@ struct LogKnowledge {
   /// What to say of a payload that cannot be decoded, where the log was called something else when it was made; nil where
   /// it was not, or nobody knows.
   static func advice(afterRenaming files: LogFiles) -> String? {
-    guard let made = (try? meta(files))?.meta.namespace, made != files.namespace else { return nil }
+    let trust = FileTrust(in: files.directory)
+    guard let made = (try? meta(files, trust))?.meta.namespace, made != files.namespace else { return nil }
     return
       "\(renamed) \(Words.quoted(made)), and the log is called \(Words.quoted(files.namespace)) now: "
       + "give its files their old name back, and copy its records into a new log from there"

@@ -43,6 +43,15 @@ import CRC32C
     var position = index
     let end = index + format.recordHeaderSize + size
     while position < end {
+      // Of a large record, holes are not read: their checksum is that of zeros.
+      if unsafe end - position > buffer.count {
+        let data = min(end, self.end, descriptor.nextData(from: position))
+        if data > position {
+          crc = crc32c_combine(crc, Self.checksum(ofZeros: data - position), data - position)
+          position = data
+          continue
+        }
+      }
       let piece = try unsafe bytes(position..<min(end, position + buffer.count))
       if unsafe piece.isEmpty { return nil }
       unsafe crc = crc32c_extend(crc, piece.baseAddress, piece.count)
@@ -50,6 +59,32 @@ import CRC32C
     }
     return crc
   }
+
+  /// The CRC-32C of so many zeros. O(log count).
+  private static func checksum(ofZeros count: Int) -> UInt32 {
+    var zero: UInt8 = 0
+    var power = unsafe crc32c_extend(0, &zero, 1)
+    var (crc, size, rest) = (UInt32(0), 1, count)
+    while rest > 0 {
+      if rest & 1 == 1 { crc = crc32c_combine(crc, power, size) }
+      rest >>= 1
+      if rest > 0 { (power, size) = (crc32c_combine(power, power, size), size * 2) }
+    }
+    return crc
+  }
+
+  /// As how many records of no bytes a hole in the file reads that begins at an offset: 0 where none does. A hole takes no
+  /// room on the disk, and may claim any number of them.
+  func emptyRecords(inHoleAt index: Int) -> Int {
+    if format == .bilog || index >= end { return 0 }
+    return max(0, min(end, descriptor.nextData(from: index)) - index) / format.recordHeaderSize
+  }
+
+  /// Whether it is time to ask whether a record of no bytes lies in a hole: not at each of them, as that takes a call.
+  static func isHoleDue(_ number: Int) -> Bool { number % 4096 == 0 }
+
+  /// More records than that in one hole are nobody's.
+  static var mostInHole: Int { 1 << 24 }
 
   /// A checksum of how a record of this size begins, to know it again.
   mutating func trace(at index: Int, size: Int) throws(ImmutaError) -> UInt32 {
@@ -97,6 +132,8 @@ import CRC32C
   mutating func isBlank(from offset: Int) throws(ImmutaError) -> Bool {
     var position = offset
     while position < end {
+      position = max(position, descriptor.nextData(from: position))
+      if position >= end { return true }
       let piece = try unsafe bytes(position..<min(end, position + buffer.count))
       if unsafe piece.isEmpty { return true }
       if unsafe !piece.allSatisfy({ $0 == 0 }) { return false }

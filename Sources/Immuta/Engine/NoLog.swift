@@ -58,7 +58,7 @@ extension Corruption {
     Corruption(
       path: path,
       reason:
-        "the log is missing or empty, but its companion \(other) tells of records: put the log back from a backup, "
+        "the log is missing or empty, but its companion \(other) says that it had records: put the log back from a backup, "
         + "or remove the companion to begin a new one")
   }
 

@@ -86,8 +86,10 @@ struct Opening {
     if try reconciliation.evidence() == .none { throw .corrupted(try reconciliation.noLog()) }
   }
 
-  private var trust: FileTrust {
-    FileTrust(in: files.directory, acceptsFilesOfOthers: configuration.acceptsFilesOfOthers)
+  private var trust: FileTrust { trust(in: files.directory) }
+
+  private func trust(in directory: Directory) -> FileTrust {
+    FileTrust(in: directory, acceptsFilesOfOthers: configuration.acceptsFilesOfOthers)
   }
 
   /// What has the log's name, if it may be written to; nil when nothing has.
@@ -112,15 +114,16 @@ struct Opening {
     CompanionKeeper(companion, header: header).markFailed()
   }
 
-  /// A log that is missing or empty while its companion tells of records was lost, not never there: starting a new one
+  /// A log that is missing or empty while its companion has entries was lost, not never there: starting a new one
   /// in its place would hide that.
   ///
-  /// - Parameter isEntryProof: whether an entry tells of a record, stable or not. Not where the log is there and has no
+  /// - Parameter isEntryProof: whether an entry proves a record, stable or not. Not where the log is there and has no
   ///   header: then it is empty until its first record is stable.
   private func checkForLostLog(isEntryProof: Bool) throws(ImmutaError) {
-    if let meta = files.meta, try files.directory.status(of: meta) != nil,
+    if let meta = files.meta, let status = try files.directory.status(of: meta),
       try files.directory.status(of: files.log) == nil
     {
+      try trust.check(status, meta)
       throw .corrupted(
         Corruption(
           path: files.logPath,
@@ -141,6 +144,10 @@ struct Opening {
   ) throws(ImmutaError) -> Opened {
     companion = try openCompanion(of: log)
     var slots = try companion?.companionSlots()
+    // Before anything is believed that it says.
+    if let meta = files.meta, let status = try files.directory.status(of: meta) {
+      try trust.check(status, meta, of: try log.status())
+    }
     let progress = try progress(of: log, slots?.current)
     defer { progress?.end() }
     let format = try LogFormat(
@@ -150,17 +157,14 @@ struct Opening {
     let isNew = isEmpty && format.hasCount
     if isNew {
       // Whatever companion is there describes a log that is gone; but what a newer program wrote stays.
-      try checkCodec(try LogKnowledge(files, nil, format).codecName)
+      try checkCodec(try LogKnowledge(files, nil, format, trust).codecName)
       try files.directory.removeIfPresent(files.companion)
       if let meta = files.meta { try files.directory.removeIfPresent(meta) }
       try log.write([UInt8](repeating: 0, count: format.headerSize), at: 0)
       (companion, slots) = (nil, nil)
     }
-    if let meta = files.meta, let status = try files.directory.status(of: meta) {
-      try trust.check(status, meta, of: try log.status())
-    }
     let before = slots?.current
-    let knowledge = try LogKnowledge(files, before, format)
+    let knowledge = try LogKnowledge(files, before, format, trust)
     if !isNew, before?.isClean != true {
       // What the page cache shows may never have reached the disk; what is trusted from here on has.
       if let companion, let before, before.hasFailedFlush { try rewriteUnstable(log, companion, before, format) }
@@ -171,10 +175,18 @@ struct Opening {
     var reconciliation = try Reconciliation(
       log: log, companion: companion, format: format, slots: slots, progress: progress)
     try checkCodec(knowledge.codecName)
-    let outcome = try reconciliation.run()
+    var outcome = try reconciliation.run()
+    var codecName: String? = configuration.codecName
     let isRenamed = knowledge.namespace.map { $0 != files.namespace } ?? false
     if before == nil || knowledge.codecName == nil || isRenamed {
-      try checkPayloads(log, count: outcome.count, last: outcome.lastIndex, format, isNamed: knowledge.codecName != nil)
+      let doubt = try checkPayloads(
+        log, count: outcome.count, last: outcome.lastIndex, format, isNamed: knowledge.codecName != nil)
+      if let doubt {
+        outcome.add(note: doubt)
+        codecName = nil
+      }
+    } else if let companion {
+      try proveCodec(log, companion, entries: outcome.count, format)
     }
     note(outcome)
     if outcome.savesTail { try saveTail(of: log, outcome) }
@@ -182,7 +194,7 @@ struct Opening {
     if let existing = companion, !outcome.needsNewCompanion {
       if !outcome.isClean { try repair(log, existing, outcome, &reconciliation, format) }
     } else {
-      companion = try makeCompanion(of: log, outcome, &reconciliation, format, before: before, knowledge)
+      companion = try makeCompanion(of: log, outcome, &reconciliation, format, before: before, knowledge, codecName)
       if !isNew { try settleLog(log, outcome, format) }
     }
     // Nothing was written where the log was closed, and is as it was then.
@@ -197,7 +209,7 @@ struct Opening {
       header = keeper.current
     }
     // Where repair could not tell it, the one who writes does.
-    header.codecName = header.codecName ?? configuration.codecName
+    header.codecName = header.codecName ?? codecName
     try knowledge.keep(header, files, of: log, isNew: outcome.count == 0)
     let reader = LogReader(
       format: format, check: check(format), count: outcome.count, end: outcome.end,
@@ -210,8 +222,9 @@ struct Opening {
     let keeper = CompanionKeeper(companion, header: header)
     let flushes = FlushPair(log: log, companion: companion)
     let names = try NameCheck(
-      files.directory, [(files.log, log), (files.companion, companion), (lock.name, lock.descriptor)]
-    ) { reader.end }
+      files.directory, [(files.log, log), (files.companion, companion), (lock.name, lock.descriptor)],
+      others: configuration.filesToKeep
+    ) { [known = log.knownSize] in max(reader.end, known.value) }
     try names.check()
     lock.withoutDescriptor(in: files.directory)
     try log.mayRest(in: files.directory, as: files.log, .readWrite)
@@ -259,7 +272,7 @@ struct Opening {
     try write(outcome, from: outcome.kept, &reconciliation, to: companion)
     try settleLog(log, outcome, format)
     guard let header = try companion.companionHeader() else {
-      preconditionFailure("a companion without a header is made anew")
+      preconditionFailure("a companion without a header is made again")
     }
     let keeper = CompanionKeeper(companion, header: header)
     if outcome.lost > 0 { try keeper.noteTorn(outcome.lost) }
@@ -268,7 +281,7 @@ struct Opening {
 
   /// Copies what is about to be cut off beside the log.
   private func saveTail(of log: Descriptor, _ outcome: Reconciliation.Outcome) throws(ImmutaError) {
-    let name = "\(files.log).tail.saved-\(SystemCalls.wallClock())"
+    let name = SavedCopies.tail(files, try SavedCopies.suffix(files))
     let end = if let tailEnd = outcome.tailEnd { tailEnd } else { try log.size }
     try log.copy(outcome.end..<end, to: name, in: files.directory, like: log)
     try files.directory.flush()
@@ -288,11 +301,11 @@ struct Opening {
   /// Makes a companion beside the old one, if there is one, and then puts it in its place.
   private func makeCompanion(
     of log: Descriptor, _ outcome: Reconciliation.Outcome, _ reconciliation: inout Reconciliation,
-    _ format: LogFormat, before: CompanionHeader?, _ knowledge: LogKnowledge
+    _ format: LogFormat, before: CompanionHeader?, _ knowledge: LogKnowledge, _ codecName: String?
   ) throws(ImmutaError) -> Descriptor {
     try files.directory.removeIfPresent(files.newCompanion)
     let companion = try files.directory.create(files.newCompanion, like: log)
-    var header = CompanionHeader(format: format, codecName: configuration.codecName)
+    var header = CompanionHeader(format: format, codecName: codecName)
     header.isClean = true
     header.stableCount = outcome.count
     header.madeCount = outcome.madeCount
@@ -324,18 +337,23 @@ struct Opening {
   // MARK: For reading
 
   private func openForReading() throws(ImmutaError) -> Opened {
-    let followed = try openToFollow(files, waits: true)
-    if let note = followed.note { configuration.logger?.notice("\(note)", metadata: metadata) }
-    let follower = Follower(followed) { (files) throws(ImmutaError) in try openToFollow(files, waits: false) }
+    let (followed, doubt) = try openToFollow(files, waits: true)
+    let notes = [followed.note, doubt].compactMap(\.self)
+    let note = notes.isEmpty ? nil : notes.joined(separator: "; ")
+    if let note { configuration.logger?.notice("\(note)", metadata: metadata) }
+    let follower = Follower(followed) { (files) throws(ImmutaError) in try openToFollow(files, waits: false).files }
     return Opened(
-      follower: follower, note: followed.note, damage: followed.damage,
+      follower: follower, note: note, damage: followed.damage,
       lastTime: followed.reader.count == 0 ? nil : follower.lastTime)
   }
 
   /// Opens the files that have a log's names, as they are.
   ///
   /// - Parameter waits: whether to wait a moment for a header: a writer that just made the file writes it soon.
-  private func openToFollow(_ files: LogFiles, waits: Bool) throws(ImmutaError) -> FollowedFiles {
+  /// - Returns: the files, and what people should know of the payloads in them.
+  private func openToFollow(
+    _ files: LogFiles, waits: Bool
+  ) throws(ImmutaError) -> (files: FollowedFiles, doubt: String?) {
     guard let log = try files.directory.openIfPresent(files.log, .read) else {
       throw .namespaceNotFound(files.namespace)
     }
@@ -352,15 +370,15 @@ struct Opening {
     let progress = try progress(of: log, header)
     defer { progress?.end() }
     let format = try LogFormat(of: log, companion, header, stated: configuration.format, progress: progress)
-    let knowledge = try LogKnowledge(files, header, format)
+    let knowledge = try LogKnowledge(files, header, format, trust(in: files.directory))
     let followed = try FollowedFiles(
       files: files, log: log, status, companion: companion, header: header, format: format, check: check(format),
       identity: knowledge.identity, readerCount: configuration.readerCount, progress: progress
     ) { (name) throws(ImmutaError) in try checkCodec(name ?? knowledge.codecName) }
-    if knowledge.codecName == nil {
-      try checkPayloads(log, count: followed.reader.count, last: nil, format, isNamed: false)
-    }
-    return followed
+    let doubt =
+      knowledge.codecName == nil
+      ? try checkPayloads(log, count: followed.reader.count, last: nil, format, isNamed: false) : nil
+    return (followed, doubt)
   }
 
   // MARK: Common

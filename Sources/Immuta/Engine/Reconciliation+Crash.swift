@@ -66,6 +66,8 @@ extension Reconciliation {
     outcome.lost = max(whole.number, min(claimed, most)) - whole.number
     outcome.tailEnd = tailEnd
     outcome.savesTail = savesTail || (outcome.lost > 0 && mayForgetStable)
+    // All of it would go, by the word of a companion of which nothing was proven, and that may be another log's.
+    if whole.number == 0, outcome.lost > 1, try leadsToEnd() { outcome.savesTail = true }
     outcome.add(note: note(outcome))
     return outcome
   }
@@ -90,6 +92,19 @@ extension Reconciliation {
     if format.hasLastIndex { return isSameBoot || outcome.end == fileSize ? outcome : nil }
     let isEmpty = outcome.end == outcome.lastIndex + format.recordHeaderSize
     return outcome.end == fileSize && !isEmpty ? outcome : nil
+  }
+
+  /// Whether the size fields lead, from the first record on, through as many as COUNT says to LAST INDEX.
+  private mutating func leadsToEnd() throws(ImmutaError) -> Bool {
+    guard let header, header.lastIndex != nil else { return false }
+    // So many take long to go through, and a copy may have holes.
+    if header.count > LogScanner.mostInHole { return true }
+    var (index, last) = (format.headerSize, 0)
+    for _ in 0..<header.count {
+      guard let size = try log.size(at: index) else { return false }
+      (index, last) = (index + format.recordHeaderSize + size, index)
+    }
+    return !header.denies(lastIndex: last)
   }
 
   /// How many records the entries say were committed to a log without COUNT: an entry whose last field was stored was

@@ -13,7 +13,7 @@ extension Reconciliation {
     var making: Making?
     /// How many of all entries were made from the log's bytes, rather than written when their records were committed.
     var madeCount = 0
-    /// Records that COUNT tells of and a crash took back: they were never promised to be stable.
+    /// Records that COUNT includes and a crash took back: they were never promised to be stable.
     var lost = 0
     /// Whether the log was closed, and nothing has happened to it since.
     var isClean = false
@@ -21,7 +21,7 @@ extension Reconciliation {
     var savesTail = false
     /// Where those end, if that is known.
     var tailEnd: Int?
-    /// Whether the companion must be made anew rather than extended.
+    /// Whether the companion must be made again rather than extended.
     var needsNewCompanion = false
 
     /// What to tell people, if anything: of the log, as “it …”.

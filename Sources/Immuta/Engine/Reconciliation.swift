@@ -17,7 +17,7 @@ struct Reconciliation: ~Copyable {
   /// Whether the companion's newest header may be lost: then more may have been stable than the one that is left says.
   /// A log that is open has written both.
   let mayForgetStable: Bool
-  /// Time given to records that no entry tells of.
+  /// Time given to records that have no entry.
   let modified: Int64
   let isSameBoot: Bool
   let progress: ScanProgress?
@@ -82,6 +82,7 @@ struct Reconciliation: ~Copyable {
   }
 
   private mutating func found() throws(ImmutaError) -> Outcome {
+    try CompanionOrigin.check(descriptor, companionDescriptor, format)
     // After a crash the header may be newer than the file's size, or older than its records: the companion decides
     // then.
     if !isCrashed, let contradiction = header?.contradiction(format: format, fileSize: fileSize) {
@@ -131,8 +132,8 @@ struct Reconciliation: ~Copyable {
   }
 
   /// How many records there are to go by, where no companion tells and the header contradicts the file: the most that
-  /// LAST INDEX or COUNT may rightly tell of, also where the size fields don't lead to the last of them, so that what is
-  /// gone is known to be; and if neither tells of any, as many as the size fields lead to. Space that was reserved reads
+  /// LAST INDEX or COUNT may rightly claim, also where the size fields don't lead to the last of them, so that what is
+  /// gone is known to be; and if neither claims any, as many as the size fields lead to. Space that was reserved reads
   /// as records of no bytes: such ones at the end are nobody's. Without a header, all that the size fields lead to.
   mutating func countByWalking() throws(ImmutaError) -> Int {
     let walk = try walked()
@@ -146,6 +147,18 @@ struct Reconciliation: ~Copyable {
     var (number, index, reach) = (0, format.headerSize, 0)
     var told = 0
     while let size = try log.size(at: index) {
+      let skipped = size == 0 && LogScanner.isHoleDue(number) ? log.emptyRecords(inHoleAt: index) : 0
+      if skipped > 1 {
+        // All of them read the same.
+        let end = index + skipped * format.recordHeaderSize
+        if let lastIndex = header?.lastIndex, index..<end ~= lastIndex,
+          (lastIndex - index) % format.recordHeaderSize == 0
+        {
+          told = number + (lastIndex - index) / format.recordHeaderSize + 1
+        }
+        (number, index) = (number + skipped, end)
+        continue
+      }
       number += 1
       if size > 0 { reach = number }
       if let lastIndex = header?.lastIndex, index == lastIndex { told = number }
@@ -155,6 +168,15 @@ struct Reconciliation: ~Copyable {
     let isReached = header.count <= reach || (header.count == number && index == fileSize)
     if isReached || (header.count > number && mayBeRight(header)) { told = max(told, header.count) }
     return (number, reach, index, told)
+  }
+
+  /// Throws where a hole begins that claims more records of no bytes than any log has.
+  private func checkHole(at cursor: Cursor, below count: Int) throws(ImmutaError) {
+    let claimed = min(count - cursor.number, log.emptyRecords(inHoleAt: cursor.index))
+    guard claimed > LogScanner.mostInHole else { return }
+    throw corrupted(
+      cursor.number, cursor.index,
+      "the file has a hole there, which reads as \(claimed) records of no bytes: no program appended those")
   }
 
   /// Whether a COUNT that the size fields don't lead to may be right: because the rest was cut off, or a size field is
@@ -168,7 +190,7 @@ struct Reconciliation: ~Copyable {
   /// More records than this no log has.
   private static var largestUnprovenCount: Int { 1 << 40 }
 
-  /// Whether COUNT and LAST INDEX tell of the same last record: by its entry, or by the size fields from a record on.
+  /// Whether COUNT and LAST INDEX name the same last record: by its entry, or by the size fields from a record on.
   private mutating func isBorneOut(_ header: LogHeader, from number: Int) throws(ImmutaError) -> Bool {
     if header.contradiction(format: format, fileSize: fileSize) != nil { return false }
     if let last = try companion?.entry(header.count - 1), !header.denies(lastIndex: last.index) { return true }
@@ -178,6 +200,13 @@ struct Reconciliation: ~Copyable {
       index = entry.index + format.recordHeaderSize + size
     }
     while number < header.count - 1, let size = try log.size(at: index) {
+      if size == 0, LogScanner.isHoleDue(number) {
+        let skipped = min(header.count - 1 - number, log.emptyRecords(inHoleAt: index))
+        if skipped > 1 {
+          (number, index) = (number + skipped, index + skipped * format.recordHeaderSize)
+          continue
+        }
+      }
       index += format.recordHeaderSize + size
       number += 1
     }
@@ -260,6 +289,7 @@ struct Reconciliation: ~Copyable {
           "\(header.map { "COUNT is \($0.count)" } ?? "there were \(Words.records(count))"), but no record that fits the file "
             + "of \(fileSize) bytes begins there")
       }
+      if size == 0, LogScanner.isHoleDue(cursor.number) { try checkHole(at: cursor, below: count ?? .max) }
       let known = keepingEntries ? try companion?.entry(cursor.number) : nil
       if let known, known.index == cursor.index {
         cursor.lastTime = known.time

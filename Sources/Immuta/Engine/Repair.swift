@@ -12,7 +12,7 @@ struct Repair {
   private let files: LogFiles
   private let lock: FileLock?
   private let log: Descriptor
-  /// What tells of the records; nil where it tells of another log's.
+  /// What says more of the records than the log does; nil where there is none, or another log's.
   private(set) var companion: Descriptor?
   private let companionOnFile: Descriptor?
   let format: LogFormat
@@ -62,11 +62,13 @@ struct Repair {
     if purpose == .applying, let found = try companionOnFile?.status() {
       try trust.check(found, files.companion, of: status)
     }
-    companion = companionOnFile
     let progress = progress(try log.size)
     self.progress = progress
-    format = try LogFormat(of: log, companion, companion?.companionHeader(), stated: stated, progress: progress)
-    knowledge = try LogKnowledge(files, nil, format)
+    format = try LogFormat(
+      of: log, companionOnFile, companionOnFile?.companionHeader(), stated: stated, progress: progress)
+    let isForeign = try CompanionOrigin.isForeign(log, companionOnFile, format)
+    companion = isForeign ? nil : companionOnFile
+    knowledge = try LogKnowledge(files, nil, format, trust)
     fileSize = try log.size
     guard fileSize >= format.headerSize else {
       throw files.seenInPlace(.corrupted(try Reconciliation.tooShort(log, fileSize, format, companion)))
@@ -74,8 +76,8 @@ struct Repair {
     header = try log.logHeader(format)
     end = format.headerSize
     report = RepairReport(
-      namespace: files.namespace, promised: 0, sound: 0, verifiable: 0, lost: [], actions: [], isApplied: false,
-      saved: [])
+      namespace: files.namespace, promised: 0, sound: 0, verifiable: 0, lost: [],
+      actions: isForeign ? [Self.settingAside] : [], isApplied: false, saved: [])
     var reconciliation = try Reconciliation(log: log, companion: companion, format: format, progress: progress)
     var opening: Reconciliation.Outcome?
     var refusal: Corruption?
@@ -100,7 +102,7 @@ struct Repair {
     }
     try examine()
     if let alone = try outcomeWithoutForeignCompanion() {
-      report.actions.append("set the companion aside: it tells of another log's records")
+      report.actions.append(Self.settingAside)
       companion = nil
       report = RepairReport(
         namespace: files.namespace, promised: alone.count, sound: 0, verifiable: 0, lost: [],
@@ -120,7 +122,7 @@ struct Repair {
       (kept, lastIndex, end) = (opening.count, opening.lastIndex, opening.end)
     }
     // Of a companion that belongs to this log.
-    knowledge = try LogKnowledge(files, companion?.companionHeader(), format)
+    knowledge = try LogKnowledge(files, companion?.companionHeader(), format, trust)
     try plan(opening)
     if let opening, companion != nil || companionOnFile == nil {
       report.opensAsItIs = damagedEntries == 0 || opening.making?.start.number == 0
@@ -136,10 +138,12 @@ struct Repair {
 
   /// Throws where nothing says what the log was written with, and its payloads do not fit what it is opened with.
   func checkPayloads(_ opening: Opening) throws(ImmutaError) {
-    try opening.checkPayloads(log, count: kept, last: lastIndex, format, isNamed: false)
+    _ = try opening.checkPayloads(log, count: kept, last: lastIndex, format, isNamed: false)
   }
 
   // MARK: Finding out
+
+  private static let settingAside = "set the companion aside: it belongs to another log"
 
   /// What the log says without its companion, if that is another log's: no record is what it says, and their places are
   /// not those that the log's own header and size fields agree on.
@@ -248,15 +252,15 @@ struct Repair {
     defer { lock?.unlock() }
     if let undecided { throw .corrupted(undecided) }
     guard !report.actions.isEmpty else { return }
-    let suffix = "saved-\(SystemCalls.wallClock())"
+    let suffix = try SavedCopies.suffix(files)
     let wanted = LogHeader(format, count: kept, lastIndex: lastIndex)
     if fileSize > end || (header.map { $0 != wanted } ?? false) {
       // The header, and all that is cut off: together they are what the log was and is no more.
-      if format.hasCount { try save(log, 0..<format.headerSize, to: "\(files.log).header.\(suffix)") }
-      if fileSize > end { try save(log, end..<fileSize, to: "\(files.log).tail.\(suffix)") }
+      if format.hasCount { try save(log, 0..<format.headerSize, to: SavedCopies.header(files, suffix)) }
+      if fileSize > end { try save(log, end..<fileSize, to: SavedCopies.tail(files, suffix)) }
     }
     if let companion = companionOnFile {
-      try save(companion, 0..<(try companion.size), to: "\(files.companion).\(suffix)")
+      try save(companion, 0..<(try companion.size), to: SavedCopies.companion(files, suffix))
     }
     try files.directory.flush()
 

@@ -32,6 +32,9 @@ package final class Descriptor: Sendable {
   /// Set where the flush is called: so that whoever asks later need not guess from an error what kind of call failed.
   /// Relaxed: it is set before the error is thrown, and asked by those who were told of the error.
   private let flushFailed = Atomic(false)
+  /// How many bytes the file has at least, by what was last reserved or cut off through this descriptor, while nobody else
+  /// cuts it short. A value of its own: whoever asks for it keeps no file open.
+  let knownSize = KnownSize()
 
   /// Whether a flush of this file failed: then nobody knows what of it is on the device, and no later flush tells.
   package var hasFailedFlush: Bool { flushFailed.load(ordering: .relaxed) }
@@ -209,7 +212,7 @@ package final class Descriptor: Sendable {
   package func copy(
     _ range: Range<Int>, to name: String, in directory: Directory, like original: Descriptor
   ) throws(ImmutaError) {
-    let unfinished = name + ".unfinished"
+    let unfinished = Self.unfinished(name)
     let copy = try directory.create(unfinished, like: original)
     do throws(ImmutaError) {
       try transfer(range, to: copy, at: 0, leavingHoles: true)
@@ -221,6 +224,9 @@ package final class Descriptor: Sendable {
       throw error
     }
   }
+
+  /// The name of a copy until all of it is there; it stays after a crash.
+  static func unfinished(_ name: String) -> String { name + ".unfinished" }
 
   /// Writes the bytes of a range once more as they are, so that the next flush puts them on the device even if one
   /// before failed to, and the kernel has called them clean since.
@@ -237,7 +243,9 @@ package final class Descriptor: Sendable {
     var buffer = [UInt8](repeating: 0, count: min(1 << 20, range.count))
     var position = range.lowerBound
     while position < range.upperBound {
+      if leavingHoles { position = min(range.upperBound, max(position, nextData(from: position))) }
       let wanted = min(buffer.count, range.upperBound - position)
+      if wanted == 0 { break }
       let count = try unsafe buffer.withMutableBytes { (bytes) throws(ImmutaError) in
         let piece = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[..<wanted])
         let count = try unsafe read(into: piece, at: position)
@@ -249,6 +257,11 @@ package final class Descriptor: Sendable {
       if count == 0 { break }
       position += count
     }
+  }
+
+  /// See ``SystemCalls/nextData(_:from:)``.
+  func nextData(from offset: Int) -> Int {
+    (try? withNumber { (number) throws(ImmutaError) in SystemCalls.nextData(number, from: offset) }) ?? offset
   }
 
   package func flush() throws(ImmutaError) {
@@ -293,6 +306,8 @@ package final class Descriptor: Sendable {
   }
 
   package func truncate(to size: Int) throws(ImmutaError) {
+    // Before: whoever finds the file shorter than this looks at this again.
+    knownSize.set(size)
     try withNumber { (number) throws(ImmutaError) in try SystemCalls.truncate(number, to: size, path: path) }
   }
 
@@ -300,6 +315,7 @@ package final class Descriptor: Sendable {
     try withNumber { (number) throws(ImmutaError) in
       try SystemCalls.reserve(number, from: offset, count: count, path: path)
     }
+    knownSize.set(offset + count)
   }
 
   /// Takes the exclusive lock of the file; false when somebody else has it.
@@ -330,4 +346,14 @@ extension UnsafeRawBufferPointer {
     }
     return unsafe self[words...].allSatisfy { $0 == 0 }
   }
+}
+
+/// A number of bytes, which one thread sets and others ask for.
+final class KnownSize: Sendable {
+  /// Releasing and acquiring: who sees that a file is shorter sees that it was to be.
+  private let bytes = Atomic(0)
+
+  var value: Int { bytes.load(ordering: .acquiring) }
+
+  func set(_ count: Int) { bytes.store(count, ordering: .releasing) }
 }

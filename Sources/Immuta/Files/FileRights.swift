@@ -53,10 +53,17 @@ package struct FileTrust: Sendable {
   ///
   /// - Parameter log: the log that the file belongs to: whoever may be trusted with that one is trusted with this one.
   func check(_ file: SystemCalls.Status, _ name: String, of log: SystemCalls.Status? = nil) throws(ImmutaError) {
+    if try holds(file, of: log) { return }
+    throw .foreignOwner(path: directory.path(of: name), owner: Int(file.rights.owner))
+  }
+
+  /// Whether a file is to be written to, or believed where nothing that it says can be checked.
+  func holds(_ file: SystemCalls.Status, of log: SystemCalls.Status? = nil) throws(ImmutaError) -> Bool {
     let owner = file.rights.owner
-    if acceptsFilesOfOthers || owner == SystemCalls.effectiveUser || owner == 0 || owner == log?.rights.owner { return }
+    if acceptsFilesOfOthers || owner == SystemCalls.effectiveUser || owner == 0 || owner == log?.rights.owner {
+      return true
+    }
     let directory = try directory.status()
-    if owner == directory.rights.owner || directory.rights.mode & 0o022 == 0 { return }
-    throw .foreignOwner(path: self.directory.path(of: name), owner: Int(owner))
+    return owner == directory.rights.owner || directory.rights.mode & 0o022 == 0
   }
 }

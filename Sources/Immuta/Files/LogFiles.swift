@@ -33,6 +33,9 @@ package struct LogFiles: Sendable {
   /// payloads are stored as they are.
   package var meta: String? { isPartition ? nil : "\(namespace).meta" }
 
+  /// The names of all files that hold something of the log.
+  package var ofLog: [String] { [log, companion] + (meta.map { [$0] } ?? []) }
+
   /// Folders that belong to the log.
   var folders: [String] {
     let name = isPartition ? log : namespace

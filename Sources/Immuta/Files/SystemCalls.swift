@@ -89,7 +89,7 @@ package enum SystemCalls {
     for hook in hooks.withLock({ $0 }) { hook.didCall(call, path: path) }
   }
 
-  private static func willAskStatus(_ path: String) {
+  static func willAskStatus(_ path: String) {
     guard isHooked.load(ordering: .relaxed) else { return }
     for hook in hooks.withLock({ $0 }) { hook.willAskStatus(path: path) }
   }
@@ -138,7 +138,7 @@ package enum SystemCalls {
   }
 
   /// Calls, again while interrupted; a negative result becomes an error.
-  private static func run<Result: SignedInteger>(
+  static func run<Result: SignedInteger>(
     _ call: SystemCall, operation: String, path: String, _ body: (_ limit: Int) -> Result
   ) throws(ImmutaError) -> Result {
     while true {
@@ -411,6 +411,28 @@ package enum SystemCalls {
     _ = try run(.flush, operation: "fsync", path: path) { _ in fsync(descriptor) }
   }
 
+  /// Where bytes begin, at or after an offset, for which the file has room on the disk: what lies before them is a hole, which
+  /// reads as zeros. `Int.max` where there are none; the offset itself where the system cannot tell. Moves the descriptor's
+  /// file position, which nobody here goes by.
+  static func nextData(_ descriptor: Int32, from offset: Int) -> Int {
+    while true {
+      let found = lseek(descriptor, off_t(offset), seekData)
+      if found >= 0 { return Int(found) }
+      switch errno {
+      case EINTR: continue
+      case ENXIO: return .max
+      default: return offset
+      }
+    }
+  }
+
+  /// SEEK_DATA, which Swift's view of libc may lack: lseek(2).
+  #if canImport(Darwin)
+    private static var seekData: Int32 { 4 }
+  #else
+    private static var seekData: Int32 { 3 }
+  #endif
+
   /// Takes the exclusive lock, without waiting: false when somebody else has it.
   static func lock(_ descriptor: Int32, path: String) throws(ImmutaError) -> Bool {
     do {
@@ -430,132 +452,6 @@ package enum SystemCalls {
 
   static func unlock(_ descriptor: Int32) {
     _ = flock(descriptor, LOCK_UN)
-  }
-
-  /// What is known of a file.
-  package struct Status {
-    package var size: Int
-    /// Bytes that the file takes on the disk: more than its size where space was reserved, less where it has holes.
-    package var sizeOnDisk: Int
-    var isDirectory: Bool
-    var isRegular: Bool
-    var isSymbolicLink: Bool
-    var identity: FileIdentity
-    package var rights: FileRights
-    /// Last modification, in nanoseconds since 1970.
-    var modified: Int64
-
-    fileprivate init(_ status: stat) {
-      size = Int(status.st_size)
-      sizeOnDisk = Int(status.st_blocks) * 512
-      isDirectory = status.st_mode & S_IFMT == S_IFDIR
-      isRegular = status.st_mode & S_IFMT == S_IFREG
-      isSymbolicLink = status.st_mode & S_IFMT == S_IFLNK
-      rights = FileRights(
-        owner: status.st_uid, group: status.st_gid, mode: UInt16(truncatingIfNeeded: status.st_mode & 0o777))
-      identity = FileIdentity(device: UInt64(truncatingIfNeeded: status.st_dev), inode: UInt64(status.st_ino))
-      #if canImport(Darwin)
-        let time = status.st_mtimespec
-      #else
-        let time = status.st_mtim
-      #endif
-      // A file may be dated beyond what 64 bits of nanoseconds can say: then the nearest they can.
-      modified = (Duration.seconds(Int64(time.tv_sec)) + .nanoseconds(Int64(time.tv_nsec))).nanoseconds
-    }
-  }
-
-  static func status(_ descriptor: Int32, path: String) throws(ImmutaError) -> Status {
-    willAskStatus(path)
-    var status = stat()
-    while unsafe fstat(descriptor, &status) != 0 {
-      if errno != EINTR { throw .io(errno: errno, operation: "fstat", path: path) }
-    }
-    return Status(status)
-  }
-
-  /// Of what has a name in a directory: a symbolic link is not followed. Nil when nothing has.
-  static func status(_ directory: Int32, _ name: String, path: String) throws(ImmutaError) -> Status? {
-    willAskStatus(path)
-    var status = stat()
-    while unsafe fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) != 0 {
-      switch errno {
-      case EINTR: continue
-      case ENOENT: return nil
-      default: throw .io(errno: errno, operation: "stat", path: path)
-      }
-    }
-    return Status(status)
-  }
-
-  /// A path from the root, with nothing in it followed; nil when the system does not say where the process is.
-  static func absolutePath(_ path: String) -> String? {
-    if path.hasPrefix("/") { return path }
-    guard let current = unsafe getcwd(nil, 0) else { return nil }
-    defer { unsafe free(current) }
-    return unsafe String(cString: current) + "/" + path
-  }
-
-  /// A path from the root with every symbolic link followed; nil where it cannot be told.
-  static func resolvedPath(_ path: String) -> String? {
-    guard let resolved = unsafe realpath(path, nil) else { return nil }
-    defer { unsafe free(resolved) }
-    return unsafe String(cString: resolved)
-  }
-
-  /// Nil when there is nothing at the path.
-  package static func status(_ path: String) throws(ImmutaError) -> Status? {
-    willAskStatus(path)
-    var status = stat()
-    while unsafe stat(path, &status) != 0 {
-      switch errno {
-      case EINTR: continue
-      case ENOENT: return nil
-      default: throw .io(errno: errno, operation: "stat", path: path)
-      }
-    }
-    return Status(status)
-  }
-
-  static func makeDirectory(_ path: String) throws(ImmutaError) {
-    _ = try run(.makeDirectory, operation: "mkdir", path: path) { _ in unsafe mkdir(path, 0o755) }
-  }
-
-  static func unlink(
-    _ directory: Int32, _ name: String, isFolder: Bool = false, path: String
-  ) throws(ImmutaError) {
-    let flags = isFolder ? Int32(AT_REMOVEDIR) : 0
-    _ = try run(.unlink, operation: "unlink", path: path) { _ in unsafe unlinkat(directory, name, flags) }
-  }
-
-  /// - Parameter path: of the new name.
-  static func rename(
-    _ directory: Int32, _ name: String, to newName: String, path: String
-  ) throws(ImmutaError) {
-    _ = try run(.rename, operation: "rename", path: path) { _ in
-      unsafe renameat(directory, name, directory, newName)
-    }
-  }
-
-  /// The names in a directory, in no order.
-  static func names(_ directory: Int32, path: String) throws(ImmutaError) -> [String] {
-    // A descriptor of its own: `closedir` closes it, and its place in the list is nobody else's.
-    let own = try openDirectory(directory, ".", path: path)
-    guard let stream = unsafe fdopendir(own) else {
-      let number = errno
-      close(own)
-      throw .io(errno: number, operation: "opendir", path: path)
-    }
-    defer { unsafe closedir(stream) }
-    var names: [String] = []
-    while let entry = unsafe readdir(stream) {
-      let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { pointer in
-        unsafe pointer.withMemoryRebound(to: CChar.self, capacity: MemoryLayout.size(ofValue: pointer.pointee)) {
-          unsafe String(cString: $0)
-        }
-      }
-      names.append(name)
-    }
-    return names
   }
 
   static func map(
@@ -591,132 +487,8 @@ package enum SystemCalls {
     if number != 0, number != EINVAL { throw .io(errno: number, operation: "madvise", path: path) }
   }
 
-  // MARK: Waiting for other processes
-
-  /// What waiting for words came to.
-  enum Waking {
-    /// The word of this number was woken; others may have been, too.
-    case woken(Int)
-    /// One of the words had another value already, or a signal came.
-    case another
-    case timedOut
-    /// The page of one of the words is not in its file, or cannot be read.
-    case unreadable
-    /// There is no such call, or it is not allowed.
-    case impossible
-  }
-
-  /// Waits until one of the words is woken, in this process or another, or the deadline, by ``steadyUptime()``, has passed.
-  ///
-  /// On Linux from 5.16 on, where no filter of calls forbids it. The words' memory is not touched.
-  static func wait(for words: [FileWord], until deadline: Int64) -> Waking {
-    let raw = unsafe words.map { unsafe $0.raw }
-    let result = unsafe file_wait_for_words(raw, raw.count, deadline)
-    return switch -result {
-    case ...0: .woken(Int(result))
-    case EAGAIN, EINTR: .another
-    case ETIMEDOUT: .timedOut
-    case EFAULT: .unreadable
-    default: .impossible
-    }
-  }
-
-  /// Wakes those who wait for a word; returns how many there were, in all processes. 0 where there is no such call.
-  static func wake(_ word: UnsafeRawPointer?) -> Int {
-    unsafe max(0, Int(file_wake(word)))
-  }
-
-  /// Nanoseconds of a clock that nobody sets, and that stands still while the machine sleeps: what waits are measured by.
-  static func steadyUptime() -> Int64 {
-    var time = timespec()
-    unsafe clock_gettime(CLOCK_MONOTONIC, &time)
-    return Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
-  }
-
-  /// Opens what reports changes of files: a descriptor to be read with `readEvents`. On Linux; elsewhere it throws.
-  static func openEvents() throws(ImmutaError) -> Int32 {
-    try run(.watch, operation: "inotify_init1", path: "") { _ in Self.reporting(file_events_open()) }
-  }
-
-  /// Watches what is at `place`; `path` is what it is called in errors. Returns the watch's number: the same for the same
-  /// file.
-  static func watch(
-    _ place: String, _ watch: file_watch, with events: Int32, path: String
-  ) throws(ImmutaError) -> Int32 {
-    try run(.watch, operation: "inotify_add_watch", path: path) { _ in
-      unsafe Self.reporting(file_events_watch(events, place, watch))
-    }
-  }
-
-  /// Ends a watch. Who reads the events gets one that says so.
-  static func endWatch(_ watch: Int32, with events: Int32) {
-    file_events_end(events, watch)
-  }
-
-  /// Waits for events; returns how many bytes of them it read, 0 when there will be no more.
-  static func readEvents(_ events: Int32, into bytes: UnsafeMutableRawBufferPointer) -> Int {
-    while true {
-      #if canImport(Glibc)
-        let count = unsafe Glibc.read(events, bytes.baseAddress, bytes.count)
-      #elseif canImport(Musl)
-        let count = unsafe Musl.read(events, bytes.baseAddress, bytes.count)
-      #else
-        let count = unsafe Darwin.read(events, bytes.baseAddress, bytes.count)
-      #endif
-      if count >= 0 || errno != EINTR { return max(0, count) }
-    }
-  }
-
-  /// A result that is an error number below 0, as `run` wants it.
-  private static func reporting(_ result: Int32) -> Int32 {
-    if result < 0 { errno = -result }
-    return result < 0 ? -1 : result
-  }
-
   static let pageSize = Int(sysconf(Int32(_SC_PAGESIZE)))
 
   /// Files that this process may have open at once.
   package static var mostOpenFiles: Int { Int(sysconf(Int32(_SC_OPEN_MAX))) }
-
-  /// What tests add to the wall clock. Relaxed: a test sets it before it starts what should see it.
-  private static let wallClockOffset = Atomic<Int64>(0)
-
-  /// Runs `body` while the wall clock is wrong by so much, in nanoseconds, for all of the process.
-  package static func withWallClock<R>(off nanoseconds: Int64, _ body: () async throws -> R) async rethrows -> R {
-    wallClockOffset.store(nanoseconds, ordering: .relaxed)
-    defer { wallClockOffset.store(0, ordering: .relaxed) }
-    return try await body()
-  }
-
-  /// Nanoseconds since 1970, held within what 64 bits can say.
-  static func wallClock() -> Int64 {
-    var time = timespec()
-    unsafe clock_gettime(CLOCK_REALTIME, &time)
-    let (seconds, overflow) = Int64(time.tv_sec).multipliedReportingOverflow(by: 1_000_000_000)
-    let now = overflow ? (time.tv_sec < 0 ? .min : .max) : seconds.addingHeld(Int64(time.tv_nsec))
-    return now.addingHeld(wallClockOffset.load(ordering: .relaxed))
-  }
-
-  /// Nanoseconds of a clock that nobody sets, and that goes on while the machine sleeps.
-  static func steadyClock() -> Int64 {
-    var time = timespec()
-    #if os(Linux)
-      unsafe clock_gettime(CLOCK_BOOTTIME, &time)
-    #else
-      unsafe clock_gettime(CLOCK_MONOTONIC, &time)
-    #endif
-    return Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
-  }
-
-  /// The wall clock as of the kernel's last tick, where it tells that more cheaply: to be compared with itself only.
-  static func coarseWallClock() -> Int64 {
-    #if os(Linux)
-      var time = timespec()
-      unsafe clock_gettime(CLOCK_REALTIME_COARSE, &time)
-      // Wrapping: two ticks that are told apart stay so.
-      return Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
-    #else
-      return wallClock()
-    #endif
-  }
 }

@@ -39,6 +39,9 @@
   private(set) var isReserving: Bool
   /// Whether pages are filled before they are written to: not where that is more to write, and saves nothing.
   private(set) var isFilling: Bool
+  /// Whether the file is flushed after each commit. Then nothing of it is mapped, not even for readers: a mapping saves
+  /// little beside a flush, and a file that another program cuts short raises a signal where it is mapped.
+  private let isFlushedOften: Bool
   /// Whether small bytes too go through the kernel; windows are then for readers alone.
   ///
   /// Where a store into memory may find no room, see ``FileSystem``. And for files that are flushed after each commit: a
@@ -68,6 +71,7 @@
   init(_ descriptor: Descriptor, size: Int, smallestReservation: Int, isFlushedOften: Bool) {
     self.descriptor = descriptor
     let fileSystem = descriptor.fileSystem
+    self.isFlushedOften = isFlushedOften
     writesThrough = isFlushedOften || !fileSystem.keepsReservations
     isReserving = fileSystem.reserves
     isFilling = fileSystem.keepsReservations
@@ -176,7 +180,7 @@
   private mutating func pointerIntoNewWindow(
     at offset: Int, count: Int
   ) throws(ImmutaError) -> UnsafeMutableRawPointer? {
-    guard isReserving, isMapped else { return nil }
+    guard isReserving, isMapped, !isFlushedOften else { return nil }
     precondition(offset + count <= reservedEnd, "bytes up to \(offset + count) were not reserved")
     if window == nil || offset < windowStart || offset + count > windowEnd {
       let end = min(reservedEnd, max(offset + Self.largestWindow, offset + count))

@@ -1,7 +1,6 @@
 /// What a stored payload looks like, to somebody who does not know which codec made it.
 ///
-/// Sealed payloads are told by their structure, compressed ones by their format's first bytes. DEFLATE's have none: raw
-/// DEFLATE looks like anything.
+/// Sealed payloads are told by their structure, and so is raw DEFLATE; other compressed ones by their format's first bytes.
 package enum PayloadAppearance: Hashable, Sendable {
   /// Encrypted: a version, a key's number, a salt, a counter, and chunks with their tags.
   case sealed
@@ -9,9 +8,11 @@ package enum PayloadAppearance: Hashable, Sendable {
   case zstd
   /// A frame of LZ4's.
   case lz4
+  /// A stream of raw DEFLATE, or, of a large payload, the beginning of one.
+  case deflate
 
   /// Bytes from which it is told.
-  package static var sampleSize: Int { 28 }
+  package static var sampleSize: Int { 64 << 10 }
 
   /// - Parameters:
   ///   - bytes: the payload's first `sampleSize` bytes, or all of a shorter one.
@@ -24,8 +25,13 @@ package enum PayloadAppearance: Hashable, Sendable {
       default: break
       }
     }
-    guard unsafe Self.isSealed(bytes, size: size) else { return nil }
-    self = .sealed
+    if unsafe Self.isSealed(bytes, size: size) {
+      self = .sealed
+    } else if unsafe DeflateStructure.isStream(bytes, isWhole: bytes.count == size) {
+      self = .deflate
+    } else {
+      return nil
+    }
   }
 
   /// What it is called, for people.
@@ -34,6 +40,7 @@ package enum PayloadAppearance: Hashable, Sendable {
     case .sealed: "encrypted"
     case .zstd: "compressed with Zstandard"
     case .lz4: "compressed with LZ4"
+    case .deflate: "compressed with DEFLATE"
     }
   }
 

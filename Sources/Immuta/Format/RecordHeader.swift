@@ -32,7 +32,7 @@ package struct RecordHeader: Hashable, Sendable {
     unsafe logstore_crc_extend(checksum, bytes.baseAddress, bytes.count)
   }
 
-  /// The payload size that a record's header tells of, negative where it is no record's. `bytes` holds at least the
+  /// The payload size that a record's header gives, negative where it is no record's. `bytes` holds at least the
   /// header.
   @inline(__always)
   package static func size(in bytes: UnsafeRawBufferPointer, _ format: LogFormat) -> Int {
@@ -42,7 +42,7 @@ package struct RecordHeader: Hashable, Sendable {
     return length < format.recordHeaderSize ? -1 : length - format.recordHeaderSize
   }
 
-  /// The payload's checksum that a record's header tells of, in a format that has one.
+  /// The payload's checksum that a record's header gives, in a format that has one.
   package static func payloadChecksum(in bytes: UnsafeRawBufferPointer) -> UInt32 {
     unsafe bytes.loadInteger(at: 8, as: UInt32.self).byteSwapped
   }

@@ -32,10 +32,10 @@ package struct SlowTime: Hashable, Sendable {
     time.addingHeld(clock.subtractingHeld(self.clock) / Self.factor)
   }
 
-  /// What the clock said, to a microsecond, when a record with this time was committed.
-  package func clock(at time: Int64) -> Int64 {
-    let (product, overflow) = time.subtractingHeld(self.time).multipliedReportingOverflow(by: Self.factor)
-    return clock.addingHeld(overflow ? .max : product)
+  /// What the clock said, to a microsecond, when a record with this time was committed; nil where that is more than 64 bits
+  /// can say.
+  package func clock(at time: Int64) -> Int64? {
+    Int64(exactly: Int128(clock) + (Int128(time) - Int128(self.time)) * Int128(Self.factor))
   }
 }
 

@@ -75,7 +75,7 @@ final class DecodingSession: PayloadSession {
   }
 
   /// `size` bytes of the payload from a position on, where there are as many; nil when the session is elsewhere. A new
-  /// session, and one that failed or came to the end, begins anew and goes wherever it is asked to.
+  /// session, and one that failed or came to the end, begins again and goes wherever it is asked to.
   func next(from position: Int, size: Int) throws(ImmutaError) -> Payload? {
     try decoding.withLock { (kept) throws(ImmutaError) in
       if let kept, kept.position != position { return nil }

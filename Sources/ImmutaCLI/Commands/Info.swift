@@ -22,6 +22,7 @@ struct Info: ToolCommand {
         open          a process has it open for writing
         not closed    its writer died: opening it for appending recovers it
         unverifiable  no record has a checksum from when it was appended, as after the companion was lost
+        partly verifiable  some records have none; the line below says how many
         damaged       what was looked at is; `immuta repair` says what can be done
         not a log     something else that ends in .log
         unreadable    it could not be opened

@@ -108,11 +108,14 @@ struct InfoRow {
     }
     if survey?.holder != nil { return "open" }
     if survey?.wasClosed == false { return "not closed" }
-    return isUnverifiable ? "unverifiable" : "ok"
+    return isUnverifiable ? "unverifiable" : isPartlyVerifiable ? "partly verifiable" : "ok"
   }
 
   /// Whether nothing is known of any record but that it can be read.
   private var isUnverifiable: Bool { details.map { $0.count > 0 && $0.verifiable == 0 } ?? false }
+
+  /// Whether that is so of some records, and the others can be compared with what was appended.
+  private var isPartlyVerifiable: Bool { details.map { $0.verifiable < $0.count } ?? false }
 
   /// All that people should know, and that has no place in the table.
   fileprivate var sentences: [String] {

@@ -1,0 +1,114 @@
+/// Whether a companion belongs to the log that it lies beside. Where another log has as many records of the same sizes, its
+/// companion fits in every place and every size: only checksums tell the two apart.
+///
+/// Decided by evidence. Damage is local: it spoils a record or two. Another log's companion is wrong everywhere. So the
+/// first and the last record are compared with their entries, and where one of them differs, up to ``mostOthers`` between
+/// them. The companion is another log's if at least two of them differ, and four times as many as are the same: with some
+/// that are the same, the two logs may begin alike. Otherwise what differs is damage, and the companion stays.
+///
+/// A record counts as different only where its size field is what its entry says and its bytes are not: a size field that
+/// is wrong is what damage makes, too. Of one record alone nobody can tell. O(1): some short reads.
+struct CompanionOrigin {
+  private let log: Descriptor
+  private let companion: Descriptor
+  private let format: LogFormat
+  /// The records before this one have been committed.
+  private let count: Int
+  /// Whether a power cut may have torn them. Then only those count that no torn write can have left as they are: a sector
+  /// is written whole, or not at all.
+  private let mayBeTorn: Bool
+
+  /// Larger records are not read.
+  private static let largestCompared = 64 << 10
+  private static let mostOthers = 16
+  private static let sector = 512
+
+  /// Nil where nothing can be compared.
+  ///
+  /// - Throws: `.unsupportedVersion`, `.io`.
+  init?(of log: Descriptor, _ companion: Descriptor?, _ format: LogFormat) throws(ImmutaError) {
+    guard let companion else { return nil }
+    let header = try companion.companionHeader()
+    if let header, header.format != format { return nil }
+    let room = max(0, try companion.size - CompanionHeader.size) / CompanionEntry.size
+    self.log = log
+    self.companion = companion
+    self.format = format
+    let stable = min(header?.stableCount ?? 0, room)
+    if stable > 1 {
+      (count, mayBeTorn) = (stable, false)
+    } else {
+      // Without a COUNT nothing but the entries says what was committed.
+      guard format.hasCount, try log.size >= format.headerSize, let told = try log.logHeader(format)?.count else {
+        return nil
+      }
+      (count, mayBeTorn) = (min(told, room), header?.isClean != true)
+    }
+    if count < 2 { return nil }
+  }
+
+  /// Throws `.corrupted`, about the companion, where it is another log's.
+  static func check(_ log: Descriptor, _ companion: Descriptor?, _ format: LogFormat) throws(ImmutaError) {
+    guard let companion, let origin = try CompanionOrigin(of: log, companion, format),
+      let compared = try origin.comparisonWithAnother()
+    else { return }
+    throw .corrupted(
+      Corruption(
+        path: companion.path,
+        reason:
+          "it belongs to another log: of the \(compared.different + compared.same) records of \(log.path) that were "
+          + "compared with it, \(compared.different) are not what it says. Put the companion back that belongs to the "
+          + "log, or repair the log, which sets this one aside and makes another"))
+  }
+
+  /// Whether the companion is another log's.
+  static func isForeign(_ log: Descriptor, _ companion: Descriptor?, _ format: LogFormat) throws(ImmutaError) -> Bool {
+    try CompanionOrigin(of: log, companion, format)?.comparisonWithAnother() != nil
+  }
+
+  private struct Comparison {
+    var same = 0
+    var different = 0
+
+    mutating func add(_ isSame: Bool?) {
+      switch isSame {
+      case true?: same += 1
+      case false?: different += 1
+      case nil: break
+      }
+    }
+  }
+
+  /// What was found, where it proves that the companion is another log's; nil where it does not.
+  private func comparisonWithAnother() throws(ImmutaError) -> Comparison? {
+    var found = Comparison()
+    let first = try isSame(0)
+    found.add(first)
+    found.add(try isSame(count - 1))
+    if found.same > 0, found.different == 0 { return nil }
+    // What was not yet flushed may be torn, but not the first record where it shares a sector with the COUNT that counts it.
+    if mayBeTorn, first != false { return nil }
+    let others = min(count - 2, Self.mostOthers)
+    for position in 0..<others { found.add(try isSame(1 + position * (count - 2) / others)) }
+    if mayBeTorn, found.same > 0 { return nil }
+    return found.different >= 2 && found.different >= 4 * found.same ? found : nil
+  }
+
+  /// Whether a record has the checksum that its entry says; nil where that says nothing.
+  private func isSame(_ number: Int) throws(ImmutaError) -> Bool? {
+    guard let entry = try companion.companionEntry(number), entry.index >= format.leastIndex(of: number),
+      let end = try log.recordEnd(at: entry.index, format)
+    else { return nil }
+    let size = end - entry.index
+    if size > Self.largestCompared { return nil }
+    if mayBeTorn, entry.index / Self.sector != (end - 1) / Self.sector { return nil }
+    if let next = try companion.companionEntry(number + 1), next.index != end { return nil }
+    var bytes = [UInt8](repeating: 0, count: size)
+    let checksum = try unsafe bytes.withMutableBytes { (bytes) throws(ImmutaError) -> UInt32? in
+      guard try unsafe log.read(into: bytes, at: entry.index) == size else { return nil }
+      return unsafe RecordCheck.checksum(UnsafeRawBufferPointer(bytes))
+    }
+    guard let checksum else { return nil }
+    return checksum == entry.recordChecksum || CompanionEntry.denial(of: checksum) == entry.recordChecksum
+  }
+}

@@ -1,0 +1,94 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+// What is known of a file without opening it, and where a path leads.
+extension SystemCalls {
+  /// What is known of a file.
+  package struct Status {
+    package var size: Int
+    /// Bytes that the file takes on the disk: more than its size where space was reserved, less where it has holes.
+    package var sizeOnDisk: Int
+    var isDirectory: Bool
+    var isRegular: Bool
+    var isSymbolicLink: Bool
+    var identity: FileIdentity
+    package var rights: FileRights
+    /// Last modification, in nanoseconds since 1970.
+    var modified: Int64
+
+    fileprivate init(_ status: stat) {
+      size = Int(status.st_size)
+      sizeOnDisk = Int(status.st_blocks) * 512
+      isDirectory = status.st_mode & S_IFMT == S_IFDIR
+      isRegular = status.st_mode & S_IFMT == S_IFREG
+      isSymbolicLink = status.st_mode & S_IFMT == S_IFLNK
+      rights = FileRights(
+        owner: status.st_uid, group: status.st_gid, mode: UInt16(truncatingIfNeeded: status.st_mode & 0o777))
+      identity = FileIdentity(device: UInt64(truncatingIfNeeded: status.st_dev), inode: UInt64(status.st_ino))
+      #if canImport(Darwin)
+        let time = status.st_mtimespec
+      #else
+        let time = status.st_mtim
+      #endif
+      // A file may be dated beyond what 64 bits of nanoseconds can say: then the nearest they can.
+      modified = (Duration.seconds(Int64(time.tv_sec)) + .nanoseconds(Int64(time.tv_nsec))).nanoseconds
+    }
+  }
+
+  static func status(_ descriptor: Int32, path: String) throws(ImmutaError) -> Status {
+    willAskStatus(path)
+    var status = stat()
+    while unsafe fstat(descriptor, &status) != 0 {
+      if errno != EINTR { throw .io(errno: errno, operation: "fstat", path: path) }
+    }
+    return Status(status)
+  }
+
+  /// Of what has a name in a directory: a symbolic link is not followed. Nil when nothing has.
+  static func status(_ directory: Int32, _ name: String, path: String) throws(ImmutaError) -> Status? {
+    willAskStatus(path)
+    var status = stat()
+    while unsafe fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) != 0 {
+      switch errno {
+      case EINTR: continue
+      case ENOENT: return nil
+      default: throw .io(errno: errno, operation: "stat", path: path)
+      }
+    }
+    return Status(status)
+  }
+
+  /// A path from the root, with nothing in it followed; nil when the system does not say where the process is.
+  static func absolutePath(_ path: String) -> String? {
+    if path.hasPrefix("/") { return path }
+    guard let current = unsafe getcwd(nil, 0) else { return nil }
+    defer { unsafe free(current) }
+    return unsafe String(cString: current) + "/" + path
+  }
+
+  /// A path from the root with every symbolic link followed; nil where it cannot be told.
+  static func resolvedPath(_ path: String) -> String? {
+    guard let resolved = unsafe realpath(path, nil) else { return nil }
+    defer { unsafe free(resolved) }
+    return unsafe String(cString: resolved)
+  }
+
+  /// Nil when there is nothing at the path.
+  package static func status(_ path: String) throws(ImmutaError) -> Status? {
+    willAskStatus(path)
+    var status = stat()
+    while unsafe stat(path, &status) != 0 {
+      switch errno {
+      case EINTR: continue
+      case ENOENT: return nil
+      default: throw .io(errno: errno, operation: "stat", path: path)
+      }
+    }
+    return Status(status)
+  }
+}
