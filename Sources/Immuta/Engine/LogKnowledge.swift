@@ -73,16 +73,18 @@ struct LogKnowledge {
   /// Its bytes are on stable storage when it returns, its directory's entry with that of the log, before the first record
   /// is acknowledged.
   ///
-  /// - Parameter isNew: whether the log has no records yet: then it is called what it was made as.
+  /// - Parameters:
+  ///   - isNew: whether the log has no records yet: then it is called what it was made as.
+  ///   - isOwn: whether one of its records can be read under the name that it has now.
   func keep(
-    _ header: CompanionHeader, _ files: LogFiles, of log: Descriptor, isNew: Bool = false
+    _ header: CompanionHeader, _ files: LogFiles, of log: Descriptor, isNew: Bool = false, isOwn: Bool = false
   ) throws(ImmutaError) {
     guard let name = files.meta, let codecName = header.codecName, let identity = header.identity,
       !codecName.isEmpty || meta != nil
     else { return }
     let wanted = LogMeta(
       identity: identity, codecName: codecName, removedCount: header.removedCount,
-      namespace: isNew ? files.namespace : namespace)
+      namespace: isNew ? files.namespace : namespace ?? (isOwn ? files.namespace : nil))
     if meta?.meta == wanted { return }
     let file =
       if let file = try files.directory.openIfPresent(name, .readWrite) { file } else {

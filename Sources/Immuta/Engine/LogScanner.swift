@@ -148,8 +148,14 @@ import CRC32C
     // A size field that is not all there tells nothing.
     guard header.count >= MemoryLayout<Int64>.size else { return true }
     let size = unsafe RecordHeader.size(in: header, format)
-    // What says more than any disk holds is text, or whatever else.
-    return size > end - index - format.recordHeaderSize && size < Self.largestBelieved
+    return size > end - index - format.recordHeaderSize
+  }
+
+  /// Whether the size field at an offset says more than any disk holds, as text does.
+  mutating func isBeyondBelief(at index: Int) throws(ImmutaError) -> Bool {
+    let header = try unsafe bytes(index..<min(end, index + format.recordHeaderSize))
+    return unsafe header.count >= MemoryLayout<Int64>.size
+      && RecordHeader.size(in: header, format) >= Self.largestBelieved
   }
 
   private static var largestBelieved: Int { 1 << 48 }

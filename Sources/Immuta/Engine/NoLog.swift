@@ -14,7 +14,8 @@ extension Reconciliation {
     if companionDescriptor != nil { return .agreement }
     if header == nil {
       if let size = try log.size(at: 0), try log.bearsItsChecksum(at: 0, size: size) { return .agreement }
-      if try log.mayBeCutOff(at: 0) { return .agreement }
+      let isAbsurd = try log.isBeyondBelief(at: 0)
+      if !isAbsurd, try log.mayBeCutOff(at: 0) { return .agreement }
       return try log.hasWholeRecord(after: 0) ? .agreement : .none
     }
     if header?.contradiction(format: format, fileSize: fileSize) == nil { return .agreement }

@@ -210,7 +210,14 @@ struct Opening {
     }
     // Where repair could not tell it, the one who writes does.
     header.codecName = header.codecName ?? codecName
-    try knowledge.keep(header, files, of: log, isNew: outcome.count == 0)
+    // A meta file that was lost, or is older than that: whether it is called what it was made as, a record tells.
+    let asksRecords =
+      knowledge.namespace == nil && outcome.count > 0 && !configuration.codecName.isEmpty
+      && !configuration.deliversStoredPayloads
+    let isOwn =
+      asksRecords
+      && (try? checkPayloads(log, count: outcome.count, last: outcome.lastIndex, format, isNamed: true)) != nil
+    try knowledge.keep(header, files, of: log, isNew: outcome.count == 0, isOwn: isOwn)
     let reader = LogReader(
       format: format, check: check(format), count: outcome.count, end: outcome.end,
       log: DescriptorPool(

@@ -353,6 +353,9 @@ struct Reconciliation: ~Copyable {
     if payload >= 0, try log.bearsItsChecksum(at: end, size: payload) {
       throw corrupted(number, end, "its LENGTH is damaged: the rest of the file is the payload that has its checksum")
     }
+    if number == 0, try log.isBeyondBelief(at: end) {
+      throw corrupted(number, end, "no record begins there, and it is not the beginning of one that was cut off")
+    }
     outcome.savesTail = true
     outcome.add(note: "ends in \(Words.bytes(fileSize - end)) of a record that was cut off, which is no record")
   }

@@ -99,6 +99,10 @@ struct Repair {
       }
       let remains = try reconciliation.remains(after: damage)?.count
       if let remains { report.promised = remains } else { report.promised = try reconciliation.countByWalking() }
+      // A file beside it proves nothing that tells of no record either.
+      if report.promised == 0, format.hasCount, reconciliation.companionHeader == nil {
+        throw files.seenInPlace(.corrupted(try reconciliation.noLog()))
+      }
     }
     try examine()
     if let alone = try outcomeWithoutForeignCompanion() {

@@ -64,6 +64,13 @@ struct Append: ToolCommand {
   @MainActor func execute() async throws {
     let input = try options.input()
     try Interruption.install()
+    // A file that cannot be read makes no log. Standard input may have nothing for long.
+    var first: RecordInput?
+    if input.paths[0] != "-" {
+      let source = RecordInput(try FileSource(input.paths[0]), delimiter: delimiter.byte)
+      _ = try source.fill()
+      first = source
+    }
     var configuration = try codecOptions.configuration()
     configuration.acceptsFilesOfOthers = options.allowForeignOwner
     let storage = try options.lock.waiting { try location.open(namespace, configuration) }
@@ -72,7 +79,7 @@ struct Append: ToolCommand {
     let details = try log.details
     details.sayOpeningNote(.namespace)
     try FileSource.check(input.paths, differFrom: details.path)
-    try await options.append(input, delimiter: delimiter.byte, to: LogTarget(log))
+    try await options.append(input, delimiter: delimiter.byte, to: LogTarget(log), first: first)
     try await storage.shutdown()
   }
 }
