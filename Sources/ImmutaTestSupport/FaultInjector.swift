@@ -27,6 +27,8 @@ public enum FileCall: String, Hashable, Sendable, CaseIterable {
   case unlink
   /// Making a directory.
   case makeDirectory
+  /// Asking to be told of a file's changes.
+  case watch
 
   package init(_ call: SystemCall) {
     switch call {
@@ -42,6 +44,7 @@ public enum FileCall: String, Hashable, Sendable, CaseIterable {
     case .rename: self = .rename
     case .unlink: self = .unlink
     case .makeDirectory: self = .makeDirectory
+    case .watch: self = .watch
     }
   }
 }

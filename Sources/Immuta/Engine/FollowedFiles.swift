@@ -25,6 +25,8 @@ final class FollowedFiles: Sendable {
   /// Damage that opening passed over.
   let damage: Corruption?
   let logFile: FileIdentity
+  /// Whether the kernel reports every change of the files.
+  let reportsChanges: Bool
   let companionFile: FileIdentity?
   /// What the files looked like when they were found so damaged that their header says nothing.
   private let appearance: Appearance?
@@ -65,6 +67,7 @@ final class FollowedFiles: Sendable {
     self.format = format
     self.check = check
     logFile = status.identity
+    reportsChanges = log.fileSystem.reportsChanges
     companionFile = try companion?.status().identity
     let stable = Broadcaster()
     self.stable = stable

@@ -111,8 +111,11 @@ import CRC32C
     // A size field that is not all there tells nothing.
     guard header.count >= MemoryLayout<Int64>.size else { return true }
     let size = unsafe RecordHeader.size(in: header, format)
-    return size > end - index - format.recordHeaderSize
+    // What says more than any disk holds is text, or whatever else.
+    return size > end - index - format.recordHeaderSize && size < Self.largestBelieved
   }
+
+  private static var largestBelieved: Int { 1 << 48 }
 
   /// Whether a whole record, by its own checksum, begins anywhere behind an offset: as far as it is worth looking.
   /// Bytes that look like the beginnings of so many large records that finding out would take long are taken for one.

@@ -29,7 +29,9 @@ struct Opening {
     RecordCheck(
       path: files.logPath, format: format, verifiesChecksums: configuration.verifiesChecksums,
       decoder: pools.reading.map { pool in
-        RecordDecoder(namespace: files.namespace, pool: pool, limit: configuration.largestDecodedPayload)
+        RecordDecoder(namespace: files.namespace, pool: pool, limit: configuration.largestDecodedPayload) { [files] in
+          LogKnowledge.advice(afterRenaming: files)
+        }
       })
   }
 
@@ -45,6 +47,7 @@ struct Opening {
     // Before anything is made.
     let before = try trustedLog()
     if before == nil { try checkForLostLog(isEntryProof: true) }
+    if before != nil, try files.directory.status(of: files.lock) == nil { try refuseNoLog() }
     let lock = try FileLock.take(
       files.lock, in: files.directory, subject: files.namespace, rights: before?.rights, trust: trust, of: before)
     var made: Descriptor?
@@ -66,6 +69,20 @@ struct Opening {
       lock.unlock()
       throw error
     }
+  }
+
+  /// What is no log is refused before a lock is made beside it, which would say that there was one.
+  private func refuseNoLog() throws(ImmutaError) {
+    guard let log = try files.directory.openIfPresent(files.log, .read), try log.size > 0,
+      try files.directory.status(of: files.companion) == nil
+    else { return }
+    let format = try LogFormat(of: log, nil, stated: configuration.format)
+    if try log.size < format.headerSize {
+      throw .corrupted(try Reconciliation.tooShort(log, try log.size, format, nil))
+    }
+    var reconciliation = try Reconciliation(log: log, companion: nil, format: format)
+    // Nearly always the header fits, and the rest costs nothing.
+    if try reconciliation.evidence() == .none { throw .corrupted(try reconciliation.noLog()) }
   }
 
   private var trust: FileTrust {
@@ -114,12 +131,7 @@ struct Opening {
     else { return }
     let hasEntries = try companion.companionEntry(0) != nil
     guard header.stableCount > 0 || (hasEntries && isEntryProof) else { return }
-    throw .corrupted(
-      Corruption(
-        path: files.logPath,
-        reason:
-          "the log is missing or empty, but its companion \(files.companionPath) tells of records: "
-          + "put the log back, or remove the companion to begin a new one"))
+    throw .corrupted(.lost(files.logPath, toldBy: files.companionPath))
   }
 
   /// - Parameter companion: the companion, once it is open: whoever is told of an error asks whether its flush failed.
@@ -159,7 +171,8 @@ struct Opening {
       log: log, companion: companion, format: format, slots: slots, progress: progress)
     try checkCodec(knowledge.codecName)
     let outcome = try reconciliation.run()
-    if before == nil || knowledge.codecName == nil {
+    let isRenamed = knowledge.namespace.map { $0 != files.namespace } ?? false
+    if before == nil || knowledge.codecName == nil || isRenamed {
       try checkPayloads(log, count: outcome.count, last: outcome.lastIndex, format, isNamed: knowledge.codecName != nil)
     }
     note(outcome)
@@ -184,7 +197,7 @@ struct Opening {
     }
     // Where repair could not tell it, the one who writes does.
     header.codecName = header.codecName ?? configuration.codecName
-    try knowledge.keep(header, files, of: log)
+    try knowledge.keep(header, files, of: log, isNew: outcome.count == 0)
     let reader = LogReader(
       format: format, check: check(format), count: outcome.count, end: outcome.end,
       log: DescriptorPool(

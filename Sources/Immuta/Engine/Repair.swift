@@ -41,7 +41,14 @@ struct Repair {
   ) throws(ImmutaError) {
     self.files = files
     let directory = files.directory
-    guard let status = try directory.statusOfFile(files.log) else { throw .namespaceNotFound(files.namespace) }
+    guard let status = try directory.statusOfFile(files.log) else {
+      if let lost = try files.lostLog() { throw .corrupted(lost) }
+      throw .namespaceNotFound(files.namespace)
+    }
+    // No lock is made beside what is refused.
+    if purpose != .looking, try directory.status(of: files.lock) == nil {
+      _ = try Repair(files, stated: stated, for: .looking, trust: trust)
+    }
     if purpose == .looking {
       lock = try FileLock.look(files.lock, in: directory, subject: files.namespace)
     } else {
@@ -62,9 +69,7 @@ struct Repair {
     knowledge = try LogKnowledge(files, nil, format)
     fileSize = try log.size
     guard fileSize >= format.headerSize else {
-      throw .corrupted(
-        Corruption(
-          path: files.logPath, reason: "\(Words.bytes(fileSize)) are less than a header: nothing of the log is left"))
+      throw files.seenInPlace(.corrupted(try Reconciliation.tooShort(log, fileSize, format, companion)))
     }
     header = try log.logHeader(format)
     end = format.headerSize
@@ -79,8 +84,17 @@ struct Repair {
       opening = outcome
       report.promised = outcome.count
     } catch .corrupted(let damage) {
+      // There is nothing in it that could be kept.
+      if try reconciliation.evidence() == .none { throw files.seenInPlace(.corrupted(damage)) }
       refusal = damage
       if stated == nil, damage.possibleFormat != nil { undecided = damage }
+      if stated == nil, undecided == nil, try reconciliation.evidence() == .records {
+        undecided = Corruption(
+          path: files.logPath,
+          reason:
+            "hardly anything speaks for a log: no number of its header fits what looks like records in it; nothing was "
+            + "changed. If it is a log, state its format")
+      }
       let remains = try reconciliation.remains(after: damage)?.count
       if let remains { report.promised = remains } else { report.promised = try reconciliation.countByWalking() }
     }
@@ -108,6 +122,9 @@ struct Repair {
     // Of a companion that belongs to this log.
     knowledge = try LogKnowledge(files, companion?.companionHeader(), format)
     try plan(opening)
+    if let opening, companion != nil || companionOnFile == nil {
+      report.opensAsItIs = damagedEntries == 0 || opening.making?.start.number == 0
+    }
     report.possibleFormat = undecided?.possibleFormat
   }
 

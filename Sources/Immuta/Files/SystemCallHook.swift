@@ -1,6 +1,6 @@
 /// The kinds of call that a test can watch, or make fail.
 package enum SystemCall: String, Hashable, Sendable, CaseIterable {
-  case open, read, write, reserve, truncate, flush, writeBack, map, lock, rename, unlink, makeDirectory
+  case open, read, write, reserve, truncate, flush, writeBack, map, lock, rename, unlink, makeDirectory, watch
 }
 
 /// What a hook wants done with a call.

@@ -74,6 +74,7 @@ struct TargetLogOptions: ParsableArguments {
 
   /// Opens logs for appending; makes them if they are not there.
   func open(_ namespaces: [String], in directory: String) throws -> Storage {
+    for namespace in namespaces { try Location.checkIsNoStore(directory, for: namespace) }
     var configuration = try codec.configuration().showingProgress
     configuration.format = logFormat?.format
     return try Storage(directory: directory, namespaces: namespaces, configuration: configuration)

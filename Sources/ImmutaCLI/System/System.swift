@@ -39,6 +39,42 @@ enum System {
     }
   }
 
+  /// Descriptors that the runtime, which traps without them, and a command that uses one log need.
+  static let neededDescriptors = 32
+
+  /// How many descriptors this process may still open, up to ``neededDescriptors``, and the limit; nil where that is
+  /// enough.
+  ///
+  /// Makes no thread, and opens nothing.
+  static var descriptorShortage: (free: Int, limit: Int)? {
+    var limits = rlimit()
+    #if canImport(Glibc)
+      let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+    #else
+      let resource = RLIMIT_NOFILE
+    #endif
+    guard getrlimit(resource, &limits) == 0 else { return nil }
+    let limit = Int(clamping: limits.rlim_cur)
+    var free = 0
+    for descriptor in 0..<limit {
+      if fcntl(Int32(descriptor), F_GETFD) < 0 { free += 1 }
+      if free >= neededDescriptors { return nil }
+    }
+    return (free, limit)
+  }
+
+  /// Closes standard output: some file systems say only then that what was written does not fit.
+  static func closeOutput() throws(ToolError) {
+    #if canImport(Darwin)
+      let result = Darwin.close(standardOutput)
+    #elseif canImport(Musl)
+      let result = Musl.close(standardOutput)
+    #else
+      let result = Glibc.close(standardOutput)
+    #endif
+    if result != 0, errno != EINTR { throw ToolError("cannot write to the output: \(message(for: errno))") }
+  }
+
   // MARK: Reading and writing
 
   /// Opens a file for reading.
@@ -85,6 +121,16 @@ enum System {
     #else
       _ = Glibc.close(descriptor)
     #endif
+  }
+
+  /// Throws where standard input cannot be read at all: before anything is made for what comes from it.
+  static func checkInput() throws(ToolError) {
+    guard fcntl(standardInput, F_GETFL) & O_ACCMODE != O_WRONLY else {
+      throw ToolError("cannot read standard input: it is closed, or open for writing only")
+    }
+    if try info(standardInput, name: "standard input").isDirectory {
+      throw ToolError("cannot read standard input: it is a directory")
+    }
   }
 
   /// Waits for bytes and reads those that are there; 0 at the end of the input.
