@@ -260,7 +260,7 @@ canary continuity ./RecordStream.swift 'FollowerTests/whatever' \
   'if place > change\.shared, try !isAfterAnchor\(in: current\)' 'if place < 0, try !isAfterAnchor(in: current)'
 # A follower does not look for its files by their names.
 canary names Follower.swift 'FollowerTests/whatever' \
-  'return isDue \? try files\.isAsFound\(\) : true' 'return isDue || true'
+  'return isDue \? try files\.isAsFound\(closely: looksAgain\) : true' 'return isDue || true'
 # STABLE is believed, whatever it says.
 canary stable Format/CompanionHeader.swift 'HostileFilesTests/hostileNumbers' \
   'guard counts\.allSatisfy\(.*?\) else \{ return nil \}' ''
@@ -273,9 +273,9 @@ canary promised Examination.swift 'HostileFilesTests/hostileNumbers' \
 # The last record's entry may point anywhere.
 canary place Format/LogFormat.swift 'HostileFilesTests/aRecordDoesNot' \
   'headerSize \+ number \* recordHeaderSize' 'number < 0 ? 0 : Int.min'
-# Entries of a hole are all kept.
-canary hole EntryList.swift 'HostileFilesTests/aHole' \
-  'guard Run\.mayBegin\(with: entry\) else' 'if entry.index >= 0'
+# Where no companion tells of records, a place is kept of each.
+canary hole EntryMarks.swift 'HostileFilesTests/aHole' \
+  'firstStride: Int \{ 64 \}' 'firstStride: Int { 1 }'
 # Entries that are made look like those that were written.
 canary made Format/CompanionEntry.swift 'LossTests' \
   'mark = isMade \? Self\.markOfMade : endsCommit' 'mark = endsCommit'

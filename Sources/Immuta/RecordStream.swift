@@ -366,8 +366,9 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
   /// may have put an older copy of the log over this one.
   private func checkAnchor(_ reader: LogReader) throws(ImmutaError) {
     guard let anchor, anchor.sequence == place - 1 else { return }
-    if reader.hasOwnEntries {
+    if let own = reader.ownEntries {
       if try reader.isInLog(anchor.entry) { return }
+      own.contradict()
     } else if try reader.entries(anchor.sequence..<place).first == anchor.entry {
       return
     }

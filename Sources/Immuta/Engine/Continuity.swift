@@ -20,14 +20,25 @@ struct Continuity {
     let end = min(old.reader.count, new.reader.count)
     if end == 0 { return 0 }
     let anchors = old.state.withLock { $0.anchors }
-    if try !canCompareAll(anchors) {
-      // Of one log, what is the same once was the same before. Of another, only what was looked at is known.
-      if !isSameLog {
-        if old.reader.hasOwnEntries { return min(try anchors.sharedInFile(with: new.reader, isSame), end) }
-        return try anchors.first > 0 ? 0 : anchors.sharedFromFirst(with: new.reader, isSame)
+    if try canCompareAll(anchors) {
+      do throws(ImmutaError) {
+        return try sharedOfAll(end)
+      } catch {
+        // The old file may have been written over before it was replaced: then only the anchors tell what was in it.
+        guard old.reader.ownEntries?.isContradicted == true else { throw error }
       }
-      return min(try anchors.sharedUpToLast(with: new.reader, isSame), end)
     }
+    return try sharedOfAnchors(anchors, end)
+  }
+
+  private func sharedOfAnchors(_ anchors: Anchors, _ end: Int) throws(ImmutaError) -> Int {
+    // Of one log, what is the same once was the same before. Of another, only what was looked at is known.
+    if isSameLog { return min(try anchors.sharedUpToLast(with: new.reader, isSame), end) }
+    if old.reader.hasOwnEntries { return min(try anchors.sharedInFile(with: new.reader, isSame), end) }
+    return try anchors.first > 0 ? 0 : anchors.sharedFromFirst(with: new.reader, isSame)
+  }
+
+  private func sharedOfAll(_ end: Int) throws(ImmutaError) -> Int {
     if !isSameLog { return try firstDifference(in: 0..<end) }
     var (lower, upper) = (0, end)
     while upper - lower > Self.piece {
@@ -47,7 +58,7 @@ struct Continuity {
   /// Whether what was known can still be looked at: not where the same file was written over.
   private func canCompareAll(_ anchors: Anchors) throws(ImmutaError) -> Bool {
     // Entries that are made fit whatever the file holds by now.
-    if old.reader.hasOwnEntries { return old.logFile != new.logFile }
+    if let own = old.reader.ownEntries { return old.logFile != new.logFile && !own.isContradicted }
     return old.companionFile == new.companionFile ? false : try anchors.areAll(in: old.reader)
   }
 

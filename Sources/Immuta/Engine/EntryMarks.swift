@@ -17,10 +17,11 @@ struct EntryMarks {
   /// In order.
   private(set) var marks: [Mark] = []
   /// Records from one mark to the next, unless they are large, or there is a reason for one before.
-  private var stride = 64
+  private var stride = firstStride
 
-  /// Four megabytes of them.
-  static var most: Int { 1 << 17 }
+  private static var firstStride: Int { 64 }
+  /// As many as eight million records need: four megabytes.
+  static var most: Int { 1 << 23 / firstStride }
   /// Bytes from one mark to the next, for each record of the stride.
   private static var bytesPerRecord: Int { 16 << 10 }
 

@@ -238,7 +238,10 @@ final class FollowedFiles: Sendable {
       return false
     }
     // Entries of our own are compared with the log itself, which takes longer: once it has grown, or seems damaged.
-    if reader.hasOwnEntries, !closely { return true }
+    if let own = reader.ownEntries {
+      if own.isContradicted { return false }
+      if !closely { return true }
+    }
     return try state.withLock { (state) throws(ImmutaError) in try state.anchors.hold(in: reader) }
   }
 

@@ -61,8 +61,9 @@ struct Opening {
       let log = try files.directory.open(files.log, .readWriteCreating)
       if !isThere { made = log }
       opened = log
-      lock.adopt(try log.status().rights)
-      return try openLocked(log, &companion, lock)
+      let status = try log.status()
+      lock.adopt(status.rights)
+      return try openLocked(log, status, &companion, lock)
     } catch {
       if opened?.hasFailedFlush == true || companion?.hasFailedFlush == true { markFailedFlush() }
       // A file that was made and could not be begun is none.
@@ -100,9 +101,9 @@ struct Opening {
   }
 
   /// The companion, to write to.
-  private func openCompanion(of log: Descriptor) throws(ImmutaError) -> Descriptor? {
+  private func openCompanion(of log: SystemCalls.Status) throws(ImmutaError) -> Descriptor? {
     guard let companion = try files.directory.openIfPresent(files.companion, .readWrite) else { return nil }
-    try trust.check(try companion.status(), files.companion, of: try log.status())
+    try trust.check(try companion.status(), files.companion, of: log)
     return companion
   }
 
@@ -140,19 +141,19 @@ struct Opening {
 
   /// - Parameter companion: the companion, once it is open: whoever is told of an error asks whether its flush failed.
   private func openLocked(
-    _ log: Descriptor, _ companion: inout Descriptor?, _ lock: FileLock
+    _ log: Descriptor, _ status: SystemCalls.Status, _ companion: inout Descriptor?, _ lock: FileLock
   ) throws(ImmutaError) -> Opened {
-    companion = try openCompanion(of: log)
+    companion = try openCompanion(of: status)
     var slots = try companion?.companionSlots()
     // Before anything is believed that it says.
-    if let meta = files.meta, let status = try files.directory.status(of: meta) {
-      try trust.check(status, meta, of: try log.status())
+    if let meta = files.meta, let found = try files.directory.status(of: meta) {
+      try trust.check(found, meta, of: status)
     }
-    let progress = try progress(of: log, slots?.current)
+    let progress = progress(status.size, slots?.current)
     defer { progress?.end() }
     let format = try LogFormat(
       of: log, companion, slots?.current, stated: configuration.format, progress: progress)
-    let isEmpty = try log.size == 0
+    let isEmpty = status.size == 0
     if isEmpty { try checkForLostLog(isEntryProof: format.hasCount) }
     let isNew = isEmpty && format.hasCount
     if isNew {
@@ -221,7 +222,7 @@ struct Opening {
     let reader = LogReader(
       format: format, check: check(format), count: outcome.count, end: outcome.end,
       log: DescriptorPool(
-        like: log, try log.status().identity, files.log, of: files.directory, capacity: configuration.readerCount),
+        like: log, status.identity, files.log, of: files.directory, capacity: configuration.readerCount),
       entries: .file(
         DescriptorPool(
           like: companion, try companion.status().identity, files.companion, of: files.directory, capacity: 1)),
@@ -374,7 +375,7 @@ struct Opening {
     }
     let companion = try files.directory.openIfPresent(files.companion, .read)
     let header = try companion?.companionHeader()
-    let progress = try progress(of: log, header)
+    let progress = progress(status.size, header)
     defer { progress?.end() }
     let format = try LogFormat(of: log, companion, header, stated: configuration.format, progress: progress)
     let knowledge = try LogKnowledge(files, header, format, trust(in: files.directory))
@@ -400,11 +401,10 @@ struct Opening {
   }
 
   /// Tells of an opening that takes long; nil where nobody wants to know.
-  private func progress(of log: Descriptor, _ companion: CompanionHeader?) throws(ImmutaError) -> ScanProgress? {
-    if configuration.logger == nil, configuration.openingProgress == nil { return nil }
+  private func progress(_ size: Int, _ companion: CompanionHeader?) -> ScanProgress? {
     // Recognising the layout, finding the records, and their entries.
     let passCount = companion == nil && configuration.format != .bilog ? 3 : 2
-    return configuration.scanProgress(files, size: try log.size, passCount: passCount)
+    return configuration.scanProgress(files, size: size, passCount: passCount)
   }
 
   private var metadata: Logger.Metadata { ["namespace": "\(files.namespace)", "path": "\(files.logPath)"] }

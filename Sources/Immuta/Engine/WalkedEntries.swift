@@ -1,4 +1,5 @@
 import Locking
+import Synchronization
 
 /// The entries of a log that is open for reading only, where no companion has them: whenever they are asked for, they
 /// are made from the log's bytes.
@@ -41,6 +42,8 @@ final class WalkedEntries: Sendable {
   /// So many of the first entries are those of a companion, whole or not.
   private let kept: Int
   private let keptFile: Descriptor?
+  /// Relaxed: it is set before the error is thrown, and asked by those who were told of the error.
+  private let contradicted = Atomic(false)
 
   /// Bytes that are read at once.
   private static var bufferSize: Int { 64 << 10 }
@@ -192,8 +195,16 @@ final class WalkedEntries: Sendable {
       recordChecksum: isSound ? checksum : CompanionEntry.denial(of: checksum), isMade: !format.hasPayloadChecksum)
   }
 
+  /// Whether the log was found not to be what the marks were made of: then it must be opened again, also where it looks as
+  /// it did.
+  var isContradicted: Bool { contradicted.load(ordering: .relaxed) }
+
+  /// A record that was read before is not in the log any more.
+  func contradict() { contradicted.store(true, ordering: .relaxed) }
+
   private func changed(_ place: Place) -> ImmutaError {
-    .corrupted(
+    contradict()
+    return .corrupted(
       Corruption(
         path: log.path, sequence: place.number, index: place.index,
         reason: "the log is not what it was when it was opened: somebody is changing the file"))
