@@ -245,9 +245,12 @@ canary lock-mapping Files/FileLock.swift 'ProcessTests/oneProcessWritesAtATime' 
   'held = \.mapped\(window, identity, directory\)' 'held = .free'
 # Whoever comes second has the lock as well.
 canary lock Files/FileLock.swift 'ProcessTests/oneProcessWritesAtATime' \
-  'guard try file\.tryLock\(\) else \{ throw \.locked\(LockHolder\(namespace: subject, on: file\)\) \}\s+// One that lost' \
-  '_ = try file.tryLock()
+  'guard isTaken else \{ throw \.locked\(LockHolder\(namespace: subject, on: file\)\) \}\s+// One that lost' \
+  '_ = isTaken
       // One that lost'
+# A file in which nothing is a log's is taken for a damaged log.
+canary no-log NoLog.swift 'NoLogTests/whatNever' \
+  'if walk\.reach == 0 \{ return \.none \}' ''
 
 # A follower takes whatever has the log's place for the log.
 canary follower Anchors.swift 'FollowerTests/whatever' \

@@ -43,7 +43,12 @@ import Synchronization
     self.namespace = namespace
     files = configuration.files(of: namespace, in: directory)
     logger = configuration.logger
-    let opened = try Opening(files: files, configuration: configuration, pools: pools).run()
+    let opened: Opening.Opened
+    do throws(ImmutaError) {
+      opened = try Opening(files: files, configuration: configuration, pools: pools).run()
+    } catch {
+      throw files.seenInPlace(error)
+    }
     writer = opened.writer
     unsafe heldWriter = opened.writer.map { unsafe Unmanaged.passUnretained($0) }
     following = Lock(opened.follower.map { .open($0) } ?? .none)
@@ -89,7 +94,7 @@ import Synchronization
   }
 
   /// Keeps the log up to date with a writer elsewhere; nil where this is the writer.
-  private var follower: Follower? {
+  var follower: Follower? {
     if !isFollowing { return nil }
     return following.withLock { if case .open(let follower) = $0 { follower } else { nil } }
   }

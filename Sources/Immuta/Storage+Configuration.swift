@@ -93,6 +93,13 @@ extension Storage {
     /// Default: none.
     public var logger: Logger?
 
+    /// Gets to know how far the opening of a log has come that takes long, on the thread that opens it, a few times a second.
+    /// Default: nil. The logger is told every five seconds.
+    ///
+    /// Opening takes as long as reading the log where its companion is missing or damaged, as where another program wrote
+    /// it or it was restored alone.
+    public var openingProgress: (@Sendable (OpeningProgress) -> Void)?
+
     /// A configuration with the given durability and the defaults otherwise.
     public init(durability: Durability = .buffered) {
       self.durability = durability

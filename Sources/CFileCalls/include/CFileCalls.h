@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "CFileWaiting.h"
+
 // The file calls that Swift's view of libc does not show.
 
 /// Reserves [offset, offset + length) of a file and makes the file at least that long; the reserved bytes read as zero.

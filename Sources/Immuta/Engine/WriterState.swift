@@ -48,6 +48,9 @@ import Synchronization
   /// End of the last committed record.
   private var tail: Int
   private var clock: CommitClock
+  private var wake = CommitWake()
+  /// What followers wait for, where `header` and the companion's window do not have it.
+  private var words = FileWords()
   /// That the system's clock was set, last, since the log was opened.
   private(set) var clockSet: ClockDoubt?
   /// Told of what the clock did, under the lock: it must not call whoever may call back.
@@ -432,6 +435,20 @@ import Synchronization
     tail = stagedEnd
     // Releasing: pairs with the reader's load of the end, after its load of the count that is announced later.
     reader.committedEnd.store(tail, ordering: .releasing)
+    if wake.isDue() { wakeFollowers(first: count - added) }
+  }
+
+  /// Wakes the followers in other processes that wait for record `first`: see ``FollowedFiles/word``. They are told behind
+  /// the commit, so that who was told finds it.
+  @inline(never)
+  private mutating func wakeFollowers(first: Int) {
+    if let memory = unsafe headerMemory { return unsafe wake.called(waking: SystemCalls.wake(memory)) }
+    let (file, offset) = FollowedFiles.word(of: first, format, log: log.descriptor, companion: companion.descriptor)
+    if !format.hasCount, companion.storesIntoMemory, let memory = unsafe try? companion.pointer(at: offset, count: 4) {
+      return unsafe wake.called(waking: SystemCalls.wake(memory))
+    }
+    // Where the file cannot be mapped, nobody waits for its words.
+    wake.called(waking: words.word(at: offset, of: file)?.wake() ?? 0)
   }
 
   /// Never earlier than that of the commit before.
@@ -446,6 +463,7 @@ import Synchronization
   private mutating func readClock(_ tick: Int64) {
     let wall = SystemCalls.wallClock()
     let news = clock.read(wall, tick: tick, record: count, steady: SystemCalls.steadyClock)
+    wake.beginTick()
     if news == CommitClock.News() { return }
     if let jump = news.jump {
       clockSet = .clockSet(by: .nanoseconds(jump), at: Timestamp(nanosecondsSince1970: wall))
@@ -588,6 +606,7 @@ import Synchronization
   /// From now on nobody writes to the files.
   mutating func endWriting() {
     header = nil
+    words = FileWords()
     // Whoever opens the log next must find nobody writing to it.
     try? writing { (state) throws(ImmutaError) in try state.log.collect() }
     try? writing { (state) throws(ImmutaError) in try state.companion.collect() }

@@ -72,6 +72,11 @@ package final class Descriptor: Sendable {
     self.init(number: try SystemCalls.openUnnamed(in: directory.number, name: name, path: path), path: path)
   }
 
+  /// What reports changes of files.
+  convenience init(events number: Int32) {
+    self.init(number: number, path: "")
+  }
+
   /// What takes the place of a descriptor that is let go while its holder lives on. Every call on it fails.
   static func closed(at path: String) -> Descriptor { Descriptor(number: -1, path: path) }
 

@@ -28,21 +28,21 @@ final class DescriptorPool: OpenFiles.Holder {
     }
   }
 
-  /// - Parameter file: the descriptor the log was opened by; the pool reads the same file or none.
-  init(
-    like file: Descriptor, _ name: String, of directory: Directory, capacity: Int
-  ) throws(ImmutaError) {
+  /// - Parameters:
+  ///   - file: the descriptor the log was opened by; the pool reads the same file or none.
+  ///   - identity: of that file.
+  init(like file: Descriptor, _ identity: FileIdentity, _ name: String, of directory: Directory, capacity: Int) {
     self.directory = directory
     self.name = name
     original = Lock(file)
-    identity = try file.status().identity
+    self.identity = identity
     self.capacity = capacity
     slots = Lock(Slots(open: Array(repeating: nil, count: capacity)))
   }
 
   /// A pool of one descriptor of this one's, which stays open when this one is closed.
   func independent() throws(ImmutaError) -> DescriptorPool {
-    try DescriptorPool(like: descriptor(for: 0), name, of: directory, capacity: 1)
+    DescriptorPool(like: try descriptor(for: 0), identity, name, of: directory, capacity: 1)
   }
 
   /// A descriptor; the same one for the same `reader`.

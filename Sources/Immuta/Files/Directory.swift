@@ -61,7 +61,10 @@ package final class Directory: Sendable {
   }
 
   private func notRegular(_ name: String) -> ImmutaError {
-    .corrupted(Corruption(path: path(of: name), reason: "it is not a regular file"))
+    var damage = Corruption(
+      path: path(of: name), reason: "it is not a regular file: give it another name, or take it out of the directory")
+    damage.isNoLog = name.hasSuffix(".log") || name.hasSuffix(".bilog")
+    return .corrupted(damage)
   }
 
   /// What a file that is to be opened is; nil when nothing has the name. Throws what opening it would.
@@ -185,6 +188,20 @@ package final class Directory: Sendable {
   /// - Parameter name: one that nothing else has, for file systems that have no such files.
   func openUnnamed(_ name: String) throws(ImmutaError) -> Descriptor {
     try Descriptor(unnamedIn: opened(), name: name, path: path(of: name))
+  }
+
+  /// The descriptor, for those who watch it, and the paths of what leads here: the directories and the symbolic links on
+  /// the way, by the path as it was given and by the one that it led to.
+  func watched() throws(ImmutaError) -> (descriptor: Descriptor, way: [String]) {
+    var way: [String] = []
+    for path in Set([absolutePath, resolvedPath].compactMap { $0 }) {
+      var path = path
+      while path != "/", !path.isEmpty, path != "." {
+        way.append(path)
+        path = LogFiles.parent(of: path)
+      }
+    }
+    return (try opened(), way)
   }
 
   // MARK: Its place

@@ -54,7 +54,9 @@ package final class FileLock: Sendable {
     for _ in 0..<100 {
       guard let file = try Self.open(name, in: directory, rights) else { continue }
       try trust.check(try file.status(), name, of: log)
-      guard try file.tryLock() else { throw .locked(LockHolder(namespace: subject, on: file)) }
+      var isTaken = try file.tryLock()
+      if !isTaken { isTaken = try Self.outlasts(file) }
+      guard isTaken else { throw .locked(LockHolder(namespace: subject, on: file)) }
       // One that lost its name before it was locked keeps nobody out.
       if try directory.status(of: name)?.identity == file.status().identity {
         let lock = FileLock(name, file)
@@ -65,6 +67,24 @@ package final class FileLock: Sendable {
       file.unlock()
     }
     throw .locked(LockHolder(namespace: subject, processID: nil, since: nil))
+  }
+
+  /// Takes a lock that nobody has who says so: somebody only looks whether it is taken, which is over in a moment, or has
+  /// just taken it.
+  private static func outlasts(_ file: Descriptor) throws(ImmutaError) -> Bool {
+    for _ in 0..<Self.mostGlances where try file.size == 0 {
+      ThreadGate().wait(nanoseconds: 1_000_000)
+      if try file.tryLock() { return true }
+    }
+    return false
+  }
+
+  private static var mostGlances: Int { 20 }
+
+  /// Who has the lock, without taking it; nil when nobody has it, or where this process may not look.
+  package static func holder(_ name: String, in directory: Directory, subject: String) -> LockHolder? {
+    guard let file = try? directory.openIfPresent(name, .read), SystemCalls.isLocked(file.number) else { return nil }
+    return LockHolder(namespace: subject, on: file)
   }
 
   /// Takes the lock for somebody who changes nothing: nil where there is no file, or none that this process may open.

@@ -3,7 +3,7 @@ package struct LogFiles: Sendable {
   package let directory: Directory
   package let namespace: String
   /// Whether the log is a LogStore's partition rather than a storage's log.
-  private let isPartition: Bool
+  let isPartition: Bool
 
   package init(directory: Directory, namespace: String, isPartition: Bool = false) {
     self.directory = directory
