@@ -134,7 +134,8 @@ import Testing
         let isWhole = try texts(log) == ["one"]
         // The last of the files to go is the lock's.
         #expect(isWhole || (log.count == 0 && !fault.injectedInto.isEmpty && calls > 2), "after \(calls - 1) removals")
-      } catch ImmutaError.corrupted(let damage) {
+      } catch let error as ImmutaError {
+        guard case .corrupted(let damage) = error else { throw error }
         #expect(damage.reason.contains("the log is missing"))
         #expect(try directory.bytes(of: "a.idx").count > 0)
       }
@@ -160,7 +161,8 @@ import Testing
     do {
       try await value(of: following)
       Issue.record("the stream ended without an error")
-    } catch ImmutaError.logChanged(let change) {
+    } catch let error as ImmutaError {
+      guard case .logChanged(let change) = error else { throw error }
       #expect(change.kind == .removed)
     }
   }
@@ -240,6 +242,7 @@ import Testing
     defer { storage.close() }
     for name in names { try await storage.append("first", to: name) }
     let holdup = Holdup { $0.hasPrefix(directory.path) && $0.contains("/stuck-") }
+    defer { holdup.isOver.withLock { $0 = true } }
     try await SystemCalls.withHook(holdup) {
       let stuck = (0..<20).map { number in Task { try await storage.append("second", to: "stuck-\(number)") } }
       #expect(await eventually { holdup.isHeld.withLock { $0 } })

@@ -4,8 +4,8 @@ import Locking
 /// ended when there is none for a while.
 ///
 /// Work is done in the order it came. A device that does not answer holds up those who wait for it, and nobody else for
-/// long: where all threads have been at the same piece of work for a second, another one is made. Such a thread ends
-/// when it has nothing to do, so that there are few again once the device answers.
+/// long: where all threads have been at the same piece of work for a second, others are made. They end when they have
+/// nothing to do, so that there are few again once the device answers.
 final class WorkThreads: Sendable {
   static let shared = WorkThreads()
 
@@ -19,7 +19,7 @@ final class WorkThreads: Sendable {
   static let most = max(2, min(16, SystemCalls.mostOpenFiles / 16))
   /// How long a thread without work stays: making one costs more than keeping it a while.
   private static let restTime: Int64 = 200_000_000
-  /// How long all of them may be at the same work before another one is made.
+  /// How long all of them may be at the same work before others are made.
   private static let patience = Duration.seconds(1)
 
   private let state = Lock(State())
@@ -33,7 +33,7 @@ final class WorkThreads: Sendable {
     /// Whether the clock will look whether there is progress.
     var isWatched = false
     /// What is to be done later, the soonest last.
-    var later: [(time: ContinuousClock.Instant, work: Work)] = []
+    var later: [(time: ContinuousClock.Instant, work: Work, isShort: Bool)] = []
     var clock: ThreadGate?
   }
 
@@ -43,6 +43,7 @@ final class WorkThreads: Sendable {
     private var head = 0
 
     var isEmpty: Bool { head == items.count }
+    var count: Int { items.count - head }
 
     mutating func append(_ work: @escaping Work) { items.append(work) }
 
@@ -155,7 +156,7 @@ final class WorkThreads: Sendable {
 
   /// Returns the gate to open, where the clock must look again.
   private func schedule(
-    _ work: @escaping Work, at time: ContinuousClock.Instant, _ state: inout State
+    _ work: @escaping Work, at time: ContinuousClock.Instant, isShort: Bool = false, _ state: inout State
   ) throws(ImmutaError) -> ThreadGate? {
     if state.clock == nil {
       let gate = ThreadGate()
@@ -167,7 +168,7 @@ final class WorkThreads: Sendable {
       let middle = (low + high) / 2
       if state.later[middle].time > time { low = middle + 1 } else { high = middle }
     }
-    state.later.insert((time, work), at: low)
+    state.later.insert((time, work, isShort), at: low)
     return low == state.later.count - 1 ? state.clock : nil
   }
 
@@ -176,7 +177,7 @@ final class WorkThreads: Sendable {
     guard !state.isWatched, state.count >= Self.most else { return }
     let begun = state.begun
     // Without a thread for the clock, work waits until one of the others is free.
-    let gate = try? schedule({ self.look(begun) }, at: .now + Self.patience, &state)
+    let gate = try? schedule({ self.look(begun) }, at: .now + Self.patience, isShort: true, &state)
     state.isWatched = state.clock != nil
     gate?.open()
   }
@@ -185,7 +186,10 @@ final class WorkThreads: Sendable {
     state.withLock { state in
       state.isWatched = false
       guard !state.waiting.isEmpty else { return }
-      if state.begun == begun { try? start(&state) }
+      if state.begun == begun {
+        // As many again as there may be: more may wait for the same device.
+        for _ in 0..<min(state.waiting.count, Self.most) { try? start(&state) }
+      }
       watch(&state)
     }
   }
@@ -193,11 +197,11 @@ final class WorkThreads: Sendable {
   /// The thread that knows when the time has come; it ends when nothing is to be done later.
   private func runClock(_ gate: ThreadGate) {
     while true {
-      var due: [Work] = []
+      var due: [(work: Work, isShort: Bool)] = []
       let left = state.withLock { state -> Int64? in
         let now = ContinuousClock.now
         while let next = state.later.last, next.time <= now {
-          due.append(next.work)
+          due.append((next.work, next.isShort))
           state.later.removeLast()
         }
         if !due.isEmpty { return 0 }
@@ -208,7 +212,11 @@ final class WorkThreads: Sendable {
         return (next.time - now).nanoseconds
       }
       guard let left else { return }
-      for work in due {
+      for (work, isShort) in due {
+        if isShort {
+          work()
+          continue
+        }
         // Where there is no other thread, this one has to do.
         do throws(ImmutaError) { try add(work) } catch { work() }
       }
