@@ -29,9 +29,13 @@ extension Log {
   @discardableResult
   public func append(_ bytes: some Collection<UInt8>) async throws -> Receipt {
     guard let receipt = try unsafe Log.withBytes(of: bytes, appendAtOnce) else {
-      return try await appendWithTurn(bytes)
+      return try await appendInTurn(bytes)
     }
-    if awaitsFlush { try await settle(receipt) }
+    if awaitsFlush {
+      try await settle(receipt)
+    } else if receipt.isPause {
+      await Task.yield()
+    }
     return receipt
   }
 
@@ -140,7 +144,7 @@ extension Log {
   @discardableResult
   public func append(_ bytes: some Collection<UInt8>) throws -> Receipt {
     guard let receipt = try unsafe Log.withBytes(of: bytes, appendAtOnce) else {
-      return try transaction(.append) { transaction in try transaction.append(bytes) }
+      return try appendInTurn(bytes)
     }
     if awaitsFlush { try settleBlocking(receipt) }
     return receipt
