@@ -222,7 +222,7 @@ canary write-error WriterState.swift 'FailingCallTests/aFailedCall' \
 canary btrfs Files/FileSystem.swift 'TortureTests\.FileSystemTests/aFullDisk' \
   'case FILE_SYSTEM_BTRFS: \.btrfs' 'case FILE_SYSTEM_BTRFS: .ext4'
 # XFS is taken for one that shares no blocks.
-canary xfs Files/FileSystem.swift 'TortureTests\.FileSystemTests/aFullDisk' \
+canary xfs Files/FileSystem.swift 'TortureTests\.FileSystemTests/aLogThatWasCopied' \
   'case FILE_SYSTEM_XFS_SHARING: \.xfsSharing' 'case FILE_SYSTEM_XFS_SHARING: .xfs'
 # What is reserved is holes: on ext4 and in memory that finds no room when it is written.
 canary reserve Files/TailFile.swift 'TortureTests\.FileSystemTests/aFullDisk' \
@@ -231,7 +231,7 @@ canary reserve Files/TailFile.swift 'TortureTests\.FileSystemTests/aFullDisk' \
 canary steps Files/TailFile.swift 'TortureTests\.FileSystemTests/anAlmost' \
   'largestStep = step' '_ = largestStep'
 # What half a reservation took stays taken.
-canary half-reserved Files/TailFile.swift 'TortureTests\.FileSystemTests/whatHas' \
+canary half-reserved Files/TailFile.swift 'TortureTests\.FileSystemTests/halfAStep' \
   'try\? descriptor\.truncate\(to: reservedEnd\)' ''
 # Space is reserved beyond the limit on file sizes.
 canary size-limit Files/SystemCalls.swift 'FileSizeLimitTests' \
