@@ -87,10 +87,6 @@ extension Log {
     return try result.get()
   }
 
-  /// Whether an append returns only when its record is stable.
-  @usableFromInline
-  var awaitsFlush: Bool { writer?.awaitsFlush ?? false }
-
   @usableFromInline
   func settle(_ receipt: Receipt) async throws {
     try await openWriter().settle(receipt.sequence + 1)

@@ -16,6 +16,8 @@ import Synchronization
   /// `writer` once more, for small appends, which would retain and release it for each record. As safe as that is, which
   /// holds it for as long as there is a log and is never another.
   let heldWriter: Unmanaged<LogWriter>?
+  /// Whether an append returns only when its record is stable.
+  @usableFromInline let awaitsFlush: Bool
   /// The writer's; nil as that is.
   private let ownReader: LogReader?
   private let following: Lock<Following>
@@ -46,6 +48,7 @@ import Synchronization
     let opened = try Opening(files: files, configuration: configuration, pools: pools).run()
     writer = opened.writer
     ownReader = opened.writer?.reader
+    awaitsFlush = opened.writer?.awaitsFlush ?? false
     unsafe heldWriter = opened.writer.map { unsafe Unmanaged.passUnretained($0) }
     following = Lock(opened.follower.map { .open($0) } ?? .none)
     isFollowing = opened.follower != nil

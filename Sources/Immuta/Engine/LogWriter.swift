@@ -73,14 +73,46 @@ final class LogWriter: Sendable {
   func appendAtOnce(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) -> Receipt? {
     guard bytes.count <= Self.pieceSize else { return nil }
     if let encoder { return try unsafe appendAtOnce(bytes, through: encoder) }
-    let receipt = try state.withLock { (state) throws(ImmutaError) -> Receipt? in
-      try checkUsable(state)
-      guard state.turns.isFree, state.isPrepared else { return nil }
-      return try unsafe state.append(bytes)
+    let attempt = try state.withLockIfAvailable { (state) throws(ImmutaError) in
+      try unsafe appendIfFree(bytes, &state)
     }
+    let receipt = if let attempt { attempt } else { try unsafe appendSoon(bytes) }
     if let receipt { announce(receipt.sequence + 1) }
     return receipt
   }
+
+  @inline(__always)
+  private func appendIfFree(
+    _ bytes: UnsafeRawBufferPointer, _ state: inout WriterState
+  ) throws(ImmutaError) -> Receipt? {
+    try checkUsable(state)
+    guard state.turns.isFree, state.isPrepared else { return nil }
+    return try unsafe state.append(bytes)
+  }
+
+  /// The same, when somebody else had the lock: most often another small append, which is over sooner than a thread goes
+  /// to sleep.
+  ///
+  /// Whoever waits for the lock inside the kernel is handed it on its release, and is not awake then: where many append
+  /// without a pause, all others would come to wait there meanwhile, and each append would cost a change of threads, for
+  /// ever. So nobody goes there who may be served sooner.
+  @inline(never)
+  private func appendSoon(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) -> Receipt? {
+    for attempt in 0..<Self.mostAttempts {
+      // The one who has the lock may need this very processor.
+      if attempt < Self.mostSpins { Thread.pause() } else { Thread.yield() }
+      let result = try state.withLockIfAvailable { (state) throws(ImmutaError) in
+        try unsafe appendIfFree(bytes, &state)
+      }
+      if let result { return result }
+    }
+    // It takes long, as when a file has to grow.
+    return try state.withLock { (state) throws(ImmutaError) in try unsafe appendIfFree(bytes, &state) }
+  }
+
+  /// About ten microseconds of trying, and then some of letting others run.
+  private static var mostSpins: Int { 40 }
+  private static var mostAttempts: Int { 100 }
 
   /// The same where payloads are transformed: with the turn, so that no lock is held while that goes on.
   private func appendAtOnce(
