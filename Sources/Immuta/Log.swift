@@ -23,6 +23,8 @@ import Synchronization
   private let following: Lock<Following>
   /// Whether another process may write the log.
   let isFollowing: Bool
+  /// Whether opening made it.
+  let isNew: Bool
 
   /// How a log that is not open for appending is kept up to date.
   private enum Following {
@@ -45,13 +47,19 @@ import Synchronization
     self.namespace = namespace
     files = configuration.files(of: namespace, in: directory)
     logger = configuration.logger
-    let opened = try Opening(files: files, configuration: configuration, pools: pools).run()
+    let opened: Opening.Opened
+    do throws(ImmutaError) {
+      opened = try Opening(files: files, configuration: configuration, pools: pools).run()
+    } catch {
+      throw files.seenInPlace(error)
+    }
     writer = opened.writer
     ownReader = opened.writer?.reader
     awaitsFlush = opened.writer?.awaitsFlush ?? false
     unsafe heldWriter = opened.writer.map { unsafe Unmanaged.passUnretained($0) }
     following = Lock(opened.follower.map { .open($0) } ?? .none)
     isFollowing = opened.follower != nil
+    isNew = opened.isNew
     openingNote = opened.note
     damageOnOpening = opened.damage
     uploads = configuration.uploads
@@ -92,7 +100,7 @@ import Synchronization
   }
 
   /// Keeps the log up to date with a writer elsewhere; nil where this is the writer.
-  private var follower: Follower? {
+  var follower: Follower? {
     if !isFollowing { return nil }
     return following.withLock { if case .open(let follower) = $0 { follower } else { nil } }
   }
@@ -236,6 +244,23 @@ import Synchronization
       return nil
     }
     let (isFirst, failure) = writer.close()
+    return told(isFirst, failure)
+  }
+
+  /// Closes many logs. Returns, for each, what `close` does.
+  static func closeTogether(_ logs: [Log]) -> [ImmutaError?] {
+    var failures = [ImmutaError?](repeating: nil, count: logs.count)
+    let writers = logs.indices.filter { logs[$0].writer != nil }
+    let outcomes = LogWriter.closeTogether(writers.compactMap { logs[$0].writer })
+    for (place, outcome) in zip(writers, outcomes) {
+      failures[place] = logs[place].told(outcome.isFirst, outcome.failure)
+    }
+    for log in logs where log.writer == nil { log.close() }
+    return failures
+  }
+
+  /// Tells the logger, once.
+  private func told(_ isFirst: Bool, _ failure: ImmutaError?) -> ImmutaError? {
     if isFirst, let failure {
       let advice = failure.isLogMoved ? "closing failed" : "closing failed; the next opening recovers"
       logger?.error("\(advice): \(failure)", metadata: ["namespace": "\(namespace)"])

@@ -15,8 +15,12 @@ import ImmutaTestSupport
 /// TortureChild append|boast DIRECTORY DURABILITY SEED STEP FORMAT   appends the script's steps from STEP on, until
 /// killed TortureChild hold DIRECTORY                                      opens for writing until its input ends
 /// TortureChild follow DIRECTORY SEED STEPS FORMAT                  reads the script's first STEPS steps as they come
+/// TortureChild listen DIRECTORY FORMAT COUNT HOW                     follows so many logs, and answers its input
 /// TortureChild change WHAT DIRECTORY        goes on with an open log after its process has changed, and says how
 /// ```
+///
+/// `listen` prints the number of each record whose text is `last`. HOW is `told`, or `looking`: as on a system where nothing
+/// tells. Asked for `asleep`, it says so once nothing looks any more; asked for `counts`, it says what following has cost.
 ///
 /// `append` prints a step's number when its records are appended; `boast` before, which no log could keep.
 @main struct TortureChild {
@@ -29,13 +33,14 @@ import ImmutaTestSupport
         arguments[2], arguments[3], arguments[4], arguments[5], format(arguments[6]), arguments[1] == "boast")
     case "hold": hold(arguments[2])
     case "change": await change(arguments[2], arguments[3])
+    case "listen": try await Listener.listen(arguments[2], format(arguments[3]), number(arguments[4]), arguments[5])
     case "follow": try await follow(arguments[2], arguments[3], arguments[4], format(arguments[5]))
     default: fatalError("unknown command \(arguments[1])")
     }
   }
 
   /// One write, so that a line is printed whole or, if the process dies first, not at all.
-  private static func say(_ line: String) {
+  static func say(_ line: String) {
     let bytes = Array("\(line)\n".utf8)
     _ = write(1, bytes, bytes.count)
   }

@@ -4,11 +4,10 @@ import Solid
 /// Keeps a log that is open for reading only up to date with its writer, which may be another process, or another
 /// program, and with what becomes of its files.
 ///
-/// Whenever a reader asks, and, while streams wait, from a thread of its own with a pause that grows from 50 microseconds
-/// to 4 milliseconds, it looks whether there is more, and now and then whether the path still leads to the files that
-/// are open, and whether those still hold what was read from them. If not, it opens the files that have the names now,
-/// finds out how many records both have in common, and lets its readers go on there: each stream sees for itself whether
-/// that continues what it has delivered.
+/// Whenever a reader asks, and, while streams wait, when the process's ``FollowWaiter`` says so, it looks whether there is
+/// more, and now and then whether the path still leads to the files that are open, and whether those still hold what was
+/// read from them. If not, it opens the files that have the names now, finds out how many records both have in common, and
+/// lets its readers go on there: each stream sees for itself whether that continues what it has delivered.
 final class Follower: Sendable {
   private let current: Lock<FollowedFiles>
   private let open: @Sendable (LogFiles) throws(ImmutaError) -> FollowedFiles
@@ -17,14 +16,18 @@ final class Follower: Sendable {
   private let state = Lock(State())
   /// Held while other files are opened in place of those that are open.
   private let changing = Lock<Void>(())
-  private let pause = ThreadGate()
 
   private struct State {
     /// Streams that wait.
     var waiting = 0
     /// Those of them that wait for durable records.
     var waitingForStable = 0
-    var isPolling = false
+    /// By which the thread that looks after the log is told of something; nil while nobody waits.
+    var ticket: FollowTicket?
+    /// Whether that thread found that nobody waits, and does not look.
+    var isUnattended = false
+    /// Whether another thread opens other files just now.
+    var isChanging = false
     var isClosed = false
     /// When the files were last looked for by their names.
     var looked: ContinuousClock.Instant?
@@ -38,8 +41,6 @@ final class Follower: Sendable {
     weak var reader: LogReader?
   }
 
-  private static let shortestPause: Int64 = 50_000
-  private static let longestPause: Int64 = 4_000_000
   /// Looking files up by name costs a few calls: not each time a reader asks.
   private static let lookInterval = Duration.milliseconds(1)
   /// How long files may be missing, or in the middle of something, while they are repaired, or put back.
@@ -97,7 +98,7 @@ final class Follower: Sendable {
       guard try files.refresh() else { return false }
     } catch .corrupted(let damage) {
       // What looks damaged may be another file's doing.
-      if try files.isAsFound() { throw .corrupted(damage) }
+      if try files.isAsFound(closely: true) { throw .corrupted(damage) }
       return false
     }
     let isDue = state.withLock { state in
@@ -106,7 +107,7 @@ final class Follower: Sendable {
       state.looked = now
       return true
     }
-    return isDue ? try files.isAsFound() : true
+    return isDue ? try files.isAsFound(closely: looksAgain) : true
   }
 
   private func change(from old: FollowedFiles) throws(ImmutaError) {
@@ -165,12 +166,23 @@ final class Follower: Sendable {
   /// A stream is about to wait. Paired with `endWait`.
   func beginWait(_ visibility: StreamVisibility) throws(ImmutaError) {
     try state.withLock { (state) throws(ImmutaError) in
-      if !state.isPolling, !state.isClosed {
-        try Thread.start { self.poll() }
-        state.isPolling = true
-      }
       state.waiting += 1
       if visibility == .durable { state.waitingForStable += 1 }
+      guard !state.isClosed else { return }
+      if let ticket = state.ticket {
+        // It looks at what is stable only for those who ask.
+        let isFirst = visibility == .durable && state.waitingForStable == 1
+        if state.isUnattended || isFirst { ticket.prompt() }
+      } else {
+        do throws(ImmutaError) {
+          state.ticket = try FollowWaiter.shared.add(self)
+        } catch {
+          state.waiting -= 1
+          if visibility == .durable { state.waitingForStable -= 1 }
+          throw error
+        }
+      }
+      state.isUnattended = false
     }
   }
 
@@ -181,42 +193,109 @@ final class Follower: Sendable {
     }
   }
 
-  private func poll() {
-    var nanoseconds = Self.shortestPause
-    while true {
-      // Decided under the lock that `beginWait` takes: either it finds the thread polling on, or starts another.
-      let (isDone, isForStable) = state.withLock { state in
-        if state.waiting > 0, !state.isClosed { return (false, state.waitingForStable > 0) }
-        state.isPolling = false
-        return (true, false)
-      }
-      if isDone { return }
-      let files = files
-      let before = progress
-      do throws(ImmutaError) {
-        try refresh()
-        if isForStable { try refreshStable() }
-      } catch {
-        // Whoever waits looks for itself, and gets the error if it lasts.
-        files.reader.committed.interrupt()
-        files.stable.interrupt()
-      }
-      nanoseconds = before != progress ? Self.shortestPause : min(nanoseconds * 5 / 4, Self.longestPause)
-      pause.wait(nanoseconds: nanoseconds)
+  /// Who waits for the log to be looked at.
+  enum Attention {
+    case closed
+    /// Other files are being opened; nothing is to be looked at until then.
+    case busy
+    case nobody
+    case streams(areForStable: Bool)
+  }
+
+  /// Asked by the thread that looks after the log, before it looks.
+  var attention: Attention {
+    state.withLock { state in
+      if state.isClosed { return .closed }
+      if state.isChanging { return .busy }
+      state.isUnattended = state.waiting == 0
+      return state.isUnattended ? .nobody : .streams(areForStable: state.waitingForStable > 0)
     }
   }
 
-  private var progress: [Int] {
+  /// Nobody looks after the log any more; false when somebody waits again. Decided under the lock that `beginWait` takes:
+  /// either it finds the thread still there, or asks for one.
+  func letGo(_ ticket: FollowTicket) -> Bool {
+    state.withLock { state in
+      guard state.waiting == 0, state.ticket === ticket else { return false }
+      state.ticket = nil
+      return true
+    }
+  }
+
+  var isAsleep: Bool { state.withLock { $0.ticket?.isAsleep ?? false } }
+
+  /// What a look came to.
+  enum Look {
+    /// The files are those that are known, whether there is more in them or not.
+    case asKnown
+    /// Others are to be opened.
+    case changed
+    /// Something is missing, damaged, or in the middle of a change.
+    case trouble
+  }
+
+  /// Takes note of what was committed since, and tells those who wait. Opens no other files: see `changeFiles`.
+  func look(looksAgain: Bool, _ isForStable: Bool) -> Look {
     let files = files
-    return [files.reader.count, files.stable.generation]
+    do throws(ImmutaError) {
+      guard try isAsKnown(files, looksAgain: looksAgain) else { return .changed }
+      state.withLock { $0.lost = nil }
+      if isForStable { try refreshStable() }
+      return .asKnown
+    } catch {
+      interrupt(files)
+      return .trouble
+    }
+  }
+
+  /// Whoever waits looks for itself, and gets the error if it lasts.
+  private func interrupt(_ files: FollowedFiles) {
+    files.reader.committed.interrupt()
+    files.stable.interrupt()
+  }
+
+  /// What tells whether a look has found anything.
+  struct Progress: Equatable {
+    let files: FollowedFiles
+    let count: Int
+    let stable: Int
+
+    static func == (one: Progress, other: Progress) -> Bool {
+      one.files === other.files && one.count == other.count && one.stable == other.stable
+    }
+  }
+
+  var progress: Progress {
+    let files = files
+    return Progress(files: files, count: files.reader.count, stable: files.stable.generation)
+  }
+
+  /// Another thread is about to call `changeFiles`; false when one is at it.
+  func beginChange() -> Bool {
+    state.withLock { state in
+      defer { state.isChanging = true }
+      return !state.isChanging
+    }
+  }
+
+  /// Opens the files that have the log's names, if they are not those that are open; false where there are none that can be
+  /// read, yet.
+  func changeFiles() -> Bool {
+    let files = files
+    do throws(ImmutaError) { try refresh(looksAgain: true) } catch { interrupt(files) }
+    return state.withLock { state in
+      state.isChanging = false
+      return state.lost == nil
+    }
   }
 
   func close() {
     let retired = state.withLock { state in
       state.isClosed = true
+      state.ticket?.prompt()
+      state.ticket = nil
       return state.retired
     }
-    pause.open()
     for old in retired { old.reader?.close() }
     close(files)
   }

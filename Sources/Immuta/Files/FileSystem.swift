@@ -37,6 +37,14 @@ package enum FileSystem: Hashable, Sendable, CaseIterable {
   /// Whether a mapping shows at once what is written with `pwrite`: then readers close to the end may look into one.
   var showsWrites: Bool { self != .other }
 
+  /// Whether the kernel reports every change that a call makes: not where another host may change files, nor where a file
+  /// may lie in one layer now and in another later (overlay).
+  var reportsChanges: Bool { self != .other }
+
+  /// Whether a mapping keeps the very open file that it was made from, and so its lock, when the descriptor is closed.
+  /// File systems that lie over others map the file below.
+  var keepsLocksOfMappings: Bool { self != .other }
+
   /// Whether overwriting bytes of a file that are on the device already changes their blocks and nothing else.
   var overwritesInPlace: Bool { self == .ext4 }
 }

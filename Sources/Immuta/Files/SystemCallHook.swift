@@ -1,6 +1,6 @@
 /// The kinds of call that a test can watch, or make fail.
 package enum SystemCall: String, Hashable, Sendable, CaseIterable {
-  case open, read, write, reserve, truncate, flush, writeBack, map, lock, rename, unlink, makeDirectory
+  case open, read, write, reserve, truncate, flush, writeBack, map, lock, rename, unlink, makeDirectory, watch
 }
 
 /// What a hook wants done with a call.
@@ -19,6 +19,8 @@ package protocol SystemCallHook: Sendable {
   func willCall(_ call: SystemCall, path: String) -> SystemCallOutcome
   /// Called after each call that succeeded.
   func didCall(_ call: SystemCall, path: String)
+  /// Called before the system is asked for a file's size and the like.
+  func willAskStatus(path: String)
   /// Called after bytes were written.
   func didWrite(_ range: Range<Int>, path: String)
   /// Whether the file system is to be taken for one that overwrites blocks where they are; nil to ask it.
@@ -28,6 +30,7 @@ package protocol SystemCallHook: Sendable {
 }
 
 extension SystemCallHook {
+  package func willAskStatus(path: String) {}
   package func didWrite(_ range: Range<Int>, path: String) {}
   package func overwritesInPlace(path: String) -> Bool? { nil }
   package func fileSystem(path: String) -> FileSystem? { nil }

@@ -89,6 +89,11 @@ package enum SystemCalls {
     for hook in hooks.withLock({ $0 }) { hook.didCall(call, path: path) }
   }
 
+  private static func willAskStatus(_ path: String) {
+    guard isHooked.load(ordering: .relaxed) else { return }
+    for hook in hooks.withLock({ $0 }) { hook.willAskStatus(path: path) }
+  }
+
   private static func wrote(_ count: Int, at offset: Int, path: String) -> Int {
     if isHooked.load(ordering: .relaxed) {
       for hook in hooks.withLock({ $0 }) { hook.didWrite(offset..<offset + count, path: path) }
@@ -416,13 +421,22 @@ package enum SystemCalls {
     }
   }
 
+  /// Whether somebody has the exclusive lock. Where nobody has it, it is held for a moment by the one who asks.
+  static func isLocked(_ descriptor: Int32) -> Bool {
+    if flock(descriptor, LOCK_SH | LOCK_NB) != 0 { return errno == EWOULDBLOCK }
+    unlock(descriptor)
+    return false
+  }
+
   static func unlock(_ descriptor: Int32) {
     _ = flock(descriptor, LOCK_UN)
   }
 
   /// What is known of a file.
   package struct Status {
-    var size: Int
+    package var size: Int
+    /// Bytes that the file takes on the disk: more than its size where space was reserved, less where it has holes.
+    package var sizeOnDisk: Int
     var isDirectory: Bool
     var isRegular: Bool
     var isSymbolicLink: Bool
@@ -433,6 +447,7 @@ package enum SystemCalls {
 
     fileprivate init(_ status: stat) {
       size = Int(status.st_size)
+      sizeOnDisk = Int(status.st_blocks) * 512
       isDirectory = status.st_mode & S_IFMT == S_IFDIR
       isRegular = status.st_mode & S_IFMT == S_IFREG
       isSymbolicLink = status.st_mode & S_IFMT == S_IFLNK
@@ -450,6 +465,7 @@ package enum SystemCalls {
   }
 
   static func status(_ descriptor: Int32, path: String) throws(ImmutaError) -> Status {
+    willAskStatus(path)
     var status = stat()
     while unsafe fstat(descriptor, &status) != 0 {
       if errno != EINTR { throw .io(errno: errno, operation: "fstat", path: path) }
@@ -459,6 +475,7 @@ package enum SystemCalls {
 
   /// Of what has a name in a directory: a symbolic link is not followed. Nil when nothing has.
   static func status(_ directory: Int32, _ name: String, path: String) throws(ImmutaError) -> Status? {
+    willAskStatus(path)
     var status = stat()
     while unsafe fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) != 0 {
       switch errno {
@@ -487,6 +504,7 @@ package enum SystemCalls {
 
   /// Nil when there is nothing at the path.
   package static func status(_ path: String) throws(ImmutaError) -> Status? {
+    willAskStatus(path)
     var status = stat()
     while unsafe stat(path, &status) != 0 {
       switch errno {
@@ -502,8 +520,11 @@ package enum SystemCalls {
     _ = try run(.makeDirectory, operation: "mkdir", path: path) { _ in unsafe mkdir(path, 0o755) }
   }
 
-  static func unlink(_ directory: Int32, _ name: String, path: String) throws(ImmutaError) {
-    _ = try run(.unlink, operation: "unlink", path: path) { _ in unsafe unlinkat(directory, name, 0) }
+  static func unlink(
+    _ directory: Int32, _ name: String, isFolder: Bool = false, path: String
+  ) throws(ImmutaError) {
+    let flags = isFolder ? Int32(AT_REMOVEDIR) : 0
+    _ = try run(.unlink, operation: "unlink", path: path) { _ in unsafe unlinkat(directory, name, flags) }
   }
 
   /// - Parameter path: of the new name.
@@ -550,6 +571,11 @@ package enum SystemCalls {
     return unsafe address
   }
 
+  /// Keeps mapped pages out of the processes that this one makes.
+  static func keepFromChildren(_ address: UnsafeMutableRawPointer, count: Int) -> Bool {
+    unsafe file_keep_from_children(address, Int64(count)) == 0
+  }
+
   static func unmap(_ address: UnsafeMutableRawPointer, count: Int) {
     unsafe munmap(address, count)
   }
@@ -563,6 +589,88 @@ package enum SystemCalls {
     let number = unsafe file_populate_read(address, Int64(count))
     // EINVAL: a kernel without the call; the pages are then faulted in as they are touched.
     if number != 0, number != EINVAL { throw .io(errno: number, operation: "madvise", path: path) }
+  }
+
+  // MARK: Waiting for other processes
+
+  /// What waiting for words came to.
+  enum Waking {
+    /// The word of this number was woken; others may have been, too.
+    case woken(Int)
+    /// One of the words had another value already, or a signal came.
+    case another
+    case timedOut
+    /// The page of one of the words is not in its file, or cannot be read.
+    case unreadable
+    /// There is no such call, or it is not allowed.
+    case impossible
+  }
+
+  /// Waits until one of the words is woken, in this process or another, or the deadline, by ``steadyUptime()``, has passed.
+  ///
+  /// On Linux from 5.16 on, where no filter of calls forbids it. The words' memory is not touched.
+  static func wait(for words: [FileWord], until deadline: Int64) -> Waking {
+    let raw = unsafe words.map { unsafe $0.raw }
+    let result = unsafe file_wait_for_words(raw, raw.count, deadline)
+    return switch -result {
+    case ...0: .woken(Int(result))
+    case EAGAIN, EINTR: .another
+    case ETIMEDOUT: .timedOut
+    case EFAULT: .unreadable
+    default: .impossible
+    }
+  }
+
+  /// Wakes those who wait for a word; returns how many there were, in all processes. 0 where there is no such call.
+  static func wake(_ word: UnsafeRawPointer?) -> Int {
+    unsafe max(0, Int(file_wake(word)))
+  }
+
+  /// Nanoseconds of a clock that nobody sets, and that stands still while the machine sleeps: what waits are measured by.
+  static func steadyUptime() -> Int64 {
+    var time = timespec()
+    unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+    return Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
+  }
+
+  /// Opens what reports changes of files: a descriptor to be read with `readEvents`. On Linux; elsewhere it throws.
+  static func openEvents() throws(ImmutaError) -> Int32 {
+    try run(.watch, operation: "inotify_init1", path: "") { _ in Self.reporting(file_events_open()) }
+  }
+
+  /// Watches what is at `place`; `path` is what it is called in errors. Returns the watch's number: the same for the same
+  /// file.
+  static func watch(
+    _ place: String, _ watch: file_watch, with events: Int32, path: String
+  ) throws(ImmutaError) -> Int32 {
+    try run(.watch, operation: "inotify_add_watch", path: path) { _ in
+      unsafe Self.reporting(file_events_watch(events, place, watch))
+    }
+  }
+
+  /// Ends a watch. Who reads the events gets one that says so.
+  static func endWatch(_ watch: Int32, with events: Int32) {
+    file_events_end(events, watch)
+  }
+
+  /// Waits for events; returns how many bytes of them it read, 0 when there will be no more.
+  static func readEvents(_ events: Int32, into bytes: UnsafeMutableRawBufferPointer) -> Int {
+    while true {
+      #if canImport(Glibc)
+        let count = unsafe Glibc.read(events, bytes.baseAddress, bytes.count)
+      #elseif canImport(Musl)
+        let count = unsafe Musl.read(events, bytes.baseAddress, bytes.count)
+      #else
+        let count = unsafe Darwin.read(events, bytes.baseAddress, bytes.count)
+      #endif
+      if count >= 0 || errno != EINTR { return max(0, count) }
+    }
+  }
+
+  /// A result that is an error number below 0, as `run` wants it.
+  private static func reporting(_ result: Int32) -> Int32 {
+    if result < 0 { errno = -result }
+    return result < 0 ? -1 : result
   }
 
   static let pageSize = Int(sysconf(Int32(_SC_PAGESIZE)))

@@ -124,6 +124,8 @@ package struct CompanionEntry: Hashable, Sendable {
   }
 
   private static var checksumOffset: Int { 20 }
+  /// Of the field that is stored last.
+  static var lastFieldOffset: Int { checksumOffset }
 
   private static func checksum(index: Int, time: Int64, recordChecksum: UInt32, number: Int) -> UInt32 {
     let index = UInt64(bitPattern: Int64(index))

@@ -1,0 +1,109 @@
+/// Decides how long a follower waits before it looks again by itself. A pure state machine, for one log.
+///
+/// After news it looks again soon, then later and later, for half a second. The writer does not tell of each commit
+/// while nobody seems to wait (``CommitWake``): a commit that it kept to itself comes in the same tick of the clock as
+/// an earlier one, at most 10 ms after it, so it is found by one of these looks. Later, the writer tells of the next
+/// commit, and the follower sleeps.
+///
+/// No wake-up is lost. The writer stores a commit and then wakes; the follower reads the word that the commit changes,
+/// looks, and then waits for as long as the word is what it read, which the kernel compares while it keeps the writer's
+/// call out. So a commit is either seen by the look, or has changed the word, or comes later and wakes. One that the
+/// writer keeps to itself follows another by less than a tick, both of which it read before it stored: the follower found
+/// that one, half a second ago at least when it sleeps. A writer that was held up for so long between reading the tick and
+/// storing, and commits nothing after, is found when the sleep ends, within a minute and a half.
+///
+/// Writers that tell nobody are found out: what they commit is there when nothing told of it. From then on the follower
+/// looks every few milliseconds, until a writer wakes it again. Programs that write by calls are reported by the kernel to
+/// those who sleep (``FileEvents``), so once they have been quiet for a while, the follower may sleep. An older version
+/// that stores into memory is reported by nobody: after a sleep that it was found at the end of, there is no other.
+struct FollowPace: Sendable {
+  /// How the next wait ends, if nothing comes.
+  enum Wait: Equatable {
+    /// By itself, after so many nanoseconds.
+    case pause(Int64)
+    /// When all followers of the process that sleep look again.
+    case sleep
+  }
+
+  /// Who told of news.
+  enum Herald {
+    case nobody
+    /// The kernel, who saw a call.
+    case kernel
+    case writer
+  }
+
+  private enum Trust {
+    /// Writers tell of what they commit.
+    case all
+    /// The kernel tells of it.
+    case kernel
+    case nobody
+  }
+
+  /// For how long nothing came: nanoseconds.
+  private(set) var quiet: Int64 = 0
+  private var pause = shortestPause
+  private var trust = Trust.all
+  /// How often in a row news was there that nobody had told of.
+  private var untold = 0
+
+  private static var shortestPause: Int64 { 100_000 }
+  /// What is longer is sleep.
+  private static var longestPause: Int64 { 500_000_000 }
+  /// A writer tells of what comes so late after what came before.
+  private static var longestSecret: Int64 { 20_000_000 }
+  /// Where nothing is told: as long as something came lately, and later.
+  static var longestGlance: Int64 { 4_000_000 }
+  private static var longestIdleGlance: Int64 { 20_000_000 }
+  private static var idle: Int64 { 10_000_000_000 }
+
+  /// Something new was found, after so long.
+  mutating func foundNews(waited: Int64, from herald: Herald) {
+    switch herald {
+    case .writer: (trust, untold) = (.all, 0)
+    case .kernel: if trust == .nobody { trust = .kernel }
+    case .nobody:
+      if waited >= Self.longestPause {
+        trust = .nobody
+      } else if waited >= Self.longestSecret {
+        // One may have come just when the wait was over.
+        untold += 1
+        if trust == .all, untold > 1 { trust = .kernel }
+      }
+    }
+    (pause, quiet) = (Self.shortestPause, 0)
+  }
+
+  /// Something happens to the files: more may come soon.
+  mutating func wasStirred() {
+    (pause, quiet) = (Self.shortestPause, 0)
+  }
+
+  /// There was nothing new. Who was called before the pause was over waits for as long once more.
+  mutating func foundNothing(waited: Int64, canBeTold: Bool) {
+    quiet = quiet.addingHeld(waited)
+    guard waited >= pause || pause > Self.longestPause else { return }
+    pause = canBeTold && trust == .all ? min(4 * pause, 4 * Self.longestPause) : min(pause / 4 * 5, glance)
+  }
+
+  /// Files are missing, or in the middle of something: that is looked at often.
+  mutating func foundTrouble() {
+    quiet = 0
+    pause = min(pause / 4 * 5, Self.longestGlance)
+  }
+
+  private var glance: Int64 { quiet < Self.idle ? Self.longestGlance : Self.longestIdleGlance }
+
+  /// - Parameter canBeTold: whether the writer and the kernel have a way to tell.
+  func next(canBeTold: Bool) -> Wait {
+    if canBeTold {
+      switch trust {
+      case .all: return pause > Self.longestPause ? .sleep : .pause(pause)
+      case .kernel: if quiet >= Self.idle { return .sleep }
+      case .nobody: break
+      }
+    }
+    return .pause(min(pause, glance))
+  }
+}

@@ -1,0 +1,157 @@
+/// A followed log as its group's thread sees it: when it looks at the log, and what it waits for in between.
+struct FollowedPlace {
+  private let ticket: FollowTicket
+  private var follower: Follower { ticket.follower }
+  private var pace = FollowPace()
+  private var words = FileWords()
+  /// Where `word` is.
+  private var source: (file: Descriptor, offset: Int)?
+  /// What to wait for; nil where there is nothing.
+  private(set) var word: FileWord?
+  /// When to look in any case, by ``SystemCalls/steadyUptime()``.
+  private(set) var deadline = Int64.min
+  private var waitsSince: Int64
+  /// Who told that there may be news.
+  private var herald = FollowPace.Herald.nobody
+  private var progress: Follower.Progress
+  /// The files that ``FileEvents`` were asked to watch last.
+  private var watched: FollowedFiles?
+  /// Where watching failed: when to try again.
+  private var watchesFrom = Int64.min
+
+  /// How long nobody waits before the log is looked after no more.
+  private static var farewell: Int64 { 10_000_000 }
+  private static var secondTry: Int64 { 10_000_000_000 }
+  /// Followers that sleep look again together, so that many are no more wake-ups than one.
+  private static var sleep: Int64 { 60_000_000_000 }
+  private static var shortestSleep: Int64 { 30_000_000_000 }
+
+  init(_ ticket: FollowTicket) {
+    self.ticket = ticket
+    progress = ticket.follower.progress
+    waitsSince = SystemCalls.steadyUptime()
+  }
+
+  // MARK: What the wait came to
+
+  /// Somebody woke the word.
+  mutating func wasWoken() {
+    herald = .writer
+  }
+
+  /// One of the words had changed before the wait began.
+  mutating func noticeAnotherValue() {
+    guard let source, let word else { return }
+    if (try? FollowedFiles.value(of: source)) != word.value { herald = .writer }
+  }
+
+  /// The kernel cannot read one of the words.
+  mutating func losesWord() {
+    word = nil
+    ticket.noteSleep(false)
+    deadline = min(deadline, waitsSince + Self.farewell)
+  }
+
+  // MARK: Looking
+
+  /// Looks at the log, if it is time; false when it is looked after no more.
+  mutating func goesOn(at now: Int64) -> Bool {
+    let isChanged = ticket.takeChange()
+    let isPrompted = ticket.takePrompt()
+    if isChanged, herald == .nobody { herald = .kernel }
+    guard herald != .nobody || isPrompted || now >= deadline else { return true }
+    ticket.noteSleep(false)
+    switch follower.attention {
+    case .closed: return leaves()
+    case .busy:
+      (word, deadline) = (nil, now + FollowPace.longestGlance)
+      return true
+    case .nobody:
+      if pace.quiet >= Self.farewell, follower.letGo(ticket) { return leaves() }
+      pace.foundNothing(waited: now - waitsSince, canBeTold: true)
+      takeWord(follower.files)
+      (deadline, herald, waitsSince) = (now + Self.farewell, .nobody, now)
+      return true
+    case .streams(let areForStable):
+      look(at: now, isChanged, areForStable)
+      return true
+    }
+  }
+
+  private mutating func leaves() -> Bool {
+    FileEvents.shared.forget(ticket)
+    return false
+  }
+
+  private mutating func look(at now: Int64, _ isChanged: Bool, _ isForStable: Bool) {
+    let files = follower.files
+    let waited = now - waitsSince
+    // In this order: watch, read the word, look. What comes later is told.
+    takeWord(files)
+    let canBeTold = canBeTold(files)
+    let isSleepy = isSleepy(waited, canBeTold)
+    let isWatched = isSleepy && watches(files, at: now)
+    if isWatched { takeWord(files) }
+    let look = follower.look(looksAgain: isChanged || isSleepy, isForStable)
+    let found = follower.progress
+    if found != progress {
+      progress = found
+      pace.foundNews(waited: waited, from: herald)
+    } else if look != .asKnown {
+      pace.foundTrouble()
+    } else {
+      if herald == .kernel { pace.wasStirred() }
+      pace.foundNothing(waited: waited, canBeTold: canBeTold)
+    }
+    if look == .changed { ticket.changeFiles() }
+    // The next record's word is another one where the log has no COUNT.
+    if found.files !== files || !files.format.hasCount { takeWord(found.files) }
+    waitsSince = SystemCalls.steadyUptime()
+    herald = .nobody
+    switch pace.next(canBeTold: canBeTold && look == .asKnown) {
+    case .pause(let pause): deadline = waitsSince + pause
+    case .sleep where isWatched && found.files === files && self.canBeTold(files):
+      deadline = (waitsSince + Self.shortestSleep + Self.sleep) / Self.sleep * Self.sleep
+      ticket.noteSleep(true)
+    case .sleep: deadline = waitsSince + FollowPace.longestGlance
+    }
+  }
+
+  /// What the pace will say if there is nothing new.
+  private func isSleepy(_ waited: Int64, _ canBeTold: Bool) -> Bool {
+    var pace = pace
+    pace.foundNothing(waited: waited, canBeTold: canBeTold)
+    return pace.next(canBeTold: canBeTold) == .sleep
+  }
+
+  /// Whether there is a way to hear of commits and of changed files.
+  private func canBeTold(_ files: FollowedFiles) -> Bool {
+    guard Following.waitsForWords, files.reportsChanges else { return false }
+    // Without a word to wait for, a writer that begins is heard of by what it writes first.
+    return word != nil || !((try? files.isBeingWritten()) ?? true)
+  }
+
+  private mutating func watches(_ files: FollowedFiles, at now: Int64) -> Bool {
+    guard now >= watchesFrom else { return false }
+    if watched !== files {
+      FileEvents.shared.forget(ticket)
+      watched = files
+    }
+    let places = FileEvents.Places(
+      directory: files.files.directory, files: [files.log] + [files.companion].compactMap { $0 },
+      names: [files.files.log, files.files.companion])
+    if FileEvents.shared.watch(places, for: ticket) { return true }
+    watchesFrom = now + Self.secondTry
+    return false
+  }
+
+  /// Reads the word to wait for, as it is before the log is looked at.
+  private mutating func takeWord(_ files: FollowedFiles) {
+    word = nil
+    source = files.word
+    guard let source, let value = try? FollowedFiles.value(of: source) else { return }
+    // An entry that is not the last of its commit: what is to come does not change its word any more.
+    if !files.format.hasCount, value != 0 { return }
+    word = words.word(at: source.offset, of: source.file, value: value)
+  }
+}

@@ -1,0 +1,170 @@
+import CFileCalls
+import Locking
+
+/// Told when files that somebody watches may not be what they were.
+protocol FileObserver: AnyObject, Sendable {
+  func filesMayHaveChanged()
+}
+
+/// What the kernel reports of files (inotify): one descriptor for all that a process watches, since a user has few of
+/// them, and one thread that reads it, for as long as anything is watched.
+///
+/// It reports what this machine's processes do by calls, on a file system of this machine: not stores into mappings, not
+/// what another host does, not what happens in the layers below an overlay. See ``FileSystem/reportsChanges``.
+final class FileEvents: Sendable {
+  static let shared = FileEvents()
+
+  private let state = Lock(State())
+
+  private struct State {
+    var events: Descriptor?
+    var watches: [Int32: [Watcher]] = [:]
+  }
+
+  private struct Watcher {
+    let observer: any FileObserver
+    /// Names in the directory that concern the observer; nil where any event does.
+    let names: [String]?
+  }
+
+  /// What is watched at once: a log's files, what their directory holds of them, and the way to it.
+  struct Places {
+    let directory: Directory
+    /// Open files of the directory.
+    let files: [Descriptor]
+    /// Names that concern the observer, also of files that are not there yet.
+    let names: [String]
+  }
+
+  /// Has the observer told once of the next write to one of the files, or cut of one, and of each change of names, until
+  /// `forget`. Whoever looks at the files after this misses nothing that comes later. May be called again and again.
+  ///
+  /// Directories on the way that cannot be watched are left out: whoever needs to know looks for itself now and then.
+  ///
+  /// - Returns: false where the rest cannot be watched, for want of watches or of rights.
+  func watch(_ places: Places, for observer: any FileObserver) -> Bool {
+    state.withLock { state in
+      do throws(ImmutaError) {
+        let (directory, way) = try places.directory.watched()
+        let events = try events(&state)
+        func add(_ number: Int32, _ names: [String]?) {
+          if state.watches[number]?.contains(where: { $0.observer === observer && $0.names == names }) == true { return }
+          state.watches[number, default: []].append(Watcher(observer: observer, names: names))
+        }
+        add(try Self.watch(directory, FILE_WATCH_NAMES, with: events), places.names)
+        for file in places.files { add(try Self.watch(file, FILE_WATCH_NEXT_WRITE, with: events), nil) }
+        for path in way {
+          guard let number = try? SystemCalls.watch(path, FILE_WATCH_PLACE, with: events.number, path: path) else {
+            continue
+          }
+          add(number, [])
+        }
+        return true
+      } catch {
+        return false
+      }
+    }
+  }
+
+  /// The observer is told of nothing any more.
+  func forget(_ observer: any FileObserver) {
+    state.withLock { state in
+      guard let events = state.events else { return }
+      for (number, watchers) in state.watches where watchers.contains(where: { $0.observer === observer }) {
+        let others = watchers.filter { $0.observer !== observer }
+        state.watches[number] = others.isEmpty ? nil : others
+        // The thread wakes for the last one, too, and ends.
+        if others.isEmpty { SystemCalls.endWatch(number, with: events.number) }
+      }
+    }
+  }
+
+  /// By its number, which leads to the open file whatever has its name; by its path where there is no /proc, and the path
+  /// leads there.
+  private static func watch(
+    _ file: Descriptor, _ what: file_watch, with events: Descriptor
+  ) throws(ImmutaError) -> Int32 {
+    do {
+      return try SystemCalls.watch("/proc/self/fd/\(file.number)", what, with: events.number, path: file.path)
+    } catch .io(let number, let operation, let path) where number == SystemCalls.notFound {
+      let identity = try file.status().identity
+      guard try SystemCalls.status(path)?.identity == identity else {
+        throw .io(errno: number, operation: operation, path: path)
+      }
+      let watch = try SystemCalls.watch(path, what, with: events.number, path: path)
+      if try SystemCalls.status(path)?.identity == identity { return watch }
+      throw .io(errno: number, operation: operation, path: path)
+    }
+  }
+
+  private func events(_ state: inout State) throws(ImmutaError) -> Descriptor {
+    if let events = state.events { return events }
+    let events = Descriptor(events: try SystemCalls.openEvents())
+    try Thread.start { self.read(events) }
+    state.events = events
+    return events
+  }
+
+  /// The thread: until nothing is watched.
+  private func read(_ events: Descriptor) {
+    let size = 16 << 10
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 8)
+    defer { unsafe buffer.deallocate() }
+    while true {
+      let count = unsafe SystemCalls.readEvents(events.number, into: buffer)
+      Following.noteWakeUp()
+      let parsed = unsafe Self.events(in: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+      let (observers, isOver) = state.withLock { state in
+        let observers = concerned(by: parsed, &state)
+        let isOver = state.watches.isEmpty || count == 0
+        if isOver { (state.events, state.watches) = (nil, [:]) }
+        return (observers, isOver)
+      }
+      // Not under the lock: whoever is told may watch again at once.
+      for observer in observers { observer.filesMayHaveChanged() }
+      if isOver { return }
+    }
+  }
+
+  private struct Event {
+    let watch: Int32
+    let mask: UInt32
+    let name: String
+
+    /// More came than the kernel keeps.
+    var isOverflow: Bool { watch < 0 }
+    /// Of a write, which is told once; or the kernel ended the watch for another reason.
+    var endsWatch: Bool { mask & (Self.modified | Self.ignored) != 0 }
+
+    private static var modified: UInt32 { 0x2 }
+    private static var ignored: UInt32 { 0x8000 }
+  }
+
+  private func concerned(by events: [Event], _ state: inout State) -> [any FileObserver] {
+    var observers: [ObjectIdentifier: any FileObserver] = [:]
+    for event in events {
+      let watchers = event.isOverflow ? state.watches.values.flatMap { $0 } : state.watches[event.watch] ?? []
+      for watcher in watchers where event.name.isEmpty || watcher.names?.contains(event.name) ?? true {
+        observers[ObjectIdentifier(watcher.observer)] = watcher.observer
+      }
+      if event.endsWatch { state.watches[event.watch] = nil }
+    }
+    return Array(observers.values)
+  }
+
+  /// inotify(7): a watch, a mask, a cookie, how many bytes of name follow, and those, ended by a zero at least.
+  private static func events(in bytes: UnsafeRawBufferPointer) -> [Event] {
+    var events: [Event] = []
+    var position = 0
+    while position + 16 <= bytes.count {
+      let watch = unsafe bytes.loadUnaligned(fromByteOffset: position, as: Int32.self)
+      let mask = unsafe bytes.loadUnaligned(fromByteOffset: position + 4, as: UInt32.self)
+      let length = unsafe Int(bytes.loadUnaligned(fromByteOffset: position + 12, as: UInt32.self))
+      let end = min(position + 16 + length, bytes.count)
+      let name = unsafe String(decoding: bytes[position + 16..<end].prefix { $0 != 0 }, as: UTF8.self)
+      events.append(Event(watch: watch, mask: mask, name: name))
+      position = end
+    }
+    return events
+  }
+}

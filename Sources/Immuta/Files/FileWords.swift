@@ -1,0 +1,40 @@
+import CFileCalls
+
+/// Names words of a file to the kernel, for those who wait for them and those who wake them, in whatever process: a piece
+/// of address space over the file, read-only and shared.
+///
+/// Nothing is ever loaded through it: where the file is cut short, a load would raise a signal, and the kernel reports an
+/// error. The kernel tells words apart by the file and the place in it, so it does not matter how, or whether, others
+/// have mapped it, nor that what they store comes by `pwrite`.
+@safe struct FileWords: Sendable {
+  private var window: MappedWindow?
+  private var descriptor: Int32 = -1
+
+  /// Address space costs nothing until it is used: so much that words which lie one behind the other need few windows.
+  private static var size: Int { 1 << 20 }
+
+  /// The word at an offset, which is a multiple of four, as it is if it has this value; nil where the file cannot be mapped.
+  /// To be used for as long as no other is asked for.
+  mutating func word(at offset: Int, of file: Descriptor, value: UInt32 = 0) -> FileWord? {
+    if window == nil || descriptor != file.number || !(window?.contains(offset..<offset + 4) ?? false) {
+      let page = SystemCalls.pageSize
+      window = try? MappedWindow(file, offset..<offset / page * page + Self.size, writable: false)
+      descriptor = file.number
+    }
+    guard let window else { return nil }
+    return unsafe FileWord(at: window.base + (offset - window.offset), value: value)
+  }
+}
+
+/// Four bytes of memory that may be a file's, and what they held. The address is for the kernel alone: nothing is loaded.
+@safe struct FileWord {
+  let raw: file_word
+  var value: UInt32 { unsafe raw.value }
+
+  init(at address: UnsafeRawPointer, value: UInt32) {
+    unsafe raw = file_word(address: address, value: value)
+  }
+
+  /// Wakes those who wait for it, in every process; returns how many there were.
+  func wake() -> Int { unsafe SystemCalls.wake(raw.address) }
+}

@@ -1,0 +1,115 @@
+import Foundation
+import Immuta
+import ImmutaTestSupport
+import Testing
+
+/// Followers in other processes are told of commits, and do nothing while there are none.
+@Suite(.serialized) struct WakeUpTests {
+  private static func listener(
+    _ directory: TestDirectory, _ format: LogFormat, _ count: Int = 1, _ how: String = "told"
+  ) throws -> ChildProcess {
+    let child = try ChildProcess(
+      try ChildProcess.sibling(named: "TortureChild"), ["listen", directory.path, "\(format.rawValue)", "\(count)", how])
+    guard child.readLine(within: .seconds(30)) == "open" else { throw Finding("the listener does not open") }
+    return child
+  }
+
+  private static func storage(
+    _ directory: TestDirectory, _ format: LogFormat, _ count: Int = 1, _ durability: Durability = .buffered
+  ) throws -> Storage {
+    var configuration = Storage.Configuration(durability: durability)
+    configuration.format = format
+    return try Storage(directory: directory.path, namespaces: (0..<count).map { "log\($0)" }, configuration: configuration)
+  }
+
+  // MARK: No commit is missed
+
+  /// Each act ends with a record after which nothing comes until the listener has it: whoever misses that one sleeps on.
+  @Test(arguments: LogFormat.allCases) func noCommitIsMissed(_ format: LogFormat) async throws {
+    try await Rounds.run(default: 1, "wake-ups, \(format)") { seed in
+      let directory = try TestDirectory(inMemory: true)
+      try await Self.round(seed, format, directory, .buffered, "told")
+    }
+  }
+
+  @Test func noCommitIsMissedOnADiskOrWhereEachIsFlushed() async throws {
+    try await Rounds.run(default: 1, "wake-ups on a disk") { seed in
+      try await Self.round(seed, .v2, try TestDirectory(), .buffered, "told")
+      try await Self.round(seed, .bilog, try TestDirectory(), .synced, "told")
+    }
+  }
+
+  @Test func noCommitIsMissedWhereNobodyTells() async throws {
+    try await Rounds.run(default: 1, "looking for commits") { seed in
+      let directory = try TestDirectory(inMemory: true)
+      try await Self.round(seed, .v2, directory, .buffered, "looking")
+    }
+  }
+
+  private static func round(
+    _ seed: UInt64, _ format: LogFormat, _ directory: TestDirectory, _ durability: Durability, _ how: String
+  ) async throws {
+    var generator = SeededGenerator(seed: seed)
+    let storage = try storage(directory, format, 1, durability)
+    defer { storage.close() }
+    let log = try storage.log("log0")
+    try await log.append("first")
+    let child = try listener(directory, format, 1, how)
+    for act in 0..<150 {
+      for _ in 0..<Int.random(in: 0...30, using: &generator) {
+        try await log.append("more")
+        // Half of them come at once, so that the writer keeps them to itself.
+        if generator.oneIn(2) { pause(microseconds: Int.random(in: 0...3000, using: &generator)) }
+      }
+      if generator.oneIn(3) { pause(microseconds: Int.random(in: 0...3000, using: &generator)) }
+      let receipt = try await log.append("last")
+      let line = child.readLine(within: .seconds(8))
+      guard line == "\(receipt.sequence)" else {
+        throw Finding("record \(receipt.sequence), the last of act \(act), was not told; instead: \(line ?? "nothing")")
+      }
+      if how == "told", act % 15 == 0 {
+        try child.write(line: "asleep")
+        guard child.readLine(within: .seconds(20)) == "asleep" else { throw Finding("the listener does not sleep") }
+      }
+    }
+  }
+
+  private static func pause(microseconds: Int) {
+    var time = timespec(tv_sec: 0, tv_nsec: microseconds * 1000)
+    nanosleep(&time, nil)
+  }
+
+  // MARK: What idle followers cost
+
+  @Test(arguments: [1, 200]) func idleFollowersDoNothing(_ count: Int) async throws {
+    let directory = try TestDirectory(inMemory: true)
+    let storage = try Self.storage(directory, .v2, count)
+    defer { storage.close() }
+    for number in 0..<count { try await storage.append("first", to: "log\(number)") }
+    let child = try Self.listener(directory, .v2, count)
+    try child.write(line: "asleep")
+    try #require(child.readLine(within: .seconds(30)) == "asleep")
+    let before = try Self.counts(child)
+    try await Task.sleep(for: .seconds(10))
+    let after = try Self.counts(child)
+    // One that hears of files, and one for each 127 logs. Those look once a minute, which may be now.
+    #expect(after[2] <= 2 + count / 127)
+    #expect(after[0] - before[0] <= 1 + count / 127)
+    #expect(after[1] - before[1] <= 10, "what asks for the counts wakes a thread or two, and nothing else does")
+    // They are told all the same.
+    for number in [0, count - 1] {
+      let receipt = try await storage.append("last", to: "log\(number)")
+      #expect(child.readLine(within: .seconds(8)) == "\(receipt.sequence)")
+    }
+    child.closeInput()
+    #expect(child.readLine(within: .seconds(8)) == "closed, 0 threads")
+  }
+
+  private static func counts(_ child: ChildProcess) throws -> [Int] {
+    try child.write(line: "counts")
+    let line = try #require(child.readLine(within: .seconds(10)))
+    let counts = line.split(separator: " ").compactMap { Int($0) }
+    try #require(counts.count == 3, "\(line)")
+    return counts
+  }
+}
