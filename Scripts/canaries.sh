@@ -184,6 +184,20 @@ canary rollback WriterState.swift 'ModelTests/aLogHolds' \
 canary wake-up LogWriter.swift 'ModelTests/aLogHolds' \
   'func announce\(_ count: Int\) \{' 'func announce(_ count: Int) {
     if count % 7 == 3 { return }'
+# Small appends overtake those who need the turn.
+canary fairness TurnQueue.swift 'FairnessTests' \
+  'if isTaken \{ return nil \}\s+while head < tail \{' 'if isTaken { return nil }
+    if mayAppend, let place = (head..<tail).first(where: { waiters[$0]?.append != nil }),
+      let next = waiters.removeValue(forKey: place), let append = next.append
+    {
+      places[next.ticket] = nil
+      isFree = places.isEmpty
+      return .append(append, next.waiter)
+    }
+    while head < tail {'
+# Each small append that waits is given the turn.
+canary convoy LogWriter+Turns.swift 'FairnessTests' \
+  'next\(mayAppend: state\.isPrepared\)' 'next(mayAppend: false)'
 # Recovery believes the entries, without a look at the records' bytes.
 canary recovery Reconciliation+Crash.swift 'PowerLossTests/whatWasPromisedSurvives' \
   'try log\.checksum\(at: cursor\.index, size: size\) == entry\.recordChecksum' 'entry.index >= 0'

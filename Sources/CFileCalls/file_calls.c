@@ -168,3 +168,11 @@ enum file_system file_system_of(int descriptor) {
 }
 
 #endif
+
+void spin_pause(void) {
+#if defined(__x86_64__) || defined(__i386__)
+  for (int i = 0; i < 4; i++) __builtin_ia32_pause();
+#elif defined(__aarch64__) || defined(__arm__)
+  for (int i = 0; i < 64; i++) __asm__ volatile("yield");
+#endif
+}

@@ -29,9 +29,13 @@ extension Log {
   @discardableResult
   public func append(_ bytes: some Collection<UInt8>) async throws -> Receipt {
     guard let receipt = try unsafe Log.withBytes(of: bytes, appendAtOnce) else {
-      return try await appendWithTurn(bytes)
+      return try await appendInTurn(bytes)
     }
-    if awaitsFlush { try await settle(receipt) }
+    if awaitsFlush {
+      try await settle(receipt)
+    } else if receipt.isPause {
+      await Task.yield()
+    }
     return receipt
   }
 
@@ -82,10 +86,6 @@ extension Log {
     }
     return try result.get()
   }
-
-  /// Whether an append returns only when its record is stable.
-  @usableFromInline
-  var awaitsFlush: Bool { writer?.awaitsFlush ?? false }
 
   @usableFromInline
   func settle(_ receipt: Receipt) async throws {
@@ -140,7 +140,7 @@ extension Log {
   @discardableResult
   public func append(_ bytes: some Collection<UInt8>) throws -> Receipt {
     guard let receipt = try unsafe Log.withBytes(of: bytes, appendAtOnce) else {
-      return try transaction(.append) { transaction in try transaction.append(bytes) }
+      return try appendInTurn(bytes)
     }
     if awaitsFlush { try settleBlocking(receipt) }
     return receipt

@@ -59,7 +59,7 @@ extension Log {
         case transaction
         /// A transaction that is ended by hand: see ``Log/beginTransaction()``.
         case openTransaction
-        /// One record: a large one, or one that waited for its turn, or one that a codec transforms.
+        /// One record: a large one, the first one after the log was opened, or one that a codec transforms.
         case append
         /// One record that was received in chunks, and is copied into the log.
         case upload

@@ -16,6 +16,10 @@ import Synchronization
   /// `writer` once more, for small appends, which would retain and release it for each record. As safe as that is, which
   /// holds it for as long as there is a log and is never another.
   let heldWriter: Unmanaged<LogWriter>?
+  /// Whether an append returns only when its record is stable.
+  @usableFromInline let awaitsFlush: Bool
+  /// The writer's; nil as that is.
+  private let ownReader: LogReader?
   private let following: Lock<Following>
   /// Whether another process may write the log.
   let isFollowing: Bool
@@ -52,6 +56,8 @@ import Synchronization
       throw files.seenInPlace(error)
     }
     writer = opened.writer
+    ownReader = opened.writer?.reader
+    awaitsFlush = opened.writer?.awaitsFlush ?? false
     unsafe heldWriter = opened.writer.map { unsafe Unmanaged.passUnretained($0) }
     following = Lock(opened.follower.map { .open($0) } ?? .none)
     isFollowing = opened.follower != nil
@@ -68,7 +74,7 @@ import Synchronization
 
   /// What is read from. A follower may give another one each time: when the files are not what they were.
   var reader: LogReader {
-    if let writer { return writer.reader }
+    if let ownReader { return ownReader }
     return following.withLock { following in
       switch following {
       case .open(let follower): follower.files.reader
@@ -131,9 +137,17 @@ import Synchronization
     try readRecord(sequence)
   }
 
+  @inline(__always)
   func readRecord(_ sequence: Int) throws(ImmutaError) -> Record {
-    try follower?.refresh()
     let number = nextReader.load(ordering: .relaxed) & Int.max
+    if let ownReader { return try ownReader.record(sequence, reader: number) }
+    return try readFollowed(sequence, reader: number)
+  }
+
+  /// A record of a log that another process may write.
+  @inline(never)
+  private func readFollowed(_ sequence: Int, reader number: Int) throws(ImmutaError) -> Record {
+    try follower?.refresh()
     let reader = reader
     do throws(ImmutaError) {
       return try reader.record(sequence, reader: number)

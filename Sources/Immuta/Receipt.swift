@@ -12,4 +12,9 @@ public struct Receipt: Hashable, Sendable {
     self.index = index
     self.size = size
   }
+
+  /// Whether the task that appended the record lets others run: an append that need not wait does not suspend, so tasks
+  /// that append without end would keep all threads of the pool from those who want to run.
+  @inlinable
+  var isPause: Bool { sequence & 1023 == 1023 }
 }

@@ -153,10 +153,20 @@ extension Log {
     return result
   }
 
-  /// Runs nobody's code with the turn, or none that could ask for it.
+  /// Appends where that could not be done at once: waits, and has it appended by whoever has the turn before, or appends
+  /// with the turn. Runs nobody's code with the turn, or none that could ask for it.
   @usableFromInline
-  func appendWithTurn(_ bytes: some Collection<UInt8>) async throws -> Receipt {
-    let transaction = try await beginTransaction(.append, .task)
+  func appendInTurn(_ bytes: some Collection<UInt8>) async throws -> Receipt {
+    let writer = try openWriter()
+    let queued = try unsafe Log.withBytes(of: bytes, writer.queuedAppend)
+    try await writer.takeTurn(.append, .task, orAppend: queued)
+    if let outcome = queued?.outcome {
+      let receipt = try outcome.get()
+      try await writer.settle(receipt.sequence + 1)
+      return receipt
+    }
+    let transaction = Transaction(writer)
+    try await writer.prepare()
     let receipt = try transaction.stage(bytes)
     try await transaction.commit()
     return receipt
@@ -186,15 +196,28 @@ extension Log {
   /// writer.
   @discardableResult
   public func transaction<Result>(_ body: (borrowing Transaction) throws -> Result) throws -> Result {
-    try transaction(.transaction, body)
+    let writer = try openWriter()
+    try writer.takeTurnBlocking(.transaction)
+    return try transaction(writer, body)
   }
 
   @usableFromInline
-  func transaction<Result>(
-    _ work: Details.Turn.Work, _ body: (borrowing Transaction) throws -> Result
-  ) throws -> Result {
+  func appendInTurn(_ bytes: some Collection<UInt8>) throws -> Receipt {
     let writer = try openWriter()
-    try writer.takeTurnBlocking(work)
+    let queued = try unsafe Log.withBytes(of: bytes, writer.queuedAppend)
+    try writer.takeTurnBlocking(.append, orAppend: queued)
+    guard let outcome = queued?.outcome else {
+      return try transaction(writer) { transaction in try transaction.append(bytes) }
+    }
+    let receipt = try outcome.get()
+    try writer.settleBlocking(receipt.sequence + 1)
+    return receipt
+  }
+
+  /// The caller has taken the turn.
+  private func transaction<Result>(
+    _ writer: LogWriter, _ body: (borrowing Transaction) throws -> Result
+  ) throws -> Result {
     let transaction = Transaction(writer)
     try writer.prepareBlocking()
     let result = try body(transaction)

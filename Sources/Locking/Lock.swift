@@ -32,4 +32,17 @@ public struct Lock<Value: ~Copyable>: ~Copyable, Sendable {
       return try body(&value)
     }
   }
+
+  /// Calls `body` with the value if nobody else has it at this moment; nil otherwise.
+  @inlinable
+  @inline(__always)
+  public borrowing func withLockIfAvailable<Result: ~Copyable, E: Error>(
+    _ body: (inout sending Value) throws(E) -> sending Result
+  ) throws(E) -> sending Result? {
+    try mutex.withLockIfAvailable { (value) throws(E) -> sending Result in
+      _ = edge.load(ordering: .acquiring)
+      defer { edge.store(true, ordering: .releasing) }
+      return try body(&value)
+    }
+  }
 }

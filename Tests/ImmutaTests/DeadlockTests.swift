@@ -238,4 +238,35 @@ import Testing
     try await value(of: thread)
     #expect(try texts(log) == ["thread", "blocking"])
   }
+
+  /// Its payload was appended, and its task does not know it yet: it waits for nobody.
+  @Test func whoWaitsNoMoreIsNotTakenForOneWhoDoes() async throws {
+    let directory = TemporaryDirectory()
+    let (storage, log, other) = try Self.open(directory)
+    defer { storage.close() }
+    let executor = HeldExecutor(isHeld: false)
+    let held = try await log.beginTransaction()
+    let appends = Task(executorPreference: executor) {
+      try await other.transaction { transaction in
+        try await transaction.append("outer")
+        try await log.append("inner")
+      }
+    }
+    #expect(try await eventually { try log.details.turn?.waiting == 1 })
+    let crosses = Task {
+      try await log.transaction { transaction in
+        try await transaction.append("crossing")
+        try await other.append("after the one that waits no more")
+      }
+    }
+    #expect(try await eventually { try log.details.turn?.waiting == 2 })
+    executor.hold()
+    held.rollBack()
+    #expect(try await eventually { try other.details.turn?.waiting == 1 })
+    executor.release()
+    try await value(of: appends)
+    try await value(of: crosses)
+    #expect(try texts(log) == ["inner", "crossing"])
+    #expect(try texts(other) == ["outer", "after the one that waits no more"])
+  }
 }

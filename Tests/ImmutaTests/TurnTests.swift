@@ -14,10 +14,12 @@ import Testing
     let early = queue.ticket()
     let late = queue.ticket()
     queue.wait(.thread(BlockedThread()), ticket: late, as: thread)
-    let first = queue.pass()
+    queue.end()
+    let first = queue.next(mayAppend: true)
     #expect(first != nil)
     queue.wait(.thread(BlockedThread()), ticket: early, as: thread)
-    let second = queue.pass()
+    queue.end()
+    let second = queue.next(mayAppend: true)
     #expect(second != nil, "the one with the early ticket would wait for ever")
   }
 
@@ -41,6 +43,146 @@ import Testing
     try await transaction.commit()
     for (number, task) in tasks.enumerated() { #expect(try await value(of: task).sequence == number + 1) }
     #expect(try texts(log) == ["held"] + (0..<20).map(String.init))
+  }
+
+  /// Otherwise those who append without a pause would queue for ever, once they have begun to.
+  @Test func smallAppendsThatWaitedAreDoneWhenTheTurnEndsBeforeTheirTasksRunAgain() async throws {
+    let directory = TemporaryDirectory()
+    let storage = try directory.open()
+    defer { storage.close() }
+    let log = try storage.log("log")
+    let executor = HeldExecutor(isHeld: true)
+    let transaction = try await log.beginTransaction()
+    var tasks: [Task<Receipt, any Error>] = []
+    for number in 0..<100 {
+      tasks.append(Task(executorPreference: executor) { try await log.append("\(number)") })
+      executor.step()
+    }
+    let thread = Task { try await onThread { try log.append("100") } }
+    #expect(try await eventually { try log.details.turn?.waiting == 101 })
+    try await transaction.append("held")
+    try await transaction.commit()
+    // None of the tasks has run.
+    #expect(log.count == 102)
+    #expect(try log.details.turn == nil)
+    #expect(try await log.append("at once").sequence == 102)
+    executor.release()
+    for (number, task) in tasks.enumerated() { #expect(try await value(of: task).sequence == number + 1) }
+    #expect(try await value(of: thread).sequence == 101)
+    #expect(try texts(log) == ["held"] + (0...100).map(String.init) + ["at once"])
+  }
+
+  @Test func aTransactionAndALargePayloadHaveTheirPlaceAmongManySmallAppends() async throws {
+    let directory = TemporaryDirectory()
+    let storage = try directory.open()
+    defer { storage.close() }
+    let log = try storage.log("log")
+    let large = pattern(2 << 20)
+    let transaction = try await log.beginTransaction()
+    var tasks: [Task<Int, any Error>] = []
+    for number in 0..<300 {
+      tasks.append(
+        await startWaiting {
+          switch number {
+          case 70: try await log.transaction { try await $0.append("\(number)").sequence }
+          case 140, 141: try await log.append(large).sequence
+          case 210: try await log.append(ChunkSource(chunks: [[1], [2]])).sequence
+          default: try await log.append("\(number)").sequence
+          }
+        })
+      // The one that comes in chunks has to receive them first.
+      #expect(try await eventually { try log.details.turn?.waiting == number + 1 })
+    }
+    transaction.rollBack()
+    for (number, task) in tasks.enumerated() { #expect(try await value(of: task) == number) }
+  }
+
+  /// Has no more room for one directory's files.
+  private final class FullDevice: SystemCallHook {
+    let directory: String
+    let isFull = Box(true)
+
+    init(_ directory: String) { self.directory = directory }
+
+    func willCall(_ call: SystemCall, path: String) -> SystemCallOutcome {
+      call == .reserve && path.hasPrefix(directory) && isFull.withLock { $0 } ? .fail(ENOSPC) : .proceed
+    }
+    func didCall(_ call: SystemCall, path: String) {}
+  }
+
+  @Test func whatFailsForOneWhoWaitsIsToldToThatOneAndTheOthersAreAppended() async throws {
+    let directory = TemporaryDirectory()
+    let storage = try directory.open()
+    defer { storage.close() }
+    let log = try storage.log("log")
+    try await log.append("first")
+    let device = FullDevice(directory.path)
+    try await SystemCalls.withHook(device) {
+      let transaction = try await log.beginTransaction()
+      // There is room for 64 KiB at first.
+      let small = await startWaiting { try await log.append("small") }
+      let large = await startWaiting { try await log.append(pattern(63 << 10)) }
+      let larger = await startWaiting { try await log.append(pattern(63 << 10)) }
+      let last = await startWaiting { try await log.append("last") }
+      transaction.rollBack()
+      #expect(try await value(of: small).sequence == 1)
+      #expect(try await value(of: large).sequence == 2)
+      await #expect(throws: ImmutaError.self) { try await value(of: larger) }
+      device.isFull.withLock { $0 = false }
+      #expect(try await value(of: last).sequence == 3)
+      #expect(try await log.append(pattern(63 << 10)).sequence == 4)
+    }
+  }
+
+  @Test func whoWaitsForAFlushAfterItsPayloadWasAppendedForItHasItFlushed() async throws {
+    let directory = TemporaryDirectory()
+    let storage = try directory.open(.synced)
+    defer { storage.close() }
+    let log = try storage.log("log")
+    let transaction = try await log.beginTransaction()
+    let append = await startWaiting { try await log.append("a") }
+    let thread = Task { try await onThread { try log.append("b") } }
+    #expect(try await eventually { try log.details.turn?.waiting == 2 })
+    transaction.rollBack()
+    let count = try await max(value(of: append).sequence, value(of: thread).sequence) + 1
+    #expect(try log.details.stableCount == count && count == 2)
+  }
+
+  /// Sixty-four who never stop.
+  @Test(arguments: [false, true]) func whoeverComesAmongManyWhoNeverStopIsServed(areTransactions: Bool) async throws {
+    let directory = TemporaryDirectory()
+    let storage = try directory.open()
+    defer { storage.close() }
+    let log = try storage.log("log")
+    let isOver = Box(false)
+    try await withinLimit {
+      try await withThrowingTaskGroup { group in
+        for number in 0..<64 {
+          group.addTask {
+            while !isOver.withLock({ $0 }) {
+              if areTransactions {
+                try await log.transaction { _ = try await $0.append("\(number)") }
+              } else {
+                try await log.append("\(number)")
+              }
+            }
+          }
+        }
+        for round in 0..<10 {
+          try await log.transaction { transaction in
+            try await transaction.append("t \(round)")
+            await Task.yield()
+            try await transaction.append("t \(round)")
+          }
+          try await log.append("a \(round)")
+          try await onThread { _ = try log.append("b \(round)") }
+        }
+        isOver.withLock { $0 = true }
+        try await group.waitForAll()
+      }
+    }
+    let ours = try texts(log).filter { $0.contains(" ") }
+    #expect(ours == (0..<10).flatMap { ["t \($0)", "t \($0)", "a \($0)", "b \($0)"] })
   }
 
   @Test func tasksThatContendForTheTurnAreAllServed() async throws {

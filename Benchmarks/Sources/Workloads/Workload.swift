@@ -25,6 +25,7 @@ package struct Workload: Sendable {
     case headline = "The benchmarks of Go Immuta's README"
     case append = "Append, one record per commit, no flush"
     case batch = "Append, 64 records per commit, no flush"
+    case crowd = "Append from many tasks at once, no flush; the floor is one task"
     case synced = "Append, stable when it returns"
     case read = "Read"
     case open = "Open"

@@ -15,13 +15,15 @@ final class LogWriter: Sendable {
   let flusher: Flusher
   /// The reader's, at hand: it is told of each commit.
   private let committed: Broadcaster
-  private let state: Lock<WriterState>
+  let state: Lock<WriterState>
   private let durability: Durability
   /// Transforms payloads; nil where they are stored as they are.
-  private let encoder: RecordEncoder?
+  let encoder: RecordEncoder?
   /// The task whose turn it is and whose source of a payload is being asked for chunks, by its identity; 0 for none.
   /// Relaxed: a task that finds itself here stored that itself, and any other value is not its own.
-  private let taskOfSource = Atomic(0)
+  let taskOfSource = Atomic(0)
+  /// For the payloads of those who wait.
+  let roomForQueue = QueuedAppend.Room()
   /// Whoever closes second returns when the log is closed, not before.
   let closing = Closing()
   let longWaits: LongWaits
@@ -58,7 +60,7 @@ final class LogWriter: Sendable {
 
   /// Throws when nothing can be appended any more.
   @inline(__always)
-  private func checkUsable(_ state: borrowing WriterState) throws(ImmutaError) {
+  func checkUsable(_ state: borrowing WriterState) throws(ImmutaError) {
     try state.checkUsable()
     try flusher.checkUsable()
   }
@@ -72,14 +74,46 @@ final class LogWriter: Sendable {
   func appendAtOnce(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) -> Receipt? {
     guard bytes.count <= Self.pieceSize else { return nil }
     if let encoder { return try unsafe appendAtOnce(bytes, through: encoder) }
-    let receipt = try state.withLock { (state) throws(ImmutaError) -> Receipt? in
-      try checkUsable(state)
-      guard !state.turns.isTaken, state.isPrepared else { return nil }
-      return try unsafe state.append(bytes)
+    let attempt = try state.withLockIfAvailable { (state) throws(ImmutaError) in
+      try unsafe appendIfFree(bytes, &state)
     }
+    let receipt = if let attempt { attempt } else { try unsafe appendSoon(bytes) }
     if let receipt { announce(receipt.sequence + 1) }
     return receipt
   }
+
+  @inline(__always)
+  private func appendIfFree(
+    _ bytes: UnsafeRawBufferPointer, _ state: inout WriterState
+  ) throws(ImmutaError) -> Receipt? {
+    try checkUsable(state)
+    guard state.turns.isFree, state.isPrepared else { return nil }
+    return try unsafe state.append(bytes)
+  }
+
+  /// The same, when somebody else had the lock: most often another small append, which is over sooner than a thread goes
+  /// to sleep.
+  ///
+  /// Whoever waits for the lock inside the kernel is handed it on its release, and is not awake then: where many append
+  /// without a pause, all others would come to wait there meanwhile, and each append would cost a change of threads, for
+  /// ever. So nobody goes there who may be served sooner.
+  @inline(never)
+  private func appendSoon(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) -> Receipt? {
+    for attempt in 0..<Self.mostAttempts {
+      // The one who has the lock may need this very processor.
+      if attempt < Self.mostSpins { Thread.pause() } else { Thread.yield() }
+      let result = try state.withLockIfAvailable { (state) throws(ImmutaError) in
+        try unsafe appendIfFree(bytes, &state)
+      }
+      if let result { return result }
+    }
+    // It takes long, as when a file has to grow.
+    return try state.withLock { (state) throws(ImmutaError) in try unsafe appendIfFree(bytes, &state) }
+  }
+
+  /// About ten microseconds of trying, and then some of letting others run.
+  private static var mostSpins: Int { 40 }
+  private static var mostAttempts: Int { 100 }
 
   /// The same where payloads are transformed: with the turn, so that no lock is held while that goes on.
   private func appendAtOnce(
@@ -97,71 +131,10 @@ final class LogWriter: Sendable {
   }
 
   /// Tells the readers, and whoever flushes, that there are now `count` committed records.
-  private func announce(_ count: Int) {
+  func announce(_ count: Int) {
     committed.advance(to: count)
     if case .interval = durability { flusher.noteUnflushed() }
   }
-
-  // MARK: The turn
-
-  /// Waits until it is this caller's turn. Cancellation ends the wait.
-  func takeTurn(_ work: Log.Details.Turn.Work, _ party: TurnHolder.Party) async throws {
-    let holder = TurnHolder(work, party)
-    let ticket = try state.withLock { (state) throws(ImmutaError) -> Int? in
-      try checkUsable(state)
-      return state.turns.take(holder) ? nil : state.turns.ticket()
-    }
-    guard let ticket else { return }
-    try checkForOwnTurn()
-    let parties = TransactionNote.parties
-    let wait = WaitGraph.shared.number()
-    defer { if !parties.isEmpty { WaitGraph.shared.end(wait) } }
-    try await withTaskCancellationHandler {
-      try await withCheckedThrowingContinuation { continuation in
-        let answer = enqueue(.task(continuation), ticket, holder, wait, parties)
-        if let answer { continuation.resume(with: answer) }
-      }
-    } onCancel: {
-      state.withLock { $0.turns.cancel(ticket) }?.resume(with: .failure(CancellationError()))
-    }
-  }
-
-  /// The same, for a thread that may block.
-  func takeTurnBlocking(_ work: Log.Details.Turn.Work) throws {
-    let thread = Thread.identity
-    let holder = TurnHolder(work, .thread(thread))
-    let ticket = try state.withLock { (state) throws(ImmutaError) -> Int? in
-      try checkUsable(state)
-      return state.turns.take(holder) ? nil : state.turns.ticket()
-    }
-    guard let ticket else { return }
-    try checkForOwnTurn()
-    let waiter = BlockedThread()
-    let wait = WaitGraph.shared.number()
-    defer { WaitGraph.shared.end(wait) }
-    let parties = TransactionNote.parties.union([.thread(thread)])
-    if let answer = enqueue(.thread(waiter), ticket, holder, wait, parties) { return try answer.get() }
-    try waiter.wait()
-  }
-
-  /// Nil when the waiter now waits; otherwise its answer. Those who have no turn hold up nobody, and need no look at
-  /// who else waits.
-  private func enqueue(
-    _ waiter: Waiter, _ ticket: Int, _ holder: TurnHolder, _ wait: WaitGraph.Number,
-    _ parties: Set<TurnHolder.PartyName>
-  ) -> Result<Void, any Error>? {
-    if parties.isEmpty { return enqueue(waiter, ticket, holder) }
-    var answer: Result<Void, any Error>?
-    do throws(ImmutaError) {
-      try WaitGraph.shared.begin(wait, for: self, parties) { answer = enqueue(waiter, ticket, holder) }
-    } catch {
-      return .failure(error)
-    }
-    return answer
-  }
-
-  /// Who has the turn, where that can be told.
-  var holder: TurnHolder.PartyName? { state.withLock { $0.turns.holder?.party.name } }
 
   /// The log's, for messages.
   var path: String { reader.check.path }
@@ -173,100 +146,6 @@ final class LogWriter: Sendable {
   func checkPayload(size: Int) throws(ImmutaError) {
     try encoder?.checkPayload(size: size)
     if size > LogFormat.largestPayload { throw .recordTooLarge }
-  }
-
-  /// Calls `body`, which asks a payload's source for its chunks, with the turn.
-  func withSource<R>(_ body: () async throws -> R) async throws -> R {
-    taskOfSource.store(Self.currentTask, ordering: .relaxed)
-    defer { taskOfSource.store(0, ordering: .relaxed) }
-    return try await body()
-  }
-
-  /// Throws when the caller is about to wait for a turn that is over only when the caller goes on. It is looked at only
-  /// by those who have to wait.
-  private func checkForOwnTurn() throws(ImmutaError) {
-    if encoder?.isCallingThisThread == true {
-      throw .wouldDeadlock(
-        "a transformer appends to the log that it transforms a payload for, \(path): let it append to another log")
-    }
-    let task = Self.currentTask
-    if task != 0, task == taskOfSource.load(ordering: .relaxed) {
-      throw .wouldDeadlock(
-        "the source of a payload appends to the log that waits for its chunks, \(path): let it append to another log")
-    }
-  }
-
-  /// What tells the current task from all others that live; 0 outside of tasks.
-  private static var currentTask: Int {
-    unsafe withUnsafeCurrentTask { task in
-      // The hash of a reference that lives as long as the task; nothing of the task is touched by it.
-      guard let task = unsafe task else { return 0 }
-      return unsafe task.hashValue
-    }
-  }
-
-  /// Nil when the waiter now waits; otherwise its answer. A task is cancelled before its handler runs: either the
-  /// handler finds the waiter, or the waiter is told here.
-  private func enqueue(_ waiter: Waiter, _ ticket: Int, _ holder: TurnHolder) -> Result<Void, any Error>? {
-    let answer: Result<Bool, any Error> = state.withLock { state in
-      do throws(ImmutaError) { try checkUsable(state) } catch { return .failure(error) }
-      // Looked at under the lock that the handler takes.
-      if case .task = waiter, Task.isCancelled { return .failure(CancellationError()) }
-      if state.turns.take(holder) { return .success(true) }
-      if case .thread = waiter, state.turns.needsTask, Self.currentTask != 0 {
-        return .failure(ImmutaError.wouldDeadlock(blockedPool))
-      }
-      state.turns.wait(waiter, ticket: ticket, as: holder)
-      return .success(false)
-    }
-    switch answer {
-    case .failure(let error): return .failure(error)
-    case .success(true): return .success(())
-    case .success(false):
-      watch()
-      return nil
-    }
-  }
-
-  /// Somebody waits: if that takes long, people are told.
-  private func watch() {
-    guard longWaits.logger != nil else { return }
-    let isNew = state.withLock { state in
-      defer { state.turns.isWatched = true }
-      return !state.turns.isWatched
-    }
-    if isNew { WaitWatch.shared.add(self, longWaits.threshold) }
-  }
-
-  /// The first of those who wait; nil when nobody does, who is then not watched any more.
-  func longestWait() -> Queue? {
-    state.withLock { state in
-      guard let since = state.turns.firstWait, let turn = state.turns.turn else {
-        state.turns.isWatched = false
-        return nil
-      }
-      return Queue(since: since, turn: turn)
-    }
-  }
-
-  /// Who has the turn, and how many wait for it; nil when nobody has it.
-  var turn: Log.Details.Turn? { state.withLock { $0.turns.turn } }
-
-  private var blockedPool: String {
-    """
-    the caller is not async and runs inside a task, whose thread it would block until another task gives up the turn \
-    of \(path), which may need that very thread: call the async function, with await, or call this one on a thread of \
-    your own
-    """
-  }
-
-  /// Ends the turn: what was staged and not committed is gone.
-  func endTurn() {
-    let next = state.withLock { state in
-      state.rollBack()
-      return state.turns.pass()
-    }
-    next?.resume()
   }
 
   // MARK: Before the first append

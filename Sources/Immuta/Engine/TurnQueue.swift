@@ -1,5 +1,12 @@
 /// Who may write: one at a time, the others in the order they came. A pure state machine; its owner locks and resumes.
+///
+/// Whoever waits to append a small payload leaves it with the queue. When its place has come the owner appends it, and
+/// goes on to the next. If each caller had to be woken for its turn instead, those who append without a pause would always
+/// find the turn with one that is being woken: once a queue had begun, it would never end, and each record would cost a
+/// change of task.
 struct TurnQueue {
+  /// Whether nobody has the turn and nobody waits: a small append may go on at once.
+  private(set) var isFree = true
   /// Whether somebody has the turn.
   private(set) var isTaken = false
   /// Who has it.
@@ -18,6 +25,7 @@ struct TurnQueue {
     let ticket: Int
     let waiter: Waiter
     let holder: TurnHolder
+    let append: QueuedAppend?
   }
 
   /// How many wait.
@@ -31,14 +39,16 @@ struct TurnQueue {
   /// Whether the turn must go through a task before one who joins the queue gets it.
   var needsTask: Bool { holder?.party.isTask == true || waiters.values.contains { $0.holder.party.isTask } }
 
-  /// Who has the turn, for people; nil when nobody has it.
+  /// Who has the turn, for people; nil when nobody has it. Those who wait while nobody has it are just being served.
   var turn: Log.Details.Turn? {
-    holder.map { Log.Details.Turn(work: $0.work, since: $0.since, waiting: count) }
+    if let holder { return Log.Details.Turn(work: holder.work, since: holder.since, waiting: count) }
+    return count == 0 ? nil : Log.Details.Turn(work: .append, since: .now, waiting: count)
   }
 
   /// Takes the turn if it is free.
   mutating func take(_ holder: @autoclosure () -> TurnHolder) -> Bool {
-    if isTaken { return false }
+    if !isFree { return false }
+    isFree = false
     isTaken = true
     self.holder = holder()
     return true
@@ -50,10 +60,14 @@ struct TurnQueue {
     return nextTicket
   }
 
-  /// Joins the end of the queue; once the turn is passed on, the holder is who has it.
-  mutating func wait(_ waiter: Waiter, ticket: Int, as holder: TurnHolder) {
-    precondition(isTaken, "waiting for a turn that is free")
-    waiters[tail] = Waiting(ticket: ticket, waiter: waiter, holder: holder)
+  /// Joins the end of the queue.
+  ///
+  /// - Parameters:
+  ///   - holder: who has the turn once it is passed on to the waiter.
+  ///   - append: a payload that may be appended for the waiter instead.
+  mutating func wait(_ waiter: Waiter, ticket: Int, as holder: TurnHolder, append: QueuedAppend? = nil) {
+    precondition(!isFree, "waiting for a turn that is free")
+    waiters[tail] = Waiting(ticket: ticket, waiter: waiter, holder: holder, append: append)
     places[ticket] = tail
     tail += 1
   }
@@ -61,23 +75,44 @@ struct TurnQueue {
   /// The waiter of the ticket, if it still waits; it leaves the queue.
   mutating func cancel(_ ticket: Int) -> Waiter? {
     guard let place = places.removeValue(forKey: ticket) else { return nil }
+    defer { isFree = !isTaken && places.isEmpty }
     return waiters.removeValue(forKey: place)?.waiter
   }
 
-  /// Hands the turn to the first who waits, whom the caller resumes, or frees it.
-  mutating func pass() -> Waiter? {
-    precondition(isTaken, "passing a turn that nobody has")
-    while head < tail {
-      head += 1
-      if let next = waiters.removeValue(forKey: head - 1) {
-        places[next.ticket] = nil
-        holder = next.holder
-        holder?.since = .now
-        return next.waiter
-      }
-    }
+  /// Ends the turn. The owner then asks for whoever is next until nobody is, so that those who wait do not wait for ever.
+  mutating func end() {
+    precondition(isTaken, "ending a turn that nobody has")
     isTaken = false
     holder = nil
+    isFree = places.isEmpty
+  }
+
+  /// Somebody whose place has come.
+  enum Next {
+    /// It has the turn.
+    case turn(Waiter)
+    /// It needs no turn: the owner appends for it.
+    case append(QueuedAppend, Waiter)
+  }
+
+  /// The first that waits, if nobody has the turn; it leaves the queue.
+  ///
+  /// - Parameter mayAppend: whether the owner can append for others. Otherwise each gets the turn.
+  mutating func next(mayAppend: Bool) -> Next? {
+    if isTaken { return nil }
+    while head < tail {
+      head += 1
+      guard let next = waiters.removeValue(forKey: head - 1) else { continue }
+      places[next.ticket] = nil
+      if mayAppend, let append = next.append {
+        isFree = places.isEmpty
+        return .append(append, next.waiter)
+      }
+      isTaken = true
+      holder = next.holder
+      holder?.begin()
+      return .turn(next.waiter)
+    }
     return nil
   }
 
@@ -86,6 +121,7 @@ struct TurnQueue {
     defer {
       waiters.removeAll()
       places.removeAll()
+      isFree = !isTaken
     }
     return waiters.sorted { $0.key < $1.key }.map(\.value.waiter)
   }

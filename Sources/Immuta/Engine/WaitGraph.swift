@@ -13,6 +13,11 @@ final class WaitGraph: Sendable {
   private struct Wait {
     let writer: LogWriter
     let parties: Set<TurnHolder.PartyName>
+    /// What is appended for them.
+    let append: QueuedAppend?
+
+    /// Whether it is over, though they do not know it yet.
+    var isOver: Bool { append?.outcome != nil }
   }
 
   private let waits = Lock<[Number: Wait]>([:])
@@ -29,13 +34,16 @@ final class WaitGraph: Sendable {
   /// Calls `enqueue`, which begins to wait, unless waiting for the writer would close a circle: then throws. In any case
   /// `end(_:)` is called after.
   ///
-  /// - Parameter parties: those who cannot go on while the caller waits.
+  /// - Parameters:
+  ///   - parties: those who cannot go on while the caller waits.
+  ///   - append: once it has an outcome, the caller waits no more.
   func begin(
-    _ number: Number, for writer: LogWriter, _ parties: Set<TurnHolder.PartyName>, _ enqueue: () -> Void
+    _ number: Number, for writer: LogWriter, _ parties: Set<TurnHolder.PartyName>, _ append: QueuedAppend?,
+    _ enqueue: () -> Void
   ) throws(ImmutaError) {
     try waits.withLock { (waits) throws(ImmutaError) in
       if let path = circle(from: writer, back: parties, waits) { throw .wouldDeadlock(Self.message(path)) }
-      waits[number] = Wait(writer: writer, parties: parties)
+      waits[number] = Wait(writer: writer, parties: parties, append: append)
       enqueue()
     }
   }
@@ -55,7 +63,7 @@ final class WaitGraph: Sendable {
         continue
       }
       if parties.contains(holder) { return path }
-      for wait in waits.values where wait.parties.contains(holder) { open.append(path + [wait.writer]) }
+      for wait in waits.values where wait.parties.contains(holder) && !wait.isOver { open.append(path + [wait.writer]) }
     }
     return nil
   }

@@ -1,3 +1,5 @@
+import CFileCalls
+
 #if canImport(Glibc)
   import Glibc
 #elseif canImport(Musl)
@@ -37,6 +39,11 @@ enum Thread {
     #else
       UInt(pthread_self())
     #endif
+  }
+
+  /// About as long as a small append takes: between two looks at what another thread is about to change.
+  static func pause() {
+    spin_pause()
   }
 
   /// Lets other threads run.
