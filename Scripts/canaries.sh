@@ -197,9 +197,19 @@ canary read-ahead Chunk.swift 'DamageTests/aFlippedByte' \
 canary directory WriterState.swift 'PowerLossTests/(whatWasPromisedSurvives|aLog)' \
   'try directory\.flush\(\)' ''
 # The log's flush fails, and only the companion's is asked.
-# shellcheck disable=SC2016
 canary flush-error FlushPair.swift 'FailingCallTests/aFailedCall' \
-  'catch \{ state\.withLock \{ \$0\.failure = error \} \}' 'catch {}'
+  'try file\.flush\(\) \} catch \{ failure = error \}' 'try file.flush() } catch {}'
+# Many logs that are closed together are cut and marked before they are flushed.
+# shellcheck disable=SC2016
+canary close-together Closing.swift 'ManyLogsTests/manyLogs' \
+  'flush \{ \$0\.isResting \? \[\] : \$0\.openFiles \}' ''
+# Many logs that are made together are marked as open, and the mark is not flushed.
+# shellcheck disable=SC2016
+canary mark-together LogWriter.swift 'ManyLogsTests/manyLogs' \
+  'preparations\.flatMap \{ \[\$0\.log, \$0\.companion\] \}' 'preparations.flatMap { [$0.log, $0.log] }'
+# A log's companion goes before it is certain that the log is gone.
+canary removal-order Removal.swift 'ManyLogsTests/aLogThatIsBeingRemoved' \
+  'try directory\.removeIfPresent\(files\.log\)\s+try directory\.flush\(\)' 'try directory.removeIfPresent(files.log)'
 # A write fails, and the next append is taken all the same.
 canary write-error WriterState.swift 'FailingCallTests/aFailedCall' \
   'try body\(&self\)\s+\} catch \{\s+failure = error' 'try body(&self)
@@ -208,7 +218,7 @@ canary write-error WriterState.swift 'FailingCallTests/aFailedCall' \
 canary btrfs Files/FileSystem.swift 'TortureTests\.FileSystemTests/aFullDisk' \
   'case FILE_SYSTEM_BTRFS: \.btrfs' 'case FILE_SYSTEM_BTRFS: .ext4'
 # XFS is taken for one that shares no blocks.
-canary xfs Files/FileSystem.swift 'TortureTests\.FileSystemTests/aFullDisk' \
+canary xfs Files/FileSystem.swift 'TortureTests\.FileSystemTests/aLogThatWasCopied' \
   'case FILE_SYSTEM_XFS_SHARING: \.xfsSharing' 'case FILE_SYSTEM_XFS_SHARING: .xfs'
 # What is reserved is holes: on ext4 and in memory that finds no room when it is written.
 canary reserve Files/TailFile.swift 'TortureTests\.FileSystemTests/aFullDisk' \
@@ -217,7 +227,7 @@ canary reserve Files/TailFile.swift 'TortureTests\.FileSystemTests/aFullDisk' \
 canary steps Files/TailFile.swift 'TortureTests\.FileSystemTests/anAlmost' \
   'largestStep = step' '_ = largestStep'
 # What half a reservation took stays taken.
-canary half-reserved Files/TailFile.swift 'TortureTests\.FileSystemTests/whatHas' \
+canary half-reserved Files/TailFile.swift 'TortureTests\.FileSystemTests/halfAStep' \
   'try\? descriptor\.truncate\(to: reservedEnd\)' ''
 # Space is reserved beyond the limit on file sizes.
 canary size-limit Files/SystemCalls.swift 'FileSizeLimitTests' \
@@ -230,11 +240,17 @@ canary no-mapping Files/TailFile.swift 'FailingCallTests/whereFilesCannotBeMappe
 canary lost-name Flusher.swift 'ProcessTests/whatIsLost' \
   'try files\.flush\(\)\s+// What is stable in a file that nobody finds again is lost\.\s+try names\.check\(\)' \
   'try files.flush()'
+# The lock's descriptor is closed, and no mapping keeps its file open.
+canary lock-mapping Files/FileLock.swift 'ProcessTests/oneProcessWritesAtATime' \
+  'held = \.mapped\(window, identity, directory\)' 'held = .free'
 # Whoever comes second has the lock as well.
 canary lock Files/FileLock.swift 'ProcessTests/oneProcessWritesAtATime' \
-  'guard try file\.tryLock\(\) else \{ throw \.locked\(LockHolder\(namespace: subject, on: file\)\) \}\s+// One that lost' \
-  '_ = try file.tryLock()
+  'guard isTaken else \{ throw \.locked\(LockHolder\(namespace: subject, on: file\)\) \}\s+// One that lost' \
+  '_ = isTaken
       // One that lost'
+# A file in which nothing is a log's is taken for a damaged log.
+canary no-log NoLog.swift 'NoLogTests/whatNever' \
+  'if walk\.reach == 0 \{ return \.none \}' ''
 
 # A follower takes whatever has the log's place for the log.
 canary follower Anchors.swift 'FollowerTests/whatever' \

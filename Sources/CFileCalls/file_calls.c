@@ -105,6 +105,10 @@ enum file_system file_system_of(int descriptor) {
   }
 }
 
+int file_keep_from_children(void *address, int64_t length) {
+  return madvise(address, (size_t)length, MADV_DONTFORK) == 0 ? 0 : errno;
+}
+
 int file_populate_read(void *address, int64_t length) {
   return madvise(address, (size_t)length, MADV_POPULATE_READ) == 0 ? 0 : errno;
 }
@@ -141,6 +145,12 @@ int file_populate_read(void *address, int64_t length) {
 #endif
 
 #if !defined(__linux__)
+
+// Where no file system is known to keep locks by a mapping, nobody asks.
+int file_keep_from_children(void *address, int64_t length) {
+  (void)address, (void)length;
+  return ENOSYS;
+}
 
 int file_start_write_back(int descriptor) {
   (void)descriptor;

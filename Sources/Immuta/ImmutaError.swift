@@ -12,7 +12,7 @@ public enum ImmutaError: Error, Hashable, Sendable {
   case invalidNamespace(String)
   /// The same namespace was named twice.
   case duplicateNamespace(String)
-  /// The storage was closed, before the call or while it waited.
+  /// The storage, or the namespace, was closed, before the call or while it waited.
   case storageClosed
   /// `readerCount` must be at least 1.
   case readerCountIsZero
@@ -179,6 +179,9 @@ public struct Corruption: Hashable, Sendable {
   public var reason: String
   /// Another format that the file may be a log of: nothing but the caller's word decides then. Nil where there is none.
   public var possibleFormat: LogFormat?
+  /// Whether the file is something else that has a log's name: nothing in it speaks for a log, and nothing beside it says
+  /// that there was one.
+  public var isNoLog = false
 
   /// Describes damage found in a file.
   public init(
@@ -227,7 +230,7 @@ extension ImmutaError: CustomStringConvertible {
     case .duplicateNamespace(let name):
       "the namespace “\(name)” was named twice: name each once"
     case .storageClosed:
-      "the storage is closed: open a new one"
+      "the storage, or this namespace of it, is closed: open it again"
     case .readerCountIsZero:
       "readerCount must be at least 1"
     case .invalidConfiguration(let text):
@@ -251,7 +254,7 @@ extension ImmutaError: CustomStringConvertible {
     case .recordTooLarge:
       "the record is too large: its end would lie beyond what a 64-bit file offset can name"
     case .corrupted(let corruption):
-      "damaged: \(corruption)"
+      corruption.isNoLog ? "not a log: \(corruption)" : "damaged: \(corruption)"
     case .codecMismatch(let written, let opened):
       """
       the log was written with \(Self.codecText(written)) and opened with \(Self.codecText(opened)): \

@@ -19,6 +19,8 @@ import Synchronization
   private let following: Lock<Following>
   /// Whether another process may write the log.
   let isFollowing: Bool
+  /// Whether opening made it.
+  let isNew: Bool
 
   /// How a log that is not open for appending is kept up to date.
   private enum Following {
@@ -41,11 +43,17 @@ import Synchronization
     self.namespace = namespace
     files = configuration.files(of: namespace, in: directory)
     logger = configuration.logger
-    let opened = try Opening(files: files, configuration: configuration, pools: pools).run()
+    let opened: Opening.Opened
+    do throws(ImmutaError) {
+      opened = try Opening(files: files, configuration: configuration, pools: pools).run()
+    } catch {
+      throw files.seenInPlace(error)
+    }
     writer = opened.writer
     unsafe heldWriter = opened.writer.map { unsafe Unmanaged.passUnretained($0) }
     following = Lock(opened.follower.map { .open($0) } ?? .none)
     isFollowing = opened.follower != nil
+    isNew = opened.isNew
     openingNote = opened.note
     damageOnOpening = opened.damage
     uploads = configuration.uploads
@@ -222,6 +230,23 @@ import Synchronization
       return nil
     }
     let (isFirst, failure) = writer.close()
+    return told(isFirst, failure)
+  }
+
+  /// Closes many logs. Returns, for each, what `close` does.
+  static func closeTogether(_ logs: [Log]) -> [ImmutaError?] {
+    var failures = [ImmutaError?](repeating: nil, count: logs.count)
+    let writers = logs.indices.filter { logs[$0].writer != nil }
+    let outcomes = LogWriter.closeTogether(writers.compactMap { logs[$0].writer })
+    for (place, outcome) in zip(writers, outcomes) {
+      failures[place] = logs[place].told(outcome.isFirst, outcome.failure)
+    }
+    for log in logs where log.writer == nil { log.close() }
+    return failures
+  }
+
+  /// Tells the logger, once.
+  private func told(_ isFirst: Bool, _ failure: ImmutaError?) -> ImmutaError? {
     if isFirst, let failure {
       let advice = failure.isLogMoved ? "closing failed" : "closing failed; the next opening recovers"
       logger?.error("\(advice): \(failure)", metadata: ["namespace": "\(namespace)"])

@@ -365,8 +365,12 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
   /// Throws unless the record delivered last is still on file, after others were read: those follow it then. Another program
   /// may have put an older copy of the log over this one.
   private func checkAnchor(_ reader: LogReader) throws(ImmutaError) {
-    guard let anchor, anchor.sequence == place - 1, !reader.hasOwnEntries else { return }
-    if try reader.entries(anchor.sequence..<place).first == anchor.entry { return }
+    guard let anchor, anchor.sequence == place - 1 else { return }
+    if reader.hasOwnEntries {
+      if try reader.isInLog(anchor.entry) { return }
+    } else if try reader.entries(anchor.sequence..<place).first == anchor.entry {
+      return
+    }
     throw changing(anchor)
   }
 

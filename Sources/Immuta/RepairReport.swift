@@ -30,6 +30,8 @@ public struct RepairReport: Hashable, Sendable {
   /// Another format that this may be a log of: then nothing is done until the format is stated.
   /// Nil where nothing but damage explains what was found.
   public internal(set) var possibleFormat: LogFormat?
+  /// Whether opening for appending finds its way by itself, as after a crash: then nothing needs to be applied.
+  package internal(set) var opensAsItIs = false
 
   /// Whether the log needs nothing. A companion that is missing is none of it: opening makes one.
   public var isHealthy: Bool { lost.isEmpty && actions.isEmpty }

@@ -55,7 +55,14 @@ extension Storage {
 
   /// Puts all that is committed in every namespace on stable storage.
   public func sync() async throws {
-    for log in try openLogs() { try await log.sync() }
+    let logs = try openLogs()
+    if logs.count >= Self.many {
+      try await Thread.run {
+        self.flushTogether(logs)
+        return nil
+      }
+    }
+    for log in logs { try await log.sync() }
   }
 }
 
@@ -86,6 +93,8 @@ extension Storage {
 
   /// Puts all that is committed in every namespace on stable storage. Blocks for the flushes.
   public func sync() throws {
-    for log in try openLogs() { try log.sync() }
+    let logs = try openLogs()
+    if logs.count >= Self.many { flushTogether(logs) }
+    for log in logs { try log.sync() }
   }
 }

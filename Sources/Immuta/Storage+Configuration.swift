@@ -19,6 +19,16 @@ extension Storage {
     /// Whether namespaces are appended to, or only read. Default: `.readWrite`.
     public var access: Access = .readWrite
 
+    /// The access of single namespaces, where it is another than ``access``: a storage may append to some and follow
+    /// others, which another process writes. Default: none.
+    ///
+    /// ```swift
+    /// configuration.accessByNamespace = ["prices": .readOnly]
+    /// ```
+    ///
+    /// ``Storage/log(_:creating:access:)`` says it for one call.
+    public var accessByNamespace: [String: Access] = [:]
+
     /// How payloads are stored: compressed, encrypted, or both. Default: as they are.
     ///
     /// The codec's name is recorded beside the log. Opening the log with another, or with none, is an error.
@@ -83,9 +93,32 @@ extension Storage {
     /// Default: none.
     public var logger: Logger?
 
+    /// Gets to know how far the opening of a log has come that takes long, on the thread that opens it, a few times a second.
+    /// Default: nil. The logger is told every five seconds.
+    ///
+    /// Opening takes as long as reading the log where its companion is missing or damaged, as where another program wrote
+    /// it or it was restored alone.
+    public var openingProgress: (@Sendable (OpeningProgress) -> Void)?
+
     /// A configuration with the given durability and the defaults otherwise.
     public init(durability: Durability = .buffered) {
       self.durability = durability
+    }
+
+    /// What a namespace is opened for.
+    func access(of namespace: String) -> Access { accessByNamespace[namespace] ?? access }
+
+    /// Whether any namespace is opened for appending, as far as the configuration says.
+    var appends: Bool { access == .readWrite || accessByNamespace.values.contains(.readWrite) }
+
+    /// The same, for a namespace that is opened with this access.
+    func with(_ access: Access) throws(ImmutaError) -> Configuration {
+      if self.access == access, accessByNamespace.isEmpty { return self }
+      var configuration = self
+      configuration.access = access
+      configuration.accessByNamespace = [:]
+      try configuration.check()
+      return configuration
     }
 
     /// Where the files of a namespace are.
@@ -119,7 +152,7 @@ extension Storage {
       if codec != nil, writeTransform != nil || readTransform != nil {
         throw .invalidConfiguration("codec stands for both transforms: set it, or writeTransform and readTransform")
       }
-      if deliversStoredPayloads, access == .readWrite {
+      if deliversStoredPayloads, appends {
         throw .invalidConfiguration("deliversStoredPayloads is for reading only: open with access .readOnly")
       }
       if deliversStoredPayloads || takesPayloadsAsStored, !codecName.isEmpty {
@@ -128,7 +161,7 @@ extension Storage {
       if writeTransform != nil, readTransform == nil {
         throw .invalidConfiguration("writeTransform is set without readTransform, which undoes it: set both")
       }
-      if readTransform != nil, writeTransform == nil, access == .readWrite {
+      if readTransform != nil, writeTransform == nil, appends {
         throw .invalidConfiguration(
           "readTransform is set without writeTransform, which appending needs: set both, or open for reading only")
       }

@@ -33,12 +33,27 @@ extension Storage {
     _ namespace: String, in directory: String = "./logs", format: LogFormat? = nil, applying: Bool = false,
     acceptingFilesOfOthers: Bool
   ) throws(ImmutaError) -> RepairReport {
+    try repair(
+      namespace, in: directory, format: format, applying: applying, acceptingFilesOfOthers: acceptingFilesOfOthers,
+      progress: nil)
+  }
+
+  /// The same, telling now and then how much of how much is done.
+  package static func repair(
+    _ namespace: String, in directory: String, format: LogFormat?, applying: Bool, acceptingFilesOfOthers: Bool,
+    progress: (@Sendable (_ done: Int, _ total: Int) -> Void)?
+  ) throws(ImmutaError) -> RepairReport {
     guard isValidNamespace(namespace) else { throw .invalidNamespace(namespace) }
     let place = try Directory(opening: directory)
     var repair = try Repair(
       LogFiles(directory: place, namespace: namespace, isPartition: format == .bilog), stated: format,
       for: applying ? .applying : .looking,
-      trust: FileTrust(in: place, acceptsFilesOfOthers: acceptingFilesOfOthers))
+      trust: FileTrust(in: place, acceptsFilesOfOthers: acceptingFilesOfOthers)
+    ) { size in
+      // Recognising the layout, opening it on trial, examining it, and once more to write what was found.
+      progress.map { ScanProgress(size: size, passCount: applying ? 4 : 3, pause: .milliseconds(100), tell: $0) }
+    }
+    defer { repair.endProgress() }
     if applying { try repair.apply() }
     return repair.report
   }
@@ -72,7 +87,9 @@ extension Storage {
     let newFiles = configuration.files(of: newNamespace, in: place)
     if try place.status(of: newFiles.log) != nil { throw ImmutaError.duplicateNamespace(newNamespace) }
     let trust = FileTrust(in: place, acceptsFilesOfOthers: configuration.acceptsFilesOfOthers)
-    let repair = try Repair(files, stated: configuration.format, for: .copying, trust: trust)
+    let repair = try Repair(files, stated: configuration.format, for: .copying, trust: trust) { size in
+      configuration.scanProgress(files, size: size, passCount: 3)
+    }
     let opening = Opening(files: files, configuration: configuration, pools: TransformPools(configuration))
     try opening.checkCodec(repair.codecName)
     if repair.codecName == nil { try repair.checkPayloads(opening) }

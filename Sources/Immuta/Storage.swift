@@ -19,15 +19,21 @@ public final class Storage: Sendable {
   public let directory: String
   /// The same, open.
   package let place: Directory
-  private let configuration: Configuration
+  let configuration: Configuration
   private let pools: TransformPools
   private let state = Lock(State())
-  /// Held while a namespace is opened, which may take long: calls that look up others go on.
-  private let opening = Lock<Void>(())
 
   private struct State {
     var logs: [String: Log] = [:]
+    /// Those that somebody opens, closes or removes, and how many want to.
+    var names: [String: (name: Name, users: Int)] = [:]
     var isClosed = false
+  }
+
+  /// Held while a namespace is opened, closed or removed, which may take long: calls that look up others, or open them, go
+  /// on.
+  private final class Name: Sendable {
+    let lock = Lock<Void>(())
   }
 
   /// Opens namespaces, and creates those that do not exist.
@@ -55,7 +61,7 @@ public final class Storage: Sendable {
     }
     try self.init(opening: directory, configuration: configuration)
     do {
-      for name in namespaces { _ = try log(name, creating: configuration.access == .readWrite) }
+      try openAll(namespaces)
     } catch {
       close()
       throw error
@@ -65,10 +71,10 @@ public final class Storage: Sendable {
   /// A storage with no namespace open yet.
   package init(opening directory: String, configuration: Configuration) throws(ImmutaError) {
     try configuration.check()
-    try Self.prepareDirectory(directory, configuration.access)
+    try Self.prepareDirectory(directory, configuration.appends ? .readWrite : .readOnly)
     self.directory = directory
     place = try Directory(opening: directory)
-    if configuration.access == .readWrite { try place.prepareToFlushEntry() }
+    if configuration.appends { try place.prepareToFlushEntry() }
     self.configuration = configuration
     pools = TransformPools(configuration)
   }
@@ -137,6 +143,12 @@ public final class Storage: Sendable {
     return log
   }
 
+  func openLogIfAny(_ namespace: String) -> Log? { state.withLock { $0.logs[namespace] } }
+
+  func checkOpen() throws(ImmutaError) {
+    if state.withLock({ $0.isClosed }) { throw .storageClosed }
+  }
+
   private func openLog(_ namespace: String) throws(ImmutaError) -> Log? {
     try state.withLock { (state) throws(ImmutaError) in
       if state.isClosed { throw .storageClosed }
@@ -146,13 +158,22 @@ public final class Storage: Sendable {
 
   /// The handle of a namespace, which is opened if it is not, and created if it does not exist and `creating` is true.
   ///
+  /// It is opened with the access that the configuration says. Opening one that was not closed may take long; whoever opens
+  /// or uses another one meanwhile does not wait.
+  ///
   /// - Throws: `.storageClosed`, `.invalidNamespace`, `.namespaceNotFound`, and what opening throws.
   public func log(_ namespace: String, creating: Bool) throws(ImmutaError) -> Log {
-    if let log = try openLog(namespace) { return log }
+    try open(namespace, creating: creating)
+  }
+
+  /// - Parameter access: nil for what the configuration says, and for a namespace that is open with any.
+  func open(_ namespace: String, creating: Bool, _ access: Access? = nil) throws(ImmutaError) -> Log {
+    if let log = try openLog(namespace) { return try Self.checked(log, access) }
     guard Self.isValidNamespace(namespace) else { throw .invalidNamespace(namespace) }
-    return try opening.withLock { (_) throws(ImmutaError) in
+    return try alone(with: namespace) { () throws(ImmutaError) in
       // Somebody else may have opened it meanwhile.
-      if let log = try openLog(namespace) { return log }
+      if let log = try openLog(namespace) { return try Self.checked(log, access) }
+      let configuration = try configuration.with(access ?? configuration.access(of: namespace))
       let files = configuration.files(of: namespace, in: place)
       if !creating, try place.status(of: files.log) == nil { throw .namespaceNotFound(namespace) }
       let log = try Log(
@@ -165,8 +186,39 @@ public final class Storage: Sendable {
         log.close()
         throw .storageClosed
       }
+      OpenFiles.shared.makeRoom(mayBlock: true)
       return log
     }
+  }
+
+  private static func checked(_ log: Log, _ access: Access?) throws(ImmutaError) -> Log {
+    guard let access, (access == .readOnly) != log.isFollowing else { return log }
+    let way = log.isFollowing ? "for reading only" : "for appending"
+    throw .invalidConfiguration(
+      "\(Words.quoted(log.namespace)) is open \(way) already: close it before it is opened with another access")
+  }
+
+  /// The storage does not know the log any more, if it has this name.
+  func forget(_ namespace: String, _ log: Log) {
+    state.withLock { state in
+      if state.logs[namespace] === log { state.logs[namespace] = nil }
+    }
+  }
+
+  /// Calls `body` while nobody else opens, closes or removes the namespace.
+  func alone<R>(with namespace: String, _ body: () throws(ImmutaError) -> R) throws(ImmutaError) -> R {
+    let name = state.withLock { state in
+      let entry = state.names[namespace] ?? (Name(), 0)
+      state.names[namespace] = (entry.name, entry.users + 1)
+      return entry.name
+    }
+    defer {
+      state.withLock { state in
+        guard let entry = state.names[namespace] else { return }
+        state.names[namespace] = entry.users == 1 ? nil : (entry.name, entry.users - 1)
+      }
+    }
+    return try name.lock.withLock { (_) throws(ImmutaError) in try body() }
   }
 
   func openLogs() throws(ImmutaError) -> [Log] {
@@ -195,8 +247,13 @@ public final class Storage: Sendable {
   /// Closes as ``close()`` does, and throws why the first namespace, by name, could not be closed in good order.
   package func closeReporting() throws(ImmutaError) {
     var first: ImmutaError?
-    for log in finalLogs() {
-      if let failure = log.close(), first == nil { first = failure }
+    let logs = finalLogs()
+    if logs.count >= Self.many {
+      first = Log.closeTogether(logs).compactMap(\.self).first
+    } else {
+      for log in logs {
+        if let failure = log.close(), first == nil { first = failure }
+      }
     }
     place.close()
     if let first { throw first }

@@ -28,8 +28,19 @@ struct ImmutaTool: ParsableCommand {
 
       Logs are files in a directory, ./logs unless --dir names another: a namespace “events” is the file events.log there.
 
-      Exit status: 0, or 1 when something failed, 64 when the arguments make no sense, 65 when a log is damaged, \
-      75 when another writer has it.
+      Exit status:
+        0   it was done, all of it: what was to be checked was checked, what was to be written was written
+        1   it was not: nothing is there, a file is no log, a system call failed, nobody reads the output
+        64  the arguments make no sense
+        65  a log is damaged, or records are lost
+        75  another writer has the log; --wait waits for it
+        128 and more: ended by a signal, as a shell tells it; 130 after Ctrl-C
+
+      What they look at: cat, append and migrate check each record that they read. info looks at headers, companions, \
+      the last record and sizes on disk, and reads nothing else. verify reads all. repair reads all, and changes nothing \
+      without --apply.
+
+      A process needs \(process_needed_descriptors()) open files for one log (ulimit -n), and more for stores.
       """,
     version: "0.1.0",
     subcommands: [
@@ -53,6 +64,7 @@ enum Main {
     let command = parse()
     do {
       try await command.execute()
+      try System.closeOutput()
       exit(ExitStatus.success.code)
     } catch {
       let failure = Failure(error)
@@ -79,12 +91,28 @@ enum Main {
       exit(ExitStatus.success.code)
     } catch {
       let code = ImmutaTool.exitCode(for: error)
-      guard code == .validationFailure else { ImmutaTool.exit(withError: error) }
       let text = ImmutaTool.fullMessage(for: error)
+      if code.isSuccess { say(text) }
+      guard code == .validationFailure else { ImmutaTool.exit(withError: error) }
       let prefix = "Error: "
       let lines = text.dropFirst(text.hasPrefix(prefix) ? prefix.count : 0)
       Failure.sayLines(lines.split(separator: "\n", omittingEmptySubsequences: false))
       exit(ExitStatus.usage.code)
+    }
+  }
+
+  /// Prints what was asked for, such as help, and ends the tool: in good order only if it was written.
+  private static func say(_ text: String) -> Never {
+    do {
+      let output = Output()
+      try output.line(text)
+      try output.flush()
+      try System.closeOutput()
+      exit(ExitStatus.success.code)
+    } catch {
+      let failure = Failure(error)
+      failure.report()
+      exit(failure.status.code)
     }
   }
 }

@@ -83,6 +83,8 @@ public final class FaultInjector: SystemCallHook {
     var injected = 0
     var isOver = false
     var injectedInto: [FileCall] = []
+    var statusCounts: [String: Int] = [:]
+    var paths: [FileCall: [String: Int]] = [:]
   }
 
   /// A fault to be.
@@ -112,6 +114,17 @@ public final class FaultInjector: SystemCallHook {
   /// Calls made so far, by kind; those that failed count.
   public var counts: [FileCall: Int] { state.withLock { $0.counts } }
 
+  /// Calls of a kind so far on the file of a name.
+  public func count(_ call: FileCall, of name: String) -> Int {
+    state.withLock { $0.paths[call]?["\(directory)/\(name)"] ?? 0 }
+  }
+
+  /// How often the system was asked so far for the size and the like of the file of a name. Such calls are not made to
+  /// fail.
+  public func statusCount(of name: String) -> Int {
+    state.withLock { $0.statusCounts["\(directory)/\(name)"] ?? 0 }
+  }
+
   /// Calls that were made to fail so far.
   public var injected: Int { state.withLock { $0.injected } }
 
@@ -133,6 +146,7 @@ public final class FaultInjector: SystemCallHook {
     let call = FileCall(call)
     return state.withLock { state in
       state.counts[call, default: 0] += 1
+      state.paths[call, default: [:]][path, default: 0] += 1
       guard let fault, !state.isOver, kind == nil || kind == call else { return .proceed }
       let number = kind == nil ? state.counts.values.reduce(0, +) : state.counts[call, default: 0]
       guard isLasting ? number >= first : number == first else { return .proceed }
@@ -143,6 +157,11 @@ public final class FaultInjector: SystemCallHook {
       case .short(let most): return .limit(most)
       }
     }
+  }
+
+  package func willAskStatus(path: String) {
+    guard path.hasPrefix(directory + "/"), matchesPath(path) else { return }
+    state.withLock { $0.statusCounts[path, default: 0] += 1 }
   }
 
   package func didCall(_ call: SystemCall, path: String) {}

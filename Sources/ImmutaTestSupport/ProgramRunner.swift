@@ -91,6 +91,9 @@ public struct ProgramRunner {
       try await log.sync()
       model.promise(count)
       if try log.details.stableCount < count { throw Finding("sync returned before \(count) records were stable") }
+    case .rest:
+      let count = model.count
+      if log.letGoOfFiles() { model.promise(count) }
     case .read(let stream, let count):
       for _ in 0..<count where streams[stream].position < model.count {
         let place = streams[stream].position

@@ -12,6 +12,8 @@ public enum Operation: Sendable, CustomStringConvertible {
   case transaction([Content], Ending)
   /// Puts everything on stable storage.
   case sync
+  /// Lets the log's files go, as when too many are open; the next operation opens them again.
+  case rest
   /// Reads up to so many records from the stream of this number.
   case read(stream: Int, count: Int)
   /// Moves the stream of this number to a place between the beginning (0) and the end (1) of the log.
@@ -47,6 +49,7 @@ public enum Operation: Sendable, CustomStringConvertible {
     case .appendTogether(let contents): "append together \(contents)"
     case .transaction(let contents, let ending): "transaction of \(contents), \(ending)"
     case .sync: "sync"
+    case .rest: "rest"
     case .read(let stream, let count): "read \(count) records of stream \(stream)"
     case .move(let stream, let place): "move stream \(stream) to \(place)"
     case .recordAt(let place): "record at \(place)"
@@ -87,7 +90,8 @@ public struct RandomProgram: Sequence, IteratorProtocol, Sendable {
     case 52..<66:
       let ending = Int.random(in: 0..<2, using: &generator) == 0 ? .commits : Self.ending(&generator)
       return .transaction(contents(0...12), ending)
-    case 66..<71: return .sync
+    case 66..<69: return .sync
+    case 69..<71: return .rest
     case 71..<83: return .read(stream: stream(), count: Int.random(in: 1...30, using: &generator))
     case 83..<87: return .move(stream: stream(), to: place())
     case 87..<91: return .recordAt(place())

@@ -105,6 +105,7 @@ final class UnsealState: TransformerState {
 
   private static var isNotGenuine: TransformError {
     TransformError(
-      "it is not authentic: encrypted with another key, meant for another record, damaged, or cut off")
+      "it is not authentic: encrypted with another key, meant for another record or a log of another name (was it "
+        + "renamed?), damaged, or cut off")
   }
 }

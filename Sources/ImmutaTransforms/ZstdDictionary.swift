@@ -46,6 +46,11 @@
         if all.count > before { sizes.append(all.count - before) }
       }
       guard !sizes.isEmpty else { throw TransformError("there are no samples to train a dictionary on") }
+      // Zstandard learns from three quarters of them, and divides by zero where these are hardly a word.
+      guard sizes.prefix(sizes.count / 4 * 3).reduce(0, +) >= Self.fewestBytes else {
+        throw TransformError(
+          "no dictionary can be trained on \(sizes.count) samples of \(all.count) bytes: give more of them")
+      }
       var bytes = [UInt8](repeating: 0, count: max(size, 256))
       let made = bytes.withUnsafeMutableBytes { target in
         ZDICT_trainFromBuffer(target.baseAddress, target.count, all, sizes, UInt32(sizes.count))
@@ -83,6 +88,8 @@
       }
       return samples
     }
+
+    private static var fewestBytes: Int { 64 }
 
     /// Bytes of a sample that are looked at.
     public static var largestSample: Int { 128 << 10 }

@@ -6,6 +6,7 @@ import ImmutaTransforms
 /// ```
 /// CountedWork append|transaction DIRECTORY COUNT   appends COUNT records of 100 B, one or 64 per commit
 /// CountedWork stream|record DIRECTORY COUNT        reads COUNT records of the log there, in order or one by one
+/// CountedWork many|many-synced DIRECTORY COUNT     makes, writes, closes and opens COUNT namespaces: ManyNamespaces
 /// ```
 ///
 /// With `-deflate` or `-aes` behind the work, as in `stream-aes`, payloads are compressed or encrypted.
@@ -18,6 +19,10 @@ import ImmutaTransforms
       fatalError("arguments are missing: see the top of this program")
     }
     let work = arguments[1].split(separator: "-", maxSplits: 1)
+    if work[0] == "many" {
+      let durability: Durability = work.count == 2 ? .synced : .buffered
+      return try await ManyNamespaces(directory: arguments[2], count: count, durability: durability).run()
+    }
     var configuration = Storage.Configuration()
     if work.count == 2 { configuration.codec = codec(work[1]) }
     let storage = try Storage(directory: arguments[2], namespaces: ["events"], configuration: configuration)

@@ -181,20 +181,21 @@ struct AppendTests {
 
   @Test("A damaged log is not appended to")
   func damaged() throws {
-    try place.write(Array("this is no log, but long enough to be one".utf8), to: "bad.log")
+    try place.run("append", "bad", "--dir", ".", input: "one\n")
+    try place.damage("bad.log", at: 0)
     let outcome = try place.run("append", "bad", "--dir", ".", input: "x\n")
     #expect(outcome.ending == .exit(65))
     #expect(outcome.errors.hasPrefix("immuta: damaged: "))
   }
 
-  @Test("When nobody reads the receipts, it ends quietly")
+  @Test("When nobody reads the receipts, it ends, and says what was appended")
   func closedOutput() throws {
     let child = try place.start("append", "events", "--receipts")
     child.closeOutput()
     try child.send("x\n")
     let outcome = try child.finish()
-    #expect(outcome.ending == .exit(0))
-    #expect(outcome.errors.isEmpty)
+    #expect(outcome.ending == .exit(1))
+    #expect(outcome.errors.contains("1 record before it was appended"))
     #expect(try place.run("verify", "events").ending == .exit(0))
     #expect(try place.run("cat", "events").text == "x\n")
   }

@@ -18,7 +18,6 @@ struct JSONLineTests {
     "a sign among hexadecimal digits": Array(#"{"text":"\u+041"}"#.utf8),
     "a first half of a character alone": Array(#"{"text":"\ud83dx"}"#.utf8),
     "a second half of a character alone": Array(#"{"text":"\ude00"}"#.utf8),
-    "half a character in another member": Array(#"{"x":"\ud83d","text":"a"}"#.utf8),
     "an escape that there is none of": Array(#"{"text":"\x41"}"#.utf8),
     "two signs": Array(#"{"x":--1,"text":"a"}"#.utf8),
     "a plus": Array(#"{"x":+1,"text":"a"}"#.utf8),
@@ -40,6 +39,11 @@ struct JSONLineTests {
     "the member twice": Array(#"{"text":"a","text":"b"}"#.utf8),
     "the member twice, once with an escape": Array(#"{"text":"a","te\u0078t":"b"}"#.utf8),
     "a list": Array(#"["text","a"]"#.utf8),
+    "a form feed as space": Array("{\u{C}\"text\":\"a\"}".utf8),
+    "a word cut short": Array(#"{"x":tru,"text":"a"}"#.utf8),
+    "an exponent without digits": Array(#"{"x":1e,"text":"a"}"#.utf8),
+    "no value": Array(#"{"x":,"text":"a"}"#.utf8),
+    "a name that is no text": Array(#"{1:2,"text":"a"}"#.utf8),
     "a byte order mark": Array("\u{FEFF}{\"text\":\"a\"}".utf8),
     "nothing": [],
   ]
@@ -123,5 +127,76 @@ struct JSONLineTests {
     let outcome = try place.run("migrate", "lines:lines", "log:logs/e", "--unwrap")
     #expect(outcome.ending == .exit(1) && outcome.errors.contains("line 1 of lines"), "\(outcome.errors)")
     #expect(try place.run("cat", "e").output.isEmpty)
+  }
+
+  /// What RFC 8259 allows, other parsers take.
+  static let allowed: [String] = [
+    #"{"k":"x","v":"cut emoji \ud83d"}"#, #"{"k":"x","v":"\ude00"}"#, #"{"k":"x","\ud83d":1}"#, #"{"k":"x","v":1e400}"#,
+    #"{"k":"x","v":0.1e-500}"#, #"{"k":1e999}"#, #"{"k":"x","v":-0}"#, #"{"k":"x","v":1E+2}"#,
+    #"{"k":"x","v":123456789012345678901234567890.5}"#, #"{"k":"x","v":"\u0000"}"#, "{\"k\":\"x\"}\r",
+    "\t{\"k\" : \"x\" } ", #"{"k":"x","v":1,"v":2}"#, #"{"k":"x","":{"":[[],{},null,true,false]}}"#,
+    #"{"k":"x","v":"# + String(repeating: "[", count: 5000) + String(repeating: "]", count: 5000) + "}",
+    #"{"v":"# + String(repeating: #"{"a":"#, count: 3000) + "1" + String(repeating: "}", count: 3000) + #","k":"x"}"#,
+    "{\"k\":\"x\",\"v\":\"\u{7F}\u{2028}\u{FFFF}\"}",
+  ]
+
+  @Test("are taken as they are where the grammar allows them")
+  func taken() throws {
+    let input = Self.allowed.map { $0 + "\n" }.joined()
+    let outcome = try place.run(
+      "logstore", "append", "s", "--partitions", "1", "--key-field", "k", "--receipts", input: input)
+    #expect(outcome.ending == .exit(0), "\(outcome.errors)")
+    #expect(outcome.lines.count == Self.allowed.count)
+    #expect(try place.run("logstore", "cat", "s").text == input)
+    try place.write(Array(input.utf8), to: "lines")
+    let migrated = try place.run("migrate", "lines:lines", "store:t", "--partitions", "1", "--key-field", "k")
+    #expect(migrated.ending == .exit(0), "\(migrated.errors)")
+    #expect(try place.run("logstore", "cat", "t").text == input)
+  }
+
+  @Test("are skipped, and counted, where that is asked for")
+  func skipped() throws {
+    let bad = Self.malformed.keys.sorted().compactMap { Self.malformed[$0] }
+    let large = Array((#"{"text":""# + String(repeating: "x", count: 3 << 20) + #""}"#).utf8)
+    let input = bad.flatMap { Self.good + $0 + [10] } + large + [10] + Self.good
+    let outcome = try place.run(
+      "logstore", "append", "s", "--partitions", "2", "--key-field", "text", "--skip-invalid", "--json", input: input)
+    #expect(outcome.ending == .exit(0), "\(outcome.errors)")
+    #expect(outcome.errors.hasPrefix("immuta: skipped \(bad.count + 1) lines, the first because line 2 "))
+    let summary = try outcome.objects()[0]
+    #expect(summary["skipped"] as? Int == bad.count + 1 && summary["records"] as? Int == bad.count + 1)
+    #expect(try place.run("logstore", "cat", "s").lines == Array(repeating: #"{"text":"good"}"#, count: bad.count + 1))
+
+    try place.write(bad.flatMap { Self.good + $0 + [10] }, to: "lines")
+    for target in [["log:logs/e", "--unwrap"], ["store:t", "--partitions", "2", "--key-field", "text"]] {
+      let arguments = ["migrate", "lines:lines"] + target + ["--skip-invalid", "--json"]
+      // Again: what is there is the same.
+      for _ in 0..<2 {
+        let migrated = try Child(arguments, in: place).finish()
+        #expect(migrated.ending == .exit(0), "\(migrated.errors)")
+        let summary = try migrated.objects()[0]
+        #expect(summary["skipped"] as? Int == bad.count && summary["records"] as? Int == bad.count)
+      }
+    }
+    #expect(try place.run("cat", "e").lines == Array(repeating: "good", count: bad.count))
+  }
+
+  @Test("make no store where the first is refused")
+  func firstRefused() throws {
+    for (options, input) in [
+      ([], "no tabulator\nk\tv\n"), (["--key-field", "id"], "{\n"), (["--key-field", "id"], "{}"),
+      (["--key-before-tab"], String(repeating: "x", count: 3 << 20) + "\n"),
+    ] {
+      let outcome = try Child(["logstore", "append", "s", "--partitions", "2"] + options, in: place)
+        .finish(feeding: Array(input.utf8))
+      #expect(outcome.ending == .exit(1) && outcome.errors.hasPrefix("immuta: line 1 "), "\(outcome.errors)")
+      #expect(try place.names().isEmpty)
+    }
+    // Of several files, the one is named.
+    try place.write(Array("k\ta\n".utf8), to: "one")
+    try place.write(Array("k\tb\nnone\n".utf8), to: "two")
+    let outcome = try place.run("logstore", "append", "s", "one", "two", "--partitions", "2")
+    #expect(outcome.errors.hasPrefix("immuta: line 2 of two "), "\(outcome.errors)")
+    #expect(outcome.errors.contains("2 records before it were appended"))
   }
 }

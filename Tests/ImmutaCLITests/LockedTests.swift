@@ -57,6 +57,57 @@ struct LockedTests {
     #expect(try patient.finish(feeding: Array("k\ttwo\n".utf8)).ending == .exit(0))
   }
 
+  @Test(
+    "So it is for every command that needs a log for itself",
+    arguments: [
+      ["repair", "e"], ["repair", "e", "--apply"], ["repair", "e", "--salvage", "rescued"],
+      ["migrate", "lines:lines", "log:logs/e"],
+    ])
+  func siblings(command: [String]) throws {
+    try place.write(Array("k\tone\n".utf8), to: "lines")
+    let writer = try writer("append", "e")
+    let late = try Child(command + ["--wait", "100ms"], in: place).finish()
+    #expect(late.ending == .exit(75) && late.errors.contains("--wait"), "\(late.errors)")
+    let patient = try Child(command + ["--wait", "2m"], in: place)
+    usleep(100_000)
+    #expect(try !patient.isOver)
+    _ = try writer.finish()
+    let outcome = try patient.finish()
+    #expect(outcome.ending == .exit(0), "\(outcome.errors)")
+  }
+
+  @Test(
+    "So it is for a store's",
+    arguments: [
+      ["logstore", "repair", "s", "0", "--apply"], ["migrate", "lines:lines", "store:s", "--key-before-tab"],
+    ])
+  func siblingsOfStores(command: [String]) throws {
+    try place.write(Array("k\tone\n".utf8), to: "lines")
+    let writer = try writer("logstore", "append", "s", "--partitions", "1")
+    #expect(try Child(command + ["--wait", "100ms"], in: place).finish().ending == .exit(75))
+    let patient = try Child(command + ["--wait", "2m"], in: place)
+    usleep(100_000)
+    #expect(try !patient.isOver)
+    _ = try writer.finish()
+    let outcome = try patient.finish()
+    #expect(outcome.ending == .exit(0), "\(outcome.errors)")
+  }
+
+  @Test("Looking who has a log keeps no writer out")
+  func looking() throws {
+    try place.run("append", "e", input: "one\n")
+    let directory = "\(place.path)/logs"
+    let watcher = Thread {
+      for _ in 0..<200 where !Thread.current.isCancelled { _ = try? LogSurvey("e", in: directory) }
+    }
+    watcher.start()
+    defer { watcher.cancel() }
+    for _ in 0..<200 {
+      let storage = try Storage(directory: directory, namespaces: ["e"])
+      storage.close()
+    }
+  }
+
   @Test("Ctrl-C ends the wait")
   func interrupted() throws {
     let writer = try writer("append", "e")

@@ -34,6 +34,38 @@
       #expect(peak > 0 && peak - idle < Self.bound, "\(peak) bytes, idle \(idle)")
     }
 
+    /// A log of so many records of two bytes, as another program leaves it.
+    private func makeLog(_ name: String, records: Int) throws {
+      var bytes = Data(integer(records) + integer(16 + 10 * (records - 1)))
+      let thousand = [[UInt8]](repeating: [2, 0, 0, 0, 0, 0, 0, 0, 120, 121], count: 1_000).flatMap(\.self)
+      for _ in 0..<records / 1_000 { bytes.append(contentsOf: thousand) }
+      try bytes.write(to: URL(filePath: "\(place.path)/logs/\(name).log"))
+    }
+
+    private func integer(_ value: Int) -> [UInt8] { (0..<8).map { UInt8(truncatingIfNeeded: value >> ($0 * 8)) } }
+
+    private func peak(_ arguments: [String]) throws -> Int {
+      let child = try Child(arguments, in: place)
+      child.closeInput()
+      var peak = 0
+      while try !child.isOver { peak = max(peak, child.peakMemory ?? 0) }
+      #expect(try child.finish().errors == "")
+      return peak
+    }
+
+    @Test("A log without companion takes no memory for each of its records")
+    func withoutCompanion() throws {
+      let count = 4_000_000
+      try FileManager.default.createDirectory(atPath: "\(place.path)/logs", withIntermediateDirectories: true)
+      try makeLog("small", records: 100_000)
+      try makeLog("large", records: count)
+      for command in ["info", "cat", "verify", "repair", "append"] {
+        let small = try peak([command, "small"] + (command == "cat" ? ["--from", "99999"] : []))
+        let large = try peak([command, "large"] + (command == "cat" ? ["--from", "\(count - 1)"] : []))
+        #expect(small > 0 && large - small < count, "\(command): \(large - small) bytes for \(count) records")
+      }
+    }
+
     @Test(
       "A large record goes out, in bounded memory",
       arguments: [("raw", 256 << 20, 0), ("text", 256 << 20, 1), ("json", 64 << 20, 80)])

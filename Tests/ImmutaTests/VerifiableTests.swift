@@ -82,42 +82,4 @@ import Testing
     #expect(try await again.verify("log").verifiable == 1)
     #expect(try again.details(of: "log").verifiable == 1)
   }
-
-  @Test(arguments: [1, 2, 4095, 4096, 4097, 10_000]) func listsOfEntriesGiveBackWhatWasAdded(_ count: Int) {
-    var generator = SeededGenerator(seed: UInt64(count))
-    let list = EntryList()
-    let empty = RecordHeader(.v2, size: 0, payloadChecksum: 0).checksum
-    var expected: [CompanionEntry?] = []
-    var index = 16
-    while expected.count < count {
-      let isRun = generator.oneIn(3)
-      for _ in 0..<Int.random(in: 1...20, using: &generator) where expected.count < count {
-        let size = isRun ? 0 : 1
-        expected.append(
-          generator.oneIn(9)
-            ? nil
-            : CompanionEntry(
-              index: index, time: 5, recordChecksum: isRun ? empty : 77, endsCommit: !generator.oneIn(5),
-              isMade: isRun || generator.oneIn(2)))
-        index += 8 + size
-      }
-    }
-    for entry in expected { list.append(entry) }
-    #expect(list.count == count && list.madeCount == expected.filter { $0?.isMade == true }.count)
-    for _ in 0..<200 {
-      let first = Int.random(in: 0..<count, using: &generator)
-      var bytes = [UInt8](repeating: 0, count: CompanionEntry.size * Int.random(in: 1...30, using: &generator))
-      let read = bytes.withUnsafeMutableBytes { list.read($0, from: first) }
-      #expect(read == min(count - first, bytes.count / CompanionEntry.size))
-      for position in 0..<read {
-        let start = position * CompanionEntry.size
-        let entry = bytes.withUnsafeBytes {
-          CompanionEntry(
-            decoding: UnsafeRawBufferPointer(rebasing: $0[start..<start + CompanionEntry.size]),
-            number: first + position)
-        }
-        #expect(entry == expected[first + position])
-      }
-    }
-  }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import Immuta
 import ImmutaTestSupport
 import ImmutaTransforms
@@ -169,4 +170,44 @@ struct EncryptionTests {
     0x8E, 0x29, 0xF2, 0xE6, 0x13, 0xC7, 0xB5, 0xFF, 0x8E, 0x51, 0xA9, 0xEE,
     0x91, 0x13, 0x52, 0xCB, 0x66, 0x51, 0xC9,
   ]
+
+  /// Gives all files of the log another name.
+  private func rename(to name: String) throws {
+    for suffix in ["log", "idx", "meta"] {
+      try FileManager.default.moveItem(
+        atPath: bench.directory.file("\(Workbench.name).\(suffix)"), toPath: bench.directory.file("\(name).\(suffix)"))
+    }
+  }
+
+  @Test("A log that got another name says which one it was sealed for, and does not blame the key")
+  func renamed() throws {
+    let codec = Codec.deflate().then(.aes256GCM(KeyRing(Codecs.key(1))))
+    try bench.write([Payloads.json(0), Payloads.repetitive(3 << 20)], codec)
+    try rename(to: "renamed")
+    for reason in try failures(codec, namespace: "renamed") {
+      #expect(reason?.contains("it was sealed for the namespace “\(Workbench.name)”") == true, "\(reason ?? "")")
+      #expect(reason?.contains("“renamed” now") == true)
+    }
+    // Records sealed for two names in one log, nobody could read.
+    let before = try FileBytes.read(bench.directory.file("renamed.log"))
+    #expect {
+      try bench.open(codec, namespace: "renamed").0.close()
+    } throws: { "\($0)".contains("it was sealed for the namespace “\(Workbench.name)”") }
+    #expect(try FileBytes.read(bench.directory.file("renamed.log")) == before)
+    // Nothing else is bound to the name.
+    bench.lose("meta", namespace: "renamed")
+    for reason in try failures(codec, namespace: "renamed") {
+      #expect(reason?.contains("was it renamed?") == true, "\(reason ?? "")")
+    }
+  }
+
+  @Test("A log whose codec is not bound to its name may get another one")
+  func renamedWithoutEncryption() throws {
+    try bench.write([Payloads.json(0)], .deflate())
+    try rename(to: "renamed")
+    let (storage, log) = try bench.open(.deflate(), namespace: "renamed")
+    defer { storage.close() }
+    try log.append(Payloads.json(1))
+    #expect(try log.records(in: 0..<2).map { Array($0.payload) } == [Payloads.json(0), Payloads.json(1)])
+  }
 }

@@ -13,6 +13,17 @@
       bench = try Workbench()
     }
 
+    @Test(
+      "Too few bytes to train on are an error, however few",
+      arguments: [1, 2, 5, 8, 10, 13, 20, 60, 200], [1, 2, 7, 8, 9, 16])
+    func hardlyAnything(count: Int, size: Int) throws {
+      let samples = (0..<count).map { number in [UInt8](repeating: UInt8(number), count: size) }
+      // A dictionary may come of it, or an error: but no signal.
+      do {
+        _ = try ZstdDictionary(trainedOn: samples, size: 64 << 10)
+      } catch { #expect("\(error)".contains("give more of them"), "\(error)") }
+    }
+
     @Test("A dictionary trained on a log's own records makes them less than half as large as they are without")
     func training() async throws {
       let payloads = (0..<2000).map(Payloads.json)

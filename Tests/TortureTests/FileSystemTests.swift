@@ -20,6 +20,44 @@ import Testing
     }
   }
 
+  /// Writing to blocks that a copy shares takes new ones, of which there are none.
+  @Test(arguments: MountedDisk.Kind.allCases.filter(\.shares))
+  func aLogThatWasCopiedByReferenceIsAnErrorOnAFullDisk(_ kind: MountedDisk.Kind) async throws {
+    _ = Foundation.signal(SIGPIPE, SIG_IGN)
+    let tool = try BuiltTool.path()
+    try await Rounds.run(default: 2, most: 100, "full disk and a copy, \(kind)") { seed in
+      let directory = try TestDirectory(inMemory: true)
+      guard let disk = try MountedDisk(kind, in: directory) else { return }
+      defer { disk.close() }
+      var round = FullDiskRound(seed, kind, disk, directory, tool, copied: true)
+      try await round.run()
+    }
+  }
+
+  /// A step that finds no room is tried again at half its size; where the file system keeps as much of the first as there
+  /// was room for, the rest of it must be given back.
+  @Test(arguments: [MountedDisk.Kind.tmpfs, .ext4, .xfsWithoutReflink])
+  func halfAStepLeavesTheOtherHalf(_ kind: MountedDisk.Kind) async throws {
+    let directory = try TestDirectory(inMemory: true)
+    guard let disk = try MountedDisk(kind, in: directory) else { return }
+    defer { disk.close() }
+    let storage = try Storage(directory: "\(disk.path)/logs", namespaces: ["e"])
+    defer { storage.close() }
+    let log = try storage.log("e")
+    // Steps are half of the file by now, and so more than half of the room.
+    let size = kind == .tmpfs ? 4 << 20 : 9 << 20
+    while try log.details.byteCount < size { _ = try await log.append([UInt8](repeating: 7, count: 4096)) }
+    let left = size / 4
+    try disk.fill(leaving: left)
+    let room = try disk.room
+    for _ in 0..<10_000 where try disk.room > room - 256 << 10 {
+      _ = try await log.append([UInt8](repeating: 7, count: 4096))
+    }
+    let rest = try disk.room
+    #expect(rest < room - 256 << 10, "no step was taken")
+    #expect(rest > room / 8, "of \(room) bytes \(rest) are left")
+  }
+
   /// Some file systems keep as much of a reservation as there was room for.
   @Test(arguments: [MountedDisk.Kind.tmpfs, .ext4, .xfsWithoutReflink, .xfs])
   func whatHasNoRoomTakesNone(_ kind: MountedDisk.Kind) async throws {
@@ -80,13 +118,23 @@ private struct FullDiskRound {
   private let disk: MountedDisk
   private let directory: TestDirectory
   private let tool: String
+  private let isCopied: Bool
+  private let isSynced: Bool
   private var lines: [String] = []
   private var receipts = 0
 
   private var logs: String { "\(disk.path)/logs" }
 
-  init(_ seed: UInt64, _ kind: MountedDisk.Kind, _ disk: MountedDisk, _ directory: TestDirectory, _ tool: String) {
+  /// - Parameter copied: whether the log is copied by reference while it is appended to, and not synced, so that stores
+  ///   would go through a mapping; nil for any of it.
+  init(
+    _ seed: UInt64, _ kind: MountedDisk.Kind, _ disk: MountedDisk, _ directory: TestDirectory, _ tool: String,
+    copied: Bool? = nil
+  ) {
     generator = SeededGenerator(seed: seed)
+    let isAny = (synced: generator.oneIn(2), copied: generator.oneIn(2))
+    isSynced = copied == nil ? isAny.synced : false
+    isCopied = kind.shares && (copied ?? isAny.copied)
     self.kind = kind
     self.disk = disk
     self.directory = directory
@@ -94,7 +142,6 @@ private struct FullDiskRound {
   }
 
   mutating func run() async throws {
-    let isSynced = generator.oneIn(2)
     // No backtrace: where a signal ends it, that is all there is to say.
     let child = try ChildProcess(
       "/bin/sh",
@@ -106,9 +153,7 @@ private struct FullDiskRound {
       guard try feed(child) else { throw Finding("the tool ended on a disk with room: \(try errors())") }
     }
     // From here on the log's blocks are a copy's too: writing to them takes new ones.
-    if kind.shares, generator.oneIn(2) {
-      try copyByReference()
-    }
+    if isCopied { try copyByReference() }
     let room = generator.oneIn(2) ? 0 : Int.random(in: 1...1 << 20, using: &generator)
     try disk.fill(leaving: room)
     if room == 0, generator.oneIn(4) {
@@ -137,9 +182,9 @@ private struct FullDiskRound {
         throw Finding("it found no room where it had reserved it: \(said)")
       }
     }
-    let count = try await check(.readOnly, isSynced)
+    let count = try await check(.readOnly)
     try disk.makeRoom()
-    guard try await check(.readWrite, isSynced) >= count else { throw Finding("records are gone after opening") }
+    guard try await check(.readWrite) >= count else { throw Finding("records are gone after opening") }
   }
 
   private func ending(_ status: Int32?) -> String { status.map { "status \($0)" } ?? "a signal" }
@@ -176,7 +221,7 @@ private struct FullDiskRound {
   }
 
   /// What is there must be what was sent, from the first line on, and all that had receipts. Returns how many.
-  private func check(_ access: Storage.Access, _ isSynced: Bool) async throws -> Int {
+  private func check(_ access: Storage.Access) async throws -> Int {
     var configuration = Storage.Configuration(durability: isSynced ? .synced : .buffered)
     configuration.access = access
     let storage = try Storage(directory: logs, namespaces: ["e"], configuration: configuration)

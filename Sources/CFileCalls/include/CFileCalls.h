@@ -29,7 +29,10 @@ ssize_t file_write_two(int descriptor, const void *first, size_t first_count, co
 int file_start_write_back(int descriptor);
 int file_finish_write_back(int descriptor);
 
-//// File systems that are known, by what is known of them.
+/// Keeps a mapping out of the processes that this one forks. Returns 0 or an errno value.
+int file_keep_from_children(void *address, int64_t length);
+
+/// File systems that are known, by what is known of them.
 enum file_system {
   /// Any other, one that lies over others (overlay), and one that cannot be told.
   FILE_SYSTEM_OTHER,

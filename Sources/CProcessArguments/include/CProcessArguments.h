@@ -10,4 +10,8 @@ int process_argument_count(void);
 /// One of them.
 const char *process_argument(int position);
 
+/// Open files that the process needs at least. It ends before `main`, with an error that says so, where it may not have
+/// as many.
+int process_needed_descriptors(void);
+
 #endif

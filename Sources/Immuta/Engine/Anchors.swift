@@ -8,6 +8,8 @@ struct Anchors {
 
   /// As many as one short read brings.
   private static var most: Int { 64 }
+  /// Bytes of the log that are read for them where they are made: or one record.
+  private static var mostBytes: Int { 4 << 20 }
 
   init() {}
 
@@ -21,9 +23,21 @@ struct Anchors {
 
   /// Takes the entries before record `count` instead.
   mutating func move(before count: Int, in reader: LogReader) throws(ImmutaError) {
-    let first = max(0, count - Self.most)
-    entries = try reader.entries(first..<count)
-    self.first = first
+    guard let own = reader.ownEntries else {
+      first = max(0, count - Self.most)
+      entries = try reader.entries(first..<count)
+      return
+    }
+    let first = try own.firstOfLast(Self.most, before: count, bytes: Self.mostBytes)
+    // Those that are known are what they were then: they cannot be made again.
+    if first <= self.count, self.count <= count, !entries.isEmpty {
+      let from = max(first, self.first)
+      entries = Array(entries[(from - self.first)...]) + (try reader.entries(self.count..<count))
+      self.first = from
+    } else {
+      entries = try reader.entries(first..<count)
+      self.first = first
+    }
   }
 
   /// Whether the last one is still on file, and what it says is still in the log, where nothing but the log says it.
@@ -61,6 +75,18 @@ struct Anchors {
     return shared
   }
 
+  /// The same where nothing says whether both are the same log, but both are what is, and was, in one file: then the last
+  /// ones stand for those before them. 0 where too few of them are the same.
+  func sharedInFile(
+    with reader: LogReader, _ isSame: (CompanionEntry, CompanionEntry) -> Bool
+  ) throws(ImmutaError) -> Int {
+    if first == 0 { return try sharedFromFirst(with: reader, isSame) }
+    let pairs = try pairs(with: reader)
+    let same = pairs.prefix { isSame($0.known, $0.found) }
+    guard let last = same.last, same.count == pairs.count || same.count >= Self.most / 2 else { return 0 }
+    return last.number + 1
+  }
+
   /// The entries that are whole both here and in another reader.
   private func pairs(
     with reader: LogReader
@@ -77,7 +103,7 @@ struct Anchors {
 
 extension LogReader {
   /// Whether a record's bytes are where an entry says, and have its checksum. Of a large one only the size is looked at.
-  fileprivate func isInLog(_ entry: CompanionEntry) throws(ImmutaError) -> Bool {
+  func isInLog(_ entry: CompanionEntry) throws(ImmutaError) -> Bool {
     let descriptor = try anyDescriptor()
     guard let end = try descriptor.recordEnd(at: entry.index, format) else { return false }
     let size = end - entry.index

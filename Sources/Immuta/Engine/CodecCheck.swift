@@ -46,7 +46,8 @@ extension Opening {
     guard let failure else { return }
     throw .codecUnknown(
       path: files.logPath,
-      reason: "its companion is lost, and \(Words.quoted(configuration.codecName)) "
+      reason: (isNamed ? "" : "its companion is lost, and ")
+        + "\(Words.quoted(configuration.codecName)) "
         + "cannot read it (record \(failure.sequence ?? 0): \(failure.reason)): open it with the codec and the keys that it "
         + "was written with, or with none if it was written with none")
   }

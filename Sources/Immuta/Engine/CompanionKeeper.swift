@@ -35,12 +35,17 @@ final class CompanionKeeper: Sendable {
 
   /// The log is about to be written to. On stable storage when this returns.
   func markOpen() throws(ImmutaError) {
+    try writeOpen()
+    try descriptor.flush()
+  }
+
+  /// The same, for whoever flushes the companion.
+  func writeOpen() throws(ImmutaError) {
     try write { header in
       header.isClean = false
       header.hasFailedFlush = false
       header.bootIdentity = BootIdentity.current
     }
-    try descriptor.flush()
   }
 
   /// A flush failed. The mark need not reach the device: it is for an opening that still sees the same page cache.
@@ -71,13 +76,18 @@ final class CompanionKeeper: Sendable {
   func markClean(count: Int, made: Int? = nil) throws(ImmutaError) {
     // The entries first: a clean mark must never be stable before what it vouches for.
     try descriptor.flush()
+    try writeClean(count: count, made: made)
+    try descriptor.flush()
+  }
+
+  /// The same, for whoever flushes the companion before and after.
+  func writeClean(count: Int, made: Int? = nil) throws(ImmutaError) {
     try write { header in
       header.isClean = true
       header.hasFailedFlush = false
       header.stableCount = count
       header.madeCount = made ?? header.madeCount
     }
-    try descriptor.flush()
   }
 
   private func write(_ change: (inout CompanionHeader) -> Void) throws(ImmutaError) {

@@ -15,14 +15,17 @@ struct Continuity {
   }
 
   /// How many records, from the first on, are sure to be the same in both. O(log records) for states of one log, O(records)
-  /// of two.
+  /// of two, or O(bytes) where their entries are made.
   func shared() throws(ImmutaError) -> Int {
     let end = min(old.reader.count, new.reader.count)
     if end == 0 { return 0 }
     let anchors = old.state.withLock { $0.anchors }
     if try !canCompareAll(anchors) {
       // Of one log, what is the same once was the same before. Of another, only what was looked at is known.
-      if !isSameLog { return try anchors.first > 0 ? 0 : anchors.sharedFromFirst(with: new.reader, isSame) }
+      if !isSameLog {
+        if old.reader.hasOwnEntries { return min(try anchors.sharedInFile(with: new.reader, isSame), end) }
+        return try anchors.first > 0 ? 0 : anchors.sharedFromFirst(with: new.reader, isSame)
+      }
       return min(try anchors.sharedUpToLast(with: new.reader, isSame), end)
     }
     if !isSameLog { return try firstDifference(in: 0..<end) }
@@ -43,12 +46,15 @@ struct Continuity {
 
   /// Whether what was known can still be looked at: not where the same file was written over.
   private func canCompareAll(_ anchors: Anchors) throws(ImmutaError) -> Bool {
-    if old.reader.hasOwnEntries { return true }
+    // Entries that are made fit whatever the file holds by now.
+    if old.reader.hasOwnEntries { return old.logFile != new.logFile }
     return old.companionFile == new.companionFile ? false : try anchors.areAll(in: old.reader)
   }
 
   private func isSame(_ one: CompanionEntry, _ other: CompanionEntry) -> Bool {
-    one.index == other.index && one.recordChecksum == other.recordChecksum && (!isSameLog || one.time == other.time)
+    guard one.index == other.index, one.recordChecksum == other.recordChecksum else { return false }
+    // The time of an entry that was made is that of its making.
+    return !isSameLog || one.time == other.time || one.isMade || other.isMade
   }
 
   /// Whether the records just before a number are the same; nil where no entry tells.

@@ -45,9 +45,8 @@ extension Descriptor {
     }
   }
 
-  /// How many records the companion of a log without COUNT says are committed; nil when it has no header that is whole.
-  func committedCount() throws(ImmutaError) -> Int? {
-    guard let header = try companionHeader() else { return nil }
+  /// How many records the companion of a log without COUNT, and its header, say are committed.
+  func committedCount(_ header: CompanionHeader) throws(ImmutaError) -> Int {
     if header.isClean { return header.stableCount }
     // A file that ends with an entry is that of a log that was closed, whatever damage says.
     let room = max(0, try size - CompanionHeader.size) / CompanionEntry.size
@@ -99,7 +98,11 @@ extension Descriptor {
 
   /// Where the record at a byte offset of a log ends, or nil when no record that fits the file begins there.
   package func recordEnd(at index: Int, _ format: LogFormat) throws(ImmutaError) -> Int? {
-    let fileSize = try size
+    try recordEnd(at: index, format, within: size)
+  }
+
+  /// The same in a file of a size that is known.
+  func recordEnd(at index: Int, _ format: LogFormat, within fileSize: Int) throws(ImmutaError) -> Int? {
     let header = format.recordHeaderSize
     guard index >= 0, index <= fileSize - header else { return nil }
     var field: InlineArray<12, UInt8> = .init(repeating: 0)

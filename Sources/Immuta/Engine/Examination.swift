@@ -33,14 +33,15 @@ struct Examination: ~Copyable {
   private let hasCompanion: Bool
 
   init(
-    log descriptor: Descriptor, companion companionDescriptor: Descriptor?, format: LogFormat, count: Int
+    log descriptor: Descriptor, companion companionDescriptor: Descriptor?, format: LogFormat, count: Int,
+    progress: ScanProgress? = nil
   ) throws(ImmutaError) {
     let status = try descriptor.status()
     let known = try companionDescriptor?.companionHeader()
     // Entries tell of records also where the header before them is damaged.
     let first = try companionDescriptor?.companionEntry(0)
     companion = try CompanionScanner.ifThere(companionDescriptor)
-    log = LogScanner(descriptor, format, end: status.size)
+    log = LogScanner(descriptor, format, end: status.size, progress: progress)
     self.format = format
     // Whatever was promised, records that neither file has room for cannot be looked at.
     self.count = min(count, max(format.room(in: status.size), companion?.count ?? 0))

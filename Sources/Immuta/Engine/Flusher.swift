@@ -4,8 +4,8 @@ import Synchronization
 
 /// Puts committed records on stable storage. Callers that wait together share one flush.
 ///
-/// Flushes run on a thread of its own; or, while that one rests, on the thread of a caller that may block, which saves
-/// waking two threads.
+/// Flushes run on one of the threads that all logs share, ``WorkThreads``; or, where nobody waits there, on the thread of
+/// a caller that may block, which saves waking two threads.
 ///
 /// A flush that fails is the last: the kernel may have marked the lost pages clean, so a later one that succeeds would
 /// prove nothing. Whoever waits, and every later append, gets the error; closing and reopening recovers.
@@ -17,13 +17,11 @@ final class Flusher: Sendable {
   private let names: NameCheck
   private let keeper: CompanionKeeper
   private let interval: Duration?
-  private let gate = ThreadGate()
-  private let stopped = ThreadGate()
   /// Opened when the last flush has ended, once there are to be no more.
   private let flushed = ThreadGate()
   private let state = Lock(State())
   /// Whether there may be records that no flush has been asked to cover: it saves opening the gate. Sequentially
-  /// consistent: the thread clears it and then reads the count; who appends raises the count and then reads it. One of
+  /// consistent: whoever flushes clears it and then reads the count; who appends raises the count and then reads it. One of
   /// the two sees the other's store.
   private let isNoted = Atomic(false)
   /// Whether there is a `failure`. Released behind it, before anybody is told: an append that begins later sees it.
@@ -36,13 +34,27 @@ final class Flusher: Sendable {
   private struct State {
     var waiters: [(count: Int, waiter: Waiter)] = []
     var failure: ImmutaError?
-    var isRunning = false
+    var turn = Turn.none
+    /// Whether somebody asked for a look since the thread had its last.
+    var isAsked = false
+    var laterCount = 0
+    /// Of the last flush on a thread of the pool: how many it served, and how long it took.
+    var last = (served: 0, nanoseconds: Int64(0))
     var isStopping = false
     /// Whether somebody flushes: one at a time.
     var isFlushing = false
     /// When the oldest record came that no flush has been asked to cover, as far as the interval asks.
     var noted: ContinuousClock.Instant?
     var hasEnded = false
+  }
+
+  /// Whether a thread looks after this log.
+  private enum Turn: Equatable {
+    case none
+    /// One will, when the interval asks for it. A number tells it from those before.
+    case later(Int)
+    /// One will soon, or does.
+    case soon
   }
 
   init(
@@ -108,12 +120,12 @@ final class Flusher: Sendable {
       if stable.generation >= count { return .success(()) }
       if let failure = state.failure { return .failure(failure) }
       if state.hasEnded { return .failure(ImmutaError.storageClosed) }
-      do throws(ImmutaError) { try start(&state) } catch { return .failure(error) }
+      do throws(ImmutaError) { try ask(&state) } catch { return .failure(error) }
       state.waiters.append((count, waiter))
       waiterCount.store(state.waiters.count, ordering: .relaxed)
       return nil
     }
-    if let answer { waiter.resume(with: answer) } else { gate.open() }
+    if let answer { waiter.resume(with: answer) }
   }
 
   /// There are records to flush before the interval is over.
@@ -124,48 +136,86 @@ final class Flusher: Sendable {
     if isNoted.exchange(true, ordering: .sequentiallyConsistent) { return }
     let failure: ImmutaError? = state.withLock { state in
       state.noted = .now
-      do throws(ImmutaError) { try start(&state) } catch { return error }
+      do throws(ImmutaError) { try ask(&state) } catch { return error }
       return nil
     }
     // Without a thread to flush, the interval cannot be kept: no more may be appended.
-    if let failure { fail(failure) } else { gate.open() }
+    if let failure { fail(failure) }
   }
 
-  private func start(_ state: inout State) throws(ImmutaError) {
-    guard !state.isRunning, !state.isStopping else { return }
-    try Thread.start { self.run() }
-    state.isRunning = true
+  // MARK: On a thread of the pool
+
+  /// Has a thread look whether there is something to flush.
+  private func ask(_ state: inout State) throws(ImmutaError) {
+    if state.isStopping { return }
+    state.isAsked = true
+    if state.turn == .soon { return }
+    try WorkThreads.shared.add { self.run() }
+    state.turn = .soon
   }
 
   private func run() {
-    // How many the last flush served, and how long it took.
-    var last = (served: 0, nanoseconds: Int64(0))
     while true {
-      gate.wait()
+      let last = state.withLock { state in
+        state.isAsked = false
+        return state.last
+      }
       if last.served > 1 { gather(last.served, within: min(last.nanoseconds * 2, 1_000_000)) }
-      if let interval { pause(interval, last.nanoseconds) }
-      if state.withLock({ $0.isStopping }) { break }
-      // Whoever is at it instead opens the gate again.
-      guard beginFlush() else { continue }
-      isNoted.store(false, ordering: .sequentiallyConsistent)
-      atomicMemoryFence(ordering: .sequentiallyConsistent)
-      let start = ContinuousClock.now
-      let served = flushOnce()
-      last = (served, (ContinuousClock.now - start).nanoseconds)
-      endFlush()
-      if served == 1 { linger(min(last.nanoseconds, 50_000)) }
+      if waitsForInterval(last.nanoseconds) { return }
+      // Whoever is at it instead asks again.
+      if beginFlush() {
+        isNoted.store(false, ordering: .sequentiallyConsistent)
+        atomicMemoryFence(ordering: .sequentiallyConsistent)
+        let start = ContinuousClock.now
+        let served = flushOnce()
+        let nanoseconds = (ContinuousClock.now - start).nanoseconds
+        state.withLock { $0.last = (served, nanoseconds) }
+        endFlush()
+        if served == 1 { linger(min(nanoseconds, 50_000)) }
+      }
+      if !goesOn() { return }
     }
-    stopped.open()
   }
 
-  /// Waits until it is time to flush what was noted first: half of the interval after that, or sooner if flushes take
-  /// long.
-  private func pause(_ interval: Duration, _ lastFlush: Int64) {
-    let (noted, isUrgent) = state.withLock { ($0.noted, !$0.waiters.isEmpty || $0.isStopping) }
-    guard let noted, !isUrgent else { return }
-    let delay = max(0, min(interval.nanoseconds / 2, interval.nanoseconds - 2 * lastFlush))
-    let left = delay - (ContinuousClock.now - noted).nanoseconds
-    if left > 0 { gate.wait(nanoseconds: left) }
+  /// Whether the thread has another look. Logs that wait for a thread come first.
+  private func goesOn() -> Bool {
+    let others = WorkThreads.shared.isBehind
+    return state.withLock { state in
+      guard state.isAsked, !state.isStopping else {
+        state.turn = .none
+        return false
+      }
+      // Without another thread this one goes on.
+      return !others || (try? WorkThreads.shared.add { self.run() }) == nil
+    }
+  }
+
+  /// Whether it is too early: half of the interval after what was noted first is soon enough, or sooner if flushes take
+  /// long. Then a thread comes back at that time.
+  private func waitsForInterval(_ lastFlush: Int64) -> Bool {
+    guard let interval else { return false }
+    return state.withLock { state in
+      guard let noted = state.noted, state.waiters.isEmpty, !state.isStopping else { return false }
+      let delay = max(0, min(interval.nanoseconds / 2, interval.nanoseconds - 2 * lastFlush))
+      let time = noted + .nanoseconds(delay)
+      if time <= .now { return false }
+      state.laterCount += 1
+      let number = state.laterCount
+      // Where there is no thread to wait, it flushes too early, which harms nobody.
+      guard (try? WorkThreads.shared.add(at: time) { self.runLater(number) }) != nil else { return false }
+      state.turn = .later(number)
+      return true
+    }
+  }
+
+  private func runLater(_ number: Int) {
+    let isMine = state.withLock { state in
+      // Somebody else could not wait so long, and was served.
+      guard state.turn == .later(number), !state.isStopping else { return false }
+      state.turn = .soon
+      return true
+    }
+    if isMine { run() }
   }
 
   /// Those whom the last flush served together come back one after the other: waiting for them a moment, at most two
@@ -174,13 +224,15 @@ final class Flusher: Sendable {
     spin(within: nanoseconds) { $0 < count }
   }
 
-  /// Who has just been served may come back at once: looking out for a moment saves waking this thread.
+  /// Who has just been served may come back at once: looking out for a moment saves waking a thread.
   private func linger(_ nanoseconds: Int64) {
     spin(within: nanoseconds) { $0 == 0 }
   }
 
   /// Lets other threads run for as long as the number of those who wait asks for it.
   private func spin(within nanoseconds: Int64, while isOn: (_ waiterCount: Int) -> Bool) {
+    // Other logs wait for the thread: that takes long enough for more to come to this one.
+    if WorkThreads.shared.isBehind { return }
     let end = ContinuousClock.now + .nanoseconds(nanoseconds)
     while isOn(waiterCount.load(ordering: .relaxed)), ContinuousClock.now < end { Thread.yield() }
   }
@@ -189,23 +241,27 @@ final class Flusher: Sendable {
 
   /// Whether it is this caller's to flush; then `endFlush` must follow.
   ///
-  /// - Parameter here: on a thread that is not the flusher's own, while nobody else waits for that one.
+  /// - Parameter here: on a thread that is not the pool's, while nobody else waits for one of those.
   private func beginFlush(here: Bool = false) -> Bool {
     state.withLock { state in
-      if state.isFlushing { return false }
-      if here, state.isStopping || state.hasEnded || state.failure != nil || !state.waiters.isEmpty { return false }
+      if state.isFlushing || state.isStopping { return false }
+      if here, state.hasEnded || state.failure != nil || !state.waiters.isEmpty { return false }
       state.isFlushing = true
       return true
     }
   }
 
   private func endFlush() {
-    let (isStopping, hasMore) = state.withLock { state in
+    let (isStopping, failure) = state.withLock { state -> (Bool, ImmutaError?) in
       state.isFlushing = false
-      return (state.isStopping, !state.waiters.isEmpty)
+      if !state.waiters.isEmpty || isNoted.load(ordering: .relaxed) {
+        do throws(ImmutaError) { try ask(&state) } catch { return (state.isStopping, error) }
+      }
+      return (state.isStopping, nil)
     }
     if isStopping { flushed.open() }
-    if hasMore || isNoted.load(ordering: .relaxed) { gate.open() }
+    // Nobody is left waiting for a thread that is not to be had.
+    if let failure { fail(failure) }
   }
 
   /// How many it served.
@@ -224,6 +280,32 @@ final class Flusher: Sendable {
     } catch {
       fail(error)
       return 0
+    }
+  }
+
+  /// Flushes many logs together. Those that are being flushed, or where nothing is to be flushed, are left
+  /// out.
+  static func flushTogether(_ flushers: [Flusher]) {
+    let flushers = flushers.filter { $0.committed.generation > $0.stable.generation && $0.beginFlush(here: true) }
+    var files: [Descriptor] = []
+    var counts: [Int] = []
+    for flusher in flushers {
+      flusher.isNoted.store(false, ordering: .sequentiallyConsistent)
+      atomicMemoryFence(ordering: .sequentiallyConsistent)
+      counts.append(flusher.committed.generation)
+      files += flusher.files.takeOver()
+    }
+    let failures = ManyFiles.flush(files)
+    for (place, flusher) in flushers.enumerated() {
+      do throws(ImmutaError) {
+        if let failure = failures[2 * place] ?? failures[2 * place + 1] { throw failure }
+        try flusher.names.check()
+        try flusher.keeper.markStable(counts[place])
+        flusher.finish(counts[place])
+      } catch {
+        flusher.fail(error)
+      }
+      flusher.endFlush()
     }
   }
 
@@ -264,19 +346,13 @@ final class Flusher: Sendable {
     return state.waiters
   }
 
-  /// Ends the thread; returns when it makes no more calls. Those who wait are answered by `end(with:)`.
+  /// Returns when no flush is under way; none begins any more. Those who wait are answered by `end(with:)`.
   func stop() {
-    let (isRunning, isFlushing) = state.withLock { state in
+    let isFlushing = state.withLock { state in
       state.isStopping = true
-      defer { state.isRunning = false }
-      return (state.isRunning, state.isFlushing)
+      return state.isFlushing
     }
     if isFlushing { flushed.wait() }
-    if isRunning {
-      gate.open()
-      stopped.wait()
-    }
-    files.stop()
   }
 
   /// Closing flushed everything, or failed to: answers those who still wait.

@@ -13,7 +13,7 @@ extension FollowedFiles {
     let (isSame, found) = try state.withLock { (state) throws(ImmutaError) -> (Bool, Progress?) in
       guard try state.anchors.hold(in: reader) else { return (false, nil) }
       var found: Progress?
-      if state.list == nil, let companion {
+      if state.own == nil, let companion {
         let count = try companion.publishedCount(from: reader.count)
         if count > reader.count { found = Progress(count: count, end: try end(ofLast: count, companion)) }
       }
@@ -46,40 +46,18 @@ extension FollowedFiles {
   /// Follows a writer whose entries are not in the companion that was opened, or that keeps none.
   private func readOnByEntries(_ state: inout State) throws(ImmutaError) -> Progress? {
     let status = try log.status()
-    let start = state.list == nil ? reader.end : state.listEnd
-    guard status.size > start else { return nil }
+    guard status.size > state.own?.end ?? reader.end else { return nil }
+    let own: WalkedEntries
+    if let known = state.own { own = known } else { own = try ownEntries() }
     // A writer that made the companion anew put another file in its place.
     if let companion = try companionNow(), try isAtWork(companion) {
-      return try readOn(companion, &state, from: start)
+      return try readOn(companion, own, &state)
     }
-    var bytes = LogScanner(log, format, end: status.size)
-    let companion = try companionNow()
-    let known = state.list?.count ?? reader.count
-    var new: [CompanionEntry] = []
-    var (index, time) = (start, state.lastTime)
-    while let size = try bytes.size(at: index) {
-      let end = index + format.recordHeaderSize + size
-      if let entry = try companion?.companionEntry(known + new.count), entry.index == index {
-        time = entry.time
-        new.append(entry)
-      } else if try bytes.bearsItsChecksum(at: index, size: size),
-        let checksum = try bytes.checksum(at: index, size: size)
-      {
-        time = max(time, status.modified)
-        new.append(CompanionEntry(index: index, time: time, recordChecksum: checksum))
-      } else if end < status.size {
-        throw check.corrupted(known + new.count, index, "its payload does not have its checksum")
-      } else {
-        // Perhaps it is being written.
-        break
-      }
-      index = end
-    }
+    guard let growth = try own.growth(status, through: nil, companionNow(), after: state.lastTime) else { return nil }
     // A writer marks its companion before it stages anything: if it has not by now, these are no records of its.
-    if new.isEmpty { return nil }
     if let companion = try companionNow(), try isAtWork(companion) { return nil }
-    try take(new, &state, end: index, time: time)
-    return Progress(count: known + new.count, end: index)
+    take(growth, own, &state)
+    return Progress(count: growth.count, end: growth.end)
   }
 
   /// Whether a writer that keeps this companion has the log open, or did not live to close it.
@@ -89,30 +67,15 @@ extension FollowedFiles {
   }
 
   private func readOn(
-    _ companion: Descriptor, _ state: inout State, from start: Int
+    _ companion: Descriptor, _ own: WalkedEntries, _ state: inout State
   ) throws(ImmutaError) -> Progress? {
-    let known = state.list?.count ?? reader.count
+    let known = own.count
     let count = try companion.publishedCount(from: known)
-    guard count > known else { return nil }
-    var new: [CompanionEntry] = []
-    var (index, time) = (start, state.lastTime)
-    for number in known..<count {
-      guard let entry = try companion.companionEntry(number), entry.index == index,
-        let end = try log.recordEnd(at: index, format)
-      else { return nil }
-      new.append(entry)
-      (index, time) = (end, entry.time)
-    }
-    try take(new, &state, end: index, time: time)
-    return Progress(count: count, end: index)
-  }
-
-  private func take(
-    _ new: [CompanionEntry], _ state: inout State, end: Int, time: Int64
-  ) throws(ImmutaError) {
-    let list: EntryList
-    if let own = state.list { list = own } else { list = try listOfEntries() }
-    take(new, into: list, &state)
-    (state.listEnd, state.lastTime) = (end, time)
+    guard count > known,
+      let growth = try own.growth(
+        log.status(), through: count, companion, needsEntries: true, after: state.lastTime)
+    else { return nil }
+    take(growth, own, &state)
+    return Progress(count: growth.count, end: growth.end)
   }
 }

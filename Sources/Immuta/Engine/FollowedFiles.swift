@@ -24,7 +24,7 @@ final class FollowedFiles: Sendable {
   let note: String?
   /// Damage that opening passed over.
   let damage: Corruption?
-  private let logFile: FileIdentity
+  let logFile: FileIdentity
   /// Whether the kernel reports every change of the files.
   let reportsChanges: Bool
   let companionFile: FileIdentity?
@@ -34,10 +34,8 @@ final class FollowedFiles: Sendable {
   var isBlind: Bool { appearance != nil }
 
   struct State {
-    /// Entries of our own, where the companion does not fit the log.
-    var list: EntryList?
-    /// Where the last record of the list ends.
-    var listEnd = 0
+    /// What makes the entries, where the companion does not fit the log.
+    var own: WalkedEntries?
     var lastTime: Int64
     /// A COUNT that was found to be wrong: too high, or too low.
     var disbelieved: Int?
@@ -50,7 +48,7 @@ final class FollowedFiles: Sendable {
     var count: Int
     var end: Int
     var lastTime: Int64
-    var list: EntryList?
+    var own: WalkedEntries?
     var disbelieved: Int?
     var note: String?
     var damage: Corruption?
@@ -59,53 +57,59 @@ final class FollowedFiles: Sendable {
   }
 
   init(
-    files: LogFiles, log: Descriptor, companion: Descriptor?, format: LogFormat, check: RecordCheck,
-    identity: LogIdentity?,
-    readerCount: Int, checkCodec: (String?) throws(ImmutaError) -> Void
+    files: LogFiles, log: Descriptor, _ status: SystemCalls.Status, companion: Descriptor?, header: CompanionHeader?,
+    format: LogFormat, check: RecordCheck, identity: LogIdentity?, readerCount: Int, progress: ScanProgress?,
+    checkCodec: (String?) throws(ImmutaError) -> Void
   ) throws(ImmutaError) {
     self.files = files
     self.log = log
     self.companion = companion
     self.format = format
     self.check = check
-    logFile = try log.status().identity
+    logFile = status.identity
     reportsChanges = log.fileSystem.reportsChanges
-    if let companion { companionFile = try companion.status().identity } else { companionFile = nil }
+    companionFile = try companion?.status().identity
     let stable = Broadcaster()
     self.stable = stable
-    let found = try Self.found(log, companion, format, checkCodec)
+    let found = try Self.found(log, status.size, companion, header, format, progress, checkCodec)
     (note, damage) = (found.note, found.damage)
     let entries: EntryTable
-    if let list = found.list {
-      entries = .memory(list)
-    } else if let companion {
-      entries = .file(try DescriptorPool(like: companion, files.companion, of: files.directory, capacity: 1))
+    if let own = found.own {
+      entries = .walked(own)
     } else {
-      entries = .memory(EntryList())
+      guard let companion, let companionFile else { preconditionFailure("without a companion entries are made") }
+      entries = .file(
+        DescriptorPool(like: companion, companionFile, files.companion, of: files.directory, capacity: 1))
     }
     reader = LogReader(
       format: format, check: check, count: found.count, end: found.end,
-      log: try DescriptorPool(like: log, files.log, of: files.directory, capacity: readerCount), entries: entries,
-      identity: identity, stable: stable, mapsLargeRecords: false)
+      log: DescriptorPool(like: log, logFile, files.log, of: files.directory, capacity: readerCount),
+      entries: entries, identity: identity, stable: stable, mapsLargeRecords: false)
     state = Lock(
-      State(list: found.list, listEnd: found.end, lastTime: found.lastTime, disbelieved: found.disbelieved))
+      State(own: found.own, lastTime: found.lastTime, disbelieved: found.disbelieved))
     appearance = found.isBlind ? try Appearance(log, companion) : nil
     let anchors = try Anchors(before: found.count, in: reader)
     state.withLock { $0.anchors = anchors }
   }
 
+  /// - Parameters:
+  ///   - size: of the log, when it was opened.
+  ///   - companionHeader: as it was then. A writer may have begun since: what counts is only taken if both agree.
   private static func found(
-    _ log: Descriptor, _ companion: Descriptor?, _ format: LogFormat,
-    _ checkCodec: (String?) throws(ImmutaError) -> Void
+    _ log: Descriptor, _ size: Int, _ companion: Descriptor?, _ companionHeader: CompanionHeader?, _ format: LogFormat,
+    _ progress: ScanProgress?, _ checkCodec: (String?) throws(ImmutaError) -> Void
   ) throws(ImmutaError) -> Found {
-    let told: Int?
-    if let count = try loadCount(log, format) { told = count } else { told = try companion?.committedCount() }
-    if let companion, let committed = told,
-      let found = try trusted(companion, log, committed, format, checkCodec)
-    {
-      return Found(count: committed, end: found.end, lastTime: found.time)
+    let header = try loadHeader(log, format)
+    var told = header?.count
+    if let companion, let companionHeader {
+      if !format.hasCount { told = try companion.committedCount(companionHeader) }
+      if let committed = told, companionHeader.format == format,
+        let found = try trusted(companion, companionHeader, log, size, header, committed, format, checkCodec)
+      {
+        return Found(count: committed, end: found.end, lastTime: found.time)
+      }
     }
-    var reconciliation = try Reconciliation(log: log, companion: companion, format: format)
+    var reconciliation = try Reconciliation(log: log, companion: companion, format: format, progress: progress)
     try checkCodec(reconciliation.codecName)
     let outcome: Reconciliation.Outcome
     do throws(ImmutaError) {
@@ -116,29 +120,32 @@ final class FollowedFiles: Sendable {
         count: remains.count, end: remains.end, lastTime: remains.lastTime, note: remains.note, damage: damage,
         isBlind: true)
     }
-    let list = EntryList()
-    try reconciliation.entries(of: outcome) { (entry) throws(ImmutaError) in list.append(entry) }
+    let own = try reconciliation.walkedEntries(of: outcome)
     // A COUNT that is not what was found is not to be believed, until a writer changes it.
     return Found(
-      count: outcome.count, end: outcome.end, lastTime: outcome.lastTime, list: list,
+      count: outcome.count, end: outcome.end, lastTime: outcome.lastTime, own: own,
       disbelieved: told.flatMap { $0 == outcome.count ? nil : $0 }, note: outcome.note, damage: outcome.damage)
+  }
+
+  /// The header as it is on file; nil where the format has none.
+  private static func loadHeader(_ log: Descriptor, _ format: LogFormat) throws(ImmutaError) -> LogHeader? {
+    let header = try log.logHeader(format)
+    // Acquiring: pairs with the writer's releasing store, so that what is read from here on are the records that COUNT
+    // counts, and their entries.
+    atomicMemoryFence(ordering: .acquiring)
+    return header
   }
 
   /// COUNT as it is on file; nil where the format has none.
   private static func loadCount(_ log: Descriptor, _ format: LogFormat) throws(ImmutaError) -> Int? {
-    let count = try log.logHeader(format)?.count
-    // Acquiring: pairs with the writer's releasing store, so that what is read from here on are the records that it
-    // counts, and their entries.
-    atomicMemoryFence(ordering: .acquiring)
-    return count
+    try loadHeader(log, format)?.count
   }
 
   /// The end and time of the last of `count` records, if the companion knows that record.
   private static func trusted(
-    _ companion: Descriptor, _ log: Descriptor, _ count: Int, _ format: LogFormat,
-    _ checkCodec: (String?) throws(ImmutaError) -> Void
+    _ companion: Descriptor, _ header: CompanionHeader, _ log: Descriptor, _ size: Int, _ logHeader: LogHeader?,
+    _ count: Int, _ format: LogFormat, _ checkCodec: (String?) throws(ImmutaError) -> Void
   ) throws(ImmutaError) -> (end: Int, time: Int64)? {
-    guard let header = try companion.companionHeader(), header.format == format else { return nil }
     try checkCodec(header.codecName)
     if count < header.stableCount || (header.isClean && count != header.stableCount) { return nil }
     let end: Int
@@ -146,16 +153,19 @@ final class FollowedFiles: Sendable {
     if count == 0 {
       end = format.headerSize
     } else {
-      guard let entry = try companion.companionEntry(count - 1), entry.index >= format.leastIndex(of: count - 1),
-        let found = try log.recordEnd(at: entry.index, format)
+      guard let entry = try companion.companionEntry(count - 1), entry.index >= format.leastIndex(of: count - 1)
       else { return nil }
+      var found = try log.recordEnd(at: entry.index, format, within: size)
+      // A writer may have made the file longer since.
+      if found == nil { found = try log.recordEnd(at: entry.index, format) }
+      guard let found else { return nil }
       (end, lastIndex, time) = (found, entry.index, entry.time)
     }
     // A log that was closed is also held to the rest of its header, or to its size; a writer at work changes them under
     // our eyes.
     if header.isClean {
-      if let found = try log.logHeader(format) {
-        if found.denies(lastIndex: lastIndex) { return nil }
+      if let logHeader {
+        if logHeader.denies(lastIndex: lastIndex) { return nil }
       } else if try log.size != end {
         return nil
       }
@@ -191,7 +201,7 @@ final class FollowedFiles: Sendable {
       guard committed > reader.count, committed != state.disbelieved else { return (true, nil) }
       guard try state.anchors.hold(in: reader) else { return (false, nil) }
       state.disbelieved = nil
-      if state.list == nil, let entry = try companion?.companionEntry(committed - 1) {
+      if state.own == nil, let entry = try companion?.companionEntry(committed - 1) {
         guard let end = try log.recordEnd(at: entry.index, format) else {
           throw check.corrupted(committed - 1, entry.index, "its size field does not fit the file")
         }
@@ -211,7 +221,9 @@ final class FollowedFiles: Sendable {
   }
 
   /// Whether the names still lead to these files, as they were found; false, too, when a damaged log has changed.
-  func isAsFound() throws(ImmutaError) -> Bool {
+  ///
+  /// - Parameter closely: whether records whose entries are made are looked at, too.
+  func isAsFound(closely: Bool) throws(ImmutaError) -> Bool {
     if files.directory.placeByName == .elsewhere { return false }
     guard try files.directory.status(of: files.log)?.identity == logFile,
       try files.directory.status(of: files.companion)?.identity == companionFile
@@ -223,8 +235,8 @@ final class FollowedFiles: Sendable {
     {
       return false
     }
-    // Entries of our own are compared with the log itself, which takes longer: once it has grown.
-    if reader.hasOwnEntries { return true }
+    // Entries of our own are compared with the log itself, which takes longer: once it has grown, or seems damaged.
+    if reader.hasOwnEntries, !closely { return true }
     return try state.withLock { (state) throws(ImmutaError) in try state.anchors.hold(in: reader) }
   }
 
@@ -243,54 +255,38 @@ final class FollowedFiles: Sendable {
   /// that are there by now, and makes those that are not. Returns where the last record ends; nil when the log, as it
   /// is, does not bear COUNT out.
   private func readOn(_ state: inout State, through committed: Int) throws(ImmutaError) -> Int? {
-    let list: EntryList
-    if let own = state.list { list = own } else { list = try listOfEntries() }
-    var index = state.list == nil ? reader.end : state.listEnd
+    let own: WalkedEntries
+    if let known = state.own { own = known } else { own = try ownEntries() }
     // A writer that made the companion again put another file in its place.
-    let companion = try companionNow()
-    let status = try log.status()
-    var bytes = LogScanner(log, format, end: status.size)
-    var new: [CompanionEntry] = []
-    var lastIndex = 0
-    var time = state.lastTime
-    var hasMade = false
-    for number in list.count..<max(list.count, committed) {
-      guard let size = try bytes.size(at: index) else { return nil }
-      if let entry = try companion?.companionEntry(number), entry.index == index {
-        new.append(entry)
-        time = entry.time
-      } else {
-        guard let checksum = try bytes.checksum(at: index, size: size) else { return nil }
-        time = max(time, status.modified)
-        new.append(CompanionEntry(index: index, time: time, recordChecksum: checksum, isMade: true))
-        hasMade = true
-      }
-      lastIndex = index
-      index += format.recordHeaderSize + size
+    guard let growth = try own.growth(log.status(), through: committed, companionNow(), after: state.lastTime) else {
+      return nil
     }
     // Space that is reserved reads as records of no bytes: LAST INDEX tells whether these were written.
-    if hasMade, try log.logHeader(format) != LogHeader(format, count: committed, lastIndex: lastIndex) { return nil }
-    take(new, into: list, &state)
-    (state.listEnd, state.lastTime) = (index, time)
-    return index
+    if growth.lacksEntries,
+      try log.logHeader(format) != LogHeader(format, count: committed, lastIndex: growth.lastIndex)
+    {
+      return nil
+    }
+    take(growth, own, &state)
+    return growth.end
   }
 
-  /// Adds entries to those in memory, which readers use from now on if they did not before.
-  func take(_ new: [CompanionEntry], into list: EntryList, _ state: inout State) {
-    for entry in new { list.append(entry) }
-    if state.list == nil {
-      state.list = list
-      reader.replaceEntries(.memory(list))
+  /// Adds records to those that are known, whose entries readers use from now on if they did not before.
+  func take(_ growth: WalkedEntries.Growth, _ own: WalkedEntries, _ state: inout State) {
+    own.take(growth)
+    state.lastTime = growth.time
+    if state.own == nil {
+      state.own = own
+      reader.replaceEntries(.walked(own))
     }
   }
 
-  /// The entries of the records that are known, copied from the companion.
-  func listOfEntries() throws(ImmutaError) -> EntryList {
-    let list = EntryList()
-    guard let companion else { return list }
-    var scanner = try CompanionScanner(companion)
-    for number in 0..<reader.count { list.append(try scanner.entry(number)) }
-    return list
+  /// What makes entries of the records to come. Those of the records that are known are in the companion.
+  func ownEntries() throws(ImmutaError) -> WalkedEntries {
+    let made = try companion?.companionHeader()?.madeCount ?? 0
+    return WalkedEntries(
+      log, format, kept: reader.count, of: companion, count: reader.count, end: reader.end,
+      madeCount: min(made, reader.count), companion: WalkedEntries.Known(below: 0))
   }
 
   func companionNow() throws(ImmutaError) -> Descriptor? {

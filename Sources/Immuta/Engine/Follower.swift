@@ -98,7 +98,7 @@ final class Follower: Sendable {
       guard try files.refresh() else { return false }
     } catch .corrupted(let damage) {
       // What looks damaged may be another file's doing.
-      if try files.isAsFound() { throw .corrupted(damage) }
+      if try files.isAsFound(closely: true) { throw .corrupted(damage) }
       return false
     }
     let isDue = state.withLock { state in
@@ -107,7 +107,7 @@ final class Follower: Sendable {
       state.looked = now
       return true
     }
-    return isDue ? try files.isAsFound() : true
+    return isDue ? try files.isAsFound(closely: looksAgain) : true
   }
 
   private func change(from old: FollowedFiles) throws(ImmutaError) {

@@ -8,14 +8,17 @@ extension LogFormat {
   ///
   /// - Throws: `.invalidConfiguration` when the log is certainly not of the stated layout, or may be of either and none
   ///   is stated; `.io`.
-  init(of log: Descriptor, _ companion: Descriptor?, stated: LogFormat?) throws(ImmutaError) {
+  init(
+    of log: Descriptor, _ companion: Descriptor?, _ header: CompanionHeader?, stated: LogFormat?,
+    progress: ScanProgress? = nil
+  ) throws(ImmutaError) {
     // Partitions are told by their files' names.
     if stated == .bilog {
       self = .bilog
       return
     }
-    let told = try Self.told(by: companion)
-    guard let found = try told == nil ? Self.fitting(log, stated: stated) : told else {
+    let told = try Self.told(by: companion, header)
+    guard let found = try told == nil ? Self.fitting(log, stated: stated, progress) : told else {
       self = stated ?? .v2
       return
     }
@@ -26,9 +29,9 @@ extension LogFormat {
     self = found
   }
 
-  private static func told(by companion: Descriptor?) throws(ImmutaError) -> LogFormat? {
+  private static func told(by companion: Descriptor?, _ header: CompanionHeader?) throws(ImmutaError) -> LogFormat? {
     guard let companion else { return nil }
-    if let format = try companion.companionHeader()?.format { return format == .bilog ? nil : format }
+    if let format = header?.format { return format == .bilog ? nil : format }
     // Where the header is damaged, the first record's place still tells.
     guard let first = try companion.companionEntry(0) else { return nil }
     return [v1, v2].first { $0.headerSize == first.index }
@@ -36,12 +39,15 @@ extension LogFormat {
 
   /// The layout whose header leads, by the size fields, through COUNT records of the file; nil if none does. What v1
   /// lacks, a LAST INDEX, its file's end must prove: otherwise too many damaged logs of v2 would fit it.
-  private static func fitting(_ log: Descriptor, stated: LogFormat?) throws(ImmutaError) -> LogFormat? {
+  private static func fitting(
+    _ log: Descriptor, stated: LogFormat?, _ progress: ScanProgress?
+  ) throws(ImmutaError) -> LogFormat? {
     let size = try log.size
     // Nothing but a COUNT of 0.
     if size == v1.headerSize, try log.logHeader(v1)?.count == 0 { return .v1 }
     let isFirst = try v1.last(of: log)?.upperBound == size
-    guard let end = try v2.last(of: log)?.upperBound else { return isFirst ? .v1 : nil }
+    progress?.beginPass()
+    guard let end = try v2.last(of: log, progress)?.upperBound else { return isFirst ? .v1 : nil }
     if !isFirst { return .v2 }
     if let stated { return stated }
     if end == size { return .v2 }
@@ -70,12 +76,12 @@ extension LogFormat {
   }
 
   /// Where the last of COUNT records lies in a file; nil where header and size fields don't agree, and without records.
-  private func last(of log: Descriptor) throws(ImmutaError) -> Range<Int>? {
+  private func last(of log: Descriptor, _ progress: ScanProgress? = nil) throws(ImmutaError) -> Range<Int>? {
     let size = try log.size
     guard size >= headerSize, let header = try log.logHeader(self),
       header.contradiction(format: self, fileSize: size) == nil, header.count > 0
     else { return nil }
-    let walk = try walk(log, through: header.count)
+    let walk = try walk(log, through: header.count, progress)
     guard walk.number == header.count, !header.denies(lastIndex: walk.lastIndex) else { return nil }
     return walk.lastIndex..<walk.end
   }
@@ -89,8 +95,10 @@ extension LogFormat {
     var end: Int
   }
 
-  private func walk(_ log: Descriptor, through count: Int) throws(ImmutaError) -> Walk {
-    var scanner = LogScanner(log, self, end: try log.size)
+  private func walk(
+    _ log: Descriptor, through count: Int, _ progress: ScanProgress? = nil
+  ) throws(ImmutaError) -> Walk {
+    var scanner = LogScanner(log, self, end: try log.size, progress: progress)
     var walk = Walk(end: headerSize)
     while walk.number < count, let payload = try scanner.size(at: walk.end) {
       walk.number += 1

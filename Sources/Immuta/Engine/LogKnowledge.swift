@@ -5,6 +5,8 @@ struct LogKnowledge {
   let codecName: String?
   /// Nil when nothing tells, as of a log that was made before logs had one.
   let identity: LogIdentity?
+  /// What the log was called when it was made; nil when nothing tells.
+  var namespace: String? { meta?.meta.namespace }
   /// What the meta file says, and its generation.
   private let meta: (meta: LogMeta, generation: UInt64)?
 
@@ -60,11 +62,17 @@ struct LogKnowledge {
   /// Makes the meta file say what the companion's header says, where a codec is in use: nothing is written where it does.
   /// Its bytes are on stable storage when it returns, its directory's entry with that of the log, before the first record
   /// is acknowledged.
-  func keep(_ header: CompanionHeader, _ files: LogFiles, of log: Descriptor) throws(ImmutaError) {
+  ///
+  /// - Parameter isNew: whether the log has no records yet: then it is called what it was made as.
+  func keep(
+    _ header: CompanionHeader, _ files: LogFiles, of log: Descriptor, isNew: Bool = false
+  ) throws(ImmutaError) {
     guard let name = files.meta, let codecName = header.codecName, let identity = header.identity,
       !codecName.isEmpty || meta != nil
     else { return }
-    let wanted = LogMeta(identity: identity, codecName: codecName, removedCount: header.removedCount)
+    let wanted = LogMeta(
+      identity: identity, codecName: codecName, removedCount: header.removedCount,
+      namespace: isNew ? files.namespace : namespace)
     if meta?.meta == wanted { return }
     let file =
       if let file = try files.directory.openIfPresent(name, .readWrite) { file } else {
@@ -78,5 +86,16 @@ struct LogKnowledge {
       try file.write(wanted.encoded(generation: 0) + empty, at: 0)
     }
     try file.flush()
+  }
+
+  static var renamed: String { "it was sealed for the namespace" }
+
+  /// What to say of a payload that cannot be decoded, where the log was called something else when it was made; nil where
+  /// it was not, or nobody knows.
+  static func advice(afterRenaming files: LogFiles) -> String? {
+    guard let made = (try? meta(files))?.meta.namespace, made != files.namespace else { return nil }
+    return
+      "\(renamed) \(Words.quoted(made)), and the log is called \(Words.quoted(files.namespace)) now: "
+      + "give its files their old name back, and copy its records into a new log from there"
   }
 }

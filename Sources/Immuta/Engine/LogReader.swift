@@ -78,14 +78,25 @@ final class LogReader: Sendable {
     entries.withLock { $0 = table }
   }
 
-  /// Whether the entries are kept in memory, as no companion has them.
-  var hasOwnEntries: Bool { if case .memory = entries.withLock({ $0 }) { true } else { false } }
+  /// What makes the entries, where no companion has them.
+  var ownEntries: WalkedEntries? { entries.withLock { $0 }.walked }
+
+  /// Whether no companion has the entries.
+  var hasOwnEntries: Bool { ownEntries != nil }
 
   /// The entries of records, as far as there are any; nil for one that is damaged.
   func entries(_ range: Range<Int>) throws(ImmutaError) -> [CompanionEntry?] {
     var bytes = [UInt8](repeating: 0, count: range.count * CompanionEntry.size)
-    let count = try unsafe bytes.withMutableBytes { (bytes) throws(ImmutaError) in
-      try unsafe entries.withLock { $0 }.read(bytes, from: range.lowerBound)
+    let table = entries.withLock { $0 }
+    let count = try unsafe bytes.withMutableBytes { (bytes) throws(ImmutaError) -> Int in
+      var count = 0
+      while count < range.count {
+        let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[(count * CompanionEntry.size)...])
+        let more = try unsafe table.read(rest, from: range.lowerBound + count)
+        if more == 0 { break }
+        count += more
+      }
+      return count
     }
     return unsafe bytes.withBytes { bytes in
       (0..<count).map { position in
@@ -95,6 +106,12 @@ final class LogReader: Sendable {
           number: range.lowerBound + position)
       }
     }
+  }
+
+  /// The descriptors that reads go through.
+  var pools: [DescriptorPool] {
+    if case .file(let pool) = entries.withLock({ $0 }) { return [log, pool] }
+    return [log]
   }
 
   /// Every later call throws.
@@ -138,8 +155,8 @@ final class LogReader: Sendable {
     }
   }
 
-  /// How many of the entries in memory were made from the log's bytes; nil where the companion's header tells.
-  var madeCount: Int? { entries.withLock { $0 }.madeCount }
+  /// How many of the entries are made from the log's bytes; nil where the companion's header tells.
+  var madeCount: Int? { ownEntries?.madeCount }
 
   /// A descriptor of the log, opened if none is.
   func anyDescriptor() throws(ImmutaError) -> Descriptor {
@@ -154,7 +171,12 @@ final class LogReader: Sendable {
 
   /// When record `number`, which is committed, was committed.
   func timestamp(of number: Int) throws(ImmutaError) -> Timestamp {
-    Timestamp(nanosecondsSince1970: try entry(of: number).time)
+    if let own = ownEntries {
+      // Not its entry, which takes as long as reading the record.
+      guard let time = try own.time(of: number) else { throw check.entryDamaged(number) }
+      return Timestamp(nanosecondsSince1970: time)
+    }
+    return Timestamp(nanosecondsSince1970: try entry(of: number).time)
   }
 
   /// The entry of record `number`, which is committed.

@@ -8,12 +8,19 @@ import CRC32C
   let end: Int
   private let buffer: UnsafeMutableRawBufferPointer
   private var buffered: Range<Int> = 0..<0
+  private let progress: ScanProgress?
 
-  init(_ descriptor: Descriptor, _ format: LogFormat, end: Int) {
+  /// - Parameters:
+  ///   - bufferSize: bytes that are read at once, where they are needed one after the other.
+  ///   - progress: gets to know how far it came.
+  init(
+    _ descriptor: Descriptor, _ format: LogFormat, end: Int, bufferSize: Int = 1 << 20, progress: ScanProgress? = nil
+  ) {
     self.descriptor = descriptor
     self.format = format
     self.end = end
-    unsafe buffer = .allocate(byteCount: 1 << 20, alignment: 16)
+    self.progress = progress
+    unsafe buffer = .allocate(byteCount: bufferSize, alignment: 16)
   }
 
   deinit {
@@ -43,6 +50,14 @@ import CRC32C
     }
     return crc
   }
+
+  /// A checksum of how a record of this size begins, to know it again.
+  mutating func trace(at index: Int, size: Int) throws(ImmutaError) -> UInt32 {
+    let bytes = try unsafe bytes(index..<index + format.recordHeaderSize + min(size, Self.tracedBytes))
+    return unsafe crc32c_extend(0, bytes.baseAddress, bytes.count)
+  }
+
+  private static var tracedBytes: Int { 64 }
 
   /// Whether the payload of a record of this size has the checksum that the record carries; true where the format has
   /// none.
@@ -96,8 +111,11 @@ import CRC32C
     // A size field that is not all there tells nothing.
     guard header.count >= MemoryLayout<Int64>.size else { return true }
     let size = unsafe RecordHeader.size(in: header, format)
-    return size > end - index - format.recordHeaderSize
+    // What says more than any disk holds is text, or whatever else.
+    return size > end - index - format.recordHeaderSize && size < Self.largestBelieved
   }
+
+  private static var largestBelieved: Int { 1 << 48 }
 
   /// Whether a whole record, by its own checksum, begins anywhere behind an offset: as far as it is worth looking.
   /// Bytes that look like the beginnings of so many large records that finding out would take long are taken for one.
@@ -119,14 +137,20 @@ import CRC32C
   /// Bytes that are checked on the way.
   private static var mostChecked: Int { 256 << 20 }
 
+  private static var pageSize: Int { 4096 }
+
   /// The bytes of a range no longer than the buffer, as far as the file has them.
   private mutating func bytes(_ range: Range<Int>) throws(ImmutaError) -> UnsafeRawBufferPointer {
     if !(buffered.lowerBound <= range.lowerBound && range.upperBound <= buffered.upperBound) {
-      let count = unsafe min(buffer.count, max(0, end - range.lowerBound))
+      // Where records are jumped over, a page brings the next size field.
+      let isNext = buffered.contains(range.lowerBound) || range.lowerBound == buffered.upperBound
+      let wanted = unsafe isNext ? buffer.count : min(buffer.count, max(Self.pageSize, range.count))
+      let count = min(wanted, max(0, end - range.lowerBound))
       let target = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[..<count])
       buffered = range.lowerBound..<range.lowerBound
       let filled = try unsafe descriptor.read(into: target, at: range.lowerBound)
       buffered = range.lowerBound..<range.lowerBound + filled
+      progress?.reached(buffered.upperBound)
     }
     let start = range.lowerBound - buffered.lowerBound
     let stop = min(range.upperBound, buffered.upperBound) - buffered.lowerBound

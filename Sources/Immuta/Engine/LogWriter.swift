@@ -22,10 +22,11 @@ final class LogWriter: Sendable {
   /// The task whose turn it is and whose source of a payload is being asked for chunks, by its identity; 0 for none.
   /// Relaxed: a task that finds itself here stored that itself, and any other value is not its own.
   private let taskOfSource = Atomic(0)
-  /// Held while closing, so that whoever closes second returns when the log is closed, not before. Its value is what
-  /// closing came to, once the log is closed.
-  private let closing = Lock<ImmutaError??>(nil)
+  /// Whoever closes second returns when the log is closed, not before.
+  let closing = Closing()
   let longWaits: LongWaits
+  /// Whether ``OpenFiles`` knows of its descriptors.
+  private let isListed = Atomic(false)
 
   /// How much of a payload is written while the mutex is held.
   static let pieceSize = 1 << 20
@@ -276,7 +277,7 @@ final class LogWriter: Sendable {
     if state.withLock({ $0.isPrepared }) { return }
     try await withCheckedThrowingContinuation { continuation in
       do throws(ImmutaError) {
-        try Thread.start { continuation.resume(with: Result { try self.prepareBlocking() }) }
+        try WorkThreads.shared.add { continuation.resume(with: Result { try self.prepareBlocking() }) }
       } catch {
         continuation.resume(throwing: error)
       }
@@ -285,22 +286,65 @@ final class LogWriter: Sendable {
 
   /// The same, on the caller's thread.
   func prepareBlocking() throws {
+    let isPrepared = try state.withLock { (state) throws(ImmutaError) in
+      try checkUsable(state)
+      return state.isPrepared
+    }
+    if isPrepared { return }
+    // The files may have to be opened: where many are open, others come before.
+    OpenFiles.shared.makeRoom(mayBlock: true)
     // Not while closing: once the log is closed, another writer may have it open.
-    try closing.withLock { (_) throws(ImmutaError) in
+    try closing.whileOpen {
       let preparation = try state.withLock { (state) throws(ImmutaError) in
         try checkUsable(state)
-        return state.isPrepared ? nil : state.preparation
+        return state.isMarked ? nil : state.preparation
       }
-      guard let preparation else { return }
-      do throws(WriterState.Preparation.Failure) {
-        try preparation.flush()
-      } catch {
-        // A failed flush is final, and so is a lost name; anything else may be tried again.
-        if error.isFinal { state.withLock { $0.fail(error.error) } }
-        throw error.error
-      }
+      if let preparation { try mark(preparation) }
       try state.withLock { (state) throws(ImmutaError) in try state.prepare() }
     }
+    list()
+  }
+
+  private func mark(_ preparation: WriterState.Preparation) throws(ImmutaError) {
+    do throws(WriterState.Preparation.Failure) {
+      try preparation.flush()
+    } catch {
+      // A failed flush is final, and so is a lost name; anything else may be tried again.
+      if error.isFinal { state.withLock { $0.fail(error.error) } }
+      throw error.error
+    }
+    state.withLock { $0.isMarked = true }
+  }
+
+  /// Marks many logs of a directory together that nobody uses yet, as `prepare` does one by one: so the first append to
+  /// each waits for no flush. Throws why the first of them could not be marked.
+  static func markTogether(_ writers: [LogWriter], in directory: Directory) throws(ImmutaError) {
+    let preparations = writers.map { writer in writer.state.withLock { $0.preparation } }
+    for preparation in preparations {
+      try preparation.names.check()
+      // Nothing of the logs was stored before; so the mark may reach the device together with what it vouches for.
+      try preparation.keeper.writeOpen()
+    }
+    let failures = ManyFiles.flush(preparations.flatMap { [$0.log, $0.companion] })
+    try directory.flush()
+    try directory.flushEntry()
+    for (place, writer) in writers.enumerated() {
+      let failure = failures[2 * place] ?? failures[2 * place + 1]
+      writer.state.withLock { state in
+        if let failure { state.fail(failure) } else { state.isMarked = true }
+      }
+      // Its files may have been let go before.
+      writer.list()
+    }
+    if let failure = failures.compactMap(\.self).first { throw failure }
+  }
+
+  // MARK: Resting
+
+  /// Has the log's descriptors counted, and let go when others need theirs.
+  func list() {
+    let isNew = isListed.exchange(true, ordering: .acquiringAndReleasing)
+    if !isNew { OpenFiles.shared.add(self) }
   }
 
   // MARK: With the turn
@@ -431,31 +475,86 @@ final class LogWriter: Sendable {
   /// - Returns: why they are not on stable storage, the same whoever closes; the log is closed all the same, and the
   ///   next opening recovers.
   func close() -> (isFirst: Bool, failure: ImmutaError?) {
-    let (isFirst, waiting, failure) = closing.withLock { outcome in
-      if let failure = outcome { return (false, [] as [Waiter], failure) }
-      let waiting = state.withLock { state in
-        state.isClosed = true
-        state.rollBack()
-        return state.turns.drain()
-      }
-      flusher.stop()
-      let (failure, count) = state.withLock { state in
-        if let failure = flusher.failure { state.fail(failure) }
-        return (state.finish(), state.count)
-      }
-      outcome = .some(failure)
-      // A commit whose caller has not announced it yet is a commit.
-      committed.advance(to: count)
-      reader.markClosed()
-      return (true, waiting, failure)
+    switch closing.begin() {
+    case .closed(let failure): (false, failure)
+    case .mine: (true, finishAlone(endAppending()))
     }
+  }
+
+  // In steps: see also Closing.swift, which closes many together.
+
+  /// Nobody appends any more, and nobody flushes. Returns those who waited for a turn.
+  func endAppending() -> [Waiter] {
+    let waiting = state.withLock { state in
+      state.isClosed = true
+      state.rollBack()
+      return state.turns.drain()
+    }
+    flusher.stop()
+    if let failure = flusher.failure { state.withLock { $0.fail(failure) } }
+    return waiting
+  }
+
+  func finishAlone(_ waiting: [Waiter]) -> ImmutaError? {
+    let failure = state.withLock { $0.finish() }
+    end(waiting, failure)
+    return failure
+  }
+
+  /// Whether the log is one that can be finished together with others.
+  func beginFinishing() -> Bool {
+    state.withLock { state in
+      guard state.isToBeMarked else { return false }
+      state.endWriting()
+      return state.isToBeMarked
+    }
+  }
+
+  /// Whether everything was flushed when the log was last let go, and nothing was written since.
+  var isResting: Bool { state.withLock { !$0.isPrepared } }
+
+  /// The log and its companion, for whoever flushes them.
+  var openFiles: [Descriptor] { state.withLock { $0.files } }
+
+  func cut() throws(ImmutaError) {
+    try state.withLock { (state) throws(ImmutaError) in try state.cut() }
+  }
+
+  func writeClean() throws(ImmutaError) {
+    try state.withLock { (state) throws(ImmutaError) in try state.writeClean() }
+  }
+
+  func endFinishing(_ waiting: [Waiter], _ failure: ImmutaError?) {
+    state.withLock { $0.letGo() }
+    end(waiting, failure)
+  }
+
+  private func end(_ waiting: [Waiter], _ failure: ImmutaError?) {
+    // A commit whose caller has not announced it yet is a commit.
+    committed.advance(to: state.withLock { $0.count })
+    reader.markClosed()
+    closing.end(failure)
     // Nobody is told before the log is closed, and no lock is held while they are: whoever is told may call back at
     // once.
     for waiter in waiting { waiter.resume(with: .failure(ImmutaError.storageClosed)) }
-    if isFirst {
-      reader.close()
-      flusher.end(with: failure)
-    }
-    return (isFirst, failure)
+    reader.close()
+    flusher.end(with: failure)
   }
+}
+
+extension LogWriter: OpenFiles.Holder {
+  func wasUsed() -> Bool { state.withLock { $0.wasUsed() } }
+
+  func rest() -> OpenFiles.Rest {
+    let answer = state.withLock { state -> OpenFiles.Rest in
+      if state.isClosed { return .resting }
+      if flusher.failure != nil { return .inUse }
+      if !flusher.hasFlushed(state.count) { return .unflushed }
+      return state.rest() ? .resting : .inUse
+    }
+    if case .resting = answer { isListed.store(false, ordering: .releasing) }
+    return answer
+  }
+
+  var flusherOfOwn: Flusher? { flusher }
 }

@@ -10,6 +10,8 @@ struct Opening {
   /// What an opened namespace consists of.
   struct Opened {
     var writer: LogWriter?
+    /// Whether the log was made just now.
+    var isNew = false
     /// Where there is no writer.
     var follower: Follower?
     var note: String?
@@ -29,7 +31,9 @@ struct Opening {
     RecordCheck(
       path: files.logPath, format: format, verifiesChecksums: configuration.verifiesChecksums,
       decoder: pools.reading.map { pool in
-        RecordDecoder(namespace: files.namespace, pool: pool, limit: configuration.largestDecodedPayload)
+        RecordDecoder(namespace: files.namespace, pool: pool, limit: configuration.largestDecodedPayload) { [files] in
+          LogKnowledge.advice(afterRenaming: files)
+        }
       })
   }
 
@@ -45,6 +49,7 @@ struct Opening {
     // Before anything is made.
     let before = try trustedLog()
     if before == nil { try checkForLostLog(isEntryProof: true) }
+    if before != nil, try files.directory.status(of: files.lock) == nil { try refuseNoLog() }
     let lock = try FileLock.take(
       files.lock, in: files.directory, subject: files.namespace, rights: before?.rights, trust: trust, of: before)
     var made: Descriptor?
@@ -65,6 +70,20 @@ struct Opening {
       lock.unlock()
       throw error
     }
+  }
+
+  /// What is no log is refused before a lock is made beside it, which would say that there was one.
+  private func refuseNoLog() throws(ImmutaError) {
+    guard let log = try files.directory.openIfPresent(files.log, .read), try log.size > 0,
+      try files.directory.status(of: files.companion) == nil
+    else { return }
+    let format = try LogFormat(of: log, nil, nil, stated: configuration.format)
+    if try log.size < format.headerSize {
+      throw .corrupted(try Reconciliation.tooShort(log, try log.size, format, nil))
+    }
+    var reconciliation = try Reconciliation(log: log, companion: nil, format: format)
+    // Nearly always the header fits, and the rest costs nothing.
+    if try reconciliation.evidence() == .none { throw .corrupted(try reconciliation.noLog()) }
   }
 
   private var trust: FileTrust {
@@ -113,19 +132,19 @@ struct Opening {
     else { return }
     let hasEntries = try companion.companionEntry(0) != nil
     guard header.stableCount > 0 || (hasEntries && isEntryProof) else { return }
-    throw .corrupted(
-      Corruption(
-        path: files.logPath,
-        reason:
-          "the log is missing or empty, but its companion \(files.companionPath) tells of records: "
-          + "put the log back, or remove the companion to begin a new one"))
+    throw .corrupted(.lost(files.logPath, toldBy: files.companionPath))
   }
 
   /// - Parameter companion: the companion, once it is open: whoever is told of an error asks whether its flush failed.
   private func openLocked(
     _ log: Descriptor, _ companion: inout Descriptor?, _ lock: FileLock
   ) throws(ImmutaError) -> Opened {
-    let format = try LogFormat(of: log, try openCompanion(of: log), stated: configuration.format)
+    companion = try openCompanion(of: log)
+    var slots = try companion?.companionSlots()
+    let progress = try progress(of: log, slots?.current)
+    defer { progress?.end() }
+    let format = try LogFormat(
+      of: log, companion, slots?.current, stated: configuration.format, progress: progress)
     let isEmpty = try log.size == 0
     if isEmpty { try checkForLostLog(isEntryProof: format.hasCount) }
     let isNew = isEmpty && format.hasCount
@@ -135,23 +154,26 @@ struct Opening {
       try files.directory.removeIfPresent(files.companion)
       if let meta = files.meta { try files.directory.removeIfPresent(meta) }
       try log.write([UInt8](repeating: 0, count: format.headerSize), at: 0)
+      (companion, slots) = (nil, nil)
     }
     if let meta = files.meta, let status = try files.directory.status(of: meta) {
       try trust.check(status, meta, of: try log.status())
     }
-    companion = try openCompanion(of: log)
-    let before = try companion?.companionHeader()
+    let before = slots?.current
     let knowledge = try LogKnowledge(files, before, format)
     if !isNew, before?.isClean != true {
       // What the page cache shows may never have reached the disk; what is trusted from here on has.
       if let companion, let before, before.hasFailedFlush { try rewriteUnstable(log, companion, before, format) }
       try log.flush()
       try companion?.flush()
+      slots = nil
     }
-    var reconciliation = try Reconciliation(log: log, companion: companion, format: format)
+    var reconciliation = try Reconciliation(
+      log: log, companion: companion, format: format, slots: slots, progress: progress)
     try checkCodec(knowledge.codecName)
     let outcome = try reconciliation.run()
-    if before == nil || knowledge.codecName == nil {
+    let isRenamed = knowledge.namespace.map { $0 != files.namespace } ?? false
+    if before == nil || knowledge.codecName == nil || isRenamed {
       try checkPayloads(log, count: outcome.count, last: outcome.lastIndex, format, isNamed: knowledge.codecName != nil)
     }
     note(outcome)
@@ -163,7 +185,9 @@ struct Opening {
       companion = try makeCompanion(of: log, outcome, &reconciliation, format, before: before, knowledge)
       if !isNew { try settleLog(log, outcome, format) }
     }
-    guard let companion, var header = try companion.companionHeader() else {
+    // Nothing was written where the log was closed, and is as it was then.
+    let isAsBefore = outcome.isClean && !outcome.needsNewCompanion
+    guard let companion, var header = try isAsBefore ? before : companion.companionHeader() else {
       preconditionFailure("a companion that was just written has a header")
     }
     // A log that was made before logs had one.
@@ -174,11 +198,14 @@ struct Opening {
     }
     // Where repair could not tell it, the one who writes does.
     header.codecName = header.codecName ?? configuration.codecName
-    try knowledge.keep(header, files, of: log)
+    try knowledge.keep(header, files, of: log, isNew: outcome.count == 0)
     let reader = LogReader(
       format: format, check: check(format), count: outcome.count, end: outcome.end,
-      log: try DescriptorPool(like: log, files.log, of: files.directory, capacity: configuration.readerCount),
-      entries: .file(try DescriptorPool(like: companion, files.companion, of: files.directory, capacity: 1)),
+      log: DescriptorPool(
+        like: log, try log.status().identity, files.log, of: files.directory, capacity: configuration.readerCount),
+      entries: .file(
+        DescriptorPool(
+          like: companion, try companion.status().identity, files.companion, of: files.directory, capacity: 1)),
       identity: header.identity, mapsLargeRecords: true)
     let keeper = CompanionKeeper(companion, header: header)
     let flushes = FlushPair(log: log, companion: companion)
@@ -186,6 +213,9 @@ struct Opening {
       files.directory, [(files.log, log), (files.companion, companion), (lock.name, lock.descriptor)]
     ) { reader.end }
     try names.check()
+    lock.withoutDescriptor(in: files.directory)
+    try log.mayRest(in: files.directory, as: files.log, .readWrite)
+    try companion.mayRest(in: files.directory, as: files.companion, .readWrite)
     let flusher = Flusher(
       committed: reader.committed, stableCount: header.stableCount, files: flushes, names: names, keeper: keeper,
       interval: configuration.durability.interval)
@@ -198,8 +228,9 @@ struct Opening {
       longWaits: LongWaits(
         namespace: files.namespace, logger: configuration.logger, threshold: configuration.longWait),
       state: state)
+    writer.list()
     return Opened(
-      writer: writer, note: outcome.note, damage: outcome.damage,
+      writer: writer, isNew: isNew, note: outcome.note, damage: outcome.damage,
       lastTime: outcome.count == 0 ? nil : outcome.lastTime)
   }
 
@@ -308,17 +339,23 @@ struct Opening {
     guard let log = try files.directory.openIfPresent(files.log, .read) else {
       throw .namespaceNotFound(files.namespace)
     }
-    var glances = waits && configuration.format != .bilog ? 100 : 0
-    while glances > 0, try log.size == 0 {
-      ThreadGate().wait(nanoseconds: 1_000_000)
-      glances -= 1
+    var status = try log.status()
+    // A tenth of a second in all.
+    var pause: Int64 = waits && configuration.format != .bilog ? 1_000_000 : .max
+    while status.size == 0, pause < 64_000_000 {
+      ThreadGate().wait(nanoseconds: pause)
+      pause *= 2
+      status = try log.status()
     }
     let companion = try files.directory.openIfPresent(files.companion, .read)
-    let format = try LogFormat(of: log, companion, stated: configuration.format)
-    let knowledge = try LogKnowledge(files, companion?.companionHeader(), format)
+    let header = try companion?.companionHeader()
+    let progress = try progress(of: log, header)
+    defer { progress?.end() }
+    let format = try LogFormat(of: log, companion, header, stated: configuration.format, progress: progress)
+    let knowledge = try LogKnowledge(files, header, format)
     let followed = try FollowedFiles(
-      files: files, log: log, companion: companion, format: format, check: check(format), identity: knowledge.identity,
-      readerCount: configuration.readerCount
+      files: files, log: log, status, companion: companion, header: header, format: format, check: check(format),
+      identity: knowledge.identity, readerCount: configuration.readerCount, progress: progress
     ) { (name) throws(ImmutaError) in try checkCodec(name ?? knowledge.codecName) }
     if knowledge.codecName == nil {
       try checkPayloads(log, count: followed.reader.count, last: nil, format, isNamed: false)
@@ -335,6 +372,14 @@ struct Opening {
     } else {
       configuration.logger?.notice("\(note)", metadata: metadata)
     }
+  }
+
+  /// Tells of an opening that takes long; nil where nobody wants to know.
+  private func progress(of log: Descriptor, _ companion: CompanionHeader?) throws(ImmutaError) -> ScanProgress? {
+    if configuration.logger == nil, configuration.openingProgress == nil { return nil }
+    // Recognising the layout, finding the records, and their entries.
+    let passCount = companion == nil && configuration.format != .bilog ? 3 : 2
+    return configuration.scanProgress(files, size: try log.size, passCount: passCount)
   }
 
   private var metadata: Logger.Metadata { ["namespace": "\(files.namespace)", "path": "\(files.logPath)"] }

@@ -9,26 +9,77 @@ extension Reconciliation {
     for number in first..<max(first, outcome.kept) { try body(try companion?.entry(number)) }
     guard let making = outcome.making else { return }
     precondition(first <= outcome.kept, "entries are made in order")
-    var cursor = making.start
-    var ahead = try CompanionScanner.ifThere(companionDescriptor)
-    var nextKnown = (number: -1, time: Int64(0))
-    while cursor.number < outcome.count {
-      guard let size = try log.size(at: cursor.index) else { throw changed(cursor) }
-      let known = cursor.number < making.keptBelow ? try companion?.entry(cursor.number) : nil
-      if let known, known.index == cursor.index {
-        cursor.lastTime = known.time
-        try body(known)
-      } else {
-        // Times don't go down: an entry that is made is not later than the next that stays.
-        if nextKnown.number <= cursor.number {
-          nextKnown = try Self.known(after: cursor.number, below: min(outcome.count, making.keptBelow), &ahead)
-        }
-        cursor.lastTime = min(max(cursor.lastTime, modified), nextKnown.time)
-        try body(try made(cursor, size: size))
-      }
-      cursor.index += format.recordHeaderSize + size
-      cursor.number += 1
+    progress?.beginPass()
+    var walk = Walk(cursor: making.start, ahead: try CompanionScanner.ifThere(companionDescriptor))
+    while let found = try next(&walk, making, of: outcome) {
+      if let known = found.known { try body(known) } else { try body(try made(found.cursor, size: found.size)) }
     }
+  }
+
+  /// What makes the entries whenever they are asked for, for those who only read. O(records whose entries are made): their
+  /// bytes are not looked at.
+  mutating func walkedEntries(of outcome: Outcome) throws(ImmutaError) -> WalkedEntries {
+    var marks = EntryMarks()
+    if let making = outcome.making {
+      progress?.beginPass()
+      var walk = Walk(cursor: making.start, ahead: try CompanionScanner.ifThere(companionDescriptor))
+      var time = Int64.min
+      var due = marks.next
+      while let found = try next(&walk, making, of: outcome) {
+        let cursor = found.cursor
+        let isStep = found.known == nil && cursor.lastTime != time
+        if isStep || cursor.number >= due.number || cursor.index >= due.index {
+          let trace = try log.trace(at: cursor.index, size: found.size)
+          marks.append(
+            EntryMarks.Mark(number: cursor.number, index: cursor.index, time: cursor.lastTime, trace: trace))
+          due = marks.next
+        }
+        time = cursor.lastTime
+      }
+    }
+    return WalkedEntries(
+      descriptor, format, kept: outcome.kept, of: companionDescriptor, marks: marks, count: outcome.count,
+      end: outcome.end, madeCount: outcome.madeCount,
+      companion: WalkedEntries.Known(file: companionDescriptor, below: outcome.making?.keptBelow ?? 0))
+  }
+
+  /// Where a walk along the records whose entries are made has come to.
+  private struct Walk: ~Copyable {
+    var cursor: Cursor
+    var ahead: CompanionScanner?
+    /// The next record whose entry stays.
+    var nextKnown = (number: -1, time: Int64(0))
+  }
+
+  private struct Found {
+    /// Of the record: its time is the last one.
+    var cursor: Cursor
+    var size: Int
+    /// The entry that stays.
+    var known: CompanionEntry?
+  }
+
+  private mutating func next(
+    _ walk: inout Walk, _ making: Outcome.Making, of outcome: Outcome
+  ) throws(ImmutaError) -> Found? {
+    let number = walk.cursor.number
+    guard number < outcome.count else { return nil }
+    guard let size = try log.size(at: walk.cursor.index) else { throw changed(walk.cursor) }
+    var known = number < making.keptBelow ? try companion?.entry(number) : nil
+    if let found = known, found.index != walk.cursor.index { known = nil }
+    if let known {
+      walk.cursor.lastTime = known.time
+    } else {
+      // Times don't go down: an entry that is made is not later than the next that stays.
+      if walk.nextKnown.number <= number {
+        walk.nextKnown = try Self.known(after: number, below: min(outcome.count, making.keptBelow), &walk.ahead)
+      }
+      walk.cursor.lastTime = min(max(walk.cursor.lastTime, modified), walk.nextKnown.time)
+    }
+    let found = Found(cursor: walk.cursor, size: size, known: known)
+    walk.cursor.index += format.recordHeaderSize + size
+    walk.cursor.number += 1
+    return found
   }
 
   private mutating func made(_ cursor: Cursor, size: Int) throws(ImmutaError) -> CompanionEntry {

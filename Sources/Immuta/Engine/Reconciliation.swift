@@ -20,6 +20,7 @@ struct Reconciliation: ~Copyable {
   /// Time given to records that no entry tells of.
   let modified: Int64
   let isSameBoot: Bool
+  let progress: ScanProgress?
 
   struct Cursor {
     /// Number of the next record, and where it begins.
@@ -30,20 +31,18 @@ struct Reconciliation: ~Copyable {
     var lastTime: Int64 = 0
   }
 
+  /// - Parameter slots: of the companion, where they were read before and cannot have changed since.
   init(
-    log descriptor: Descriptor, companion companionDescriptor: Descriptor?, format: LogFormat
+    log descriptor: Descriptor, companion companionDescriptor: Descriptor?, format: LogFormat,
+    slots known: CompanionHeader.Slots? = nil, progress: ScanProgress? = nil
   ) throws(ImmutaError) {
     let status = try descriptor.status()
     guard status.size >= format.headerSize else {
-      throw .corrupted(
-        Corruption(
-          path: descriptor.path,
-          reason: status.size == 0
-            ? "it is empty: nothing was appended yet, or everything was lost; opening for appending makes a log of it"
-            : "not a log: \(Words.bytes(status.size)) are less than the header's \(format.headerSize)"))
+      throw .corrupted(try Self.tooShort(descriptor, status.size, format, companionDescriptor))
     }
     let header = try descriptor.logHeader(format)
-    let slots = try companionDescriptor?.companionSlots()
+    var slots = known
+    if slots == nil { slots = try companionDescriptor?.companionSlots() }
     var found = slots?.current
     let hasBothHeaders = slots.map { $0.whole.count == 2 } ?? true
     companion = try CompanionScanner.ifThere(companionDescriptor)
@@ -54,7 +53,8 @@ struct Reconciliation: ~Copyable {
     fileSize = status.size
     modified = status.modified
     self.header = header
-    log = LogScanner(descriptor, format, end: status.size)
+    self.progress = progress
+    log = LogScanner(descriptor, format, end: status.size, progress: progress)
     // A companion of another format describes another log.
     if found?.format != format { found = nil }
     companionHeader = found
@@ -74,6 +74,8 @@ struct Reconciliation: ~Copyable {
       // Nothing but the file's bytes said that this is v2.
       if format == .v2, companionHeader == nil, try LogFormat.mayBeFirst(descriptor) {
         damage.possibleFormat = .v1
+      } else if try evidence() == .none {
+        damage = try noLog()
       }
       throw .corrupted(damage)
     }
@@ -83,11 +85,19 @@ struct Reconciliation: ~Copyable {
     // After a crash the header may be newer than the file's size, or older than its records: the companion decides
     // then.
     if !isCrashed, let contradiction = header?.contradiction(format: format, fileSize: fileSize) {
-      throw corrupted("not a log, or its header is damaged: \(contradiction)")
+      throw corrupted("its header is damaged: \(contradiction)")
     }
     guard let companionHeader else {
       var outcome = try extended(from: start, through: header?.count, keepingEntries: true)
       outcome.needsNewCompanion = true
+      // Nobody says that these bytes were never promised: what is no reserved space is kept.
+      if header != nil, outcome.end < fileSize, try !log.isBlank(from: outcome.end) {
+        outcome.savesTail = true
+        outcome.add(
+          note:
+            "has \(Words.bytes(fileSize - outcome.end)) after its last record that nothing tells of, which opening for "
+            + "appending cuts off and keeps beside it")
+      }
       return outcome
     }
     return companionHeader.isClean
@@ -125,6 +135,14 @@ struct Reconciliation: ~Copyable {
   /// gone is known to be; and if neither tells of any, as many as the size fields lead to. Space that was reserved reads
   /// as records of no bytes: such ones at the end are nobody's. Without a header, all that the size fields lead to.
   mutating func countByWalking() throws(ImmutaError) -> Int {
+    let walk = try walked()
+    guard header != nil else { return walk.number }
+    return walk.told > 0 ? walk.told : walk.reach
+  }
+
+  /// What the size fields lead to: so many records, up to the last that has bytes, and where they end; and how many the
+  /// header may rightly tell of, 0 for none.
+  mutating func walked() throws(ImmutaError) -> (number: Int, reach: Int, end: Int, told: Int) {
     var (number, index, reach) = (0, format.headerSize, 0)
     var told = 0
     while let size = try log.size(at: index) {
@@ -133,10 +151,10 @@ struct Reconciliation: ~Copyable {
       if let lastIndex = header?.lastIndex, index == lastIndex { told = number }
       index += format.recordHeaderSize + size
     }
-    guard let header else { return number }
+    guard let header else { return (number, reach, index, 0) }
     let isReached = header.count <= reach || (header.count == number && index == fileSize)
     if isReached || (header.count > number && mayBeRight(header)) { told = max(told, header.count) }
-    return told > 0 ? told : reach
+    return (number, reach, index, told)
   }
 
   /// Whether a COUNT that the size fields don't lead to may be right: because the rest was cut off, or a size field is
@@ -229,6 +247,7 @@ struct Reconciliation: ~Copyable {
   mutating func extended(
     from start: Cursor, through count: Int?, keepingEntries: Bool
   ) throws(ImmutaError) -> Outcome {
+    progress?.beginPass()
     var cursor = start
     var madeBefore = start.number > 0 ? madeCount(through: start.number) : 0
     var missing = 0

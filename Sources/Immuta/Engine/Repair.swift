@@ -19,6 +19,7 @@ struct Repair {
   private var knowledge: LogKnowledge
   private let header: LogHeader?
   private let fileSize: Int
+  private let progress: ScanProgress?
   private(set) var report: RepairReport
   /// Records up to the last whole one, and where that one lies.
   private var kept = 0
@@ -32,10 +33,22 @@ struct Repair {
 
   /// Examines the log, whose lock is held until the repair is let go: also for looking, where its file is there and can
   /// be opened. O(bytes of the log).
-  init(_ files: LogFiles, stated: LogFormat?, for purpose: Purpose, trust: FileTrust) throws(ImmutaError) {
+  ///
+  /// - Parameter progress: of a log of so many bytes; gets to know how far the work came.
+  init(
+    _ files: LogFiles, stated: LogFormat?, for purpose: Purpose, trust: FileTrust,
+    progress: (_ size: Int) -> ScanProgress? = { _ in nil }
+  ) throws(ImmutaError) {
     self.files = files
     let directory = files.directory
-    guard let status = try directory.statusOfFile(files.log) else { throw .namespaceNotFound(files.namespace) }
+    guard let status = try directory.statusOfFile(files.log) else {
+      if let lost = try files.lostLog() { throw .corrupted(lost) }
+      throw .namespaceNotFound(files.namespace)
+    }
+    // No lock is made beside what is refused.
+    if purpose != .looking, try directory.status(of: files.lock) == nil {
+      _ = try Repair(files, stated: stated, for: .looking, trust: trust)
+    }
     if purpose == .looking {
       lock = try FileLock.look(files.lock, in: directory, subject: files.namespace)
     } else {
@@ -50,20 +63,20 @@ struct Repair {
       try trust.check(found, files.companion, of: status)
     }
     companion = companionOnFile
-    format = try LogFormat(of: log, companion, stated: stated)
+    let progress = progress(try log.size)
+    self.progress = progress
+    format = try LogFormat(of: log, companion, companion?.companionHeader(), stated: stated, progress: progress)
     knowledge = try LogKnowledge(files, nil, format)
     fileSize = try log.size
     guard fileSize >= format.headerSize else {
-      throw .corrupted(
-        Corruption(
-          path: files.logPath, reason: "\(Words.bytes(fileSize)) are less than a header: nothing of the log is left"))
+      throw files.seenInPlace(.corrupted(try Reconciliation.tooShort(log, fileSize, format, companion)))
     }
     header = try log.logHeader(format)
     end = format.headerSize
     report = RepairReport(
       namespace: files.namespace, promised: 0, sound: 0, verifiable: 0, lost: [], actions: [], isApplied: false,
       saved: [])
-    var reconciliation = try Reconciliation(log: log, companion: companion, format: format)
+    var reconciliation = try Reconciliation(log: log, companion: companion, format: format, progress: progress)
     var opening: Reconciliation.Outcome?
     var refusal: Corruption?
     do throws(ImmutaError) {
@@ -71,8 +84,17 @@ struct Repair {
       opening = outcome
       report.promised = outcome.count
     } catch .corrupted(let damage) {
+      // There is nothing in it that could be kept.
+      if try reconciliation.evidence() == .none { throw files.seenInPlace(.corrupted(damage)) }
       refusal = damage
       if stated == nil, damage.possibleFormat != nil { undecided = damage }
+      if stated == nil, undecided == nil, try reconciliation.evidence() == .records {
+        undecided = Corruption(
+          path: files.logPath,
+          reason:
+            "hardly anything speaks for a log: no number of its header fits what looks like records in it; nothing was "
+            + "changed. If it is a log, state its format")
+      }
       let remains = try reconciliation.remains(after: damage)?.count
       if let remains { report.promised = remains } else { report.promised = try reconciliation.countByWalking() }
     }
@@ -100,8 +122,14 @@ struct Repair {
     // Of a companion that belongs to this log.
     knowledge = try LogKnowledge(files, companion?.companionHeader(), format)
     try plan(opening)
+    if let opening, companion != nil || companionOnFile == nil {
+      report.opensAsItIs = damagedEntries == 0 || opening.making?.start.number == 0
+    }
     report.possibleFormat = undecided?.possibleFormat
   }
+
+  /// Says that all is done, where something was said of it.
+  func endProgress() { progress?.end() }
 
   /// What the log was written with, by its companion or its meta file; nil when neither can tell.
   var codecName: String? { knowledge.codecName }
@@ -136,8 +164,9 @@ struct Repair {
   }
 
   private mutating func examine() throws(ImmutaError) {
+    progress?.beginPass()
     var examination = try Examination(
-      log: log, companion: companion, format: format, count: report.promised)
+      log: log, companion: companion, format: format, count: report.promised, progress: progress)
     var report = report
     var (kept, lastIndex, end, damagedEntries, isCommitCut) = (0, 0, end, 0, false)
     var seen = 0
@@ -259,8 +288,9 @@ struct Repair {
     header.isClean = true
     header.stableCount = kept
     try new.write([UInt8](repeating: 0, count: CompanionHeader.size), at: 0)
+    progress?.beginPass()
     var examination = try Examination(
-      log: log, companion: companion, format: format, count: report.promised)
+      log: log, companion: companion, format: format, count: report.promised, progress: progress)
     var writer = EntryWriter(new, from: 0)
     let kept = kept
     try examination.run { (finding) throws(ImmutaError) in

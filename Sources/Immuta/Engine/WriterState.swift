@@ -39,6 +39,10 @@ import Synchronization
   // held beside it, and as safe to send as that is.
   private nonisolated(unsafe) var headerMemory: UnsafeMutableRawPointer?
   private(set) var isPrepared = false
+  /// Whether the companion says, on stable storage, that the log is open: from the first append until it is closed.
+  var isMarked = false
+  /// How many records there were when it was last asked whether the log is used.
+  private var countWhenAsked = -1
   /// What made the writer stop for good.
   private var failure: ImmutaError?
   /// End of the last committed record.
@@ -109,10 +113,11 @@ import Synchronization
 
   /// What must be on stable storage before the first append.
   struct Preparation {
-    fileprivate let log: Descriptor
+    let log: Descriptor
+    let companion: Descriptor
     fileprivate let directory: Directory
-    fileprivate let names: NameCheck
-    fileprivate let keeper: CompanionKeeper
+    let names: NameCheck
+    let keeper: CompanionKeeper
 
     /// Why the log could not be marked.
     struct Failure: Error {
@@ -141,7 +146,8 @@ import Synchronization
   }
 
   var preparation: Preparation {
-    Preparation(log: log.descriptor, directory: directory, names: names, keeper: keeper)
+    Preparation(
+      log: log.descriptor, companion: companion.descriptor, directory: directory, names: names, keeper: keeper)
   }
 
   /// Makes the files ready to be appended to; the log is marked as open.
@@ -153,6 +159,7 @@ import Synchronization
           path: log.descriptor.path,
           reason: "another program appended while the log was open; close it and open it anew"))
     }
+    countWhenAsked = -1
     // Foreign bytes behind the last record, uncommitted, may be sparse: cut off, so that all that is reserved has
     // blocks.
     try shrinkFiles()
@@ -180,6 +187,40 @@ import Synchronization
   private mutating func shrinkFiles() throws(ImmutaError) {
     try log.shrink(to: tail)
     try companion.shrink(to: entryOffset(count))
+  }
+
+  // MARK: Resting
+
+  /// Whether something was appended since this was last asked.
+  mutating func wasUsed() -> Bool {
+    defer { countWhenAsked = count }
+    return isPrepared && count != countWhenAsked
+  }
+
+  /// Lets go of the files, which `prepare` takes up again; false where that cannot be now. Everything that was committed is
+  /// on stable storage.
+  ///
+  /// Nothing is stored while the log rests: a failure to write it back would be reported to nobody.
+  mutating func rest() -> Bool {
+    guard !isClosed, failure == nil, !turns.isTaken else { return false }
+    if isPrepared {
+      isPrepared = false
+      header = nil
+      published = (0, 0)
+      reader.publish(nil)
+      // Space that is reserved goes back: there may be many such logs.
+      do throws(ImmutaError) {
+        try writing { (state) throws(ImmutaError) in
+          try state.log.collect()
+          try state.companion.collect()
+        }
+        try shrinkFiles()
+      } catch {
+        return false
+      }
+    }
+    let areResting = (log.descriptor.rest(), companion.descriptor.rest())
+    return areResting.0 && areResting.1
   }
 
   // MARK: Staging
@@ -528,46 +569,73 @@ import Synchronization
 
   /// Makes the files end at the last committed record, flushes them and marks the log clean. Called once, at the end.
   mutating func finish() -> ImmutaError? {
-    defer {
-      lock.unlock()
-      log.letGo()
-      companion.letGo()
-    }
-    header = nil
-    words = FileWords()
-    // Whoever opens the log next must find nobody writing to it.
-    try? writing { (state) throws(ImmutaError) in try state.log.collect() }
-    try? writing { (state) throws(ImmutaError) in try state.companion.collect() }
+    endWriting()
+    var outcome: ImmutaError?
     do throws(ImmutaError) {
       if let failure {
         // The log stays open by its mark, and the next opening recovers it. What was committed is flushed all the same,
         // unless it was a flush that failed. It is not marked as stable: some file systems report in a write what an
         // earlier write-back lost, and a flush that succeeds after either proves nothing.
-        if isPrepared, !hasFailedFlush {
+        if isMarked, !hasFailedFlush {
           try log.descriptor.flush()
           try companion.descriptor.flush()
         }
         throw failure
       }
-      if isPrepared {
+      if isMarked {
         // The records and their entries first: a log whose file already ends with its last record, but whose pages
         // never reached the disk, would look as if another program had written it.
         try log.descriptor.flush()
         try companion.descriptor.flush()
-        // Before the files are cut to their records: without the lock's file there may be another writer.
-        try names.check()
-        try shrinkFiles()
+        try cut()
         try log.descriptor.flush()
         try keeper.markClean(count: count)
       } else {
         try names.check()
       }
-      return nil
     } catch {
-      // While the lock is held: whoever opens the log next must know it.
-      if hasFailedFlush { keeper.markFailed() }
-      return error
+      outcome = error
     }
+    letGo()
+    return outcome
+  }
+
+  // The same in steps, for whoever finishes many logs together and flushes their files between the steps: everything; then
+  // the logs, cut, and the companions; then the companions with their marks.
+
+  /// From now on nobody writes to the files.
+  mutating func endWriting() {
+    header = nil
+    words = FileWords()
+    // Whoever opens the log next must find nobody writing to it.
+    try? writing { (state) throws(ImmutaError) in try state.log.collect() }
+    try? writing { (state) throws(ImmutaError) in try state.companion.collect() }
+  }
+
+  /// Whether the files are to be flushed, cut and marked, and nothing stands against it.
+  var isToBeMarked: Bool { isMarked && failure == nil }
+
+  /// The log and its companion.
+  var files: [Descriptor] { [log.descriptor, companion.descriptor] }
+
+  /// Makes the files end at the last committed record.
+  mutating func cut() throws(ImmutaError) {
+    // Before the files are cut: without the lock's file there may be another writer.
+    try names.check()
+    try shrinkFiles()
+  }
+
+  func writeClean() throws(ImmutaError) {
+    try keeper.writeClean(count: count)
+  }
+
+  /// Holds the files and the lock no more.
+  mutating func letGo() {
+    // While the lock is held: whoever opens the log next must know it.
+    if hasFailedFlush { keeper.markFailed() }
+    lock.unlock()
+    log.letGo()
+    companion.letGo()
   }
 
   /// Nothing may be appended any more, for this reason.

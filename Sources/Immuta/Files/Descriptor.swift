@@ -1,10 +1,34 @@
+import Locking
 import Synchronization
 
 /// An open file. Closed when the last one who holds it lets go, so a number is never used after the system gave it
 /// away.
+///
+/// One that ``mayRest(in:as:_:)`` may be closed while it is held, and is opened again by the next call on it: see
+/// ``OpenFiles``. Only whoever knows that nothing of the file waits for a flush lets it ``rest()``.
 package final class Descriptor: Sendable {
-  package let number: Int32
   package let path: String
+  /// -1 while it rests. Relaxed: read by those who are among the `users`, whose count orders it.
+  private let current: Atomic<Int32>
+  /// Calls under way; less by ``resting`` while it rests. Acquiring and releasing: who finds it open sees the number.
+  private let users = Atomic(0)
+  /// Where it is found again; nil for one that never rests. Held while it is.
+  private let origin = Lock<Origin?>(nil)
+  /// Relaxed: set before anybody else has the descriptor.
+  private let canRest = Atomic(false)
+
+  private struct Origin {
+    let directory: Directory
+    let name: String
+    let identity: FileIdentity
+    let mode: SystemCalls.OpenMode
+  }
+
+  private static var resting: Int { Int.min / 2 }
+
+  /// For calls that are made elsewhere, on a descriptor that never rests.
+  package var number: Int32 { current.load(ordering: .relaxed) }
+
   /// Set where the flush is called: so that whoever asks later need not guess from an error what kind of call failed.
   /// Relaxed: it is set before the error is thrown, and asked by those who were told of the error.
   private let flushFailed = Atomic(false)
@@ -13,7 +37,7 @@ package final class Descriptor: Sendable {
   package var hasFailedFlush: Bool { flushFailed.load(ordering: .relaxed) }
 
   private init(number: Int32, path: String) {
-    self.number = number
+    current = Atomic(number)
     self.path = path
   }
 
@@ -57,7 +81,74 @@ package final class Descriptor: Sendable {
   static func closed(at path: String) -> Descriptor { Descriptor(number: -1, path: path) }
 
   deinit {
-    if number >= 0 { SystemCalls.close(number) }
+    if number < 0 { return }
+    SystemCalls.close(number)
+    if canRest.load(ordering: .relaxed) { OpenFiles.shared.noteClosed() }
+  }
+
+  // MARK: Resting
+
+  /// From now on it may be closed while nobody needs it. It is counted by ``OpenFiles``.
+  func mayRest(in directory: Directory, as name: String, _ mode: SystemCalls.OpenMode) throws(ImmutaError) {
+    let identity = try status().identity
+    origin.withLock { $0 = Origin(directory: directory, name: name, identity: identity, mode: mode) }
+    if !canRest.exchange(true, ordering: .relaxed) { OpenFiles.shared.noteOpened() }
+  }
+
+  /// Closes it until it is needed; false while a call is under way.
+  func rest() -> Bool {
+    origin.withLock { origin in
+      guard origin != nil else { return false }
+      let found = users.compareExchange(expected: 0, desired: Self.resting, ordering: .acquiringAndReleasing)
+      // Otherwise it is in use, or rests already.
+      guard found.exchanged else { return found.original < 0 }
+      SystemCalls.close(current.exchange(-1, ordering: .relaxed))
+      OpenFiles.shared.noteClosed()
+      return true
+    }
+  }
+
+  /// Calls `body` with the number, which stays open meanwhile.
+  @inline(__always)
+  func withNumber<R>(_ body: (Int32) throws(ImmutaError) -> R) throws(ImmutaError) -> R {
+    guard canRest.load(ordering: .relaxed) else { return try body(number) }
+    if users.add(1, ordering: .acquiringAndReleasing).newValue <= 0 { try wake() }
+    defer { users.subtract(1, ordering: .acquiringAndReleasing) }
+    return try body(number)
+  }
+
+  /// Opens the file again. What has its name must be the file that was open before.
+  @inline(never)
+  private func wake() throws(ImmutaError) {
+    do throws(ImmutaError) {
+      try origin.withLock { (origin) throws(ImmutaError) in
+        // Somebody else may have been faster.
+        guard let origin, users.load(ordering: .acquiring) <= 0 else { return }
+        let number = try reopened(origin)
+        current.store(number, ordering: .relaxed)
+        OpenFiles.shared.noteOpened()
+        users.subtract(Self.resting, ordering: .acquiringAndReleasing)
+      }
+    } catch {
+      users.subtract(1, ordering: .acquiringAndReleasing)
+      throw error
+    }
+  }
+
+  private func reopened(_ origin: Origin) throws(ImmutaError) -> Int32 {
+    let number: Int32
+    do throws(ImmutaError) {
+      number = try SystemCalls.open(origin.directory.opened().number, origin.name, origin.mode, path: path)
+    } catch .io(let number, _, _) where [SystemCalls.notFound, SystemCalls.isSymbolicLink].contains(number) {
+      throw .logMoved(path: path)
+    }
+    do throws(ImmutaError) {
+      guard try SystemCalls.status(number, path: path).identity == origin.identity else { throw .logMoved(path: path) }
+      return number
+    } catch {
+      SystemCalls.close(number)
+      throw error
+    }
   }
 
   /// Reads until the buffer is full or the file ends; returns how many bytes it read. Thread-safe: no file position.
@@ -65,7 +156,9 @@ package final class Descriptor: Sendable {
     var filled = 0
     while filled < bytes.count {
       let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[filled...])
-      let count = try unsafe SystemCalls.read(number, into: rest, at: offset + filled, path: path)
+      let count = try withNumber { (number) throws(ImmutaError) in
+        try unsafe SystemCalls.read(number, into: rest, at: offset + filled, path: path)
+      }
       if count == 0 { break }
       filled += count
     }
@@ -77,7 +170,9 @@ package final class Descriptor: Sendable {
     var written = 0
     while written < bytes.count {
       let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[written...])
-      let count = try unsafe SystemCalls.write(number, rest, at: offset + written, path: path)
+      let count = try withNumber { (number) throws(ImmutaError) in
+        try unsafe SystemCalls.write(number, rest, at: offset + written, path: path)
+      }
       if count == 0 { throw .io(errno: SystemCalls.ioError, operation: "pwrite", path: path) }
       written += count
     }
@@ -91,7 +186,9 @@ package final class Descriptor: Sendable {
   func write(
     _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, at offset: Int
   ) throws(ImmutaError) {
-    let written = try unsafe SystemCalls.write(number, first, second, at: offset, path: path)
+    let written = try withNumber { (number) throws(ImmutaError) in
+      try unsafe SystemCalls.write(number, first, second, at: offset, path: path)
+    }
     try unsafe write(UnsafeRawBufferPointer(rebasing: first[min(written, first.count)...]), at: offset + written)
     let rest = max(0, written - first.count)
     try unsafe write(UnsafeRawBufferPointer(rebasing: second[rest...]), at: offset + first.count + rest)
@@ -155,45 +252,54 @@ package final class Descriptor: Sendable {
   }
 
   package func flush() throws(ImmutaError) {
-    try flushing { () throws(ImmutaError) in try SystemCalls.flush(number, path: path) }
+    try flushing { (number) throws(ImmutaError) in try SystemCalls.flush(number, path: path) }
   }
 
   /// Puts the entries of a directory, opened as a file is, on stable storage.
   func flushEntries() throws(ImmutaError) {
-    try flushing { () throws(ImmutaError) in try SystemCalls.flushEntries(number, path: path) }
+    try flushing { (number) throws(ImmutaError) in try SystemCalls.flushEntries(number, path: path) }
   }
 
-  private func flushing<R>(_ body: () throws(ImmutaError) -> R) throws(ImmutaError) -> R {
-    do {
-      return try body()
-    } catch {
-      flushFailed.store(true, ordering: .relaxed)
-      throw error
+  private func flushing<R>(_ body: (Int32) throws(ImmutaError) -> R) throws(ImmutaError) -> R {
+    try withNumber { (number) throws(ImmutaError) in
+      do throws(ImmutaError) {
+        return try body(number)
+      } catch {
+        flushFailed.store(true, ordering: .relaxed)
+        throw error
+      }
     }
   }
 
   /// See ``SystemCalls/startWriteBack(_:)``.
   func startWriteBack() {
-    SystemCalls.startWriteBack(number)
+    // Only speeds up what comes after.
+    try? withNumber { (number) throws(ImmutaError) in SystemCalls.startWriteBack(number) }
   }
 
   /// See ``SystemCalls/finishWriteBack(_:path:)``.
   func finishWriteBack() throws(ImmutaError) -> Bool {
-    try flushing { () throws(ImmutaError) in try SystemCalls.finishWriteBack(number, path: path) }
+    try flushing { (number) throws(ImmutaError) in try SystemCalls.finishWriteBack(number, path: path) }
   }
 
   /// See ``SystemCalls/overwritesInPlace(_:path:)``.
-  var overwritesInPlace: Bool { SystemCalls.overwritesInPlace(number, path: path) }
+  var overwritesInPlace: Bool {
+    (try? withNumber { (number) throws(ImmutaError) in SystemCalls.overwritesInPlace(number, path: path) }) ?? false
+  }
 
   /// See ``SystemCalls/fileSystem(_:path:)``.
-  var fileSystem: FileSystem { SystemCalls.fileSystem(number, path: path) }
+  var fileSystem: FileSystem {
+    (try? withNumber { (number) throws(ImmutaError) in SystemCalls.fileSystem(number, path: path) }) ?? .other
+  }
 
   package func truncate(to size: Int) throws(ImmutaError) {
-    try SystemCalls.truncate(number, to: size, path: path)
+    try withNumber { (number) throws(ImmutaError) in try SystemCalls.truncate(number, to: size, path: path) }
   }
 
   package func reserve(from offset: Int, count: Int) throws(ImmutaError) {
-    try SystemCalls.reserve(number, from: offset, count: count, path: path)
+    try withNumber { (number) throws(ImmutaError) in
+      try SystemCalls.reserve(number, from: offset, count: count, path: path)
+    }
   }
 
   /// Takes the exclusive lock of the file; false when somebody else has it.
@@ -207,7 +313,7 @@ package final class Descriptor: Sendable {
   }
 
   func status() throws(ImmutaError) -> SystemCalls.Status {
-    try SystemCalls.status(number, path: path)
+    try withNumber { (number) throws(ImmutaError) in try SystemCalls.status(number, path: path) }
   }
 
   package var size: Int {

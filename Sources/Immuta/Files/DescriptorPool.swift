@@ -5,49 +5,89 @@ import Locking
 /// Reads carry their own offsets, so one descriptor serves any number of readers at once and nobody waits for one; what
 /// several give is a read-ahead state each, so that streams at different places of a log larger than memory don't spoil
 /// each other's.
-final class DescriptorPool: Sendable {
+///
+/// They are let go when too many files are open and nobody used them lately: see ``OpenFiles``.
+final class DescriptorPool: OpenFiles.Holder {
   private let directory: Directory
   private let name: String
   private let identity: FileIdentity
   /// What the log was opened by; used itself where its name no longer leads to it, or no further descriptor is to be had.
   private let original: Lock<Descriptor?>
-  private let slots: Lock<[Descriptor?]>
+  private let slots: Lock<Slots>
   private let capacity: Int
 
-  /// - Parameter file: the descriptor the log was opened by; the pool reads the same file or none.
-  init(
-    like file: Descriptor, _ name: String, of directory: Directory, capacity: Int
-  ) throws(ImmutaError) {
+  private struct Slots {
+    var open: [Descriptor?]
+    var isUsed = false
+    /// Whether ``OpenFiles`` knows of them.
+    var isListed = false
+
+    mutating func letGo() {
+      for slot in open.indices { open[slot] = nil }
+      isListed = false
+    }
+  }
+
+  /// - Parameters:
+  ///   - file: the descriptor the log was opened by; the pool reads the same file or none.
+  ///   - identity: of that file.
+  init(like file: Descriptor, _ identity: FileIdentity, _ name: String, of directory: Directory, capacity: Int) {
     self.directory = directory
     self.name = name
     original = Lock(file)
-    identity = try file.status().identity
+    self.identity = identity
     self.capacity = capacity
-    slots = Lock(Array(repeating: nil, count: capacity))
+    slots = Lock(Slots(open: Array(repeating: nil, count: capacity)))
   }
 
   /// A pool of one descriptor of this one's, which stays open when this one is closed.
   func independent() throws(ImmutaError) -> DescriptorPool {
-    try DescriptorPool(like: descriptor(for: 0), name, of: directory, capacity: 1)
+    DescriptorPool(like: try descriptor(for: 0), identity, name, of: directory, capacity: 1)
   }
 
   /// A descriptor; the same one for the same `reader`.
   func descriptor(for reader: Int) throws(ImmutaError) -> Descriptor {
-    try slots.withLock { (slots) throws(ImmutaError) in
+    var isNew = false
+    let descriptor = try slots.withLock { (slots) throws(ImmutaError) in
+      slots.isUsed = true
       let slot = reader % capacity
-      if let open = slots[slot] { return open }
+      if let open = slots.open[slot] { return open }
       // The file may have been removed or replaced since: what was opened is what is read.
       let new = try? directory.openIfPresent(name, .read)
       let isSame = (try? new?.status())?.identity == identity
       guard let descriptor = isSame ? new : original.withLock({ $0 }) else { throw .storageClosed }
-      slots[slot] = descriptor
+      if isSame { try descriptor.mayRest(in: directory, as: name, .read) }
+      slots.open[slot] = descriptor
+      isNew = !slots.isListed
+      slots.isListed = true
       return descriptor
     }
+    if isNew {
+      OpenFiles.shared.add(self)
+      OpenFiles.shared.makeRoom(mayBlock: false)
+    }
+    return descriptor
   }
 
   /// Lets go of the descriptors; those who read finish what they read.
   func close() {
     original.withLock { $0 = nil }
-    slots.withLock { slots in for slot in slots.indices { slots[slot] = nil } }
+    slots.withLock { slots in slots.letGo() }
   }
+
+  // MARK: Making room
+
+  func wasUsed() -> Bool {
+    slots.withLock { slots in
+      defer { slots.isUsed = false }
+      return slots.isUsed
+    }
+  }
+
+  func rest() -> OpenFiles.Rest {
+    slots.withLock { slots in slots.letGo() }
+    return .resting
+  }
+
+  var flusherOfOwn: Flusher? { nil }
 }

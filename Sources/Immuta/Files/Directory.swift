@@ -35,7 +35,7 @@ package final class Directory: Sendable {
     handle = Lock(descriptor)
   }
 
-  private func opened() throws(ImmutaError) -> Descriptor {
+  func opened() throws(ImmutaError) -> Descriptor {
     guard let descriptor = handle.withLock({ $0 }) else { throw .storageClosed }
     return descriptor
   }
@@ -61,7 +61,10 @@ package final class Directory: Sendable {
   }
 
   private func notRegular(_ name: String) -> ImmutaError {
-    .corrupted(Corruption(path: path(of: name), reason: "it is not a regular file"))
+    var damage = Corruption(
+      path: path(of: name), reason: "it is not a regular file: give it another name, or take it out of the directory")
+    damage.isNoLog = name.hasSuffix(".log") || name.hasSuffix(".bilog")
+    return .corrupted(damage)
   }
 
   /// What a file that is to be opened is; nil when nothing has the name. Throws what opening it would.
@@ -118,6 +121,17 @@ package final class Directory: Sendable {
     } catch .io(let number, _, _) where number == SystemCalls.notFound {
       return
     }
+  }
+
+  /// Removes a folder with the files in it, if there is one. What else may have the name is left alone, and so is a folder
+  /// that holds another one: then it throws.
+  func removeFolder(_ name: String) throws(ImmutaError) {
+    guard try status(of: name)?.isDirectory == true else { return }
+    let folder = try Descriptor(openingDirectory: name, of: opened(), path: path(of: name))
+    for file in try SystemCalls.names(folder.number, path: folder.path) where file != "." && file != ".." {
+      try SystemCalls.unlink(folder.number, file, path: "\(folder.path)/\(file)")
+    }
+    try SystemCalls.unlink(opened().number, name, isFolder: true, path: path(of: name))
   }
 
   package func rename(_ name: String, to newName: String) throws(ImmutaError) {

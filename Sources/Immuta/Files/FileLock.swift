@@ -5,15 +5,39 @@ import Locking
 ///
 /// The file says who has the lock. It stays when the lock is let go: removing it would let a second one lock a file that
 /// has lost its name. Free when ``unlock()`` is called, or with the last reference.
+///
+/// A lock belongs to the open file, not to its descriptor: where a mapping keeps the same open file, the lock is kept
+/// ``withoutDescriptor(in:)``.
 package final class FileLock: Sendable {
   let name: String
-  /// Nil once the lock was let go: then the file is not kept open either.
-  private let held: Lock<Descriptor?>
+  private let held: Lock<Held>
 
-  /// The file, while the lock is held.
+  private enum Held {
+    case open(Descriptor)
+    /// A mapping keeps the file open. Nobody touches its bytes.
+    case mapped(MappedWindow, FileIdentity, Directory)
+    /// The lock was let go: then the file is not kept open either.
+    case free
+  }
+
+  /// The file, while the lock is held by its descriptor.
   var descriptor: Descriptor {
-    guard let descriptor = held.withLock({ $0 }) else { preconditionFailure("the lock \(name) was let go") }
+    guard case .open(let descriptor) = held.withLock({ $0 }) else {
+      preconditionFailure("the lock \(name) has no descriptor")
+    }
     return descriptor
+  }
+
+  /// Keeps the lock by a mapping of the file, and closes the descriptor, where the file system lets a mapping keep the open
+  /// file itself: on ext4, XFS, btrfs and in memory. Elsewhere, and where nothing can be mapped, the descriptor stays.
+  func withoutDescriptor(in directory: Directory) {
+    held.withLock { held in
+      guard case .open(let descriptor) = held, descriptor.fileSystem.keepsLocksOfMappings,
+        let identity = try? descriptor.status().identity,
+        let window = try? MappedWindow(descriptor, 0..<1, writable: false), window.keepFromChildren()
+      else { return }
+      held = .mapped(window, identity, directory)
+    }
   }
 
   /// Takes the lock, and makes its file if there is none.
@@ -30,7 +54,9 @@ package final class FileLock: Sendable {
     for _ in 0..<100 {
       guard let file = try Self.open(name, in: directory, rights) else { continue }
       try trust.check(try file.status(), name, of: log)
-      guard try file.tryLock() else { throw .locked(LockHolder(namespace: subject, on: file)) }
+      var isTaken = try file.tryLock()
+      if !isTaken { isTaken = try Self.outlasts(file) }
+      guard isTaken else { throw .locked(LockHolder(namespace: subject, on: file)) }
       // One that lost its name before it was locked keeps nobody out.
       if try directory.status(of: name)?.identity == file.status().identity {
         let lock = FileLock(name, file)
@@ -41,6 +67,24 @@ package final class FileLock: Sendable {
       file.unlock()
     }
     throw .locked(LockHolder(namespace: subject, processID: nil, since: nil))
+  }
+
+  /// Takes a lock that nobody has who says so: somebody only looks whether it is taken, which is over in a moment, or has
+  /// just taken it.
+  private static func outlasts(_ file: Descriptor) throws(ImmutaError) -> Bool {
+    for _ in 0..<Self.mostGlances where try file.size == 0 {
+      ThreadGate().wait(nanoseconds: 1_000_000)
+      if try file.tryLock() { return true }
+    }
+    return false
+  }
+
+  private static var mostGlances: Int { 20 }
+
+  /// Who has the lock, without taking it; nil when nobody has it, or where this process may not look.
+  package static func holder(_ name: String, in directory: Directory, subject: String) -> LockHolder? {
+    guard let file = try? directory.openIfPresent(name, .read), SystemCalls.isLocked(file.number) else { return nil }
+    return LockHolder(namespace: subject, on: file)
   }
 
   /// Takes the lock for somebody who changes nothing: nil where there is no file, or none that this process may open.
@@ -60,7 +104,7 @@ package final class FileLock: Sendable {
 
   private init(_ name: String, _ descriptor: Descriptor) {
     self.name = name
-    held = Lock(descriptor)
+    held = Lock(.open(descriptor))
   }
 
   deinit {
@@ -87,11 +131,19 @@ package final class FileLock: Sendable {
   /// Lets go of the lock, whoever else still holds the descriptor.
   package func unlock() {
     held.withLock { held in
-      guard let descriptor = held else { return }
-      held = nil
       // Whoever finds it locked next must not read of this process.
-      try? descriptor.truncate(to: 0)
-      descriptor.unlock()
+      switch held {
+      case .open(let descriptor):
+        try? descriptor.truncate(to: 0)
+        descriptor.unlock()
+      case .mapped(_, let identity, let directory):
+        if let file = try? directory.openIfPresent(name, .readWrite), (try? file.status())?.identity == identity {
+          try? file.truncate(to: 0)
+        }
+      case .free: break
+      }
+      // With the mapping goes the lock.
+      held = .free
     }
   }
 }

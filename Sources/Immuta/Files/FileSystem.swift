@@ -41,6 +41,10 @@ package enum FileSystem: Hashable, Sendable, CaseIterable {
   /// may lie in one layer now and in another later (overlay).
   var reportsChanges: Bool { self != .other }
 
+  /// Whether a mapping keeps the very open file that it was made from, and so its lock, when the descriptor is closed.
+  /// File systems that lie over others map the file below.
+  var keepsLocksOfMappings: Bool { self != .other }
+
   /// Whether overwriting bytes of a file that are on the device already changes their blocks and nothing else.
   var overwritesInPlace: Bool { self == .ext4 }
 }

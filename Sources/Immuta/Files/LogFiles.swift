@@ -3,7 +3,7 @@ package struct LogFiles: Sendable {
   package let directory: Directory
   package let namespace: String
   /// Whether the log is a LogStore's partition rather than a storage's log.
-  private let isPartition: Bool
+  let isPartition: Bool
 
   package init(directory: Directory, namespace: String, isPartition: Bool = false) {
     self.directory = directory
@@ -32,6 +32,12 @@ package struct LogFiles: Sendable {
   /// What is kept beside the companion as well, so that losing one of them loses nothing. A partition has none: its
   /// payloads are stored as they are.
   package var meta: String? { isPartition ? nil : "\(namespace).meta" }
+
+  /// Folders that belong to the log.
+  var folders: [String] {
+    let name = isPartition ? log : namespace
+    return ["\(name).segments", "\(name).consumers"]
+  }
 
   // Paths, for messages.
 

@@ -22,13 +22,18 @@
     offset = range.lowerBound / page * page
     count = max(1, range.upperBound - offset)
     path = descriptor.path
-    unsafe base = try SystemCalls.map(
-      descriptor.number, at: offset, count: count, writable: writable, path: descriptor.path)
+    let (offset, count) = (offset, count)
+    unsafe base = try descriptor.withNumber { (number) throws(ImmutaError) in
+      try unsafe SystemCalls.map(number, at: offset, count: count, writable: writable, path: descriptor.path)
+    }
   }
 
   deinit {
     unsafe SystemCalls.unmap(base, count: count)
   }
+
+  /// Keeps the mapping out of the processes that this one forks, which would keep what it keeps.
+  func keepFromChildren() -> Bool { unsafe SystemCalls.keepFromChildren(base, count: count) }
 
   @inline(__always)
   package func contains(_ range: Range<Int>) -> Bool {

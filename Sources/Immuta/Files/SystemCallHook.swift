@@ -19,6 +19,8 @@ package protocol SystemCallHook: Sendable {
   func willCall(_ call: SystemCall, path: String) -> SystemCallOutcome
   /// Called after each call that succeeded.
   func didCall(_ call: SystemCall, path: String)
+  /// Called before the system is asked for a file's size and the like.
+  func willAskStatus(path: String)
   /// Called after bytes were written.
   func didWrite(_ range: Range<Int>, path: String)
   /// Whether the file system is to be taken for one that overwrites blocks where they are; nil to ask it.
@@ -28,6 +30,7 @@ package protocol SystemCallHook: Sendable {
 }
 
 extension SystemCallHook {
+  package func willAskStatus(path: String) {}
   package func didWrite(_ range: Range<Int>, path: String) {}
   package func overwritesInPlace(path: String) -> Bool? { nil }
   package func fileSystem(path: String) -> FileSystem? { nil }

@@ -89,6 +89,11 @@ package enum SystemCalls {
     for hook in hooks.withLock({ $0 }) { hook.didCall(call, path: path) }
   }
 
+  private static func willAskStatus(_ path: String) {
+    guard isHooked.load(ordering: .relaxed) else { return }
+    for hook in hooks.withLock({ $0 }) { hook.willAskStatus(path: path) }
+  }
+
   private static func wrote(_ count: Int, at offset: Int, path: String) -> Int {
     if isHooked.load(ordering: .relaxed) {
       for hook in hooks.withLock({ $0 }) { hook.didWrite(offset..<offset + count, path: path) }
@@ -416,13 +421,22 @@ package enum SystemCalls {
     }
   }
 
+  /// Whether somebody has the exclusive lock. Where nobody has it, it is held for a moment by the one who asks.
+  static func isLocked(_ descriptor: Int32) -> Bool {
+    if flock(descriptor, LOCK_SH | LOCK_NB) != 0 { return errno == EWOULDBLOCK }
+    unlock(descriptor)
+    return false
+  }
+
   static func unlock(_ descriptor: Int32) {
     _ = flock(descriptor, LOCK_UN)
   }
 
   /// What is known of a file.
   package struct Status {
-    var size: Int
+    package var size: Int
+    /// Bytes that the file takes on the disk: more than its size where space was reserved, less where it has holes.
+    package var sizeOnDisk: Int
     var isDirectory: Bool
     var isRegular: Bool
     var isSymbolicLink: Bool
@@ -433,6 +447,7 @@ package enum SystemCalls {
 
     fileprivate init(_ status: stat) {
       size = Int(status.st_size)
+      sizeOnDisk = Int(status.st_blocks) * 512
       isDirectory = status.st_mode & S_IFMT == S_IFDIR
       isRegular = status.st_mode & S_IFMT == S_IFREG
       isSymbolicLink = status.st_mode & S_IFMT == S_IFLNK
@@ -450,6 +465,7 @@ package enum SystemCalls {
   }
 
   static func status(_ descriptor: Int32, path: String) throws(ImmutaError) -> Status {
+    willAskStatus(path)
     var status = stat()
     while unsafe fstat(descriptor, &status) != 0 {
       if errno != EINTR { throw .io(errno: errno, operation: "fstat", path: path) }
@@ -459,6 +475,7 @@ package enum SystemCalls {
 
   /// Of what has a name in a directory: a symbolic link is not followed. Nil when nothing has.
   static func status(_ directory: Int32, _ name: String, path: String) throws(ImmutaError) -> Status? {
+    willAskStatus(path)
     var status = stat()
     while unsafe fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) != 0 {
       switch errno {
@@ -487,6 +504,7 @@ package enum SystemCalls {
 
   /// Nil when there is nothing at the path.
   package static func status(_ path: String) throws(ImmutaError) -> Status? {
+    willAskStatus(path)
     var status = stat()
     while unsafe stat(path, &status) != 0 {
       switch errno {
@@ -502,8 +520,11 @@ package enum SystemCalls {
     _ = try run(.makeDirectory, operation: "mkdir", path: path) { _ in unsafe mkdir(path, 0o755) }
   }
 
-  static func unlink(_ directory: Int32, _ name: String, path: String) throws(ImmutaError) {
-    _ = try run(.unlink, operation: "unlink", path: path) { _ in unsafe unlinkat(directory, name, 0) }
+  static func unlink(
+    _ directory: Int32, _ name: String, isFolder: Bool = false, path: String
+  ) throws(ImmutaError) {
+    let flags = isFolder ? Int32(AT_REMOVEDIR) : 0
+    _ = try run(.unlink, operation: "unlink", path: path) { _ in unsafe unlinkat(directory, name, flags) }
   }
 
   /// - Parameter path: of the new name.
@@ -548,6 +569,11 @@ package enum SystemCalls {
     }
     guard let address = unsafe address else { preconditionFailure("mmap gave no address and no error") }
     return unsafe address
+  }
+
+  /// Keeps mapped pages out of the processes that this one makes.
+  static func keepFromChildren(_ address: UnsafeMutableRawPointer, count: Int) -> Bool {
+    unsafe file_keep_from_children(address, Int64(count)) == 0
   }
 
   static func unmap(_ address: UnsafeMutableRawPointer, count: Int) {

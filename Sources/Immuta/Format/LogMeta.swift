@@ -2,23 +2,28 @@
 /// slots of 2,048 bytes as ``TwoSlots`` describes them.
 ///
 /// ```
-/// offset 0       8         12     14     16           24         40        48     56          1,080
-/// +--------+---------+------+------+------------+----------+---------+------+-----------+-------+--------+
-/// | MAGIC  | VERSION |  0   | NAME | GENERATION | IDENTITY | REMOVED |  0   | NAME …    |   0   |  CRC   |
-/// |   8    |    4    |  2   | LEN 2|     8      |    16    |    8    |  8   | ≤ 1,024   |       | 2,044  |
-/// +--------+---------+------+------+------------+----------+---------+------+-----------+-------+--------+
+/// offset 0       8         12     14     16           24         40        48     56        1,080     1,082
+/// +--------+---------+------+------+------------+----------+---------+------+---------+-----------+-------+--------+
+/// | MAGIC  | VERSION |  0   | NAME | GENERATION | IDENTITY | REMOVED |  0   | NAME …  | NAMESPACE | NAME- |  CRC   |
+/// |   8    |    4    |  2   | LEN 2|     8      |    16    |    8    |  8   | ≤ 1,024 |   LEN 2   | SPACE | 2,044  |
+/// +--------+---------+------+------+------------+----------+---------+------+---------+-----------+-------+--------+
 /// ```
 ///
-/// NAME, IDENTITY and REMOVED are what the companion's header says under these names. The file exists where a codec is in
-/// use; it is written when one of them changes, which is hardly ever, and never while records are appended.
+/// NAME, IDENTITY and REMOVED are what the companion's header says under these names. NAMESPACE is what the log was called
+/// when it was made, at most 200 bytes: sealed payloads are bound to it. Its length is 0 where nobody knows. The file
+/// exists where a codec is in use; it is written when one of them changes, which is hardly ever, and never while records
+/// are appended.
 package struct LogMeta: Hashable, Sendable {
   package var identity: LogIdentity
   /// The codec chain's name; empty for none.
   package var codecName: String
   /// The first record that was not removed from the log.
   package var removedCount: Int
+  /// What the log was called when it was made; nil where that is not known.
+  package var namespace: String?
 
-  package init(identity: LogIdentity, codecName: String, removedCount: Int = 0) {
+  package init(identity: LogIdentity, codecName: String, removedCount: Int = 0, namespace: String? = nil) {
+    self.namespace = namespace
     self.identity = identity
     self.codecName = codecName
     self.removedCount = removedCount
@@ -28,6 +33,8 @@ package struct LogMeta: Hashable, Sendable {
   private static var magic: UInt64 { 0x4154_454D_4154_4D49 }  // "IMTAMETA", little-endian
   private static var identityOffset: Int { 24 }
   private static var removedOffset: Int { 40 }
+  private static var namespaceOffset: Int { 1080 }
+  private static var longestNamespace: Int { 200 }
 
   /// What a meta file holds.
   package struct Slots {
@@ -59,7 +66,15 @@ package struct LogMeta: Hashable, Sendable {
     guard let identity = unsafe LogIdentity(decoding: UnsafeRawBufferPointer(rebasing: bytes[range])),
       case .name(let name) = unsafe SlotName.load(from: bytes), (0...LogFormat.mostRecords).contains(removed)
     else { return nil }
-    self.init(identity: identity, codecName: name, removedCount: removed)
+    self.init(
+      identity: identity, codecName: name, removedCount: removed, namespace: unsafe Self.namespace(in: bytes))
+  }
+
+  private static func namespace(in bytes: UnsafeRawBufferPointer) -> String? {
+    let length = unsafe Int(bytes.loadInteger(at: namespaceOffset, as: UInt16.self))
+    guard (1...longestNamespace).contains(length) else { return nil }
+    let start = namespaceOffset + MemoryLayout<UInt16>.size
+    return unsafe String(validating: bytes[start..<start + length], as: UTF8.self)
   }
 
   /// The slot of a generation, for `TwoSlots.offset(of:)`.
@@ -69,6 +84,10 @@ package struct LogMeta: Hashable, Sendable {
       let range = Self.identityOffset..<Self.identityOffset + LogIdentity.size
       unsafe identity.encode(into: UnsafeMutableRawBufferPointer(rebasing: bytes[range]))
       unsafe bytes.storeInteger(removedCount, at: Self.removedOffset)
+      let name = Array((namespace ?? "").utf8.prefix(Self.longestNamespace))
+      unsafe bytes.storeInteger(UInt16(name.count), at: Self.namespaceOffset)
+      let start = Self.namespaceOffset + MemoryLayout<UInt16>.size
+      unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[start...]).copyBytes(from: name)
     }
   }
 }

@@ -51,7 +51,7 @@ final class DecodedPayload: DeferredPayload {
     return .undecodable(
       Corruption(
         path: path, sequence: stored.sequence, index: stored.index,
-        reason: "it could be decoded when it was delivered, and cannot be now: \(error)"))
+        reason: "it could be decoded when it was delivered, and cannot be now: \(decoder.reason(error))"))
   }
 }
 

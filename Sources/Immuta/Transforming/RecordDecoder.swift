@@ -6,13 +6,18 @@ final class RecordDecoder: Sendable {
   private let namespace: String
   private let pool: TransformRunPool
   private let limits: TransformLimits
+  /// What else may be said of a payload that cannot be decoded.
+  private let advice: @Sendable () -> String?
 
   /// Payloads below this size are decoded when they are delivered.
   private static let largestEager = 1 << 20
   /// Stored bytes that are given to the transformers at a time.
   static let pieceSize = 256 << 10
 
-  init(namespace: String, pool: TransformRunPool, limit: Int) {
+  init(
+    namespace: String, pool: TransformRunPool, limit: Int, advice: @escaping @Sendable () -> String? = { nil }
+  ) {
+    self.advice = advice
     self.namespace = namespace
     self.pool = pool
     limits = TransformLimits(decoding: limit)
@@ -45,9 +50,12 @@ final class RecordDecoder: Sendable {
       throw error
     } catch {
       throw .undecodable(
-        Corruption(path: path, sequence: stored.sequence, index: stored.index, reason: "\(error)"))
+        Corruption(path: path, sequence: stored.sequence, index: stored.index, reason: reason(error)))
     }
   }
+
+  /// Why a payload cannot be decoded, and what may explain it.
+  func reason(_ error: any Error) -> String { advice().map { "\(error); \($0)" } ?? "\(error)" }
 
   /// A run at the beginning of a record. One that throws is let go: its states are in the middle of something.
   func begin(sequence: Int, size: Int, mark: Int = TransformOutput.pieceSize) throws -> TransformRun {

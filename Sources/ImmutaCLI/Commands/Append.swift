@@ -66,7 +66,7 @@ struct Append: ToolCommand {
     try Interruption.install()
     var configuration = try codecOptions.configuration()
     configuration.acceptsFilesOfOthers = options.allowForeignOwner
-    let storage = try options.waiting { try location.open(namespace, configuration) }
+    let storage = try options.lock.waiting { try location.open(namespace, configuration) }
     defer { storage.close() }
     let log = try storage.log(namespace)
     let details = try log.details

@@ -15,9 +15,21 @@ struct Info: ToolCommand {
       For programs, an object a line:
         immuta info --json
 
-      Bytes are those of the log with its header. HEALTH is “unverifiable” where no record has a checksum from when it was \
-      appended, as after the companion was lost. A namespace that cannot be opened is listed all the same; the exit \
-      status is then 65 if one is damaged, or 1.
+      Bytes are those of the log with its header; on disk are those of all its files, with room for records to come. \
+      HEALTH is one of
+
+        ok            closed in good order
+        open          a process has it open for writing
+        not closed    its writer died: opening it for appending recovers it
+        unverifiable  no record has a checksum from when it was appended, as after the companion was lost
+        damaged       what was looked at is; `immuta repair` says what can be done
+        not a log     something else that ends in .log
+        unreadable    it could not be opened
+
+      Only headers, companions, the last record and sizes are looked at: `immuta verify` reads every record. In JSON, \
+      “open” is the process that has it, 0 where that cannot be told, and null where nobody has.
+
+      A namespace that cannot be opened is listed all the same; the exit status is then 65 if one is damaged, or 1.
       """)
 
   @OptionGroup var location: Location
@@ -34,16 +46,17 @@ struct Info: ToolCommand {
 
   @MainActor func execute() async throws {
     let names = try location.namespaces(namespaces)
-    if names.isEmpty, !json { Failure.say("no namespaces in \(location.directory)") }
     let rows = names.map { name in
       InfoRow(
-        name,
+        name, survey: try? LogSurvey(name, in: location.directory),
+        isPassedOver: { namespaces.isEmpty && location.isPassedOver($0, name) },
         Result {
           let (storage, log) = try location.openForReading(name, .storedPayloads)
           defer { storage.close() }
-          return try log.details
+          return try (log.details, InfoRow.damage(atEndOf: log))
         })
     }
-    try InfoReport(rows, kind: .namespace).print(asJSON: json)
+    try InfoReport(rows, kind: .namespace, verifying: "immuta verify").print(asJSON: json)
+    if rows.allSatisfy(\.isPassedOver) { throw location.noLogs }
   }
 }

@@ -47,7 +47,16 @@ struct Location: ParsableArguments {
 
   /// Opens a namespace for appending, and makes it if it is not there.
   func open(_ namespace: String, _ configuration: Storage.Configuration) throws -> Storage {
-    try Storage(directory: directory, namespaces: [namespace], configuration: with(configuration))
+    try Self.checkIsNoStore(directory, for: namespace)
+    return try Storage(directory: directory, namespaces: [namespace], configuration: with(configuration))
+  }
+
+  /// Throws where a new namespace would be put among the partitions of a store: hardly anybody means that.
+  static func checkIsNoStore(_ directory: String, for namespace: String) throws {
+    guard let contents = try? Storage.contents(of: directory), contents.partitions, !contents.logs else { return }
+    throw ToolError(
+      "\(directory) is a store, and has no namespace “\(namespace)”: append to it with `immuta logstore append "
+        + "\(ToolCommandLine.word(directory))`, or give another directory")
   }
 
   /// Opens a namespace for reading, whether or not somebody writes it.
@@ -66,19 +75,59 @@ struct Location: ParsableArguments {
 
   /// A configuration with the format that was given.
   func with(_ configuration: Storage.Configuration) -> Storage.Configuration {
-    var configuration = configuration
+    var configuration = configuration.showingProgress
     configuration.format = logFormat?.format
     return configuration
   }
 
   /// The error for a namespace that does not exist.
-  func notFound(_ name: String) -> ToolError {
-    ToolError("there is no namespace “\(name)” in \(directory): `immuta info` lists those that are there")
+  func notFound(_ name: String) -> ToolError { Self.notFound(name, in: directory) }
+
+  /// The same, where it was looked for in a directory that is known.
+  static func notFound(_ name: String, in directory: String?) -> ToolError {
+    guard let directory else {
+      return ToolError("there is no namespace “\(name)”: `immuta info` lists those that are there")
+    }
+    if let lost = try? Storage.lostNamespaces(in: directory).first(where: { $0.name == name }) {
+      return ToolError("damaged: \(lost.damage)", .damaged)
+    }
+    let contents = try? Storage.contents(of: directory)
+    let start = "there is no namespace “\(name)” in \(directory)"
+    if let contents, !contents.logs {
+      return ToolError("\(start), \(whatElse(directory, contents.partitions))")
+    }
+    return ToolError("\(start): `immuta info` lists those that are there")
   }
 
-  /// The namespaces named, or all that are there.
+  /// What a directory is that has no logs, and what to do.
+  private static func whatElse(_ directory: String, _ isStore: Bool) -> String {
+    isStore
+      ? "which is a store of partitions: use `immuta logstore` for it, as in `immuta logstore info "
+        + "\(ToolCommandLine.word(directory))`"
+      : "which has no logs at all: give the right directory with --dir, and see that its disk is mounted"
+  }
+
+  /// The namespaces named, or all that are there, and those that were.
+  ///
+  /// - Throws: where none is named and none is there.
   func namespaces(_ named: [String]) throws -> [String] {
     let present = try Storage.namespaces(in: directory)
-    return named.isEmpty ? present : named
+    if !named.isEmpty { return named }
+    let all = try present + Storage.lostNamespaces(in: directory).map(\.name)
+    if all.isEmpty { throw noLogs }
+    return all.sorted()
+  }
+
+  /// The error for a directory in which there is no log to look at.
+  var noLogs: ToolError {
+    let isStore = (try? Storage.contents(of: directory))?.partitions ?? false
+    return ToolError("no namespaces in \(directory), \(Self.whatElse(directory, isStore))")
+  }
+
+  /// Whether a file is passed over where all logs are looked at: it is something else, as everybody can see, and never
+  /// was a log.
+  func isPassedOver(_ error: any Error, _ name: String) -> Bool {
+    guard case ImmutaError.corrupted(let damage) = error, damage.isNoLog else { return false }
+    return (try? Storage.hasTraces(name, in: directory)) == false
   }
 }

@@ -46,6 +46,12 @@ struct Migrate: ToolCommand {
   @Flag(help: "Lines are objects whose member text or base64 is the record.")
   var unwrap = false
 
+  @OptionGroup var lock: WaitOption
+
+  @Flag(
+    help: "Pass over lines that cannot be used, and say how many; by default the first one ends the migration.")
+  var skipInvalid = false
+
   @Flag(help: "Print a summary as JSON.")
   var json = false
 
@@ -98,20 +104,23 @@ struct Migrate: ToolCommand {
     try Interruption.install()
     let start = ContinuousClock.now
     var migrated = (records: 0, appended: 0)
-    let pairs = try pairs()
+    let skipped = SkippedLines(isAllowed: skipInvalid)
+    let pairs = try pairs(skipped)
     for (source, target) in pairs {
-      let migration = Migration(source, target)
+      let migration = Migration(source, target, skipped)
       migrated.appended += try migration.run()
       migrated.records += try await migration.verify()
     }
     for (_, target) in pairs { try await target.shutdown() }
     let time = start.duration(to: .now)
+    skipped.say()
     let output = Output()
     if json {
       var object = JSONObject()
       object.add("records", migrated.records)
       object.add("appended", migrated.appended)
       object.add("verified", true)
+      if skipped.count > 0 { object.add("skipped", skipped.count) }
       object.add("seconds", seconds: time)
       output.bytes += object.line
     } else {
@@ -123,25 +132,25 @@ struct Migrate: ToolCommand {
   }
 
   /// What goes where.
-  private func pairs() throws -> [(any MigrationSource, MigrationTarget)] {
+  @MainActor private func pairs(_ skipped: SkippedLines) throws -> [(any MigrationSource, MigrationTarget)] {
     switch (source, target) {
     case (.store(let directory), .log(let targetDirectory, let namespace)):
       let store = try StoreLocation.openForReading(directory)
       let names = (0..<store.partitionCount).map { "\(namespace)-\($0)" }
-      let storage = try targetOptions.open(names, in: targetDirectory)
+      let storage = try lock.waiting { try targetOptions.open(names, in: targetDirectory) }
       return try names.enumerated().map { number, name in
         (
           try LogSource(store.partition(number).log, .partition, name: "partition \(number)", keeping: store),
           MigrationTarget(try storage.log(name), name: name, of: storage)
         )
       }
-    default: return [(try openSource(), try openTarget())]
+    default: return [(try openSource(skipped), try openTarget(skipped))]
     }
   }
 
-  private func openSource() throws -> any MigrationSource {
+  private func openSource(_ skipped: SkippedLines) throws -> any MigrationSource {
     switch source {
-    case .lines(let file): return try LinesSource(file, unwraps: unwrap)
+    case .lines(let file): return try LinesSource(file, unwraps: unwrap, skipped)
     case .log(let directory, let namespace):
       let storage = try sourceOptions.open(namespace, in: directory)
       return try LogSource(storage.log(namespace), .namespace, name: namespace, keeping: storage)
@@ -149,14 +158,15 @@ struct Migrate: ToolCommand {
     }
   }
 
-  private func openTarget() throws -> MigrationTarget {
+  @MainActor private func openTarget(_ skipped: SkippedLines) throws -> MigrationTarget {
     switch target {
     case .log(let directory, let namespace):
-      let storage = try targetOptions.open([namespace], in: directory)
+      let storage = try lock.waiting { try targetOptions.open([namespace], in: directory) }
       return MigrationTarget(try storage.log(namespace), name: namespace, of: storage)
     case .store(let directory):
       guard let keys = keys.source else { preconditionFailure("`validate` asks for one") }
-      return try MigrationTarget(newStore.open(directory), keys: keys, name: directory)
+      let store = try lock.waiting { try newStore.open(directory) }
+      return try MigrationTarget(store, keys: keys, name: directory, skipped)
     case .lines: preconditionFailure("lines are no target")
     }
   }

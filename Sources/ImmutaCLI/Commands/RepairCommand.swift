@@ -17,8 +17,8 @@ struct RepairCommand: ToolCommand {
         immuta repair events --salvage rescued
 
       A log that can be appended to needs no repair: a damaged record in its middle is reported when it is read, and the \
-      others stay readable. The exit status is 65 when records are lost or something would have to be done, and 0 when \
-      the log is whole or was mended without losing any.
+      others stay readable. The exit status is 65 when records are lost or something has to be done, and 0 when the log \
+      is whole, when appending recovers it by itself, and when it was mended without losing any.
       """)
 
   @OptionGroup var location: Location
@@ -32,6 +32,8 @@ struct RepairCommand: ToolCommand {
 
   @Option(help: ArgumentHelp("Copy what is whole into this new namespace.", valueName: "new-namespace"))
   var salvage: String?
+
+  @OptionGroup var lock: WaitOption
 
   @Flag(help: "Write also to files that another user put there: by default they are refused.")
   var allowForeignOwner = false
@@ -48,7 +50,13 @@ struct RepairCommand: ToolCommand {
   }
 
   @MainActor func execute() async throws {
-    try work().print(asJSON: json, as: .namespace)
+    let report = try lock.waitingAlone { try work() }
+    let command = ToolCommandLine.of("repair", namespace, in: location.directory)
+    try report.print(
+      asJSON: json, as: .namespace,
+      next: NextStep(
+        apply: "\(command) --apply", salvage: salvage == nil ? "\(command) --salvage NEW-NAMESPACE" : nil,
+        verify: ToolCommandLine.of("verify", salvage ?? namespace, in: location.directory)))
   }
 
   private func work() throws -> RepairReport {
@@ -62,20 +70,39 @@ struct RepairCommand: ToolCommand {
       return try repair()
     } catch ImmutaError.namespaceNotFound(let name) {
       throw location.notFound(name)
+    } catch ImmutaError.corrupted(let damage) where damage.possibleFormat == nil {
+      throw ToolError(beyondRepair: damage)
     } catch ImmutaError.duplicateNamespace(let name) {
       throw ToolError("there is a namespace “\(name)” in \(location.directory) already: salvage into a new one")
     }
   }
 
   private func repair() throws -> RepairReport {
+    let progress = Progress("examining \(namespace)")
+    defer { progress.finish() }
     let report = try Storage.repair(
       namespace, in: location.directory, format: location.logFormat?.format, applying: apply,
-      acceptingFilesOfOthers: allowForeignOwner)
+      acceptingFilesOfOthers: allowForeignOwner
+    ) { progress.update($0, of: $1) }
+    progress.finish()
     if let format = report.possibleFormat {
       Failure.say(
         "note: \(namespace) may be a log of the format \(format): give --log-format \(format) if it is, and "
           + "--log-format v2 if it is not")
     }
     return report
+  }
+}
+
+extension ToolError {
+  /// What a repair found that it can do nothing about: it does not send people to itself.
+  init(beyondRepair damage: Corruption) {
+    if damage.isNoLog {
+      self.init("not a log: \(damage)")
+    } else {
+      let advice =
+        damage.namesRemedy ? "" : "; if it is a log, give its format with --log-format, or put it back from a backup"
+      self.init("damaged: \(damage)\(damage.path.hasSuffix(".log") ? advice : "")", .damaged)
+    }
   }
 }

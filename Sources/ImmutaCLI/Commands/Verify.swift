@@ -24,7 +24,8 @@ struct Verify: ToolCommand {
       Where a log has lost its companion, or another program appended to it, there is no checksum from when a record was \
       appended: such records are counted as readable, and not as verified.
 
-      The first damaged record of each log is named by its number and its place in the file. The exit status is then 65.
+      The first damaged record of each log is named by its number and its place in the file. The exit status is then 65, \
+      and it is 1 where there is nothing to check. A file that ends in .log, and is something else, is passed over.
       """)
 
   @OptionGroup var location: Location
@@ -42,12 +43,16 @@ struct Verify: ToolCommand {
 
   @MainActor func execute() async throws {
     let names = try location.namespaces(namespaces)
-    if names.isEmpty, !json { Failure.say("no namespaces in \(location.directory)") }
     let configuration =
       codecOptions.settings.isGiven ? try codecOptions.configuration() : .storedPayloads
-    try await Verdict.forEach(names, .namespace, asJSON: json) { name in
+    let checked = try await Verdict.forEach(
+      names, .namespace, asJSON: json,
+      passingOver: { error, name in namespaces.isEmpty && location.isPassedOver(error, name) },
+      survey: { name in try LogSurvey(name, in: location.directory) }
+    ) { name in
       // The log stays open for as long as it is held, and no longer.
       try location.openForReading(name, configuration).log
     }
+    if checked == 0 { throw location.noLogs }
   }
 }

@@ -21,33 +21,10 @@ struct AppendOptions: ParsableArguments {
   @Flag(help: "Print a summary as JSON at the end; not with --receipts, which are JSON already.")
   var json = false
 
-  @Option(
-    help: ArgumentHelp(
-      """
-      How long to wait while another process has the log open for writing: 500ms, 5s, 2m. The exit status is 75 if it \
-      still has it then.
-      """, valueName: "duration"))
-  var wait: Wait?
+  @OptionGroup var lock: WaitOption
 
   @Flag(help: "Write also to files that another user put there: by default they are refused.")
   var allowForeignOwner = false
-
-  /// Opens what is appended to, again and again while somebody else has it, for as long as the user wants to wait.
-  @MainActor func waiting<Opened>(_ open: () throws -> Opened) throws -> Opened {
-    let end = ContinuousClock.now + (wait?.duration ?? .zero)
-    var pause = Duration.milliseconds(20)
-    while true {
-      do {
-        return try open()
-      } catch ImmutaError.locked(let holder) {
-        let left = end - .now
-        guard left > .zero else { throw ImmutaError.locked(holder) }
-        try System.pause(min(pause, left))
-        // Soon at first, then rarely: a writer that keeps its log for long is not asked all the time.
-        pause = min(pause * 2, .seconds(1))
-      }
-    }
-  }
 
   /// The files, checked: see ``FileSource/check(_:)``.
   func input() throws -> (paths: [String], size: Int?) {
@@ -56,34 +33,43 @@ struct AppendOptions: ParsableArguments {
   }
 
   /// Appends the records of the files, and then tells the summary.
+  ///
+  /// - Parameter first: the first of the files, where it was begun to read already.
   @MainActor func append(
-    _ input: (paths: [String], size: Int?), delimiter: UInt8?, to target: any AppendTarget
+    _ input: (paths: [String], size: Int?), delimiter: UInt8?, to target: any AppendTarget,
+    first: RecordInput? = nil, skipping skipped: SkippedLines = SkippedLines(isAllowed: false)
   ) async throws {
     let output = Output()
     let appender = Appender(
-      to: target, isSynced: durability == .synced, receipts: receipts ? output : nil,
+      to: target, isSynced: durability == .synced, receipts: receipts ? output : nil, skipped: skipped,
       progress: input.size.map { (Progress("appending"), $0) })
     let start = ContinuousClock.now
     do {
-      for path in input.paths { try await appender.append(RecordInput(try FileSource(path), delimiter: delimiter)) }
+      for (number, path) in input.paths.enumerated() {
+        let source = try (number == 0 ? first : nil) ?? RecordInput(try FileSource(path), delimiter: delimiter)
+        try await appender.append(source, name: input.paths.count > 1 ? path : nil)
+      }
     } catch {
       await appender.giveUp()
       // What is committed gets its flush, and whoever waits for the summary gets it, also when the user stopped us.
-      if error is Interrupted { try await conclude(target, appender, output, after: start.duration(to: .now)) }
+      if error is Interrupted { try await conclude(target, appender, output, skipped, after: start.duration(to: .now)) }
       throw appender.failure(error)
     }
     appender.finish()
-    try await conclude(target, appender, output, after: start.duration(to: .now))
+    try await conclude(target, appender, output, skipped, after: start.duration(to: .now))
   }
 
   @MainActor private func conclude(
-    _ target: any AppendTarget, _ appender: Appender, _ output: Output, after time: Duration
+    _ target: any AppendTarget, _ appender: Appender, _ output: Output, _ skipped: SkippedLines, after time: Duration
   ) async throws {
     // Before the summary says that it is appended.
     try await target.sync()
+    skipped.say()
     if receipts { return }
     if json {
-      output.bytes += target.object(of: appender.summary, time: time).line
+      var object = target.object(of: appender.summary, time: time)
+      if skipped.count > 0 { object.add("skipped", skipped.count) }
+      output.bytes += object.line
       try output.flush()
     } else if System.isTerminal(System.standardError) {
       Failure.say(target.text(of: appender.summary, time: time))

@@ -74,16 +74,28 @@ final class StoreTarget: AppendTarget {
   }
 
   func append(_ record: ArraySlice<UInt8>, number: Int) async throws -> AppendReceipt {
-    let (key, payload) = try keys.split(record, at: "line \(number)")
+    let (key, payload) = try keys.split(record)
     return AppendReceipt(try await store.append(payload, key: key))
   }
 
   func append(_ record: RecordInput.Pieces, number: Int) async throws -> AppendReceipt {
-    guard case .fixed(let key) = keys else {
-      throw ToolError(
-        "line \(number) has more than a megabyte, in which no key is looked for: give the key of all lines with --key")
-    }
+    guard case .fixed(let key) = keys else { throw Self.isTooLong }
     return AppendReceipt(try await store.append(record, key: key))
+  }
+
+  private static var isTooLong: LineRefusal {
+    LineRefusal(
+      reason: "has more than a megabyte, in which no key is looked for: give the key of all lines with --key")
+  }
+
+  /// Throws where the first line of an input would be refused: then no store is made for it.
+  static func check(_ first: RecordInput, keys: KeySource) throws {
+    guard let (bytes, isLarge) = try first.peek() else { return }
+    do throws(LineRefusal) {
+      if !isLarge { _ = try keys.split(bytes) } else if !keys.isFixed { throw Self.isTooLong }
+    } catch {
+      throw ToolError("line 1 \(error.reason); nothing was appended, and no store was made")
+    }
   }
 
   func sync() async throws { try await store.sync() }

@@ -26,7 +26,15 @@ final class Appender {
   /// Whether records were committed since the last ``tell()``.
   private var hasNews = false
 
-  init(to target: any AppendTarget, isSynced: Bool, receipts: Output?, progress: (Progress, Int)? = nil) {
+  private let skipped: SkippedLines
+  /// The line that is appended, from 1 on, and the input's name where there are several.
+  private var line = (number: 0, input: String?.none)
+
+  init(
+    to target: any AppendTarget, isSynced: Bool, receipts: Output?,
+    skipped: SkippedLines = SkippedLines(isAllowed: false), progress: (Progress, Int)? = nil
+  ) {
+    self.skipped = skipped
     self.target = target
     self.isSynced = isSynced
     self.receipts = receipts
@@ -34,7 +42,10 @@ final class Appender {
   }
 
   /// Appends all records of an input.
-  func append(_ input: RecordInput) async throws {
+  ///
+  /// - Parameter name: what it is called in errors, where there are several.
+  func append(_ input: RecordInput, name: String? = nil) async throws {
+    line = (0, name)
     repeat {
       while let next = input.next() {
         switch next {
@@ -42,7 +53,14 @@ final class Appender {
         case .large(let pieces):
           // Whoever waits for the receipts of those before does not wait for all of this one.
           try await tell()
-          note(try await target.append(pieces, number: summary.records + 1))
+          line.number += 1
+          do {
+            note(try await target.append(pieces, number: line.number))
+          } catch let refusal as LineRefusal {
+            try skip(refusal)
+            // What is left of it is not the next line.
+            for try await _ in pieces {}
+          }
         }
       }
       try await tell()
@@ -88,8 +106,17 @@ final class Appender {
   }
 
   private func appendOne(_ record: ArraySlice<UInt8>) async throws {
-    note(try await target.append(record, number: summary.records + 1))
+    line.number += 1
+    do {
+      note(try await target.append(record, number: line.number))
+    } catch let refusal as LineRefusal {
+      return try skip(refusal)
+    }
     if let receipts, receipts.bytes.count >= Self.mostReceiptBytes { try await tell() }
+  }
+
+  private func skip(_ refusal: LineRefusal) throws {
+    try skipped.take("line \(line.number)\(line.input.map { " of \($0)" } ?? "") \(refusal.reason)")
   }
 
   private func note(_ receipt: AppendReceipt) {

@@ -46,6 +46,7 @@ final class FileSource: ByteSource {
     for path in paths {
       if path == "-" {
         total = nil
+        try System.checkInput()
         continue
       }
       let info = try System.info(path)

@@ -4,25 +4,26 @@
   import Foundation
 #endif
 
+/// Why a line of input cannot be used; the text follows the line's name.
+struct LineRefusal: Error {
+  let reason: String
+}
+
 /// A line of input that is a JSON object, with its outermost members.
 ///
-/// Foundation's decoder says whether the line is well formed, down to its last value. What the decoder keeps to itself,
-/// that a name is there twice and how a number is written, is then looked up in the line.
+/// What is JSON, RFC 8259 says and nothing else: numbers of any size, and halves of characters where they are escaped,
+/// are JSON. Whether a value can be used is asked only of the one that is needed.
 struct JSONLine {
-  /// Why a line cannot be used; the text follows the line's name.
-  struct Refusal: Error {
-    let reason: String
-  }
-
   private let members: [JSONMembers.Member]
 
-  /// - Throws: `Refusal` when the line is anything but one JSON object in UTF-8.
-  init(_ line: ArraySlice<UInt8>) throws(Refusal) {
-    guard line.withUnsafeBytes(UTF8Validator.isText) else { throw Refusal(reason: "is not UTF-8, as JSON must be") }
+  /// - Throws: `LineRefusal` when the line is anything but one JSON object in UTF-8.
+  init(_ line: ArraySlice<UInt8>) throws(LineRefusal) {
+    guard line.withUnsafeBytes(UTF8Validator.isText) else {
+      throw LineRefusal(reason: "is not UTF-8, as JSON must be: correct it or take it out")
+    }
     var scanner = JSONMembers(line)
-    // The decoder takes other encodings, too, in which zeros are everywhere.
-    guard scanner.beginsAnObject, !line.contains(0), Self.isWellFormed(line), let members = scanner.all() else {
-      throw Refusal(reason: "is not a JSON object: correct it or take it out")
+    guard let members = scanner.all() else {
+      throw LineRefusal(reason: "is not a JSON object: correct it or take it out")
     }
     self.members = members
   }
@@ -30,88 +31,51 @@ struct JSONLine {
   /// The member of this name: the text, or the digits of a number as they are written; nil where there is none, or
   /// where it is anything else.
   ///
-  /// - Throws: `Refusal` when the name is there more than once, as nothing says which one counts.
-  func textOrNumber(_ name: String) throws(Refusal) -> [UInt8]? {
+  /// - Throws: `LineRefusal` when the name is there more than once, as nothing says which one counts, and when the text
+  ///   has half a character, which has no bytes.
+  func textOrNumber(_ name: String) throws(LineRefusal) -> [UInt8]? {
     guard let value = try value(name) else { return nil }
-    return JSONMembers.isNumber(value) ? Array(value) : Self.text(value)
+    return JSONMembers.isNumber(value) ? Array(value) : try text(value, of: name)
   }
 
   /// The member of this name, where it is a text, as UTF-8 with its escapes undone. Otherwise as ``textOrNumber(_:)``.
-  func text(_ name: String) throws(Refusal) -> [UInt8]? {
-    try value(name).flatMap { Self.text($0) }
+  func text(_ name: String) throws(LineRefusal) -> [UInt8]? {
+    guard let value = try value(name) else { return nil }
+    return try text(value, of: name)
   }
 
   /// The bytes that the member of this name stands for, a text in Base64; nil where it is no text.
   ///
-  /// - Throws: `Refusal` when the name is there more than once, or the text is no Base64.
-  func base64(_ name: String) throws(Refusal) -> [UInt8]? {
+  /// - Throws: `LineRefusal` when the name is there more than once, or the text is no Base64.
+  func base64(_ name: String) throws(LineRefusal) -> [UInt8]? {
     guard let text = try text(name) else { return nil }
     guard let data = Data(base64Encoded: Data(text)) else {
-      throw Refusal(reason: "has something else than Base64 as its member “\(name)”: correct it")
+      throw LineRefusal(reason: "has something else than Base64 as its member “\(name)”: correct it")
     }
     return Array(data)
   }
 
-  private func value(_ name: String) throws(Refusal) -> ArraySlice<UInt8>? {
+  private func value(_ name: String) throws(LineRefusal) -> ArraySlice<UInt8>? {
     let wanted = Array(name.utf8)
     var found: ArraySlice<UInt8>?
-    for member in members where Self.text(member.name) == wanted {
-      if found != nil { throw Refusal(reason: "has its member “\(name)” more than once: leave one") }
+    for member in members where JSONMembers.unescaped(member.name) == wanted {
+      if found != nil { throw LineRefusal(reason: "has its member “\(name)” more than once: leave one") }
       found = member.value
     }
     return found
   }
 
   /// A string's bytes; nil for a value of another kind.
-  private static func text(_ literal: ArraySlice<UInt8>) -> [UInt8]? {
+  private func text(_ literal: ArraySlice<UInt8>, of name: String) throws(LineRefusal) -> [UInt8]? {
     guard literal.first == UInt8(ascii: "\"") else { return nil }
-    let inside = literal.dropFirst().dropLast()
-    if !inside.contains(UInt8(ascii: "\\")) { return Array(inside) }
-    return (try? JSONDecoder().decode(String.self, from: Data(literal))).map { Array($0.utf8) }
-  }
-
-  private static func isWellFormed(_ line: ArraySlice<UInt8>) -> Bool {
-    (try? JSONDecoder().decode(AnyObject.self, from: Data(line))) != nil
-  }
-
-  private struct Name: CodingKey {
-    let stringValue: String
-    let intValue: Int? = nil
-
-    init(stringValue: String) {
-      self.stringValue = stringValue
+    guard let text = JSONMembers.unescaped(literal) else {
+      throw LineRefusal(reason: "has half a character in its member “\(name)”: correct it")
     }
-
-    init?(intValue: Int) { nil }
-  }
-
-  /// Decodes every member of an object: the decoder looks at no value before it is asked for.
-  private struct AnyObject: Decodable {
-    init(from decoder: any Decoder) throws {
-      let members = try decoder.container(keyedBy: Name.self)
-      for name in members.allKeys { _ = try members.decode(AnyValue.self, forKey: name) }
-    }
-  }
-
-  /// Decodes a value, whatever it is.
-  private struct AnyValue: Decodable {
-    init(from decoder: any Decoder) throws {
-      let value = try decoder.singleValueContainer()
-      // The usual kinds first: being told that it is another one costs the decoder an error.
-      if (try? value.decode(String.self)) != nil || (try? value.decode(Double.self)) != nil { return }
-      if (try? value.decode(AnyObject.self)) != nil { return }
-      if var elements = try? decoder.unkeyedContainer() {
-        while !elements.isAtEnd { _ = try elements.decode(AnyValue.self) }
-      } else if !value.decodeNil() {
-        _ = try value.decode(Bool.self)
-      }
-    }
+    return text
   }
 }
 
-/// Finds the outermost members of a JSON object.
-///
-/// Only looks for where they begin and end, and at the commas: whether what is between is JSON, the decoder says.
+/// Reads a JSON object, byte by byte, and finds its outermost members. However deep it is nested, it takes no stack.
 struct JSONMembers {
   /// A name, with its quotation marks, and a value, both as they are written.
   struct Member {
@@ -125,82 +89,215 @@ struct JSONMembers {
   init(_ line: ArraySlice<UInt8>) {
     self.line = line
     position = line.startIndex
-    skipSpace()
   }
-
-  /// Whether the first byte that is no space opens an object.
-  var beginsAnObject: Bool { current == UInt8(ascii: "{") }
 
   /// Whether a value is a number.
   static func isNumber(_ literal: ArraySlice<UInt8>) -> Bool {
     guard let first = literal.first else { return false }
-    return first == UInt8(ascii: "-") || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first)
+    return first == UInt8(ascii: "-") || isDigit(first)
   }
 
-  /// The members in their order; nil where a comma has nothing behind it, which the decoder lets pass.
+  /// The members in their order; nil for anything but one object.
   mutating func all() -> [Member]? {
-    var members: [Member] = []
-    position += 1
     skipSpace()
-    if current == UInt8(ascii: "}") { return members }
-    while true {
-      guard let name = takeValue() else { return nil }
-      // The colon.
-      position += 1
-      guard let value = takeValue() else { return nil }
-      members.append(Member(name: name, value: value))
-      if current != UInt8(ascii: ",") { return current == UInt8(ascii: "}") ? members : nil }
-      position += 1
+    guard take("{") else { return nil }
+    var members: [Member] = []
+    skipSpace()
+    if !take("}") {
+      repeat {
+        skipSpace()
+        let start = position
+        guard takeString() else { return nil }
+        let name = line[start..<position]
+        skipSpace()
+        guard take(":") else { return nil }
+        skipSpace()
+        let valueStart = position
+        guard takeValue() else { return nil }
+        members.append(Member(name: name, value: line[valueStart..<position]))
+        skipSpace()
+      } while take(",")
+      guard take("}") else { return nil }
     }
+    skipSpace()
+    return position == line.endIndex ? members : nil
   }
 
   private var current: UInt8? { position < line.endIndex ? line[position] : nil }
 
+  private mutating func take(_ character: Unicode.Scalar) -> Bool {
+    guard current == UInt8(ascii: character) else { return false }
+    position += 1
+    return true
+  }
+
   private mutating func skipSpace() {
-    while let byte = current, byte == 0x20 || (0x09...0x0D).contains(byte) { position += 1 }
+    while let byte = current, byte == 0x20 || byte == 0x09 || byte == 0x0A || byte == 0x0D { position += 1 }
   }
 
-  /// A value of any kind; what is behind it and no space comes next.
-  private mutating func takeValue() -> ArraySlice<UInt8>? {
-    skipSpace()
-    let start = position
-    var end = position
-    var depth = 0
-    var isBehindComma = false
-    repeat {
-      guard let byte = current else { return nil }
-      switch byte {
-      case UInt8(ascii: "\""): skipString()
-      case UInt8(ascii: "{"), UInt8(ascii: "["):
-        depth += 1
-        position += 1
-      case UInt8(ascii: "}"), UInt8(ascii: "]"):
-        if isBehindComma || depth == 0 { return nil }
-        depth -= 1
-        position += 1
-      case UInt8(ascii: ","), UInt8(ascii: ":"):
-        if depth == 0 { return nil }
-        position += 1
-      default: skipWord()
-      }
-      isBehindComma = byte == UInt8(ascii: ",")
-      end = min(position, line.endIndex)
+  /// A value of any kind, and all that is in it.
+  private mutating func takeValue() -> Bool {
+    // What closes the objects and lists that are open.
+    var open: [UInt8] = []
+    while true {
       skipSpace()
-    } while depth > 0
-    return line[start..<end]
+      if take("{") {
+        skipSpace()
+        if !take("}") {
+          open.append(UInt8(ascii: "}"))
+          guard takeName() else { return false }
+          continue
+        }
+      } else if take("[") {
+        skipSpace()
+        if !take("]") {
+          open.append(UInt8(ascii: "]"))
+          continue
+        }
+      } else if !takeScalar() {
+        return false
+      }
+      // A value is complete: what it is in goes on, or ends, too.
+      var goesOn = false
+      while !goesOn, let close = open.last {
+        skipSpace()
+        if take(",") {
+          goesOn = true
+          if close == UInt8(ascii: "}"), !takeName() { return false }
+        } else if current == close {
+          position += 1
+          open.removeLast()
+        } else {
+          return false
+        }
+      }
+      if !goesOn { return true }
+    }
   }
 
-  /// Goes behind a string's closing quotation mark.
-  private mutating func skipString() {
-    position += 1
-    while let byte = current, byte != UInt8(ascii: "\"") { position += byte == UInt8(ascii: "\\") ? 2 : 1 }
-    position += 1
+  /// A member's name, and the colon.
+  private mutating func takeName() -> Bool {
+    skipSpace()
+    guard takeString() else { return false }
+    skipSpace()
+    return take(":")
   }
 
-  /// Goes behind a number, or a name such as `true`.
-  private mutating func skipWord() {
-    repeat { position += 1 } while current.map { !Self.wordEnds.contains($0) } ?? false
+  private mutating func takeScalar() -> Bool {
+    switch current {
+    case UInt8(ascii: "\""): takeString()
+    case UInt8(ascii: "t"): takeWord("true")
+    case UInt8(ascii: "f"): takeWord("false")
+    case UInt8(ascii: "n"): takeWord("null")
+    default: takeNumber()
+    }
   }
 
-  private static let wordEnds = Array("\"{}[],: \t\r\n".utf8)
+  private mutating func takeWord(_ word: String) -> Bool {
+    guard line[position...].starts(with: word.utf8) else { return false }
+    position += word.utf8.count
+    return true
+  }
+
+  private mutating func takeNumber() -> Bool {
+    _ = take("-")
+    // No zero in front of other digits.
+    if !take("0"), !takeDigits() { return false }
+    if take("."), !takeDigits() { return false }
+    if take("e") || take("E") {
+      if !take("+") { _ = take("-") }
+      return takeDigits()
+    }
+    return true
+  }
+
+  private mutating func takeDigits() -> Bool {
+    let start = position
+    while let byte = current, Self.isDigit(byte) { position += 1 }
+    return position > start
+  }
+
+  private static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
+
+  private mutating func takeString() -> Bool {
+    guard take("\"") else { return false }
+    while let byte = current {
+      position += 1
+      switch byte {
+      case UInt8(ascii: "\""): return true
+      case UInt8(ascii: "\\"):
+        guard let escape = current else { return false }
+        position += 1
+        if escape == UInt8(ascii: "u") {
+          guard Self.unit(line[position...]) != nil else { return false }
+          position += 4
+        } else if Self.meaning(of: escape) == nil {
+          return false
+        }
+      case 0..<0x20: return false
+      default: break
+      }
+    }
+    return false
+  }
+
+  // MARK: What a string stands for
+
+  /// The bytes of a string that is well formed, quotation marks included, with its escapes undone; nil where it has half
+  /// a character.
+  static func unescaped(_ literal: ArraySlice<UInt8>) -> [UInt8]? {
+    let inside = literal.dropFirst().dropLast()
+    guard var next = inside.firstIndex(of: UInt8(ascii: "\\")) else { return Array(inside) }
+    var bytes = Array(inside[..<next])
+    while next < inside.endIndex {
+      guard inside[next] == UInt8(ascii: "\\") else {
+        bytes.append(inside[next])
+        next += 1
+        continue
+      }
+      if let meaning = meaning(of: inside[next + 1]) {
+        bytes.append(meaning)
+        next += 2
+        continue
+      }
+      guard let first = unit(inside[(next + 2)...]) else { return nil }
+      next += 6
+      var value = UInt32(first)
+      if UTF16.isLeadSurrogate(first) {
+        guard inside[next...].starts(with: "\\u".utf8), let second = unit(inside[(next + 2)...]),
+          UTF16.isTrailSurrogate(second)
+        else { return nil }
+        value = 0x10000 + (UInt32(first) - 0xD800) << 10 + (UInt32(second) - 0xDC00)
+        next += 6
+      }
+      guard let scalar = Unicode.Scalar(value) else { return nil }
+      bytes.append(contentsOf: Array(String(Character(scalar)).utf8))
+    }
+    return bytes
+  }
+
+  /// What a short escape stands for.
+  private static func meaning(of escape: UInt8) -> UInt8? {
+    switch escape {
+    case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): escape
+    case UInt8(ascii: "b"): 0x08
+    case UInt8(ascii: "f"): 0x0C
+    case UInt8(ascii: "n"): 0x0A
+    case UInt8(ascii: "r"): 0x0D
+    case UInt8(ascii: "t"): 0x09
+    default: nil
+    }
+  }
+
+  /// Four hexadecimal digits.
+  private static func unit(_ bytes: ArraySlice<UInt8>) -> UInt16? {
+    let digits = bytes.prefix(4)
+    guard digits.count == 4 else { return nil }
+    var value: UInt16 = 0
+    for byte in digits {
+      guard let digit = Character(Unicode.Scalar(byte)).hexDigitValue, byte < 0x80 else { return nil }
+      value = value << 4 | UInt16(digit)
+    }
+    return value
+  }
 }

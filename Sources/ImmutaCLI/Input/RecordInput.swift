@@ -25,6 +25,7 @@ final class RecordInput {
   private var start = 0
   private var scanned = 0
   private var end = 0
+  private var isOver = false
 
   /// Bytes taken from the source.
   private(set) var bytesRead = 0
@@ -57,6 +58,15 @@ final class RecordInput {
     return isLarge ? .large(Pieces(input: self)) : nil
   }
 
+  /// What comes next, read but not taken: a whole record, or the beginning of a large one; nil where there is none.
+  func peek() throws -> (bytes: ArraySlice<UInt8>, isLarge: Bool)? {
+    while true {
+      if let found = findDelimiter() { return (buffer[start..<found], false) }
+      if start < end, delimiter == nil || end - start >= longest { return (buffer[start..<end], true) }
+      if try !fill() { return start < end ? (buffer[start..<end], false) : nil }
+    }
+  }
+
   /// What is left when the input ended without a delimiter; nil when nothing is.
   func takeLast() -> ArraySlice<UInt8>? {
     guard start < end else { return nil }
@@ -66,6 +76,8 @@ final class RecordInput {
 
   /// Reads more; false at the end of the input.
   func fill() throws -> Bool {
+    // A terminal would be asked for another Ctrl-D.
+    if isOver { return false }
     if start == end { (start, scanned, end) = (0, 0, 0) }
     if start > 0, end + readSize > buffer.count {
       buffer.withUnsafeMutableBytes { bytes in
@@ -79,6 +91,7 @@ final class RecordInput {
     }
     end += count
     bytesRead += count
+    isOver = count == 0
     return count > 0
   }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Immuta
 
 /// A span of time as an argument: a number and a unit.
 struct Wait: ExpressibleByArgument {
@@ -14,5 +15,41 @@ struct Wait: ExpressibleByArgument {
     case "h": duration = .seconds(count * 3600)
     default: return nil
     }
+  }
+}
+
+/// Whether to wait for a log that somebody else has: an option of each subcommand that needs a log for itself.
+struct WaitOption: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      """
+      How long to wait while another process has the log open for writing: 500ms, 5s, 2m. The exit status is 75 if it \
+      still has it then.
+      """, valueName: "duration"))
+  var wait: Wait?
+
+  /// Opens what is needed, again and again while somebody else has it, for as long as the user wants to wait.
+  @MainActor func waiting<Opened>(_ open: () throws -> Opened) throws -> Opened {
+    let end = ContinuousClock.now + (wait?.duration ?? .zero)
+    var pause = Duration.milliseconds(20)
+    while true {
+      do {
+        return try open()
+      } catch ImmutaError.locked(let holder) {
+        let left = end - .now
+        guard left > .zero else { throw ImmutaError.locked(holder) }
+        try System.pause(min(pause, left))
+        // Soon at first, then rarely: a writer that keeps its log for long is not asked all the time.
+        pause = min(pause * 2, .seconds(1))
+      }
+    }
+  }
+
+  /// The same for work that Ctrl-C simply ends: only the wait is in good order.
+  @MainActor func waitingAlone<Opened>(_ open: () throws -> Opened) throws -> Opened {
+    guard wait != nil else { return try open() }
+    try Interruption.install()
+    defer { Interruption.uninstall() }
+    return try waiting(open)
   }
 }

@@ -9,28 +9,22 @@ enum KeySource: Equatable {
   /// In this member of the line, which is a JSON object; the message is the whole line.
   case member(String)
 
+  var isFixed: Bool { if case .fixed = self { true } else { false } }
+
   /// A line's key and its message.
-  ///
-  /// - Parameter place: what the line is called in an error, such as “line 3”.
-  func split(
-    _ line: ArraySlice<UInt8>, at place: @autoclosure () -> String
-  ) throws(ToolError) -> (key: [UInt8], payload: ArraySlice<UInt8>) {
+  func split(_ line: ArraySlice<UInt8>) throws(LineRefusal) -> (key: [UInt8], payload: ArraySlice<UInt8>) {
     switch self {
     case .fixed(let key): return (Array(key.utf8), line)
     case .beforeTab:
       guard let tab = line.firstIndex(of: UInt8(ascii: "\t")) else {
-        throw ToolError(
-          "\(place()) has no tabulator behind its key: make it KEY<TAB>VALUE, or give --key or --key-field")
+        throw LineRefusal(
+          reason: "has no tabulator behind its key: make it KEY<TAB>VALUE, or give --key or --key-field")
       }
       return (Array(line[..<tab]), line[(tab + 1)...])
     case .member(let name):
-      do throws(JSONLine.Refusal) {
-        if let key = try JSONLine(line).textOrNumber(name) { return (key, line) }
-      } catch {
-        throw ToolError("\(place()) \(error.reason)")
-      }
-      throw ToolError(
-        "\(place()) has no text or number as its member “\(name)”: correct it, or give another --key-field")
+      if let key = try JSONLine(line).textOrNumber(name) { return (key, line) }
+      throw LineRefusal(
+        reason: "has no text or number as its member “\(name)”: correct it, or give another --key-field")
     }
   }
 }

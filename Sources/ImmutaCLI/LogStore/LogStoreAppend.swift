@@ -28,13 +28,24 @@ struct LogStoreAppend: ToolCommand {
   @OptionGroup var location: StoreLocation
 
   @OptionGroup(title: "Keys") var keys: KeyOptions
+  @Flag(help: "Pass over lines in which no key can be found, and say how many; by default the first ends the input.")
+  var skipInvalid = false
+
   @OptionGroup(title: "A new store") var newStore: NewStoreOptions
   @OptionGroup var options: AppendOptions
 
   @MainActor func execute() async throws {
     let input = try options.input()
     try Interruption.install()
-    let store = try options.waiting {
+    let source = keys.source ?? .beforeTab
+    // What is refused at once makes no store.
+    var first: RecordInput?
+    if newStore.partitions != nil, !skipInvalid, !StoreLocation.isStore(location.directory) {
+      let input = RecordInput(try FileSource(input.paths[0]), delimiter: Delimiter.newline.byte)
+      try StoreTarget.check(input, keys: source)
+      first = input
+    }
+    let store = try options.lock.waiting {
       try newStore.open(location.directory, acceptsFilesOfOthers: options.allowForeignOwner)
     }
     defer { store.close() }
@@ -48,8 +59,10 @@ struct LogStoreAppend: ToolCommand {
         }
       }
     }
-    let target = StoreTarget(store, keys: keys.source ?? .beforeTab)
-    try await options.append(input, delimiter: Delimiter.newline.byte, to: target)
+    let target = StoreTarget(store, keys: source)
+    try await options.append(
+      input, delimiter: Delimiter.newline.byte, to: target, first: first,
+      skipping: SkippedLines(isAllowed: skipInvalid))
     try await store.shutdown()
   }
 }

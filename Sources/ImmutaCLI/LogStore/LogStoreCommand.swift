@@ -36,8 +36,23 @@ struct StoreLocation: ParsableArguments {
   }
 
   static func openForReading(_ directory: String) throws -> LogStore {
-    var configuration = Storage.Configuration()
+    var configuration = Storage.Configuration().showingProgress
     configuration.access = .readOnly
-    return try LogStore(directory: directory, configuration: configuration)
+    do {
+      return try LogStore(directory: directory, configuration: configuration)
+    } catch {
+      guard case .invalidConfiguration(let reason) = error, !isStore(directory) else { throw error }
+      throw ToolError("\(reason); \(whatElse(directory))")
+    }
+  }
+
+  static func isStore(_ directory: String) -> Bool { (try? Storage.contents(of: directory))?.partitions ?? false }
+
+  /// What a directory is that has no partitions, and what to do.
+  static func whatElse(_ directory: String) -> String {
+    let hasLogs = (try? Storage.contents(of: directory))?.logs ?? false
+    return hasLogs
+      ? "it holds namespaces: `immuta info --dir \(ToolCommandLine.word(directory))` lists them"
+      : "give the right directory, and see that its disk is mounted"
   }
 }

@@ -14,7 +14,7 @@ struct LogStoreInfo: ToolCommand {
       For programs, an object a line:
         immuta logstore info chat --json
 
-      A partition that is damaged is listed all the same; the exit status is then 65.
+      HEALTH, and what is looked at, are as in `immuta info`. A partition that is damaged is listed all the same; the exit status is then 65.
       """)
 
   @OptionGroup var location: StoreLocation
@@ -26,10 +26,17 @@ struct LogStoreInfo: ToolCommand {
     let store = try location.openForReading()
     defer { store.close() }
     let rows = (0..<store.partitionCount).map { number in
-      InfoRow("\(number)", Result { try store.partition(number).log.details })
+      InfoRow(
+        "\(number)", survey: try? LogSurvey("\(number)", in: location.directory, isPartition: true),
+        Result {
+          let log = try store.partition(number).log
+          return try (log.details, InfoRow.damage(atEndOf: log))
+        })
     }
     let partitions = Quantities.counted(store.partitionCount, "partition")
-    try InfoReport(rows, kind: .partition).print(
+    try InfoReport(
+      rows, kind: .partition, verifying: "immuta logstore verify \(ToolCommandLine.word(location.directory))"
+    ).print(
       asJSON: json, summary: "\(partitions), routed by \(store.routing.name)")
   }
 }

@@ -19,7 +19,7 @@ struct LogStoreRepair: ToolCommand {
 
       A partition that can be appended to needs no repair: a damaged message in its middle is reported when it is read, \
       and the others stay readable. The other partitions are not touched. The exit status is 65 when messages are lost or \
-      something would have to be done, and 0 when the partition is whole or was mended without losing any.
+      something has to be done, and 0 when the partition is whole or was mended without losing any.
       """)
 
   @OptionGroup var location: StoreLocation
@@ -29,6 +29,8 @@ struct LogStoreRepair: ToolCommand {
 
   @Flag(help: "Do what is needed, rather than say so.")
   var apply = false
+
+  @OptionGroup var lock: WaitOption
 
   @Flag(help: "Write also to files that another user put there: by default they are refused.")
   var allowForeignOwner = false
@@ -43,13 +45,25 @@ struct LogStoreRepair: ToolCommand {
   @MainActor func execute() async throws {
     let report: RepairReport
     do {
-      report = try LogStore.repair(
-        partition: partition, in: location.directory, applying: apply, acceptingFilesOfOthers: allowForeignOwner)
+      report = try lock.waitingAlone {
+        try LogStore.repair(
+          partition: partition, in: location.directory, applying: apply, acceptingFilesOfOthers: allowForeignOwner)
+      }
+    } catch ImmutaError.corrupted(let damage) {
+      throw ToolError(beyondRepair: damage)
     } catch ImmutaError.namespaceNotFound {
+      guard StoreLocation.isStore(location.directory) else {
+        throw ToolError("\(location.directory) is no store; \(StoreLocation.whatElse(location.directory))")
+      }
       throw ToolError(
         "there is no partition \(partition) in \(location.directory): `immuta logstore info` lists those that are there"
       )
     }
-    try report.print(asJSON: json, as: .partition)
+    let command = "immuta logstore repair \(ToolCommandLine.word(location.directory)) \(partition)"
+    try report.print(
+      asJSON: json, as: .partition,
+      next: NextStep(
+        apply: "\(command) --apply", salvage: nil,
+        verify: "immuta logstore verify \(ToolCommandLine.word(location.directory))"))
   }
 }

@@ -29,6 +29,9 @@ struct LogStoreVerify: ToolCommand {
   @MainActor func execute() async throws {
     let store = try location.openForReading()
     defer { store.close() }
-    try await Verdict.forEach(0..<store.partitionCount, .partition, asJSON: json) { try store.partition($0).log }
+    try await Verdict.forEach(
+      0..<store.partitionCount, .partition, asJSON: json,
+      survey: { try LogSurvey("\($0)", in: location.directory, isPartition: true) }
+    ) { try store.partition($0).log }
   }
 }

@@ -32,8 +32,12 @@ struct NewStoreOptions: ParsableArguments {
 
   /// Opens a store for appending; makes it if it is not there.
   func open(_ directory: String, acceptsFilesOfOthers: Bool = false) throws -> LogStore {
-    var configuration = Storage.Configuration()
+    var configuration = Storage.Configuration().showingProgress
     configuration.acceptsFilesOfOthers = acceptsFilesOfOthers
+    if let contents = try? Storage.contents(of: directory), contents.logs, !contents.partitions {
+      throw ToolError(
+        "\(directory) is no store; \(StoreLocation.whatElse(directory)), and a store gets a directory of its own")
+    }
     do {
       return try LogStore(
         directory: directory, partitions: partitions, routing: routing?.routing, configuration: configuration)

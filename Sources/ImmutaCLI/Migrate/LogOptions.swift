@@ -47,7 +47,7 @@ struct SourceLogOptions: ParsableArguments {
 
   /// Opens the log for reading.
   func open(_ namespace: String, in directory: String) throws -> Storage {
-    var configuration = try settings.configuration()
+    var configuration = try settings.configuration().showingProgress
     configuration.access = .readOnly
     configuration.format = logFormat?.format
     do {
@@ -74,7 +74,8 @@ struct TargetLogOptions: ParsableArguments {
 
   /// Opens logs for appending; makes them if they are not there.
   func open(_ namespaces: [String], in directory: String) throws -> Storage {
-    var configuration = try codec.configuration()
+    for namespace in namespaces { try Location.checkIsNoStore(directory, for: namespace) }
+    var configuration = try codec.configuration().showingProgress
     configuration.format = logFormat?.format
     return try Storage(directory: directory, namespaces: namespaces, configuration: configuration)
   }

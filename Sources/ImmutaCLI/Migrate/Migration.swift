@@ -5,7 +5,10 @@ struct Migration {
   private let source: any MigrationSource
   private let target: MigrationTarget
 
-  init(_ source: any MigrationSource, _ target: MigrationTarget) {
+  private let skipped: SkippedLines
+
+  init(_ source: any MigrationSource, _ target: MigrationTarget, _ skipped: SkippedLines) {
+    self.skipped = skipped
     self.source = source
     self.target = target
   }
@@ -32,6 +35,7 @@ struct Migration {
     let progress = Progress("verifying \(source.name)")
     defer { progress.finish() }
     try source.rewind()
+    skipped.reset()
     target.rewind()
     var count = 0
     try forEachRecord(progress) { isNew in
@@ -45,7 +49,7 @@ struct Migration {
 
   private func forEachRecord(_ progress: Progress, _ body: (_ isNew: Bool) throws -> Void) throws {
     var count = 0
-    while try source.next({ try body(try target.accept($0, from: source.place)) }) {
+    while try source.next({ if let isNew = try target.accept($0, from: source.place) { try body(isNew) } }) {
       count += 1
       if count % 256 == 0 {
         try Interruption.check()

@@ -68,8 +68,11 @@ final class LinesSource: MigrationSource {
   /// Bytes of the longest line.
   private static let longest = 16 << 20
 
+  private let skipped: SkippedLines
+
   /// - Parameter unwraps: whether a line's member `text` or `base64` is the record, rather than the line.
-  init(_ file: String, unwraps: Bool) throws {
+  init(_ file: String, unwraps: Bool, _ skipped: SkippedLines) throws {
+    self.skipped = skipped
     guard let size = try FileSource.check([file]), file != "-" else {
       throw ToolError("\(file) is not a regular file, which could be read again to verify: write the lines into one")
     }
@@ -103,22 +106,22 @@ final class LinesSource: MigrationSource {
     number += 1
     if !unwraps { return try line.withUnsafeBytes(body) }
     let payload: [UInt8]
-    do throws(JSONLine.Refusal) {
+    do throws(LineRefusal) {
       payload = try Self.unwrap(JSONLine(line))
     } catch {
-      throw ToolError("\(place) \(error.reason)")
+      return try skipped.take("\(place) \(error.reason)")
     }
     try payload.withUnsafeBytes(body)
   }
 
   /// The record that `immuta cat --json` printed.
-  private static func unwrap(_ line: JSONLine) throws(JSONLine.Refusal) -> [UInt8] {
+  private static func unwrap(_ line: JSONLine) throws(LineRefusal) -> [UInt8] {
     switch (try line.text("text"), try line.base64("base64")) {
     case (let payload?, nil), (nil, let payload?): return payload
     case (nil, nil):
-      throw JSONLine.Refusal(reason: "has no text as its member “text” or “base64”, as `immuta cat --json` prints them")
+      throw LineRefusal(reason: "has no text as its member “text” or “base64”, as `immuta cat --json` prints them")
     default:
-      throw JSONLine.Refusal(reason: "has both a “text” and a “base64”, and is one record: leave one")
+      throw LineRefusal(reason: "has both a “text” and a “base64”, and is one record: leave one")
     }
   }
 

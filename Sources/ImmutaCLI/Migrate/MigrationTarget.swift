@@ -11,7 +11,8 @@ final class MigrationTarget {
   private let logs: [Log]
   private let kind: LogKind
   /// Which of the logs a payload goes to, and what of it.
-  private let route: (ArraySlice<UInt8>, _ place: () -> String) throws -> (log: Int, payload: ArraySlice<UInt8>)
+  private let route: (ArraySlice<UInt8>) throws(LineRefusal) -> (log: Int, payload: ArraySlice<UInt8>)
+  private let skipped: SkippedLines
   /// Closes what it is part of, and throws what went wrong; once is enough for those of one storage.
   let shutdown: () async throws -> Void
   private var streams: [RecordStream] = []
@@ -22,18 +23,20 @@ final class MigrationTarget {
     self.name = name
     shutdown = { try await storage.shutdown() }
     (logs, kind) = ([log], .namespace)
-    route = { payload, _ in (0, payload) }
+    skipped = SkippedLines(isAllowed: false)
+    route = { payload in (0, payload) }
     rewind()
   }
 
   /// A store's partitions.
-  init(_ store: LogStore, keys: KeySource, name: String) throws {
+  init(_ store: LogStore, keys: KeySource, name: String, _ skipped: SkippedLines) throws {
+    self.skipped = skipped
     self.name = name
     shutdown = { try await store.shutdown() }
     kind = .partition
     logs = try (0..<store.partitionCount).map { try store.partition($0).log }
-    route = { payload, place in
-      let (key, payload) = try keys.split(payload, at: place())
+    route = { (payload) throws(LineRefusal) in
+      let (key, payload) = try keys.split(payload)
       return (store.partition(of: key), payload)
     }
     rewind()
@@ -45,17 +48,22 @@ final class MigrationTarget {
     present = logs.map(\.count)
   }
 
-  /// Compares a record with what is there, or appends it where nothing is; whether it appended.
+  /// Compares a record with what is there, or appends it where nothing is; whether it appended. Nil for one that has no
+  /// key and is passed over.
   ///
   /// - Parameter place: what the record is called in an error.
-  func accept(_ bytes: UnsafeRawBufferPointer, from place: @autoclosure () -> String) throws -> Bool {
+  func accept(_ bytes: UnsafeRawBufferPointer, from place: @autoclosure () -> String) throws -> Bool? {
     // A log of its own takes the bytes where they are.
     if logs.count == 1, streams[0].position >= present[0], !isRouting {
       try logs[0].append(bytes)
       streams[0].position += 1
       return true
     }
-    let (log, payload) = try withoutActuallyEscaping(place) { try route(Array(bytes)[...], $0) }
+    let routed: Result<(log: Int, payload: ArraySlice<UInt8>), LineRefusal> = routed(Array(bytes)[...])
+    guard case .success(let (log, payload)) = routed else {
+      if case .failure(let refusal) = routed { try skipped.take("\(place()) \(refusal.reason)") }
+      return nil
+    }
     guard streams[log].position < present[log] else {
       try logs[log].append(payload)
       streams[log].position += 1
@@ -67,6 +75,10 @@ final class MigrationTarget {
         "\(name) holds something else already: record \(position) of \(label(log)) is not the source's")
     }
     return false
+  }
+
+  private func routed(_ bytes: ArraySlice<UInt8>) -> Result<(log: Int, payload: ArraySlice<UInt8>), LineRefusal> {
+    Result { () throws(LineRefusal) in try route(bytes) }
   }
 
   private static func areEqual(_ one: Payload, _ other: ArraySlice<UInt8>) -> Bool {

@@ -51,12 +51,14 @@ struct CatOptions: ParsableArguments {
     let output = Output()
     do {
       try await print(stream, of: log, to: output, isAtEnd)
+      try output.flush()
     } catch let error as ImmutaError {
       // What came before a damaged record is good.
       try output.flush()
       throw error
+    } catch is OutputClosed {
+      // Whoever reads has seen enough, as `head` has.
     }
-    try output.flush()
   }
 
   @MainActor private func print<Stream: PrintableStream>(

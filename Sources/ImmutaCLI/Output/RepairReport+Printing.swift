@@ -1,17 +1,46 @@
 import Immuta
 
+/// What people may do after a repair has said something: commands, as they are typed.
+struct NextStep {
+  let apply: String
+  /// Nil where there is no such command.
+  let salvage: String?
+  let verify: String
+
+  /// The next step after a report; nil where there is none.
+  func after(_ report: RepairReport) -> String? {
+    if report.isHealthy || report.possibleFormat != nil { return nil }
+    if report.isApplied {
+      return report.lost.isEmpty
+        ? "`\(verify)` checks it" : "what is lost can only come from a backup; what is left can be used as it is"
+    }
+    if report.opensAsItIs, report.lost.isEmpty {
+      return "none is needed: opening it for appending does the same"
+    }
+    if !report.actions.isEmpty { return "`\(apply)` does it, and keeps a copy of what it takes away" }
+    let others = "nothing is to be done in place: what is lost can only come from a backup, and the others can be read"
+    return salvage.map { "\(others); `\($0)` copies them into a log of their own" } ?? others
+  }
+}
+
 extension RepairReport {
-  /// Prints it; throws unless the log is whole, or was mended without losing a record.
-  func print(asJSON: Bool, as kind: LogKind) throws {
+  /// Prints it; throws unless the log is whole, opens by itself, or was mended without losing a record.
+  func print(asJSON: Bool, as kind: LogKind, next: NextStep) throws {
     let output = Output()
-    if asJSON { output.bytes += json(kind) } else { try output.line(kind.label(description)) }
+    let next = next.after(self)
+    if asJSON {
+      output.bytes += json(kind, next: next)
+    } else {
+      try output.line(kind.label(description))
+      if let next { try output.line("  next: \(next)".printable) }
+    }
     try output.flush()
-    let isMended = isHealthy || (isApplied && lost.isEmpty)
+    let isMended = isHealthy || ((isApplied || opensAsItIs) && lost.isEmpty && possibleFormat == nil)
     if !isMended { throw AlreadyReported(status: .damaged) }
   }
 
   /// One line for programs.
-  private func json(_ kind: LogKind) -> [UInt8] {
+  private func json(_ kind: LogKind, next: String?) -> [UInt8] {
     var object = JSONObject()
     object.add(kind.rawValue, namespace)
     object.add("healthy", isHealthy)
@@ -27,6 +56,7 @@ extension RepairReport {
     }
     object.add("actions", strings: actions)
     object.add("saved", strings: saved)
+    object.add("next", next)
     return object.line
   }
 }

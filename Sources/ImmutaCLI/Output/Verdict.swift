@@ -10,10 +10,19 @@ struct Verdict {
   let time: Duration
 
   /// Checks logs one after the other, and prints what came out for each; throws if one is not whole.
+  ///
+  /// - Parameters:
+  ///   - passingOver: whether an error says that a file is nothing to be checked.
+  ///   - survey: what is known of the log's files.
+  /// - Returns: how many were checked.
+  @discardableResult
   @MainActor static func forEach<Name: CustomStringConvertible>(
     _ names: some Sequence<Name>, _ kind: LogKind, asJSON: Bool,
+    passingOver: (any Error, _ name: Name) -> Bool = { _, _ in false },
+    survey: (_ name: Name) throws -> LogSurvey,
     _ open: (_ name: Name) throws -> Log
-  ) async throws {
+  ) async throws -> Int {
+    var checked = 0
     let output = Output()
     var failures: [Failure] = []
     for name in names {
@@ -23,11 +32,17 @@ struct Verdict {
       var note: String?
       do {
         let log = try open(name)
-        note = try log.details.openingNote
+        note = try log.details.openingNote ?? (try? survey(name))?.recovery
         outcome = .success(try await log.verify { done, count in progress.update(done, of: count) })
       } catch {
+        if passingOver(error, name) {
+          progress.finish()
+          try passOver("\(name)", error, kind, output, asJSON: asJSON)
+          continue
+        }
         outcome = .failure(error)
       }
+      checked += 1
       progress.finish()
       let verdict = Verdict(kind: kind, name: "\(name)", outcome: outcome, note: note, time: start.duration(to: .now))
       if asJSON { output.bytes += verdict.json } else { try output.line(verdict.text.printable) }
@@ -38,6 +53,22 @@ struct Verdict {
       }
     }
     try ExitStatus.throwUnlessSuccess(of: failures)
+    return checked
+  }
+
+  private static func passOver(
+    _ name: String, _ error: any Error, _ kind: LogKind, _ output: Output, asJSON: Bool
+  ) throws {
+    if asJSON {
+      var object = JSONObject()
+      object.add(kind.rawValue, name)
+      object.addNull("ok")
+      object.add("passedOver", Failure(error).message)
+      output.bytes += object.line
+    } else {
+      try output.line("\(kind.label(name)): passed over, \(Failure(error).message ?? "not a log")".printable)
+    }
+    try output.flush()
   }
 
   /// One line for people.

@@ -77,18 +77,22 @@ struct Failure {
     case let error as AlreadyReported:
       (message, status) = (nil, error.status)
     case is OutputClosed:
-      (message, status) = (nil, .success)
+      (message, status) = ("nobody reads the output any more: ended before it was all there", .failure)
     case let error as Interrupted:
       (message, status) = (nil, .signal(error.signal))
+    case ImmutaError.corrupted(let corruption) where corruption.isNoLog:
+      (message, status) = ("not a log: \(corruption)", .failure)
     case ImmutaError.corrupted(let corruption):
       let advice = corruption.possibleFormat.map { " (\(prefix)log-format \($0))" } ?? corruption.adviceToRepair
       (message, status) = ("damaged: \(corruption)\(advice)", .damaged)
     case ImmutaError.undecodable(let corruption):
       let advice =
-        corruption.isOverLimit
-        ? "if it may be so large, give a higher \(prefix)decoded-limit"
-        : "check that the \(prefix)key-file and \(prefix)dictionary are those that it was written with"
-      (message, status) = ("cannot decode \(corruption); \(advice)", .damaged)
+        corruption.tellsOfNames
+        ? ""
+        : corruption.isOverLimit
+          ? "; if it may be so large, give a higher \(prefix)decoded-limit"
+          : "; check that the \(prefix)key-file and \(prefix)dictionary are those that it was written with"
+      (message, status) = ("cannot decode \(corruption)\(advice)", .damaged)
     case ImmutaError.untransformable(let reason) where Corruption.tellsOfLimit(reason):
       (message, status) = ("\(error); if it may be so large, give a higher --decoded-limit", .failure)
     case ImmutaError.codecMismatch(let written, let opened):
@@ -103,12 +107,18 @@ struct Failure {
       (message, status) = ("\(operation) failed on \(path): \(reason); make room and try again", .failure)
     case ImmutaError.namespaceNotFound(let name):
       // The library's advice is for programmers.
-      let place = directory.map { " in \($0)" } ?? ""
+      let failure = Location.notFound(name, in: directory)
+      (message, status) = (failure.message, failure.status)
+    case ImmutaError.positionBeyondEnd(let position, let count):
       (message, status) = (
-        "there is no namespace “\(name)”\(place): `immuta info` lists those that are there", .failure
+        "position \(position) is beyond the end: the log has \(Quantities.counted(count, "record")), and the next one is "
+          + "record \(count). Was it put back from an older copy? To wait for record \(position) all the same, give "
+          + "--follow --from \(position) --ahead", .failure
       )
+    case ImmutaError.invalidConfiguration(let reason):
+      (message, status) = (reason, .failure)
     case ImmutaError.locked(let holder):
-      let advice = "close it there first; `append` can --wait for that"
+      let advice = "close it there first, or wait for that with --wait"
       (message, status) = ("another writer has this log: \(holder); \(advice)", .locked)
     case ImmutaError.foreignOwner(let path, let owner):
       (message, status) = (
@@ -141,10 +151,39 @@ struct Failure {
 }
 
 extension Corruption {
-  /// What leads to the command that tells of the records around; nothing where there are none to be told of.
+  /// What leads to the command that tells of the records around; nothing where the reason says all there is to do.
   fileprivate var adviceToRepair: String {
-    if sequence == nil, index == nil { return "" }
-    let command = path.hasSuffix(".bilog") ? "immuta logstore repair" : "immuta repair"
-    return "; `\(command)` says what can be done"
+    if namesRemedy { return "" }
+    return ToolCommandLine.repair(ofFile: path).map { "; `\($0)` says what can be done" } ?? ""
+  }
+}
+
+/// Commands of the tool, as people type them.
+enum ToolCommandLine {
+  /// What repairs a log, by its file's path; nil for files that are none.
+  static func repair(ofFile path: String) -> String? {
+    let slash = path.lastIndex(of: "/")
+    let directory = slash.map { String(path[..<$0]) } ?? "."
+    let name = String(slash.map { path[path.index(after: $0)...] } ?? path[...])
+    if name.hasSuffix(".bilog") { return "immuta logstore repair \(word(directory)) \(name.dropLast(6))" }
+    guard name.hasSuffix(".log") else { return nil }
+    return of("repair", String(name.dropLast(4)), in: directory)
+  }
+
+  /// A subcommand for a namespace.
+  static func of(_ command: String, _ namespace: String, in directory: String) -> String {
+    "immuta \(command) \(namespace)" + (directory == "./logs" ? "" : " --dir \(word(directory))")
+  }
+
+  /// A word as a shell takes it for one.
+  static func word(_ text: String) -> String {
+    let isPlain = text.utf8.allSatisfy { byte in
+      byte >= 0x80 || "/._-+,:@%=".utf8.contains(byte)
+        || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+        || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
+        || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte)
+    }
+    if isPlain, !text.isEmpty { return text }
+    return "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
   }
 }

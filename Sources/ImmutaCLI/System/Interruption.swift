@@ -56,6 +56,15 @@ enum Interruption {
     }
   }
 
+  /// From here on the signals end the tool at once again.
+  static func uninstall() {
+    for number in [SIGINT, SIGTERM, SIGHUP] {
+      var action = sigaction()
+      if number == SIGHUP, sigaction(number, nil, &action) == 0, action.isIgnore { continue }
+      signal(number, SIG_DFL)
+    }
+  }
+
   /// Throws `Interrupted` once a signal came.
   static func check() throws {
     let number = received.load(ordering: .relaxed)

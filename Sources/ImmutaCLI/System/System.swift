@@ -39,6 +39,18 @@ enum System {
     }
   }
 
+  /// Closes standard output: some file systems say only then that what was written does not fit.
+  static func closeOutput() throws(ToolError) {
+    #if canImport(Darwin)
+      let result = Darwin.close(standardOutput)
+    #elseif canImport(Musl)
+      let result = Musl.close(standardOutput)
+    #else
+      let result = Glibc.close(standardOutput)
+    #endif
+    if result != 0, errno != EINTR { throw ToolError("cannot write to the output: \(message(for: errno))") }
+  }
+
   // MARK: Reading and writing
 
   /// Opens a file for reading.
@@ -85,6 +97,16 @@ enum System {
     #else
       _ = Glibc.close(descriptor)
     #endif
+  }
+
+  /// Throws where standard input cannot be read at all: before anything is made for what comes from it.
+  static func checkInput() throws(ToolError) {
+    guard fcntl(standardInput, F_GETFL) & O_ACCMODE != O_WRONLY else {
+      throw ToolError("cannot read standard input: it is closed, or open for writing only")
+    }
+    if try info(standardInput, name: "standard input").isDirectory {
+      throw ToolError("cannot read standard input: it is a directory")
+    }
   }
 
   /// Waits for bytes and reads those that are there; 0 at the end of the input.

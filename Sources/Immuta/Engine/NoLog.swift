@@ -1,0 +1,170 @@
+// Files that have a log's name and are something else: a text that another program writes, a picture, a few bytes.
+extension Reconciliation {
+  /// What speaks for a file that opening refused being a log.
+  enum Evidence {
+    /// Nothing: no number of its header fits, and no record can be found.
+    case none
+    /// Bytes that can be read as records. So can a few bytes of many a file.
+    case records
+    /// Its companion, a number of its header that fits its records, or records that fill it to its end.
+    case agreement
+  }
+
+  mutating func evidence() throws(ImmutaError) -> Evidence {
+    if companionDescriptor != nil { return .agreement }
+    if header == nil {
+      if let size = try log.size(at: 0), try log.bearsItsChecksum(at: 0, size: size) { return .agreement }
+      if try log.mayBeCutOff(at: 0) { return .agreement }
+      return try log.hasWholeRecord(after: 0) ? .agreement : .none
+    }
+    if header?.contradiction(format: format, fileSize: fileSize) == nil { return .agreement }
+    let walk = try walked()
+    if walk.told > 0 { return .agreement }
+    if walk.reach == 0 { return .none }
+    return try log.isBlank(from: walk.end) ? .agreement : .records
+  }
+
+  /// What to say of a file for which nothing speaks.
+  func noLog() throws(ImmutaError) -> Corruption {
+    try .noLog(descriptor, "nothing in it is a log's")
+  }
+
+  /// What to say of a file that has less than a header.
+  static func tooShort(
+    _ log: Descriptor, _ size: Int, _ format: LogFormat, _ companion: Descriptor?
+  ) throws(ImmutaError) -> Corruption {
+    if let companion {
+      let header = try companion.companionHeader()
+      let hasEntries = try companion.companionEntry(0) != nil
+      if (header?.stableCount ?? 0) > 0 || hasEntries {
+        return .lost(log.path, toldBy: companion.path)
+      }
+    }
+    if size > 0, companion == nil {
+      return try .noLog(log, "\(Words.bytes(size)) are less than a log's header of \(format.headerSize)")
+    }
+    return Corruption(
+      path: log.path,
+      reason: size == 0
+        ? "it is empty: nothing was appended yet, or everything was lost; appending begins a log in it"
+        : "it was cut short: \(Words.bytes(size)) are less than a log's header of \(format.headerSize); put the log back "
+          + "from a backup, or remove it to begin a new one")
+  }
+}
+
+extension Corruption {
+  /// A log that is gone while another file tells of its records. Whoever opens it, for whatever, is told the same.
+  static func lost(_ path: String, toldBy other: String) -> Corruption {
+    Corruption(
+      path: path,
+      reason:
+        "the log is missing or empty, but its companion \(other) tells of records: put the log back from a backup, "
+        + "or remove the companion to begin a new one")
+  }
+
+  /// Whether the reason says what to do, as nothing can be repaired.
+  package var namesRemedy: Bool { reason.contains("put the ") || reason.contains("appending begins a log") }
+
+  /// Whether a payload cannot be decoded since its log was given another name.
+  package var tellsOfNames: Bool { reason.contains(LogKnowledge.renamed) }
+
+  fileprivate static func noLog(_ file: Descriptor, _ reason: String) throws(ImmutaError) -> Corruption {
+    guard let appearance = try FileAppearance(file) else {
+      return Corruption(
+        path: file.path,
+        reason:
+          "\(reason): it is none, or nothing of it is left; nothing was changed: put the log back from a backup, or "
+          + "take the file out of the directory")
+    }
+    var damage = Corruption(
+      path: file.path,
+      reason:
+        "it looks like \(appearance.words), and \(reason); nothing was changed: give it another name, or take it out "
+        + "of the directory")
+    damage.isNoLog = true
+    return damage
+  }
+}
+
+extension LogFiles {
+  /// The same damage, seen with what is beside the log: where a log was open for writing once, a file for which nothing
+  /// speaks is what is left of it.
+  func seenInPlace(_ error: ImmutaError) -> ImmutaError {
+    guard case .corrupted(var damage) = error, damage.isNoLog, damage.path == logPath, hasTraces else { return error }
+    damage.isNoLog = false
+    damage.reason =
+      "nothing of the log is left in it, and files beside it say that there was one: put the log back from a backup, or "
+      + "remove it with all files of its name to begin a new one"
+    return .corrupted(damage)
+  }
+
+  /// Whether a file is there that only a log leaves beside itself.
+  package var hasTraces: Bool {
+    // A store's layout says that its partitions were logs.
+    [companion, meta, lock, isPartition ? "logstore.layout" : nil].compactMap(\.self).contains {
+      (try? directory.status(of: $0)) != nil
+    }
+  }
+
+  /// Why there is no log though others of its files are there; nil where there is none of it.
+  package func lostLog() throws(ImmutaError) -> Corruption? {
+    guard try directory.status(of: log) == nil else { return nil }
+    if let meta, try directory.status(of: meta) != nil {
+      return Corruption(
+        path: logPath,
+        reason: "the log is missing, but \(directory.path(of: meta)) says that there was one: put the log back from a "
+          + "backup, or remove that file to begin a new one")
+    }
+    guard let file = try directory.openIfPresent(companion, .read), let header = try file.companionHeader() else {
+      return nil
+    }
+    let hasEntries = try file.companionEntry(0) != nil
+    guard header.stableCount > 0 || hasEntries else { return nil }
+    return .lost(logPath, toldBy: companionPath)
+  }
+}
+
+/// What a file is, by its first bytes, where everybody knows them.
+enum FileAppearance {
+  case text
+  case known(String)
+
+  private static var sampleSize: Int { 512 }
+
+  private static let magics: [(bytes: [UInt8], words: String)] = [
+    ([0x1F, 0x8B], "a file of gzip"), ([0x28, 0xB5, 0x2F, 0xFD], "a file of Zstandard"),
+    ([0xFD, 0x37, 0x7A, 0x58, 0x5A], "a file of xz"), ([0x50, 0x4B, 0x03, 0x04], "a ZIP archive"),
+    ([0x89, 0x50, 0x4E, 0x47], "a picture"), ([0xFF, 0xD8, 0xFF], "a picture"), ([0x25, 0x50, 0x44, 0x46], "a PDF"),
+    ([0x7F, 0x45, 0x4C, 0x46], "a program"), (Array("SQLite format 3".utf8), "a database of SQLite"),
+    (Array("LPKSHHRH".utf8), "a journal of systemd"),
+  ]
+
+  /// Nil for what nobody knows.
+  init?(_ file: Descriptor) throws(ImmutaError) {
+    var bytes = [UInt8](repeating: 0, count: Self.sampleSize)
+    let count = try unsafe bytes.withMutableBytes { (bytes) throws(ImmutaError) in
+      try unsafe file.read(into: bytes, at: 0)
+    }
+    let sample = bytes[..<count]
+    if let magic = Self.magics.first(where: { sample.starts(with: $0.bytes) }) {
+      self = .known(magic.words)
+    } else if !sample.isEmpty, Self.isText(sample) {
+      self = .text
+    } else {
+      return nil
+    }
+  }
+
+  var words: String {
+    switch self {
+    case .text: "text"
+    case .known(let words): words
+    }
+  }
+
+  /// Without control characters but those that end or begin a line's parts; a character may be cut off at the end.
+  private static func isText(_ sample: ArraySlice<UInt8>) -> Bool {
+    if sample.contains(where: { $0 < 0x20 && !(0x09...0x0D).contains($0) && $0 != 0x1B || $0 == 0x7F }) { return false }
+    return (0...3).contains { String(validating: sample.dropLast($0), as: UTF8.self) != nil }
+  }
+}

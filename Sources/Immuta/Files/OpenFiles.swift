@@ -1,0 +1,145 @@
+import Locking
+import Synchronization
+
+/// Keeps the number of descriptors bounded that the process's logs have open, whatever the number of logs.
+///
+/// Who holds descriptors that it can open again is in a queue. When there are more than ``limit``, those at its front that
+/// were not used since they came there let go of theirs. A log whose records are not all on stable storage is flushed
+/// before: a failure to write them back is reported to the descriptors that are open then, and may not be to one that is
+/// opened later.
+final class OpenFiles: Sendable {
+  static let shared = OpenFiles()
+
+  /// Who can let go of its descriptors, and open them again when they are needed.
+  protocol Holder: AnyObject, Sendable {
+    /// Whether it was used since this was last asked.
+    func wasUsed() -> Bool
+    /// Lets go, if it can now; it is in the queue no more then.
+    func rest() -> Rest
+    /// Who flushes what is not yet on stable storage; nil for those who only read.
+    var flusherOfOwn: Flusher? { get }
+  }
+
+  enum Rest {
+    case resting, inUse, unflushed
+  }
+
+  /// How many may be open before some are let go: at most an eighth of what the process may have, as others need some too,
+  /// and as it may be twice as many until those are flushed.
+  let limit = max(8, min(512, SystemCalls.mostOpenFiles / 8))
+  /// How many logs are opened or closed together; each has two files.
+  let logsAtOnce = max(4, min(512, SystemCalls.mostOpenFiles / 16))
+
+  /// Relaxed: a number on its own.
+  private let opened = Atomic(0)
+  private let state = Lock(State())
+  /// Held while those are chosen that let go.
+  private let making = Lock<Void>(())
+  private let isMaking = Atomic(false)
+
+  private struct State {
+    var queue: [Entry] = []
+    /// Descriptors that are let go once their logs are flushed, which somebody is at.
+    var flushing = 0
+    /// Those who wait for that.
+    var waiting: [ThreadGate] = []
+  }
+
+  private struct Entry {
+    weak var holder: (any Holder)?
+  }
+
+  /// Descriptors that are open now, of those that can be let go.
+  var count: Int { opened.load(ordering: .relaxed) }
+
+  func noteOpened() { opened.add(1, ordering: .relaxed) }
+  func noteClosed() { opened.subtract(1, ordering: .relaxed) }
+
+  /// Somebody holds descriptors from now on.
+  func add(_ holder: any Holder) {
+    state.withLock { $0.queue.append(Entry(holder: holder)) }
+  }
+
+  /// Makes room where too many are open. Nobody may call it who holds a lock of a log.
+  ///
+  /// One of the ``WorkThreads`` does it, unless there are far too many.
+  ///
+  /// - Parameter mayBlock: whether the caller may wait for flushes.
+  func makeRoom(mayBlock: Bool) {
+    if count <= limit { return }
+    if mayBlock, count > 2 * limit { return makeRoom() }
+    if isMaking.exchange(true, ordering: .relaxed) { return }
+    do throws(ImmutaError) {
+      try WorkThreads.shared.add {
+        self.isMaking.store(false, ordering: .relaxed)
+        self.makeRoom()
+      }
+    } catch {
+      isMaking.store(false, ordering: .relaxed)
+    }
+  }
+
+  /// How long somebody waits for others to make room, at most: a device that does not answer holds up nobody for ever.
+  private static var patience: Int64 { 1_000_000_000 }
+
+  private func makeRoom() {
+    let unflushed = making.withLock { _ in letGo() }
+    if !unflushed.isEmpty { return flush(unflushed) }
+    let gate = ThreadGate()
+    let waits = state.withLock { state in
+      guard count > 2 * limit, state.flushing > 0 else { return false }
+      state.waiting.append(gate)
+      return true
+    }
+    if waits { gate.wait(nanoseconds: Self.patience) }
+  }
+
+  /// Has those let go that can, and returns those that must be flushed before, as many as are needed. They are in the queue
+  /// no more: a device that does not answer holds up whoever flushes them, and nobody else.
+  private func letGo() -> [any Holder] {
+    if count <= limit { return [] }
+    // Not again for the next one.
+    let goal = limit / 2
+    var unflushed: [any Holder] = []
+    // Once round: those that were used get another chance, at the end of the queue.
+    var (candidates, soonFree) = state.withLock { state in
+      defer { state.queue = [] }
+      return (state.queue[...], state.flushing)
+    }
+    var kept: [Entry] = []
+    while count - soonFree > goal, let entry = candidates.popFirst() {
+      guard let holder = entry.holder else { continue }
+      if holder.wasUsed(), !candidates.isEmpty {
+        kept.append(entry)
+        continue
+      }
+      switch holder.rest() {
+      case .resting: break
+      case .inUse: kept.append(entry)
+      case .unflushed:
+        unflushed.append(holder)
+        soonFree += 2
+      }
+    }
+    // Whoever came meanwhile comes last.
+    state.withLock { state in
+      state.queue = candidates + kept + state.queue
+      state.flushing += 2 * unflushed.count
+    }
+    return unflushed
+  }
+
+  private func flush(_ holders: [any Holder]) {
+    Flusher.flushTogether(holders.compactMap(\.flusherOfOwn))
+    for holder in holders {
+      if case .resting = holder.rest() { continue }
+      add(holder)
+    }
+    let waiting = state.withLock { state in
+      state.flushing -= 2 * holders.count
+      defer { state.waiting = [] }
+      return state.waiting
+    }
+    for gate in waiting { gate.open() }
+  }
+}

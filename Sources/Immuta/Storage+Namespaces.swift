@@ -1,0 +1,91 @@
+// Opening, closing and removing one namespace, while the others go on.
+
+extension Storage {
+  /// The handle of a namespace, which is opened with this access if it is not open, and created if it does not exist and
+  /// `creating` is true: for a storage that appends to some of its namespaces and follows others.
+  ///
+  /// ```swift
+  /// let orders = try storage.log("orders")                              // appended to here
+  /// let prices = try storage.log("prices", access: .readOnly)           // another process appends
+  /// ```
+  ///
+  /// It stands above ``Configuration/access`` and ``Configuration/accessByNamespace``. Several namespaces may be opened at
+  /// the same time; one that takes long, because it was not closed, holds up nobody but those who want that one.
+  ///
+  /// - Throws: `.invalidConfiguration` when the namespace is open with the other access: close it first;
+  ///   `.storageClosed`, `.invalidNamespace`, `.namespaceNotFound`, and what opening throws. For reading only, a namespace
+  ///   is never created.
+  public func log(_ namespace: String, creating: Bool = false, access: Access) throws(ImmutaError) -> Log {
+    try open(namespace, creating: creating && access == .readWrite, access)
+  }
+
+  /// Closes one namespace, as ``close()`` closes them all: its committed records are on stable storage, its file ends with
+  /// the last of them, and the lock is free, for another process too. The storage's other namespaces go on.
+  ///
+  /// Handles of it and whatever was begun with them, streams that wait, transactions that are under way, appends that wait
+  /// for their turn, throw `.storageClosed` from now on; records that are held stay valid. The storage does not know the
+  /// name any more: ``log(_:)`` throws `.namespaceNotFound`, and ``log(_:creating:)`` opens it again, with a new handle.
+  ///
+  /// A namespace that is not open stays so. Blocks for a flush or two if the namespace was appended to. What could not be
+  /// flushed is told to the configuration's logger, and opening it again recovers; ``shutdown(_:)`` throws it.
+  public func close(_ namespace: String) {
+    // The logger was told.
+    try? closeReporting(namespace)
+  }
+
+  /// Closes one namespace, as ``close(_:)`` does, and throws what went wrong. It waits without blocking a thread that runs
+  /// tasks. The namespace is closed when it returns, and when it throws.
+  ///
+  /// - Throws: `.io` when something could not be written or flushed, now or before; `.logMoved`.
+  public func shutdown(_ namespace: String) async throws {
+    try await Thread.run {
+      do throws(ImmutaError) { try self.closeReporting(namespace) } catch { return error }
+      return nil
+    }
+  }
+
+  private func closeReporting(_ namespace: String) throws(ImmutaError) {
+    try alone(with: namespace) { () throws(ImmutaError) in
+      guard let log = openLogIfAny(namespace) else { return }
+      let failure = log.close()
+      forget(namespace, log)
+      if let failure { throw failure }
+    }
+  }
+
+  /// Removes a namespace for good: its log, and what is kept beside it. It is closed first, if it is open here.
+  ///
+  /// What goes, in this order: the log, `<namespace>.log`; then, once the log's removal is on stable storage, the companion
+  /// `.idx`, the folders `.segments` and `.consumers` with the files in them, `.meta`, and `.lock`. Copies that opening or
+  /// repairing saved, `.saved-…`, stay. When it returns, all of that is on stable storage.
+  ///
+  /// After a crash in between, either the whole log is there, or none that opens: what is left of a log that had records
+  /// refuses to be opened (`.corrupted`, “the log is missing”), and removing it once more clears it away. It is never taken
+  /// for another log.
+  ///
+  /// Handles and streams of it in this process throw `.storageClosed`, as after ``close(_:)``. A stream in another process
+  /// that follows the log delivers what was committed, and then throws ``ImmutaError/logChanged(_:)``. Records that are
+  /// held stay valid. ``log(_:creating:)`` makes a new log of that name, with another identity.
+  ///
+  /// Blocks for two flushes of the directory. Nothing of the log is read, so a damaged one can be removed, too.
+  ///
+  /// - Throws: `.namespaceNotFound` where there is none; `.readOnly` where this storage may only read it; `.locked` while
+  ///   another process has it open for writing: nothing is removed then; `.foreignOwner`, `.storageClosed`,
+  ///   `.invalidNamespace`, `.io`.
+  public func remove(_ namespace: String) throws(ImmutaError) {
+    guard Self.isValidNamespace(namespace) else { throw .invalidNamespace(namespace) }
+    try alone(with: namespace) { () throws(ImmutaError) in
+      try checkOpen()
+      let open = openLogIfAny(namespace)
+      let mayWrite = open.map { !$0.isFollowing } ?? (configuration.access(of: namespace) == .readWrite)
+      guard mayWrite else { throw .readOnly }
+      if let open {
+        // What it comes to is of no matter: the log goes.
+        open.close()
+        forget(namespace, open)
+      }
+      let trust = FileTrust(in: place, acceptsFilesOfOthers: configuration.acceptsFilesOfOthers)
+      try Removal(files: configuration.files(of: namespace, in: place), trust: trust).run()
+    }
+  }
+}

@@ -1,0 +1,84 @@
+import Foundation
+import Immuta
+import Testing
+
+/// What cannot be written, or cannot be read to its end, is no success.
+@Suite("Input and output that fail")
+struct OutputTests {
+  let place: Workplace
+
+  init() throws {
+    place = try Workplace()
+    try place.run("append", "e", input: (0..<10).map { "\($0)\n" }.joined())
+    try place.run("logstore", "append", "s", "--partitions", "1", "--key", "k", input: "a\nb\n")
+  }
+
+  /// Runs the tool through a shell that redirects something.
+  private func run(_ arguments: [String], _ redirection: String, input: String = "") throws -> Outcome {
+    try Child(arguments, in: place, as: ["/bin/sh", "-c", "exec \"$@\" \(redirection)", "sh"])
+      .finish(feeding: Array(input.utf8))
+  }
+
+  static let printing: [[String]] = [
+    ["--help"], ["--version"], ["help", "append"], ["cat", "--help"], ["cat", "e"], ["cat", "e", "--format", "hex"],
+    ["info"], ["info", "--json"], ["verify"], ["verify", "--json"], ["repair", "e"], ["repair", "e", "--json"],
+    ["append", "e", "--receipts"], ["append", "e", "--json"], ["logstore", "info", "s"], ["logstore", "cat", "s"],
+    ["logstore", "verify", "s"], ["logstore", "repair", "s", "0"],
+    ["logstore", "append", "s", "--key", "k", "--receipts"], ["migrate", "log:logs/e", "log:logs/copy", "--json"],
+    ["migrate", "log:logs/e", "log:logs/copy"], ["demo", "--records", "10", "--size", "10"],
+  ]
+
+  @Test("A full disk is told with status 1 by every command that prints", arguments: printing)
+  func full(arguments: [String]) throws {
+    let outcome = try run(arguments, "> /dev/full", input: "new\n")
+    #expect(outcome.ending == .exit(1), "\(outcome.errors)")
+    #expect(outcome.errors.contains("No space left"), "\(outcome.errors)")
+  }
+
+  @Test("A reader that has gone is told with status 1, but of cat, whose reader has seen enough", arguments: printing)
+  func closed(arguments: [String]) throws {
+    let child = try Child(arguments, in: place)
+    child.closeOutput()
+    let outcome = try child.finish(feeding: Array("new\n".utf8))
+    let isCat = arguments.contains("cat") && !arguments.contains("--help")
+    #expect(outcome.ending == .exit(isCat ? 0 : 1), "\(outcome.errors)")
+    #expect(outcome.errors.isEmpty == isCat)
+  }
+
+  @Test(
+    "Input that cannot be read makes nothing and is told with status 1", arguments: ["< /", "<&-", "/proc/self/mem"])
+  func input(redirection: String) throws {
+    if redirection.hasPrefix("/proc"), !FileManager.default.fileExists(atPath: "/proc/self/mem") { return }
+    for command in [["append", "new"], ["logstore", "append", "t", "--partitions", "2", "--key", "k"]] {
+      let outcome = try run(command, redirection)
+      #expect(outcome.ending == .exit(1), "\(outcome.errors)")
+      #expect(outcome.errors.hasPrefix("immuta: cannot read "), "\(outcome.errors)")
+    }
+    if !redirection.hasPrefix("/proc") { #expect(try place.names(in: "logs") == ["e.idx", "e.lock", "e.log"]) }
+    #expect(!FileManager.default.fileExists(atPath: "\(place.path)/t"))
+    let directory = try place.run("append", "new", "logs")
+    #expect(directory.ending == .exit(1) && directory.errors.contains("is a directory"))
+  }
+
+  @Test("Too few open files are told with a number, and nothing dies of a signal", arguments: 3...40)
+  func descriptors(limit: Int) throws {
+    let commands = [
+      ["append", "e", "--receipts"], ["cat", "e", "--limit", "1"], ["info"], ["verify"], ["repair", "e"], ["--version"],
+      ["logstore", "append", "s", "--key", "k", "--receipts"], ["logstore", "verify", "s"],
+      ["migrate", "log:logs/e", "log:logs/copy"],
+    ]
+    for command in commands {
+      let outcome = try Child(command, in: place, as: ["/bin/sh", "-c", "ulimit -n \(limit); exec \"$@\"", "sh"])
+        .finish(feeding: Array("new\n".utf8))
+      guard case .exit(let status) = outcome.ending else {
+        Issue.record("\(command) with \(limit) open files: \(outcome.ending)")
+        continue
+      }
+      #expect(status == 0 ? !outcome.output.isEmpty : !outcome.errors.isEmpty, "\(command) with \(limit)")
+      // Below some limit not even the program's libraries can be opened, which the system says.
+      if status != 0, status != 127 {
+        #expect(outcome.errors.contains("ulimit -n"), "\(command) with \(limit): \(outcome.errors)")
+      }
+    }
+  }
+}

@@ -1,0 +1,174 @@
+import Foundation
+import ImmutaTestSupport
+import Testing
+
+@testable import Immuta
+
+/// A log without companion that is open for reading: its entries are made whenever they are asked for.
+@Suite(.timeLimit(.minutes(3))) struct WalkedEntriesTests {
+  let directory = TemporaryDirectory()
+
+  private func randomPayloads(_ count: Int, _ generator: inout SeededGenerator) -> [[UInt8]] {
+    (0..<count).map { number in
+      let size =
+        switch Int.random(in: 0..<100, using: &generator) {
+        case 0..<30: 0
+        case 30..<90: Int.random(in: 1...40, using: &generator)
+        case 90..<99: Int.random(in: 100...9_000, using: &generator)
+        default: Int.random(in: 60_000...300_000, using: &generator)
+        }
+      return pattern(size, seed: number)
+    }
+  }
+
+  /// A closed log of these payloads, without companion.
+  private func makeLog(_ payloads: [[UInt8]], _ format: LogFormat) async throws {
+    let storage = try directory.open(format: format)
+    try await storage.transaction(in: "log") { transaction in
+      for payload in payloads { try await transaction.append(payload) }
+    }
+    storage.close()
+    try directory.remove(format == .bilog ? "log.bilog.companion" : "log.idx")
+  }
+
+  @Test(arguments: [LogFormat.v1, .v2, .bilog], [1, 63, 64, 65, 700])
+  func theyAreTheSameWhereverReadingBegins(format: LogFormat, count: Int) async throws {
+    var generator = SeededGenerator(seed: UInt64(count) + UInt64(format.rawValue) << 32)
+    let stored = randomPayloads(count, &generator)
+    try await makeLog(stored, format)
+    let storage = try directory.open(access: .readOnly, format: format)
+    defer { storage.close() }
+    let log = try storage.log("log")
+    let reader = log.reader
+    #expect(reader.hasOwnEntries)
+    let all = try reader.entries(0..<count)
+    #expect(all.count == count)
+    for _ in 0..<100 {
+      let first = Int.random(in: 0..<count, using: &generator)
+      let end = min(count, first + Int.random(in: 1...100, using: &generator))
+      #expect(try reader.entries(first..<end) == Array(all[first..<end]))
+      #expect(try await holds(log.record(at: first).payload, stored[first]))
+      #expect(try reader.timestamp(of: first).nanosecondsSince1970 == all[first]?.time)
+    }
+    #expect(try payloads(log) == stored)
+    #expect(try await log.verify().records == count)
+  }
+
+  @Test(arguments: [1, 2, 3]) func thoseOfADamagedCompanionThatAreWholeStay(seed: UInt64) async throws {
+    var generator = SeededGenerator(seed: seed)
+    let count = 500
+    try await directory.fill((0..<count).map { pattern($0 % 30, seed: $0) })
+    var companion = try directory.bytes(of: "log.idx")
+    for number in 0..<count where number == count - 1 || generator.oneIn(3) {
+      companion[4096 + 24 * number + 9] ^= 1
+    }
+    try directory.write(companion, to: "log.idx")
+    let log = try Descriptor(opening: directory.file("log.log"), .read)
+    let descriptor = try Descriptor(opening: directory.file("log.idx"), .read)
+    var reconciliation = try Reconciliation(log: log, companion: descriptor, format: .v2)
+    let outcome = try reconciliation.run()
+    var expected: [CompanionEntry?] = []
+    try reconciliation.entries(of: outcome) { expected.append($0) }
+    let entries = try reconciliation.walkedEntries(of: outcome)
+    #expect(expected.count == count && entries.count == count)
+    #expect(entries.madeCount == expected.filter { $0?.isMade == true }.count)
+    for number in 0..<count {
+      var bytes = [UInt8](repeating: 0, count: CompanionEntry.size * 3)
+      let read = try bytes.withUnsafeMutableBytes { try entries.read($0, from: number) }
+      #expect(read == min(3, count - number))
+      let found = bytes.withUnsafeBytes { CompanionEntry(decoding: $0, number: number) }
+      #expect(found == expected[number])
+    }
+  }
+
+  /// Bytes that are not what they were are not taken for records, however well they would do.
+  @Test func aLogThatIsOverwrittenUnderItsReaderGivesAnErrorAndNoOtherRecord() async throws {
+    let stored = (0..<1_000).map { pattern(20, seed: $0) }
+    try await makeLog(stored, .v2)
+    let storage = try directory.open(access: .readOnly)
+    defer { storage.close() }
+    let log = try storage.log("log")
+    #expect(try await holds(log.record(at: 900).payload, stored[900]))
+    // As long, as many records, the same last one; all others begin elsewhere.
+    let others = [pattern(21, seed: 0)] + stored[1..<998] + [pattern(19, seed: 1), stored[999]]
+    let bytes = logBytes(others)
+    let handle = try FileHandle(forUpdating: URL(filePath: directory.file("log.log")))
+    try handle.write(contentsOf: bytes)
+    try handle.close()
+    for number in [1, 63, 64, 500, 900, 997] {
+      let damage = await corruption { _ = try await log.record(at: number) }
+      #expect(damage != nil, "record \(number)")
+    }
+  }
+
+  @Test func marksAreFewAndCloseToEachRecord() {
+    var marks = EntryMarks()
+    let count = 30_000_000
+    var number = 0
+    while number < count {
+      marks.append(EntryMarks.Mark(number: number, index: 28 * number, time: 0, trace: 0))
+      number = marks.next.number
+    }
+    #expect(marks.marks.count < EntryMarks.most)
+    for number in stride(from: 0, to: count, by: 10_007) {
+      let position = marks.position(before: number)
+      #expect(position.map { number - marks.marks[$0].number < 1_024 } == true)
+    }
+  }
+
+  /// A log that grows a record at a time has a mark for each, until they are too many.
+  @Test func marksOfSingleRecordsGoBeforeOthersDo() {
+    var marks = EntryMarks()
+    for number in 0..<1_000_000 {
+      marks.append(EntryMarks.Mark(number: number, index: 28 * number, time: Int64(number), trace: 0))
+    }
+    #expect(marks.marks.count < EntryMarks.most)
+    #expect(marks.position(before: 999_999).map { marks.marks[$0].number } == 999_999)
+    for (one, next) in zip(marks.marks, marks.marks.dropFirst()) where next.number - one.number > 128 {
+      Issue.record("\(next.number) follows \(one.number)")
+    }
+    marks.cut(to: 500_000)
+    #expect(marks.marks.last.map { $0.number < 500_000 } == true)
+  }
+
+  @Test(arguments: [LogFormat.v2, .bilog]) func recordsThatAnotherProgramAppendsAreFollowed(format: LogFormat)
+    async throws
+  {
+    let name = format == .bilog ? "log.bilog" : "log.log"
+    let other = TemporaryDirectory()
+    let stored = (0..<5_000).map { pattern($0 % 50, seed: $0) }
+    // What the other program has, at several times.
+    var states: [[UInt8]] = []
+    for count in [10, 11, 300, 5_000] {
+      let storage = try other.open(format: format)
+      let log = try storage.log("log")
+      while log.count < count { try await log.append(stored[log.count]) }
+      storage.close()
+      states.append(try other.bytes(of: name))
+    }
+    try directory.write(states[0], to: name)
+    let storage = try directory.open(access: .readOnly, format: format)
+    defer { storage.close() }
+    let log = try storage.log("log")
+    var stream = log.stream()
+    for (state, count) in zip(states, [10, 11, 300, 5_000]) {
+      let handle = try FileHandle(forUpdating: URL(filePath: directory.file(name)))
+      let header = format.headerSize
+      let size = Int(try handle.seekToEnd())
+      try handle.write(contentsOf: state[max(size, header)...])
+      try handle.seek(toOffset: 0)
+      try handle.write(contentsOf: state[..<header])
+      try handle.close()
+      while stream.position < count {
+        let number = stream.position
+        let record = try await stream.next(timeout: .seconds(10))
+        guard let record, holds(record.payload, stored[number]) else {
+          Issue.record("record \(number) is not what was appended")
+          return
+        }
+      }
+    }
+    #expect(try await log.verify().records == 5_000)
+    #expect(try log.details.verifiable == (format == .bilog ? 5_000 : 0))
+  }
+}
