@@ -260,7 +260,7 @@ canary continuity ./RecordStream.swift 'FollowerTests/whatever' \
   'if place > change\.shared, try !isAfterAnchor\(in: current\)' 'if place < 0, try !isAfterAnchor(in: current)'
 # A follower does not look for its files by their names.
 canary names Follower.swift 'FollowerTests/whatever' \
-  'return isDue \? try files\.isAsFound\(\) : true' 'return isDue || true'
+  'return isDue \? try files\.isAsFound\(closely: looksAgain\) : true' 'return isDue || true'
 # Commits wake nobody in other processes.
 canary followers WriterState.swift 'WakeUpTests/noCommitIsMissed' \
   'if wake\.isDue\(\) \{ wakeFollowers' 'if wake.isDue(), count < 0 { wakeFollowers'
