@@ -275,6 +275,12 @@ canary continuity ./RecordStream.swift 'FollowerTests/whatever' \
 # A follower does not look for its files by their names.
 canary names Follower.swift 'FollowerTests/whatever' \
   'return isDue \? try files\.isAsFound\(closely: looksAgain\) : true' 'return isDue || true'
+# Commits wake nobody in other processes.
+canary followers WriterState.swift 'WakeUpTests/noCommitIsMissed' \
+  'if wake\.isDue\(\) \{ wakeFollowers' 'if wake.isDue(), count < 0 { wakeFollowers'
+# A follower sleeps at once, though the writer keeps a commit to itself.
+canary sleep FollowPace.swift 'WakeUpTests/noCommitIsMissed' \
+  'min\(4 \* pause, 4 \* Self\.longestPause\)' '4 * Self.longestPause'
 # STABLE is believed, whatever it says.
 canary stable Format/CompanionHeader.swift 'HostileFilesTests/hostileNumbers' \
   'guard counts\.allSatisfy\(.*?\) else \{ return nil \}' ''

@@ -10,6 +10,7 @@ struct BenchTests {
     "append, synced, 1 KiB", "append, synced, 1 KiB, 16 tasks", "stream, verified, 100 B", "stream, verified, 1 KiB",
     "record at a random number, 1 KiB", "open and close a log", "commit, until 1 waiting stream has it",
     "commit, until 100 waiting streams have it", "commit, until 1,000 waiting streams have it",
+    "commit, until 1 follower has it",
   ]
   let place: Workplace
 

@@ -8,7 +8,8 @@ enum Listener {
     var configuration = Storage.Configuration()
     configuration.format = format
     configuration.access = .readOnly
-    let storage = try Storage(directory: directory, namespaces: (0..<count).map { "log\($0)" }, configuration: configuration)
+    let storage = try Storage(
+      directory: directory, namespaces: (0..<count).map { "log\($0)" }, configuration: configuration)
     let logs = try (0..<count).map { try storage.log("log\($0)") }
     for log in logs { Task { await follow(log) } }
     TortureChild.say("open")

@@ -15,7 +15,9 @@ import Testing
     var testDescription: String { "\(kind), error \(error)\(isLasting ? ", lasting" : "")" }
 
     static let all: [Failure] =
-      FileCall.allCases.filter { $0 != .watch }.flatMap { [Failure(kind: $0, error: EIO), Failure(kind: $0, error: EIO, isLasting: true)] }
+      FileCall.allCases.filter { $0 != .watch }.flatMap {
+        [Failure(kind: $0, error: EIO), Failure(kind: $0, error: EIO, isLasting: true)]
+      }
       + [
         Failure(kind: .reserve, error: ENOSPC), Failure(kind: .write, error: ENOSPC),
         Failure(kind: .write, error: ENOSPC, isLasting: true), Failure(kind: .open, error: EMFILE),

@@ -9,7 +9,8 @@ import Testing
     _ directory: TestDirectory, _ format: LogFormat, _ count: Int = 1, _ how: String = "told"
   ) throws -> ChildProcess {
     let child = try ChildProcess(
-      try ChildProcess.sibling(named: "TortureChild"), ["listen", directory.path, "\(format.rawValue)", "\(count)", how])
+      try ChildProcess.sibling(named: "TortureChild"),
+      ["listen", directory.path, "\(format.rawValue)", "\(count)", how])
     guard child.readLine(within: .seconds(30)) == "open" else { throw Finding("the listener does not open") }
     return child
   }
@@ -19,7 +20,8 @@ import Testing
   ) throws -> Storage {
     var configuration = Storage.Configuration(durability: durability)
     configuration.format = format
-    return try Storage(directory: directory.path, namespaces: (0..<count).map { "log\($0)" }, configuration: configuration)
+    return try Storage(
+      directory: directory.path, namespaces: (0..<count).map { "log\($0)" }, configuration: configuration)
   }
 
   // MARK: No commit is missed

@@ -2,8 +2,8 @@
 /// kernel, and nothing that the writer could load says whether anybody does.
 ///
 /// The call says how many it woke. As long as it wakes somebody, the next commit calls, too. Where calls go unanswered,
-/// they are made again with the first commits of each tick of the kernel's clock (1 to 10 ms), and otherwise once in a
-/// thousand commits, however time goes. So a writer without followers pays a countdown for each commit, and a writer of
+/// they are made again with the first commits of each tick of the kernel's clock (1 to 10 ms), and otherwise once in 4,096
+/// commits, however time goes. So a writer without followers pays a countdown for each commit, and a writer of
 /// single records, whose commits each fall into a tick of their own, always calls.
 ///
 /// A follower that just saw a commit may so miss the next. That is why it looks again by itself for a while before it
@@ -15,9 +15,9 @@ struct CommitWake: Sendable {
   private var unanswered = 0
 
   /// Calls that may go unanswered in a tick.
-  static var mostUnanswered: Int { 8 }
-  /// Commits without a call: with those of 100 bytes, for 0.1 ms.
-  static var pause: Int { 1024 }
+  static var mostUnanswered: Int { 4 }
+  /// Commits without a call, where the clock stands still: those of 100 bytes take half a millisecond.
+  static var pause: Int { 4096 }
 
   /// Whether this commit calls.
   @inline(__always)

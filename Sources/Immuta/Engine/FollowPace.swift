@@ -55,7 +55,7 @@ struct FollowPace: Sendable {
   private static var longestSecret: Int64 { 20_000_000 }
   /// Where nothing is told: as long as something came lately, and later.
   static var longestGlance: Int64 { 4_000_000 }
-  private static var longestIdleGlance: Int64 { 20_000_000 }
+  static var longestIdleGlance: Int64 { 20_000_000 }
   private static var idle: Int64 { 10_000_000_000 }
 
   /// Something new was found, after so long.

@@ -62,6 +62,13 @@ final class FollowTicket: FileObserver {
 
   func noteSleep(_ isAsleep: Bool) { sleeps.store(isAsleep, ordering: .relaxed) }
 
-  func takeChange() -> Bool { isChanged.exchange(false, ordering: .acquiringAndReleasing) }
-  func takePrompt() -> Bool { isPrompted.exchange(false, ordering: .acquiringAndReleasing) }
+  // Asked of every log whenever the thread wakes: most often a load says no.
+
+  func takeChange() -> Bool {
+    isChanged.load(ordering: .relaxed) && isChanged.exchange(false, ordering: .acquiringAndReleasing)
+  }
+
+  func takePrompt() -> Bool {
+    isPrompted.load(ordering: .relaxed) && isPrompted.exchange(false, ordering: .acquiringAndReleasing)
+  }
 }

@@ -109,6 +109,9 @@ struct FollowedPlace {
     waitsSince = SystemCalls.steadyUptime()
     herald = .nobody
     switch pace.next(canBeTold: canBeTold && look == .asKnown) {
+    // Long looks that are not told of are taken together, too.
+    case .pause(let pause) where pause == FollowPace.longestGlance || pause == FollowPace.longestIdleGlance:
+      deadline = (waitsSince + pause / 2) / pause * pause + pause
     case .pause(let pause): deadline = waitsSince + pause
     case .sleep where isWatched && found.files === files && self.canBeTold(files):
       deadline = (waitsSince + Self.shortestSleep + Self.sleep) / Self.sleep * Self.sleep

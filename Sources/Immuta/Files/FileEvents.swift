@@ -18,6 +18,8 @@ final class FileEvents: Sendable {
 
   private struct State {
     var events: Descriptor?
+    /// Whether the thread runs, which it does while anything is watched.
+    var isRead = false
     var watches: [Int32: [Watcher]] = [:]
   }
 
@@ -44,25 +46,46 @@ final class FileEvents: Sendable {
   /// - Returns: false where the rest cannot be watched, for want of watches or of rights.
   func watch(_ places: Places, for observer: any FileObserver) -> Bool {
     state.withLock { state in
-      do throws(ImmutaError) {
-        let (directory, way) = try places.directory.watched()
-        let events = try events(&state)
-        func add(_ number: Int32, _ names: [String]?) {
-          if state.watches[number]?.contains(where: { $0.observer === observer && $0.names == names }) == true { return }
-          state.watches[number, default: []].append(Watcher(observer: observer, names: names))
+      let isDone = watch(places, for: observer, &state)
+      // A thread that is there sees to it that all is closed in the end.
+      if state.isRead { return isDone }
+      if state.watches.isEmpty {
+        state.events = nil
+      } else if let events = state.events {
+        do throws(ImmutaError) {
+          try Thread.start { self.read(events) }
+          state.isRead = true
+        } catch {
+          // Closing it ends all watches.
+          (state.events, state.watches) = (nil, [:])
+          return false
         }
-        add(try Self.watch(directory, FILE_WATCH_NAMES, with: events), places.names)
-        for file in places.files { add(try Self.watch(file, FILE_WATCH_NEXT_WRITE, with: events), nil) }
-        for path in way {
-          guard let number = try? SystemCalls.watch(path, FILE_WATCH_PLACE, with: events.number, path: path) else {
-            continue
-          }
-          add(number, [])
-        }
-        return true
-      } catch {
-        return false
       }
+      return isDone
+    }
+  }
+
+  private func watch(_ places: Places, for observer: any FileObserver, _ state: inout State) -> Bool {
+    do throws(ImmutaError) {
+      let (directory, way) = try places.directory.watched()
+      let events: Descriptor
+      if let open = state.events { events = open } else { events = Descriptor(events: try SystemCalls.openEvents()) }
+      state.events = events
+      func add(_ number: Int32, _ names: [String]?) {
+        if state.watches[number]?.contains(where: { $0.observer === observer && $0.names == names }) == true { return }
+        state.watches[number, default: []].append(Watcher(observer: observer, names: names))
+      }
+      add(try Self.watch(directory, FILE_WATCH_NAMES, with: events), places.names)
+      for file in places.files { add(try Self.watch(file, FILE_WATCH_NEXT_WRITE, with: events), nil) }
+      for path in way {
+        guard let number = try? SystemCalls.watch(path, FILE_WATCH_PLACE, with: events.number, path: path) else {
+          continue
+        }
+        add(number, [])
+      }
+      return true
+    } catch {
+      return false
     }
   }
 
@@ -97,14 +120,6 @@ final class FileEvents: Sendable {
     }
   }
 
-  private func events(_ state: inout State) throws(ImmutaError) -> Descriptor {
-    if let events = state.events { return events }
-    let events = Descriptor(events: try SystemCalls.openEvents())
-    try Thread.start { self.read(events) }
-    state.events = events
-    return events
-  }
-
   /// The thread: until nothing is watched.
   private func read(_ events: Descriptor) {
     let size = 16 << 10
@@ -117,7 +132,7 @@ final class FileEvents: Sendable {
       let (observers, isOver) = state.withLock { state in
         let observers = concerned(by: parsed, &state)
         let isOver = state.watches.isEmpty || count == 0
-        if isOver { (state.events, state.watches) = (nil, [:]) }
+        if isOver { state = State() }
         return (observers, isOver)
       }
       // Not under the lock: whoever is told may watch again at once.

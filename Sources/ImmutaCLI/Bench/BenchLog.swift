@@ -9,9 +9,10 @@ struct BenchLog: ~Copyable {
   let log: Log
   private let storage: Storage
 
-  init(_ directory: String, durability: Durability = .buffered) throws {
-    let opened = try Storage(
-      directory: directory, namespaces: [Self.namespace], configuration: .init(durability: durability))
+  init(_ directory: String, durability: Durability = .buffered, access: Storage.Access = .readWrite) throws {
+    var configuration = Storage.Configuration(durability: durability)
+    configuration.access = access
+    let opened = try Storage(directory: directory, namespaces: [Self.namespace], configuration: configuration)
     log = try opened.log(Self.namespace)
     storage = opened
   }

@@ -43,7 +43,7 @@ extension BenchWork {
       append(100, 1024...1_000_000), append(1024, 256...200_000), append(4096, 64...50_000), append(65_536, 16...3_000),
       transactions, synced, syncedTogether,
       stream(small), stream(large), random(large), opening(large),
-      waiting(1), waiting(100), waiting(1_000),
+      waiting(1), waiting(100), waiting(1_000), following,
     ]
   }
 
@@ -114,6 +114,15 @@ extension BenchWork {
       size: 100, counts: 8...200, floorName: "pwrite, wake threads, pread",
       ours: { try await WaitingStreams.measure(payloads, streams: streams, records: $1, in: $0) },
       floor: { try WaitingThreads.measure(payloads, threads: streams, records: $1, in: $0) })
+  }
+
+  private static var following: BenchWork {
+    let payloads = BenchPayloads(size: 100)
+    return BenchWork(
+      name: "commit, until 1 follower has it", unit: .delivery, size: 100, counts: 8...200,
+      floorName: "pwrite, wake threads, pread",
+      ours: { try await WaitingStreams.measure(payloads, streams: 1, records: $1, isFollowing: true, in: $0) },
+      floor: { try WaitingThreads.measure(payloads, threads: 1, records: $1, in: $0) })
   }
 
   /// A size as it stands in names: `100 B`, `4 KiB`.

@@ -3,11 +3,21 @@ import Immuta
 /// Tasks that each follow a log.
 enum WaitingStreams {
   /// The median time from before a commit until the last of so many streams has the record.
+  ///
+  /// - Parameter isFollowing: whether the streams are a follower's, who knows of the log no more than what its files say, as
+  ///   in another process.
   static func measure(
-    _ payloads: BenchPayloads, streams: Int, records: Int, in directory: String
+    _ payloads: BenchPayloads, streams: Int, records: Int, isFollowing: Bool = false, in directory: String
   ) async throws -> Double {
     let bench = try BenchLog(directory)
-    let log = bench.log
+    if !isFollowing { return try await measure(payloads, streams, records, of: bench.log, from: bench.log) }
+    let follower = try BenchLog(directory, access: .readOnly)
+    return try await measure(payloads, streams, records, of: follower.log, from: bench.log)
+  }
+
+  private static func measure(
+    _ payloads: BenchPayloads, _ streams: Int, _ records: Int, of log: Log, from writer: Log
+  ) async throws -> Double {
     let arrivals = Arrivals(audience: streams)
     return try await withThrowingTaskGroup(of: Void.self) { group in
       for _ in 0..<streams {
@@ -25,7 +35,7 @@ enum WaitingStreams {
           }
         }
       }
-      let median = try commit(payloads, records, to: log, arrivals)
+      let median = try commit(payloads, records, to: writer, arrivals)
       try await group.waitForAll()
       return median
     }

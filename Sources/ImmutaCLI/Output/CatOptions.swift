@@ -80,12 +80,15 @@ struct CatOptions: ParsableArguments {
     }
   }
 
-  /// The next record, or nil when nobody reads the output any more: a pipe tells that only when asked.
+  /// The next record, or nil when nobody reads the output any more: a pipe tells that only when asked. It is asked less
+  /// and less often, as long as nothing comes.
   @MainActor private func wait<Stream: PrintableStream>(
     _ stream: inout Stream, _ output: Output
   ) async throws -> Stream.Element? {
+    var pause = Duration.seconds(1)
     while !output.isAbandoned {
-      if let element = try await stream.next(timeout: .seconds(1)) { return element }
+      if let element = try await stream.next(timeout: pause) { return element }
+      pause = min(pause * 2, .seconds(120))
     }
     return nil
   }
