@@ -53,6 +53,7 @@
       return peak
     }
 
+    /// What it takes besides, its marks, is 4 MiB at most; entries of all records would be 36 MB.
     @Test("A log without companion takes no memory for each of its records")
     func withoutCompanion() throws {
       let count = 1_500_000
@@ -62,7 +63,7 @@
       for command in ["info", "cat", "repair", "append"] {
         let small = try peak([command, "small"] + (command == "cat" ? ["--from", "99999"] : []))
         let large = try peak([command, "large"] + (command == "cat" ? ["--from", "\(count - 1)"] : []))
-        #expect(small > 0 && large - small < count, "\(command): \(large - small) bytes for \(count) records")
+        #expect(small > 0 && large - small < 6 << 20, "\(command): \(large - small) bytes for \(count) records")
       }
     }
 
