@@ -271,7 +271,7 @@ canary follower Anchors.swift 'FollowerTests/whatever' \
   'return try reader\.entries\(count - 1\.\.<count\)\.first == last' 'return true'
 # A stream goes on in files that do not continue what it delivered.
 canary continuity ./RecordStream.swift 'FollowerTests/whatever' \
-  'if place > change\.shared, try !isAfterAnchor\(in: current\)' 'if place < 0, try !isAfterAnchor(in: current)'
+  'if place > shared, try !isAfterAnchor\(in: current\)' 'if place < 0, try !isAfterAnchor(in: current)'
 # A follower does not look for its files by their names.
 canary names Follower.swift 'FollowerTests/whatever' \
   'return isDue \? try files\.isAsFound\(closely: looksAgain\) : true' 'return isDue || true'

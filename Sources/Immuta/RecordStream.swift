@@ -67,6 +67,7 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
       place = newValue
       // Wherever it is now, it has not come there by what it delivered.
       (reader, anchor, demand) = (nil, nil, nil)
+      if let change, newValue > change.shared { self.change = nil }
       forgetChunk()
     }
   }
@@ -78,6 +79,9 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
   private var anchor: (sequence: Int, entry: CompanionEntry)?
   /// What is asked of the log before the first record is delivered.
   private var demand: Demand?
+  /// The files that `.logChanged` was last thrown of, and how many records they share with what was read before: whoever
+  /// moves the stream to one of those is in these files, which may change once more before the stream looks.
+  private var change: (lineage: Lineage, shared: Int)?
 
   private enum Demand: Sendable {
     /// The position must not be beyond the end.
@@ -230,18 +234,38 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
   /// place in the files that are read now.
   private mutating func reader(of log: Log) throws(ImmutaError) -> LogReader {
     let current = log.reader
-    if let reader, reader !== current {
-      let change = reader.lineage.change(to: current.lineage)
-      if place > change.shared, try !isAfterAnchor(in: current) {
-        throw .logChanged(
-          LogChange(path: reader.check.path, kind: change.kind, sharedCount: Swift.min(change.shared, place)))
+    if let reader, reader === current { return current }
+    do throws(ImmutaError) {
+      if try goOn(in: current) { return current }
+    } catch .corrupted(let damage) {
+      guard try log.changedSince(current) else { throw .corrupted(damage) }
+    }
+    // These files may not be what they were, either: then it is in others that the stream goes on.
+    guard try log.changedSince(current) else {
+      change = (current.lineage, 0)
+      throw .logChanged(LogChange(path: current.check.path, kind: .replaced, sharedCount: 0))
+    }
+    let next = log.reader
+    guard try goOn(in: next) else { throw changing(place - 1) }
+    return next
+  }
+
+  /// Goes on in other files, if the position is a place in them; false where the record before it is another one, whatever
+  /// is known of what the files have in common: then they were changed while they were compared.
+  private mutating func goOn(in current: LogReader) throws(ImmutaError) -> Bool {
+    if let before = reader?.lineage ?? change?.lineage, before !== current.lineage {
+      let (kind, shared) = before.change(to: current.lineage)
+      if place > shared, try !isAfterAnchor(in: current) {
+        let shared = Swift.min(shared, place)
+        change = (current.lineage, shared)
+        throw .logChanged(LogChange(path: current.check.path, kind: kind, sharedCount: shared))
       }
-      try moveAnchor(to: current)
+      guard try moveAnchor(to: current) else { return false }
       forgetChunk()
       windows = nil
     }
-    reader = current
-    return current
+    (reader, change) = (current, nil)
+    return true
   }
 
   /// Whether the record delivered last is the one before the position in the files that are read now.
@@ -261,22 +285,23 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
   }
 
   /// Takes the entry of the record delivered last as it is known now: a companion that was made again may give it another
-  /// time.
-  private mutating func moveAnchor(to current: LogReader) throws(ImmutaError) {
+  /// time. False where it is another record's.
+  private mutating func moveAnchor(to current: LogReader) throws(ImmutaError) -> Bool {
     let last = lastDelivered
-    anchor = nil
-    guard place > 0, let entry = try current.entries(place - 1..<place).first ?? nil else { return }
-    if let last, entry.index != last.entry.index || entry.recordChecksum != last.entry.recordChecksum {
-      anchor = last
-      throw changing(last)
+    // Whatever happens, it is not forgotten: the chunk may be.
+    anchor = last
+    let entry = place > 0 ? try current.entries(place - 1..<place).first ?? nil : nil
+    if let last, let entry, entry.index != last.entry.index || entry.recordChecksum != last.entry.recordChecksum {
+      return false
     }
-    anchor = (place - 1, entry)
+    anchor = entry.map { (place - 1, $0) }
+    return true
   }
 
-  private func changing(_ last: (sequence: Int, entry: CompanionEntry)) -> ImmutaError {
+  private func changing(_ sequence: Int, at index: Int? = nil) -> ImmutaError {
     .corrupted(
       Corruption(
-        path: log?.files.logPath ?? "", sequence: last.sequence, index: last.entry.index,
+        path: log?.files.logPath ?? "", sequence: sequence, index: index,
         reason: "it is not the record that was read: somebody is changing the file"))
   }
 
@@ -342,7 +367,7 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
     let old = chunk
     forgetChunk()
     let batch = try reader.read(place, count: count, most: expected, reader: readerNumber, reusing: old)
-    if log.isFollowing { try checkAnchor(reader) }
+    if log.isFollowing { try checkAnchor(log, reader) }
     switch batch {
     case .single(let record, let entry):
       expected = 16
@@ -364,15 +389,19 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
 
   /// Throws unless the record delivered last is still on file, after others were read: those follow it then. Another program
   /// may have put an older copy of the log over this one.
-  private func checkAnchor(_ reader: LogReader) throws(ImmutaError) {
-    guard let anchor, anchor.sequence == place - 1 else { return }
+  private func checkAnchor(_ log: Log, _ reader: LogReader) throws(ImmutaError) {
+    guard let anchor, anchor.sequence == place - 1 else {
+      // The stream was moved here: all that is known is which files it was moved in.
+      guard place > 0, try log.changedSince(reader) else { return }
+      throw changing(place - 1)
+    }
     if let own = reader.ownEntries {
       if try reader.isInLog(anchor.entry) { return }
       own.contradict()
     } else if try reader.entries(anchor.sequence..<place).first == anchor.entry {
       return
     }
-    throw changing(anchor)
+    throw changing(anchor.sequence, at: anchor.entry.index)
   }
 
   private mutating func forgetChunk() {

@@ -46,6 +46,23 @@ import Testing
     for letter in ["a", "b", "c"] { #expect(try await stream.next(timeout: .seconds(5))?.text == "\(text) \(letter)") }
   }
 
+  /// The log changes once more after the stream was moved to what is the same, and before it looks.
+  @Test(arguments: [LogFormat.v1, .v2, .bilog], [false, true])
+  func aStreamThatWasMovedIsToldOfTheNextChange(format: LogFormat, growsAgain: Bool) async throws {
+    var (directory, follower, stream) = try await followed(10, format: format)
+    defer { follower.close() }
+    try directory.cutBack(to: 8, format: format)
+    try await directory.append(["other 8"], format: format)
+    stream.position = try await change(&stream).sharedCount
+    #expect(stream.position == 8)
+    try directory.cutBack(to: 4, format: format)
+    if growsAgain { try await directory.append((4..<12).map { "another \($0)" }, format: format) }
+    #expect(try await change(&stream).sharedCount == 4)
+    stream.position = 4
+    if !growsAgain { try await directory.append(["another 4"], format: format) }
+    #expect(try await stream.next(timeout: .seconds(10))?.text == "another 4")
+  }
+
   @Test(arguments: [LogFormat.v1, .v2, .bilog]) func aStreamThatWaitsIsTold(format: LogFormat) async throws {
     let (directory, follower, stream) = try await followed(10, format: format)
     defer { follower.close() }

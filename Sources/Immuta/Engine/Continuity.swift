@@ -57,8 +57,10 @@ struct Continuity {
 
   /// Whether what was known can still be looked at: not where the same file was written over.
   private func canCompareAll(_ anchors: Anchors) throws(ImmutaError) -> Bool {
-    // Entries that are made fit whatever the file holds by now.
-    if let own = old.reader.ownEntries { return old.logFile != new.logFile && !own.isContradicted }
+    // Entries that are made fit whatever the file holds by now: another file must be read, and this one as it was.
+    if let own = old.reader.ownEntries {
+      return old.logFile == new.logFile || own.isContradicted ? false : try anchors.areAll(in: old.reader)
+    }
     return old.companionFile == new.companionFile ? false : try anchors.areAll(in: old.reader)
   }
 

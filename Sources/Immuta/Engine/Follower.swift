@@ -128,7 +128,13 @@ final class Follower: Sendable {
       throw .corrupted(damage)
     }
     let continuity = Continuity(from: old, to: new)
-    let shared = try continuity.shared()
+    let shared: Int
+    do throws(ImmutaError) {
+      shared = try continuity.shared()
+    } catch {
+      close(new)
+      throw error
+    }
     old.reader.lineage.succeed(
       Lineage.Succession(
         lineage: new.reader.lineage, kind: continuity.isSameLog ? .cutBack : .replaced,

@@ -68,29 +68,20 @@ struct CatOptions: ParsableArguments {
     var stream = stream
     var printer = RecordPrinter(json ? .json : format ?? .text, to: output, of: log)
     var left = limit ?? Int.max
+    var isWatched = false
     while left > 0, follow || !isAtEnd(stream) {
       if let element = try stream.nextAtOnce() {
         try Stream.print(element, with: &printer)
       } else {
         try output.flush()
-        guard follow, let element = try await wait(&stream, output) else { break }
+        // A pipe that nobody reads any more tells that only when asked, and nothing comes that would be written to it.
+        if follow, !isWatched { System.exitOnceAbandoned() }
+        isWatched = true
+        guard follow, let element = try await stream.next() else { break }
         try Stream.print(element, with: &printer)
       }
       left -= 1
     }
-  }
-
-  /// The next record, or nil when nobody reads the output any more: a pipe tells that only when asked. It is asked less
-  /// and less often, as long as nothing comes.
-  @MainActor private func wait<Stream: PrintableStream>(
-    _ stream: inout Stream, _ output: Output
-  ) async throws -> Stream.Element? {
-    var pause = Duration.seconds(1)
-    while !output.isAbandoned {
-      if let element = try await stream.next(timeout: pause) { return element }
-      pause = min(pause * 2, .seconds(120))
-    }
-    return nil
   }
 }
 
@@ -99,8 +90,8 @@ protocol PrintableStream {
   associatedtype Element
   /// The next element if it is there already.
   mutating func nextAtOnce() throws(ImmutaError) -> Element?
-  /// The next element; nil when none came in time.
-  mutating func next(timeout: Duration) async throws -> Element?
+  /// The next element, once it is there.
+  mutating func next() async throws -> Element?
   static func print(_ element: Element, with printer: inout RecordPrinter) throws
 }
 

@@ -46,9 +46,6 @@ final class Output {
     try flushIfFull()
   }
 
-  /// Whether the reader has gone.
-  var isAbandoned: Bool { System.isAbandoned(descriptor) }
-
   /// Prints a report: its lines for people, or its objects for programs.
   func report(_ lines: [String], json: [[UInt8]], asJSON: Bool) throws {
     if asJSON {

@@ -197,10 +197,38 @@ enum System {
     #endif
   }
 
-  /// Whether the reader at the other end of a pipe or socket has gone.
-  static func isAbandoned(_ descriptor: Int32) -> Bool {
-    var wait = pollfd(fd: descriptor, events: 0, revents: 0)
-    return poll(&wait, 1, 0) == 1 && wait.revents & Int16(POLLERR | POLLHUP) != 0
+  /// Ends the process with status 0 once the reader of standard output has gone, if that is a pipe or socket. A thread waits
+  /// for that, and for nothing else. Where there is none to be had, the next write tells.
+  static func exitOnceAbandoned() {
+    var attributes = pthread_attr_t()
+    pthread_attr_init(&attributes)
+    pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
+    #if canImport(Darwin)
+      var thread: pthread_t?
+    #else
+      var thread = pthread_t()
+    #endif
+    _ = pthread_create(&thread, &attributes, waiting, nil)
+    pthread_attr_destroy(&attributes)
+  }
+
+  #if canImport(Darwin)
+    private static let waiting: @convention(c) (UnsafeMutableRawPointer) -> UnsafeMutableRawPointer? = { _ in
+      waitForReaderToGo()
+      return nil
+    }
+  #else
+    private static let waiting: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = { _ in
+      waitForReaderToGo()
+      return nil
+    }
+  #endif
+
+  private static func waitForReaderToGo() {
+    // Nothing is asked for: only what is told in any case ends it.
+    var wait = pollfd(fd: standardOutput, events: 0, revents: 0)
+    while poll(&wait, 1, -1) < 0, errno == EINTR {}
+    if wait.revents & Int16(POLLERR | POLLHUP) != 0 { _exit(EXIT_SUCCESS) }
   }
 
   // MARK: Files
