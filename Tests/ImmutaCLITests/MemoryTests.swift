@@ -67,6 +67,22 @@
       }
     }
 
+    @Test("Salvaging a log takes no memory for each of its records, and copies all of them")
+    func salvaging() throws {
+      let count = 3_000_000
+      try FileManager.default.createDirectory(atPath: "\(place.path)/logs", withIntermediateDirectories: true)
+      try makeLog("small", records: 100_000)
+      try makeLog("large", records: count)
+      let small = try peak(["repair", "small", "--salvage", "small2"])
+      let large = try peak(["repair", "large", "--salvage", "large2"])
+      // Of what is mapped, some pages stay.
+      #expect(small > 0 && large - small < 8 * count, "\(large - small) bytes for \(count) records")
+      #expect(large - small < 64 << 20)
+      let original = try Data(contentsOf: URL(filePath: "\(place.path)/logs/large.log"))
+      #expect(try Data(contentsOf: URL(filePath: "\(place.path)/logs/large2.log")) == original)
+      #expect(try place.run("verify", "large2").ending == .exit(0))
+    }
+
     @Test(
       "A large record goes out, in bounded memory",
       arguments: [("raw", 256 << 20, 0), ("text", 256 << 20, 1), ("json", 64 << 20, 80)])

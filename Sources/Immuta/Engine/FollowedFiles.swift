@@ -99,14 +99,20 @@ final class FollowedFiles: Sendable {
     _ log: Descriptor, _ size: Int, _ companion: Descriptor?, _ companionHeader: CompanionHeader?, _ format: LogFormat,
     _ progress: ScanProgress?, _ checkCodec: (String?) throws(ImmutaError) -> Void
   ) throws(ImmutaError) -> Found {
-    // Before anything is believed that it says.
-    try CompanionOrigin.check(log, companion, format)
     let header = try loadHeader(log, format)
     var told = header?.count
+    var scanner = LogScanner(log, format, end: size, bufferSize: largestReadAtOnce)
+    var entries = try CompanionScanner.ifThere(companion)
+    // Before anything is believed that it says.
+    if let companion {
+      let whole = size >= format.headerSize ? header : nil
+      try CompanionOrigin(companionHeader, whole, room: entries?.count ?? 0, format)?
+        .check(&scanner, &entries, (log.path, companion.path))
+    }
     if let companion, let companionHeader {
       if !format.hasCount { told = try companion.committedCount(companionHeader) }
       if let committed = told, companionHeader.format == format,
-        let found = try trusted(companion, companionHeader, log, size, header, committed, format, checkCodec)
+        let found = try trusted(companionHeader, log, &scanner, &entries, header, committed, format, checkCodec)
       {
         return Found(count: committed, end: found.end, lastTime: found.time)
       }
@@ -129,6 +135,8 @@ final class FollowedFiles: Sendable {
       disbelieved: told.flatMap { $0 == outcome.count ? nil : $0 }, note: outcome.note, damage: outcome.damage)
   }
 
+  private static var largestReadAtOnce: Int { 64 << 10 }
+
   /// The header as it is on file; nil where the format has none.
   private static func loadHeader(_ log: Descriptor, _ format: LogFormat) throws(ImmutaError) -> LogHeader? {
     let header = try log.logHeader(format)
@@ -145,8 +153,8 @@ final class FollowedFiles: Sendable {
 
   /// The end and time of the last of `count` records, if the companion knows that record.
   private static func trusted(
-    _ companion: Descriptor, _ header: CompanionHeader, _ log: Descriptor, _ size: Int, _ logHeader: LogHeader?,
-    _ count: Int, _ format: LogFormat, _ checkCodec: (String?) throws(ImmutaError) -> Void
+    _ header: CompanionHeader, _ log: Descriptor, _ scanner: inout LogScanner, _ entries: inout CompanionScanner?,
+    _ logHeader: LogHeader?, _ count: Int, _ format: LogFormat, _ checkCodec: (String?) throws(ImmutaError) -> Void
   ) throws(ImmutaError) -> (end: Int, time: Int64)? {
     try checkCodec(header.codecName)
     if count < header.stableCount || (header.isClean && count != header.stableCount) { return nil }
@@ -155,9 +163,9 @@ final class FollowedFiles: Sendable {
     if count == 0 {
       end = format.headerSize
     } else {
-      guard let entry = try companion.companionEntry(count - 1), entry.index >= format.leastIndex(of: count - 1)
+      guard let entry = try entries?.entry(count - 1), entry.index >= format.leastIndex(of: count - 1)
       else { return nil }
-      var found = try log.recordEnd(at: entry.index, format, within: size)
+      var found = try scanner.size(at: entry.index).map { entry.index + format.recordHeaderSize + $0 }
       // A writer may have made the file longer since.
       if found == nil { found = try log.recordEnd(at: entry.index, format) }
       guard let found else { return nil }
