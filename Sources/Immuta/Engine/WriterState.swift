@@ -28,6 +28,7 @@ import Synchronization
   private let flushes: FlushPair
   private let directory: Directory
   private let names: NameCheck
+  private let namesNoted: Int
   private let lock: FileLock
   private var log: TailFile
   private var companion: TailFile
@@ -95,6 +96,7 @@ import Synchronization
     clock = CommitClock(last: count == 0 ? nil : lastTime, slow: slowTime)
     self.directory = directory
     self.names = names
+    namesNoted = directory.noteNames()
     self.lock = lock
     tail = end
     stagedEnd = end
@@ -117,6 +119,8 @@ import Synchronization
     let companion: Descriptor
     fileprivate let directory: Directory
     let names: NameCheck
+    /// See ``Directory/noteNames()``.
+    let namesNoted: Int
     let keeper: CompanionKeeper
 
     /// Why the log could not be marked.
@@ -132,8 +136,7 @@ import Synchronization
       do throws(ImmutaError) { try names.check() } catch { throw Failure(error: error, isFinal: error.isLogMoved) }
       do throws(ImmutaError) { try log.flush() } catch { throw Failure(error: error, isFinal: log.hasFailedFlush) }
       do throws(ImmutaError) {
-        try directory.flush()
-        try directory.flushEntry()
+        try directory.flushNames(through: namesNoted)
       } catch {
         throw Failure(error: error, isFinal: directory.hasFailedFlush)
       }
@@ -147,7 +150,8 @@ import Synchronization
 
   var preparation: Preparation {
     Preparation(
-      log: log.descriptor, companion: companion.descriptor, directory: directory, names: names, keeper: keeper)
+      log: log.descriptor, companion: companion.descriptor, directory: directory, names: names,
+      namesNoted: namesNoted, keeper: keeper)
   }
 
   /// Makes the files ready to be appended to; the log is marked as open.
