@@ -209,7 +209,7 @@ canary read-ahead Chunk.swift 'DamageTests/aFlippedByte' \
   '== this\.recordChecksum else' '>= 0 else'
 # The directory that names the files is not flushed.
 canary directory WriterState.swift 'PowerLossTests/(whatWasPromisedSurvives|aLog)' \
-  'try directory\.flush\(\)' ''
+  'try directory\.flushNames\(through: namesNoted\)' ''
 # The log's flush fails, and only the companion's is asked.
 canary flush-error FlushPair.swift 'FailingCallTests/aFailedCall' \
   'try file\.flush\(\) \} catch \{ failure = error \}' 'try file.flush() } catch {}'

@@ -209,9 +209,9 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
     }
     do throws(ImmutaError) {
       return try read(log, reader, log.progress(visibility, reader).generation)
-    } catch .corrupted(let damage) {
+    } catch {
       // The file may not be what it was.
-      guard try log.changedSince(reader) else { throw .corrupted(damage) }
+      guard try log.isDueToChange(error, of: reader) else { throw error }
       reader = try self.reader(of: log)
       let count = log.progress(visibility, reader).generation
       return place < count ? try read(log, reader, count) : nil

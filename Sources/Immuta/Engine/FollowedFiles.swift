@@ -10,7 +10,7 @@ import Synchronization
 /// Everything is read by `pread`: a file that is cut short is an error then, where a mapping raises a signal. Where the log
 /// has no COUNT, the companion's entries are looked at, and the end of the file where there are none: see
 /// FollowedFiles+Entries.swift.
-final class FollowedFiles: Sendable {
+final class FollowedFiles: OpenFiles.Holder {
   let files: LogFiles
   let log: Descriptor
   let companion: Descriptor?
@@ -30,6 +30,10 @@ final class FollowedFiles: Sendable {
   let companionFile: FileIdentity?
   /// What the files looked like when they were found so damaged that their header says nothing.
   private let appearance: Appearance?
+  /// Whether it was looked at since this was last asked. Relaxed: a hint.
+  private let isUsed = Atomic(false)
+  /// Whether ``OpenFiles`` knows of its descriptors.
+  private let isListed = Atomic(false)
   /// Whether nothing but the companion says which records there are.
   var isBlind: Bool { appearance != nil }
 
@@ -90,6 +94,9 @@ final class FollowedFiles: Sendable {
     appearance = found.isBlind ? try Appearance(log, companion) : nil
     let anchors = try Anchors(before: found.count, in: reader)
     state.withLock { $0.anchors = anchors }
+    try log.mayRest(in: files.directory, as: files.log, .read)
+    try companion?.mayRest(in: files.directory, as: files.companion, .read)
+    list()
   }
 
   /// - Parameters:
@@ -187,7 +194,14 @@ final class FollowedFiles: Sendable {
 
   /// Takes note of what was flushed since.
   func refreshStable() throws(ImmutaError) {
-    guard let header = try companion?.companionHeader() else { return }
+    let header: CompanionHeader?
+    do throws(ImmutaError) {
+      header = try companion?.companionHeader()
+    } catch .logMoved {
+      // It was replaced while it rested, which is noticed by its name.
+      return
+    }
+    guard let header else { return }
     // Another log's says nothing of this one.
     if let identity = header.identity, let known = reader.identity, identity != known { return }
     stable.advance(to: min(header.stableCount, reader.count))
@@ -197,6 +211,16 @@ final class FollowedFiles: Sendable {
   ///
   /// - Returns: false when the files do not go on from what is known of them.
   func refresh() throws(ImmutaError) -> Bool {
+    noteUse()
+    do throws(ImmutaError) {
+      return try refreshOpen()
+    } catch .logMoved {
+      // While they rested, another file got the name of one of them.
+      return false
+    }
+  }
+
+  private func refreshOpen() throws(ImmutaError) -> Bool {
     // A header that is damaged says nothing: see `isAsFound`.
     if appearance != nil || reader.committed.isClosed { return true }
     if try log.size < reader.end { return false }
@@ -234,6 +258,10 @@ final class FollowedFiles: Sendable {
   ///
   /// - Parameter closely: whether records whose entries are made are looked at, too.
   func isAsFound(closely: Bool) throws(ImmutaError) -> Bool {
+    do throws(ImmutaError) { return try isOpenAsFound(closely: closely) } catch .logMoved { return false }
+  }
+
+  private func isOpenAsFound(closely: Bool) throws(ImmutaError) -> Bool {
     if files.directory.placeByName == .elsewhere { return false }
     guard try files.directory.status(of: files.log)?.identity == logFile,
       try files.directory.status(of: files.companion)?.identity == companionFile
@@ -305,6 +333,33 @@ final class FollowedFiles: Sendable {
   func companionNow() throws(ImmutaError) -> Descriptor? {
     try files.directory.openIfPresent(files.companion, .read)
   }
+
+  // MARK: Resting
+
+  /// Has the descriptors counted, and let go when others need theirs. Nobody may call it who holds a lock of the log.
+  private func noteUse() {
+    isUsed.store(true, ordering: .relaxed)
+    list()
+  }
+
+  private func list() {
+    if isListed.load(ordering: .relaxed) || isListed.exchange(true, ordering: .acquiringAndReleasing) { return }
+    OpenFiles.shared.add(self)
+    OpenFiles.shared.makeRoom(mayBlock: false)
+  }
+
+  func wasUsed() -> Bool { isUsed.exchange(false, ordering: .relaxed) }
+
+  func rest() -> OpenFiles.Rest {
+    // Before: whoever needs them from here on lists them again.
+    isListed.store(false, ordering: .releasing)
+    let areResting = (log.rest(), companion?.rest() ?? true)
+    if areResting.0 && areResting.1 { return .resting }
+    isListed.store(true, ordering: .releasing)
+    return .inUse
+  }
+
+  var flusherOfOwn: Flusher? { nil }
 }
 
 /// What files looked like that were found damaged: they are worth another look once they look different.

@@ -28,6 +28,7 @@ import Synchronization
   private let flushes: FlushPair
   private let logFiles: LogFiles
   private let names: NameCheck
+  private let namesNoted: Int
   private let lock: FileLock
   private var log: TailFile
   private var companion: TailFile
@@ -88,6 +89,7 @@ import Synchronization
     clock = CommitClock(last: count == 0 ? nil : lastTime, slow: slowTime)
     logFiles = files
     self.names = names
+    namesNoted = files.directory.noteNames()
     self.lock = lock
     tail = end
     stagedEnd = end
@@ -110,6 +112,8 @@ import Synchronization
     let companion: Descriptor
     fileprivate let directory: Directory
     let names: NameCheck
+    /// See ``Directory/noteNames()``.
+    let namesNoted: Int
     let keeper: CompanionKeeper
 
     /// Why the log could not be marked.
@@ -125,8 +129,7 @@ import Synchronization
       do throws(ImmutaError) { try names.check() } catch { throw Failure(error: error, isFinal: error.isLogMoved) }
       do throws(ImmutaError) { try log.flush() } catch { throw Failure(error: error, isFinal: log.hasFailedFlush) }
       do throws(ImmutaError) {
-        try directory.flush()
-        try directory.flushEntry()
+        try directory.flushNames(through: namesNoted)
       } catch {
         throw Failure(error: error, isFinal: directory.hasFailedFlush)
       }
@@ -140,7 +143,8 @@ import Synchronization
 
   var preparation: Preparation {
     Preparation(
-      log: log.descriptor, companion: companion.descriptor, directory: logFiles.directory, names: names, keeper: keeper)
+      log: log.descriptor, companion: companion.descriptor, directory: logFiles.directory, names: names,
+      namesNoted: namesNoted, keeper: keeper)
   }
 
   /// Makes the files ready to be appended to; the log is marked as open.
