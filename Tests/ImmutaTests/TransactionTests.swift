@@ -6,6 +6,37 @@ import Testing
 @Suite(.timeLimit(.minutes(3))) struct TransactionTests {
   enum Ending: CaseIterable { case thrown, dropped, rolledBack }
 
+  /// What a commit needs of many records is not in memory: where one piece of it ends and the next begins, nothing is lost.
+  @Test(arguments: [LogFormat.v2, .bilog], [32_768, 32_769, 32_770, 70_000])
+  func manyRecordsAreCommittedAtOnceAndTakenBackAtOnce(format: LogFormat, count: Int) async throws {
+    for durability in [Durability.buffered, .synced] {
+      let directory = TemporaryDirectory()
+      do {
+        let storage = try directory.open(durability, format: format)
+        defer { storage.close() }
+        let log = try storage.log("log")
+        for ending in [Ending.rolledBack, nil, .dropped] {
+          let before = log.count
+          let transaction = try await log.beginTransaction()
+          for number in 0..<count {
+            let receipt = try await transaction.append("\(before + number)")
+            if receipt.sequence != before + number { Issue.record("\(receipt)") }
+          }
+          #expect(log.count == before)
+          if ending == nil { try await transaction.commit() } else { transaction.rollBack() }
+          #expect(log.count == before + (ending == nil ? count : 0))
+        }
+        try await log.append("\(count)")
+        #expect(try await log.verify().records == count + 1)
+      }
+      let storage = try directory.open(access: .readOnly, format: format)
+      defer { storage.close() }
+      let log = try storage.log("log")
+      #expect(try log.details.verifiable == count + 1)
+      #expect(try log.records(in: 0..<count + 1).enumerated().allSatisfy { $1.text == "\($0)" })
+    }
+  }
+
   @Test(arguments: Ending.allCases, [10, 20_000, 3 << 20, 20 << 20])
   func whatIsNotCommittedIsGone(ending: Ending, size: Int) async throws {
     let directory = TemporaryDirectory()

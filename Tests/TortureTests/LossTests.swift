@@ -78,7 +78,7 @@ import Testing
       isRefused = false
     } catch ImmutaError.codecMismatch where isNamed && !isSameName {
       isRefused = true
-    } catch ImmutaError.codecUnknown where isCompanionLost {
+    } catch ImmutaError.codecUnknown where isCompanionLost || opener.isWrongKey {
       isRefused = true
     }
     guard try FileBytes.read(directory.file("events.log")) == before else { throw Finding("opening changed the log") }
@@ -88,8 +88,8 @@ import Testing
       && (written.name == "deflate" && opener.codec == nil
         || written.name == "deflate and sealed" && opener.name == "sealed")
     if cannotBeTold { return }
-    // A key that the log's names do not tell is only proved where the companion must be made.
-    let isRight = isSameName && !(opener.isWrongKey && isCompanionLost)
+    // The names do not tell one key from another: the records do.
+    let isRight = isSameName && !opener.isWrongKey
     guard isRefused != isRight else { throw Finding(isRefused ? "it is refused" : "it is opened") }
     guard !opener.isWrongKey else { return }
     try append([Array("more".utf8)], written.codec, directory)

@@ -100,7 +100,7 @@ struct Repair {
       let remains = try reconciliation.remains(after: damage)?.count
       if let remains { report.promised = remains } else { report.promised = try reconciliation.countByWalking() }
       // A file beside it proves nothing that tells of no record either.
-      if report.promised == 0, format.hasCount, reconciliation.companionHeader == nil {
+      if report.promised == 0, format.hasCount, reconciliation.companionHeader == nil, undecided == nil {
         throw files.seenInPlace(.corrupted(try reconciliation.noLog()))
       }
     }
