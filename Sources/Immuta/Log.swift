@@ -187,6 +187,11 @@ import Synchronization
     return follower.files.reader !== reader
   }
 
+  /// The same; true, too, where the files are not what they were, and those that are there cannot be read yet.
+  func mayHaveChanged(since reader: LogReader) throws(ImmutaError) -> Bool {
+    try changedSince(reader) || follower?.isLost == true
+  }
+
   /// What streams of this visibility wait for: its generation is the number of records they may deliver.
   ///
   /// - Parameter reader: what is read from now.
