@@ -55,19 +55,6 @@ final class FollowedHistory: Sendable {
     }
   }
 
-  /// The records that led to one.
-  func records(before record: Int) -> [Int] {
-    state.withLock { state in
-      var records: [Int] = []
-      var next = state.nodes[record].parent
-      while let record = next {
-        records.append(record)
-        next = state.nodes[record].parent
-      }
-      return records.reversed()
-    }
-  }
-
   func node(_ record: Int) -> Node? {
     state.withLock { $0.nodes.indices.contains(record) ? $0.nodes[record] : nil }
   }
@@ -79,8 +66,6 @@ struct FollowingReader {
   private let history: FollowedHistory
   private var stream: RecordStream
   private(set) var delivered: [Int] = []
-  /// The next record may be of a log that has changed again since the stream was moved.
-  private var isLoose = false
   private(set) var reported = 0
   private(set) var lastError: (any Error)?
 
@@ -112,7 +97,6 @@ struct FollowingReader {
       }
       delivered.removeSubrange(change.sharedCount...)
       stream.position = change.sharedCount
-      isLoose = true
     } catch let error as Finding {
       throw error
     } catch {
@@ -132,14 +116,9 @@ struct FollowingReader {
       throw Finding("record \(record.sequence) came after \(delivered.count) records, appended as \(node.number)")
     }
     if let last = delivered.last, node.parent != last {
-      guard isLoose else {
-        throw Finding(
-          "record \(record.sequence) is not what followed the record delivered before it, and nothing said so")
-      }
-      // The stream was moved to where the log was, and that has changed once more.
-      delivered = history.records(before: id)
+      throw Finding(
+        "record \(record.sequence) is not what followed the record delivered before it, and nothing said so")
     }
-    isLoose = false
     delivered.append(id)
   }
 }
