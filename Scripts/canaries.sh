@@ -209,7 +209,7 @@ canary read-ahead Chunk.swift 'DamageTests/aFlippedByte' \
   '== this\.recordChecksum else' '>= 0 else'
 # The directory that names the files is not flushed.
 canary directory WriterState.swift 'PowerLossTests/(whatWasPromisedSurvives|aLog)' \
-  'try directory\.flush\(\)' ''
+  'try directory\.flushNames\(through: namesNoted\)' ''
 # The log's flush fails, and only the companion's is asked.
 canary flush-error FlushPair.swift 'FailingCallTests/aFailedCall' \
   'try file\.flush\(\) \} catch \{ failure = error \}' 'try file.flush() } catch {}'
@@ -263,8 +263,11 @@ canary lock Files/FileLock.swift 'ProcessTests/oneProcessWritesAtATime' \
   '_ = isTaken
       // One that lost'
 # A file in which nothing is a log's is taken for a damaged log.
-canary no-log NoLog.swift 'NoLogTests/whatNever' \
-  'if walk\.reach == 0 \{ return \.none \}' ''
+canary no-log NoLog.swift 'HostileFilesTests/whatNeverWas' \
+  'try mayBeOfAnotherFormat\(\) \? \.agreement : \.none' '.agreement'
+# Any companion is taken for the log's.
+canary foreign CompanionOrigin.swift 'HostileFilesTests/anotherLogs' \
+  'return found\.different >= 2 && .* : nil' 'return nil'
 
 # A follower takes whatever has the log's place for the log.
 canary follower Anchors.swift 'FollowerTests/whatever' \
@@ -304,7 +307,7 @@ canary meta LogKnowledge.swift 'LossTests' \
   'if meta\?\.meta == wanted \{ return \}' 'if wanted.removedCount >= 0 { return }'
 # An encrypted record looks like any other.
 canary recognition Format/PayloadAppearance.swift 'LossTests' \
-  'guard unsafe Self\.isSealed\(bytes, size: size\) else' 'if size >= 0'
+  'if unsafe Self\.isSealed\(bytes, size: size\) \{' 'if size < 0 {'
 # Whatever codec is given is taken for the right one.
 canary wrong-codec CodecCheck.swift 'LossTests' \
   'failure = failure \?\? corruption' 'return'

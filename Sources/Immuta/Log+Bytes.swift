@@ -20,7 +20,9 @@ extension Log {
   package func openFile() throws(ImmutaError) -> OpenLogFile {
     try reader.checkOpen()
     let reader = reader
-    return OpenLogFile(descriptor: try reader.anyDescriptor(), lineage: reader.lineage)
+    let descriptor = try reader.anyDescriptor()
+    try descriptor.keepOpen()
+    return OpenLogFile(descriptor: descriptor, lineage: reader.lineage)
   }
 
   /// Whether a file is still the log: not once it was cut back, or another took its place.

@@ -58,9 +58,9 @@ extension Log {
     let reader = reader
     do {
       return try await verify(reader, progress: progress)
-    } catch ImmutaError.corrupted(let damage) {
+    } catch let error as ImmutaError {
       // What looks damaged may be another file's doing.
-      guard try changedSince(reader) else { throw ImmutaError.corrupted(damage) }
+      guard try isDueToChange(error, of: reader) else { throw error }
       let change = reader.lineage.change(to: self.reader.lineage)
       throw ImmutaError.logChanged(
         LogChange(path: files.logPath, kind: change.kind, sharedCount: Swift.min(change.shared, reader.count)))

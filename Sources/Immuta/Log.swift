@@ -151,9 +151,9 @@ import Synchronization
     let reader = reader
     do throws(ImmutaError) {
       return try reader.record(sequence, reader: number)
-    } catch .corrupted(let damage) {
+    } catch {
       // The file may not be what it was.
-      guard try changedSince(reader) else { throw .corrupted(damage) }
+      guard try isDueToChange(error, of: reader) else { throw error }
       return try self.reader.record(sequence, reader: number)
     }
   }
@@ -190,6 +190,20 @@ import Synchronization
   /// The same; true, too, where the files are not what they were, and those that are there cannot be read yet.
   func mayHaveChanged(since reader: LogReader) throws(ImmutaError) -> Bool {
     try changedSince(reader) || follower?.isLost == true
+  }
+
+  /// Whether what went wrong in reading is due to files that are not read any more: what seemed damaged, or rested while
+  /// another file got its name.
+  ///
+  /// - Throws: `.logChanged` where the file is gone, and nothing else that can be read has its name yet.
+  func isDueToChange(_ error: ImmutaError, of reader: LogReader) throws(ImmutaError) -> Bool {
+    switch error {
+    case .corrupted: return try changedSince(reader)
+    case .logMoved where isFollowing:
+      if try changedSince(reader) { return true }
+      throw .logChanged(LogChange(path: files.logPath, kind: .removed, sharedCount: reader.count))
+    default: return false
+    }
   }
 
   /// What streams of this visibility wait for: its generation is the number of records they may deliver.

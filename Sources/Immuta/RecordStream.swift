@@ -209,9 +209,9 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
     }
     do throws(ImmutaError) {
       return try read(log, reader, log.progress(visibility, reader).generation)
-    } catch .corrupted(let damage) {
+    } catch {
       // The file may not be what it was.
-      guard try log.changedSince(reader) else { throw .corrupted(damage) }
+      guard try log.isDueToChange(error, of: reader) else { throw error }
       reader = try self.reader(of: log)
       let count = log.progress(visibility, reader).generation
       return place < count ? try read(log, reader, count) : nil
@@ -237,8 +237,8 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
     if let reader, reader === current { return current }
     do throws(ImmutaError) {
       if try goOn(in: current) { return current }
-    } catch .corrupted(let damage) {
-      guard try log.changedSince(current) else { throw .corrupted(damage) }
+    } catch {
+      guard try log.isDueToChange(error, of: current) else { throw error }
     }
     // These files may not be what they were, either: then it is in others that the stream goes on.
     guard try log.mayHaveChanged(since: current) else {

@@ -57,7 +57,11 @@ extension Log {
   /// Lets go of the log's descriptors now, as is done when too many are open; false where that cannot be now. Blocks for a
   /// flush where something is not on stable storage. For tests.
   package func letGoOfFiles() -> Bool {
-    guard let writer else { return false }
+    guard let writer else {
+      reader.letGoOfFiles()
+      if case .resting = follower?.files.rest() { return true }
+      return false
+    }
     Flusher.flushTogether([writer.flusher])
     reader.letGoOfFiles()
     if case .resting = writer.rest() { return true }

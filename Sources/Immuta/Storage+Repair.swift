@@ -136,23 +136,43 @@ extension Storage {
     made = try begin(newNamespace, configuration.files(of: newNamespace, in: files.directory), like: log)
     _ = try storage.log(newNamespace, creating: true)
     var undecodable: [RepairReport.LostRange] = []
+    var lostCount = 0
+    // Small payloads are taken from a buffer: a call for each would take longer than all the rest.
+    var payloads = LogScanner(log, format, end: try log.size)
     try storage.transaction(in: newNamespace) { transaction in
       let writer = transaction.writer
       try examination.run { (finding) throws(ImmutaError) in
         guard finding.damage == nil, let entry = finding.entry else { return }
+        if check.decoder == nil,
+          try unsafe payloads.withPayload(
+            at: entry.index, size: finding.size,
+            { (bytes) throws(ImmutaError) in _ = try unsafe writer.stage(bytes) })
+        {
+          return
+        }
+        let number = finding.sequence
         do throws(ImmutaError) {
-          let record = try LargeRecord.read(finding.sequence, entry, size: finding.size, from: log, check)
+          let isSmall = finding.size <= LogReader.largestInMemory
+          let record =
+            isSmall
+            ? try LargeRecord.readWhole(number, entry, size: finding.size, from: log, check)
+            : try LargeRecord.read(number, entry, size: finding.size, from: log, check)
           try copy(record.payload, to: writer)
         } catch .undecodable(let corruption) {
-          let number = finding.sequence
-          undecodable.append(
-            RepairReport.LostRange(
-              sequences: number..<number + 1, index: entry.index, reason: "cannot be decoded: \(corruption.reason)"))
+          let reason = "cannot be decoded: \(corruption.reason)"
+          // All of them, with another key.
+          if let last = undecodable.last, last.sequences.upperBound == number, last.reason == reason {
+            undecodable[undecodable.count - 1].sequences = last.sequences.lowerBound..<number + 1
+          } else {
+            undecodable.append(
+              RepairReport.LostRange(sequences: number..<number + 1, index: entry.index, reason: reason))
+          }
+          lostCount += 1
         }
       }
     }
     try storage.sync()
-    report.sound -= undecodable.count
+    report.sound -= lostCount
     report.lost = (report.lost + undecodable).sorted { $0.sequences.lowerBound < $1.sequences.lowerBound }
   }
 

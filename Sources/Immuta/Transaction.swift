@@ -1,8 +1,9 @@
 /// Several appends that are committed together or not at all.
 ///
 /// A transaction has the log's writer for as long as it lives: others who append wait for it, in order; readers don't,
-/// and see nothing of it until it commits. Its records go straight to the log's tail, so it takes memory for 16 bytes a
-/// record only.
+/// and see nothing of it until it commits. Its records go straight to the log's tail, and what
+/// the commit needs of many of them, 16 bytes each, to a file without a name beside the log: it takes memory for some ten
+/// thousand of them.
 ///
 /// ```swift
 /// try await log.transaction { transaction in

@@ -83,6 +83,46 @@ import Testing
     #expect(Memory.now - before < 16 << 20)
   }
 
+  /// Nobody makes a log of it, nor leaves a file beside it that says that there was one.
+  @Test func whatNeverWasALogStaysAsItIs() throws {
+    let directory = try TestDirectory(inMemory: true)
+    let path = LogFormat.v2.testFiles(of: "events", in: directory.path).log
+    let text = Array(String(repeating: "2026-11-25 12:00:01 INFO plain text\n", count: 100).utf8)
+    try FileBytes.write(text, to: path)
+    #expect(throws: ImmutaError.self) { try Storage(directory: directory.path, namespaces: ["events"]) }
+    #expect(throws: ImmutaError.self) { try Storage.repair("events", in: directory.path, applying: true) }
+    #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path) == ["events.log"])
+    #expect(try FileBytes.read(path) == text)
+  }
+
+  /// It fits in every place and every size, and only the records' checksums are others.
+  @Test(arguments: [Storage.Access.readWrite, .readOnly])
+  func anotherLogsCompanionIsRefusedUntilRepairSetsItAside(access: Storage.Access) async throws {
+    let directory = try TestDirectory(inMemory: true)
+    for name in ["events", "other"] {
+      let storage = try Storage(directory: directory.path, namespaces: [name])
+      defer { storage.close() }
+      for number in 0..<20 { try await storage.append("\(number) of \(name)".prefix(8), to: name) }
+    }
+    let names = LogFormat.v2.testFiles(of: "events", in: directory.path)
+    let other = LogFormat.v2.testFiles(of: "other", in: directory.path)
+    try FileBytes.write(try #require(try FileBytes.read(other.companion)), to: names.companion)
+    var configuration = Storage.Configuration()
+    configuration.access = access
+    do {
+      try Storage(directory: directory.path, namespaces: ["events"], configuration: configuration).close()
+      Issue.record("it was opened")
+    } catch {
+      guard case .corrupted(let damage) = error else { throw error }
+      #expect(damage.path.hasSuffix(".idx") && damage.reason.contains("belongs to another log"))
+    }
+    let report = try Storage.repair("events", in: directory.path, applying: true)
+    #expect(report.isApplied && report.sound == 20 && report.lost.isEmpty)
+    let storage = try Storage(directory: directory.path, namespaces: ["events"])
+    defer { storage.close() }
+    #expect(try await storage.verify("events").records == 20)
+  }
+
   @Test func hostileLayoutsAreRefused() throws {
     let directory = try TestDirectory(inMemory: true)
     var generator = SeededGenerator(seed: UInt64.random(in: 1...UInt64.max))

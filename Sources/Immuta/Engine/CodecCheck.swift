@@ -62,6 +62,16 @@ extension Opening {
         + "was written with, or with none if it was written with none")
   }
 
+  /// Whether the codec that was given reads a record of the log, under the name that the log has now.
+  func canReadPayloads(_ log: Descriptor, count: Int, last: Int?, _ format: LogFormat) -> Bool {
+    do throws(ImmutaError) {
+      _ = try checkPayloads(log, count: count, last: last, format, isNamed: true)
+      return true
+    } catch {
+      return false
+    }
+  }
+
   /// Proves, before anything is appended, that the codec that was given reads what the log holds: the newest of the last
   /// records that is small and whole. With another key it could not, and the log would hold records of both. Reads a few
   /// short records, one in most cases.

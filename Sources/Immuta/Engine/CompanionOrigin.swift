@@ -9,8 +9,6 @@
 /// A record counts as different only where its size field is what its entry says and its bytes are not: a size field that
 /// is wrong is what damage makes, too. Of one record alone nobody can tell. O(1): some short reads.
 struct CompanionOrigin {
-  private let log: Descriptor
-  private let companion: Descriptor
   private let format: LogFormat
   /// The records before this one have been committed.
   private let count: Int
@@ -25,45 +23,55 @@ struct CompanionOrigin {
 
   /// Nil where nothing can be compared.
   ///
-  /// - Throws: `.unsupportedVersion`, `.io`.
-  init?(of log: Descriptor, _ companion: Descriptor?, _ format: LogFormat) throws(ImmutaError) {
-    guard let companion else { return nil }
-    let header = try companion.companionHeader()
+  /// - Parameters:
+  ///   - header: of the companion, of whatever format.
+  ///   - told: the log's header, where the file has all of it.
+  ///   - room: so many entries fit the companion's file.
+  init?(_ header: CompanionHeader?, _ told: LogHeader?, room: Int, _ format: LogFormat) {
     if let header, header.format != format { return nil }
-    let room = max(0, try companion.size - CompanionHeader.size) / CompanionEntry.size
-    self.log = log
-    self.companion = companion
     self.format = format
     let stable = min(header?.stableCount ?? 0, room)
     if stable > 1 {
       (count, mayBeTorn) = (stable, false)
     } else {
       // Without a COUNT nothing but the entries says what was committed.
-      guard format.hasCount, try log.size >= format.headerSize, let told = try log.logHeader(format)?.count else {
-        return nil
-      }
-      (count, mayBeTorn) = (min(told, room), header?.isClean != true)
+      guard format.hasCount, let told else { return nil }
+      (count, mayBeTorn) = (min(told.count, room), header?.isClean != true)
     }
     if count < 2 { return nil }
   }
 
-  /// Throws `.corrupted`, about the companion, where it is another log's.
-  static func check(_ log: Descriptor, _ companion: Descriptor?, _ format: LogFormat) throws(ImmutaError) {
-    guard let companion, let origin = try CompanionOrigin(of: log, companion, format),
-      let compared = try origin.comparisonWithAnother()
-    else { return }
+  /// Throws `.corrupted`, about the companion, where it is another log's. The scanners keep what was read: the last
+  /// record's entry and its size field among it.
+  ///
+  /// - Parameters:
+  ///   - log: the scanner of the log's bytes.
+  ///   - entries: the scanner of the companion's entries.
+  ///   - paths: where the two files are.
+  func check(
+    _ log: inout LogScanner, _ entries: inout CompanionScanner?, _ paths: (log: String, companion: String)
+  ) throws(ImmutaError) {
+    guard let compared = try comparisonWithAnother(&log, &entries) else { return }
     throw .corrupted(
       Corruption(
-        path: companion.path,
+        path: paths.companion,
         reason:
-          "it belongs to another log: of the \(compared.different + compared.same) records of \(log.path) that were "
+          "it belongs to another log: of the \(compared.different + compared.same) records of \(paths.log) that were "
           + "compared with it, \(compared.different) are not what it says. Put the companion back that belongs to the "
           + "log, or repair the log, which sets this one aside and makes another"))
   }
 
   /// Whether the companion is another log's.
   static func isForeign(_ log: Descriptor, _ companion: Descriptor?, _ format: LogFormat) throws(ImmutaError) -> Bool {
-    try CompanionOrigin(of: log, companion, format)?.comparisonWithAnother() != nil
+    guard let companion else { return false }
+    var entries = try CompanionScanner.ifThere(companion)
+    let size = try log.size
+    let told = size >= format.headerSize ? try log.logHeader(format) : nil
+    guard let origin = CompanionOrigin(try companion.companionHeader(), told, room: entries?.count ?? 0, format) else {
+      return false
+    }
+    var scanner = LogScanner(log, format, end: size)
+    return try origin.comparisonWithAnother(&scanner, &entries) != nil
   }
 
   private struct Comparison {
@@ -80,35 +88,34 @@ struct CompanionOrigin {
   }
 
   /// What was found, where it proves that the companion is another log's; nil where it does not.
-  private func comparisonWithAnother() throws(ImmutaError) -> Comparison? {
+  private func comparisonWithAnother(
+    _ log: inout LogScanner, _ entries: inout CompanionScanner?
+  ) throws(ImmutaError) -> Comparison? {
     var found = Comparison()
-    let first = try isSame(0)
+    let first = try isSame(0, &log, &entries)
     found.add(first)
-    found.add(try isSame(count - 1))
+    found.add(try isSame(count - 1, &log, &entries))
     if found.same > 0, found.different == 0 { return nil }
     // What was not yet flushed may be torn, but not the first record where it shares a sector with the COUNT that counts it.
     if mayBeTorn, first != false { return nil }
     let others = min(count - 2, Self.mostOthers)
-    for position in 0..<others { found.add(try isSame(1 + position * (count - 2) / others)) }
+    for position in 0..<others { found.add(try isSame(1 + position * (count - 2) / others, &log, &entries)) }
     if mayBeTorn, found.same > 0 { return nil }
     return found.different >= 2 && found.different >= 4 * found.same ? found : nil
   }
 
   /// Whether a record has the checksum that its entry says; nil where that says nothing.
-  private func isSame(_ number: Int) throws(ImmutaError) -> Bool? {
-    guard let entry = try companion.companionEntry(number), entry.index >= format.leastIndex(of: number),
-      let end = try log.recordEnd(at: entry.index, format)
+  private func isSame(
+    _ number: Int, _ log: inout LogScanner, _ entries: inout CompanionScanner?
+  ) throws(ImmutaError) -> Bool? {
+    guard let entry = try entries?.entry(number), entry.index >= format.leastIndex(of: number),
+      let size = try log.size(at: entry.index)
     else { return nil }
-    let size = end - entry.index
-    if size > Self.largestCompared { return nil }
+    let end = entry.index + format.recordHeaderSize + size
+    if end - entry.index > Self.largestCompared { return nil }
     if mayBeTorn, entry.index / Self.sector != (end - 1) / Self.sector { return nil }
-    if let next = try companion.companionEntry(number + 1), next.index != end { return nil }
-    var bytes = [UInt8](repeating: 0, count: size)
-    let checksum = try unsafe bytes.withMutableBytes { (bytes) throws(ImmutaError) -> UInt32? in
-      guard try unsafe log.read(into: bytes, at: entry.index) == size else { return nil }
-      return unsafe RecordCheck.checksum(UnsafeRawBufferPointer(bytes))
-    }
-    guard let checksum else { return nil }
+    if let next = try entries?.entry(number + 1), next.index != end { return nil }
+    guard let checksum = try log.checksum(at: entry.index, size: size) else { return nil }
     return checksum == entry.recordChecksum || CompanionEntry.denial(of: checksum) == entry.recordChecksum
   }
 }

@@ -20,13 +20,12 @@ struct Continuity {
     let end = min(old.reader.count, new.reader.count)
     if end == 0 { return 0 }
     let anchors = old.state.withLock { $0.anchors }
-    if try canCompareAll(anchors) {
-      do throws(ImmutaError) {
-        return try sharedOfAll(end)
-      } catch {
-        // The old file may have been written over before it was replaced: then only the anchors tell what was in it.
-        guard old.reader.ownEntries?.isContradicted == true else { throw error }
-      }
+    do throws(ImmutaError) {
+      if try canCompareAll(anchors) { return try sharedOfAll(end) }
+    } catch {
+      // The old file may have been written over before it was replaced, or it rested then and nobody has it open: only the
+      // anchors tell what was in it.
+      guard old.reader.ownEntries?.isContradicted == true || error.isLogMoved else { throw error }
     }
     return try sharedOfAnchors(anchors, end)
   }

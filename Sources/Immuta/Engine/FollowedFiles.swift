@@ -10,7 +10,7 @@ import Synchronization
 /// Everything is read by `pread`: a file that is cut short is an error then, where a mapping raises a signal. Where the log
 /// has no COUNT, the companion's entries are looked at, and the end of the file where there are none: see
 /// FollowedFiles+Entries.swift.
-final class FollowedFiles: Sendable {
+final class FollowedFiles: OpenFiles.Holder {
   let files: LogFiles
   let log: Descriptor
   let companion: Descriptor?
@@ -30,6 +30,10 @@ final class FollowedFiles: Sendable {
   let companionFile: FileIdentity?
   /// What the files looked like when they were found so damaged that their header says nothing.
   private let appearance: Appearance?
+  /// Whether it was looked at since this was last asked. Relaxed: a hint.
+  private let isUsed = Atomic(false)
+  /// Whether ``OpenFiles`` knows of its descriptors.
+  private let isListed = Atomic(false)
   /// Whether nothing but the companion says which records there are.
   var isBlind: Bool { appearance != nil }
 
@@ -90,6 +94,9 @@ final class FollowedFiles: Sendable {
     appearance = found.isBlind ? try Appearance(log, companion) : nil
     let anchors = try Anchors(before: found.count, in: reader)
     state.withLock { $0.anchors = anchors }
+    try log.mayRest(in: files.directory, as: files.log, .read)
+    try companion?.mayRest(in: files.directory, as: files.companion, .read)
+    list()
   }
 
   /// - Parameters:
@@ -99,14 +106,20 @@ final class FollowedFiles: Sendable {
     _ log: Descriptor, _ size: Int, _ companion: Descriptor?, _ companionHeader: CompanionHeader?, _ format: LogFormat,
     _ progress: ScanProgress?, _ checkCodec: (String?) throws(ImmutaError) -> Void
   ) throws(ImmutaError) -> Found {
-    // Before anything is believed that it says.
-    try CompanionOrigin.check(log, companion, format)
     let header = try loadHeader(log, format)
     var told = header?.count
+    var scanner = LogScanner(log, format, end: size, bufferSize: largestReadAtOnce)
+    var entries = try CompanionScanner.ifThere(companion)
+    // Before anything is believed that it says.
+    if let companion {
+      let whole = size >= format.headerSize ? header : nil
+      try CompanionOrigin(companionHeader, whole, room: entries?.count ?? 0, format)?
+        .check(&scanner, &entries, (log.path, companion.path))
+    }
     if let companion, let companionHeader {
       if !format.hasCount { told = try companion.committedCount(companionHeader) }
       if let committed = told, companionHeader.format == format,
-        let found = try trusted(companion, companionHeader, log, size, header, committed, format, checkCodec)
+        let found = try trusted(companionHeader, log, &scanner, &entries, header, committed, format, checkCodec)
       {
         return Found(count: committed, end: found.end, lastTime: found.time)
       }
@@ -129,6 +142,8 @@ final class FollowedFiles: Sendable {
       disbelieved: told.flatMap { $0 == outcome.count ? nil : $0 }, note: outcome.note, damage: outcome.damage)
   }
 
+  private static var largestReadAtOnce: Int { 64 << 10 }
+
   /// The header as it is on file; nil where the format has none.
   private static func loadHeader(_ log: Descriptor, _ format: LogFormat) throws(ImmutaError) -> LogHeader? {
     let header = try log.logHeader(format)
@@ -145,8 +160,8 @@ final class FollowedFiles: Sendable {
 
   /// The end and time of the last of `count` records, if the companion knows that record.
   private static func trusted(
-    _ companion: Descriptor, _ header: CompanionHeader, _ log: Descriptor, _ size: Int, _ logHeader: LogHeader?,
-    _ count: Int, _ format: LogFormat, _ checkCodec: (String?) throws(ImmutaError) -> Void
+    _ header: CompanionHeader, _ log: Descriptor, _ scanner: inout LogScanner, _ entries: inout CompanionScanner?,
+    _ logHeader: LogHeader?, _ count: Int, _ format: LogFormat, _ checkCodec: (String?) throws(ImmutaError) -> Void
   ) throws(ImmutaError) -> (end: Int, time: Int64)? {
     try checkCodec(header.codecName)
     if count < header.stableCount || (header.isClean && count != header.stableCount) { return nil }
@@ -155,9 +170,9 @@ final class FollowedFiles: Sendable {
     if count == 0 {
       end = format.headerSize
     } else {
-      guard let entry = try companion.companionEntry(count - 1), entry.index >= format.leastIndex(of: count - 1)
+      guard let entry = try entries?.entry(count - 1), entry.index >= format.leastIndex(of: count - 1)
       else { return nil }
-      var found = try log.recordEnd(at: entry.index, format, within: size)
+      var found = try scanner.size(at: entry.index).map { entry.index + format.recordHeaderSize + $0 }
       // A writer may have made the file longer since.
       if found == nil { found = try log.recordEnd(at: entry.index, format) }
       guard let found else { return nil }
@@ -179,7 +194,14 @@ final class FollowedFiles: Sendable {
 
   /// Takes note of what was flushed since.
   func refreshStable() throws(ImmutaError) {
-    guard let header = try companion?.companionHeader() else { return }
+    let header: CompanionHeader?
+    do throws(ImmutaError) {
+      header = try companion?.companionHeader()
+    } catch .logMoved {
+      // It was replaced while it rested, which is noticed by its name.
+      return
+    }
+    guard let header else { return }
     // Another log's says nothing of this one.
     if let identity = header.identity, let known = reader.identity, identity != known { return }
     stable.advance(to: min(header.stableCount, reader.count))
@@ -189,6 +211,16 @@ final class FollowedFiles: Sendable {
   ///
   /// - Returns: false when the files do not go on from what is known of them.
   func refresh() throws(ImmutaError) -> Bool {
+    noteUse()
+    do throws(ImmutaError) {
+      return try refreshOpen()
+    } catch .logMoved {
+      // While they rested, another file got the name of one of them.
+      return false
+    }
+  }
+
+  private func refreshOpen() throws(ImmutaError) -> Bool {
     // A header that is damaged says nothing: see `isAsFound`.
     if appearance != nil || reader.committed.isClosed { return true }
     if try log.size < reader.end { return false }
@@ -226,6 +258,10 @@ final class FollowedFiles: Sendable {
   ///
   /// - Parameter closely: whether records whose entries are made are looked at, too.
   func isAsFound(closely: Bool) throws(ImmutaError) -> Bool {
+    do throws(ImmutaError) { return try isOpenAsFound(closely: closely) } catch .logMoved { return false }
+  }
+
+  private func isOpenAsFound(closely: Bool) throws(ImmutaError) -> Bool {
     if files.directory.placeByName == .elsewhere { return false }
     guard try files.directory.status(of: files.log)?.identity == logFile,
       try files.directory.status(of: files.companion)?.identity == companionFile
@@ -297,6 +333,33 @@ final class FollowedFiles: Sendable {
   func companionNow() throws(ImmutaError) -> Descriptor? {
     try files.directory.openIfPresent(files.companion, .read)
   }
+
+  // MARK: Resting
+
+  /// Has the descriptors counted, and let go when others need theirs. Nobody may call it who holds a lock of the log.
+  private func noteUse() {
+    isUsed.store(true, ordering: .relaxed)
+    list()
+  }
+
+  private func list() {
+    if isListed.load(ordering: .relaxed) || isListed.exchange(true, ordering: .acquiringAndReleasing) { return }
+    OpenFiles.shared.add(self)
+    OpenFiles.shared.makeRoom(mayBlock: false)
+  }
+
+  func wasUsed() -> Bool { isUsed.exchange(false, ordering: .relaxed) }
+
+  func rest() -> OpenFiles.Rest {
+    // Before: whoever needs them from here on lists them again.
+    isListed.store(false, ordering: .releasing)
+    let areResting = (log.rest(), companion?.rest() ?? true)
+    if areResting.0 && areResting.1 { return .resting }
+    isListed.store(true, ordering: .releasing)
+    return .inUse
+  }
+
+  var flusherOfOwn: Flusher? { nil }
 }
 
 /// What files looked like that were found damaged: they are worth another look once they look different.

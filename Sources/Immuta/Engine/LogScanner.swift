@@ -73,6 +73,19 @@ import CRC32C
     return crc
   }
 
+  /// Calls `body` with the payload of a record of this size, if the buffer has room for it; returns whether it did, and
+  /// the file has all of it.
+  mutating func withPayload(
+    at index: Int, size: Int, _ body: (UnsafeRawBufferPointer) throws(ImmutaError) -> Void
+  ) throws(ImmutaError) -> Bool {
+    let count = format.recordHeaderSize + size
+    if unsafe count > buffer.count { return false }
+    let bytes = try unsafe bytes(index..<index + count)
+    guard bytes.count == count else { return false }
+    try unsafe body(UnsafeRawBufferPointer(rebasing: bytes[format.recordHeaderSize...]))
+    return true
+  }
+
   /// As how many records of no bytes a hole in the file reads that begins at an offset: 0 where none does. A hole takes no
   /// room on the disk, and may claim any number of them.
   func emptyRecords(inHoleAt index: Int) -> Int {

@@ -205,8 +205,7 @@ final class LogWriter: Sendable {
       try preparation.keeper.writeOpen()
     }
     let failures = ManyFiles.flush(preparations.flatMap { [$0.log, $0.companion] })
-    try directory.flush()
-    try directory.flushEntry()
+    try directory.flushNames(through: preparations.map(\.namesNoted).max() ?? 0)
     for (place, writer) in writers.enumerated() {
       let failure = failures[2 * place] ?? failures[2 * place + 1]
       writer.state.withLock { state in

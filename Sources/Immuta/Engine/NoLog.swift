@@ -21,7 +21,8 @@ extension Reconciliation {
     if header?.contradiction(format: format, fileSize: fileSize) == nil { return .agreement }
     let walk = try walked()
     if walk.told > 0 { return .agreement }
-    if walk.reach == 0 { return .none }
+    // What is none of v2 may be one of v1, of which a header and a record are enough.
+    if walk.reach == 0 { return try mayBeOfAnotherFormat() ? .agreement : .none }
     return try log.isBlank(from: walk.end) ? .agreement : .records
   }
 

@@ -215,9 +215,7 @@ struct Opening {
     let asksRecords =
       knowledge.namespace == nil && outcome.count > 0 && !configuration.codecName.isEmpty
       && !configuration.deliversStoredPayloads
-    let isOwn =
-      asksRecords
-      && (try? checkPayloads(log, count: outcome.count, last: outcome.lastIndex, format, isNamed: true)) != nil
+    let isOwn = asksRecords && canReadPayloads(log, count: outcome.count, last: outcome.lastIndex, format)
     try knowledge.keep(header, files, of: log, isNew: outcome.count == 0, isOwn: isOwn)
     let reader = LogReader(
       format: format, check: check(format), count: outcome.count, end: outcome.end,
@@ -242,7 +240,7 @@ struct Opening {
       interval: configuration.durability.interval)
     let state = WriterState(
       reader: reader, keeper: keeper, flushes: flushes, log: log, companion: companion, count: outcome.count,
-      end: outcome.end, lastTime: outcome.lastTime, slowTime: header.slowTime, directory: files.directory, names: names,
+      end: outcome.end, lastTime: outcome.lastTime, slowTime: header.slowTime, files: files, names: names,
       lock: lock, isFlushedOften: configuration.durability == .synced)
     let writer = LogWriter(
       files: files, reader: reader, flusher: flusher, durability: configuration.durability, encoder: encoder,

@@ -21,6 +21,8 @@ struct Reconciliation: ~Copyable {
   let modified: Int64
   let isSameBoot: Bool
   let progress: ScanProgress?
+  /// What tells whether the companion is this log's; nil where nothing can.
+  private let origin: CompanionOrigin?
 
   struct Cursor {
     /// Number of the next record, and where it begins.
@@ -55,6 +57,7 @@ struct Reconciliation: ~Copyable {
     self.header = header
     self.progress = progress
     log = LogScanner(descriptor, format, end: status.size, progress: progress)
+    origin = companionDescriptor == nil ? nil : CompanionOrigin(found, header, room: companion?.count ?? 0, format)
     // A companion of another format describes another log.
     if found?.format != format { found = nil }
     companionHeader = found
@@ -71,8 +74,7 @@ struct Reconciliation: ~Copyable {
     do throws(ImmutaError) {
       return try found()
     } catch .corrupted(var damage) {
-      // Nothing but the file's bytes said that this is v2.
-      if format == .v2, companionHeader == nil, try LogFormat.mayBeFirst(descriptor) {
+      if try mayBeOfAnotherFormat() {
         damage.possibleFormat = .v1
       } else if try evidence() == .none {
         damage = try noLog()
@@ -81,8 +83,14 @@ struct Reconciliation: ~Copyable {
     }
   }
 
+  /// Whether nothing but the file's bytes said that this is v2, and it may be v1.
+  func mayBeOfAnotherFormat() throws(ImmutaError) -> Bool {
+    guard format == .v2, companionHeader == nil else { return false }
+    return try LogFormat.mayBeFirst(descriptor)
+  }
+
   private mutating func found() throws(ImmutaError) -> Outcome {
-    try CompanionOrigin.check(descriptor, companionDescriptor, format)
+    if let companionDescriptor { try origin?.check(&log, &companion, (path, companionDescriptor.path)) }
     // After a crash the header may be newer than the file's size, or older than its records: the companion decides
     // then.
     if !isCrashed, let contradiction = header?.contradiction(format: format, fileSize: fileSize) {

@@ -26,8 +26,9 @@ import Synchronization
   private let headerSize: Int
   private let keeper: CompanionKeeper
   private let flushes: FlushPair
-  private let directory: Directory
+  private let logFiles: LogFiles
   private let names: NameCheck
+  private let namesNoted: Int
   private let lock: FileLock
   private var log: TailFile
   private var companion: TailFile
@@ -55,17 +56,12 @@ import Synchronization
   private(set) var clockSet: ClockDoubt?
   /// Told of what the clock did, under the lock: it must not call whoever may call back.
   var clockNews: @Sendable (ClockDoubt) -> Void = { _ in }
-  private var staged: [StagedRecord] = []
+  private var staged = StagedRecords()
   private var stagedEnd: Int
   private var open: OpenRecord?
   /// Where the windows end that readers use. Of two with the same ends, which only giving back space can make, either
   /// will do: both show the same file, and readers look into the file for what their windows lack.
   private var published = (log: 0, companion: 0)
-
-  private struct StagedRecord {
-    var index: Int
-    var checksum: UInt32
-  }
 
   /// A record whose payload is still coming.
   private struct OpenRecord {
@@ -78,12 +74,10 @@ import Synchronization
 
   /// Payloads from this size on are written through the kernel rather than copied into the window.
   private static var largestCopied: Int { 16 << 10 }
-  /// Staged records whose memory is kept for the next transaction.
-  private static var largestKept: Int { 4096 }
 
   init(
     reader: LogReader, keeper: CompanionKeeper, flushes: FlushPair, log: Descriptor, companion: Descriptor, count: Int,
-    end: Int, lastTime: Int64, slowTime: SlowTime?, directory: Directory, names: NameCheck, lock: FileLock,
+    end: Int, lastTime: Int64, slowTime: SlowTime?, files: LogFiles, names: NameCheck, lock: FileLock,
     isFlushedOften: Bool
   ) {
     self.reader = reader
@@ -93,8 +87,9 @@ import Synchronization
     self.flushes = flushes
     self.count = count
     clock = CommitClock(last: count == 0 ? nil : lastTime, slow: slowTime)
-    self.directory = directory
+    logFiles = files
     self.names = names
+    namesNoted = files.directory.noteNames()
     self.lock = lock
     tail = end
     stagedEnd = end
@@ -117,6 +112,8 @@ import Synchronization
     let companion: Descriptor
     fileprivate let directory: Directory
     let names: NameCheck
+    /// See ``Directory/noteNames()``.
+    let namesNoted: Int
     let keeper: CompanionKeeper
 
     /// Why the log could not be marked.
@@ -132,8 +129,7 @@ import Synchronization
       do throws(ImmutaError) { try names.check() } catch { throw Failure(error: error, isFinal: error.isLogMoved) }
       do throws(ImmutaError) { try log.flush() } catch { throw Failure(error: error, isFinal: log.hasFailedFlush) }
       do throws(ImmutaError) {
-        try directory.flush()
-        try directory.flushEntry()
+        try directory.flushNames(through: namesNoted)
       } catch {
         throw Failure(error: error, isFinal: directory.hasFailedFlush)
       }
@@ -147,7 +143,8 @@ import Synchronization
 
   var preparation: Preparation {
     Preparation(
-      log: log.descriptor, companion: companion.descriptor, directory: directory, names: names, keeper: keeper)
+      log: log.descriptor, companion: companion.descriptor, directory: logFiles.directory, names: names,
+      namesNoted: namesNoted, keeper: keeper)
   }
 
   /// Makes the files ready to be appended to; the log is marked as open.
@@ -278,6 +275,7 @@ import Synchronization
   /// Adds a whole record behind the staged ones.
   @inline(__always)
   mutating func stage(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) -> Receipt {
+    if staged.isDue { try staged.spill(beside: logFiles) }
     let (index, checksum) = try unsafe put(bytes)
     return finishStaging(index: index, size: bytes.count, checksum: checksum)
   }
@@ -311,6 +309,7 @@ import Synchronization
 
   mutating func beginRecord() throws(ImmutaError) {
     precondition(open == nil, "a record is still being written")
+    if staged.isDue { try staged.spill(beside: logFiles) }
     try makeRoom(at: stagedEnd, 0, .copied)
     open = OpenRecord()
   }
@@ -365,7 +364,7 @@ import Synchronization
   mutating func rollBack() {
     open = nil
     if stagedEnd != tail || !staged.isEmpty {
-      clearStaged()
+      staged.removeAll()
       stagedEnd = tail
     }
     guard log.isOutsized(for: tail) else { return }
@@ -373,10 +372,6 @@ import Synchronization
     // Keeping an outsized reservation would be a waste, not an error: closing gives it back in any case.
     // After a failed commit nobody knows how much of it the header tells of: then nothing is cut off.
     if failure == nil { try? log.shrink(to: tail) }
-  }
-
-  private mutating func clearStaged() {
-    staged.removeAll(keepingCapacity: staged.count <= Self.largestKept)
   }
 
   /// Runs a write; one that fails has left the file in a state nobody knows, so nothing may be appended after it.
@@ -413,7 +408,7 @@ import Synchronization
     try publish(staged.count, lastIndex: last.index) { (state, time) throws(ImmutaError) in
       try state.writeEntries(time)
     }
-    clearStaged()
+    staged.removeAll()
   }
 
   /// Makes `added` records part of the log. The commit is the last store, of COUNT: whoever sees it sees all that came
@@ -476,12 +471,32 @@ import Synchronization
 
   @inline(__always)
   private mutating func writeEntries(_ time: Int64) throws(ImmutaError) {
-    let range = entryOffset(count)..<entryOffset(count + staged.count)
+    if staged.spilledCount > 0 { try writeSpilledEntries(time) }
+    try writeEntries(of: staged.latest, from: count + staged.spilledCount, time, endCommit: true)
+  }
+
+  /// The entries of what memory does not hold, a piece at a time. The commit's last entry is not among them.
+  @inline(never)
+  private mutating func writeSpilledEntries(_ time: Int64) throws(ImmutaError) {
+    for first in stride(from: 0, to: staged.spilledCount, by: StagedRecords.pieceCount) {
+      try writeEntries(of: try staged.spilled(from: first), from: count + first, time, endCommit: false)
+    }
+  }
+
+  @inline(__always)
+  private mutating func writeEntries(
+    of records: [StagedRecord], from number: Int, _ time: Int64, endCommit: Bool
+  ) throws(ImmutaError) {
+    let range = entryOffset(number)..<entryOffset(number + records.count)
     if let memory = try unsafe companion.pointer(at: range.lowerBound, count: range.count) {
-      unsafe encodeEntries(time, into: UnsafeMutableRawBufferPointer(start: memory, count: range.count))
+      unsafe encodeEntries(
+        of: records, from: number, time, endCommit: endCommit,
+        into: UnsafeMutableRawBufferPointer(start: memory, count: range.count))
     } else {
       var bytes = [UInt8](repeating: 0, count: range.count)
-      unsafe bytes.withMutableBytes { unsafe encodeEntries(time, into: $0) }
+      unsafe bytes.withMutableBytes {
+        unsafe encodeEntries(of: records, from: number, time, endCommit: endCommit, into: $0)
+      }
       try unsafe bytes.withBytes { (bytes) throws(ImmutaError) in
         try unsafe writeToCompanion(bytes, at: range.lowerBound)
       }
@@ -495,16 +510,22 @@ import Synchronization
     if !companion.isFilling { flushes.noteNewBlocks() }
   }
 
-  /// The entries of what is staged.
+  /// The entries of staged records.
+  ///
+  /// - Parameter endCommit: whether the last of them is the commit's last.
   @inline(__always)
-  private func encodeEntries(_ time: Int64, into bytes: UnsafeMutableRawBufferPointer) {
-    for (position, record) in staged.enumerated() {
+  private func encodeEntries(
+    of records: [StagedRecord], from number: Int, _ time: Int64, endCommit: Bool,
+    into bytes: UnsafeMutableRawBufferPointer
+  ) {
+    for (position, record) in records.enumerated() {
       let entry = CompanionEntry(
-        index: record.index, time: time, recordChecksum: record.checksum, endsCommit: position == staged.count - 1)
+        index: record.index, time: time, recordChecksum: record.checksum,
+        endsCommit: endCommit && position == records.count - 1)
       let start = position * CompanionEntry.size
       unsafe store(
         entry, to: UnsafeMutableRawBufferPointer(rebasing: bytes[start..<start + CompanionEntry.size]),
-        number: count + position)
+        number: number + position)
     }
   }
 

@@ -111,6 +111,11 @@ package final class Descriptor: Sendable {
     }
   }
 
+  /// From now on it stays open for as long as it is held: for those who were given its number.
+  func keepOpen() throws(ImmutaError) {
+    if users.add(1, ordering: .acquiringAndReleasing).newValue <= 0 { try wake() }
+  }
+
   /// Calls `body` with the number, which stays open meanwhile.
   @inline(__always)
   func withNumber<R>(_ body: (Int32) throws(ImmutaError) -> R) throws(ImmutaError) -> R {

@@ -18,6 +18,10 @@ package final class Directory: Sendable {
   private let identity: FileIdentity
   /// Relaxed: it is set before the error is thrown, and asked by those who were told of the error.
   private let flushFailed = Atomic(false)
+  /// See ``noteNames()``. Releasing and acquiring: the names that a number stands for are there.
+  private let namesNoted = Atomic(0)
+  /// Up to which of them a flush covered all. Held while one runs.
+  private let namesFlushed = Lock(0)
 
   /// Whether a flush of the directory, or of its own entry, failed.
   var hasFailedFlush: Bool { flushFailed.load(ordering: .relaxed) }
@@ -146,6 +150,21 @@ package final class Directory: Sendable {
   /// Puts its entries on stable storage.
   package func flush() throws(ImmutaError) {
     try flush(opened())
+  }
+
+  /// Notes that files were made in it, or found; what ``flushNames(through:)`` is called with.
+  func noteNames() -> Int { namesNoted.add(1, ordering: .acquiringAndReleasing).newValue }
+
+  /// Puts the names of files on stable storage, and its own entry, unless that was done since they were noted: one flush
+  /// serves all logs that were open when it began.
+  func flushNames(through number: Int) throws(ImmutaError) {
+    try namesFlushed.withLock { (flushed) throws(ImmutaError) in
+      if flushed >= number { return }
+      let noted = namesNoted.load(ordering: .acquiring)
+      try flush()
+      try flushEntry()
+      flushed = noted
+    }
   }
 
   /// Opens what ``flushEntry()`` needs: later it may not be to be had.

@@ -108,7 +108,9 @@ final class FileEvents: Sendable {
     _ file: Descriptor, _ what: file_watch, with events: Descriptor
   ) throws(ImmutaError) -> Int32 {
     do {
-      return try SystemCalls.watch("/proc/self/fd/\(file.number)", what, with: events.number, path: file.path)
+      return try file.withNumber { (number) throws(ImmutaError) in
+        try SystemCalls.watch("/proc/self/fd/\(number)", what, with: events.number, path: file.path)
+      }
     } catch .io(let number, let operation, let path) where number == SystemCalls.notFound {
       let identity = try file.status().identity
       guard try SystemCalls.status(path)?.identity == identity else {

@@ -8,7 +8,8 @@ import CFileCalls
 /// have mapped it, nor that what they store comes by `pwrite`.
 @safe struct FileWords: Sendable {
   private var window: MappedWindow?
-  private var descriptor: Int32 = -1
+  /// What it was made from; not its number, which another file may have by now.
+  private var file: Descriptor?
 
   /// Address space costs nothing until it is used: so much that words which lie one behind the other need few windows.
   private static var size: Int { 1 << 20 }
@@ -16,10 +17,10 @@ import CFileCalls
   /// The word at an offset, which is a multiple of four, as it is if it has this value; nil where the file cannot be mapped.
   /// To be used for as long as no other is asked for.
   mutating func word(at offset: Int, of file: Descriptor, value: UInt32 = 0) -> FileWord? {
-    if window == nil || descriptor != file.number || !(window?.contains(offset..<offset + 4) ?? false) {
+    if window == nil || self.file !== file || !(window?.contains(offset..<offset + 4) ?? false) {
       let page = SystemCalls.pageSize
       window = try? MappedWindow(file, offset..<offset / page * page + Self.size, writable: false)
-      descriptor = file.number
+      self.file = file
     }
     guard let window else { return nil }
     return unsafe FileWord(at: window.base + (offset - window.offset), value: value)

@@ -67,7 +67,15 @@ final class OpenFiles: Sendable {
   /// - Parameter mayBlock: whether the caller may wait for flushes.
   func makeRoom(mayBlock: Bool) {
     if count <= limit { return }
-    if mayBlock, count > 2 * limit { return makeRoom() }
+    if count > 2 * limit {
+      if mayBlock { return makeRoom() }
+      // One that opens files in a row must not be faster than those who let go of them.
+      return letGoWithoutFlushing()
+    }
+    makeRoomSoon()
+  }
+
+  private func makeRoomSoon() {
     if isMaking.exchange(true, ordering: .relaxed) { return }
     do throws(ImmutaError) {
       try WorkThreads.shared.add {
@@ -81,6 +89,18 @@ final class OpenFiles: Sendable {
 
   /// How long somebody waits for others to make room, at most: a device that does not answer holds up nobody for ever.
   private static var patience: Int64 { 1_000_000_000 }
+
+  /// Has those let go that can at once; the others are flushed by one of the ``WorkThreads``.
+  private func letGoWithoutFlushing() {
+    // Otherwise somebody is at it.
+    guard let unflushed = making.withLockIfAvailable({ _ in letGo() }), !unflushed.isEmpty else { return }
+    do throws(ImmutaError) {
+      try WorkThreads.shared.add { self.flush(unflushed) }
+    } catch {
+      for holder in unflushed { add(holder) }
+      state.withLock { $0.flushing -= 2 * unflushed.count }
+    }
+  }
 
   private func makeRoom() {
     let unflushed = making.withLock { _ in letGo() }
