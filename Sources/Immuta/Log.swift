@@ -187,6 +187,11 @@ import Synchronization
     return follower.files.reader !== reader
   }
 
+  /// The same; true, too, where the files are not what they were, and those that are there cannot be read yet.
+  func mayHaveChanged(since reader: LogReader) throws(ImmutaError) -> Bool {
+    try changedSince(reader) || follower?.isLost == true
+  }
+
   /// Whether what went wrong in reading is due to files that are not read any more: what seemed damaged, or rested while
   /// another file got its name.
   ///

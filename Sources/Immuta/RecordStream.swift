@@ -237,16 +237,16 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
     if let reader, reader === current { return current }
     do throws(ImmutaError) {
       if try goOn(in: current) { return current }
-    } catch .corrupted(let damage) {
-      guard try log.changedSince(current) else { throw .corrupted(damage) }
+    } catch {
+      guard try log.isDueToChange(error, of: current) else { throw error }
     }
     // These files may not be what they were, either: then it is in others that the stream goes on.
-    guard try log.changedSince(current) else {
+    guard try log.mayHaveChanged(since: current) else {
       change = (current.lineage, 0)
       throw .logChanged(LogChange(path: current.check.path, kind: .replaced, sharedCount: 0))
     }
     let next = log.reader
-    guard try goOn(in: next) else { throw changing(place - 1) }
+    guard next !== current, try goOn(in: next) else { throw changing(place - 1) }
     return next
   }
 
@@ -392,7 +392,7 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
   private func checkAnchor(_ log: Log, _ reader: LogReader) throws(ImmutaError) {
     guard let anchor, anchor.sequence == place - 1 else {
       // The stream was moved here: all that is known is which files it was moved in.
-      guard place > 0, try log.changedSince(reader) else { return }
+      guard place > 0, try log.mayHaveChanged(since: reader) else { return }
       throw changing(place - 1)
     }
     if let own = reader.ownEntries {

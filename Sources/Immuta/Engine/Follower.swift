@@ -162,6 +162,9 @@ final class Follower: Sendable {
     if directory !== self.directory { directory.close() }
   }
 
+  /// Whether the files were not what they were when they were last looked at, and no others could be opened.
+  var isLost: Bool { state.withLock { $0.lost != nil } }
+
   /// Takes note of what was flushed since.
   func refreshStable() throws(ImmutaError) {
     try files.refreshStable()
