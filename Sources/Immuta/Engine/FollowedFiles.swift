@@ -352,6 +352,7 @@ final class FollowedFiles: OpenFiles.Holder {
   }
 
   var flusherOfOwn: Flusher? { nil }
+  var isOver: Bool { false }
 }
 
 /// What files looked like that were found damaged: they are worth another look once they look different.
