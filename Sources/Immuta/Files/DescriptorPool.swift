@@ -88,7 +88,7 @@ final class DescriptorPool: Sendable {
       let new = try? directory.openIfPresent(name, .read)
       let isSame = (try? new?.status())?.identity == identity
       guard let descriptor = isSame ? new : original.withLock({ $0 }) else { throw .storageClosed }
-      if isSame { try descriptor.mayRest(in: directory, as: name, .read) }
+      if isSame { descriptor.mayRest(in: directory, as: name, identity, .read) }
       slots.open[slot] = descriptor
       isNew = !slots.isListed
       slots.isListed = true
