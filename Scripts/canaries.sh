@@ -216,7 +216,7 @@ canary flush-error FlushPair.swift 'FailingCallTests/aFailedCall' \
 # Many logs that are closed together are cut and marked before they are flushed.
 # shellcheck disable=SC2016
 canary close-together Closing.swift 'ManyLogsTests/manyLogs' \
-  'flush \{ \$0\.isResting \? \[\] : \$0\.openFiles \}' ''
+  'flush \{ \$0\.unflushedFiles \}' ''
 # Many logs that are made together are marked as open, and the mark is not flushed.
 # shellcheck disable=SC2016
 canary mark-together LogWriter.swift 'ManyLogsTests/manyLogs' \

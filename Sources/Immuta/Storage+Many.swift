@@ -72,6 +72,6 @@ extension Log {
 extension LogReader {
   /// Lets go of the descriptors, which the next read opens again.
   fileprivate func letGoOfFiles() {
-    for pool in pools { _ = pool.rest() }
+    for pool in pools { pool.letGoOfFiles() }
   }
 }

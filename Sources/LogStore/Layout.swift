@@ -106,17 +106,27 @@ struct Layout: Equatable {
     return try directory.create(name, like: log)
   }
 
-  /// Throws `.invalidConfiguration` when so many partitions are more files than this process may have open.
-  static func checkCanBeOpen(_ partitions: Int, _ access: Storage.Access) throws(ImmutaError) {
-    // A log and its companion, and for appending each a second time, to read by, and the lock: the least that it takes
-    // to use one.
-    let needed = partitions * (access == .readWrite ? 5 : 2) + descriptorsOfOthers
+  /// Throws `.invalidConfiguration` when so many partitions need more files than this process may have open.
+  ///
+  /// Logs and companions that are not used lately are let go of, however many there are. Where a lock needs a descriptor,
+  /// each partition that is open for appending keeps one.
+  ///
+  /// - Parameter place: the store's directory, or its path before it is made.
+  static func checkCanBeOpen(_ partitions: Int, _ access: Storage.Access, at place: String) throws(ImmutaError) {
+    let directory = (try? Directory(opening: place)) ?? (try? Directory(opening: LogFiles.parent(of: place)))
+    let keepsLocks = access == .readOnly || directory?.keepsLocksOfMappings ?? true
+    // A log and its companion, and each a second time to read by.
+    let inUse = min(mostInUse, partitions * (access == .readWrite ? 4 : 2))
+    let needed = (keepsLocks ? 0 : partitions) + inUse + descriptorsOfOthers
     let limit = SystemCalls.mostOpenFiles
     guard needed > limit else { return }
     throw .invalidConfiguration(
       "\(Words.of(partitions, "partition")) and the program around them need \(needed) open files, and this process "
         + "may have \(limit): raise the limit (ulimit -n), or take fewer partitions for a new store")
   }
+
+  /// What the engine makes do with, whatever the number of logs.
+  private static let mostInUse = 16
 
   /// What the runtime, which traps without them, and a small program need besides.
   private static let descriptorsOfOthers = 24

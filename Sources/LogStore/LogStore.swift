@@ -62,7 +62,7 @@ public final class LogStore: Sendable {
     if let partitions, !(1...Layout.mostPartitions).contains(partitions) {
       throw .invalidConfiguration("there are 1 to \(Layout.mostPartitions) partitions in a store, not \(partitions)")
     }
-    if let partitions { try Layout.checkCanBeOpen(partitions, configuration.access) }
+    if let partitions { try Layout.checkCanBeOpen(partitions, configuration.access, at: directory) }
     if configuration.codec != nil || configuration.writeTransform != nil || configuration.readTransform != nil {
       throw .invalidConfiguration(
         "partitions hold payloads as they are, for whoever reads their bytes: open the store without a codec")

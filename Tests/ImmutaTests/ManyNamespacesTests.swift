@@ -144,6 +144,102 @@ import Testing
     await #expect(throws: ImmutaError.self) { try await open.log.append("x") }
   }
 
+  @Test func manyThatAreOnlyReadHoldFewDescriptors() async throws {
+    let directory = TemporaryDirectory()
+    let writer = try Storage(directory: directory.path, namespaces: Self.names)
+    defer { writer.close() }
+    for name in Self.names { try await writer.append("first of \(name)", to: name) }
+    var configuration = Storage.Configuration()
+    configuration.access = .readOnly
+    let before = descriptors(in: directory).count
+    let storage = try Storage(directory: directory.path, namespaces: Self.names, configuration: configuration)
+    defer { storage.close() }
+    for round in 0..<2 {
+      for name in Self.names {
+        #expect(try texts(storage.log(name)) == (0...round).map { ["first", "second"][$0] + " of \(name)" })
+      }
+      if round == 0 { for name in Self.names { try await writer.append("second of \(name)", to: name) } }
+    }
+    #expect(before <= 2 * Self.many)
+    #expect(await eventually { descriptors(in: directory).count <= Self.many })
+  }
+
+  @Test func aFollowerThatRestsGoesOnWhereItWas() async throws {
+    let open = try await OpenLog(3)
+    let storage = try open.directory.open(access: .readOnly)
+    defer { storage.close() }
+    let log = try storage.log("log")
+    var stream = log.stream()
+    _ = try await stream.next()
+    for round in 0..<3 {
+      #expect(log.letGoOfFiles())
+      let next = try await stream.next()
+      #expect(next?.text == "\(round + 1)")
+      try await open.log.append("\(3 + round)")
+      #expect(log.letGoOfFiles())
+      #expect(log.count == 4 + round)
+    }
+    #expect(try texts(log) == ["0", "1", "2", "3", "4", "5"])
+    open.close()
+    #expect(log.letGoOfFiles())
+    #expect(descriptors(in: open.directory).isEmpty)
+    #expect(try await log.record(at: 5).text == "5")
+  }
+
+  @Test(arguments: [true, false]) func aFollowerThatRestedNoticesAnotherLog(_ isCopy: Bool) async throws {
+    let open = try await OpenLog(3)
+    open.close()
+    let storage = try open.directory.open(access: .readOnly)
+    defer { storage.close() }
+    let log = try storage.log("log")
+    var stream = log.stream()
+    // What was read ahead is delivered: of a log that another one replaces, all of it was.
+    for _ in 0..<(isCopy ? 1 : 3) { _ = try await stream.next() }
+    #expect(log.letGoOfFiles())
+    let other = TemporaryDirectory()
+    if isCopy {
+      for name in ["log.log", "log.idx"] {
+        try FileManager.default.copyItem(atPath: open.directory.file(name), toPath: other.file(name))
+      }
+    }
+    let writer = try other.open()
+    for text in ["x", "y", "z"] { try await writer.append(text, to: "log") }
+    writer.close()
+    for name in ["log.idx", "log.log"] {
+      try FileManager.default.removeItem(atPath: open.directory.file(name))
+      try FileManager.default.moveItem(atPath: other.file(name), toPath: open.directory.file(name))
+    }
+    if isCopy {
+      for text in ["1", "2", "x", "y", "z"] { #expect(try await stream.next()?.text == text) }
+    } else {
+      do {
+        _ = try await stream.next()
+        Issue.record("another log's record was delivered")
+      } catch {
+        guard case ImmutaError.logChanged(let change) = error else { throw error }
+        #expect(change.sharedCount == 0)
+      }
+      #expect(try texts(log) == ["x", "y", "z"])
+    }
+  }
+
+  @Test func aFollowerThatRestedSaysThatItsLogIsGone() async throws {
+    let open = try await OpenLog(3)
+    open.close()
+    let storage = try open.directory.open(access: .readOnly)
+    defer { storage.close() }
+    let log = try storage.log("log")
+    #expect(log.letGoOfFiles())
+    for name in ["log.idx", "log.log"] { try open.directory.remove(name) }
+    do {
+      _ = try await log.record(at: 0)
+      Issue.record("a record was read of a log that is gone")
+    } catch {
+      guard case ImmutaError.logChanged(let change) = error else { throw error }
+      #expect(change.kind == .removed)
+    }
+  }
+
   @Test func aLogThatWasReplacedWhileItRestedIsNotTakenForTheSame() async throws {
     let open = try await OpenLog(3)
     defer { open.close() }

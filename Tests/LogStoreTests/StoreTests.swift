@@ -15,6 +15,29 @@ import Testing
 
 /// Appending to partitions, and reading them in each way there is.
 @Suite(.timeLimit(.minutes(3))) struct StoreTests {
+  @Test func aHundredSyncedPartitionsShareTheirThreadsAndHoldTwoDescriptorsEach() async throws {
+    let place = try Workplace()
+    let configuration = Storage.Configuration(durability: .synced)
+    let files = { (try? FileManager.default.contentsOfDirectory(atPath: $0)) ?? [] }
+    let threads = files("/proc/self/task").count
+    let store = try LogStore(directory: place.path, partitions: 100, configuration: configuration)
+    defer { store.close() }
+    for _ in 0..<3 {
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        for key in 0..<400 { group.addTask { try await store.append("x", key: "\(key)") } }
+        try await group.waitForAll()
+      }
+      // Sixteen that flush, one that keeps time, and those of the test's own tasks. Two for each, once.
+      #expect(files("/proc/self/task").count < threads + 60)
+    }
+    let open = files("/proc/self/fd").filter { number in
+      let path = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(number)")
+      return path?.hasPrefix(place.path + "/") ?? false
+    }
+    #expect(open.count <= 200)
+    #expect(try (0..<100).map { try store.partition($0).count }.reduce(0, +) == 1200)
+  }
+
   @Test func theReadmesCallsDoWhatTheySay() async throws {
     let place = try Workplace()
     let store = try place.open(10)

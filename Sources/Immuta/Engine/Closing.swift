@@ -110,11 +110,11 @@ extension LogWriter {
       }
     }
     // The order is `finish`'s: records and entries, then the files' ends, then the marks that vouch for both.
-    flush { $0.isResting ? [] : $0.openFiles }
+    flush { $0.unflushedFiles }
     forEach { (writer) throws(ImmutaError) in try writer.cut() }
-    flush { $0.openFiles }
+    flush { $0.cutFiles }
     forEach { (writer) throws(ImmutaError) in try writer.writeClean() }
-    flush { [$0.openFiles[1]] }
+    flush { $0.markedFiles }
     for (place, writer, waiting, failure) in together {
       writer.endFinishing(waiting, failure)
       outcomes[place] = (true, failure)

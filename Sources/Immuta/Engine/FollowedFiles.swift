@@ -94,8 +94,8 @@ final class FollowedFiles: OpenFiles.Holder {
     appearance = found.isBlind ? try Appearance(log, companion) : nil
     let anchors = try Anchors(before: found.count, in: reader)
     state.withLock { $0.anchors = anchors }
-    try log.mayRest(in: files.directory, as: files.log, .read)
-    try companion?.mayRest(in: files.directory, as: files.companion, .read)
+    log.mayRest(in: files.directory, as: files.log, logFile, .read)
+    if let companionFile { companion?.mayRest(in: files.directory, as: files.companion, companionFile, .read) }
     list()
   }
 
@@ -360,6 +360,7 @@ final class FollowedFiles: OpenFiles.Holder {
   }
 
   var flusherOfOwn: Flusher? { nil }
+  var isOver: Bool { false }
 }
 
 /// What files looked like that were found damaged: they are worth another look once they look different.

@@ -388,11 +388,16 @@ final class LogWriter: Sendable {
     }
   }
 
-  /// Whether everything was flushed when the log was last let go, and nothing was written since.
-  var isResting: Bool { state.withLock { !$0.isPrepared } }
+  /// The log and its companion, for whoever flushes them; neither where all that was committed is on stable storage.
+  var unflushedFiles: [Descriptor] {
+    state.withLock { !$0.isPrepared || flusher.hasFlushed($0.count) ? [] : $0.files }
+  }
 
-  /// The log and its companion, for whoever flushes them.
-  var openFiles: [Descriptor] { state.withLock { $0.files } }
+  /// The log, once it was cut; nothing where it never was written to, and is as it was when it was marked.
+  var cutFiles: [Descriptor] { state.withLock { $0.wasPrepared ? [$0.files[0]] : [] } }
+
+  /// The companion, with its mark.
+  var markedFiles: [Descriptor] { state.withLock { [$0.files[1]] } }
 
   func cut() throws(ImmutaError) {
     try state.withLock { (state) throws(ImmutaError) in try state.cut() }
@@ -435,4 +440,5 @@ extension LogWriter: OpenFiles.Holder {
   }
 
   var flusherOfOwn: Flusher? { flusher }
+  var isOver: Bool { false }
 }

@@ -217,24 +217,29 @@ struct Opening {
       && !configuration.deliversStoredPayloads
     let isOwn = asksRecords && canReadPayloads(log, count: outcome.count, last: outcome.lastIndex, format)
     try knowledge.keep(header, files, of: log, isNew: outcome.count == 0, isOwn: isOwn)
+    let companionFile = try companion.status().identity
     let reader = LogReader(
       format: format, check: check(format), count: outcome.count, end: outcome.end,
       log: DescriptorPool(
         like: log, status.identity, files.log, of: files.directory, capacity: configuration.readerCount),
       entries: .file(
         DescriptorPool(
-          like: companion, try companion.status().identity, files.companion, of: files.directory, capacity: 1)),
+          like: companion, companionFile, files.companion, of: files.directory, capacity: 1)),
       identity: header.identity, mapsLargeRecords: true)
     let keeper = CompanionKeeper(companion, header: header)
     let flushes = FlushPair(log: log, companion: companion)
     let names = try NameCheck(
-      files.directory, [(files.log, log), (files.companion, companion), (lock.name, lock.descriptor)],
+      files.directory,
+      [
+        (files.log, status.identity), (files.companion, companionFile),
+        (lock.name, try lock.descriptor.status().identity),
+      ],
       others: configuration.filesToKeep
     ) { [known = log.knownSize] in max(reader.end, known.value) }
     try names.check()
     lock.withoutDescriptor(in: files.directory)
-    try log.mayRest(in: files.directory, as: files.log, .readWrite)
-    try companion.mayRest(in: files.directory, as: files.companion, .readWrite)
+    log.mayRest(in: files.directory, as: files.log, status.identity, .readWrite)
+    companion.mayRest(in: files.directory, as: files.companion, companionFile, .readWrite)
     let flusher = Flusher(
       committed: reader.committed, stableCount: header.stableCount, files: flushes, names: names, keeper: keeper,
       interval: configuration.durability.interval)

@@ -42,6 +42,8 @@ import Synchronization
   private(set) var isPrepared = false
   /// Whether the companion says, on stable storage, that the log is open: from the first append until it is closed.
   var isMarked = false
+  /// Whether the files may have been written to since they were marked.
+  private(set) var wasPrepared = false
   /// How many records there were when it was last asked whether the log is used.
   private var countWhenAsked = -1
   /// What made the writer stop for good.
@@ -157,6 +159,7 @@ import Synchronization
           reason: "another program appended while the log was open; close it and open it anew"))
     }
     countWhenAsked = -1
+    wasPrepared = true
     // Foreign bytes behind the last record, uncommitted, may be sparse: cut off, so that all that is reserved has
     // blocks.
     try shrinkFiles()
@@ -622,7 +625,8 @@ import Synchronization
   }
 
   // The same in steps, for whoever finishes many logs together and flushes their files between the steps: everything; then
-  // the logs, cut, and the companions; then the companions with their marks.
+  // the logs, cut; then the companions, cut, with their marks. A companion that is longer than its mark says, after a power
+  // cut, has zeros there: so its length may become stable with the mark.
 
   /// From now on nobody writes to the files.
   mutating func endWriting() {
@@ -643,7 +647,7 @@ import Synchronization
   mutating func cut() throws(ImmutaError) {
     // Before the files are cut: without the lock's file there may be another writer.
     try names.check()
-    try shrinkFiles()
+    if wasPrepared { try shrinkFiles() }
   }
 
   func writeClean() throws(ImmutaError) {

@@ -4,7 +4,7 @@ import Synchronization
 /// An open file. Closed when the last one who holds it lets go, so a number is never used after the system gave it
 /// away.
 ///
-/// One that ``mayRest(in:as:_:)`` may be closed while it is held, and is opened again by the next call on it: see
+/// One that ``mayRest(in:as:_:_:)`` may be closed while it is held, and is opened again by the next call on it: see
 /// ``OpenFiles``. Only whoever knows that nothing of the file waits for a flush lets it ``rest()``.
 package final class Descriptor: Sendable {
   package let path: String
@@ -92,8 +92,7 @@ package final class Descriptor: Sendable {
   // MARK: Resting
 
   /// From now on it may be closed while nobody needs it. It is counted by ``OpenFiles``.
-  func mayRest(in directory: Directory, as name: String, _ mode: SystemCalls.OpenMode) throws(ImmutaError) {
-    let identity = try status().identity
+  func mayRest(in directory: Directory, as name: String, _ identity: FileIdentity, _ mode: SystemCalls.OpenMode) {
     origin.withLock { $0 = Origin(directory: directory, name: name, identity: identity, mode: mode) }
     if !canRest.exchange(true, ordering: .relaxed) { OpenFiles.shared.noteOpened() }
   }

@@ -7,25 +7,50 @@ import Locking
 /// each other's.
 ///
 /// They are let go when too many files are open and nobody used them lately: see ``OpenFiles``.
-final class DescriptorPool: OpenFiles.Holder {
+final class DescriptorPool: Sendable {
   private let directory: Directory
   private let name: String
   private let identity: FileIdentity
   /// What the log was opened by; used itself where its name no longer leads to it, or no further descriptor is to be had.
   private let original: Lock<Descriptor?>
-  private let slots: Lock<Slots>
+  private let slots: Slots
   private let capacity: Int
 
-  private struct Slots {
-    var open: [Descriptor?]
-    var isUsed = false
-    /// Whether ``OpenFiles`` knows of them.
-    var isListed = false
+  /// What is open. ``OpenFiles`` keeps it until it is over.
+  private final class Slots: OpenFiles.Holder {
+    let state: Lock<State>
 
-    mutating func letGo() {
-      for slot in open.indices { open[slot] = nil }
-      isListed = false
+    struct State {
+      var open: [Descriptor?]
+      var isUsed = false
+      /// Whether ``OpenFiles`` knows of them.
+      var isListed = false
+      var isOver = false
+
+      mutating func letGo() {
+        for slot in open.indices { open[slot] = nil }
+        isListed = false
+      }
     }
+
+    init(_ capacity: Int) {
+      state = Lock(State(open: Array(repeating: nil, count: capacity)))
+    }
+
+    func wasUsed() -> Bool {
+      state.withLock { state in
+        defer { state.isUsed = false }
+        return state.isUsed
+      }
+    }
+
+    func rest() -> OpenFiles.Rest {
+      state.withLock { $0.letGo() }
+      return .resting
+    }
+
+    var flusherOfOwn: Flusher? { nil }
+    var isOver: Bool { state.withLock { $0.isOver } }
   }
 
   /// - Parameters:
@@ -37,7 +62,14 @@ final class DescriptorPool: OpenFiles.Holder {
     original = Lock(file)
     self.identity = identity
     self.capacity = capacity
-    slots = Lock(Slots(open: Array(repeating: nil, count: capacity)))
+    slots = Slots(capacity)
+  }
+
+  deinit {
+    slots.state.withLock { slots in
+      slots.letGo()
+      slots.isOver = true
+    }
   }
 
   /// A pool of one descriptor of this one's, which stays open when this one is closed.
@@ -48,7 +80,7 @@ final class DescriptorPool: OpenFiles.Holder {
   /// A descriptor; the same one for the same `reader`.
   func descriptor(for reader: Int) throws(ImmutaError) -> Descriptor {
     var isNew = false
-    let descriptor = try slots.withLock { (slots) throws(ImmutaError) in
+    let descriptor = try slots.state.withLock { (slots) throws(ImmutaError) in
       slots.isUsed = true
       let slot = reader % capacity
       if let open = slots.open[slot] { return open }
@@ -56,14 +88,14 @@ final class DescriptorPool: OpenFiles.Holder {
       let new = try? directory.openIfPresent(name, .read)
       let isSame = (try? new?.status())?.identity == identity
       guard let descriptor = isSame ? new : original.withLock({ $0 }) else { throw .storageClosed }
-      if isSame { try descriptor.mayRest(in: directory, as: name, .read) }
+      if isSame { descriptor.mayRest(in: directory, as: name, identity, .read) }
       slots.open[slot] = descriptor
       isNew = !slots.isListed
       slots.isListed = true
       return descriptor
     }
     if isNew {
-      OpenFiles.shared.add(self)
+      OpenFiles.shared.add(slots, isKept: true)
       OpenFiles.shared.makeRoom(mayBlock: false)
     }
     return descriptor
@@ -72,22 +104,11 @@ final class DescriptorPool: OpenFiles.Holder {
   /// Lets go of the descriptors; those who read finish what they read.
   func close() {
     original.withLock { $0 = nil }
-    slots.withLock { slots in slots.letGo() }
+    letGoOfFiles()
   }
 
-  // MARK: Making room
-
-  func wasUsed() -> Bool {
-    slots.withLock { slots in
-      defer { slots.isUsed = false }
-      return slots.isUsed
-    }
+  /// Lets go of the descriptors, which the next read opens again.
+  func letGoOfFiles() {
+    _ = slots.rest()
   }
-
-  func rest() -> OpenFiles.Rest {
-    slots.withLock { slots in slots.letGo() }
-    return .resting
-  }
-
-  var flusherOfOwn: Flusher? { nil }
 }

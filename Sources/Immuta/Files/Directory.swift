@@ -115,6 +115,9 @@ package final class Directory: Sendable {
   /// Of the directory itself.
   package func status() throws(ImmutaError) -> SystemCalls.Status { try opened().status() }
 
+  /// Whether the locks of files in it need no descriptor: see ``FileLock/withoutDescriptor(in:)``.
+  package var keepsLocksOfMappings: Bool { (try? opened().fileSystem.keepsLocksOfMappings) ?? false }
+
   package func remove(_ name: String) throws(ImmutaError) {
     try SystemCalls.unlink(opened().number, name, path: path(of: name))
   }

@@ -48,7 +48,7 @@ package struct LogFiles: Sendable {
   package var companionPath: String { directory.path(of: companion) }
 
   /// The directory that holds the entry of the file or directory at a path.
-  static func parent(of path: String) -> String {
+  package static func parent(of path: String) -> String {
     var components = path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: true)
     components.removeLast(components.isEmpty ? 0 : 1)
     let parent = components.map { String(decoding: $0, as: UTF8.self) }.joined(separator: "/")

@@ -13,13 +13,12 @@ struct NameCheck: Sendable {
   ///   - others: names of files that are not open, and belong to it all the same, as far as there are any.
   ///   - leastSize: how many bytes the first of the files has at least, while nobody cuts it short.
   init(
-    _ directory: Directory, _ files: [(name: String, file: Descriptor)], others: [String],
+    _ directory: Directory, _ files: [(name: String, identity: FileIdentity)], others: [String],
     leastSize: @escaping @Sendable () -> Int
   ) throws(ImmutaError) {
     self.directory = directory
     self.leastSize = leastSize
-    var named: [(name: String, identity: FileIdentity)] = []
-    for (name, file) in files { named.append((name, try file.status().identity)) }
+    var named = files
     for name in others { if let found = try directory.status(of: name) { named.append((name, found.identity)) } }
     self.files = named
   }

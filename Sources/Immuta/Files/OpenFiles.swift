@@ -18,6 +18,8 @@ final class OpenFiles: Sendable {
     func rest() -> Rest
     /// Who flushes what is not yet on stable storage; nil for those who only read.
     var flusherOfOwn: Flusher? { get }
+    /// Whether it never has descriptors again.
+    var isOver: Bool { get }
   }
 
   enum Rest {
@@ -39,6 +41,8 @@ final class OpenFiles: Sendable {
 
   private struct State {
     var queue: [Entry] = []
+    /// How many there may be until those are taken out that are over.
+    var most = 256
     /// Descriptors that are let go once their logs are flushed, which somebody is at.
     var flushing = 0
     /// Those who wait for that.
@@ -46,7 +50,18 @@ final class OpenFiles: Sendable {
   }
 
   private struct Entry {
-    weak var holder: (any Holder)?
+    private weak var other: (any Holder)?
+    private var own: (any Holder)?
+
+    init(_ holder: any Holder, isKept: Bool) {
+      if isKept { own = holder } else { other = holder }
+    }
+
+    /// Nil when there is nothing to let go of any more.
+    var holder: (any Holder)? {
+      guard let holder = own ?? other, !holder.isOver else { return nil }
+      return holder
+    }
   }
 
   /// Descriptors that are open now, of those that can be let go.
@@ -56,8 +71,16 @@ final class OpenFiles: Sendable {
   func noteClosed() { opened.subtract(1, ordering: .relaxed) }
 
   /// Somebody holds descriptors from now on.
-  func add(_ holder: any Holder) {
-    state.withLock { $0.queue.append(Entry(holder: holder)) }
+  ///
+  /// - Parameter isKept: whether it is held until it is over. An object that others refer to weakly counts its references
+  ///   by slower instructions: those that each read retains are not to be.
+  func add(_ holder: any Holder, isKept: Bool = false) {
+    state.withLock { state in
+      state.queue.append(Entry(holder, isKept: isKept))
+      guard state.queue.count > state.most else { return }
+      state.queue.removeAll { $0.holder == nil }
+      state.most = max(256, 2 * state.queue.count)
+    }
   }
 
   /// Makes room where too many are open. Nobody may call it who holds a lock of a log.
