@@ -95,7 +95,7 @@ public struct RecordSequence: Sequence, Sendable {
       let count = reader.count
       switch try reader.read(position, count: count, most: Swift.min(left, 1024), reader: 0) {
       case .single(let record, _): return record
-      case .chunk(let chunk):
+      case .chunk(let chunk, _, _):
         defer { self.chunk = chunk }
         guard let record = try chunk.record(position, reader.check) else {
           throw reader.check.corrupted(position, chunk.start, "the log ends inside it")

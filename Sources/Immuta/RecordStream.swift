@@ -373,8 +373,8 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
       expected = 16
       anchor = (place, entry)
       return take(record)
-    case .chunk(var chunk):
-      guard let record = try chunk.record(place, reader.check) else {
+    case .chunk(var chunk, let entry, let next):
+      guard let record = try chunk.record(place, entry, next, reader.check) else {
         throw reader.check.corrupted(place, chunk.start, "the log ends inside it")
       }
       expected = chunk.entriesWorthReading(reader.format)

@@ -103,8 +103,17 @@ struct Chunk: @unchecked Sendable {
   /// Record `number`, checked; nil when the chunk doesn't hold all of it.
   func record(_ number: Int, _ check: RecordCheck) throws(ImmutaError) -> Record? {
     guard let entry = try entry(of: number, check) else { return nil }
-    // A damaged neighbour says nothing about where this record ends; its own size field and checksum do.
-    let next = self.entry(at: number - first + 1)
+    return try record(number, entry, self.entry(at: number - first + 1), check)
+  }
+
+  /// The same, by its entry and the next one's.
+  ///
+  /// - Parameter next: nil where it is damaged or not there. A damaged neighbour says nothing about where this record
+  ///   ends; its own size field and checksum do.
+  @inline(__always)
+  func record(
+    _ number: Int, _ entry: CompanionEntry, _ next: CompanionEntry?, _ check: RecordCheck
+  ) throws(ImmutaError) -> Record? {
     let start = entry.index - start
     guard start >= 0, start + check.recordHeaderSize <= logCount else { return nil }
     let rest = unsafe UnsafeRawBufferPointer(rebasing: logBytes[start..<logCount])

@@ -147,9 +147,9 @@ final class LogReader: Sendable {
     }
     switch try read(number, count: count, most: 1, reader: reader) {
     case .single(let record, _): return record
-    case .chunk(let chunk):
-      guard let record = try chunk.record(number, check) else {
-        throw check.corrupted(number, chunk.entry(at: 0)?.index, "the log ends inside it")
+    case .chunk(let chunk, let entry, let next):
+      guard let record = try chunk.record(number, entry, next, check) else {
+        throw check.corrupted(number, entry.index, "the log ends inside it")
       }
       return record
     }
@@ -200,7 +200,7 @@ final class LogReader: Sendable {
   ) throws(ImmutaError) {
     switch try read(first, count: count, most: 1024, reader: 0, check: check) {
     case .single(let record, let entry): try body(record, entry.isMade)
-    case .chunk(let chunk):
+    case .chunk(let chunk, _, _):
       var number = first
       while number < count, let record = try chunk.record(number, check) {
         try body(record, chunk.entry(at: number - first)?.isMade ?? false)
@@ -212,7 +212,8 @@ final class LogReader: Sendable {
 
   /// What one read brings.
   enum Batch {
-    case chunk(Chunk)
+    /// With the entries of the first record and of the next one, as far as they are whole.
+    case chunk(Chunk, CompanionEntry, CompanionEntry?)
     /// With its entry.
     case single(Record, CompanionEntry)
   }
@@ -243,7 +244,7 @@ final class LogReader: Sendable {
     let wanted = most == 1 ? length : min(logCapacity, committedEnd - entry.index)
     let bytes = unsafe UnsafeMutableRawBufferPointer(rebasing: chunk.logBytes[..<max(0, wanted)])
     chunk.logCount = try unsafe log.descriptor(for: reader).read(into: bytes, at: entry.index)
-    return .chunk(chunk)
+    return .chunk(chunk, entry, next)
   }
 
   /// Reads a record that may not fit an ordinary chunk.

@@ -19,19 +19,21 @@ struct StagedRecords {
   private static var largestKept: Int { 4096 }
   private static var recordSize: Int { 16 }
 
+  /// All of them.
+  private(set) var count = 0
+
   @inline(__always)
-  var count: Int { spilledCount + latest.count }
-  @inline(__always)
-  var isEmpty: Bool { latest.isEmpty }
+  var isEmpty: Bool { count == 0 }
   @inline(__always)
   var last: StagedRecord? { latest.last }
   /// Whether `spill` must be called before the next one is added.
   @inline(__always)
-  var isDue: Bool { latest.count > Self.pieceCount }
+  var isDue: Bool { count &- spilledCount > Self.pieceCount }
 
   @inline(__always)
   mutating func append(_ record: StagedRecord) {
     latest.append(record)
+    count &+= 1
   }
 
   /// Moves all but the last record in memory to the file. Throws before anything changed.
@@ -66,5 +68,6 @@ struct StagedRecords {
   mutating func removeAll() {
     latest.removeAll(keepingCapacity: latest.count <= Self.largestKept && file == nil)
     if spilledCount > 0 { (spilledCount, file) = (0, nil) }
+    count = 0
   }
 }

@@ -160,16 +160,16 @@ package final class Descriptor: Sendable {
 
   /// Reads until the buffer is full or the file ends; returns how many bytes it read. Thread-safe: no file position.
   package func read(into bytes: UnsafeMutableRawBufferPointer, at offset: Int) throws(ImmutaError) -> Int {
-    var filled = 0
-    while filled < bytes.count {
-      let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[filled...])
-      let count = try withNumber { (number) throws(ImmutaError) in
-        try unsafe SystemCalls.read(number, into: rest, at: offset + filled, path: path)
+    try withNumber { (number) throws(ImmutaError) in
+      var filled = 0
+      while filled < bytes.count {
+        let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[filled...])
+        let count = try unsafe SystemCalls.read(number, into: rest, at: offset + filled, path: path)
+        if count == 0 { break }
+        filled += count
       }
-      if count == 0 { break }
-      filled += count
+      return filled
     }
-    return filled
   }
 
   /// Writes all of the bytes. Thread-safe: no file position.

@@ -14,7 +14,6 @@ final class DescriptorPool: Sendable {
   /// What the log was opened by; used itself where its name no longer leads to it, or no further descriptor is to be had.
   private let original: Lock<Descriptor?>
   private let slots: Slots
-  private let capacity: Int
 
   /// What is open. ``OpenFiles`` keeps it until it is over.
   private final class Slots: OpenFiles.Holder {
@@ -61,7 +60,6 @@ final class DescriptorPool: Sendable {
     self.name = name
     original = Lock(file)
     self.identity = identity
-    self.capacity = capacity
     slots = Slots(capacity)
   }
 
@@ -78,11 +76,22 @@ final class DescriptorPool: Sendable {
   }
 
   /// A descriptor; the same one for the same `reader`.
+  @inline(__always)
   func descriptor(for reader: Int) throws(ImmutaError) -> Descriptor {
+    let open = slots.state.withLock { slots in
+      slots.isUsed = true
+      return slots.open[reader % slots.open.count]
+    }
+    if let open { return open }
+    return try opened(for: reader)
+  }
+
+  @inline(never)
+  private func opened(for reader: Int) throws(ImmutaError) -> Descriptor {
     var isNew = false
     let descriptor = try slots.state.withLock { (slots) throws(ImmutaError) in
-      slots.isUsed = true
-      let slot = reader % capacity
+      let slot = reader % slots.open.count
+      // Somebody else may have been faster.
       if let open = slots.open[slot] { return open }
       // The file may have been removed or replaced since: what was opened is what is read.
       let new = try? directory.openIfPresent(name, .read)
