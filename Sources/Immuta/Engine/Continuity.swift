@@ -16,8 +16,10 @@ struct Continuity {
 
   /// How many records, from the first on, are sure to be the same in both. O(log records) for states of one log, O(records)
   /// of two, or O(bytes) where their entries are made.
-  func shared() throws(ImmutaError) -> Int {
-    let end = min(old.reader.count, new.reader.count)
+  ///
+  /// - Parameter known: how many the old state has.
+  func shared(_ known: Int) throws(ImmutaError) -> Int {
+    let end = min(known, new.reader.count)
     if end == 0 { return 0 }
     let anchors = old.state.withLock { $0.anchors }
     do throws(ImmutaError) {

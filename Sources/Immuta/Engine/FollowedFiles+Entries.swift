@@ -11,6 +11,7 @@ extension FollowedFiles {
   /// - Returns: false when the files do not go on from what is known of them.
   func refreshByEntries() throws(ImmutaError) -> Bool {
     let (isSame, found) = try state.withLock { (state) throws(ImmutaError) -> (Bool, Progress?) in
+      if state.isFrozen { return (true, nil) }
       guard try state.anchors.hold(in: reader) else { return (false, nil) }
       var found: Progress?
       if state.own == nil, let companion {
@@ -18,7 +19,10 @@ extension FollowedFiles {
         if count > reader.count { found = Progress(count: count, end: try end(ofLast: count, companion)) }
       }
       if found == nil { found = try readOnByEntries(&state) }
-      if let found { try state.anchors.move(before: found.count, in: reader) }
+      if let found {
+        try state.anchors.move(before: found.count, in: reader)
+        state.count = max(state.count, found.count)
+      }
       return (true, found)
     }
     guard isSame else { return false }

@@ -45,6 +45,10 @@ final class FollowedFiles: OpenFiles.Holder {
     var disbelieved: Int?
     /// The last records known, by which it is noticed that the log is not what it was.
     var anchors = Anchors()
+    /// Records that are known: those of the reader, or those that it is about to be told of.
+    var count: Int
+    /// Whether no more are taken note of.
+    var isFrozen = false
   }
 
   /// What is found out before anything can be followed.
@@ -90,7 +94,7 @@ final class FollowedFiles: OpenFiles.Holder {
       log: DescriptorPool(like: log, logFile, files.log, of: files.directory, capacity: readerCount),
       entries: entries, identity: identity, stable: stable, mapsLargeRecords: false)
     state = Lock(
-      State(own: found.own, lastTime: found.lastTime, disbelieved: found.disbelieved))
+      State(own: found.own, lastTime: found.lastTime, disbelieved: found.disbelieved, count: found.count))
     appearance = found.isBlind ? try Appearance(log, companion) : nil
     let anchors = try Anchors(before: found.count, in: reader)
     state.withLock { $0.anchors = anchors }
@@ -232,7 +236,7 @@ final class FollowedFiles: OpenFiles.Holder {
     if committed == known || committed == state.withLock({ $0.disbelieved }) { return true }
     if committed < known { return false }
     let end = try state.withLock { (state) throws(ImmutaError) -> (isSame: Bool, end: Int?) in
-      guard committed > reader.count, committed != state.disbelieved else { return (true, nil) }
+      guard !state.isFrozen, committed > reader.count, committed != state.disbelieved else { return (true, nil) }
       guard try state.anchors.hold(in: reader) else { return (false, nil) }
       state.disbelieved = nil
       if state.own == nil, let entry = try companion?.companionEntry(committed - 1) {
@@ -240,10 +244,14 @@ final class FollowedFiles: OpenFiles.Holder {
           throw check.corrupted(committed - 1, entry.index, "its size field does not fit the file")
         }
         try state.anchors.move(before: committed, in: reader)
+        state.count = committed
         return (true, end)
       }
       let end = try readOn(&state, through: committed)
-      if end != nil { try state.anchors.move(before: committed, in: reader) }
+      if end != nil {
+        try state.anchors.move(before: committed, in: reader)
+        state.count = committed
+      }
       return (true, end)
     }
     guard end.isSame else { return false }
@@ -282,6 +290,23 @@ final class FollowedFiles: OpenFiles.Holder {
   }
 
   /// Nothing comes any more: others read the files that are there now. Records that were read stay valid.
+  /// Takes note of no more records until `thaw`: these files are about to be compared with others. Returns how many are
+  /// known.
+  ///
+  /// Others that are opened after this and are of the same log have all of these. Were these followed meanwhile, the others
+  /// would look like a log that was cut back.
+  func freeze() -> Int {
+    state.withLock { state in
+      state.isFrozen = true
+      return state.count
+    }
+  }
+
+  /// There are no others to go on in.
+  func thaw() {
+    state.withLock { $0.isFrozen = false }
+  }
+
   func retire() {
     reader.committed.close()
     stable.close()

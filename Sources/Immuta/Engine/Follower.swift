@@ -111,6 +111,9 @@ final class Follower: Sendable {
   }
 
   private func change(from old: FollowedFiles) throws(ImmutaError) {
+    let known = old.freeze()
+    var isChanged = false
+    defer { if !isChanged { old.thaw() } }
     let new: FollowedFiles
     do throws(ImmutaError) {
       let directory = old.files.directory
@@ -130,7 +133,7 @@ final class Follower: Sendable {
     let continuity = Continuity(from: old, to: new)
     let shared: Int
     do throws(ImmutaError) {
-      shared = try continuity.shared()
+      shared = try continuity.shared(known)
     } catch {
       close(new)
       throw error
@@ -138,7 +141,8 @@ final class Follower: Sendable {
     old.reader.lineage.succeed(
       Lineage.Succession(
         lineage: new.reader.lineage, kind: continuity.isSameLog ? .cutBack : .replaced,
-        shared: shared == old.reader.count ? .max : shared))
+        shared: shared == known ? .max : shared))
+    isChanged = true
     current.withLock { $0 = new }
     let isClosed = state.withLock { state in
       state.lost = nil
