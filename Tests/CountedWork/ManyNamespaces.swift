@@ -48,21 +48,10 @@ struct ManyNamespaces {
     let place = directory + "/floor"
     try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: true)
     for number in 0..<count {
-      let descriptor = creat("\(place)/\(number)", 0o666)
-      precondition(descriptor >= 0, "no file could be made")
-      Self.close(descriptor)
+      guard let file = fopen("\(place)/\(number)", "w") else { fatalError("no file could be made") }
+      fclose(file)
     }
     sync()
-  }
-
-  private static func close(_ descriptor: Int32) {
-    #if canImport(Glibc)
-      _ = Glibc.close(descriptor)
-    #elseif canImport(Musl)
-      _ = Musl.close(descriptor)
-    #else
-      _ = Darwin.close(descriptor)
-    #endif
   }
 
   private func measure(_ body: () throws -> Void) rethrows -> Duration {

@@ -65,15 +65,22 @@ struct LockedTests {
     ])
   func siblings(command: [String]) throws {
     try place.write(Array("k\tone\n".utf8), to: "lines")
-    let writer = try writer("append", "e")
+    let late = try waits(command, for: writer("append", "e"))
+    #expect(late.errors.contains("--wait"), "\(late.errors)")
+  }
+
+  /// Sees that a command gives up after the time it is told to wait, which is reported, and else waits until a writer has
+  /// ended.
+  private func waits(_ command: [String], for writer: Child) throws -> Outcome {
     let late = try Child(command + ["--wait", "100ms"], in: place).finish()
-    #expect(late.ending == .exit(75) && late.errors.contains("--wait"), "\(late.errors)")
+    #expect(late.ending == .exit(75), "\(late.errors)")
     let patient = try Child(command + ["--wait", "2m"], in: place)
     usleep(100_000)
     #expect(try !patient.isOver)
     _ = try writer.finish()
     let outcome = try patient.finish()
     #expect(outcome.ending == .exit(0), "\(outcome.errors)")
+    return late
   }
 
   @Test(
@@ -83,14 +90,7 @@ struct LockedTests {
     ])
   func siblingsOfStores(command: [String]) throws {
     try place.write(Array("k\tone\n".utf8), to: "lines")
-    let writer = try writer("logstore", "append", "s", "--partitions", "1")
-    #expect(try Child(command + ["--wait", "100ms"], in: place).finish().ending == .exit(75))
-    let patient = try Child(command + ["--wait", "2m"], in: place)
-    usleep(100_000)
-    #expect(try !patient.isOver)
-    _ = try writer.finish()
-    let outcome = try patient.finish()
-    #expect(outcome.ending == .exit(0), "\(outcome.errors)")
+    _ = try waits(command, for: writer("logstore", "append", "s", "--partitions", "1"))
   }
 
   @Test("Looking who has a log keeps no writer out")

@@ -200,9 +200,7 @@ import Testing
   /// However many digits it has.
   @Test(arguments: ["0", "9223372036854775807", "9223372036854775808", "99999999999999999999999999"])
   func anAbsurdVersionIsANewerOne(_ version: String) throws {
-    let place = try Workplace()
-    try place.open(3).close()
-    try FileBytes.write(Array("LogStore \(version)\n".utf8), to: "\(place.path)/logstore.layout")
+    let place = try place(ofVersion: version)
     #expect {
       try place.open()
     } throws: { error in
@@ -211,14 +209,20 @@ import Testing
   }
 
   @Test(arguments: ["01", "-2", "+2", "2x", ""]) func whatIsNoVersionIsDamage(_ version: String) throws {
-    let place = try Workplace()
-    try place.open(3).close()
-    try FileBytes.write(Array("LogStore \(version)\n".utf8), to: "\(place.path)/logstore.layout")
+    let place = try place(ofVersion: version)
     #expect {
       try place.open()
     } throws: { error in
       if case ImmutaError.corrupted = error { true } else { false }
     }
+  }
+
+  /// A store whose layout says that it is of a version.
+  private func place(ofVersion version: String) throws -> Workplace {
+    let place = try Workplace()
+    try place.open(3).close()
+    try FileBytes.write(Array("LogStore \(version)\n".utf8), to: "\(place.path)/logstore.layout")
+    return place
   }
 
   @Test func anEmptyDirectoryNeedsACount() throws {

@@ -8,28 +8,26 @@ import Testing
 @Suite(.timeLimit(.minutes(30))) struct FileSystemTests {
   @Test(arguments: MountedDisk.Kind.allCases)
   func aFullDiskIsAnErrorAndLosesNothing(_ kind: MountedDisk.Kind) async throws {
-    // A pipe whose reader has ended is an error to be told, not the end of the tests.
-    _ = Foundation.signal(SIGPIPE, SIG_IGN)
-    let tool = try BuiltTool.path()
-    try await Rounds.run(default: 3, most: 100, "full disk, \(kind)") { seed in
-      let directory = try TestDirectory(inMemory: true)
-      guard let disk = try MountedDisk(kind, in: directory) else { return }
-      defer { disk.close() }
-      var round = FullDiskRound(seed, kind, disk, directory, tool)
-      try await round.run()
-    }
+    try await fill(kind, "full disk", rounds: 3)
   }
 
   /// Writing to blocks that a copy shares takes new ones, of which there are none.
   @Test(arguments: MountedDisk.Kind.allCases.filter(\.shares))
   func aLogThatWasCopiedByReferenceIsAnErrorOnAFullDisk(_ kind: MountedDisk.Kind) async throws {
+    try await fill(kind, "full disk and a copy", rounds: 2, copied: true)
+  }
+
+  private func fill(
+    _ kind: MountedDisk.Kind, _ name: String, rounds: Int, copied: Bool? = nil
+  ) async throws {
+    // A pipe whose reader has ended is an error to be told, not the end of the tests.
     _ = Foundation.signal(SIGPIPE, SIG_IGN)
     let tool = try BuiltTool.path()
-    try await Rounds.run(default: 2, most: 100, "full disk and a copy, \(kind)") { seed in
+    try await Rounds.run(default: rounds, most: 100, "\(name), \(kind)") { seed in
       let directory = try TestDirectory(inMemory: true)
       guard let disk = try MountedDisk(kind, in: directory) else { return }
       defer { disk.close() }
-      var round = FullDiskRound(seed, kind, disk, directory, tool, copied: true)
+      var round = FullDiskRound(seed, kind, disk, directory, tool, copied: copied)
       try await round.run()
     }
   }
@@ -131,7 +129,7 @@ private struct FullDiskRound {
   ///   would go through a mapping; nil for any of it.
   init(
     _ seed: UInt64, _ kind: MountedDisk.Kind, _ disk: MountedDisk, _ directory: TestDirectory, _ tool: String,
-    copied: Bool? = nil
+    copied: Bool?
   ) {
     generator = SeededGenerator(seed: seed)
     let isAny = (synced: generator.oneIn(2), copied: generator.oneIn(2))
