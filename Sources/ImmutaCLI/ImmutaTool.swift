@@ -67,9 +67,7 @@ enum Main {
       try System.closeOutput()
       exit(ExitStatus.success.code)
     } catch {
-      let failure = Failure(error)
-      failure.report()
-      exit(failure.status.code)
+      end(with: error)
     }
   }
 
@@ -110,9 +108,13 @@ enum Main {
       try System.closeOutput()
       exit(ExitStatus.success.code)
     } catch {
-      let failure = Failure(error)
-      failure.report()
-      exit(failure.status.code)
+      end(with: error)
     }
+  }
+
+  private static func end(with error: any Error) -> Never {
+    let failure = Failure(error)
+    failure.report()
+    exit(failure.status.code)
   }
 }
