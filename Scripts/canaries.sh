@@ -296,7 +296,7 @@ canary promised Examination.swift 'HostileFilesTests/hostileNumbers' \
 # The last record's entry may point anywhere.
 canary place Format/LogFormat.swift 'HostileFilesTests/aRecordDoesNot' \
   'headerSize \+ number \* recordHeaderSize' 'number < 0 ? 0 : Int.min'
-# Where no companion tells of records, a place is kept of each.
+# Without a companion, the place of every record is kept in memory.
 canary hole EntryMarks.swift 'HostileFilesTests/aHole' \
   'firstStride: Int \{ 64 \}' 'firstStride: Int { 1 }'
 # Entries that are made look like those that were written.

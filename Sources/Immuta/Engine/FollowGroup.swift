@@ -3,8 +3,8 @@ import Locking
 import Synchronization
 
 /// Up to 127 followed logs, and the thread that waits for all of them at once: for a word of each that its commits
-/// change (futex_waitv), and for one that tells of everything else. Where the kernel has no such call, or the process may
-/// not make it, the thread looks again and again, at all of its logs.
+/// change (futex_waitv), and for one word that is changed for every other reason to look. Where the kernel has no such
+/// call, or the process may not make it, the thread looks again and again, at all of its logs.
 final class FollowGroup: Sendable {
   private let state = Lock(State())
   private let bell = Bell()

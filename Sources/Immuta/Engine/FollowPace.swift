@@ -2,8 +2,8 @@
 ///
 /// After news it looks again soon, then later and later, for half a second. The writer does not tell of each commit
 /// while nobody seems to wait (``CommitWake``): a commit that it kept to itself comes in the same tick of the clock as
-/// an earlier one, at most 10 ms after it, so it is found by one of these looks. Later, the writer tells of the next
-/// commit, and the follower sleeps.
+/// an earlier one, at most 10 ms after it, so it is found by one of these looks. Later, the writer wakes the follower for
+/// the next commit, so it sleeps.
 ///
 /// No wake-up is lost. The writer stores a commit and then wakes; the follower reads the word that the commit changes,
 /// looks, and then waits for as long as the word is what it read, which the kernel compares while it keeps the writer's
@@ -36,7 +36,7 @@ struct FollowPace: Sendable {
   private enum Trust {
     /// Writers tell of what they commit.
     case all
-    /// The kernel tells of it.
+    /// The kernel reports what they commit.
     case kernel
     case nobody
   }
@@ -51,7 +51,7 @@ struct FollowPace: Sendable {
   private static var shortestPause: Int64 { 100_000 }
   /// What is longer is sleep.
   private static var longestPause: Int64 { 500_000_000 }
-  /// A writer tells of what comes so late after what came before.
+  /// A commit that comes so long after the one before is one that a writer wakes followers for.
   private static var longestSecret: Int64 { 20_000_000 }
   /// Where nothing is told: as long as something came lately, and later.
   static var longestGlance: Int64 { 4_000_000 }

@@ -99,7 +99,7 @@ struct Repair {
       }
       let remains = try reconciliation.remains(after: damage)?.count
       if let remains { report.promised = remains } else { report.promised = try reconciliation.countByWalking() }
-      // A file beside it proves nothing that tells of no record either.
+      // A file beside it that knows no records proves nothing either.
       if report.promised == 0, format.hasCount, reconciliation.companionHeader == nil, undecided == nil {
         throw files.seenInPlace(.corrupted(try reconciliation.noLog()))
       }
