@@ -273,8 +273,7 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
     guard let last = lastDelivered, last.sequence < current.count,
       let entry = try current.entries(last.sequence..<last.sequence + 1).first ?? nil
     else { return false }
-    return entry.index == last.entry.index && entry.recordChecksum == last.entry.recordChecksum
-      && entry.time == last.entry.time
+    return entry.isOfSameRecord(as: last.entry) && entry.time == last.entry.time
   }
 
   /// The record delivered last, by its entry; nil when none was, or where nobody but this process writes.
@@ -291,9 +290,7 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
     // Whatever happens, it is not forgotten: the chunk may be.
     anchor = last
     let entry = place > 0 ? try current.entries(place - 1..<place).first ?? nil : nil
-    if let last, let entry, entry.index != last.entry.index || entry.recordChecksum != last.entry.recordChecksum {
-      return false
-    }
+    if let last, let entry, !entry.isOfSameRecord(as: last.entry) { return false }
     anchor = entry.map { (place - 1, $0) }
     return true
   }

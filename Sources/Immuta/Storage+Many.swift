@@ -12,10 +12,7 @@ extension Storage {
       for name in names { _ = try open(name, creating: configuration.access(of: name) == .readWrite) }
       return
     }
-    // No more at a time than may have their files open.
-    for start in stride(from: 0, to: names.count, by: OpenFiles.shared.logsAtOnce) {
-      try openTogether(Array(names[start..<min(start + OpenFiles.shared.logsAtOnce, names.count)]))
-    }
+    for piece in OpenFiles.shared.pieces(names) { try openTogether(piece) }
   }
 
   private func openTogether(_ names: [String]) throws(ImmutaError) {
@@ -46,10 +43,7 @@ extension Storage {
   func flushTogether(_ logs: [Log]) {
     let writers = logs.compactMap(\.writer).filter { !$0.flusher.hasFlushed($0.reader.count) }
     if writers.count < Self.many { return }
-    for start in stride(from: 0, to: writers.count, by: OpenFiles.shared.logsAtOnce) {
-      let end = min(start + OpenFiles.shared.logsAtOnce, writers.count)
-      Flusher.flushTogether(writers[start..<end].map(\.flusher))
-    }
+    for piece in OpenFiles.shared.pieces(writers) { Flusher.flushTogether(piece.map(\.flusher)) }
   }
 }
 

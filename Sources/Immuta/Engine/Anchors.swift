@@ -111,8 +111,7 @@ extension LogReader {
     var bytes = [UInt8](repeating: 0, count: size)
     return try unsafe bytes.withMutableBytes { (bytes) throws(ImmutaError) in
       guard try unsafe descriptor.read(into: bytes, at: entry.index) == size else { return false }
-      let checksum = unsafe RecordCheck.checksum(UnsafeRawBufferPointer(bytes))
-      return checksum == entry.recordChecksum || CompanionEntry.denial(of: checksum) == entry.recordChecksum
+      return unsafe entry.fits(RecordCheck.checksum(UnsafeRawBufferPointer(bytes)))
     }
   }
 }

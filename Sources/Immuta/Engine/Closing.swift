@@ -69,14 +69,7 @@ final class Closing: Sendable {
 extension LogWriter {
   /// Closes many logs, and flushes them together. Otherwise as `close()`.
   static func closeTogether(_ writers: [LogWriter]) -> [(isFirst: Bool, failure: ImmutaError?)] {
-    var outcomes = Array(repeating: (isFirst: false, failure: ImmutaError?.none), count: writers.count)
-    // No more at a time than may have their files open.
-    for start in stride(from: 0, to: writers.count, by: OpenFiles.shared.logsAtOnce) {
-      let end = min(start + OpenFiles.shared.logsAtOnce, writers.count)
-      let some = closeSome(Array(writers[start..<end]))
-      outcomes.replaceSubrange(start..<end, with: some)
-    }
-    return outcomes
+    OpenFiles.shared.pieces(writers).flatMap(closeSome)
   }
 
   private static func closeSome(_ writers: [LogWriter]) -> [(isFirst: Bool, failure: ImmutaError?)] {

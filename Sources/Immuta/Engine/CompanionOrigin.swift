@@ -115,7 +115,6 @@ struct CompanionOrigin {
     if end - entry.index > Self.largestCompared { return nil }
     if mayBeTorn, entry.index / Self.sector != (end - 1) / Self.sector { return nil }
     if let next = try entries?.entry(number + 1), next.index != end { return nil }
-    guard let checksum = try log.checksum(at: entry.index, size: size) else { return nil }
-    return checksum == entry.recordChecksum || CompanionEntry.denial(of: checksum) == entry.recordChecksum
+    return try log.checksum(at: entry.index, size: size).map(entry.fits)
   }
 }

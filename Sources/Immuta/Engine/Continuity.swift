@@ -66,9 +66,7 @@ struct Continuity {
   }
 
   private func isSame(_ one: CompanionEntry, _ other: CompanionEntry) -> Bool {
-    guard one.index == other.index, one.recordChecksum == other.recordChecksum else { return false }
-    // The time of an entry that was made is that of its making.
-    return !isSameLog || one.time == other.time || one.isMade || other.isMade
+    one.isOfSameRecord(as: other) && (!isSameLog || one.time == other.time || one.isMade || other.isMade)
   }
 
   /// Whether the records just before a number are the same; nil where no entry tells.

@@ -46,12 +46,8 @@ struct EntryMarks {
 
   /// The position of the last mark that is not after a record; nil where there is none. O(log marks).
   func position(before number: Int) -> Int? {
-    var (lower, upper) = (0, marks.count)
-    while lower < upper {
-      let middle = (lower + upper) / 2
-      if marks[middle].number > number { upper = middle } else { lower = middle + 1 }
-    }
-    return lower == 0 ? nil : lower - 1
+    let after = marks.partitioningIndex { $0.number > number }
+    return after == 0 ? nil : after - 1
   }
 
   /// First those go that stand closer than they need to; where that is not enough, they need not stand as close.

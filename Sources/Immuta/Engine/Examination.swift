@@ -151,8 +151,7 @@ struct Examination: ~Copyable {
       return
     }
     finding.entry = CompanionEntry(
-      index: index, time: try timeOfMade(finding.sequence, after: time),
-      recordChecksum: isSound ? checksum : CompanionEntry.denial(of: checksum), isMade: !format.hasPayloadChecksum)
+      madeAt: index, time: try timeOfMade(finding.sequence, after: time), checksum: checksum, isSound: isSound, format)
   }
 
   /// Times don't go down: an entry that is made is not later than the next that is whole.

@@ -143,6 +143,12 @@ final class Flusher: Sendable {
     if let failure { fail(failure) }
   }
 
+  /// Before it is counted what a flush covers: what is committed from here on is noted again. See `isNoted`.
+  private func takeNote() {
+    isNoted.store(false, ordering: .sequentiallyConsistent)
+    atomicMemoryFence(ordering: .sequentiallyConsistent)
+  }
+
   // MARK: On a thread of the pool
 
   /// Has a thread look whether there is something to flush.
@@ -164,8 +170,7 @@ final class Flusher: Sendable {
       if waitsForInterval(last.nanoseconds) { return }
       // Whoever is at it instead asks again.
       if beginFlush() {
-        isNoted.store(false, ordering: .sequentiallyConsistent)
-        atomicMemoryFence(ordering: .sequentiallyConsistent)
+        takeNote()
         let start = ContinuousClock.now
         let served = flushOnce()
         let nanoseconds = (ContinuousClock.now - start).nanoseconds
@@ -290,8 +295,7 @@ final class Flusher: Sendable {
     var files: [Descriptor] = []
     var counts: [Int] = []
     for flusher in flushers {
-      flusher.isNoted.store(false, ordering: .sequentiallyConsistent)
-      atomicMemoryFence(ordering: .sequentiallyConsistent)
+      flusher.takeNote()
       counts.append(flusher.committed.generation)
       files += flusher.files.takeOver()
     }

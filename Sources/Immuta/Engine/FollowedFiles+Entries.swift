@@ -51,8 +51,7 @@ extension FollowedFiles {
   private func readOnByEntries(_ state: inout State) throws(ImmutaError) -> Progress? {
     let status = try log.status()
     guard status.size > state.own?.end ?? reader.end else { return nil }
-    let own: WalkedEntries
-    if let known = state.own { own = known } else { own = try ownEntries() }
+    let own = try ownEntries(state)
     // A writer that made the companion again put another file in its place.
     if let companion = try companionNow(), try isAtWork(companion) {
       return try readOn(companion, own, &state)

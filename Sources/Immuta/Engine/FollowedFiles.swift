@@ -321,8 +321,7 @@ final class FollowedFiles: OpenFiles.Holder {
   /// that are there by now, and makes those that are not. Returns where the last record ends; nil when the log, as it
   /// is, does not bear COUNT out.
   private func readOn(_ state: inout State, through committed: Int) throws(ImmutaError) -> Int? {
-    let own: WalkedEntries
-    if let known = state.own { own = known } else { own = try ownEntries() }
+    let own = try ownEntries(state)
     // A writer that made the companion again put another file in its place.
     guard let growth = try own.growth(log.status(), through: committed, companionNow(), after: state.lastTime) else {
       return nil
@@ -348,7 +347,8 @@ final class FollowedFiles: OpenFiles.Holder {
   }
 
   /// What makes entries of the records to come. Those of the records that are known are in the companion.
-  func ownEntries() throws(ImmutaError) -> WalkedEntries {
+  func ownEntries(_ state: State) throws(ImmutaError) -> WalkedEntries {
+    if let known = state.own { return known }
     let made = try companion?.companionHeader()?.madeCount ?? 0
     return WalkedEntries(
       log, format, kept: reader.count, of: companion, count: reader.count, end: reader.end,

@@ -107,6 +107,13 @@ import CRC32C
 
   private static var tracedBytes: Int { 64 }
 
+  /// The entry of a record that has none, made from its bytes; nil when the file ends before it does.
+  mutating func madeEntry(at index: Int, size: Int, time: Int64) throws(ImmutaError) -> CompanionEntry? {
+    guard let checksum = try checksum(at: index, size: size) else { return nil }
+    let isSound = try bearsItsChecksum(at: index, size: size)
+    return CompanionEntry(madeAt: index, time: time, checksum: checksum, isSound: isSound, format)
+  }
+
   /// Whether the payload of a record of this size has the checksum that the record carries; true where the format has
   /// none.
   mutating func bearsItsChecksum(at index: Int, size: Int) throws(ImmutaError) -> Bool {

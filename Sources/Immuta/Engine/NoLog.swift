@@ -21,7 +21,7 @@ extension Reconciliation {
     if header?.contradiction(format: format, fileSize: fileSize) == nil { return .agreement }
     let walk = try walked()
     if walk.told > 0 { return .agreement }
-    // What is none of v2 may be one of v1, of which a header and a record are enough.
+    // A file that is no log of v2 may be one of v1: there, a header and one record are enough.
     if walk.reach == 0 { return try mayBeOfAnotherFormat() ? .agreement : .none }
     return try log.isBlank(from: walk.end) ? .agreement : .records
   }
@@ -55,7 +55,7 @@ extension Reconciliation {
 }
 
 extension Corruption {
-  /// A log that is gone while another file tells of its records. Whoever opens it, for whatever, is told the same.
+  /// A log that is gone while another file says that it had records. Every command and every call gives the same advice.
   static func lost(_ path: String, toldBy other: String) -> Corruption {
     Corruption(
       path: path,
@@ -108,20 +108,36 @@ extension LogFiles {
     }
   }
 
-  /// Why there is no log though others of its files are there; nil where there is none of it.
+  /// What says that the log is missing, where it is and other files of it exist; nil otherwise.
   package func lostLog() throws(ImmutaError) -> Corruption? {
-    guard try directory.status(of: log) == nil else { return nil }
-    if let meta, try directory.status(of: meta) != nil {
+    try directory.status(of: log) == nil ? try whatIsLost() : nil
+  }
+
+  /// The same, of a log that is known to be missing.
+  ///
+  /// - Parameter trust: whose meta file is believed; nil for anybody's.
+  /// - Throws: `.foreignOwner`, `.unsupportedVersion`, `.io`.
+  func whatIsLost(_ trust: FileTrust? = nil) throws(ImmutaError) -> Corruption? {
+    if let meta, let status = try directory.status(of: meta) {
+      try trust?.check(status, meta)
       return Corruption(
         path: logPath,
         reason: "the log is missing, but \(directory.path(of: meta)) says that there was one: put the log back from a "
           + "backup, or remove that file to begin a new one")
     }
+    return try lostRecords(isEntryProof: true)
+  }
+
+  /// What the companion says of records, where the log has none.
+  ///
+  /// - Parameter isEntryProof: whether an entry proves a record, stable or not. Not where the log is there and has no
+  ///   header: then it is empty until its first record is stable.
+  func lostRecords(isEntryProof: Bool) throws(ImmutaError) -> Corruption? {
     guard let file = try directory.openIfPresent(companion, .read), let header = try file.companionHeader() else {
       return nil
     }
     let hasEntries = try file.companionEntry(0) != nil
-    guard header.stableCount > 0 || hasEntries else { return nil }
+    guard header.stableCount > 0 || (hasEntries && isEntryProof) else { return nil }
     return .lost(logPath, toldBy: companionPath)
   }
 }

@@ -48,7 +48,8 @@ struct Opening {
   private func openForWriting() throws(ImmutaError) -> Opened {
     // Before anything is made.
     let before = try trustedLog()
-    if before == nil { try checkForLostLog(isEntryProof: true) }
+    // One that is missing or empty while other files know of it was lost: a new one in its place would hide that.
+    if before == nil, let lost = try files.whatIsLost(trust) { throw .corrupted(lost) }
     if before != nil, try files.directory.status(of: files.lock) == nil { try refuseNoLog() }
     let lock = try FileLock.take(
       files.lock, in: files.directory, subject: files.namespace, rights: before?.rights, trust: trust, of: before)
@@ -115,30 +116,6 @@ struct Opening {
     CompanionKeeper(companion, header: header).markFailed()
   }
 
-  /// A log that is missing or empty while its companion has entries was lost, not never there: starting a new one
-  /// in its place would hide that.
-  ///
-  /// - Parameter isEntryProof: whether an entry proves a record, stable or not. Not where the log is there and has no
-  ///   header: then it is empty until its first record is stable.
-  private func checkForLostLog(isEntryProof: Bool) throws(ImmutaError) {
-    if let meta = files.meta, let status = try files.directory.status(of: meta),
-      try files.directory.status(of: files.log) == nil
-    {
-      try trust.check(status, meta)
-      throw .corrupted(
-        Corruption(
-          path: files.logPath,
-          reason: "the log is missing, but \(files.directory.path(of: meta)) says that there was one: "
-            + "put the log back, or remove that file to begin a new one"))
-    }
-    guard let companion = try files.directory.openIfPresent(files.companion, .read),
-      let header = try companion.companionHeader()
-    else { return }
-    let hasEntries = try companion.companionEntry(0) != nil
-    guard header.stableCount > 0 || (hasEntries && isEntryProof) else { return }
-    throw .corrupted(.lost(files.logPath, toldBy: files.companionPath))
-  }
-
   /// - Parameter companion: the companion, once it is open: whoever is told of an error asks whether its flush failed.
   private func openLocked(
     _ log: Descriptor, _ status: SystemCalls.Status, _ companion: inout Descriptor?, _ lock: FileLock
@@ -154,7 +131,7 @@ struct Opening {
     let format = try LogFormat(
       of: log, companion, slots?.current, stated: configuration.format, progress: progress)
     let isEmpty = status.size == 0
-    if isEmpty { try checkForLostLog(isEntryProof: format.hasCount) }
+    if isEmpty, let lost = try files.lostRecords(isEntryProof: format.hasCount) { throw .corrupted(lost) }
     let isNew = isEmpty && format.hasCount
     if isNew {
       // Whatever companion is there describes a log that is gone; but what a newer program wrote stays.

@@ -83,11 +83,10 @@ extension Reconciliation {
   }
 
   private mutating func made(_ cursor: Cursor, size: Int) throws(ImmutaError) -> CompanionEntry {
-    guard let checksum = try log.checksum(at: cursor.index, size: size) else { throw changed(cursor) }
-    let isSound = try log.bearsItsChecksum(at: cursor.index, size: size)
-    return CompanionEntry(
-      index: cursor.index, time: cursor.lastTime,
-      recordChecksum: isSound ? checksum : CompanionEntry.denial(of: checksum), isMade: !format.hasPayloadChecksum)
+    guard let entry = try log.madeEntry(at: cursor.index, size: size, time: cursor.lastTime) else {
+      throw changed(cursor)
+    }
+    return entry
   }
 
   /// The first record behind another whose entry stays, or the end of them, and of time. What was passed over is not

@@ -188,11 +188,8 @@ final class WalkedEntries: Sendable {
   }
 
   private func made(_ scanner: inout LogScanner, _ place: Place, _ size: Int) throws(ImmutaError) -> CompanionEntry {
-    guard let checksum = try scanner.checksum(at: place.index, size: size) else { throw changed(place) }
-    let isSound = try scanner.bearsItsChecksum(at: place.index, size: size)
-    return CompanionEntry(
-      index: place.index, time: place.time,
-      recordChecksum: isSound ? checksum : CompanionEntry.denial(of: checksum), isMade: !format.hasPayloadChecksum)
+    guard let entry = try scanner.madeEntry(at: place.index, size: size, time: place.time) else { throw changed(place) }
+    return entry
   }
 
   /// Whether the log was found not to be what the marks were made of: then it must be opened again, also where it looks as

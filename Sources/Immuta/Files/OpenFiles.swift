@@ -30,7 +30,14 @@ final class OpenFiles: Sendable {
   /// and as it may be twice as many until those are flushed.
   let limit = max(8, min(512, SystemCalls.mostOpenFiles / 8))
   /// How many logs are opened or closed together; each has two files.
-  let logsAtOnce = max(4, min(512, SystemCalls.mostOpenFiles / 16))
+  private let logsAtOnce = max(4, min(512, SystemCalls.mostOpenFiles / 16))
+
+  /// Many logs in pieces, each of as many as may have their files open together.
+  func pieces<Item>(_ logs: [Item]) -> [[Item]] {
+    stride(from: 0, to: logs.count, by: logsAtOnce).map { start in
+      Array(logs[start..<min(start + logsAtOnce, logs.count)])
+    }
+  }
 
   /// Relaxed: a number on its own.
   private let opened = Atomic(0)

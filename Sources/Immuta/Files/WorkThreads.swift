@@ -163,13 +163,9 @@ final class WorkThreads: Sendable {
       try Thread.start { self.runClock(gate) }
       state.clock = gate
     }
-    var (low, high) = (0, state.later.count)
-    while low < high {
-      let middle = (low + high) / 2
-      if state.later[middle].time > time { low = middle + 1 } else { high = middle }
-    }
-    state.later.insert((time, work, isShort), at: low)
-    return low == state.later.count - 1 ? state.clock : nil
+    let position = state.later.partitioningIndex { $0.time <= time }
+    state.later.insert((time, work, isShort), at: position)
+    return position == state.later.count - 1 ? state.clock : nil
   }
 
   /// Work waits and all threads are busy: they may be held up.

@@ -59,6 +59,26 @@ package struct CompanionEntry: Hashable, Sendable {
   /// can be found to have.
   package static func denial(of checksum: UInt32) -> UInt32 { ~checksum }
 
+  /// The entry of a record that has none, made from its bytes.
+  ///
+  /// - Parameter isSound: whether the payload has the checksum that the record carries, where the format has one.
+  init(madeAt index: Int, time: Int64, checksum: UInt32, isSound: Bool, _ format: LogFormat) {
+    self.init(
+      index: index, time: time, recordChecksum: isSound ? checksum : Self.denial(of: checksum),
+      isMade: !format.hasPayloadChecksum)
+  }
+
+  /// Whether the entry may be of a record whose bytes have this checksum, whole or damaged before it had an entry.
+  func fits(_ checksum: UInt32) -> Bool {
+    recordChecksum == checksum || recordChecksum == Self.denial(of: checksum)
+  }
+
+  /// Whether both entries are of one record, in one place and with the same bytes. Their times may differ: that of an
+  /// entry that was made is that of its making.
+  func isOfSameRecord(as other: CompanionEntry) -> Bool {
+    index == other.index && recordChecksum == other.recordChecksum
+  }
+
   /// The entry of record `number`, or nil when the bytes are not one.
   package init?(decoding bytes: UnsafeRawBufferPointer, number: Int) {
     precondition(bytes.count >= Self.size, "a companion entry needs \(Self.size) bytes")
