@@ -109,23 +109,23 @@ extension LogFiles {
   }
 
   /// What says that the log is missing, where it is and other files of it exist; nil otherwise.
-  package func lostLog() throws(ImmutaError) -> Corruption? {
-    try directory.status(of: log) == nil ? try whatIsLost() : nil
-  }
-
-  /// The same, of a log that is known to be missing.
   ///
   /// - Parameter trust: whose meta file is believed; nil for anybody's.
   /// - Throws: `.foreignOwner`, `.unsupportedVersion`, `.io`.
-  func whatIsLost(_ trust: FileTrust? = nil) throws(ImmutaError) -> Corruption? {
+  package func lostLog(_ trust: FileTrust? = nil) throws(ImmutaError) -> Corruption? {
+    let lost: Corruption?
     if let meta, let status = try directory.status(of: meta) {
       try trust?.check(status, meta)
-      return Corruption(
+      lost = Corruption(
         path: logPath,
         reason: "the log is missing, but \(directory.path(of: meta)) says that there was one: put the log back from a "
           + "backup, or remove that file to begin a new one")
+    } else {
+      lost = try lostRecords(isEntryProof: true)
     }
-    return try lostRecords(isEntryProof: true)
+    // Only now: somebody may be making it this very moment, and makes the log before its other files.
+    guard let lost, try directory.status(of: log) == nil else { return nil }
+    return lost
   }
 
   /// What the companion says of records, where the log has none.

@@ -49,7 +49,7 @@ struct Opening {
     // Before anything is made.
     let before = try trustedLog()
     // One that is missing or empty while other files know of it was lost: a new one in its place would hide that.
-    if before == nil, let lost = try files.whatIsLost(trust) { throw .corrupted(lost) }
+    if before == nil, let lost = try files.lostLog(trust) { throw .corrupted(lost) }
     if before != nil, try files.directory.status(of: files.lock) == nil { try refuseNoLog() }
     let lock = try FileLock.take(
       files.lock, in: files.directory, subject: files.namespace, rights: before?.rights, trust: trust, of: before)
