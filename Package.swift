@@ -21,7 +21,7 @@ let package = Package(
   products: [
     .library(name: "Immuta", targets: ["Immuta"]),
     .library(name: "ImmutaTransforms", targets: ["ImmutaTransforms"]),
-    .library(name: "LogStore", targets: ["LogStore"]),
+    .library(name: "LogStore", targets: ["ImmutaLogStore"]),
     .library(name: "Solid", targets: ["Solid"]),
     .library(name: "ImmutaTestSupport", targets: ["ImmutaTestSupport"]),
     .executable(name: "immuta", targets: ["ImmutaCLI"]),
@@ -38,50 +38,50 @@ let package = Package(
     .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"),
   ],
   targets: [
-    .target(name: "CRC32C"),
-    .target(name: "CFileCalls"),
-    .target(name: "CProcessArguments"),
-    .target(name: "Locking", swiftSettings: strict),
-    .target(name: "Solid", dependencies: ["Locking"], swiftSettings: strict),
+    .target(name: "CImmutaCRC32C"),
+    .target(name: "CImmutaFileCalls"),
+    .target(name: "CImmutaProcessArguments"),
+    .target(name: "ImmutaLocking", swiftSettings: strict),
+    .target(name: "Solid", dependencies: ["ImmutaLocking"], swiftSettings: strict),
     .target(
       name: "Immuta",
-      dependencies: ["CFileCalls", "CRC32C", "Locking", "Solid", .product(name: "Logging", package: "swift-log")],
+      dependencies: ["CImmutaFileCalls", "CImmutaCRC32C", "ImmutaLocking", "Solid", .product(name: "Logging", package: "swift-log")],
       swiftSettings: strict
     ),
     // By its file's name on Linux, where only the headers' package would bring the name without a version.
     .target(
-      name: "CDeflate",
+      name: "CImmutaDeflate",
       linkerSettings: [
         .linkedLibrary(":libz.so.1", .when(platforms: [.linux])), .linkedLibrary("z", .when(platforms: [.macOS])),
       ]),
-    .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"]), .brew(["zstd"])]),
-    .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"]), .brew(["lz4"])]),
+    .systemLibrary(name: "CImmutaZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"]), .brew(["zstd"])]),
+    .systemLibrary(name: "CImmutaLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"]), .brew(["lz4"])]),
     .target(
       name: "ImmutaTransforms",
       dependencies: [
-        "CDeflate", "Immuta", .product(name: "Crypto", package: "swift-crypto"),
-        .target(name: "CZstd", condition: .when(traits: ["Zstd"])),
-        .target(name: "CLZ4", condition: .when(traits: ["LZ4"])),
+        "CImmutaDeflate", "Immuta", .product(name: "Crypto", package: "swift-crypto"),
+        .target(name: "CImmutaZstd", condition: .when(traits: ["Zstd"])),
+        .target(name: "CImmutaLZ4", condition: .when(traits: ["LZ4"])),
       ],
       swiftSettings: settings
     ),
     .target(
-      name: "LogStore",
-      dependencies: ["Immuta", "Locking", .product(name: "Logging", package: "swift-log")], swiftSettings: strict),
+      name: "ImmutaLogStore",
+      dependencies: ["Immuta", "ImmutaLocking", .product(name: "Logging", package: "swift-log")], swiftSettings: strict),
     .executableTarget(
       name: "ImmutaCLI",
       dependencies: [
-        "CProcessArguments", "Immuta", "ImmutaTransforms", "LogStore",
+        "CImmutaProcessArguments", "Immuta", "ImmutaTransforms", "ImmutaLogStore",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings
     ),
-    .target(name: "ImmutaTestSupport", dependencies: ["Immuta", "Locking"], swiftSettings: settings),
-    .testTarget(name: "CRC32CTests", dependencies: ["CRC32C"], swiftSettings: settings),
+    .target(name: "ImmutaTestSupport", dependencies: ["Immuta", "ImmutaLocking"], swiftSettings: settings),
+    .testTarget(name: "CImmutaCRC32CTests", dependencies: ["CImmutaCRC32C"], swiftSettings: settings),
     .testTarget(name: "SolidTests", dependencies: ["Solid"], swiftSettings: settings),
     .testTarget(
       name: "ImmutaTests",
-      dependencies: ["Immuta", "ImmutaTestSupport", "Locking", .product(name: "Logging", package: "swift-log")],
+      dependencies: ["Immuta", "ImmutaTestSupport", "ImmutaLocking", .product(name: "Logging", package: "swift-log")],
       resources: [.copy("Fixtures")],
       swiftSettings: settings),
     .testTarget(
@@ -93,7 +93,7 @@ let package = Package(
       name: "ImmutaTransformsTests", dependencies: ["Immuta", "ImmutaTransforms", "ImmutaTestSupport"],
       resources: [.copy("Fixtures")], swiftSettings: settings),
     .testTarget(
-      name: "LogStoreTests", dependencies: ["Immuta", "ImmutaTestSupport", "LogStore"],
+      name: "ImmutaLogStoreTests", dependencies: ["Immuta", "ImmutaTestSupport", "ImmutaLogStore"],
       resources: [.copy("Fixtures")], swiftSettings: settings),
     .executableTarget(
       name: "CountedWork", dependencies: ["Immuta", "ImmutaTransforms"], path: "Tests/CountedWork",
@@ -104,7 +104,7 @@ let package = Package(
     .testTarget(
       name: "TortureTests",
       dependencies: [
-        "Immuta", "ImmutaCLI", "ImmutaTestSupport", "ImmutaTransforms", "Locking", "LogStore", "Solid", "TortureChild",
+        "Immuta", "ImmutaCLI", "ImmutaTestSupport", "ImmutaTransforms", "ImmutaLocking", "ImmutaLogStore", "Solid", "TortureChild",
       ],
       swiftSettings: settings),
   ],

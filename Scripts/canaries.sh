@@ -91,13 +91,13 @@ reason() {
 row() { printf '%-14s %-46s %-15s %8s\n' "$@"; }
 
 # canary NAME FILE FILTER PATTERN REPLACEMENT: PATTERN is a regular expression of Perl's that matches exactly once in FILE
-# of the engine (a name with a slash is a path in Sources/Immuta); REPLACEMENT is plain text.
+# of the engine, which may be in any of its folders; REPLACEMENT is plain text.
 canary() {
-  local name="$1" file="$root/$sources/Engine/$2" filter="$3" start="$SECONDS" status=0 matches verdict
-  if [[ "$2" == */* ]]; then file="$root/$sources/$2"; fi
+  local name="$1" file filter="$3" start="$SECONDS" status=0 matches verdict
   if [ "$wanted" != "  " ] && [[ "$wanted" != *" $name "* ]]; then return; fi
   tried=$((tried + 1))
-  [ -e "$file" ] || fail "$name: $2 is gone; the canary must be updated"
+  file="$(find "$root/$sources" -name "$2")"
+  [ -f "$file" ] || fail "$name: $2 is gone; the canary must be updated"
   matches="$(PATTERN="$4" perl -0ne 'my $n = () = /$ENV{PATTERN}/g; print $n' "$file")"
   [ "$matches" = 1 ] || fail "$name: its pattern matches $matches times in $2; the canary must be updated"
   if "$checks_only"; then return; fi
@@ -229,25 +229,25 @@ canary write-error WriterState.swift 'FailingCallTests/aFailedCall' \
   'try body\(&self\)\s+\} catch \{\s+failure = error' 'try body(&self)
     } catch {'
 # btrfs is taken for a file system that overwrites blocks where they are, also after `chattr +C`.
-canary btrfs Files/FileSystem.swift 'TortureTests\.FileSystemTests/aFullDisk' \
+canary btrfs FileSystem.swift 'TortureTests\.FileSystemTests/aFullDisk' \
   'case FILE_SYSTEM_BTRFS: \.btrfs' 'case FILE_SYSTEM_BTRFS: .ext4'
 # XFS is taken for one that shares no blocks.
-canary xfs Files/FileSystem.swift 'TortureTests\.FileSystemTests/aLogThatWasCopied' \
+canary xfs FileSystem.swift 'TortureTests\.FileSystemTests/aLogThatWasCopied' \
   'case FILE_SYSTEM_XFS_SHARING: \.xfsSharing' 'case FILE_SYSTEM_XFS_SHARING: .xfs'
 # What is reserved is holes: on ext4 and in memory that finds no room when it is written.
-canary reserve Files/TailFile.swift 'TortureTests\.FileSystemTests/aFullDisk' \
+canary reserve TailFile.swift 'TortureTests\.FileSystemTests/aFullDisk' \
   'try descriptor\.reserve\(from: start, count: wanted - start\)' 'try descriptor.truncate(to: wanted)'
 # A step that had no room is tried again before each record.
-canary steps Files/TailFile.swift 'TortureTests\.FileSystemTests/anAlmost' \
+canary steps TailFile.swift 'TortureTests\.FileSystemTests/anAlmost' \
   'largestStep = step' '_ = largestStep'
 # What half a reservation took stays taken.
-canary half-reserved Files/TailFile.swift 'TortureTests\.FileSystemTests/halfAStep' \
+canary half-reserved TailFile.swift 'TortureTests\.FileSystemTests/halfAStep' \
   'try\? descriptor\.truncate\(to: reservedEnd\)' ''
 # Space is reserved beyond the limit on file sizes.
-canary size-limit Files/SystemCalls.swift 'FileSizeLimitTests' \
+canary size-limit SystemCalls.swift 'FileSizeLimitTests' \
   'let limit = Int\(clamping: file_size_limit\(\)\)' 'let limit = max(.max, Int(clamping: file_size_limit()))'
 # A file that cannot be mapped is an error.
-canary no-mapping Files/TailFile.swift 'FailingCallTests/whereFilesCannotBeMapped' \
+canary no-mapping TailFile.swift 'FailingCallTests/whereFilesCannotBeMapped' \
   'where SystemCalls\.cannotMap\(number\)' 'where SystemCalls.cannotMap(number) && number < 0'
 
 # The files have lost their names, and what is flushed to them is called stable.
@@ -255,10 +255,10 @@ canary lost-name Flusher.swift 'ProcessTests/whatIsLost' \
   'try files\.flush\(\)\s+// What is stable in a file that nobody finds again is lost\.\s+try names\.check\(\)' \
   'try files.flush()'
 # The lock's descriptor is closed, and no mapping keeps its file open.
-canary lock-mapping Files/FileLock.swift 'ProcessTests/oneProcessWritesAtATime' \
+canary lock-mapping FileLock.swift 'ProcessTests/oneProcessWritesAtATime' \
   'held = \.mapped\(window, identity, directory\)' 'held = .free'
 # Whoever comes second has the lock as well.
-canary lock Files/FileLock.swift 'ProcessTests/oneProcessWritesAtATime' \
+canary lock FileLock.swift 'ProcessTests/oneProcessWritesAtATime' \
   'guard isTaken else \{ throw \.locked\(LockHolder\(namespace: subject, on: file\)\) \}\s+// One that lost' \
   '_ = isTaken
       // One that lost'
@@ -273,7 +273,7 @@ canary foreign CompanionOrigin.swift 'HostileFilesTests/anotherLogs' \
 canary follower Anchors.swift 'FollowerTests/whatever' \
   'return try reader\.entries\(count - 1\.\.<count\)\.first == last' 'return true'
 # A stream goes on in files that do not continue what it delivered.
-canary continuity ./RecordStream.swift 'FollowerTests/whatever' \
+canary continuity RecordStream.swift 'FollowerTests/whatever' \
   'if place > shared, try !isAfterAnchor\(in: current\)' 'if place < 0, try !isAfterAnchor(in: current)'
 # A follower does not look for its files by their names.
 canary names Follower.swift 'FollowerTests/whatever' \
@@ -285,28 +285,28 @@ canary followers WriterState.swift 'WakeUpTests/noCommitIsMissed' \
 canary sleep FollowPace.swift 'WakeUpTests/noCommitIsMissed' \
   'min\(4 \* pause, 4 \* Self\.longestPause\)' '4 * Self.longestPause'
 # STABLE is believed, whatever it says.
-canary stable Format/CompanionHeader.swift 'HostileFilesTests/hostileNumbers' \
+canary stable CompanionHeader.swift 'HostileFilesTests/hostileNumbers' \
   'guard counts\.allSatisfy\(.*?\) else \{ return nil \}' ''
 # The generation after the highest of all traps.
-canary generation Format/TwoSlots.swift 'HostileFilesTests/hostileNumbers' \
+canary generation TwoSlots.swift 'HostileFilesTests/hostileNumbers' \
   'generation &\+ 1' 'generation + 1'
 # An examination looks for every record that is promised.
 canary promised Examination.swift 'HostileFilesTests/hostileNumbers' \
   'self\.count = min\(count, .*' 'self.count = count'
 # The last record's entry may point anywhere.
-canary place Format/LogFormat.swift 'HostileFilesTests/aRecordDoesNot' \
+canary place LogFormat.swift 'HostileFilesTests/aRecordDoesNot' \
   'headerSize \+ number \* recordHeaderSize' 'number < 0 ? 0 : Int.min'
 # Without a companion, the place of every record is kept in memory.
 canary hole EntryMarks.swift 'HostileFilesTests/aHole' \
   'firstStride: Int \{ 64 \}' 'firstStride: Int { 1 }'
 # Entries that are made look like those that were written.
-canary made Format/CompanionEntry.swift 'LossTests' \
+canary made CompanionEntry.swift 'LossTests' \
   'mark = isMade \? Self\.markOfMade : endsCommit' 'mark = endsCommit'
 # Nothing is kept beside the companion.
 canary meta LogKnowledge.swift 'LossTests' \
   'if meta\?\.meta == wanted \{ return \}' 'if wanted.removedCount >= 0 { return }'
 # An encrypted record looks like any other.
-canary recognition Format/PayloadAppearance.swift 'LossTests' \
+canary recognition PayloadAppearance.swift 'LossTests' \
   'if unsafe Self\.isSealed\(bytes, size: size\) \{' 'if size < 0 {'
 # Whatever codec is given is taken for the right one.
 canary wrong-codec CodecCheck.swift 'LossTests' \

@@ -1,5 +1,5 @@
 import ArgumentParser
-import CProcessArguments
+import CImmutaProcessArguments
 
 #if canImport(Glibc)
   import Glibc

@@ -1,5 +1,5 @@
 public import Immuta
-import Locking
+import ImmutaLocking
 
 /// The kinds of call to the operating system that Immuta makes, and that a test can make fail.
 public enum FileCall: String, Hashable, Sendable, CaseIterable {

@@ -1,6 +1,6 @@
 import Foundation
 public import Immuta
-import Locking
+import ImmutaLocking
 
 /// Watches what a program does to the files of a directory, and makes the images of it that a power cut could leave.
 ///

@@ -1,4 +1,4 @@
-import CDeflate
+import CImmutaDeflate
 public import Immuta
 
 extension Codec {

@@ -1,5 +1,5 @@
 #if LZ4
-  import CLZ4
+  import CImmutaLZ4
   public import Immuta
 
   extension Codec {

@@ -1,5 +1,5 @@
 #if Zstd
-  import CZstd
+  import CImmutaZstd
   public import Immuta
 
   extension Codec {

@@ -1,5 +1,5 @@
 #if Zstd
-  import CZstd
+  import CImmutaZstd
   public import Immuta
 
   /// What records of one kind have in common, so that each needs to hold only what is its own: for small records, which

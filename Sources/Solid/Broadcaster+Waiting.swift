@@ -1,4 +1,4 @@
-import Locking
+import ImmutaLocking
 import Synchronization
 
 extension Broadcaster {

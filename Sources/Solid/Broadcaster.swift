@@ -1,4 +1,4 @@
-import Locking
+import ImmutaLocking
 import Synchronization
 
 /// Wakes everybody who waits for something to happen: one side counts events, any number of others wait for the count.

@@ -1,6 +1,6 @@
 import Foundation
 import Immuta
-import Locking
+import ImmutaLocking
 import Testing
 
 /// What is on stable storage when, and who gets to know.

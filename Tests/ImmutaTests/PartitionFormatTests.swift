@@ -1,4 +1,4 @@
-import CRC32C
+import CImmutaCRC32C
 import Foundation
 import Immuta
 import ImmutaTestSupport

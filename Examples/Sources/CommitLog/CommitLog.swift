@@ -1,4 +1,4 @@
-import LogStore
+import ImmutaLogStore
 
 /// A commit log: a table's changes, in the order of each row, from which replicas are kept.
 @main struct CommitLog {

@@ -1,6 +1,6 @@
 import Foundation
 import Immuta
-import LogStore
+import ImmutaLogStore
 
 /// What can happen to a cart: the only thing that is stored.
 enum Event: Codable {

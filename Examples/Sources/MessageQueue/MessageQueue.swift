@@ -1,5 +1,5 @@
 import Immuta
-import LogStore
+import ImmutaLogStore
 
 /// A message queue: producers that append, and workers that take over from each other where the last one was.
 @main struct MessageQueue {

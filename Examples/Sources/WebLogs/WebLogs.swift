@@ -1,4 +1,4 @@
-import LogStore
+import ImmutaLogStore
 
 /// One request, in six bytes rather than a line of text.
 struct Request {

@@ -1,4 +1,4 @@
-import Locking
+import ImmutaLocking
 import Synchronization
 
 /// An open file. Closed when the last one who holds it lets go, so a number is never used after the system gave it

@@ -1,4 +1,4 @@
-import Locking
+import ImmutaLocking
 
 /// The descriptors that readers of one file share, opened when first needed.
 ///

@@ -1,4 +1,4 @@
-import Locking
+import ImmutaLocking
 import Synchronization
 
 /// A directory that was opened once. Its files are found in it from then on, whatever becomes of its path: a relative

@@ -1,5 +1,5 @@
-import CFileCalls
-import Locking
+import CImmutaFileCalls
+import ImmutaLocking
 
 /// Told when files that somebody watches may not be what they were.
 protocol FileObserver: AnyObject, Sendable {

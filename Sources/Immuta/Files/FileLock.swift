@@ -1,4 +1,4 @@
-import Locking
+import ImmutaLocking
 
 /// The right to write, which one process has at a time: the exclusive lock of a file beside what is written, which only
 /// those may open who may write that. A lock of the file itself could be taken by everybody who may read it.

@@ -1,4 +1,4 @@
-import CFileCalls
+import CImmutaFileCalls
 
 /// What the file system under a file gives, as far as it is known: see “What each file system gives” in
 /// <doc:Promises>.

@@ -1,4 +1,4 @@
-import CFileCalls
+import CImmutaFileCalls
 
 /// Names words of a file to the kernel, for those who wait for them and those who wake them, in whatever process: a piece
 /// of address space over the file, read-only and shared.

@@ -1,4 +1,4 @@
-import Locking
+import ImmutaLocking
 
 /// Fills the next step of a file while its writer stores into the one before.
 ///

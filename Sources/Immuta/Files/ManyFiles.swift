@@ -1,4 +1,4 @@
-import Locking
+import ImmutaLocking
 
 /// Puts many files on stable storage together.
 ///

@@ -1,4 +1,4 @@
-import Locking
+import ImmutaLocking
 import Synchronization
 
 /// Keeps the number of descriptors bounded that the process's logs have open, whatever the number of logs.

@@ -1,4 +1,4 @@
-import CFileCalls
+import CImmutaFileCalls
 
 /// A file without a name for bytes that memory should not hold: gone when it is let go, and with the process however
 /// that ends.

@@ -1,4 +1,4 @@
-import CFileCalls
+import CImmutaFileCalls
 
 #if canImport(Glibc)
   import Glibc

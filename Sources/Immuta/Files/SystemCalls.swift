@@ -1,5 +1,5 @@
-import CFileCalls
-import Locking
+import CImmutaFileCalls
+import ImmutaLocking
 import Synchronization
 
 #if canImport(Glibc)

@@ -1,4 +1,4 @@
-import Locking
+import ImmutaLocking
 
 /// The threads for calls that block, a few for the process whatever the number of logs: made when there is work, and
 /// ended when there is none for a while.

@@ -1,4 +1,4 @@
-import CRC32C
+import CImmutaCRC32C
 import Synchronization
 
 /// What the companion says of one record: 24 bytes, at `CompanionHeader.size + 24 × number`.

@@ -1,4 +1,4 @@
-import CRC32C
+import CImmutaCRC32C
 
 /// What stands before a payload: see ``LogFormat`` for its bytes.
 package struct RecordHeader: Hashable, Sendable {

@@ -1,4 +1,4 @@
-import CRC32C
+import CImmutaCRC32C
 
 /// Two slots of 2,048 bytes that are written in turn, so that a write which is torn half-way leaves the older one: the
 /// header of a companion, and a meta file.

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Immuta
-import LogStore
+import ImmutaLogStore
 
 /// `immuta migrate`: records from one kind of file into another.
 struct Migrate: ToolCommand {

@@ -1,5 +1,5 @@
 import Immuta
-import LogStore
+import ImmutaLogStore
 
 /// What records are appended to: a log, or a store.
 protocol AppendTarget: AnyObject {

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Immuta
-import LogStore
+import ImmutaLogStore
 
 /// `immuta logstore append`: lines into the partitions that their keys pick.
 struct LogStoreAppend: ToolCommand {

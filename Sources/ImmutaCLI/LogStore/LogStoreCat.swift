@@ -1,6 +1,6 @@
 import ArgumentParser
 import Immuta
-import LogStore
+import ImmutaLogStore
 
 /// `immuta logstore cat`: messages to standard output.
 struct LogStoreCat: ToolCommand {

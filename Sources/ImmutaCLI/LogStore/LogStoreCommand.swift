@@ -1,6 +1,6 @@
 import ArgumentParser
 import Immuta
-import LogStore
+import ImmutaLogStore
 
 /// `immuta logstore`: partitioned stores, as the Go program LogStore keeps them.
 struct LogStoreCommand: ParsableCommand {

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Immuta
-import LogStore
+import ImmutaLogStore
 
 /// `immuta logstore info`: what is known of a store without reading it.
 struct LogStoreInfo: ToolCommand {

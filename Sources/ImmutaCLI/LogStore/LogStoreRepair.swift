@@ -1,6 +1,6 @@
 import ArgumentParser
 import Immuta
-import LogStore
+import ImmutaLogStore
 
 /// `immuta logstore repair`: says what is wrong with a partition, and mends it if asked to.
 struct LogStoreRepair: ToolCommand {

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Immuta
-import LogStore
+import ImmutaLogStore
 
 /// `immuta logstore verify`: reads and checks every message.
 struct LogStoreVerify: ToolCommand {

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Immuta
-import LogStore
+import ImmutaLogStore
 
 /// How the tool names the routings that it knows.
 enum RoutingOption: String, CaseIterable, ExpressibleByArgument {

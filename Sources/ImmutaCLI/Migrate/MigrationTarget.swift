@@ -1,5 +1,5 @@
 import Immuta
-import LogStore
+import ImmutaLogStore
 
 /// Where records are migrated to: one log or several, each of which gets its records in the source's order.
 ///

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Immuta
-import LogStore
+import ImmutaLogStore
 
 /// Which records are printed, and how: options of each subcommand that prints them.
 struct CatOptions: ParsableArguments {

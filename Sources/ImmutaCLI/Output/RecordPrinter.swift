@@ -1,6 +1,6 @@
 import ArgumentParser
 import Immuta
-import LogStore
+import ImmutaLogStore
 
 /// How `cat` shows a record.
 enum RecordFormat: String, CaseIterable, ExpressibleByArgument {

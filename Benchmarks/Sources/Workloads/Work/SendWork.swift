@@ -1,6 +1,6 @@
 import Foundation
 import Immuta
-import LogStore
+import ImmutaLogStore
 import Synchronization
 
 #if canImport(Glibc)

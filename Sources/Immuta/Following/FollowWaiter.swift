@@ -1,0 +1,74 @@
+import ImmutaLocking
+import Synchronization
+
+/// Waits for all logs that this process follows: a thread for each 127 of them, and one that hears of changed files
+/// (``FileEvents``). No thread is left when no stream waits any more.
+final class FollowWaiter: Sendable {
+  static let shared = FollowWaiter()
+
+  private let groups = Lock<[FollowGroup]>([])
+
+  /// Looks after a log from now on.
+  func add(_ follower: Follower) throws(ImmutaError) -> FollowTicket {
+    try groups.withLock { (groups) throws(ImmutaError) in
+      for group in groups {
+        if let ticket = try group.add(follower) { return ticket }
+      }
+      let group = FollowGroup()
+      guard let ticket = try group.add(follower) else { preconditionFailure("a group has room for a log") }
+      groups.append(group)
+      return ticket
+    }
+  }
+}
+
+/// A log that a group looks after: by this the group is told of it.
+final class FollowTicket: FileObserver {
+  let follower: Follower
+  private let group: FollowGroup
+  /// Acquiring and releasing: who takes the news sees what was done before it was told.
+  private let isChanged = Atomic(false)
+  private let isPrompted = Atomic(false)
+  /// Whether its thread waits until it is told of something. Relaxed: for whoever wants to know.
+  private let sleeps = Atomic(false)
+  var isAsleep: Bool { sleeps.load(ordering: .relaxed) }
+
+  init(_ follower: Follower, in group: FollowGroup) {
+    self.follower = follower
+    self.group = group
+  }
+
+  /// Its files may not be what they were.
+  func filesMayHaveChanged() {
+    isChanged.store(true, ordering: .releasing)
+    group.ring()
+  }
+
+  /// Somebody wants it to be looked at now.
+  func prompt() {
+    isPrompted.store(true, ordering: .releasing)
+    group.ring()
+  }
+
+  /// Opens the files that have the log's names now, on a thread of its own: that may take long, and holds up no other log.
+  func changeFiles() {
+    guard follower.beginChange() else { return }
+    let body: @Sendable () -> Void = {
+      // If there is nothing to read yet, the thread looks again soon, in its own time.
+      if self.follower.changeFiles() { self.prompt() }
+    }
+    if (try? Thread.start(body)) == nil { body() }
+  }
+
+  func noteSleep(_ isAsleep: Bool) { sleeps.store(isAsleep, ordering: .relaxed) }
+
+  // Asked of every log whenever the thread wakes: most often a load says no.
+
+  func takeChange() -> Bool {
+    isChanged.load(ordering: .relaxed) && isChanged.exchange(false, ordering: .acquiringAndReleasing)
+  }
+
+  func takePrompt() -> Bool {
+    isPrompted.load(ordering: .relaxed) && isPrompted.exchange(false, ordering: .acquiringAndReleasing)
+  }
+}

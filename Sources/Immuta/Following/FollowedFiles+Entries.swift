@@ -1,0 +1,84 @@
+import ImmutaLocking
+import Solid
+
+// Following a log without COUNT. Where a writer with a companion is at work, its entries tell what is committed. Where
+// there is none, another program's records are there once they are whole.
+
+extension FollowedFiles {
+  /// Takes note of what was committed since. Costs a read of an entry or two when nothing was, and a few more reads where
+  /// the log has grown all the same.
+  ///
+  /// - Returns: false when the files do not go on from what is known of them.
+  func refreshByEntries() throws(ImmutaError) -> Bool {
+    let (isSame, found) = try state.withLock { (state) throws(ImmutaError) -> (Bool, Progress?) in
+      if state.isFrozen { return (true, nil) }
+      guard try state.anchors.hold(in: reader) else { return (false, nil) }
+      var found: Progress?
+      if state.own == nil, let companion {
+        let count = try companion.publishedCount(from: reader.count)
+        if count > reader.count { found = Progress(count: count, end: try end(ofLast: count, companion)) }
+      }
+      if found == nil { found = try readOnByEntries(&state) }
+      if let found {
+        try state.anchors.move(before: found.count, in: reader)
+        state.count = max(state.count, found.count)
+      }
+      return (true, found)
+    }
+    guard isSame else { return false }
+    guard let found, found.count > reader.count else { return true }
+    reader.raiseEnd(to: found.end)
+    // Not under the lock: whoever is woken may call back at once.
+    reader.committed.advance(to: found.count)
+    return true
+  }
+
+  private struct Progress {
+    var count: Int
+    var end: Int
+  }
+
+  private func end(ofLast count: Int, _ companion: Descriptor) throws(ImmutaError) -> Int {
+    // Whoever reads a record whose entry is damaged finds out; until then it may end anywhere.
+    guard let entry = try companion.companionEntry(count - 1) else { return try log.size }
+    guard let end = try log.recordEnd(at: entry.index, format) else {
+      throw check.corrupted(count - 1, entry.index, "its LENGTH does not fit the file")
+    }
+    return end
+  }
+
+  /// Follows a writer whose entries are not in the companion that was opened, or that keeps none.
+  private func readOnByEntries(_ state: inout State) throws(ImmutaError) -> Progress? {
+    let status = try log.status()
+    guard status.size > state.own?.end ?? reader.end else { return nil }
+    let own = try ownEntries(state)
+    // A writer that made the companion again put another file in its place.
+    if let companion = try companionNow(), try isAtWork(companion) {
+      return try readOn(companion, own, &state)
+    }
+    guard let growth = try own.growth(status, through: nil, companionNow(), after: state.lastTime) else { return nil }
+    // A writer marks its companion before it stages anything: if it has not by now, these are no records of its.
+    if let companion = try companionNow(), try isAtWork(companion) { return nil }
+    take(growth, own, &state)
+    return Progress(count: growth.count, end: growth.end)
+  }
+
+  /// Whether a writer that keeps this companion has the log open, or did not live to close it.
+  private func isAtWork(_ companion: Descriptor) throws(ImmutaError) -> Bool {
+    guard let header = try companion.companionHeader() else { return false }
+    return header.format == format && !header.isClean
+  }
+
+  private func readOn(
+    _ companion: Descriptor, _ own: WalkedEntries, _ state: inout State
+  ) throws(ImmutaError) -> Progress? {
+    let known = own.count
+    let count = try companion.publishedCount(from: known)
+    guard count > known,
+      let growth = try own.growth(
+        log.status(), through: count, companion, needsEntries: true, after: state.lastTime)
+    else { return nil }
+    take(growth, own, &state)
+    return Progress(count: growth.count, end: growth.end)
+  }
+}

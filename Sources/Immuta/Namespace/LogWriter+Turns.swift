@@ -1,0 +1,268 @@
+import ImmutaLocking
+import Synchronization
+
+/// Who has the turn, and how it goes from one to the next.
+extension LogWriter {
+  /// Waits until it is this caller's turn. Cancellation ends the wait.
+  ///
+  /// - Parameter append: a payload that may be appended for the caller instead: it then has an outcome. Where it has
+  ///   none, the caller has the turn.
+  func takeTurn(
+    _ work: Log.Details.Turn.Work, _ party: TurnHolder.Party, orAppend append: QueuedAppend? = nil
+  ) async throws {
+    guard let entry = try enter(TurnHolder(work, party), append) else { return }
+    let parties = TransactionNote.parties
+    let wait = WaitGraph.shared.number()
+    defer { if !parties.isEmpty { WaitGraph.shared.end(wait) } }
+    try await withTaskCancellationHandler {
+      try await withCheckedThrowingContinuation { continuation in
+        let answer = enqueue(.task(continuation), entry, wait, parties)
+        if let answer { continuation.resume(with: answer) }
+      }
+    } onCancel: {
+      state.withLock { $0.turns.cancel(entry.ticket) }?.resume(with: .failure(CancellationError()))
+    }
+  }
+
+  /// The same, for a thread that may block.
+  func takeTurnBlocking(_ work: Log.Details.Turn.Work, orAppend append: QueuedAppend? = nil) throws {
+    let thread = Thread.identity
+    guard let entry = try enter(TurnHolder(work, .thread(thread)), append) else { return }
+    let waiter = BlockedThread()
+    let wait = WaitGraph.shared.number()
+    defer { WaitGraph.shared.end(wait) }
+    let parties = TransactionNote.parties.union([.thread(thread)])
+    if let answer = enqueue(.thread(waiter), entry, wait, parties) { return try answer.get() }
+    try waiter.wait()
+  }
+
+  /// A payload that may be appended for its caller while that one waits; nil where the caller must have the turn, as with
+  /// a codec, which is not called for others.
+  func queuedAppend(_ bytes: UnsafeRawBufferPointer) -> QueuedAppend? {
+    encoder == nil ? unsafe QueuedAppend(bytes, in: roomForQueue) : nil
+  }
+
+  /// Ends the turn: what was staged and not committed is gone. Then serves those who wait, until somebody has the turn
+  /// or nobody waits any more.
+  ///
+  /// In pieces, so that the lock is not held for long. Those who come in between do a piece before they join the queue: so
+  /// it gets shorter, and this ends.
+  func endTurn() {
+    var served = state.withLock { state in
+      state.rollBack()
+      state.turns.end()
+      return serve(&state)
+    }
+    while !served.isAll {
+      let more = state.withLock { serve(&$0) }
+      served.add(more)
+    }
+    // Only now: whoever is told may call back at once, and not return for a while.
+    tell(served)
+  }
+
+  // MARK: Serving those who wait
+
+  /// Those whose place had come, to be told when no lock is held.
+  private struct Served {
+    /// Whoever has the turn now, if anybody. A list, as the size of a waiter is known at run time only.
+    var next: [Waiter] = []
+    /// Those whose payloads were appended.
+    var appended: [Waiter] = []
+    /// How many records are committed, where any were appended.
+    var count = 0
+    /// Whether nobody waits without that somebody has the turn.
+    var isAll = true
+
+    mutating func add(_ more: Served) {
+      next = more.next
+      appended += more.appended
+      count = max(count, more.count)
+      isAll = more.isAll
+    }
+  }
+
+  /// How many are served before the lock is let go: about five microseconds.
+  private static var mostServed: Int { 32 }
+
+  /// Serves those whose place has come, if nobody has the turn: appends for them, or gives the first the turn.
+  private func serve(_ state: inout WriterState) -> Served {
+    var served = Served()
+    if state.turns.isTaken || state.turns.isFree { return served }
+    while served.appended.count < Self.mostServed, let next = state.turns.next(mayAppend: state.isPrepared) {
+      switch next {
+      case .turn(let waiter):
+        served.next = [waiter]
+      case .append(let append, let waiter):
+        append.outcome = outcome(of: append, &state)
+        served.appended.append(waiter)
+        served.count = state.count
+      }
+    }
+    served.isAll = state.turns.isTaken || state.turns.isFree
+    return served
+  }
+
+  private func outcome(of append: QueuedAppend, _ state: inout WriterState) -> Result<Receipt, ImmutaError> {
+    do throws(ImmutaError) {
+      try checkUsable(state)
+      let receipt = try unsafe append.bytes.withBytes { (bytes) throws(ImmutaError) in try unsafe state.append(bytes) }
+      return .success(receipt)
+    } catch {
+      return .failure(error)
+    }
+  }
+
+  /// Never under a lock. Who has the turn comes first: others wait for it, perhaps those who are told after.
+  private func tell(_ served: Served) {
+    for waiter in served.next { waiter.resume() }
+    if served.appended.isEmpty { return }
+    announce(served.count)
+    for waiter in served.appended { waiter.resume() }
+  }
+
+  // MARK: Joining the queue
+
+  /// One who wants the turn and may have to wait for it.
+  private struct Entry {
+    let holder: TurnHolder
+    let append: QueuedAppend?
+    let ticket: Int
+  }
+
+  /// Nil where the caller need not wait: it has the turn, or its payload is appended.
+  private func enter(_ holder: TurnHolder, _ append: QueuedAppend?) throws -> Entry? {
+    let (result, served) = state.withLock { state -> (Result<Int?, ImmutaError>, Served) in
+      do throws(ImmutaError) { try checkUsable(state) } catch { return (.failure(error), Served()) }
+      let served = serve(&state)
+      return (.success(goOn(holder, append, &state) ? nil : state.turns.ticket()), served)
+    }
+    tell(served)
+    if let receipt = try? append?.outcome?.get() { announce(receipt.sequence + 1) }
+    guard let ticket = try result.get() else { return nil }
+    try checkForOwnTurn()
+    return Entry(holder: holder, append: append, ticket: ticket)
+  }
+
+  /// Takes the turn if it is free, or, where that is all that is wanted, appends; false when the caller has to wait.
+  private func goOn(_ holder: TurnHolder, _ append: QueuedAppend?, _ state: inout WriterState) -> Bool {
+    guard let append, state.isPrepared else { return state.turns.take(holder) }
+    if !state.turns.isFree { return false }
+    append.outcome = outcome(of: append, &state)
+    return true
+  }
+
+  /// Nil when the waiter now waits; otherwise its answer. Those who have no turn hold up nobody, and need no look at
+  /// who else waits.
+  private func enqueue(
+    _ waiter: Waiter, _ entry: Entry, _ wait: WaitGraph.Number, _ parties: Set<TurnHolder.PartyName>
+  ) -> Result<Void, any Error>? {
+    var outcome: (answer: Result<Bool, any Error>, served: Served)
+    if parties.isEmpty {
+      outcome = enqueue(waiter, entry)
+    } else {
+      outcome = (.success(true), Served())
+      do throws(ImmutaError) {
+        try WaitGraph.shared.begin(wait, for: self, parties, entry.append) { outcome = enqueue(waiter, entry) }
+      } catch {
+        return .failure(error)
+      }
+    }
+    tell(outcome.served)
+    switch outcome.answer {
+    case .failure(let error): return .failure(error)
+    case .success(false):
+      watch()
+      return nil
+    case .success(true):
+      if let receipt = try? entry.append?.outcome?.get() { announce(receipt.sequence + 1) }
+      return .success(())
+    }
+  }
+
+  /// Whether the waiter need not wait, and those who were served on the way. A task is cancelled before its handler
+  /// runs: either the handler finds the waiter, or the waiter is told here.
+  private func enqueue(_ waiter: Waiter, _ entry: Entry) -> (Result<Bool, any Error>, Served) {
+    state.withLock { state in
+      do throws(ImmutaError) { try checkUsable(state) } catch { return (.failure(error), Served()) }
+      // Looked at under the lock that the handler takes.
+      if case .task = waiter, Task.isCancelled { return (.failure(CancellationError()), Served()) }
+      let served = serve(&state)
+      if goOn(entry.holder, entry.append, &state) { return (.success(true), served) }
+      if case .thread = waiter, state.turns.needsTask, Self.currentTask != 0 {
+        return (.failure(ImmutaError.wouldDeadlock(blockedPool)), served)
+      }
+      state.turns.wait(waiter, ticket: entry.ticket, as: entry.holder, append: entry.append)
+      return (.success(false), served)
+    }
+  }
+
+  // MARK: Who has the turn
+
+  /// Who has the turn, where that can be told.
+  var holder: TurnHolder.PartyName? { state.withLock { $0.turns.holder?.party.name } }
+
+  /// Who has the turn, and how many wait for it; nil when nobody has it.
+  var turn: Log.Details.Turn? { state.withLock { $0.turns.turn } }
+
+  /// Somebody waits: if that takes long, people are told.
+  private func watch() {
+    guard longWaits.logger != nil else { return }
+    let isNew = state.withLock { state in
+      defer { state.turns.isWatched = true }
+      return !state.turns.isWatched
+    }
+    if isNew { WaitWatch.shared.add(self, longWaits.threshold) }
+  }
+
+  /// The first of those who wait; nil when nobody does, who is then not watched any more.
+  func longestWait() -> Queue? {
+    state.withLock { state in
+      guard let since = state.turns.firstWait, let turn = state.turns.turn else {
+        state.turns.isWatched = false
+        return nil
+      }
+      return Queue(since: since, turn: turn)
+    }
+  }
+
+  // MARK: Waiting for oneself
+
+  /// Calls `body`, which asks a payload's source for its chunks, with the turn.
+  func withSource<R>(_ body: () async throws -> R) async throws -> R {
+    taskOfSource.store(Self.currentTask, ordering: .relaxed)
+    defer { taskOfSource.store(0, ordering: .relaxed) }
+    return try await body()
+  }
+
+  /// Throws when the caller is about to wait for a turn that is over only when the caller goes on. It is looked at only
+  /// by those who have to wait.
+  private func checkForOwnTurn() throws(ImmutaError) {
+    if encoder?.isCallingThisThread == true {
+      throw .wouldDeadlock(
+        "a transformer appends to the log that it transforms a payload for, \(path): let it append to another log")
+    }
+    let task = Self.currentTask
+    if task != 0, task == taskOfSource.load(ordering: .relaxed) {
+      throw .wouldDeadlock(
+        "the source of a payload appends to the log that waits for its chunks, \(path): let it append to another log")
+    }
+  }
+
+  /// What tells the current task from all others that live; 0 outside of tasks.
+  private static var currentTask: Int {
+    unsafe withUnsafeCurrentTask { task in
+      // The hash of a reference that lives as long as the task; nothing of the task is touched by it.
+      guard let task = unsafe task else { return 0 }
+      return unsafe task.hashValue
+    }
+  }
+
+  private var blockedPool: String {
+    """
+    the caller is not async and runs inside a task, whose thread it would block until another task gives up the turn \
+    of \(path), which may need that very thread: call the async function, with await, or call this one on a thread of \
+    your own
+    """
+  }
+}

@@ -1,0 +1,104 @@
+import CImmutaCRC32C
+
+/// Turns stored bytes into records, and refuses those that are not what was appended.
+///
+/// A class, so that handing it from call to call for each record copies nothing.
+final class RecordCheck: Sendable {
+  let path: String
+  let format: LogFormat
+  /// The format's, at hand: it is asked for at each record.
+  let recordHeaderSize: Int
+  let verifiesChecksums: Bool
+  /// Undoes what the codec did; nil where there is none.
+  let decoder: RecordDecoder?
+
+  init(path: String, format: LogFormat, verifiesChecksums: Bool, decoder: RecordDecoder?) {
+    self.path = path
+    self.format = format
+    recordHeaderSize = format.recordHeaderSize
+    self.verifiesChecksums = verifiesChecksums
+    self.decoder = decoder
+  }
+
+  /// The CRC-32C of a record's header and payload.
+  static func checksum(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
+    unsafe crc32c_extend(0, bytes.baseAddress, bytes.count)
+  }
+
+  /// The same, but for whether checksums are compared.
+  func verifyingChecksums(_ verifies: Bool) -> RecordCheck {
+    RecordCheck(path: path, format: format, verifiesChecksums: verifies, decoder: decoder)
+  }
+
+  /// The payload size in a record's size field.
+  ///
+  /// - Parameters:
+  ///   - bytes: the log from the record's index on; at least the size field.
+  ///   - end: where the record must end, if known (`isExact`), or may end at the latest.
+  func size(
+    _ number: Int, _ entry: CompanionEntry, in bytes: UnsafeRawBufferPointer, end: Int, isExact: Bool
+  ) throws(ImmutaError) -> Int {
+    guard bytes.count >= recordHeaderSize else {
+      throw corrupted(number, entry.index, "the log ends inside its size field")
+    }
+    let size = unsafe RecordHeader.size(in: bytes, format)
+    let room = end - entry.index - recordHeaderSize
+    if size < 0 || size > room || (isExact && size != room) {
+      throw corrupted(
+        number, entry.index, "its size field says \(size) bytes where there \(isExact ? "are" : "is room for") \(room)")
+    }
+    return size
+  }
+
+  /// The record whose size field and payload are `bytes`.
+  func record(
+    _ number: Int, _ entry: CompanionEntry, _ bytes: UnsafeRawBufferPointer, owner: AnyObject
+  ) throws(ImmutaError) -> Record {
+    if verifiesChecksums {
+      let computed = unsafe crc32c_extend(0, bytes.baseAddress, bytes.count)
+      if computed != entry.recordChecksum { throw checksumMismatch(number, entry, computed) }
+    }
+    let payload = unsafe UnsafeRawBufferPointer(rebasing: bytes[recordHeaderSize...])
+    let record = unsafe Record(
+      sequence: number, index: entry.index, timestamp: Timestamp(nanosecondsSince1970: entry.time),
+      payload: Payload(payload, owner: owner))
+    return try decoded(record)
+  }
+
+  /// A record whose stored bytes are those that were appended, as it is delivered.
+  func decoded(_ record: Record) throws(ImmutaError) -> Record {
+    guard let decoder else { return record }
+    return try decoder.decode(record, path: path)
+  }
+
+  /// The entry of record `number` from its bytes.
+  func entry(_ number: Int, _ bytes: UnsafeRawBufferPointer) throws(ImmutaError) -> CompanionEntry {
+    guard let entry = unsafe CompanionEntry(decoding: bytes, number: number) else { throw entryDamaged(number) }
+    return entry
+  }
+
+  func entryDamaged(_ number: Int) -> ImmutaError {
+    corrupted(number, nil, "its entry in the companion (.idx) is damaged, so it cannot be checked")
+  }
+
+  func checksumMismatch(_ number: Int, _ entry: CompanionEntry, _ computed: UInt32) -> ImmutaError {
+    checksumMismatch(number, index: entry.index, recorded: entry.recordChecksum, computed)
+  }
+
+  func checksumMismatch(_ number: Int, index: Int, recorded: UInt32, _ computed: UInt32) -> ImmutaError {
+    if recorded == CompanionEntry.denial(of: computed) {
+      return corrupted(number, index, "its payload did not have its checksum when the companion was made")
+    }
+    return corrupted(
+      number, index, "its bytes have checksum \(hexadecimal(computed)) where \(hexadecimal(recorded)) was recorded")
+  }
+
+  func corrupted(_ number: Int, _ index: Int?, _ reason: String) -> ImmutaError {
+    .corrupted(Corruption(path: path, sequence: number, index: index, reason: reason))
+  }
+
+  private func hexadecimal(_ value: UInt32) -> String {
+    let digits = String(value, radix: 16)
+    return String(repeating: "0", count: 8 - digits.count) + digits
+  }
+}
