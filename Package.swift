@@ -45,7 +45,9 @@ let package = Package(
     .target(name: "Solid", dependencies: ["ImmutaLocking"], swiftSettings: strict),
     .target(
       name: "Immuta",
-      dependencies: ["CImmutaFileCalls", "CImmutaCRC32C", "ImmutaLocking", "Solid", .product(name: "Logging", package: "swift-log")],
+      dependencies: [
+        "CImmutaFileCalls", "CImmutaCRC32C", "ImmutaLocking", "Solid", .product(name: "Logging", package: "swift-log"),
+      ],
       swiftSettings: strict
     ),
     // By its file's name on Linux, where only the headers' package would bring the name without a version.
@@ -104,7 +106,8 @@ let package = Package(
     .testTarget(
       name: "TortureTests",
       dependencies: [
-        "Immuta", "ImmutaCLI", "ImmutaTestSupport", "ImmutaTransforms", "ImmutaLocking", "ImmutaLogStore", "Solid", "TortureChild",
+        "Immuta", "ImmutaCLI", "ImmutaTestSupport", "ImmutaTransforms", "ImmutaLocking", "ImmutaLogStore", "Solid",
+        "TortureChild",
       ],
       swiftSettings: settings),
   ],

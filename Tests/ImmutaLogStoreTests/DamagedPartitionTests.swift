@@ -1,7 +1,7 @@
 import Foundation
 import Immuta
-import ImmutaTestSupport
 import ImmutaLogStore
+import ImmutaTestSupport
 import Testing
 
 /// Damage in one partition stays in that partition, and in its message where that is possible.

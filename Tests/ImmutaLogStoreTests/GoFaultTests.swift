@@ -1,6 +1,6 @@
 import Immuta
-import ImmutaTestSupport
 import ImmutaLogStore
+import ImmutaTestSupport
 import Testing
 
 /// What the Go program does wrong, each seen there, and not to be seen here.

@@ -1,7 +1,7 @@
 import Foundation
 import Immuta
-import ImmutaTestSupport
 import ImmutaLogStore
+import ImmutaTestSupport
 import Testing
 
 /// Which partition a key is in, and that a directory remembers it.

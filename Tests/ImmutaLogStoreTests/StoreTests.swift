@@ -1,7 +1,7 @@
 import Foundation
 import Immuta
-import ImmutaTestSupport
 import ImmutaLogStore
+import ImmutaTestSupport
 import Synchronization
 import Testing
 

@@ -1,7 +1,7 @@
 import Foundation
 import Immuta
-import ImmutaTestSupport
 import ImmutaLogStore
+import ImmutaTestSupport
 
 /// A directory with a store of its own.
 struct Workplace {

@@ -1,7 +1,7 @@
 import Foundation
 import Immuta
-import ImmutaTestSupport
 import ImmutaLocking
+import ImmutaTestSupport
 import Testing
 
 /// Behind the writer of a log that has grown, a thread fills the next pages: it must never meet the writer there.

@@ -1,7 +1,7 @@
 import Foundation
 import Immuta
-import ImmutaTestSupport
 import ImmutaLocking
+import ImmutaTestSupport
 
 /// What the log at a path held, whatever was done to its files: each record ever appended knows the one before it, so
 /// what a follower delivers can be held to it.

@@ -1,7 +1,7 @@
 import Foundation
 import Immuta
-import ImmutaTestSupport
 import ImmutaLocking
+import ImmutaTestSupport
 import Testing
 
 /// Followers of a log whose files are repaired, put back, replaced, renamed, removed and cut short under them, at random:

@@ -1,7 +1,7 @@
 import Foundation
 import Immuta
-import ImmutaTestSupport
 import ImmutaLogStore
+import ImmutaTestSupport
 import Testing
 
 /// Files whose checksums are right and whose numbers lie: nothing traps, nothing runs for ever, nothing takes memory for

@@ -160,7 +160,7 @@ package enum SystemCalls {
     }
   }
 
-  /// The same for the calls of `CFileCalls`, which return 0 or an error number.
+  /// The same for the calls of `CImmutaFileCalls`, which return 0 or an error number.
   private static func runReporting(
     _ call: SystemCall, operation: String, path: String, _ body: () -> Int32
   ) throws(ImmutaError) {
