@@ -94,8 +94,9 @@ extension Storage {
       configuration.scanProgress(files, size: size, passCount: 3)
     }
     let opening = Opening(files: files, configuration: configuration, pools: TransformPools(configuration))
-    try opening.checkCodec(repair.codecName)
-    if repair.codecName == nil { try repair.checkPayloads(opening) }
+    let codecs = opening.codecs(repair.format)
+    try codecs.checkName(repair.codecName)
+    if repair.codecName == nil { try repair.checkPayloads(codecs) }
     var report = repair.report
     var made: FileIdentity?
     // The repair holds the log's lock: nobody changes it meanwhile.
@@ -123,10 +124,9 @@ extension Storage {
     _ made: inout FileIdentity?
   ) throws {
     let files = opening.files
-    let log = try files.directory.open(files.log, .read)
     // One that belongs to another log was set aside.
-    let format = repair.format
-    var examination = try Examination(log: log, companion: repair.companion, format: format, count: report.promised)
+    let (log, format) = (repair.disk.log, repair.format)
+    var examination = try Examination(repair.disk, count: report.promised)
     var configuration = opening.configuration
     configuration.access = .readWrite
     // The examination compares the checksums.

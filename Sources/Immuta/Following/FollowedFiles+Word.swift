@@ -7,7 +7,7 @@ extension FollowedFiles {
     of number: Int, _ format: LogFormat, log: File, companion: File
   ) -> (file: File, offset: Int) {
     format.hasCount
-      ? (log, 0) : (companion, CompanionHeader.size + number * CompanionEntry.size + CompanionEntry.lastFieldOffset)
+      ? (log, 0) : (companion, CompanionEntry.offset(of: number) + CompanionEntry.lastFieldOffset)
   }
 
   /// The word that changes with the next commit; nil where a log without COUNT has no companion. That it has another by
@@ -30,11 +30,5 @@ extension FollowedFiles {
       }
       return unsafe bytes.loadUnaligned(as: UInt32.self)
     }
-  }
-
-  /// Whether a writer that keeps the companion has the log open, or did not live to close it.
-  func isBeingWritten() throws(ImmutaError) -> Bool {
-    guard let header = try companionNow()?.companionHeader() else { return false }
-    return !header.isClean
   }
 }

@@ -131,7 +131,7 @@ struct FollowedPlace {
   private func canBeTold(_ files: FollowedFiles) -> Bool {
     guard Following.waitsForWords, files.reportsChanges else { return false }
     // Without a word to wait for, a writer that begins is heard of by what it writes first.
-    return word != nil || !((try? files.isBeingWritten()) ?? true)
+    return word != nil || !((try? files.isBeingWritten(files.companionNow())) ?? true)
   }
 
   private mutating func watches(_ files: FollowedFiles, at now: Int64) -> Bool {

@@ -126,7 +126,7 @@ final class Follower: Sendable {
       throw error
     }
     // What was read whole is damaged now, or cut short: that is no way to go on.
-    if new.isBlind, !old.isBlind, let damage = new.damage {
+    if new.isDamaged, !old.isDamaged, let damage = new.damage {
       close(new)
       throw .corrupted(damage)
     }

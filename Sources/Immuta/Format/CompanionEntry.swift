@@ -55,6 +55,13 @@ package struct CompanionEntry: Hashable, Sendable {
 
   package static var size: Int { 24 }
 
+  /// Where the entry of record `number` lies in a companion.
+  @inline(__always)
+  package static func offset(of number: Int) -> Int { CompanionHeader.size + number * size }
+
+  /// How many entries a companion of a size has room for.
+  package static func room(in fileSize: Int) -> Int { max(0, fileSize - CompanionHeader.size) / size }
+
   /// What stands for RECORD CRC in the entry of a record that was damaged before it had one: nothing the record's bytes
   /// can be found to have.
   package static func denial(of checksum: UInt32) -> UInt32 { ~checksum }

@@ -11,7 +11,7 @@ extension Reconciliation {
   }
 
   mutating func evidence() throws(ImmutaError) -> Evidence {
-    if companionDescriptor != nil { return .agreement }
+    if disk.companion != nil { return .agreement }
     if header == nil {
       if let size = try log.size(at: 0), try log.bearsItsChecksum(at: 0, size: size) { return .agreement }
       let isAbsurd = try log.isBeyondBelief(at: 0)
@@ -20,29 +20,27 @@ extension Reconciliation {
     }
     if header?.contradiction(format: format, fileSize: fileSize) == nil { return .agreement }
     let walk = try walked()
-    if walk.told > 0 { return .agreement }
+    if walk.claimed > 0 { return .agreement }
     // A file that is no log of v2 may be one of v1: there, a header and one record are enough.
-    if walk.reach == 0 { return try mayBeOfAnotherFormat() ? .agreement : .none }
+    if walk.countWithBytes == 0 { return try mayBeOfAnotherFormat() ? .agreement : .none }
     return try log.isBlank(from: walk.end) ? .agreement : .records
   }
 
   /// What to say of a file for which nothing speaks.
   func noLog() throws(ImmutaError) -> Corruption {
-    try .noLog(descriptor, "nothing in it is a log's")
+    try .noLog(disk.log, "nothing in it is a log's")
   }
 
   /// What to say of a file that has less than a header.
   static func tooShort(
-    _ log: Descriptor, _ size: Int, _ format: LogFormat, _ companion: Descriptor?
+    _ disk: LogOnDisk
   ) throws(ImmutaError) -> Corruption {
-    if let companion {
-      let header = try companion.companionHeader()
+    let (log, size, format) = (disk.log, disk.status.size, disk.format)
+    if let companion = disk.companion {
       let hasEntries = try companion.companionEntry(0) != nil
-      if (header?.stableCount ?? 0) > 0 || hasEntries {
-        return .lost(log.path, toldBy: companion.path)
-      }
+      if (disk.slots?.current?.stableCount ?? 0) > 0 || hasEntries { return .lost(log.path, says: companion.path) }
     }
-    if size > 0, companion == nil {
+    if size > 0, disk.companion == nil {
       return try .noLog(log, "\(Words.bytes(size)) are less than a log's header of \(format.headerSize)")
     }
     return Corruption(
@@ -56,7 +54,7 @@ extension Reconciliation {
 
 extension Corruption {
   /// A log that is gone while another file says that it had records. Every command and every call gives the same advice.
-  static func lost(_ path: String, toldBy other: String) -> Corruption {
+  static func lost(_ path: String, says other: String) -> Corruption {
     Corruption(
       path: path,
       reason:
@@ -68,7 +66,7 @@ extension Corruption {
   package var namesRemedy: Bool { reason.contains("put the ") || reason.contains("appending begins a log") }
 
   /// Whether a payload cannot be decoded since its log was given another name.
-  package var tellsOfNames: Bool { reason.contains(LogKnowledge.renamed) }
+  package var isAboutNames: Bool { reason.contains(LogKnowledge.renamed) }
 
   fileprivate static func noLog(_ file: Descriptor, _ reason: String) throws(ImmutaError) -> Corruption {
     guard let appearance = try FileAppearance(file) else {
@@ -138,7 +136,7 @@ extension LogFiles {
     }
     let hasEntries = try file.companionEntry(0) != nil
     guard header.stableCount > 0 || (hasEntries && isEntryProof) else { return nil }
-    return .lost(logPath, toldBy: companionPath)
+    return .lost(logPath, says: companionPath)
   }
 }
 

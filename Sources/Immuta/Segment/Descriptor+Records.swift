@@ -38,7 +38,7 @@ extension Descriptor {
     // A damaged COUNT may ask for an entry that no file can have.
     guard number >= 0, number <= LogFormat.mostRecords else { return nil }
     var bytes: InlineArray<24, UInt8> = .init(repeating: 0)
-    let offset = CompanionHeader.size + number * CompanionEntry.size
+    let offset = CompanionEntry.offset(of: number)
     return try unsafe withUnsafeMutableBytes(of: &bytes) { (bytes) throws(ImmutaError) in
       guard try unsafe read(into: bytes, at: offset) == CompanionEntry.size else { return nil }
       return unsafe CompanionEntry(decoding: UnsafeRawBufferPointer(bytes), number: number)
@@ -49,7 +49,7 @@ extension Descriptor {
   func committedCount(_ header: CompanionHeader) throws(ImmutaError) -> Int {
     if header.isClean { return header.stableCount }
     // A file that ends with an entry is that of a log that was closed, whatever damage says.
-    let room = max(0, try size - CompanionHeader.size) / CompanionEntry.size
+    let room = CompanionEntry.room(in: try size)
     if room > header.stableCount, try isPublished(room - 1) { return room }
     return try publishedCount(from: header.stableCount)
   }
@@ -77,7 +77,7 @@ extension Descriptor {
   private func isPublished(_ number: Int) throws(ImmutaError) -> Bool {
     if number > LogFormat.mostRecords { return false }
     var bytes: InlineArray<24, UInt8> = .init(repeating: 0)
-    let offset = CompanionHeader.size + number * CompanionEntry.size
+    let offset = CompanionEntry.offset(of: number)
     let isPublished = try unsafe withUnsafeMutableBytes(of: &bytes) { (bytes) throws(ImmutaError) in
       guard try unsafe read(into: bytes, at: offset) == CompanionEntry.size else { return false }
       return unsafe CompanionEntry.isStored(UnsafeRawBufferPointer(bytes), number: number)
