@@ -263,7 +263,7 @@ canary lock FileLock.swift 'ProcessTests/oneProcessWritesAtATime' \
   '_ = isTaken
       // One that lost'
 # A file in which nothing is a log's is taken for a damaged log.
-canary no-log NoLog.swift 'HostileFilesTests/whatNeverWas' \
+canary no-log Reconciliation+Evidence.swift 'HostileFilesTests/whatNeverWas' \
   'try mayBeOfAnotherFormat\(\) \? \.agreement : \.none' '.agreement'
 # Any companion is taken for the log's.
 canary foreign CompanionOrigin.swift 'HostileFilesTests/anotherLogs' \

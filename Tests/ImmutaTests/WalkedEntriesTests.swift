@@ -162,6 +162,44 @@ import Testing
     #expect(try holds(reader.record(49, reader: 0).payload, stored[49]))
   }
 
+  /// However long the range is that somebody goes through.
+  @Test(arguments: [LogFormat.v2, .bilog]) func recordsOfAFollowedLogAreReadInPieces(format: LogFormat) async throws {
+    let count = 12_000
+    let stored = (0..<count).map { pattern($0 == 5_000 ? 3 << 20 : $0 % 7 == 0 ? 4_000 : 30, seed: $0) }
+    try await makeLog(stored, format)
+    let storage = try directory.open(access: .readOnly, format: format)
+    let reader = try storage.log("log").reader.independent()
+    storage.close()
+    var number = 0
+    var largest = 0
+    while number < count {
+      switch try reader.read(number, count: count, most: count - number, reader: 0) {
+      case .single(let record, _):
+        // A large one is read when it is asked for, a piece at a time.
+        var chunks = record.payload.chunks().makeIterator()
+        var payload: [UInt8] = []
+        while let chunk = try chunks.nextOrThrow() {
+          largest = max(largest, chunk.count)
+          chunk.withUnsafeBytes { payload += $0 }
+        }
+        #expect(payload == stored[number])
+        number += 1
+      case .chunk(let chunk, _, _):
+        #expect(chunk.logCount <= Chunk.size)
+        let first = number
+        while number < count, let record = try chunk.record(number, reader.check) {
+          #expect(holds(record.payload, stored[number]))
+          number += 1
+        }
+        try #require(number > first)
+        // No more entries are read than those of a chunk of the log.
+        let last = try #require(chunk.entry(at: chunk.entryCount - 1))
+        #expect(last.index - chunk.start <= Chunk.size)
+      }
+    }
+    #expect(largest <= 1 << 20)
+  }
+
   private func file(_ name: String, _ bytes: [UInt8]) throws -> Descriptor {
     try directory.write(bytes, to: name)
     return try Descriptor(opening: directory.file(name), .read)

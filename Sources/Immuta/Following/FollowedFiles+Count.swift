@@ -89,7 +89,7 @@ extension FollowedFiles {
     guard let growth = try own.growth(log.status(), through: committed, companionNow(), after: state.lastTime) else {
       return nil
     }
-    // Space that is reserved reads as records of no bytes: LAST INDEX tells whether these were written.
+    // Space that is reserved reads as records of no bytes: LAST INDEX says whether these were written.
     if growth.lacksEntries,
       try log.logHeader(format) != LogHeader(format, count: committed, lastIndex: growth.lastIndex)
     {

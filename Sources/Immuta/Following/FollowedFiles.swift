@@ -54,7 +54,7 @@ final class FollowedFiles: OpenFiles.Holder {
     var disbelieved: Int?
     /// The last records known, by which it is noticed that the log is not what it was.
     var anchors = Anchors()
-    /// Records that are known: those of the reader, or those that it is about to be told of.
+    /// Records that are known: those of the reader, or those that it is about to get.
     var count: Int
     /// Whether no more are taken note of.
     var isFrozen = false

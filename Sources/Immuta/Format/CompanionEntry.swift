@@ -64,20 +64,20 @@ package struct CompanionEntry: Hashable, Sendable {
 
   /// What stands for RECORD CRC in the entry of a record that was damaged before it had one: nothing the record's bytes
   /// can be found to have.
-  package static func denial(of checksum: UInt32) -> UInt32 { ~checksum }
+  package static func checksumOfDamaged(_ checksum: UInt32) -> UInt32 { ~checksum }
 
   /// The entry of a record that has none, made from its bytes.
   ///
   /// - Parameter isSound: whether the payload has the checksum that the record carries, where the format has one.
   init(madeAt index: Int, time: Int64, checksum: UInt32, isSound: Bool, _ format: LogFormat) {
     self.init(
-      index: index, time: time, recordChecksum: isSound ? checksum : Self.denial(of: checksum),
+      index: index, time: time, recordChecksum: isSound ? checksum : Self.checksumOfDamaged(checksum),
       isMade: !format.hasPayloadChecksum)
   }
 
   /// Whether the entry may be of a record whose bytes have this checksum, whole or damaged before it had an entry.
   func fits(_ checksum: UInt32) -> Bool {
-    recordChecksum == checksum || recordChecksum == Self.denial(of: checksum)
+    recordChecksum == checksum || recordChecksum == Self.checksumOfDamaged(checksum)
   }
 
   /// Whether both entries are of one record, in one place and with the same bytes. Their times may differ: that of an

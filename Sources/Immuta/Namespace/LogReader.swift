@@ -28,9 +28,9 @@ final class LogReader: Sendable {
   private let mapsLargeRecords: Bool
 
   /// Bytes of the log read at once.
-  static let chunkSize = 256 << 10
+  static let chunkSize = Chunk.size
   /// A record up to this size is read into memory of its own where it doesn't fit a chunk; a larger one is mapped.
-  static let largestInMemory = 1 << 20
+  static let largestInMemory = Chunk.largestRecord
 
   init(
     format: LogFormat, check: RecordCheck, count: Int, end: Int, log: DescriptorPool, entries: EntryTable,

@@ -38,7 +38,11 @@ struct Opening {
   }
 
   func codecs(_ format: LogFormat) -> CodecCheck {
-    CodecCheck(path: files.logPath, configuration: configuration, check: check(format))
+    CodecCheck(
+      path: files.logPath, codecName: configuration.codecName,
+      deliversStoredPayloads: configuration.deliversStoredPayloads,
+      takesPayloadsAsStored: configuration.takesPayloadsAsStored, isForReading: configuration.access == .readOnly,
+      check: check(format))
   }
 
   var encoder: RecordEncoder? {

@@ -3,7 +3,12 @@
 struct CodecCheck {
   /// Where the log is.
   let path: String
-  let configuration: Storage.Configuration
+  /// The name of the codec that was given; empty for none.
+  let codecName: String
+  let deliversStoredPayloads: Bool
+  let takesPayloadsAsStored: Bool
+  /// Whether nothing is appended.
+  let isForReading: Bool
   /// How its records are read.
   let check: RecordCheck
 
@@ -11,9 +16,9 @@ struct CodecCheck {
 
   /// Throws `.codecMismatch` when the log is known to be written with another codec.
   func checkName(_ written: String?) throws(ImmutaError) {
-    if configuration.deliversStoredPayloads { return }
-    guard let written, written != configuration.codecName else { return }
-    throw .codecMismatch(written: written, opened: configuration.codecName)
+    if deliversStoredPayloads { return }
+    guard let written, written != codecName else { return }
+    throw .codecMismatch(written: written, opened: codecName)
   }
 
   /// The same for a log that has lost its companion: goes by its payloads. A few of the first records are looked at, and
@@ -28,10 +33,10 @@ struct CodecCheck {
   /// - Throws: `.codecUnknown`; `.corrupted`, `.io`.
   func checkPayloads(_ log: Descriptor, count: Int, last: Int?, isNamed: Bool) throws(ImmutaError) -> String? {
     // A store's partitions have no codec.
-    if count == 0 || format == .bilog || configuration.deliversStoredPayloads { return nil }
+    if count == 0 || format == .bilog || deliversStoredPayloads { return nil }
     let samples = try samples(log, count: count, last: last)
-    if configuration.codecName.isEmpty { return isNamed ? nil : try checkAppearance(of: samples, log) }
-    if configuration.access == .readOnly { return nil }
+    if codecName.isEmpty { return isNamed ? nil : try checkAppearance(of: samples, log) }
+    if isForReading { return nil }
     var failure: Corruption?
     let check = check.verifyingChecksums(false)
     for sample in samples {
@@ -47,14 +52,14 @@ struct CodecCheck {
     throw .codecUnknown(
       path: path,
       reason: (isNamed ? "" : "its companion is lost, and ")
-        + "\(Words.quoted(configuration.codecName)) "
+        + "\(Words.quoted(codecName)) "
         + "cannot read it (record \(failure.sequence ?? 0): \(failure.reason)): open it with the codec and the keys that it "
         + "was written with, or with none if it was written with none")
   }
 
   /// Without a codec, payloads must not look like those of one.
   private func checkAppearance(of samples: [RecordPlace], _ log: Descriptor) throws(ImmutaError) -> String? {
-    if configuration.takesPayloadsAsStored { return nil }
+    if takesPayloadsAsStored { return nil }
     guard let appearance = Self.appearance(of: try appearances(of: samples, log)) else { return nil }
     if appearance == .deflate {
       // A few bytes may have any structure by chance.
@@ -87,7 +92,7 @@ struct CodecCheck {
   /// - Parameter entries: how many records have entries in the companion.
   /// - Throws: `.codecUnknown`; `.io`.
   func proveCodec(_ log: Descriptor, _ companion: Descriptor, entries: Int) throws(ImmutaError) {
-    if configuration.codecName.isEmpty || configuration.deliversStoredPayloads || format == .bilog { return }
+    if codecName.isEmpty || deliversStoredPayloads || format == .bilog { return }
     let check = check.verifyingChecksums(true)
     for number in stride(from: entries - 1, through: max(0, entries - Self.mostTried), by: -1) {
       // An entry that was made may be of a record that another program appended, which knows of no codec.
@@ -95,7 +100,7 @@ struct CodecCheck {
         let end = try log.recordEnd(at: entry.index, format)
       else { continue }
       let size = end - entry.index - format.recordHeaderSize
-      if size > LogReader.largestInMemory { continue }
+      if size > Chunk.largestRecord { continue }
       do throws(ImmutaError) {
         _ = try LargeRecord.readWhole(number, entry, size: size, from: log, check)
         return
@@ -105,7 +110,7 @@ struct CodecCheck {
         throw .codecUnknown(
           path: path,
           reason:
-            "it was written with \(Words.quoted(configuration.codecName)), and what was given under that name cannot "
+            "it was written with \(Words.quoted(codecName)), and what was given under that name cannot "
             + "read its record \(number): \(corruption.reason). To append, open it with the keys and dictionaries that "
             + "the record was written with; to read the others, open it for reading only")
       } catch .corrupted {

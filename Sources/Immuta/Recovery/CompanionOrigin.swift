@@ -1,5 +1,5 @@
 /// Whether a companion belongs to the log that it lies beside. Where another log has as many records of the same sizes, its
-/// companion fits in every place and every size: only checksums tell the two apart.
+/// companion fits in every place and every size: only checksums show which is which.
 ///
 /// Decided by evidence. Damage is local: it spoils a record or two. Another log's companion is wrong everywhere. So the
 /// first and the last record are compared with their entries, and where one of them differs, up to ``mostOthers`` between
@@ -7,7 +7,7 @@
 /// that are the same, the two logs may begin alike. Otherwise what differs is damage, and the companion stays.
 ///
 /// A record counts as different only where its size field is what its entry says and its bytes are not: a size field that
-/// is wrong is what damage makes, too. Of one record alone nobody can tell. O(1): some short reads.
+/// is wrong is what damage makes, too. One record alone proves nothing. O(1): some short reads.
 struct CompanionOrigin {
   private let format: LogFormat
   /// The records before this one have been committed.

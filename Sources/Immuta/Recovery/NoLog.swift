@@ -1,46 +1,13 @@
 // Files that have a log's name and are something else: a text that another program writes, a picture, a few bytes.
-extension Reconciliation {
-  /// What speaks for a file that opening refused being a log.
-  enum Evidence {
-    /// Nothing: no number of its header fits, and no record can be found.
-    case none
-    /// Bytes that can be read as records. So can a few bytes of many a file.
-    case records
-    /// Its companion, a number of its header that fits its records, or records that fill it to its end.
-    case agreement
-  }
-
-  mutating func evidence() throws(ImmutaError) -> Evidence {
-    if disk.companion != nil { return .agreement }
-    if header == nil {
-      if let size = try log.size(at: 0), try log.bearsItsChecksum(at: 0, size: size) { return .agreement }
-      let isAbsurd = try log.isBeyondBelief(at: 0)
-      if !isAbsurd, try log.mayBeCutOff(at: 0) { return .agreement }
-      return try log.hasWholeRecord(after: 0) ? .agreement : .none
-    }
-    if header?.contradiction(format: format, fileSize: fileSize) == nil { return .agreement }
-    let walk = try walked()
-    if walk.claimed > 0 { return .agreement }
-    // A file that is no log of v2 may be one of v1: there, a header and one record are enough.
-    if walk.countWithBytes == 0 { return try mayBeOfAnotherFormat() ? .agreement : .none }
-    return try log.isBlank(from: walk.end) ? .agreement : .records
-  }
-
-  /// What to say of a file for which nothing speaks.
-  func noLog() throws(ImmutaError) -> Corruption {
-    try .noLog(disk.log, "nothing in it is a log's")
-  }
-
+extension LogOnDisk {
   /// What to say of a file that has less than a header.
-  static func tooShort(
-    _ disk: LogOnDisk
-  ) throws(ImmutaError) -> Corruption {
-    let (log, size, format) = (disk.log, disk.status.size, disk.format)
-    if let companion = disk.companion {
+  func tooShort() throws(ImmutaError) -> Corruption {
+    let size = status.size
+    if let companion {
       let hasEntries = try companion.companionEntry(0) != nil
-      if (disk.slots?.current?.stableCount ?? 0) > 0 || hasEntries { return .lost(log.path, says: companion.path) }
+      if (slots?.current?.stableCount ?? 0) > 0 || hasEntries { return .lost(log.path, says: companion.path) }
     }
-    if size > 0, disk.companion == nil {
+    if size > 0, companion == nil {
       return try .noLog(log, "\(Words.bytes(size)) are less than a log's header of \(format.headerSize)")
     }
     return Corruption(
@@ -68,7 +35,7 @@ extension Corruption {
   /// Whether a payload cannot be decoded since its log was given another name.
   package var isAboutNames: Bool { reason.contains(LogKnowledge.renamed) }
 
-  fileprivate static func noLog(_ file: Descriptor, _ reason: String) throws(ImmutaError) -> Corruption {
+  static func noLog(_ file: Descriptor, _ reason: String) throws(ImmutaError) -> Corruption {
     guard let appearance = try FileAppearance(file) else {
       return Corruption(
         path: file.path,
@@ -98,7 +65,7 @@ extension LogFiles {
     return .corrupted(damage)
   }
 
-  /// Whether a file is there that only a log leaves beside itself.
+  /// Whether a file exists that only a log leaves beside itself.
   package var hasTraces: Bool {
     // A store's layout says that its partitions were logs.
     [companion, meta, lock, isPartition ? "logstore.layout" : nil].compactMap(\.self).contains {
@@ -128,7 +95,7 @@ extension LogFiles {
 
   /// What the companion says of records, where the log has none.
   ///
-  /// - Parameter isEntryProof: whether an entry proves a record, stable or not. Not where the log is there and has no
+  /// - Parameter isEntryProof: whether an entry proves a record, stable or not. Not where the log exists and has no
   ///   header: then it is empty until its first record is stable.
   func lostRecords(isEntryProof: Bool) throws(ImmutaError) -> Corruption? {
     guard let file = try directory.openIfPresent(companion, .read), let header = try file.companionHeader() else {

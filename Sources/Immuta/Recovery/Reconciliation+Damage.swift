@@ -1,4 +1,4 @@
-// What can be told of a log that was found damaged.
+// What is left to go by of a log that was found damaged.
 extension Reconciliation {
   /// For those who only read: the records that the companion of a log still names that `run` found damaged, or nil when
   /// that is not enough to go by. Each record is checked as it is read; those that are damaged throw.

@@ -13,7 +13,7 @@ extension Reconciliation {
     /// Records that COUNT includes and a crash took back: they were never promised to be stable.
     var lost = 0
 
-    /// What to tell people, if anything: of the log, as “it …”.
+    /// What people should know, if anything: of the log, as “it …”.
     private(set) var note: String?
     /// Damage that was passed over: the records it is in throw when they are read.
     var damage: Corruption?

@@ -21,7 +21,7 @@ struct Reconciliation: ~Copyable {
   let isSameBoot: Bool
   let progress: ScanProgress?
   /// What says whether the companion is this log's; nil where nothing can.
-  private let origin: CompanionOrigin?
+  let origin: CompanionOrigin?
 
   /// A place between two records.
   struct Cursor: Equatable {
@@ -36,7 +36,7 @@ struct Reconciliation: ~Copyable {
   }
 
   init(_ disk: LogOnDisk, progress: ScanProgress? = nil) throws(ImmutaError) {
-    if disk.isTooShort { throw .corrupted(try Self.tooShort(disk)) }
+    if disk.isTooShort { throw .corrupted(try disk.tooShort()) }
     companion = try CompanionScanner.ofFile(disk.companion)
     self.disk = disk
     format = disk.format
@@ -65,48 +65,6 @@ struct Reconciliation: ~Copyable {
   /// The codec chain's name that the companion remembers; nil when there is no companion to remember it.
   var codecName: String? { companionHeader?.codecName }
 
-  mutating func run() throws(ImmutaError) -> Outcome {
-    do throws(ImmutaError) {
-      let outcome = try found()
-      assert(outcome.end <= fileSize && outcome.kept <= outcome.count, "records lie in the file")
-      return outcome
-    } catch .corrupted(var damage) {
-      if try mayBeOfAnotherFormat() {
-        damage.possibleFormat = .v1
-      } else if try evidence() == .none {
-        damage = try noLog()
-      }
-      throw .corrupted(damage)
-    }
-  }
-
-  /// Whether nothing but the file's bytes said that this is v2, and it may be v1.
-  func mayBeOfAnotherFormat() throws(ImmutaError) -> Bool {
-    guard format == .v2, companionHeader == nil else { return false }
-    return try LogFormat.mayBeFirst(disk.log)
-  }
-
-  private mutating func found() throws(ImmutaError) -> Outcome {
-    if let file = disk.companion { try origin?.check(&log, &companion, (path, file.path)) }
-    switch RecoveryCourse(companionHeader, header, format, fileSize: fileSize) {
-    case .refused(let contradiction): throw corrupted("its header is damaged: \(contradiction)")
-    case .closed(let promised): return try closed(promised: promised)
-    case .crashed(let stable): return try crashed(stable: stable)
-    case .withoutCompanion(let count):
-      var outcome = try extended(from: start, through: count, keepingEntries: true)
-      outcome.makeAgain(from: start, keptBelow: .max)
-      // Nobody says that these bytes were never promised: what is no reserved space is kept.
-      if header != nil, outcome.end < fileSize, try !log.isBlank(from: outcome.end) {
-        outcome.tail = .keptWhole
-        outcome.add(
-          note:
-            "has \(Words.bytes(fileSize - outcome.end)) after its last record that belong to no record, which opening "
-            + "for appending cuts off and keeps beside it")
-      }
-      return outcome
-    }
-  }
-
   /// Whether the companion says that the log was not closed.
   var wasNotClosed: Bool { companionHeader.map { !$0.isClean } ?? false }
 
@@ -126,30 +84,5 @@ struct Reconciliation: ~Copyable {
 
   func corrupted(_ reason: String) -> ImmutaError {
     corrupted(nil, nil, reason)
-  }
-}
-
-/// How the records of a log are found, by its headers alone.
-enum RecoveryCourse: Equatable {
-  /// The header can be no log's.
-  case refused(String)
-  /// The log was closed with so many records: the last one's entry leads to its end.
-  case closed(promised: Int)
-  /// The log was not closed; so many records are on stable storage: the entries after them are compared with the log.
-  case crashed(stable: Int)
-  /// Nothing but the log says what it holds: the size fields lead through so many records; nil for all there are.
-  case withoutCompanion(count: Int?)
-
-  /// - Parameter companion: the header of the log's companion, of the log's format.
-  init(_ companion: CompanionHeader?, _ header: LogHeader?, _ format: LogFormat, fileSize: Int) {
-    let wasNotClosed = companion.map { !$0.isClean } ?? false
-    // After a crash the header may be newer than the file's size, or older than its records: the companion decides then.
-    if !wasNotClosed, let contradiction = header?.contradiction(format: format, fileSize: fileSize) {
-      self = .refused(contradiction)
-    } else if let companion {
-      self = companion.isClean ? .closed(promised: companion.stableCount) : .crashed(stable: companion.stableCount)
-    } else {
-      self = .withoutCompanion(count: header?.count)
-    }
   }
 }

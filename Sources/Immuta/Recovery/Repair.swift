@@ -37,7 +37,7 @@ struct Repair {
     var isCommitCut = false
   }
 
-  /// Examines the log, whose lock is held until the repair is let go: also for looking, where its file is there and can
+  /// Examines the log, whose lock is held until the repair is let go: also for looking, where its file exists and can
   /// be opened. O(bytes of the log).
   ///
   /// - Parameter progress: of a log of so many bytes; gets to know how far the work came.
@@ -75,7 +75,7 @@ struct Repair {
     let disk = isForeign ? try onFile.withoutCompanion() : onFile
     self.disk = disk
     knowledge = try LogKnowledge(files, nil, disk.format, trust)
-    if disk.isTooShort { throw files.seenInPlace(.corrupted(try Reconciliation.tooShort(disk))) }
+    if disk.isTooShort { throw files.seenInPlace(.corrupted(try disk.tooShort())) }
     examined = Examined(end: disk.format.headerSize)
     report = RepairReport(
       namespace: files.namespace, promised: 0, sound: 0, verifiable: 0, lost: [],

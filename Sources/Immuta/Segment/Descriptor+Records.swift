@@ -58,7 +58,7 @@ extension Descriptor {
   /// ones).
   func publishedCount(from known: Int) throws(ImmutaError) -> Int {
     guard try isPublished(known) else { return known }
-    // Entries are published in order: the first that is not lies behind `lower`, at or before `upper`.
+    // Entries are published in order: the first that is not lies after `lower`, at or before `upper`.
     var (lower, step) = (known, 1)
     while try isPublished(lower + step) {
       lower += step

@@ -4,7 +4,7 @@
 /// There are at most ``most`` of them, however many records there are. Where there would be more, the older half is
 /// thinned out, so the way from a mark to a record gets longer only once a log has many millions of records.
 struct EntryMarks {
-  /// A record, as far as its place tells.
+  /// A record, as far as its place says.
   struct Mark: Hashable {
     var number: Int
     var index: Int

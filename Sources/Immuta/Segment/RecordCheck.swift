@@ -86,7 +86,7 @@ final class RecordCheck: Sendable {
   }
 
   func checksumMismatch(_ number: Int, index: Int, recorded: UInt32, _ computed: UInt32) -> ImmutaError {
-    if recorded == CompanionEntry.denial(of: computed) {
+    if recorded == CompanionEntry.checksumOfDamaged(computed) {
       return corrupted(number, index, "its payload did not have its checksum when the companion was made")
     }
     return corrupted(

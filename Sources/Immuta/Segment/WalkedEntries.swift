@@ -4,7 +4,7 @@ import Synchronization
 /// The entries of a log that is open for reading only, where no companion has them: whenever they are asked for, they
 /// are made from the log's bytes.
 ///
-/// Nothing is kept for each record. The marks tell where some of them begin, and the size fields lead on from there: some
+/// Nothing is kept for each record. The marks say where some of them begin, and the size fields lead on from there: some
 /// hundred steps at most, until a log has a hundred million records. Each reading goes on to the mark after, so that bytes
 /// which are not what they were when the log was opened are not taken for records. But whoever compares a record with what
 /// it was before must have kept its entry: one that is made later fits whatever the bytes are then.
@@ -37,7 +37,7 @@ final class WalkedEntries: Sendable {
   /// So many of the first entries are those of a companion, whole or not.
   private let kept: Int
   private let keptFile: Descriptor?
-  /// Relaxed: it is set before the error is thrown, and asked by those who were told of the error.
+  /// Relaxed: it is set before the error is thrown, and asked by those who got the error.
   private let contradicted = Atomic(false)
 
   /// Bytes that are read at once.
@@ -180,7 +180,7 @@ final class WalkedEntries: Sendable {
   ///
   /// - Parameter bytes: ends before a record other than the first that ends farther than so many bytes after it begins.
   private func walk(
-    from first: Int, most: Int, bytes: Int = LogReader.chunkSize,
+    from first: Int, most: Int, bytes: Int = Chunk.size,
     _ body: (inout LogScanner, RecordPlace, _ time: Int64, CompanionEntry?) throws(ImmutaError) -> Void
   ) throws(ImmutaError) {
     guard let route = route(from: first, most: most), let begin = route.marks.first else { return }
