@@ -61,15 +61,11 @@ extension FollowedFiles {
         guard let end = try log.recordEnd(at: entry.index, format) else {
           throw check.corrupted(committed - 1, entry.index, "its size field does not fit the file")
         }
-        try state.anchors.move(before: committed, in: reader)
-        state.know(committed)
+        try state.know(committed, in: reader)
         return (true, end)
       }
       let end = try readOn(&state, through: committed)
-      if end != nil {
-        try state.anchors.move(before: committed, in: reader)
-        state.know(committed)
-      }
+      if end != nil { try state.know(committed, in: reader) }
       return (true, end)
     }
     guard end.isSame else { return false }

@@ -19,10 +19,7 @@ extension FollowedFiles {
         if count > reader.count { found = Progress(count: count, end: try end(ofLast: count, companion)) }
       }
       if found == nil { found = try readOnByEntries(&state) }
-      if let found {
-        try state.anchors.move(before: found.count, in: reader)
-        state.know(max(state.count, found.count))
-      }
+      if let found { try state.know(found.count, in: reader) }
       return (true, found)
     }
     guard isSame else { return false }

@@ -55,7 +55,7 @@ final class FollowedFiles: OpenFiles.Holder {
     /// The last records known, by which it is noticed that the log is not what it was.
     var anchors = Anchors()
     /// Records that are known: those of the reader, or those that it is about to get.
-    var count: Int
+    private(set) var count: Int
     /// Whether no more are taken note of.
     var isFrozen = false
 
@@ -82,9 +82,10 @@ final class FollowedFiles: OpenFiles.Holder {
       }
     }
 
-    /// More records are known.
-    mutating func know(_ count: Int) {
-      precondition(count >= self.count, "records that are known stay known")
+    /// So many records are known. What somebody else found out a moment ago, which may be more, stays known.
+    mutating func know(_ count: Int, in reader: LogReader) throws(ImmutaError) {
+      guard count > self.count else { return }
+      try anchors.move(before: count, in: reader)
       self.count = count
     }
   }

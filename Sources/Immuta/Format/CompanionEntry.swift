@@ -117,12 +117,18 @@ package struct CompanionEntry: Hashable, Sendable {
   }
 
   package func encode(into bytes: UnsafeMutableRawBufferPointer, number: Int) {
+    let last = unsafe storeAllButLast(into: bytes, number: number)
+    unsafe bytes.storeInteger(last, at: Self.checksumOffset)
+  }
+
+  /// Stores all fields but the last, and returns what that one is to hold.
+  @inline(__always)
+  private func storeAllButLast(into bytes: UnsafeMutableRawBufferPointer, number: Int) -> UInt32 {
     precondition(bytes.count >= Self.size, "a companion entry needs \(Self.size) bytes")
-    let computed = Self.checksum(index: index, time: time, recordChecksum: recordChecksum, number: number)
     unsafe bytes.storeInteger(index, at: 0)
     unsafe bytes.storeInteger(time, at: 8)
     unsafe bytes.storeInteger(recordChecksum, at: 16)
-    unsafe bytes.storeInteger(computed ^ mark, at: Self.checksumOffset)
+    return Self.checksum(index: index, time: time, recordChecksum: recordChecksum, number: number) ^ mark
   }
 
   /// Stores the entry so that ENTRY CRC comes last, releasing: where the log has no COUNT, that store is the commit.
@@ -132,14 +138,12 @@ package struct CompanionEntry: Hashable, Sendable {
   /// alignment.
   @inline(never)
   package func publish(into bytes: UnsafeMutableRawBufferPointer, number: Int) {
-    precondition(bytes.count >= Self.size, "a companion entry needs \(Self.size) bytes")
-    let computed = Self.checksum(index: index, time: time, recordChecksum: recordChecksum, number: number)
-    unsafe bytes.storeInteger(index, at: 0)
-    unsafe bytes.storeInteger(time, at: 8)
-    unsafe bytes.storeInteger(recordChecksum, at: 16)
+    let value = unsafe storeAllButLast(into: bytes, number: number)
     guard let base = bytes.baseAddress else { preconditionFailure("a companion entry has memory") }
+    unsafe assert(
+      UInt(bitPattern: base + Self.checksumOffset).isMultiple(of: 4), "the last field has an atomic's alignment")
     let last = unsafe (base + Self.checksumOffset).assumingMemoryBound(to: Atomic<UInt32>.self)
-    unsafe last.pointee.store((computed ^ mark).littleEndian, ordering: .releasing)
+    unsafe last.pointee.store(value.littleEndian, ordering: .releasing)
   }
 
   /// Whether the last field of entry `number`, published so, was stored.

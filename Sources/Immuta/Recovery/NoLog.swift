@@ -40,7 +40,7 @@ extension Corruption {
       return Corruption(
         path: file.path,
         reason:
-          "\(reason): it is none, or nothing of it is left; nothing was changed: put the log back from a backup, or "
+          "\(reason): it is no log, or nothing of the log is left; nothing was changed: put the log back from a backup, or "
           + "take the file out of the directory")
     }
     var damage = Corruption(

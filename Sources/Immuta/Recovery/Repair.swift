@@ -137,7 +137,7 @@ struct Repair {
         undecided = Corruption(
           path: files.logPath,
           reason:
-            "hardly anything speaks for a log: no number of its header fits what looks like records in it; nothing was "
+            "it hardly looks like a log: no number in its header fits what looks like records in it; nothing was "
             + "changed. If it is a log, state its format")
       }
       let readable = try reconciliation.readable(despite: damage)?.count

@@ -33,6 +33,7 @@ struct Chunk: @unchecked Sendable {
   /// - Parameter old: a chunk whose memory is used again if nobody else holds it, and it has the room: the pages of
   ///   fresh memory cost more than reading into them.
   init(first: Int, entryCapacity: Int, logCapacity: Int, reusing old: consuming Chunk? = nil) {
+    precondition(first >= 0 && entryCapacity > 0 && logCapacity >= 0, "a chunk has room for an entry")
     self.first = first
     self.entryCapacity = entryCapacity
     self.logCapacity = logCapacity

@@ -16,6 +16,7 @@ import CImmutaCRC32C
   init(
     _ descriptor: Descriptor, _ format: LogFormat, end: Int, bufferSize: Int = 1 << 20, progress: ScanProgress? = nil
   ) {
+    precondition(bufferSize >= 1 << 10 && end >= 0, "a scanner has room for a record's beginning")
     self.descriptor = descriptor
     self.format = format
     self.end = end
@@ -203,6 +204,7 @@ import CImmutaCRC32C
 
   /// The bytes of a range no longer than the buffer, as far as the file has them.
   private mutating func bytes(_ range: Range<Int>) throws(ImmutaError) -> UnsafeRawBufferPointer {
+    unsafe assert(range.lowerBound >= 0 && range.count <= buffer.count, "a range is no longer than the buffer")
     if !(buffered.lowerBound <= range.lowerBound && range.upperBound <= buffered.upperBound) {
       // Where records are jumped over, a page brings the next size field.
       let isNext = buffered.contains(range.lowerBound) || range.lowerBound == buffered.upperBound

@@ -54,6 +54,7 @@ final class RecordCheck: Sendable {
   func record(
     _ number: Int, _ entry: CompanionEntry, _ bytes: UnsafeRawBufferPointer, owner: AnyObject
   ) throws(ImmutaError) -> Record {
+    assert(bytes.count >= recordHeaderSize, "a record has a size field")
     if verifiesChecksums {
       let computed = unsafe crc32c_extend(0, bytes.baseAddress, bytes.count)
       if computed != entry.recordChecksum { throw checksumMismatch(number, entry, computed) }
