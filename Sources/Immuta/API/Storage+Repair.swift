@@ -111,7 +111,9 @@ extension Storage {
       }
       throw error
     }
-    report.actions = ["copy its \(report.sound) whole records into “\(newNamespace)”"]
+    report.actions = [
+      "copy \(report.sound == 1 ? "its one whole record" : "its \(report.sound) whole records") into “\(newNamespace)”"
+    ]
     if repair.codecName == nil, configuration.codecName.isEmpty {
       report.actions.append("take them as they are stored: nothing says whether a codec was used")
     }

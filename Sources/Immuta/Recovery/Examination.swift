@@ -27,6 +27,8 @@ struct Examination: ~Copyable {
   private var nextKnown: (sequence: Int, time: Int64) = (-1, 0)
   /// Size fields are to be trusted up to this record.
   private var confirmed = -1
+  /// The log's header and its size fields agree on where the records before this one lie.
+  private let vouched: Int
   /// Records to look at.
   private let count: Int
   /// Whether the companion says where the records are, rather than the log's header alone.
@@ -45,6 +47,10 @@ struct Examination: ~Copyable {
     // Whatever was promised, records that neither file has room for cannot be looked at.
     self.count = min(count, max(format.room(in: status.size), companion?.count ?? 0))
     modified = status.modified
+    // What the log's own header vouches for is not cut off by the word of a companion.
+    var plain = LogScanner(disk.log, format, end: status.size)
+    let isVouchedFor = disk.companion == nil ? false : try RecordWalk.leads(through: disk.header, in: &plain, format)
+    vouched = isVouchedFor ? disk.header?.count ?? 0 : 0
     hasCompanion = disk.companionHeader != nil || first != nil
   }
 
@@ -147,8 +153,11 @@ struct Examination: ~Copyable {
       following.index != place.end,
       try !leadsToKnownRecord(after: place)
     {
-      finding.damage = "its companion entry is damaged, and its size field does not lead to the next record"
-      return
+      guard finding.sequence < vouched else {
+        finding.damage = "its companion entry is damaged, and its size field does not lead to the next record"
+        return
+      }
+      confirmed = vouched
     }
     finding.entry = CompanionEntry(
       madeAt: index, time: try timeOfMade(finding.sequence, after: time), checksum: checksum, isSound: isSound, format)
