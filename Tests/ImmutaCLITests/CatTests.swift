@@ -167,7 +167,7 @@ struct CatTests {
     let namespace = try place.run("cat", "nope")
     #expect(namespace.ending == .exit(1))
     #expect(
-      namespace.errors == "immuta: there is no namespace “nope” in ./logs: `immuta info` lists those that are there\n")
+      namespace.errors == "immuta: there is no namespace “nope” in ./logs: `immuta info` lists those that exist\n")
     let directory = try place.run("cat", "e", "--dir", "nowhere")
     #expect(directory.ending == .exit(1))
     #expect(directory.errors.hasPrefix("immuta: ") && directory.errors.contains("nowhere"))

@@ -63,7 +63,7 @@ struct InfoTests {
     let missing = try Child(["info", "good", "nope", "--dir", "."] + flags, in: place).finish()
     #expect(missing.ending == .exit(1))
     if json { #expect(missing.lines.count == 2) }
-    #expect(missing.errors == "immuta: there is no namespace “nope” in .: `immuta info` lists those that are there\n")
+    #expect(missing.errors == "immuta: there is no namespace “nope” in .: `immuta info` lists those that exist\n")
 
     try place.run("append", "bad", "--dir", ".", input: "x\n")
     try place.damage("bad.log", at: 0)

@@ -26,7 +26,7 @@ import Testing
 
   private static func round(_ seed: UInt64, obeysFlush: @escaping @Sendable (String) -> Bool) async throws {
     var generator = SeededGenerator(seed: seed)
-    let root = try TestDirectory(inMemory: true)
+    let root = TemporaryDirectory(inMemory: true)
     let directory = try root.subdirectory("logs")
     let moments = Set((0..<4).map { _ in Int.random(in: 0..<3000, using: &generator) })
     let images = Mutex<[Image]>([])
@@ -70,7 +70,7 @@ import Testing
   }
 
   @Test func aLogThatIsBeingRemovedIsWholeOrDoesNotOpen() async throws {
-    let root = try TestDirectory(inMemory: true)
+    let root = TemporaryDirectory(inMemory: true)
     let directory = try root.subdirectory("logs")
     let images = Mutex<[Image]>([])
     let isRemoved = Atomic(false)
