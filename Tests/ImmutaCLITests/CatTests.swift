@@ -3,11 +3,7 @@ import Testing
 
 @Suite("cat")
 struct CatTests {
-  let place: Workplace
-
-  init() throws {
-    place = try Workplace()
-  }
+  let place = Workplace()
 
   @Test("Text is each payload and a newline; raw is the payloads alone")
   func textAndRaw() throws {

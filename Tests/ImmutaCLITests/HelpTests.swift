@@ -3,11 +3,7 @@ import Testing
 
 @Suite("Help and usage")
 struct HelpTests {
-  let place: Workplace
-
-  init() throws {
-    place = try Workplace()
-  }
+  let place = Workplace()
 
   @Test("The tool's version is the newest in CHANGELOG.md")
   func version() throws {

@@ -3,11 +3,7 @@ import Testing
 
 @Suite("info and verify")
 struct InfoTests {
-  let place: Workplace
-
-  init() throws {
-    place = try Workplace()
-  }
+  let place = Workplace()
 
   @Test("info lists all namespaces in a table")
   func table() throws {
