@@ -88,7 +88,10 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "ImmutaCLITests",
-      dependencies: ["Immuta", "ImmutaCLI", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      dependencies: [
+        "Immuta", "ImmutaCLI", "ImmutaTestSupport",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
       resources: [.copy("Fixtures")],
       swiftSettings: settings),
     .testTarget(

@@ -1,6 +1,7 @@
 import Foundation
 import Immuta
 import ImmutaLocking
+import ImmutaTestSupport
 import Testing
 
 /// What is on stable storage when, and who gets to know.

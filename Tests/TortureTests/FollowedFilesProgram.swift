@@ -14,7 +14,7 @@ import ImmutaTestSupport
 /// do to files. Runs on one task, while followers read.
 struct FollowedFilesProgram {
   private let directory: String
-  private let spare: TestDirectory
+  private let spare: TemporaryDirectory
   private let format: LogFormat
   let history: FollowedHistory
   private var generator: SeededGenerator
@@ -24,7 +24,7 @@ struct FollowedFilesProgram {
   init(directory: String, format: LogFormat, seed: UInt64) throws {
     self.directory = directory
     self.format = format
-    spare = try TestDirectory(inMemory: true)
+    spare = TemporaryDirectory(inMemory: true)
     history = FollowedHistory()
     generator = SeededGenerator(seed: seed)
   }

@@ -16,7 +16,7 @@ struct FloorFile: ~Copyable {
     try self.init(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC)
   }
 
-  /// Opens a file that is there; for writing too, which is what opening a log is for.
+  /// Opens a file that exists; for writing too, which is what opening a log is for.
   init(opening path: String) throws(ToolError) {
     try self.init(path, O_RDWR | O_CLOEXEC)
   }

@@ -22,7 +22,7 @@ final class WaitingThreads: Sendable {
   private let gates = [Gate(), Gate()]
   /// Released by each thread with its last use of the descriptor, acquired before that is closed.
   private let ended = Atomic(0)
-  /// Set before the gates are opened for the last time, and read behind them.
+  /// Set before the gates are opened for the last time, and read after that.
   private let isOver = Atomic(false)
 
   private init(_ descriptor: Int32, recordSize: Int, records: Int, _ arrivals: Arrivals) {

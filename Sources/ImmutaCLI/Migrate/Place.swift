@@ -27,7 +27,7 @@ enum Place: ExpressibleByArgument, Equatable {
     }
   }
 
-  /// The files that hold its records, as far as they are there.
+  /// The files that hold its records, as far as they exist.
   private var files: [String] {
     get throws {
       switch self {

@@ -68,7 +68,7 @@ enum System {
     }
   }
 
-  /// Makes a file of these bytes, for its owner alone, on stable storage; one that is there is left as it is.
+  /// Makes a file of these bytes, for its owner alone, on stable storage; one that exists is left as it is.
   static func create(_ path: String, _ bytes: [UInt8]) throws {
     let flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC
     #if canImport(Darwin)
@@ -109,7 +109,7 @@ enum System {
     }
   }
 
-  /// Waits for bytes and reads those that are there; 0 at the end of the input.
+  /// Waits for bytes and reads those that have come; 0 at the end of the input.
   ///
   /// Throws `Interrupted` when the user asks the tool to stop.
   static func read(
@@ -198,7 +198,7 @@ enum System {
   }
 
   /// Ends the process with status 0 once the reader of standard output has gone, if that is a pipe or socket. A thread waits
-  /// for that, and for nothing else. Where there is none to be had, the next write tells.
+  /// for that, and for nothing else. Where there is none to be had, the next write fails.
   static func exitOnceAbandoned() {
     var attributes = pthread_attr_t()
     pthread_attr_init(&attributes)
@@ -225,7 +225,7 @@ enum System {
   #endif
 
   private static func waitForReaderToGo() {
-    // Nothing is asked for: only what is told in any case ends it.
+    // Nothing is asked for: only what is reported in any case ends it.
     var wait = pollfd(fd: standardOutput, events: 0, revents: 0)
     while poll(&wait, 1, -1) < 0, errno == EINTR {}
     if wait.revents & Int16(POLLERR | POLLHUP) != 0 { _exit(EXIT_SUCCESS) }
@@ -288,7 +288,7 @@ enum System {
     return Int(clamping: UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize)).partialValue)
   }
 
-  /// Makes a directory, whose parent is there.
+  /// Makes a directory, whose parent exists.
   ///
   /// - Returns: whether it was made; false if there is something of that name.
   @discardableResult
@@ -313,7 +313,7 @@ enum System {
 
   /// Removes a directory and the files in it.
   ///
-  /// What cannot be removed stays: there is nobody to tell.
+  /// What cannot be removed stays: nobody could do anything about it.
   static func removeDirectory(_ path: String) {
     if let directory = opendir(path) {
       while let entry = readdir(directory) {
