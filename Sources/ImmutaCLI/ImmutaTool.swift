@@ -1,13 +1,7 @@
 import ArgumentParser
 import CImmutaProcessArguments
+import ImmutaLibC
 
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
 
 /// The tool: `immuta`.
 struct ImmutaTool: ParsableCommand {

@@ -118,7 +118,7 @@ struct Layout: Equatable {
     // A log and its companion, and each a second time to read by.
     let inUse = min(mostInUse, partitions * (access == .readWrite ? 4 : 2))
     let needed = (keepsLocks ? 0 : partitions) + inUse + descriptorsOfOthers
-    let limit = SystemCalls.mostOpenFiles
+    let limit = ThisProcess.mostOpenFiles
     guard needed > limit else { return }
     throw .invalidConfiguration(
       "\(Words.of(partitions, "partition")) and the program around them need \(needed) open files, and this process "

@@ -1,12 +1,6 @@
 import Foundation
+import ImmutaLibC
 
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
 
 /// A file as ``PowerLoss`` knows it: what the device holds for sure, and, by a descriptor of its own, what programs
 /// see.

@@ -1,13 +1,7 @@
 import Immuta
+import ImmutaLibC
 import ImmutaTestSupport
 
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
 
 /// The other process of the torture tests.
 ///

@@ -184,7 +184,7 @@ extension Storage {
     do throws(ImmutaError) {
       return try files.directory.create(files.log, like: log).status().identity
     } catch {
-      if case .io(SystemCalls.exists, _, _) = error { throw .duplicateNamespace(name) }
+      if case .io(ErrorNumber.exists, _, _) = error { throw .duplicateNamespace(name) }
       throw error
     }
   }

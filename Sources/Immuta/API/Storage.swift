@@ -120,16 +120,16 @@ public final class Storage: Sendable {
       throw .invalidConfiguration("the directory's path holds a zero byte; give a path without one")
     }
     guard let status = try SystemCalls.status(directory.isEmpty ? "." : directory) else {
-      if access == .readOnly { throw .io(errno: SystemCalls.notFound, operation: "open", path: directory) }
+      if access == .readOnly { throw .io(errno: ErrorNumber.notFound, operation: "open", path: directory) }
       do {
         // Its own entry is flushed before the first append to a log in it.
         return try SystemCalls.makeDirectory(directory)
-      } catch .io(let number, _, _) where number == SystemCalls.exists {
+      } catch .io(let number, _, _) where number == ErrorNumber.exists {
         // Another process was faster.
         return
       }
     }
-    guard status.isDirectory else { throw .io(errno: SystemCalls.notDirectory, operation: "open", path: directory) }
+    guard status.isDirectory else { throw .io(errno: ErrorNumber.notDirectory, operation: "open", path: directory) }
   }
 
   /// The open namespaces' names, sorted.

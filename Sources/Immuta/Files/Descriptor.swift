@@ -146,7 +146,7 @@ package final class Descriptor: Sendable {
     let number: Int32
     do throws(ImmutaError) {
       number = try SystemCalls.open(origin.directory.opened().number, origin.name, origin.mode, path: path)
-    } catch .io(let number, _, _) where [SystemCalls.notFound, SystemCalls.isSymbolicLink].contains(number) {
+    } catch .io(let number, _, _) where [ErrorNumber.notFound, ErrorNumber.isSymbolicLink].contains(number) {
       throw .logMoved(path: path)
     }
     do throws(ImmutaError) {
@@ -180,7 +180,7 @@ package final class Descriptor: Sendable {
       let count = try withNumber { (number) throws(ImmutaError) in
         try unsafe SystemCalls.write(number, rest, at: offset + written, path: path)
       }
-      if count == 0 { throw .io(errno: SystemCalls.ioError, operation: "pwrite", path: path) }
+      if count == 0 { throw .io(errno: ErrorNumber.ioError, operation: "pwrite", path: path) }
       written += count
     }
   }

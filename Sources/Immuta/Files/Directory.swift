@@ -32,7 +32,7 @@ package final class Directory: Sendable {
     self.path = path.isEmpty ? "." : path
     let descriptor = try Descriptor(openingDirectory: self.path)
     let status = try descriptor.status()
-    guard status.isDirectory else { throw .io(errno: SystemCalls.notDirectory, operation: "open", path: self.path) }
+    guard status.isDirectory else { throw .io(errno: ErrorNumber.notDirectory, operation: "open", path: self.path) }
     identity = status.identity
     absolutePath = SystemCalls.absolutePath(self.path)
     resolvedPath = SystemCalls.resolvedPath(self.path)
@@ -75,7 +75,7 @@ package final class Directory: Sendable {
   package func statusOfFile(_ name: String) throws(ImmutaError) -> SystemCalls.Status? {
     guard let status = try status(of: name) else { return nil }
     if status.isSymbolicLink {
-      throw .io(errno: SystemCalls.isSymbolicLink, operation: "open", path: path(of: name))
+      throw .io(errno: ErrorNumber.isSymbolicLink, operation: "open", path: path(of: name))
     }
     guard status.isRegular else { throw notRegular(name) }
     return status
@@ -102,7 +102,7 @@ package final class Directory: Sendable {
   package func openIfPresent(_ name: String, _ mode: SystemCalls.OpenMode) throws(ImmutaError) -> Descriptor? {
     do {
       return try open(name, mode)
-    } catch .io(let number, _, _) where number == SystemCalls.notFound {
+    } catch .io(let number, _, _) where number == ErrorNumber.notFound {
       return nil
     }
   }
@@ -125,7 +125,7 @@ package final class Directory: Sendable {
   package func removeIfPresent(_ name: String) throws(ImmutaError) {
     do {
       try remove(name)
-    } catch .io(let number, _, _) where number == SystemCalls.notFound {
+    } catch .io(let number, _, _) where number == ErrorNumber.notFound {
       return
     }
   }
@@ -177,7 +177,7 @@ package final class Directory: Sendable {
       if parent != nil { return }
       do throws(ImmutaError) {
         parent = try Descriptor(openingDirectory: "..", of: directory, path: LogFiles.parent(of: path))
-      } catch .io(let number, "open", _) where SystemCalls.isDenied(number) {
+      } catch .io(let number, "open", _) where ErrorNumber.isDenied(number) {
         return
       }
     }
@@ -190,7 +190,7 @@ package final class Directory: Sendable {
     guard let parent = parent.withLock({ $0 }) else { return }
     do {
       try flush(parent)
-    } catch .io(let number, _, _) where number == SystemCalls.isPathOnly {
+    } catch .io(let number, _, _) where number == ErrorNumber.isPathOnly {
       // It may be passed through and not be read.
       return
     }
@@ -200,7 +200,7 @@ package final class Directory: Sendable {
     do throws(ImmutaError) {
       try directory.flushEntries()
     } catch {
-      if case .io(SystemCalls.isPathOnly, _, _) = error {} else { flushFailed.store(true, ordering: .relaxed) }
+      if case .io(ErrorNumber.isPathOnly, _, _) = error {} else { flushFailed.store(true, ordering: .relaxed) }
       throw error
     }
   }
@@ -248,7 +248,7 @@ package final class Directory: Sendable {
     guard let path else { return .unknown }
     do throws(ImmutaError) {
       if try SystemCalls.status(path)?.identity == identity { return .here }
-    } catch .io(let number, _, _) where number == SystemCalls.notDirectory {
+    } catch .io(let number, _, _) where number == ErrorNumber.notDirectory {
       // A file has the name of a directory on the way.
     } catch {
       return .unknown

@@ -52,7 +52,7 @@ final class FileEvents: Sendable {
       if state.watches.isEmpty {
         state.events = nil
       } else if let events = state.events {
-        do throws(ImmutaError) {
+        do throws(NoThread) {
           try Thread.start { self.read(events) }
           state.isRead = true
         } catch {
@@ -111,7 +111,7 @@ final class FileEvents: Sendable {
       return try file.withNumber { (number) throws(ImmutaError) in
         try SystemCalls.watch("/proc/self/fd/\(number)", what, with: events.number, path: file.path)
       }
-    } catch .io(let number, let operation, let path) where number == SystemCalls.notFound {
+    } catch .io(let number, let operation, let path) where number == ErrorNumber.notFound {
       let identity = try file.status().identity
       guard try SystemCalls.status(path)?.identity == identity else {
         throw .io(errno: number, operation: operation, path: path)

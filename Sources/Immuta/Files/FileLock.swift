@@ -118,7 +118,7 @@ package final class FileLock: Sendable {
     if let file = try directory.openIfPresent(name, .readWrite) { return file }
     do throws(ImmutaError) {
       return try directory.create(name, rights?.ofWriters)
-    } catch .io(let number, _, _) where number == SystemCalls.exists {
+    } catch .io(let number, _, _) where number == ErrorNumber.exists {
       return nil
     }
   }
@@ -165,7 +165,7 @@ public struct LockHolder: Hashable, Sendable {
 
   /// This process, from now on.
   static func current(_ namespace: String) -> LockHolder {
-    LockHolder(namespace: namespace, processID: SystemCalls.processID, since: .now)
+    LockHolder(namespace: namespace, processID: ThisProcess.identity, since: .now)
   }
 
   // In the file:
@@ -192,7 +192,7 @@ public struct LockHolder: Hashable, Sendable {
     let count = (try? unsafe bytes.withMutableBytes { try unsafe file.read(into: $0, at: 0) }) ?? 0
     let lines = String(decoding: bytes[..<count], as: UTF8.self).split(separator: "\n")
     guard lines.count >= 2, lines[0].hasPrefix("pid "), lines[1].hasPrefix("since "),
-      let process = Int32(lines[0].dropFirst(4)), process > 0, SystemCalls.isRunning(process),
+      let process = Int32(lines[0].dropFirst(4)), process > 0, ThisProcess.isRunning(process),
       let since = Int64(lines[1].dropFirst(6))
     else {
       self.init(namespace: namespace, processID: nil, since: nil)
@@ -206,7 +206,7 @@ extension LockHolder: CustomStringConvertible {
   /// The namespace, and who has it since when, as far as that is known.
   public var description: String {
     var text = "“\(namespace)” is open for writing"
-    if let processID { text += processID == SystemCalls.processID ? " in this process" : " in process \(processID)" }
+    if let processID { text += processID == ThisProcess.identity ? " in this process" : " in process \(processID)" }
     if let since { text += " since \(since)" }
     return text.printable
   }

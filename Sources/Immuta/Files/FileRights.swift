@@ -21,7 +21,7 @@ package struct FileRights: Hashable, Sendable {
     if now.owner != owner || now.group != group {
       do throws(ImmutaError) {
         try SystemCalls.changeOwner(file.number, owner, group, path: file.path)
-      } catch .io(let number, _, _) where SystemCalls.isDenied(number) {
+      } catch .io(let number, _, _) where ErrorNumber.isDenied(number) {
         // The group alone may be one of this user's.
         try? SystemCalls.changeOwner(file.number, now.owner, group, path: file.path)
       }
@@ -60,7 +60,7 @@ package struct FileTrust: Sendable {
   /// Whether a file is to be written to, or believed where nothing that it says can be checked.
   func holds(_ file: SystemCalls.Status, of log: SystemCalls.Status? = nil) throws(ImmutaError) -> Bool {
     let owner = file.rights.owner
-    if acceptsFilesOfOthers || owner == SystemCalls.effectiveUser || owner == 0 || owner == log?.rights.owner {
+    if acceptsFilesOfOthers || owner == ThisProcess.effectiveUser || owner == 0 || owner == log?.rights.owner {
       return true
     }
     let directory = try directory.status()

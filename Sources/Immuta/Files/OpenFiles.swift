@@ -28,9 +28,9 @@ final class OpenFiles: Sendable {
 
   /// How many may be open before some are let go: at most an eighth of what the process may have, as others need some too,
   /// and as it may be twice as many until those are flushed.
-  let limit = max(8, min(512, SystemCalls.mostOpenFiles / 8))
+  let limit = max(8, min(512, ThisProcess.mostOpenFiles / 8))
   /// How many logs are opened or closed together; each has two files.
-  private let logsAtOnce = max(4, min(512, SystemCalls.mostOpenFiles / 16))
+  private let logsAtOnce = max(4, min(512, ThisProcess.mostOpenFiles / 16))
 
   /// Many logs in pieces, each of as many as may have their files open together.
   func pieces<Item>(_ logs: [Item]) -> [[Item]] {
@@ -107,7 +107,7 @@ final class OpenFiles: Sendable {
 
   private func makeRoomSoon() {
     if isMaking.exchange(true, ordering: .relaxed) { return }
-    do throws(ImmutaError) {
+    do throws(NoThread) {
       try WorkThreads.shared.add {
         self.isMaking.store(false, ordering: .relaxed)
         self.makeRoom()
@@ -124,7 +124,7 @@ final class OpenFiles: Sendable {
   private func letGoWithoutFlushing() {
     // Otherwise somebody is at it.
     guard let unflushed = making.withLockIfAvailable({ _ in letGo() }), !unflushed.isEmpty else { return }
-    do throws(ImmutaError) {
+    do throws(NoThread) {
       try WorkThreads.shared.add { self.flush(unflushed) }
     } catch {
       for holder in unflushed { add(holder) }

@@ -39,7 +39,7 @@ struct SpillFile {
       try unsafe descriptor.read(into: bytes, at: offset)
     }
     guard filled == size else {
-      throw .io(errno: SystemCalls.ioError, operation: "pread", path: descriptor.path)
+      throw .io(errno: ErrorNumber.ioError, operation: "pread", path: descriptor.path)
     }
     mask(&bytes, at: offset)
   }

@@ -1,41 +1,12 @@
 import CImmutaFileCalls
+import ImmutaLibC
 import ImmutaLocking
 import Synchronization
 
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
 
 /// Every call the engine makes to the operating system's files, one function each: call, retry when interrupted, throw
 /// `ImmutaError.io`.
 package enum SystemCalls {
-  package static var noSpace: Int32 { ENOSPC }
-  package static var notFound: Int32 { ENOENT }
-  package static var notDirectory: Int32 { ENOTDIR }
-  package static var accessDenied: Int32 { EACCES }
-  package static var readOnlyFileSystem: Int32 { EROFS }
-  package static var tooManyFiles: Int32 { EMFILE }
-  package static var exists: Int32 { EEXIST }
-  package static var cannotReserve: Int32 { EOPNOTSUPP }
-  package static var fileTooLarge: Int32 { EFBIG }
-  package static var quotaExceeded: Int32 { EDQUOT }
-  package static var ioError: Int32 { EIO }
-  package static var isSymbolicLink: Int32 { ELOOP }
-  /// What flushing says of a directory that could not be opened for reading.
-  static var isPathOnly: Int32 { EBADF }
-
-  /// Whether the error number says that this process may not.
-  static func isDenied(_ number: Int32) -> Bool { number == EACCES || number == EPERM }
-
-  package static func message(for number: Int32) -> String {
-    guard let text = unsafe strerror(number) else { return "error \(number)" }
-    return unsafe String(cString: text)
-  }
-
   // MARK: The hook
 
   private static let hooks = Lock<[any SystemCallHook]>([])
@@ -99,16 +70,6 @@ package enum SystemCalls {
       for hook in hooks.withLock({ $0 }) { hook.didWrite(offset..<offset + count, path: path) }
     }
     return count
-  }
-
-  /// Whether the error says that there is no room: on the device, in a quota, or below a limit on the file's size.
-  static func isLackOfRoom(_ number: Int32) -> Bool {
-    number == ENOSPC || number == EDQUOT || number == EFBIG
-  }
-
-  /// Whether the error number of `mmap` says that the file cannot be mapped, rather than that something is short.
-  static func cannotMap(_ number: Int32) -> Bool {
-    [ENODEV, EINVAL, EACCES, EPERM, EOPNOTSUPP, ENOSYS].contains(number)
   }
 
   // MARK: The limit on file sizes
@@ -199,7 +160,7 @@ package enum SystemCalls {
   static func open(_ path: String, _ mode: OpenMode) throws(ImmutaError) -> Int32 {
     if mode != .read { _ = sizeLimit() }
     return try run(.open, operation: "open", path: path) { _ in
-      Self.libcOpen(in: AT_FDCWD, path, mode.flags, mode.permissions)
+      unsafe libcOpen(in: AT_FDCWD, path, mode.flags, mode.permissions)
     }
   }
 
@@ -211,7 +172,7 @@ package enum SystemCalls {
     _ directory: Int32, _ name: String, _ mode: OpenMode, path: String
   ) throws(ImmutaError) -> Int32 {
     try run(.open, operation: "open", path: path) { _ in
-      Self.libcOpen(in: directory, name, mode.flags | O_NOFOLLOW, mode.permissions)
+      unsafe libcOpen(in: directory, name, mode.flags | O_NOFOLLOW, mode.permissions)
     }
   }
 
@@ -219,12 +180,12 @@ package enum SystemCalls {
   static func openDirectory(_ directory: Int32, _ name: String, path: String) throws(ImmutaError) -> Int32 {
     do {
       return try run(.open, operation: "open", path: path) { _ in
-        Self.libcOpen(in: directory, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        unsafe libcOpen(in: directory, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
       }
     } catch .io(EACCES, let operation, let path) {
       #if os(Linux)
         return try run(.open, operation: operation, path: path) { _ in
-          Self.libcOpen(in: directory, name, Self.pathOnly | O_DIRECTORY | O_CLOEXEC)
+          unsafe libcOpen(in: directory, name, Self.pathOnly | O_DIRECTORY | O_CLOEXEC)
         }
       #else
         throw .io(errno: EACCES, operation: operation, path: path)
@@ -235,27 +196,15 @@ package enum SystemCalls {
   /// O_PATH, which Swift's view of libc lacks: open(2).
   private static var pathOnly: Int32 { 0o10000000 }
 
-  private static func libcOpen(
-    in directory: Int32, _ name: String, _ flags: Int32, _ permissions: mode_t = 0
-  ) -> Int32 {
-    #if canImport(Glibc)
-      unsafe Glibc.openat(directory, name, flags, permissions)
-    #elseif canImport(Musl)
-      unsafe Musl.openat(directory, name, flags, permissions)
-    #else
-      unsafe Darwin.openat(directory, name, flags, permissions)
-    #endif
-  }
-
   /// Opens a new file without a name; where there is no such thing, by a name that is gone when it returns.
   static func openUnnamed(in directory: Int32, name: String, path: String) throws(ImmutaError) -> Int32 {
     do {
       return try run(.open, operation: "open", path: path) { _ in file_open_unnamed(directory) }
-    } catch .io(let number, _, _) where number == cannotReserve {
+    } catch .io(let number, _, _) where number == ErrorNumber.cannotReserve {
       // What has the name is left from a crash, or is another's, who holds it and is about to remove the name.
       try unlinkIfPresent(directory, name, path: path)
       let descriptor = try run(.open, operation: "open", path: path) { _ in
-        Self.libcOpen(in: directory, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        unsafe libcOpen(in: directory, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
       }
       do {
         try unlinkIfPresent(directory, name, path: path)
@@ -270,7 +219,7 @@ package enum SystemCalls {
   private static func unlinkIfPresent(_ directory: Int32, _ name: String, path: String) throws(ImmutaError) {
     do {
       try unlink(directory, name, path: path)
-    } catch .io(let number, _, _) where number == notFound {
+    } catch .io(let number, _, _) where number == ErrorNumber.notFound {
       return
     }
   }
@@ -287,24 +236,9 @@ package enum SystemCalls {
     _ = try run(.open, operation: "fchmod", path: path) { _ in fchmod(descriptor, mode_t(mode)) }
   }
 
-  /// The user whose rights this process has.
-  static var effectiveUser: UInt32 { geteuid() }
-
-  /// This process.
-  static var processID: Int32 { getpid() }
-
-  /// Whether there is a process of this number.
-  static func isRunning(_ process: Int32) -> Bool { kill(process, 0) == 0 || errno == EPERM }
-
   static func close(_ descriptor: Int32) {
     // The result is not looked at: what matters was flushed before, and the descriptor is gone either way.
-    #if canImport(Glibc)
-      _ = Glibc.close(descriptor)
-    #elseif canImport(Musl)
-      _ = Musl.close(descriptor)
-    #else
-      _ = Darwin.close(descriptor)
-    #endif
+    _ = libcClose(descriptor)
   }
 
   static func read(
@@ -488,7 +422,4 @@ package enum SystemCalls {
   }
 
   static let pageSize = Int(sysconf(Int32(_SC_PAGESIZE)))
-
-  /// Files that this process may have open at once.
-  package static var mostOpenFiles: Int { Int(sysconf(Int32(_SC_OPEN_MAX))) }
 }

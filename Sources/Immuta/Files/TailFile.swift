@@ -138,10 +138,10 @@
         // There may be more room by now.
         largestStep = min(2 * largestStep, Self.largestReservation)
         return
-      } catch .io(let number, _, _) where number == SystemCalls.cannotReserve {
+      } catch .io(let number, _, _) where number == ErrorNumber.cannotReserve {
         try stopReserving()
         return
-      } catch .io(let number, let operation, let path) where SystemCalls.isLackOfRoom(number) {
+      } catch .io(let number, let operation, let path) where ErrorNumber.isLackOfRoom(number) {
         // Some file systems keep the part that had room: it may be all there is.
         try? descriptor.truncate(to: reservedEnd)
         // What has no room for a generous step, on the device, in a quota or below a limit, may have room for half. What
@@ -194,7 +194,7 @@
   mutating func mapped(_ range: Range<Int>) throws(ImmutaError) -> MappedWindow? {
     do {
       return try MappedWindow(descriptor, range, writable: !writesThrough)
-    } catch .io(let number, _, _) where SystemCalls.cannotMap(number) {
+    } catch .io(let number, _, _) where ErrorNumber.cannotMap(number) {
       isMapped = false
       return nil
     }

@@ -319,7 +319,7 @@ extension ImmutaError {
   fileprivate var isNotFound: Bool {
     switch self {
     case .namespaceNotFound: true
-    case .io(let number, _, _): number == SystemCalls.notFound || number == SystemCalls.notDirectory
+    case .io(let number, _, _): number == ErrorNumber.notFound || number == ErrorNumber.notDirectory
     default: false
     }
   }

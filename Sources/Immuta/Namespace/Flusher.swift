@@ -156,7 +156,7 @@ final class Flusher: Sendable {
     if state.isStopping { return }
     state.isAsked = true
     if state.turn == .soon { return }
-    try WorkThreads.shared.add { self.run() }
+    do throws(NoThread) { try WorkThreads.shared.add { self.run() } } catch { throw ImmutaError(error) }
     state.turn = .soon
   }
 

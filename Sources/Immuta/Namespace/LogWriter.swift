@@ -155,10 +155,10 @@ final class LogWriter: Sendable {
   func prepare() async throws {
     if state.withLock({ $0.isPrepared }) { return }
     try await withCheckedThrowingContinuation { continuation in
-      do throws(ImmutaError) {
+      do throws(NoThread) {
         try WorkThreads.shared.add { continuation.resume(with: Result { try self.prepareBlocking() }) }
       } catch {
-        continuation.resume(throwing: error)
+        continuation.resume(throwing: ImmutaError(error))
       }
     }
   }

@@ -10,17 +10,17 @@ struct TurnHolder: Sendable {
   init(_ work: Log.Details.Turn.Work, _ party: Party) {
     self.work = work
     self.party = party
-    time = SystemCalls.steadyClock()
+    time = Clocks.steadyClock()
   }
 
   /// When it got the turn; while it waits, when it began to wait.
   var since: ContinuousClock.Instant { Self.start.instant + .nanoseconds(time - Self.start.time) }
 
   /// It gets the turn now.
-  mutating func begin() { time = SystemCalls.steadyClock() }
+  mutating func begin() { time = Clocks.steadyClock() }
 
   /// One moment by both clocks.
-  private static let start = (time: SystemCalls.steadyClock(), instant: ContinuousClock.now)
+  private static let start = (time: Clocks.steadyClock(), instant: ContinuousClock.now)
 
   /// Who goes on when the turn comes, and who must go on for it to end.
   enum Party: Sendable {

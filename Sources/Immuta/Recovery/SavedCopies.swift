@@ -4,7 +4,7 @@ package enum SavedCopies {
   /// How the names end of the copies that are made now. No copy has such a name already, also where the clock stands still:
   /// an older copy is never replaced. For who has the log's lock.
   static func suffix(_ files: LogFiles) throws(ImmutaError) -> String {
-    try suffix(files, at: SystemCalls.wallClock())
+    try suffix(files, at: Clocks.wallClock())
   }
 
   package static func suffix(_ files: LogFiles, at moment: Int64) throws(ImmutaError) -> String {

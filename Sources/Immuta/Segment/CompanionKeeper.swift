@@ -105,6 +105,6 @@ extension CompanionHeader {
   /// Recovery cut off `count` torn records. A count that is as high as any stays there.
   package mutating func noteTorn(_ count: Int) {
     tornCount = min(LogFormat.mostRecords, tornCount + count)
-    recoveryTime = SystemCalls.wallClock()
+    recoveryTime = Clocks.wallClock()
   }
 }

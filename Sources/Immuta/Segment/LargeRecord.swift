@@ -1,7 +1,7 @@
 import CImmutaCRC32C
 
 /// A record too large to be read into memory whole: mapped, and checked piece by piece before anyone sees it.
-final class LargeRecord: Sendable {
+final class LargeRecord: MappedPayload {
   private let window: MappedWindow
   private let payloadOffset: Int
 
@@ -62,7 +62,7 @@ final class LargeRecord: Sendable {
   private static func map(_ range: Range<Int>, of descriptor: Descriptor) throws(ImmutaError) -> MappedWindow? {
     do {
       return try MappedWindow(descriptor, range, writable: false)
-    } catch .io(let number, _, _) where SystemCalls.cannotMap(number) {
+    } catch .io(let number, _, _) where ErrorNumber.cannotMap(number) {
       return nil
     }
   }

@@ -257,7 +257,7 @@ import Synchronization
     do {
       try log.reserve(through: end)
       try companion.reserve(through: entriesEnd)
-    } catch .io(let number, let operation, let path) where SystemCalls.isLackOfRoom(number) {
+    } catch .io(let number, let operation, let path) where ErrorNumber.isLackOfRoom(number) {
       // What one file reserved ahead may be what the other needs.
       try writing { (state) throws(ImmutaError) in
         try state.log.collect()
@@ -452,15 +452,15 @@ import Synchronization
   /// Never earlier than that of the commit before.
   @inline(__always)
   private mutating func commitTime() -> Int64 {
-    let tick = SystemCalls.coarseWallClock()
+    let tick = Clocks.coarseWallClock()
     if !clock.isCurrent(tick) { readClock(tick) }
     return clock.last
   }
 
   @inline(never)
   private mutating func readClock(_ tick: Int64) {
-    let wall = SystemCalls.wallClock()
-    let news = clock.read(wall, tick: tick, record: count, steady: SystemCalls.steadyClock)
+    let wall = Clocks.wallClock()
+    let news = clock.read(wall, tick: tick, record: count, steady: Clocks.steadyClock)
     wake.beginTick()
     if news == CommitClock.News() { return }
     if let jump = news.jump {

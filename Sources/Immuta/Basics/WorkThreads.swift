@@ -16,7 +16,7 @@ final class WorkThreads: Sendable {
   /// Measured with 100 logs in `.synced` on ext4, each appended to by a task: flushes of several files at once share what
   /// the file system and the device do, and beyond this number they gain nothing. Fewer where the process may have few
   /// files open: each may be about to open two.
-  static let most = max(2, min(16, SystemCalls.mostOpenFiles / 16))
+  static let most = max(2, min(16, ThisProcess.mostOpenFiles / 16))
   /// How long a thread without work stays: making one costs more than keeping it a while.
   private static let restTime: Int64 = 200_000_000
   /// How long all of them may be at the same work before others are made.
@@ -70,15 +70,15 @@ final class WorkThreads: Sendable {
 
   /// Has work done soon, on one of the threads. It may block, and must not wait for other work that was added here.
   ///
-  /// - Throws: `.io` where there is no thread, and none to be had; then the work is not done.
-  func add(_ work: @escaping Work) throws(ImmutaError) {
-    let gate = try state.withLock { (state) throws(ImmutaError) -> ThreadGate? in
+  /// - Throws: where there is no thread, and none to be had; then the work is not done.
+  func add(_ work: @escaping Work) throws(NoThread) {
+    let gate = try state.withLock { (state) throws(NoThread) -> ThreadGate? in
       if let gate = state.resting.popLast() {
         state.waiting.append(work)
         return gate
       }
       if state.count < Self.most {
-        do throws(ImmutaError) { try start(&state) } catch { if state.count == 0 { throw error } }
+        do throws(NoThread) { try start(&state) } catch { if state.count == 0 { throw error } }
       }
       state.waiting.append(work)
       watch(&state)
@@ -87,7 +87,7 @@ final class WorkThreads: Sendable {
     gate?.open()
   }
 
-  private func start(_ state: inout State) throws(ImmutaError) {
+  private func start(_ state: inout State) throws(NoThread) {
     try Thread.start { self.run() }
     state.count += 1
   }
@@ -139,7 +139,7 @@ final class WorkThreads: Sendable {
   func perform(_ count: Int, others: Int, _ body: @escaping @Sendable (Int) -> Void) {
     let shared = SharedWork(count, body)
     for _ in 0..<max(0, min(others, count - 1)) {
-      do throws(ImmutaError) { try add { shared.run() } } catch { break }
+      do throws(NoThread) { try add { shared.run() } } catch { break }
     }
     shared.finish()
   }
@@ -147,8 +147,8 @@ final class WorkThreads: Sendable {
   // MARK: Later
 
   /// Has work done at a time, or soon after.
-  func add(at time: ContinuousClock.Instant, _ work: @escaping Work) throws(ImmutaError) {
-    let gate = try state.withLock { (state) throws(ImmutaError) in
+  func add(at time: ContinuousClock.Instant, _ work: @escaping Work) throws(NoThread) {
+    let gate = try state.withLock { (state) throws(NoThread) in
       try schedule(work, at: time, &state)
     }
     gate?.open()
@@ -157,7 +157,7 @@ final class WorkThreads: Sendable {
   /// Returns the gate to open, where the clock must look again.
   private func schedule(
     _ work: @escaping Work, at time: ContinuousClock.Instant, isShort: Bool = false, _ state: inout State
-  ) throws(ImmutaError) -> ThreadGate? {
+  ) throws(NoThread) -> ThreadGate? {
     if state.clock == nil {
       let gate = ThreadGate()
       try Thread.start { self.runClock(gate) }
@@ -214,7 +214,7 @@ final class WorkThreads: Sendable {
           continue
         }
         // Where there is no other thread, this one has to do.
-        do throws(ImmutaError) { try add(work) } catch { work() }
+        do throws(NoThread) { try add(work) } catch { work() }
       }
       if left > 0 { gate.wait(nanoseconds: left) }
     }
