@@ -91,7 +91,9 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "ImmutaCLITests",
-      dependencies: ["Immuta", "ImmutaCLI", "ImmutaLibC", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      dependencies: [
+        "Immuta", "ImmutaCLI", "ImmutaLibC", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
       resources: [.copy("Fixtures")],
       swiftSettings: settings),
     .testTarget(

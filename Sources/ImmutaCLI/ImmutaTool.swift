@@ -2,7 +2,6 @@ import ArgumentParser
 import CImmutaProcessArguments
 import ImmutaLibC
 
-
 /// The tool: `immuta`.
 struct ImmutaTool: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -1,7 +1,6 @@
 public import Immuta
 import ImmutaLibC
 
-
 /// A record's bytes by name: made from an identity and a size, so that a model of a large log takes little memory and
 /// no two records are alike.
 ///

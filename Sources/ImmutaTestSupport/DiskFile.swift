@@ -1,7 +1,6 @@
 import Foundation
 import ImmutaLibC
 
-
 /// A file as ``PowerLoss`` knows it: what the device holds for sure, and, by a descriptor of its own, what programs
 /// see.
 ///

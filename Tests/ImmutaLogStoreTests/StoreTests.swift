@@ -6,7 +6,6 @@ import ImmutaTestSupport
 import Synchronization
 import Testing
 
-
 /// Appending to partitions, and reading them in each way there is.
 @Suite(.timeLimit(.minutes(3))) struct StoreTests {
   @Test func aHundredSyncedPartitionsShareTheirThreadsAndHoldTwoDescriptorsEach() async throws {

@@ -2,7 +2,6 @@ import Immuta
 import ImmutaLibC
 import ImmutaTestSupport
 
-
 /// The other process of the torture tests.
 ///
 /// ```

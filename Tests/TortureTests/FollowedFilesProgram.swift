@@ -3,7 +3,6 @@ import Immuta
 import ImmutaLibC
 import ImmutaTestSupport
 
-
 /// What happens to the files of a log that others follow: appends, and everything that administrators, backups and accidents
 /// do to files. Runs on one task, while followers read.
 struct FollowedFilesProgram {

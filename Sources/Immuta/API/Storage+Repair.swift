@@ -93,7 +93,9 @@ extension Storage {
     let repair = try Repair(files, stated: configuration.format, for: .copying, trust: trust) { size in
       configuration.scanProgress(files, size: size, passCount: 3)
     }
-    let opening = Opening(files: files, configuration: configuration, pools: TransformPools(configuration))
+    let opening = Opening(
+      files: files, configuration: configuration,
+      pools: TransformPools(encoding: configuration.encoding, decoding: configuration.decoding))
     try opening.checkCodec(repair.codecName)
     if repair.codecName == nil { try repair.checkPayloads(opening) }
     var report = repair.report

@@ -76,7 +76,7 @@ public final class Storage: Sendable {
     place = try Directory(opening: directory)
     if configuration.appends { try place.prepareToFlushEntry() }
     self.configuration = configuration
-    pools = TransformPools(configuration)
+    pools = TransformPools(encoding: configuration.encoding, decoding: configuration.decoding)
   }
 
   /// A storage with no namespace open yet, in a directory that is open; closing the storage closes it.
@@ -85,7 +85,7 @@ public final class Storage: Sendable {
     directory = place.path
     self.place = place
     self.configuration = configuration
-    pools = TransformPools(configuration)
+    pools = TransformPools(encoding: configuration.encoding, decoding: configuration.decoding)
   }
 
   /// Whether a name can be a namespace's: 1 to 200 ASCII letters, digits, `.`, `_` and `-`, not starting with `.`. So a

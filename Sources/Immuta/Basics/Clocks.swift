@@ -1,7 +1,6 @@
 import ImmutaLibC
 import Synchronization
 
-
 /// What time it is, by clocks that people set and by others.
 package enum Clocks {
   /// What tests add to the wall clock. Relaxed: a test sets it before it starts what should see it.

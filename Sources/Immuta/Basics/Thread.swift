@@ -1,7 +1,6 @@
 import CImmutaFileCalls
 import ImmutaLibC
 
-
 /// The system gave no thread.
 struct NoThread: Error {
   /// What it said.

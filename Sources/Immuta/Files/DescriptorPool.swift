@@ -48,7 +48,7 @@ final class DescriptorPool: Sendable {
       return .resting
     }
 
-    var flusherOfOwn: Flusher? { nil }
+    var flusherOfOwn: (any OpenFiles.HeldFilesFlusher)? { nil }
     var isOver: Bool { state.withLock { $0.isOver } }
   }
 

@@ -17,13 +17,19 @@ final class OpenFiles: Sendable {
     /// Lets go, if it can now; it is in the queue no more then.
     func rest() -> Rest
     /// Who flushes what is not yet on stable storage; nil for those who only read.
-    var flusherOfOwn: Flusher? { get }
+    var flusherOfOwn: (any HeldFilesFlusher)? { get }
     /// Whether it never has descriptors again.
     var isOver: Bool { get }
   }
 
   enum Rest {
     case resting, inUse, unflushed
+  }
+
+  /// Puts what a holder's descriptors were used to write on stable storage.
+  protocol HeldFilesFlusher: AnyObject, Sendable {
+    /// Flushes what this one and the others are for; all of them are of the same type. May block.
+    func flushTogether(with others: ArraySlice<any HeldFilesFlusher>)
   }
 
   /// How many may be open before some are let go: at most an eighth of what the process may have, as others need some too,
@@ -180,7 +186,8 @@ final class OpenFiles: Sendable {
   }
 
   private func flush(_ holders: [any Holder]) {
-    Flusher.flushTogether(holders.compactMap(\.flusherOfOwn))
+    let flushers = holders.compactMap(\.flusherOfOwn)
+    flushers.first?.flushTogether(with: flushers.dropFirst())
     for holder in holders {
       if case .resting = holder.rest() { continue }
       add(holder)

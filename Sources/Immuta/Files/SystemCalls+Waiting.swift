@@ -1,7 +1,6 @@
 import CImmutaFileCalls
 import ImmutaLibC
 
-
 // Waiting for other processes: until a word of memory changes, or a file does.
 extension SystemCalls {
   /// What waiting for words came to.

@@ -3,7 +3,6 @@ import ImmutaLibC
 import ImmutaLocking
 import Synchronization
 
-
 /// Every call the engine makes to the operating system's files, one function each: call, retry when interrupted, throw
 /// `ImmutaError.io`.
 package enum SystemCalls {

@@ -384,7 +384,7 @@ final class FollowedFiles: OpenFiles.Holder {
     return .inUse
   }
 
-  var flusherOfOwn: Flusher? { nil }
+  var flusherOfOwn: (any OpenFiles.HeldFilesFlusher)? { nil }
   var isOver: Bool { false }
 }
 

@@ -9,7 +9,7 @@ import Synchronization
 ///
 /// A flush that fails is the last: the kernel may have marked the lost pages clean, so a later one that succeeds would
 /// prove nothing. Whoever waits, and every later append, gets the error; closing and reopening recovers.
-final class Flusher: Sendable {
+final class Flusher: OpenFiles.HeldFilesFlusher {
   /// Its generation is the number of records known stable; closed with the log.
   let stable: Broadcaster
   private let committed: Broadcaster
@@ -290,6 +290,11 @@ final class Flusher: Sendable {
 
   /// Flushes many logs together. Those that are being flushed, or where nothing is to be flushed, are left
   /// out.
+  func flushTogether(with others: ArraySlice<any OpenFiles.HeldFilesFlusher>) {
+    Self.flushTogether([self] + others.compactMap { $0 as? Flusher })
+  }
+
+  /// Puts what is committed in several logs on stable storage. May block.
   static func flushTogether(_ flushers: [Flusher]) {
     let flushers = flushers.filter { $0.committed.generation > $0.stable.generation && $0.beginFlush(here: true) }
     var files: [Descriptor] = []

@@ -9,7 +9,7 @@ import Synchronization
 /// time. What lasts longer (a transaction, a large payload) has the *turn*, which others wait for without holding the
 /// mutex; so `close()` never waits for a caller's code.
 @usableFromInline
-final class LogWriter: Sendable {
+final class LogWriter: Sendable, StoredRecordWriter {
   let files: LogFiles
   let reader: LogReader
   let flusher: Flusher
@@ -31,7 +31,7 @@ final class LogWriter: Sendable {
   private let isListed = Atomic(false)
 
   /// How much of a payload is written while the mutex is held.
-  static let pieceSize = 1 << 20
+  var pieceSize: Int { 1 << 20 }
 
   init(
     files: LogFiles, reader: LogReader, flusher: Flusher, durability: Durability, encoder: RecordEncoder?,
@@ -72,7 +72,7 @@ final class LogWriter: Sendable {
   /// Not inlined: there the optimizer would retain and release once more for each record.
   @inline(never)
   func appendAtOnce(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) -> Receipt? {
-    guard bytes.count <= Self.pieceSize else { return nil }
+    guard bytes.count <= pieceSize else { return nil }
     if let encoder { return try unsafe appendAtOnce(bytes, through: encoder) }
     let attempt = try state.withLockIfAvailable { (state) throws(ImmutaError) in
       try unsafe appendIfFree(bytes, &state)
@@ -269,7 +269,7 @@ final class LogWriter: Sendable {
   }
 
   func stageStored(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) -> Receipt {
-    if bytes.count <= Self.pieceSize {
+    if bytes.count <= pieceSize {
       return try state.withLock { (state) throws(ImmutaError) in
         try checkUsable(state)
         return try unsafe state.stage(bytes)
@@ -296,7 +296,7 @@ final class LogWriter: Sendable {
   func extendStored(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) {
     var position = 0
     while position < bytes.count {
-      let end = min(position + Self.pieceSize, bytes.count)
+      let end = min(position + pieceSize, bytes.count)
       try state.withLock { (state) throws(ImmutaError) in
         try checkUsable(state)
         try unsafe state.extendRecord(UnsafeRawBufferPointer(rebasing: bytes[position..<end]))
@@ -439,6 +439,6 @@ extension LogWriter: OpenFiles.Holder {
     return answer
   }
 
-  var flusherOfOwn: Flusher? { flusher }
+  var flusherOfOwn: (any OpenFiles.HeldFilesFlusher)? { flusher }
   var isOver: Bool { false }
 }

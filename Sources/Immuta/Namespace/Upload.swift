@@ -28,12 +28,16 @@ final class Upload: @unchecked Sendable {
   // MARK: Receiving
 
   /// Returns when the source has ended.
+  ///
+  /// - Parameters:
+  ///   - limit: bytes that the payload may have; nil for any number.
+  ///   - idleTimeout: how long the source may give nothing; nil for ever.
   static func receive<Chunks: AsyncSequence>(
-    _ chunks: Chunks, for writer: LogWriter, _ limits: Storage.Uploads
+    _ chunks: Chunks, for writer: LogWriter, limit: Int?, idleTimeout: Duration?
   ) async throws -> Upload where Chunks.Element: Collection<UInt8> {
     try writer.reader.checkOpen()
-    let upload = Upload(writer, limit: limits.maximumBytes)
-    if let idleTimeout = limits.idleTimeout {
+    let upload = Upload(writer, limit: limit)
+    if let idleTimeout {
       try await upload.receive(chunks, within: idleTimeout)
     } else {
       for try await chunk in chunks { try upload.add(chunk) }
@@ -77,7 +81,7 @@ final class Upload: @unchecked Sendable {
   private func add(_ chunk: some Collection<UInt8>) throws {
     // Whoever sends need not send all of it to a log that is closed.
     try writer.reader.checkOpen()
-    try unsafe Log.withBytes(of: chunk) { (bytes) throws(ImmutaError) in try unsafe add(bytes) }
+    try unsafe withBytes(of: chunk) { (bytes) throws(ImmutaError) in try unsafe add(bytes) }
   }
 
   private func add(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) {

@@ -76,7 +76,7 @@ extension LogWriter {
   struct Queue: Sendable {
     /// When the first of them began to wait.
     var since: ContinuousClock.Instant
-    var turn: Log.Details.Turn
+    var turn: TakenTurn
   }
 
   func tell(_ queue: Queue, after time: Duration) {

@@ -436,12 +436,12 @@ import Synchronization
     if wake.isDue() { wakeFollowers(first: count - added) }
   }
 
-  /// Wakes the followers in other processes that wait for record `first`: see ``FollowedFiles/word``. They are told behind
+  /// Wakes the followers in other processes that wait for record `first`: see ``CommitWord``. They are told behind
   /// the commit, so that who was told finds it.
   @inline(never)
   private mutating func wakeFollowers(first: Int) {
     if let memory = unsafe headerMemory { return unsafe wake.called(waking: SystemCalls.wake(memory)) }
-    let (file, offset) = FollowedFiles.word(of: first, format, log: log.descriptor, companion: companion.descriptor)
+    let (file, offset) = CommitWord.place(of: first, format, log: log.descriptor, companion: companion.descriptor)
     if !format.hasCount, companion.storesIntoMemory, let memory = unsafe try? companion.pointer(at: offset, count: 4) {
       return unsafe wake.called(waking: SystemCalls.wake(memory))
     }

@@ -1,7 +1,6 @@
 import ImmutaLibC
 import Synchronization
 
-
 /// Counts who of an audience has the record that was committed last, and keeps the time when the last one had it.
 final class Arrivals: Sendable {
   /// Before each record everybody falls asleep again.

@@ -1,7 +1,6 @@
 import ImmutaLibC
 import Synchronization
 
-
 /// What waiting streams are compared with: threads that sleep in the kernel, are all woken at once, and then each
 /// `pread` the record.
 final class WaitingThreads: Sendable {

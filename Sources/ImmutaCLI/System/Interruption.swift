@@ -1,7 +1,6 @@
 import ImmutaLibC
 import Synchronization
 
-
 /// The user asked the tool to stop, and it did, in good order.
 struct Interrupted: Error {
   /// SIGINT, SIGTERM or SIGHUP.

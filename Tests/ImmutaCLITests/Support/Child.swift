@@ -2,7 +2,6 @@ import Foundation
 import ImmutaLibC
 import Testing
 
-
 /// The built tool, running, with pipes to its input and from its outputs.
 ///
 /// Every wait has a deadline; a child that is not over when its owner lets go of it is killed.
