@@ -46,32 +46,32 @@ package final class FileLock: Sendable {
   ///   - subject: what it protects: a namespace's name.
   ///   - rights: of what it protects; nil where that is not there yet, see ``adopt(_:)``.
   ///   - log: what it protects, for ``FileTrust``.
-  /// - Throws: `.locked`, `.foreignOwner`, `.io`.
+  /// - Throws: `.locked`, `.foreignOwner`, or what a call said.
   package static func take(
     _ name: String, in directory: Directory, subject: String, rights: FileRights?, trust: FileTrust,
     of log: SystemCalls.Status? = nil
-  ) throws(ImmutaError) -> FileLock {
+  ) throws(FileError) -> FileLock {
     for _ in 0..<100 {
       guard let file = try Self.open(name, in: directory, rights) else { continue }
       try trust.check(try file.status(), name, of: log)
       var isTaken = try file.tryLock()
       if !isTaken { isTaken = try Self.outlasts(file) }
-      guard isTaken else { throw .locked(LockHolder(namespace: subject, on: file)) }
+      guard isTaken else { throw .locked(LockNote(subject: subject, on: file)) }
       // One that lost its name before it was locked keeps nobody out.
       if try directory.status(of: name)?.identity == file.status().identity {
         let lock = FileLock(name, file)
         if let rights { lock.adopt(rights) }
-        LockHolder.current(subject).write(to: file)
+        LockNote.current(subject).write(to: file)
         return lock
       }
       file.unlock()
     }
-    throw .locked(LockHolder(namespace: subject, processID: nil, since: nil))
+    throw .locked(LockNote(subject: subject, processID: nil, since: nil))
   }
 
   /// Takes a lock that nobody has who says so: somebody only looks whether it is taken, which is over in a moment, or has
   /// just taken it.
-  private static func outlasts(_ file: Descriptor) throws(ImmutaError) -> Bool {
+  private static func outlasts(_ file: Descriptor) throws(FileError) -> Bool {
     for _ in 0..<Self.mostGlances where try file.size == 0 {
       ThreadGate().wait(nanoseconds: 1_000_000)
       if try file.tryLock() { return true }
@@ -82,23 +82,23 @@ package final class FileLock: Sendable {
   private static var mostGlances: Int { 20 }
 
   /// Who has the lock, without taking it; nil when nobody has it, or where this process may not look.
-  package static func holder(_ name: String, in directory: Directory, subject: String) -> LockHolder? {
+  package static func holder(_ name: String, in directory: Directory, subject: String) -> LockNote? {
     guard let file = try? directory.openIfPresent(name, .read), SystemCalls.isLocked(file.number) else { return nil }
-    return LockHolder(namespace: subject, on: file)
+    return LockNote(subject: subject, on: file)
   }
 
   /// Takes the lock for somebody who changes nothing: nil where there is no file, or none that this process may open.
   ///
-  /// - Throws: `.locked`, `.io`.
+  /// - Throws: `.locked`, or what a call said.
   package static func look(
     _ name: String, in directory: Directory, subject: String
-  ) throws(ImmutaError) -> FileLock? {
+  ) throws(FileError) -> FileLock? {
     // On a file system that is read-only, a file that is open for reading can be locked all the same.
     let writable = try? directory.openIfPresent(name, .readWrite)
     let file = if let writable { writable } else { try? directory.openIfPresent(name, .read) }
     guard let file else { return nil }
-    guard try file.tryLock() else { throw .locked(LockHolder(namespace: subject, on: file)) }
-    LockHolder.current(subject).write(to: file)
+    guard try file.tryLock() else { throw .locked(LockNote(subject: subject, on: file)) }
+    LockNote.current(subject).write(to: file)
     return FileLock(name, file)
   }
 
@@ -114,11 +114,11 @@ package final class FileLock: Sendable {
   /// Nil when somebody made it, or removed it, meanwhile.
   private static func open(
     _ name: String, in directory: Directory, _ rights: FileRights?
-  ) throws(ImmutaError) -> Descriptor? {
+  ) throws(FileError) -> Descriptor? {
     if let file = try directory.openIfPresent(name, .readWrite) { return file }
-    do throws(ImmutaError) {
+    do throws(FileError) {
       return try directory.create(name, rights?.ofWriters)
-    } catch .io(let number, _, _) where number == ErrorNumber.exists {
+    } catch let error where error.errorNumber == ErrorNumber.exists {
       return nil
     }
   }
@@ -145,69 +145,5 @@ package final class FileLock: Sendable {
       // With the mapping goes the lock.
       held = .free
     }
-  }
-}
-
-/// Who has a log open for writing.
-public struct LockHolder: Hashable, Sendable {
-  /// What is locked: the namespace; of a LogStore's partition, its number.
-  public let namespace: String
-  /// The process that has it; nil where that cannot be told.
-  public let processID: Int32?
-  /// Since when; nil where that cannot be told.
-  public let since: Timestamp?
-
-  package init(namespace: String, processID: Int32?, since: Timestamp?) {
-    self.namespace = namespace
-    self.processID = processID
-    self.since = since
-  }
-
-  /// This process, from now on.
-  static func current(_ namespace: String) -> LockHolder {
-    LockHolder(namespace: namespace, processID: ThisProcess.identity, since: .now)
-  }
-
-  // In the file:
-  //
-  //     pid 4711
-  //     since 1790000000000000000
-  //     namespace events
-
-  /// Only tells people: that it fails harms nobody.
-  fileprivate func write(to file: Descriptor) {
-    let text = "pid \(processID ?? 0)\nsince \(since?.nanosecondsSince1970 ?? 0)\nnamespace \(namespace)\n"
-    do throws(ImmutaError) {
-      try file.write(Array(text.utf8), at: 0)
-      try file.truncate(to: text.utf8.count)
-    } catch {
-      try? file.truncate(to: 0)
-    }
-  }
-
-  /// What the file says that somebody has locked. A process that died leaves its name behind, and the next one may not
-  /// have written its own yet.
-  fileprivate init(namespace: String, on file: Descriptor) {
-    var bytes = [UInt8](repeating: 0, count: 512)
-    let count = (try? unsafe bytes.withMutableBytes { try unsafe file.read(into: $0, at: 0) }) ?? 0
-    let lines = String(decoding: bytes[..<count], as: UTF8.self).split(separator: "\n")
-    guard lines.count >= 2, lines[0].hasPrefix("pid "), lines[1].hasPrefix("since "),
-      let process = Int32(lines[0].dropFirst(4)), process > 0, ThisProcess.isRunning(process),
-      let since = Int64(lines[1].dropFirst(6))
-    else {
-      self.init(namespace: namespace, processID: nil, since: nil)
-      return
-    }
-    self.init(namespace: namespace, processID: process, since: Timestamp(nanosecondsSince1970: since))
-  }
-}
-
-extension LockHolder: CustomStringConvertible {
-  /// The namespace, and who has it since when, as far as that is known.
-  public var description: String {
-    var text = "“\(namespace)” is open for writing"
-    if let processID { text += processID == ThisProcess.identity ? " in this process" : " in process \(processID)" }
-    if let since { text += " since \(since)" }
-    return text.printable
   }
 }

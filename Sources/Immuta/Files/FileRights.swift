@@ -15,13 +15,13 @@ package struct FileRights: Hashable, Sendable {
   /// Gives a file these rights, as far as this process may: only root gives a file away. Where the group stays another,
   /// its members get no more than everybody has.
   ///
-  /// - Throws: `.io`, when the file has rights that it must not have.
-  func apply(to file: Descriptor) throws(ImmutaError) {
+  /// - Throws: when the file has rights that it must not have.
+  func apply(to file: Descriptor) throws(FileError) {
     var now = try file.status().rights
     if now.owner != owner || now.group != group {
-      do throws(ImmutaError) {
+      do throws(FileError) {
         try SystemCalls.changeOwner(file.number, owner, group, path: file.path)
-      } catch .io(let number, _, _) where ErrorNumber.isDenied(number) {
+      } catch let error where ErrorNumber.isDenied(error.errorNumber) {
         // The group alone may be one of this user's.
         try? SystemCalls.changeOwner(file.number, now.owner, group, path: file.path)
       }
@@ -52,13 +52,13 @@ package struct FileTrust: Sendable {
   /// Throws `.foreignOwner` for a file that is not to be written to.
   ///
   /// - Parameter log: the log that the file belongs to: whoever may be trusted with that one is trusted with this one.
-  func check(_ file: SystemCalls.Status, _ name: String, of log: SystemCalls.Status? = nil) throws(ImmutaError) {
+  func check(_ file: SystemCalls.Status, _ name: String, of log: SystemCalls.Status? = nil) throws(FileError) {
     if try holds(file, of: log) { return }
     throw .foreignOwner(path: directory.path(of: name), owner: Int(file.rights.owner))
   }
 
   /// Whether a file is to be written to, or believed where nothing that it says can be checked.
-  func holds(_ file: SystemCalls.Status, of log: SystemCalls.Status? = nil) throws(ImmutaError) -> Bool {
+  func holds(_ file: SystemCalls.Status, of log: SystemCalls.Status? = nil) throws(FileError) -> Bool {
     let owner = file.rights.owner
     if acceptsFilesOfOthers || owner == ThisProcess.effectiveUser || owner == 0 || owner == log?.rights.owner {
       return true

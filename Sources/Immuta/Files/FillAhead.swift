@@ -18,7 +18,7 @@ final class FillAhead: Sendable {
     case none
     case wanted(Range<Int>)
     case filled(end: Int)
-    case failed(ImmutaError)
+    case failed(FileError)
   }
 
   init(_ descriptor: Descriptor) {
@@ -40,7 +40,7 @@ final class FillAhead: Sendable {
       state.isListed = false
       // Otherwise it was taken back.
       guard case .wanted(let range) = state.step else { return }
-      do throws(ImmutaError) {
+      do throws(FileError) {
         try descriptor.fillWithZeros(range)
         state.step = .filled(end: range.upperBound)
       } catch {
@@ -50,7 +50,7 @@ final class FillAhead: Sendable {
   }
 
   /// Where what was filled ends; nil when nothing was. From then on nothing is being filled.
-  func collect() throws(ImmutaError) -> Int? {
+  func collect() throws(FileError) -> Int? {
     let step = state.withLock { state in
       defer { state.step = .none }
       return state.step

@@ -37,16 +37,16 @@ extension SystemCalls {
   }
 
   /// Opens what reports changes of files: a descriptor to be read with `readEvents`. On Linux; elsewhere it throws.
-  static func openEvents() throws(ImmutaError) -> Int32 {
-    try run(.watch, operation: "inotify_init1", path: "") { _ in Self.reporting(file_events_open()) }
+  static func openEvents() throws(FileError) -> Int32 {
+    try run(.watch, operation: .inotifyInit, path: "") { _ in Self.reporting(file_events_open()) }
   }
 
   /// Watches what is at `place`; `path` is what it is called in errors. Returns the watch's number: the same for the same
   /// file.
   static func watch(
     _ place: String, _ watch: file_watch, with events: Int32, path: String
-  ) throws(ImmutaError) -> Int32 {
-    try run(.watch, operation: "inotify_add_watch", path: path) { _ in
+  ) throws(FileError) -> Int32 {
+    try run(.watch, operation: .inotifyAddWatch, path: path) { _ in
       unsafe Self.reporting(file_events_watch(events, place, watch))
     }
   }

@@ -3,8 +3,8 @@ import ImmutaLibC
 import ImmutaLocking
 import Synchronization
 
-/// Every call the engine makes to the operating system's files, one function each: call, retry when interrupted, throw
-/// `ImmutaError.io`.
+/// Every call the engine makes to the operating system's files, one function each: call, retry when interrupted, throw a
+/// `FileError`.
 package enum SystemCalls {
   // MARK: The hook
 
@@ -88,19 +88,19 @@ package enum SystemCalls {
   }
 
   /// Throws what the system reports beside its signal when a file would end beyond the limit.
-  static func checkSize(_ end: Int, operation: String, path: String) throws(ImmutaError) {
-    if end > sizeLimit() { throw .io(errno: EFBIG, operation: operation, path: path) }
+  static func checkSize(_ end: Int, operation: FileCall, path: String) throws(FileError) {
+    if end > sizeLimit() { throw .failed(operation, EFBIG, path: path) }
   }
 
   @inline(__always)
-  private static func checkKnownSize(_ end: Int, operation: String, path: String) throws(ImmutaError) {
+  private static func checkKnownSize(_ end: Int, operation: FileCall, path: String) throws(FileError) {
     if end > knownSizeLimit.load(ordering: .relaxed) { try checkSize(end, operation: operation, path: path) }
   }
 
   /// Calls, again while interrupted; a negative result becomes an error.
   static func run<Result: SignedInteger>(
-    _ call: SystemCall, operation: String, path: String, _ body: (_ limit: Int) -> Result
-  ) throws(ImmutaError) -> Result {
+    _ call: SystemCall, operation: FileCall, path: String, _ body: (_ limit: Int) -> Result
+  ) throws(FileError) -> Result {
     while true {
       var limit = Int.max
       switch outcome(call, path) {
@@ -108,7 +108,7 @@ package enum SystemCalls {
       case .limit(let most): limit = most
       case .fail(let number):
         if number == EINTR { continue }
-        throw .io(errno: number, operation: operation, path: path)
+        throw .failed(operation, number, path: path)
       }
       let result = body(limit)
       if result >= 0 {
@@ -116,14 +116,14 @@ package enum SystemCalls {
         return result
       }
       let number = errno
-      if number != EINTR { throw .io(errno: number, operation: operation, path: path) }
+      if number != EINTR { throw .failed(operation, number, path: path) }
     }
   }
 
   /// The same for the calls of `CImmutaFileCalls`, which return 0 or an error number.
   private static func runReporting(
-    _ call: SystemCall, operation: String, path: String, _ body: () -> Int32
-  ) throws(ImmutaError) {
+    _ call: SystemCall, operation: FileCall, path: String, _ body: () -> Int32
+  ) throws(FileError) {
     _ = try run(call, operation: operation, path: path) { _ in
       let number = body()
       if number == 0 { return 0 }
@@ -156,9 +156,9 @@ package enum SystemCalls {
     fileprivate var permissions: mode_t { self == .createPrivate ? 0o600 : 0o666 }
   }
 
-  static func open(_ path: String, _ mode: OpenMode) throws(ImmutaError) -> Int32 {
+  static func open(_ path: String, _ mode: OpenMode) throws(FileError) -> Int32 {
     if mode != .read { _ = sizeLimit() }
-    return try run(.open, operation: "open", path: path) { _ in
+    return try run(.open, operation: .open, path: path) { _ in
       unsafe libcOpen(in: AT_FDCWD, path, mode.flags, mode.permissions)
     }
   }
@@ -169,25 +169,25 @@ package enum SystemCalls {
   /// A file of a directory. What has the name must be the file itself: a symbolic link is not followed.
   static func open(
     _ directory: Int32, _ name: String, _ mode: OpenMode, path: String
-  ) throws(ImmutaError) -> Int32 {
-    try run(.open, operation: "open", path: path) { _ in
+  ) throws(FileError) -> Int32 {
+    try run(.open, operation: .open, path: path) { _ in
       unsafe libcOpen(in: directory, name, mode.flags | O_NOFOLLOW, mode.permissions)
     }
   }
 
   /// A directory, to look for files in. One that may be passed through and not listed will do.
-  static func openDirectory(_ directory: Int32, _ name: String, path: String) throws(ImmutaError) -> Int32 {
+  static func openDirectory(_ directory: Int32, _ name: String, path: String) throws(FileError) -> Int32 {
     do {
-      return try run(.open, operation: "open", path: path) { _ in
+      return try run(.open, operation: .open, path: path) { _ in
         unsafe libcOpen(in: directory, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
       }
-    } catch .io(EACCES, let operation, let path) {
+    } catch let error where error.errorNumber == EACCES {
       #if os(Linux)
-        return try run(.open, operation: operation, path: path) { _ in
+        return try run(.open, operation: .open, path: path) { _ in
           unsafe libcOpen(in: directory, name, Self.pathOnly | O_DIRECTORY | O_CLOEXEC)
         }
       #else
-        throw .io(errno: EACCES, operation: operation, path: path)
+        throw error
       #endif
     }
   }
@@ -196,13 +196,13 @@ package enum SystemCalls {
   private static var pathOnly: Int32 { 0o10000000 }
 
   /// Opens a new file without a name; where there is no such thing, by a name that is gone when it returns.
-  static func openUnnamed(in directory: Int32, name: String, path: String) throws(ImmutaError) -> Int32 {
+  static func openUnnamed(in directory: Int32, name: String, path: String) throws(FileError) -> Int32 {
     do {
-      return try run(.open, operation: "open", path: path) { _ in file_open_unnamed(directory) }
-    } catch .io(let number, _, _) where number == ErrorNumber.cannotReserve {
+      return try run(.open, operation: .open, path: path) { _ in file_open_unnamed(directory) }
+    } catch let error where error.errorNumber == ErrorNumber.cannotReserve {
       // What has the name is left from a crash, or is another's, who holds it and is about to remove the name.
       try unlinkIfPresent(directory, name, path: path)
-      let descriptor = try run(.open, operation: "open", path: path) { _ in
+      let descriptor = try run(.open, operation: .open, path: path) { _ in
         unsafe libcOpen(in: directory, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
       }
       do {
@@ -215,10 +215,10 @@ package enum SystemCalls {
     }
   }
 
-  private static func unlinkIfPresent(_ directory: Int32, _ name: String, path: String) throws(ImmutaError) {
+  private static func unlinkIfPresent(_ directory: Int32, _ name: String, path: String) throws(FileError) {
     do {
       try unlink(directory, name, path: path)
-    } catch .io(let number, _, _) where number == ErrorNumber.notFound {
+    } catch let error where error.errorNumber == ErrorNumber.notFound {
       return
     }
   }
@@ -226,13 +226,13 @@ package enum SystemCalls {
   /// Gives a file to a user and a group.
   static func changeOwner(
     _ descriptor: Int32, _ owner: UInt32, _ group: UInt32, path: String
-  ) throws(ImmutaError) {
-    _ = try run(.open, operation: "fchown", path: path) { _ in fchown(descriptor, owner, group) }
+  ) throws(FileError) {
+    _ = try run(.open, operation: .fchown, path: path) { _ in fchown(descriptor, owner, group) }
   }
 
   /// Says who may do what with a file.
-  static func changeMode(_ descriptor: Int32, _ mode: UInt16, path: String) throws(ImmutaError) {
-    _ = try run(.open, operation: "fchmod", path: path) { _ in fchmod(descriptor, mode_t(mode)) }
+  static func changeMode(_ descriptor: Int32, _ mode: UInt16, path: String) throws(FileError) {
+    _ = try run(.open, operation: .fchmod, path: path) { _ in fchmod(descriptor, mode_t(mode)) }
   }
 
   static func close(_ descriptor: Int32) {
@@ -242,17 +242,17 @@ package enum SystemCalls {
 
   static func read(
     _ descriptor: Int32, into bytes: UnsafeMutableRawBufferPointer, at offset: Int, path: String
-  ) throws(ImmutaError) -> Int {
-    try run(.read, operation: "pread", path: path) { limit in
+  ) throws(FileError) -> Int {
+    try run(.read, operation: .pread, path: path) { limit in
       unsafe pread(descriptor, bytes.baseAddress, min(bytes.count, limit), off_t(offset))
     }
   }
 
   static func write(
     _ descriptor: Int32, _ bytes: UnsafeRawBufferPointer, at offset: Int, path: String
-  ) throws(ImmutaError) -> Int {
-    try checkKnownSize(offset + bytes.count, operation: "pwrite", path: path)
-    let count = try run(.write, operation: "pwrite", path: path) { limit in
+  ) throws(FileError) -> Int {
+    try checkKnownSize(offset + bytes.count, operation: .pwrite, path: path)
+    let count = try run(.write, operation: .pwrite, path: path) { limit in
       unsafe pwrite(descriptor, bytes.baseAddress, min(bytes.count, limit), off_t(offset))
     }
     return wrote(count, at: offset, path: path)
@@ -261,9 +261,9 @@ package enum SystemCalls {
   /// Writes two buffers, one behind the other.
   static func write(
     _ descriptor: Int32, _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, at offset: Int, path: String
-  ) throws(ImmutaError) -> Int {
-    try checkKnownSize(offset + first.count + second.count, operation: "pwritev", path: path)
-    let count = try run(.write, operation: "pwritev", path: path) { limit in
+  ) throws(FileError) -> Int {
+    try checkKnownSize(offset + first.count + second.count, operation: .pwritev, path: path)
+    let count = try run(.write, operation: .pwritev, path: path) { limit in
       let firstCount = min(first.count, limit)
       return unsafe file_write_two(
         descriptor, first.baseAddress, firstCount, second.baseAddress, min(second.count, limit - firstCount),
@@ -279,21 +279,21 @@ package enum SystemCalls {
 
   static func reserve(
     _ descriptor: Int32, from offset: Int, count: Int, path: String
-  ) throws(ImmutaError) {
-    try checkSize(offset + count, operation: "fallocate", path: path)
-    try runReporting(.reserve, operation: "fallocate", path: path) {
+  ) throws(FileError) {
+    try checkSize(offset + count, operation: .fallocate, path: path)
+    try runReporting(.reserve, operation: .fallocate, path: path) {
       file_reserve(descriptor, Int64(offset), Int64(count))
     }
   }
 
   /// Cuts a file off. It never makes one longer, which a limit on file sizes might forbid.
-  static func truncate(_ descriptor: Int32, to size: Int, path: String) throws(ImmutaError) {
-    _ = try run(.truncate, operation: "ftruncate", path: path) { _ in ftruncate(descriptor, off_t(size)) }
+  static func truncate(_ descriptor: Int32, to size: Int, path: String) throws(FileError) {
+    _ = try run(.truncate, operation: .ftruncate, path: path) { _ in ftruncate(descriptor, off_t(size)) }
   }
 
   /// Puts a file's bytes, and its size, on stable storage.
-  static func flush(_ descriptor: Int32, path: String) throws(ImmutaError) {
-    _ = try run(.flush, operation: "fdatasync", path: path) { _ in
+  static func flush(_ descriptor: Int32, path: String) throws(FileError) {
+    _ = try run(.flush, operation: .fdatasync, path: path) { _ in
       #if canImport(Darwin)
         fcntl(descriptor, F_FULLFSYNC)
       #else
@@ -310,11 +310,11 @@ package enum SystemCalls {
 
   /// Waits until the device has a file's changed pages. It may have them in a cache only, which a flush of any file of
   /// the same file system empties. False where there is no such call.
-  static func finishWriteBack(_ descriptor: Int32, path: String) throws(ImmutaError) -> Bool {
+  static func finishWriteBack(_ descriptor: Int32, path: String) throws(FileError) -> Bool {
     do {
-      try runReporting(.writeBack, operation: "sync_file_range", path: path) { file_finish_write_back(descriptor) }
+      try runReporting(.writeBack, operation: .syncFileRange, path: path) { file_finish_write_back(descriptor) }
       return true
-    } catch .io(let number, _, _) where number == ENOSYS {
+    } catch let error where error.errorNumber == ENOSYS {
       return false
     }
   }
@@ -340,8 +340,8 @@ package enum SystemCalls {
   }
 
   /// Puts a directory's entries on stable storage.
-  static func flushEntries(_ descriptor: Int32, path: String) throws(ImmutaError) {
-    _ = try run(.flush, operation: "fsync", path: path) { _ in fsync(descriptor) }
+  static func flushEntries(_ descriptor: Int32, path: String) throws(FileError) {
+    _ = try run(.flush, operation: .fsync, path: path) { _ in fsync(descriptor) }
   }
 
   /// Where bytes begin, at or after an offset, for which the file has room on the disk: what lies before them is a hole, which
@@ -367,11 +367,11 @@ package enum SystemCalls {
   #endif
 
   /// Takes the exclusive lock, without waiting: false when somebody else has it.
-  static func lock(_ descriptor: Int32, path: String) throws(ImmutaError) -> Bool {
+  static func lock(_ descriptor: Int32, path: String) throws(FileError) -> Bool {
     do {
-      _ = try run(.lock, operation: "flock", path: path) { _ in flock(descriptor, LOCK_EX | LOCK_NB) }
+      _ = try run(.lock, operation: .flock, path: path) { _ in flock(descriptor, LOCK_EX | LOCK_NB) }
       return true
-    } catch .io(let number, _, _) where number == EWOULDBLOCK {
+    } catch let error where error.errorNumber == EWOULDBLOCK {
       return false
     }
   }
@@ -389,9 +389,9 @@ package enum SystemCalls {
 
   static func map(
     _ descriptor: Int32, at offset: Int, count: Int, writable: Bool, path: String
-  ) throws(ImmutaError) -> UnsafeMutableRawPointer {
+  ) throws(FileError) -> UnsafeMutableRawPointer {
     var address: UnsafeMutableRawPointer?
-    _ = try run(.map, operation: "mmap", path: path) { _ in
+    _ = try run(.map, operation: .mmap, path: path) { _ in
       unsafe address = mmap(
         nil, count, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, descriptor, off_t(offset))
       return unsafe address == MAP_FAILED ? -1 : 0
@@ -414,10 +414,10 @@ package enum SystemCalls {
     unsafe _ = madvise(address, count, Int32(MADV_DONTNEED))
   }
 
-  static func populateForReading(_ address: UnsafeMutableRawPointer, count: Int, path: String) throws(ImmutaError) {
+  static func populateForReading(_ address: UnsafeMutableRawPointer, count: Int, path: String) throws(FileError) {
     let number = unsafe file_populate_read(address, Int64(count))
     // EINVAL: a kernel without the call; the pages are then faulted in as they are touched.
-    if number != 0, number != EINVAL { throw .io(errno: number, operation: "madvise", path: path) }
+    if number != 0, number != EINVAL { throw .failed(.madvise, number, path: path) }
   }
 
   static let pageSize = Int(sysconf(Int32(_SC_PAGESIZE)))

@@ -309,6 +309,9 @@ extension ImmutaError: CustomStringConvertible {
     }
   }
 
+  /// What a failure is called that concerns bytes which have no place in the log yet.
+  static var writingTemporaryFile: String { "writing a temporary file" }
+
   private static func codecText(_ name: String) -> String {
     name.isEmpty ? "no codec" : "codec \(Words.quoted(name))"
   }
@@ -317,7 +320,7 @@ extension ImmutaError: CustomStringConvertible {
     switch number {
     // Space is reserved before anything is written; a write or a flush that fails is final.
     case ErrorNumber.noSpace where operation == "fallocate": "; make room and try again, nothing was appended"
-    case ErrorNumber.noSpace where operation == SpillFile.operation: "; make room and try again, nothing was appended"
+    case ErrorNumber.noSpace where operation == Self.writingTemporaryFile: "; make room and try again, nothing was appended"
     case ErrorNumber.noSpace: "; make room and open the storage again"
     case ErrorNumber.quotaExceeded where operation == "fallocate":
       "; make room in the quota and try again, nothing was appended"
