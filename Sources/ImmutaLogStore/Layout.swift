@@ -56,10 +56,10 @@ struct Layout: Equatable {
 
   /// What a directory remembers; nil when it remembers nothing.
   init?(in directory: Directory) throws(ImmutaError) {
-    guard let file = try directory.openIfPresent(Self.fileName, .read) else { return nil }
+    guard let file = try io(directory.openIfPresent(Self.fileName, .read)) else { return nil }
     var bytes = [UInt8](repeating: 0, count: 256)
     let count = try unsafe bytes.withMutableBytes { (bytes) throws(ImmutaError) in
-      try unsafe file.read(into: bytes, at: 0)
+      try unsafe io(file.read(into: bytes, at: 0))
     }
     let text = String(decoding: bytes[..<count], as: UTF8.self)
     if let version = Self.unknownVersion(in: text) {
@@ -84,23 +84,24 @@ struct Layout: Equatable {
   /// - Returns: what the directory remembers now: another layout, where somebody else was faster.
   /// - Throws: `.locked` while somebody else is at it, `.foreignOwner`, `.io`.
   func write(in directory: Directory, acceptsFilesOfOthers: Bool) throws(ImmutaError) -> Layout {
-    let lock = try FileLock.take(
-      Self.lockName, in: directory, subject: Self.fileName, rights: directory.status().rights,
-      trust: FileTrust(in: directory, acceptsFilesOfOthers: acceptsFilesOfOthers))
+    let lock = try io(
+      FileLock.take(
+        Self.lockName, in: directory, subject: Self.fileName, rights: directory.status().rights,
+        trust: FileTrust(in: directory, acceptsFilesOfOthers: acceptsFilesOfOthers)))
     defer { lock.unlock() }
     if let remembered = try Layout(in: directory) { return remembered }
     let new = Self.fileName + ".new"
-    try directory.removeIfPresent(new)
-    let file = try Self.create(new, in: directory)
-    try file.write(Array(text.utf8), at: 0)
-    try file.flush()
-    try directory.rename(new, to: Self.fileName)
-    try directory.flush()
+    try io(directory.removeIfPresent(new))
+    let file = try io(Self.create(new, in: directory))
+    try io(file.write(Array(text.utf8), at: 0))
+    try io(file.flush())
+    try io(directory.rename(new, to: Self.fileName))
+    try io(directory.flush())
     return self
   }
 
   /// A file like the first partition's, where there is one.
-  private static func create(_ name: String, in directory: Directory) throws(ImmutaError) -> Descriptor {
+  private static func create(_ name: String, in directory: Directory) throws(FileError) -> Descriptor {
     let partition = LogFiles(directory: directory, namespace: "0", isPartition: true).log
     guard let log = try directory.openIfPresent(partition, .read) else { return try directory.open(name, .createNew) }
     return try directory.create(name, like: log)
@@ -134,7 +135,7 @@ struct Layout: Equatable {
   /// Whether a message seems to begin a partition's file: not where it is empty, and not where it holds zeros.
   static func hasMessages(_ partition: Int, in directory: Directory) throws(ImmutaError) -> Bool {
     let files = LogFiles(directory: directory, namespace: "\(partition)", isPartition: true)
-    return try directory.open(files.log, .read).recordEnd(at: 0, .bilog) != nil
+    return try io(directory.open(files.log, .read)).recordEnd(at: 0, .bilog) != nil
   }
 
   /// Whether partitions of a directory have been open here: their companions are not another program's.
@@ -170,7 +171,7 @@ struct Layout: Equatable {
 
   /// The partitions of which a directory has a file with the suffix.
   private static func partitions(in directory: Directory, by suffix: String) throws(ImmutaError) -> Set<Int> {
-    let numbers = try directory.names().compactMap { name -> Int? in
+    let numbers = try io(directory.names()).compactMap { name -> Int? in
       guard name.hasSuffix(suffix), let number = Int(name.dropLast(suffix.count)),
         (0..<mostPartitions).contains(number), name == "\(number)\(suffix)"
       else { return nil }

@@ -27,7 +27,7 @@ extension Log {
       let by = Duration.nanoseconds(last.subtractingHeld(now))
       doubts.append(.recordsAhead(from: firstRecord(after: now, count), by: by))
     }
-    if let modified = try currentFiles.directory.status(of: currentFiles.log)?.modified,
+    if let modified = try io(currentFiles.directory.status(of: currentFiles.log)?.modified),
       modified.subtractingHeld(now) > ClockDoubt.tolerance
     {
       doubts.append(.fileAhead(by: .nanoseconds(modified.subtractingHeld(now))))

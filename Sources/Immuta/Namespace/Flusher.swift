@@ -84,7 +84,7 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
   /// Throws when what was flushed before is in files that nobody finds again: as a failed flush, that is final.
   func checkNames() throws(ImmutaError) {
     do throws(ImmutaError) {
-      try names.check()
+      try io(names.check())
     } catch {
       fail(error)
       throw error
@@ -278,7 +278,7 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
       if count > stable.generation {
         try files.flush()
         // What is stable in a file that nobody finds again is lost.
-        try names.check()
+        try io(names.check())
         try keeper.markStable(count)
       }
       return finish(count)
@@ -307,8 +307,8 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
     let failures = ManyFiles.flush(files)
     for (place, flusher) in flushers.enumerated() {
       do throws(ImmutaError) {
-        if let failure = failures[2 * place] ?? failures[2 * place + 1] { throw failure }
-        try flusher.names.check()
+        if let failure = failures[2 * place] ?? failures[2 * place + 1] { throw ImmutaError(failure) }
+        try io(flusher.names.check())
         try flusher.keeper.markStable(counts[place])
         flusher.finish(counts[place])
       } catch {

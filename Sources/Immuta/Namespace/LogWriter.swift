@@ -200,21 +200,21 @@ final class LogWriter: Sendable, StoredRecordWriter {
   static func markTogether(_ writers: [LogWriter], in directory: Directory) throws(ImmutaError) {
     let preparations = writers.map { writer in writer.state.withLock { $0.preparation } }
     for preparation in preparations {
-      try preparation.names.check()
+      try io(preparation.names.check())
       // Nothing of the logs was stored before; so the mark may reach the device together with what it vouches for.
       try preparation.keeper.writeOpen()
     }
     let failures = ManyFiles.flush(preparations.flatMap { [$0.log, $0.companion] })
-    try directory.flushNames(through: preparations.map(\.namesNoted).max() ?? 0)
+    try io(directory.flushNames(through: preparations.map(\.namesNoted).max() ?? 0))
     for (place, writer) in writers.enumerated() {
       let failure = failures[2 * place] ?? failures[2 * place + 1]
       writer.state.withLock { state in
-        if let failure { state.fail(failure) } else { state.isMarked = true }
+        if let failure { state.fail(ImmutaError(failure)) } else { state.isMarked = true }
       }
       // Its files may have been let go before.
       writer.list()
     }
-    if let failure = failures.compactMap(\.self).first { throw failure }
+    if let failure = failures.compactMap(\.self).first { throw ImmutaError(failure) }
   }
 
   // MARK: Resting

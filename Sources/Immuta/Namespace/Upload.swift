@@ -100,8 +100,8 @@ final class Upload: @unchecked Sendable {
   }
 
   private func spillMemory() throws(ImmutaError) {
-    if spill == nil { spill = try SpillFile(beside: writer.files, masked: writer.isTransforming) }
-    try spill?.append(&memory)
+    if spill == nil { spill = try io(SpillFile(beside: writer.files, masked: writer.isTransforming)) }
+    try io(spill?.append(&memory))
     memory.removeAll(keepingCapacity: true)
   }
 
@@ -112,7 +112,7 @@ final class Upload: @unchecked Sendable {
     if let spill {
       var piece = [UInt8](repeating: 0, count: Self.mostInMemory)
       for position in stride(from: 0, to: spill.count, by: piece.count) {
-        try spill.read(into: &piece, at: position)
+        try io(spill.read(into: &piece, at: position))
         try unsafe piece.withBytes { (bytes) throws(ImmutaError) in try unsafe body(bytes) }
         // Copying a large payload takes long; others who share the thread have their turn.
         await Task.yield()

@@ -22,8 +22,8 @@ package enum SavedCopies {
   private static func isUsed(_ number: Int64, _ files: LogFiles) throws(ImmutaError) -> Bool {
     let suffix = suffix(number)
     for name in [header(files, suffix), tail(files, suffix), companion(files, suffix)] {
-      if try files.directory.status(of: name) != nil { return true }
-      if try files.directory.status(of: Descriptor.unfinished(name)) != nil { return true }
+      if try io(files.directory.status(of: name) != nil) { return true }
+      if try io(files.directory.status(of: Descriptor.unfinished(name)) != nil) { return true }
     }
     return false
   }

@@ -116,7 +116,7 @@ final class WalkedEntries: Sendable {
   ) throws(ImmutaError) -> Int {
     let bytes = unsafe UnsafeMutableRawBufferPointer(rebasing: target[..<(count * CompanionEntry.size)])
     let offset = CompanionHeader.size + first * CompanionEntry.size
-    let filled = try unsafe keptFile?.read(into: bytes, at: offset) ?? 0
+    let filled = try unsafe io(keptFile?.read(into: bytes, at: offset) ?? 0)
     // What the file has not is damaged.
     for position in filled..<bytes.count { unsafe bytes[position] = 0 }
     return count

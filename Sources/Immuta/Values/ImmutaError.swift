@@ -320,7 +320,8 @@ extension ImmutaError: CustomStringConvertible {
     switch number {
     // Space is reserved before anything is written; a write or a flush that fails is final.
     case ErrorNumber.noSpace where operation == "fallocate": "; make room and try again, nothing was appended"
-    case ErrorNumber.noSpace where operation == Self.writingTemporaryFile: "; make room and try again, nothing was appended"
+    case ErrorNumber.noSpace where operation == Self.writingTemporaryFile:
+      "; make room and try again, nothing was appended"
     case ErrorNumber.noSpace: "; make room and open the storage again"
     case ErrorNumber.quotaExceeded where operation == "fallocate":
       "; make room in the quota and try again, nothing was appended"
