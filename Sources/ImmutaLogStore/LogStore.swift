@@ -74,7 +74,7 @@ public final class LogStore: Sendable {
     configuration.format = .bilog
     configuration.filesToKeep = [Layout.fileName]
     // A directory is not made for nothing.
-    if partitions == nil, configuration.access == .readWrite, try SystemCalls.status(place) == nil {
+    if partitions == nil, configuration.access == .readWrite, try io(SystemCalls.status(place) == nil) {
       throw LayoutOpening.noStore(in: directory, configuration.access)
     }
     storage = try Storage(opening: place, configuration: configuration)
