@@ -114,7 +114,7 @@ struct Layout: Equatable {
   ///
   /// - Parameter place: the store's directory, or its path before it is made.
   static func checkCanBeOpen(_ partitions: Int, _ access: Storage.Access, at place: String) throws(ImmutaError) {
-    let directory = (try? Directory(opening: place)) ?? (try? Directory(opening: LogFiles.parent(of: place)))
+    let directory = (try? Directory(opening: place)) ?? (try? Directory(opening: FilePath.parent(of: place)))
     let keepsLocks = access == .readOnly || directory?.keepsLocksOfMappings ?? true
     // A log and its companion, and each a second time to read by.
     let inUse = min(mostInUse, partitions * (access == .readWrite ? 4 : 2))

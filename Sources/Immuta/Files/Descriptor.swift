@@ -211,58 +211,6 @@ package final class Descriptor: Sendable {
     }
   }
 
-  /// Copies bytes into a new file with the rights of another, which is on stable storage when it returns; its directory
-  /// entry need not be.
-  package func copy(
-    _ range: Range<Int>, to name: String, in directory: Directory, like original: Descriptor
-  ) throws(FileError) {
-    let unfinished = Self.unfinished(name)
-    let copy = try directory.create(unfinished, like: original)
-    do throws(FileError) {
-      try transfer(range, to: copy, at: 0, leavingHoles: true)
-      try copy.truncate(to: min(range.count, max(0, size - range.lowerBound)))
-      try copy.flush()
-      try directory.rename(unfinished, to: name)
-    } catch {
-      try? directory.remove(unfinished)
-      throw error
-    }
-  }
-
-  /// The name of a copy until all of it is there; it stays after a crash.
-  static func unfinished(_ name: String) -> String { name + ".unfinished" }
-
-  /// Writes the bytes of a range once more as they are, so that the next flush puts them on the device even if one
-  /// before failed to, and the kernel has called them clean since.
-  package func rewrite(_ range: Range<Int>) throws(FileError) {
-    try transfer(range, to: self, at: range.lowerBound)
-  }
-
-  /// Writes the bytes of a range, as far as the file has them, to a place in a file, a megabyte at a time.
-  ///
-  /// - Parameter leavingHoles: whether zeros are left out: a hole in a file would else take all the room that it claims.
-  private func transfer(
-    _ range: Range<Int>, to target: Descriptor, at start: Int, leavingHoles: Bool = false
-  ) throws(FileError) {
-    var buffer = [UInt8](repeating: 0, count: min(1 << 20, range.count))
-    var position = range.lowerBound
-    while position < range.upperBound {
-      if leavingHoles { position = min(range.upperBound, max(position, nextData(from: position))) }
-      let wanted = min(buffer.count, range.upperBound - position)
-      if wanted == 0 { break }
-      let count = try unsafe buffer.withMutableBytes { (bytes) throws(FileError) in
-        let piece = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[..<wanted])
-        let count = try unsafe read(into: piece, at: position)
-        let bytes = unsafe UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(piece)[..<count])
-        if unsafe leavingHoles && bytes.isZeros { return count }
-        try unsafe target.write(bytes, at: start + position - range.lowerBound)
-        return count
-      }
-      if count == 0 { break }
-      position += count
-    }
-  }
-
   /// See ``SystemCalls/nextData(_:from:)``.
   func nextData(from offset: Int) -> Int {
     (try? withNumber { (number) throws(FileError) in SystemCalls.nextData(number, from: offset) }) ?? offset
@@ -339,25 +287,27 @@ package final class Descriptor: Sendable {
   package var size: Int {
     get throws(FileError) { try status().size }
   }
-}
 
-extension UnsafeRawBufferPointer {
-  /// Whether there is nothing but zeros. A word at a time: it is asked of large holes.
-  fileprivate var isZeros: Bool {
-    let words = count / 8 * 8
-    for offset in stride(from: 0, to: words, by: 8) {
-      if unsafe loadUnaligned(fromByteOffset: offset, as: UInt64.self) != 0 { return false }
+  /// Gives the file rights, as far as this process may: only root gives a file away. Where the group stays another,
+  /// its members get no more than everybody has.
+  ///
+  /// - Throws: when the file has rights that it must not have.
+  func take(_ rights: FileRights) throws(FileError) {
+    var now = try status().rights
+    if now.owner != rights.owner || now.group != rights.group {
+      do throws(FileError) {
+        try SystemCalls.changeOwner(number, rights.owner, rights.group, path: path)
+      } catch let error where ErrorNumber.isDenied(error.errorNumber) {
+        // The group alone may be one of this user's.
+        try? SystemCalls.changeOwner(number, now.owner, rights.group, path: path)
+      }
+      now = try status().rights
     }
-    return unsafe self[words...].allSatisfy { $0 == 0 }
+    var wanted = rights.mode
+    if now.group != rights.group {
+      let everybody = rights.mode >> 3 & rights.mode & 0o7
+      wanted = rights.mode & 0o700 | everybody << 3 | everybody
+    }
+    if now.mode != wanted { try SystemCalls.changeMode(number, wanted, path: path) }
   }
-}
-
-/// A number of bytes, which one thread sets and others ask for.
-final class KnownSize: Sendable {
-  /// Releasing and acquiring: who sees that a file is shorter sees that it was to be.
-  private let bytes = Atomic(0)
-
-  var value: Int { bytes.load(ordering: .acquiring) }
-
-  func set(_ count: Int) { bytes.store(count, ordering: .releasing) }
 }

@@ -85,7 +85,7 @@ package final class Directory: Sendable {
   func create(_ name: String, _ rights: FileRights?) throws(FileError) -> Descriptor {
     let file = try open(name, .createPrivate)
     do throws(FileError) {
-      try rights?.apply(to: file)
+      if let rights { try file.take(rights) }
       return file
     } catch {
       try? remove(name)
@@ -171,7 +171,7 @@ package final class Directory: Sendable {
     try parent.withLock { (parent) throws(FileError) in
       if parent != nil { return }
       do throws(FileError) {
-        parent = try Descriptor(openingDirectory: "..", of: directory, path: LogFiles.parent(of: path))
+        parent = try Descriptor(openingDirectory: "..", of: directory, path: FilePath.parent(of: path))
       } catch let error where error.failedCall == .open && ErrorNumber.isDenied(error.errorNumber) {
         return
       }
@@ -215,7 +215,7 @@ package final class Directory: Sendable {
       var path = path
       while path != "/", !path.isEmpty, path != "." {
         way.append(path)
-        path = LogFiles.parent(of: path)
+        path = FilePath.parent(of: path)
       }
     }
     return (try opened(), way)
@@ -280,10 +280,4 @@ package final class Directory: Sendable {
     resolvedPath = SystemCalls.resolvedPath(absolutePath)
     handle = Lock(descriptor)
   }
-}
-
-/// Tells a file from all others that exist at the same time.
-package struct FileIdentity: Hashable, Sendable {
-  package let device: UInt64
-  package let inode: UInt64
 }

@@ -125,7 +125,7 @@ package final class FileLock: Sendable {
 
   /// Gives the file the rights that those have who may write what it protects. One of another user's stays as it is.
   func adopt(_ rights: FileRights) {
-    try? rights.ofWriters.apply(to: descriptor)
+    try? descriptor.take(rights.ofWriters)
   }
 
   /// Lets go of the lock, whoever else still holds the descriptor.
@@ -145,5 +145,45 @@ package final class FileLock: Sendable {
       // With the mapping goes the lock.
       held = .free
     }
+  }
+}
+
+extension LockNote {
+  /// This process, from now on.
+  fileprivate static func current(_ subject: String) -> LockNote {
+    LockNote(subject: subject, processID: ThisProcess.identity, since: Clocks.wallClock())
+  }
+
+  // In the file:
+  //
+  //     pid 4711
+  //     since 1790000000000000000
+  //     namespace events
+
+  /// Only tells people: that it fails harms nobody.
+  fileprivate func write(to file: Descriptor) {
+    let text = "pid \(processID ?? 0)\nsince \(since ?? 0)\nnamespace \(subject)\n"
+    do throws(FileError) {
+      try file.write(Array(text.utf8), at: 0)
+      try file.truncate(to: text.utf8.count)
+    } catch {
+      try? file.truncate(to: 0)
+    }
+  }
+
+  /// What the file says that somebody has locked. A process that died leaves its name behind, and the next one may not
+  /// have written its own yet.
+  fileprivate init(subject: String, on file: Descriptor) {
+    var bytes = [UInt8](repeating: 0, count: 512)
+    let count = (try? unsafe bytes.withMutableBytes { try unsafe file.read(into: $0, at: 0) }) ?? 0
+    let lines = String(decoding: bytes[..<count], as: UTF8.self).split(separator: "\n")
+    guard lines.count >= 2, lines[0].hasPrefix("pid "), lines[1].hasPrefix("since "),
+      let process = Int32(lines[0].dropFirst(4)), process > 0, ThisProcess.isRunning(process),
+      let since = Int64(lines[1].dropFirst(6))
+    else {
+      self.init(subject: subject, processID: nil, since: nil)
+      return
+    }
+    self.init(subject: subject, processID: process, since: since)
   }
 }

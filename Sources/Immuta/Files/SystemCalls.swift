@@ -6,71 +6,6 @@ import Synchronization
 /// Every call the engine makes to the operating system's files, one function each: call, retry when interrupted, throw a
 /// `FileError`.
 package enum SystemCalls {
-  // MARK: The hook
-
-  private static let hooks = Lock<[any SystemCallHook]>([])
-  /// Relaxed: a test installs its hook before it starts what the hook should see, on the same thread.
-  private static let isHooked = Atomic<Bool>(false)
-
-  /// Runs `body` with a hook that sees the calls on every path; hooks of tests that run side by side see each other's
-  /// calls, and tell them apart by path.
-  @discardableResult
-  package static func withHook<R>(_ hook: some SystemCallHook & AnyObject, _ body: () throws -> R) rethrows -> R {
-    install(hook)
-    defer { remove(hook) }
-    return try body()
-  }
-
-  @discardableResult
-  package static func withHook<R>(
-    _ hook: some SystemCallHook & AnyObject, _ body: () async throws -> R
-  ) async rethrows -> R {
-    install(hook)
-    defer { remove(hook) }
-    return try await body()
-  }
-
-  private static func install(_ hook: some SystemCallHook) {
-    hooks.withLock {
-      $0.append(hook)
-      isHooked.store(true, ordering: .relaxed)
-    }
-  }
-
-  private static func remove(_ hook: some SystemCallHook & AnyObject) {
-    hooks.withLock { hooks in
-      hooks.removeAll { $0 as AnyObject === hook }
-      isHooked.store(!hooks.isEmpty, ordering: .relaxed)
-    }
-  }
-
-  private static func outcome(_ call: SystemCall, _ path: String) -> SystemCallOutcome {
-    guard isHooked.load(ordering: .relaxed) else { return .proceed }
-    for hook in hooks.withLock({ $0 }) {
-      let outcome = hook.willCall(call, path: path)
-      if case .proceed = outcome { continue }
-      return outcome
-    }
-    return .proceed
-  }
-
-  private static func succeeded(_ call: SystemCall, _ path: String) {
-    guard isHooked.load(ordering: .relaxed) else { return }
-    for hook in hooks.withLock({ $0 }) { hook.didCall(call, path: path) }
-  }
-
-  static func willAskStatus(_ path: String) {
-    guard isHooked.load(ordering: .relaxed) else { return }
-    for hook in hooks.withLock({ $0 }) { hook.willAskStatus(path: path) }
-  }
-
-  private static func wrote(_ count: Int, at offset: Int, path: String) -> Int {
-    if isHooked.load(ordering: .relaxed) {
-      for hook in hooks.withLock({ $0 }) { hook.didWrite(offset..<offset + count, path: path) }
-    }
-    return count
-  }
-
   // MARK: The limit on file sizes
 
   /// The size that a file may grow to, as it was last looked at. Going beyond raises SIGXFSZ, which kills the process:
@@ -93,7 +28,7 @@ package enum SystemCalls {
   }
 
   @inline(__always)
-  private static func checkKnownSize(_ end: Int, operation: FileCall, path: String) throws(FileError) {
+  static func checkKnownSize(_ end: Int, operation: FileCall, path: String) throws(FileError) {
     if end > knownSizeLimit.load(ordering: .relaxed) { try checkSize(end, operation: operation, path: path) }
   }
 
@@ -121,7 +56,7 @@ package enum SystemCalls {
   }
 
   /// The same for the calls of `CImmutaFileCalls`, which return 0 or an error number.
-  private static func runReporting(
+  static func runReporting(
     _ call: SystemCall, operation: FileCall, path: String, _ body: () -> Int32
   ) throws(FileError) {
     _ = try run(call, operation: operation, path: path) { _ in
@@ -133,112 +68,6 @@ package enum SystemCalls {
   }
 
   // MARK: The calls
-
-  /// How a file is opened.
-  package enum OpenMode: Sendable {
-    case read, readWrite, readWriteCreating
-    /// For everybody whom the process's mask lets have it.
-    case createNew
-    /// For its owner alone.
-    case createPrivate
-
-    fileprivate var flags: Int32 {
-      switch self {
-      // Without waiting, should the path be a pipe: it is refused once it is open.
-      case .read: O_RDONLY | O_NONBLOCK | O_CLOEXEC
-      case .readWrite: O_RDWR | O_CLOEXEC
-      case .readWriteCreating: O_RDWR | O_CREAT | O_CLOEXEC
-      case .createNew, .createPrivate: O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC
-      }
-    }
-
-    /// Of a file that is made, before the process's mask.
-    fileprivate var permissions: mode_t { self == .createPrivate ? 0o600 : 0o666 }
-  }
-
-  static func open(_ path: String, _ mode: OpenMode) throws(FileError) -> Int32 {
-    if mode != .read { _ = sizeLimit() }
-    return try run(.open, operation: .open, path: path) { _ in
-      unsafe libcOpen(in: AT_FDCWD, path, mode.flags, mode.permissions)
-    }
-  }
-
-  /// Stands for the directory that the process is in.
-  static var workingDirectory: Int32 { AT_FDCWD }
-
-  /// A file of a directory. What has the name must be the file itself: a symbolic link is not followed.
-  static func open(
-    _ directory: Int32, _ name: String, _ mode: OpenMode, path: String
-  ) throws(FileError) -> Int32 {
-    try run(.open, operation: .open, path: path) { _ in
-      unsafe libcOpen(in: directory, name, mode.flags | O_NOFOLLOW, mode.permissions)
-    }
-  }
-
-  /// A directory, to look for files in. One that may be passed through and not listed will do.
-  static func openDirectory(_ directory: Int32, _ name: String, path: String) throws(FileError) -> Int32 {
-    do {
-      return try run(.open, operation: .open, path: path) { _ in
-        unsafe libcOpen(in: directory, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-      }
-    } catch let error where error.errorNumber == EACCES {
-      #if os(Linux)
-        return try run(.open, operation: .open, path: path) { _ in
-          unsafe libcOpen(in: directory, name, Self.pathOnly | O_DIRECTORY | O_CLOEXEC)
-        }
-      #else
-        throw error
-      #endif
-    }
-  }
-
-  /// O_PATH, which Swift's view of libc lacks: open(2).
-  private static var pathOnly: Int32 { 0o10000000 }
-
-  /// Opens a new file without a name; where there is no such thing, by a name that is gone when it returns.
-  static func openUnnamed(in directory: Int32, name: String, path: String) throws(FileError) -> Int32 {
-    do {
-      return try run(.open, operation: .open, path: path) { _ in file_open_unnamed(directory) }
-    } catch let error where error.errorNumber == ErrorNumber.cannotReserve {
-      // What has the name is left from a crash, or is another's, who holds it and is about to remove the name.
-      try unlinkIfPresent(directory, name, path: path)
-      let descriptor = try run(.open, operation: .open, path: path) { _ in
-        unsafe libcOpen(in: directory, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
-      }
-      do {
-        try unlinkIfPresent(directory, name, path: path)
-      } catch {
-        close(descriptor)
-        throw error
-      }
-      return descriptor
-    }
-  }
-
-  private static func unlinkIfPresent(_ directory: Int32, _ name: String, path: String) throws(FileError) {
-    do {
-      try unlink(directory, name, path: path)
-    } catch let error where error.errorNumber == ErrorNumber.notFound {
-      return
-    }
-  }
-
-  /// Gives a file to a user and a group.
-  static func changeOwner(
-    _ descriptor: Int32, _ owner: UInt32, _ group: UInt32, path: String
-  ) throws(FileError) {
-    _ = try run(.open, operation: .fchown, path: path) { _ in fchown(descriptor, owner, group) }
-  }
-
-  /// Says who may do what with a file.
-  static func changeMode(_ descriptor: Int32, _ mode: UInt16, path: String) throws(FileError) {
-    _ = try run(.open, operation: .fchmod, path: path) { _ in fchmod(descriptor, mode_t(mode)) }
-  }
-
-  static func close(_ descriptor: Int32) {
-    // The result is not looked at: what matters was flushed before, and the descriptor is gone either way.
-    _ = libcClose(descriptor)
-  }
 
   static func read(
     _ descriptor: Int32, into bytes: UnsafeMutableRawBufferPointer, at offset: Int, path: String
@@ -386,39 +215,4 @@ package enum SystemCalls {
   static func unlock(_ descriptor: Int32) {
     _ = flock(descriptor, LOCK_UN)
   }
-
-  static func map(
-    _ descriptor: Int32, at offset: Int, count: Int, writable: Bool, path: String
-  ) throws(FileError) -> UnsafeMutableRawPointer {
-    var address: UnsafeMutableRawPointer?
-    _ = try run(.map, operation: .mmap, path: path) { _ in
-      unsafe address = mmap(
-        nil, count, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, descriptor, off_t(offset))
-      return unsafe address == MAP_FAILED ? -1 : 0
-    }
-    guard let address = unsafe address else { preconditionFailure("mmap gave no address and no error") }
-    return unsafe address
-  }
-
-  /// Keeps mapped pages out of the processes that this one makes.
-  static func keepFromChildren(_ address: UnsafeMutableRawPointer, count: Int) -> Bool {
-    unsafe file_keep_from_children(address, Int64(count)) == 0
-  }
-
-  static func unmap(_ address: UnsafeMutableRawPointer, count: Int) {
-    unsafe munmap(address, count)
-  }
-
-  /// Gives the memory of mapped pages back; the file keeps their bytes, and touching them again reads them from it.
-  static func forget(_ address: UnsafeMutableRawPointer, count: Int) {
-    unsafe _ = madvise(address, count, Int32(MADV_DONTNEED))
-  }
-
-  static func populateForReading(_ address: UnsafeMutableRawPointer, count: Int, path: String) throws(FileError) {
-    let number = unsafe file_populate_read(address, Int64(count))
-    // EINVAL: a kernel without the call; the pages are then faulted in as they are touched.
-    if number != 0, number != EINVAL { throw .failed(.madvise, number, path: path) }
-  }
-
-  static let pageSize = Int(sysconf(Int32(_SC_PAGESIZE)))
 }
