@@ -212,7 +212,7 @@ extension LogWriter {
       defer { state.turns.isWatched = true }
       return !state.turns.isWatched
     }
-    if isNew { WaitWatch.shared.add(self, longWaits.threshold) }
+    if isNew { WaitWatch.add(self, longWaits.threshold) }
   }
 
   /// The first of those who wait; nil when nobody does, who is then not watched any more.
