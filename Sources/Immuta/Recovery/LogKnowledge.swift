@@ -55,11 +55,7 @@ struct LogKnowledge {
       // What was looked at, and not what took its place since.
       try io(file.status().rights.owner == found.rights.owner)
     else { return nil }
-    var bytes = [UInt8](repeating: 0, count: TwoSlots.size)
-    let count = try unsafe bytes.withMutableBytes { (bytes) throws(ImmutaError) in
-      try unsafe io(file.read(into: bytes, at: 0))
-    }
-    guard count == bytes.count else { return nil }
+    guard let bytes = try file.twoSlots() else { return nil }
     let slots = unsafe bytes.withBytes { unsafe LogMeta.slots(in: $0) }
     if let version = slots.unknownVersion {
       throw .unsupportedVersion(
@@ -92,10 +88,9 @@ struct LogKnowledge {
       }
     if let meta {
       let generation = TwoSlots.next(after: meta.generation)
-      try io(file.write(wanted.encoded(generation: generation), at: TwoSlots.offset(of: generation)))
+      try file.write(slot: wanted.encoded(generation: generation), of: generation)
     } else {
-      let empty = [UInt8](repeating: 0, count: TwoSlots.slotSize)
-      try io(file.write(wanted.encoded(generation: 0) + empty, at: 0))
+      try file.write(firstSlot: wanted.encoded(generation: 0))
     }
     try io(file.flush())
   }

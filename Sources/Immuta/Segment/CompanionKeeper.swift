@@ -95,7 +95,7 @@ final class CompanionKeeper: Sendable {
       var next = state.header
       change(&next)
       next.generation = TwoSlots.next(after: state.header.generation)
-      try io(state.descriptor.write(next.encoded(), at: next.slotOffset))
+      try state.descriptor.write(slot: next.encoded(), of: next.generation)
       state.header = next
     }
   }

@@ -14,7 +14,7 @@ extension Descriptor {
   ///
   /// - Throws: `.unsupportedVersion` where a newer program wrote one.
   func companionSlots() throws(ImmutaError) -> CompanionHeader.Slots {
-    guard let bytes = try companionHeaderBytes() else { return CompanionHeader.Slots() }
+    guard let bytes = try twoSlots() else { return CompanionHeader.Slots() }
     let slots = unsafe bytes.withBytes { unsafe CompanionHeader.slots(in: $0) }
     if let unknown = slots.unknown {
       let isVersion = unknown.version > CompanionHeader.version || unknown.version == 0
@@ -25,14 +25,6 @@ extension Descriptor {
           supported: isVersion ? Int(CompanionHeader.version) : Int(LogFormat.bilog.rawValue)))
     }
     return slots
-  }
-
-  private func companionHeaderBytes() throws(ImmutaError) -> [UInt8]? {
-    var bytes = [UInt8](repeating: 0, count: CompanionHeader.size)
-    let count = try unsafe bytes.withMutableBytes { (bytes) throws(ImmutaError) in
-      try unsafe io(read(into: bytes, at: 0))
-    }
-    return count == bytes.count ? bytes : nil
   }
 
   /// Entry `number` of a companion, or nil when it is damaged or not there.
