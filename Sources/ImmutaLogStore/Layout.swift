@@ -90,21 +90,18 @@ struct Layout: Equatable {
         trust: FileTrust(in: directory, acceptsFilesOfOthers: acceptsFilesOfOthers)))
     defer { lock.unlock() }
     if let remembered = try Layout(in: directory) { return remembered }
-    let new = Self.fileName + ".new"
-    try io(directory.removeIfPresent(new))
-    let file = try io(Self.create(new, in: directory))
-    try io(file.write(Array(text.utf8), at: 0))
-    try io(file.flush())
-    try io(directory.rename(new, to: Self.fileName))
+    let new = try io(
+      Replacement(
+        of: Self.fileName, in: directory, as: Self.fileName + ".new", like: Self.firstPartition(in: directory)))
+    try io(new.file.write(Array(text.utf8), at: 0))
+    try io(new.finish())
     try io(directory.flush())
     return self
   }
 
-  /// A file like the first partition's, where there is one.
-  private static func create(_ name: String, in directory: Directory) throws(FileError) -> Descriptor {
-    let partition = LogFiles(directory: directory, namespace: "0", isPartition: true).log
-    guard let log = try directory.openIfPresent(partition, .read) else { return try directory.open(name, .createNew) }
-    return try directory.create(name, like: log)
+  /// The first partition's file, where there is one: whoever may use that one may use the layout's.
+  private static func firstPartition(in directory: Directory) throws(FileError) -> Descriptor? {
+    try directory.openIfPresent(LogFiles(directory: directory, namespace: "0", isPartition: true).log, .read)
   }
 
   /// Throws `.invalidConfiguration` when so many partitions need more files than this process may have open.

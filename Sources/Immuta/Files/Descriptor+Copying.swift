@@ -5,15 +5,13 @@ extension Descriptor {
   package func copy(
     _ range: Range<Int>, to name: String, in directory: Directory, like original: Descriptor
   ) throws(FileError) {
-    let unfinished = Self.unfinished(name)
-    let copy = try directory.create(unfinished, like: original)
+    let copy = try Replacement(of: name, in: directory, as: Self.unfinished(name), like: original)
     do throws(FileError) {
-      try transfer(range, to: copy, at: 0, leavingHoles: true)
-      try copy.truncate(to: min(range.count, max(0, size - range.lowerBound)))
-      try copy.flush()
-      try directory.rename(unfinished, to: name)
+      try transfer(range, to: copy.file, at: 0, leavingHoles: true)
+      try copy.file.truncate(to: min(range.count, max(0, size - range.lowerBound)))
+      try copy.finish()
     } catch {
-      try? directory.remove(unfinished)
+      copy.abandon()
       throw error
     }
   }

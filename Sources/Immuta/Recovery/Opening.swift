@@ -293,8 +293,8 @@ struct Opening {
     of log: Descriptor, _ outcome: Reconciliation.Outcome, _ reconciliation: inout Reconciliation,
     _ format: LogFormat, before: CompanionHeader?, _ knowledge: LogKnowledge, _ codecName: String?
   ) throws(ImmutaError) -> Descriptor {
-    try io(files.directory.removeIfPresent(files.newCompanion))
-    let companion = try io(files.directory.create(files.newCompanion, like: log))
+    let new = try io(Replacement(of: files.companion, in: files.directory, as: files.newCompanion, like: log))
+    let companion = new.file
     var header = CompanionHeader(format: format, codecName: codecName)
     header.isClean = true
     header.stableCount = outcome.count
@@ -308,8 +308,7 @@ struct Opening {
     // The slot that is not used yet reads as zeros: no header.
     try io(companion.write([UInt8](repeating: 0, count: CompanionHeader.size), at: 0))
     try io(companion.write(header.encoded(), at: header.slotOffset))
-    if outcome.count > 0 { try io(companion.flush()) }
-    try io(files.directory.rename(files.newCompanion, to: files.companion))
+    try io(new.finish(flushing: outcome.count > 0))
     // By its own name, so that errors name the file people know.
     return try io(files.directory.open(files.companion, .readWrite))
   }

@@ -269,11 +269,11 @@ struct Repair {
     }
     try io(files.directory.flush())
 
-    try makeCompanion()
+    let new = try makeCompanion()
     try io(log.truncate(to: end))
     try io(log.write(wanted.encoded(format: format), at: 0))
     try io(log.flush())
-    try io(files.directory.rename(files.newCompanion, to: files.companion))
+    try io(new.finish(flushing: false))
     try io(files.directory.flush())
     report.isApplied = true
   }
@@ -285,9 +285,10 @@ struct Repair {
 
   /// Writes a companion for the records that are kept, beside the old one. An entry that is lost with its record stays
   /// damaged: reading that record throws, as it should.
-  private func makeCompanion() throws(ImmutaError) {
-    try io(files.directory.removeIfPresent(files.newCompanion))
-    let new = try io(files.directory.create(files.newCompanion, like: log))
+  private func makeCompanion() throws(ImmutaError) -> Replacement {
+    let replacement = try io(
+      Replacement(of: files.companion, in: files.directory, as: files.newCompanion, like: log))
+    let new = replacement.file
     let before = try companion?.companionHeader()
     var header = CompanionHeader(format: format, codecName: knowledge.codecName)
     header.tornCount = before?.tornCount ?? 0
@@ -314,5 +315,6 @@ struct Repair {
     try io(new.write(header.encoded(), at: header.slotOffset))
     try io(new.flush())
     try knowledge.keep(header, files, of: log)
+    return replacement
   }
 }

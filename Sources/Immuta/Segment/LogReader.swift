@@ -27,8 +27,6 @@ final class LogReader: Sendable {
   /// Whether records too large for memory are mapped: not where another program may cut the file short.
   private let mapsLargeRecords: Bool
 
-  /// Bytes of the log read at once.
-  static let chunkSize = 256 << 10
   /// A record up to this size is read into memory of its own where it doesn't fit a chunk; a larger one is mapped.
   static let largestInMemory = 1 << 20
 
@@ -228,7 +226,7 @@ final class LogReader: Sendable {
     // One entry more than records wanted: it tells where the last of them ends.
     let entryCapacity = min(most + 1, count - first)
     // Behind the committed end there is nothing to read; a single record is read once its size is known.
-    let logCapacity = most == 1 ? 4096 : max(0, min(Self.chunkSize, committedEnd - format.headerSize))
+    let logCapacity = most == 1 ? 4096 : max(0, min(Chunk.size, committedEnd - format.headerSize))
     var chunk = Chunk(first: first, entryCapacity: entryCapacity, logCapacity: logCapacity, reusing: old)
     chunk.entryCount = try unsafe entries.withLock { $0 }.read(chunk.entryBytes, from: first)
     guard let entry = chunk.entry(at: 0) else { throw check.entryDamaged(first) }

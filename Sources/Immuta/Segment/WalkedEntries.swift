@@ -154,7 +154,7 @@ final class WalkedEntries: Sendable {
   ///
   /// - Parameter bytes: ends before a record other than the first that ends farther than so many bytes after it begins.
   private func walk(
-    from first: Int, most: Int, bytes: Int = LogReader.chunkSize,
+    from first: Int, most: Int, bytes: Int = Chunk.size,
     _ body: (inout LogScanner, Place, Int, CompanionEntry?) throws(ImmutaError) -> Void
   ) throws(ImmutaError) {
     guard let route = route(from: first, most: most), let begin = route.marks.first else { return }
