@@ -1,14 +1,14 @@
 extension Log {
-  /// When a record was committed, by the system's clock as it was then.
+  /// When a record was committed, by the system's clock at that time.
   ///
   /// That is the record's timestamp, with two exceptions. Timestamps never go down: after a record that was committed
-  /// while the clock was far ahead, those of the next ones go on slowly from there. This is what the clock said for them
-  /// nonetheless, to a microsecond. And a timestamp that is more than a minute later than the clock is now, without more
-  /// being known of it, is nobody's time.
+  /// while the clock was far ahead, those of the next records go on slowly from there. For these, this is what the
+  /// clock really said, to a microsecond. And a timestamp that is more than a minute later than the clock is now,
+  /// without more being known about it, cannot be right.
   ///
-  /// - Returns: nil where nothing can be told, also because no ``Timestamp`` can say it: 64 bits of nanoseconds end in
-  ///   April 2262.
-  /// - Complexity: O(1), without a system call but for the clock where the timestamp is not later than it.
+  /// - Returns: nil if the time is not known, or if no ``Timestamp`` can hold it: 64 bits of nanoseconds end in April
+  ///   2262.
+  /// - Complexity: O(1). If the timestamp is not later than the clock, reading the clock is the only system call.
   public func clockTime(of record: Record) -> Timestamp? {
     let time = record.timestamp
     // The ends of what it can say stand for all that is beyond them.

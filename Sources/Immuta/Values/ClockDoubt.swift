@@ -1,12 +1,13 @@
-/// Why the times of a log may be wrong: somebody's clock is, or was.
+/// Why the times of a log may be wrong: a clock is wrong, or was.
 public enum ClockDoubt: Hashable, Sendable {
-  /// The times of the records from this number on are later than the system's clock is now, the last one's by so much:
-  /// the clock was ahead when the first of them was committed, or is behind now. ``Log/clockTime(of:)`` tells more.
+  /// The times of the records from this sequence on are later than the system's clock is now, the last one's by this
+  /// much. Either the clock was ahead when the first of them was committed, or it lags now. ``Log/clockTime(of:)`` says
+  /// more.
   case recordsAhead(from: Int, by: Duration)
-  /// The log's file was last changed at a moment that is so much later than the system's clock is now.
+  /// The log's file was last changed at a moment that is this much later than the system's clock is now.
   case fileAhead(by: Duration)
-  /// While the log was open here, the system's clock was set forward, or backward where it is negative, by so much: last
-  /// at the moment that the clock then said.
+  /// While the log was open here, the system's clock was set by this much: forward, or backward if it is negative. The
+  /// timestamp is what the clock said when that last happened.
   case clockSet(by: Duration, at: Timestamp)
 }
 
@@ -17,7 +18,7 @@ extension ClockDoubt {
 }
 
 extension ClockDoubt: CustomStringConvertible {
-  /// What was noticed, and what it may come from.
+  /// What was noticed, and what may have caused it.
   public var description: String {
     switch self {
     case .recordsAhead(let first, let time):
