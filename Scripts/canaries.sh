@@ -248,7 +248,7 @@ canary size-limit SystemCalls.swift 'FileSizeLimitTests' \
   'let limit = Int\(clamping: file_size_limit\(\)\)' 'let limit = max(.max, Int(clamping: file_size_limit()))'
 # A file that cannot be mapped is an error.
 canary no-mapping TailFile.swift 'FailingCallTests/whereFilesCannotBeMapped' \
-  'where SystemCalls\.cannotMap\(number\)' 'where SystemCalls.cannotMap(number) && number < 0'
+  'where ErrorNumber\.cannotMap\(error\.errorNumber\)' 'where error.errorNumber < 0'
 
 # The files have lost their names, and what is flushed to them is called stable.
 canary lost-name Flusher.swift 'ProcessTests/whatIsLost' \
@@ -259,7 +259,7 @@ canary lock-mapping FileLock.swift 'ProcessTests/oneProcessWritesAtATime' \
   'held = \.mapped\(window, identity, directory\)' 'held = .free'
 # Whoever comes second has the lock as well.
 canary lock FileLock.swift 'ProcessTests/oneProcessWritesAtATime' \
-  'guard isTaken else \{ throw \.locked\(LockHolder\(namespace: subject, on: file\)\) \}\s+// One that lost' \
+  'guard isTaken else \{ throw \.locked\(LockNote\(subject: subject, on: file\)\) \}\s+// One that lost' \
   '_ = isTaken
       // One that lost'
 # A file in which nothing is a log's is taken for a damaged log.
