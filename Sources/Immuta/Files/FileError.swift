@@ -17,13 +17,13 @@ package enum FileError: Error, Hashable, Sendable {
   case locked(LockNote)
 
   static func failed(
-    _ call: FileCall, _ errorNumber: Int32, path: String, for purpose: FilePurpose = .log
+    _ call: CallName, _ errorNumber: Int32, path: String, for purpose: FilePurpose = .log
   ) -> FileError {
     .call(FailedCall(call: call, errorNumber: errorNumber, path: path, purpose: purpose))
   }
 
   /// The call that failed; nil where none did.
-  var failedCall: FileCall? { if case .call(let failed) = self { failed.call } else { nil } }
+  var failedCall: CallName? { if case .call(let failed) = self { failed.call } else { nil } }
 
   /// What the system said; 0 where no call failed.
   package var errorNumber: Int32 { if case .call(let failed) = self { failed.errorNumber } else { 0 } }
@@ -38,7 +38,7 @@ package enum FileError: Error, Hashable, Sendable {
 
 /// A call of the system that failed.
 package struct FailedCall: Hashable, Sendable {
-  package let call: FileCall
+  package let call: CallName
   package let errorNumber: Int32
   package let path: String
   package fileprivate(set) var purpose: FilePurpose
@@ -53,7 +53,7 @@ package enum FilePurpose: Hashable, Sendable {
 }
 
 /// The system's calls, by the names that people look them up by.
-package enum FileCall: String, Hashable, Sendable {
+package enum CallName: String, Hashable, Sendable {
   case open, fchown, fchmod, pread, pwrite, pwritev, fallocate, ftruncate, fdatasync, fsync, flock, mmap, madvise
   case fstat, stat, mkdir, unlink, rename, opendir
   case syncFileRange = "sync_file_range"

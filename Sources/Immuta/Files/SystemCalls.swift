@@ -23,18 +23,18 @@ package enum SystemCalls {
   }
 
   /// Throws what the system reports beside its signal when a file would end beyond the limit.
-  static func checkSize(_ end: Int, operation: FileCall, path: String) throws(FileError) {
+  static func checkSize(_ end: Int, operation: CallName, path: String) throws(FileError) {
     if end > sizeLimit() { throw .failed(operation, EFBIG, path: path) }
   }
 
   @inline(__always)
-  static func checkKnownSize(_ end: Int, operation: FileCall, path: String) throws(FileError) {
+  static func checkKnownSize(_ end: Int, operation: CallName, path: String) throws(FileError) {
     if end > knownSizeLimit.load(ordering: .relaxed) { try checkSize(end, operation: operation, path: path) }
   }
 
   /// Calls, again while interrupted; a negative result becomes an error.
   static func run<Result: SignedInteger>(
-    _ call: SystemCall, operation: FileCall, path: String, _ body: (_ limit: Int) -> Result
+    _ call: SystemCall, operation: CallName, path: String, _ body: (_ limit: Int) -> Result
   ) throws(FileError) -> Result {
     while true {
       var limit = Int.max
@@ -57,7 +57,7 @@ package enum SystemCalls {
 
   /// The same for the calls of `CImmutaFileCalls`, which return 0 or an error number.
   static func runReporting(
-    _ call: SystemCall, operation: FileCall, path: String, _ body: () -> Int32
+    _ call: SystemCall, operation: CallName, path: String, _ body: () -> Int32
   ) throws(FileError) {
     _ = try run(call, operation: operation, path: path) { _ in
       let number = body()
