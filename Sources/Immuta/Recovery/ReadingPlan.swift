@@ -66,7 +66,7 @@ extension ReadableLog {
     let last = try Self.last(of: committed ?? 0, disk, &scanner, &entries)
     let plan = ReadingPlan(
       committed: committed, last: last, companion: disk.companionHeader, header: header, format,
-      fileSize: try format.hasCount ? disk.status.size : disk.log.size)
+      fileSize: try format.hasCount ? disk.status.size : io(disk.log.size))
     switch plan {
     case .byCompanion(let count, let end, let lastTime):
       self.init(count: count, end: end, lastTime: lastTime, entries: .inCompanion)
