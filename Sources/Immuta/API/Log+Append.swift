@@ -28,7 +28,7 @@ extension Log {
   @inlinable
   @discardableResult
   public func append(_ bytes: some Collection<UInt8>) async throws -> Receipt {
-    guard let receipt = try unsafe Log.withBytes(of: bytes, appendAtOnce) else {
+    guard let receipt = try unsafe withBytes(of: bytes, appendAtOnce) else {
       return try await appendInTurn(bytes)
     }
     if awaitsFlush {
@@ -51,7 +51,8 @@ extension Log {
   public func append<Chunks: AsyncSequence>(_ chunks: Chunks) async throws -> Receipt
   where Chunks.Element: Collection<UInt8> {
     let writer = try openWriter()
-    let upload = try await Upload.receive(chunks, for: writer, uploads)
+    let upload = try await Upload.receive(
+      chunks, for: writer, limit: uploads.maximumBytes, idleTimeout: uploads.idleTimeout)
     // A source that ends early because its task was cancelled has not given all of its bytes.
     try Task.checkCancellation()
     if let whole = upload.inMemory { return try await append(whole) }
@@ -96,24 +97,6 @@ extension Log {
   func settleBlocking(_ receipt: Receipt) throws {
     try openWriter().settleBlocking(receipt.sequence + 1)
   }
-
-  /// Calls `body` with the bytes of a collection, copied only if they are not contiguous.
-  @inlinable
-  static func withBytes<R>(
-    of bytes: some Collection<UInt8>, _ body: (UnsafeRawBufferPointer) throws(ImmutaError) -> R
-  ) throws(ImmutaError) -> R {
-    // The closure of `withContiguousStorageIfAvailable` cannot throw a typed error.
-    func call(_ buffer: UnsafeBufferPointer<UInt8>) -> Result<R, ImmutaError> {
-      do throws(ImmutaError) {
-        return .success(try unsafe body(UnsafeRawBufferPointer(buffer)))
-      } catch {
-        return .failure(error)
-      }
-    }
-    if let result = bytes.withContiguousStorageIfAvailable(call) { return try result.get() }
-    let copy = ContiguousArray(bytes)
-    return try unsafe copy.withUnsafeBufferPointer(call).get()
-  }
 }
 
 // The same for code that is not async.
@@ -139,7 +122,7 @@ extension Log {
   @inlinable
   @discardableResult
   public func append(_ bytes: some Collection<UInt8>) throws -> Receipt {
-    guard let receipt = try unsafe Log.withBytes(of: bytes, appendAtOnce) else {
+    guard let receipt = try unsafe withBytes(of: bytes, appendAtOnce) else {
       return try appendInTurn(bytes)
     }
     if awaitsFlush { try settleBlocking(receipt) }

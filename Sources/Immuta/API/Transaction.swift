@@ -58,7 +58,7 @@ public struct Transaction: ~Copyable, Sendable {
     do {
       try await writer.withSource {
         for try await chunk in chunks {
-          try unsafe Log.withBytes(of: chunk) { bytes throws(ImmutaError) in try unsafe writer.extendRecord(bytes) }
+          try unsafe withBytes(of: chunk) { bytes throws(ImmutaError) in try unsafe writer.extendRecord(bytes) }
         }
       }
       // A source that ends early because its task was cancelled has not given all of its bytes.
@@ -104,7 +104,7 @@ public struct Transaction: ~Copyable, Sendable {
   @inlinable
   func stage(_ bytes: some Collection<UInt8>) throws(ImmutaError) -> Receipt {
     let writer = writer
-    return try unsafe Log.withBytes(of: bytes) { bytes throws(ImmutaError) in try unsafe writer.stage(bytes) }
+    return try unsafe withBytes(of: bytes) { bytes throws(ImmutaError) in try unsafe writer.stage(bytes) }
   }
 }
 
@@ -159,7 +159,7 @@ extension Log {
   @usableFromInline
   func appendInTurn(_ bytes: some Collection<UInt8>) async throws -> Receipt {
     let writer = try openWriter()
-    let queued = try unsafe Log.withBytes(of: bytes, writer.queuedAppend)
+    let queued = unsafe withBytes(of: bytes, writer.queuedAppend)
     try await writer.takeTurn(.append, .task, orAppend: queued)
     if let outcome = queued?.outcome {
       let receipt = try outcome.get()
@@ -184,7 +184,7 @@ extension Log {
   }
 
   func beginTransaction(
-    _ work: Details.Turn.Work, _ party: TurnHolder.Party
+    _ work: TakenTurn.Work, _ party: TurnHolder.Party
   ) async throws -> Transaction {
     let writer = try openWriter()
     try await writer.takeTurn(work, party)
@@ -205,7 +205,7 @@ extension Log {
   @usableFromInline
   func appendInTurn(_ bytes: some Collection<UInt8>) throws -> Receipt {
     let writer = try openWriter()
-    let queued = try unsafe Log.withBytes(of: bytes, writer.queuedAppend)
+    let queued = unsafe withBytes(of: bytes, writer.queuedAppend)
     try writer.takeTurnBlocking(.append, orAppend: queued)
     guard let outcome = queued?.outcome else {
       return try transaction(writer) { transaction in try transaction.append(bytes) }

@@ -45,7 +45,7 @@ extension FollowedFiles {
   private func refreshOpen() throws(ImmutaError) -> Bool {
     // A header that is damaged says nothing: see `isAsFound`.
     if isDamaged || reader.committed.isClosed { return true }
-    if try log.size < reader.end { return false }
+    if try io(log.size < reader.end) { return false }
     guard format.hasCount else { return try refreshByEntries() }
     let known = reader.count
     guard var committed = try loadCount() else { return true }
@@ -82,7 +82,7 @@ extension FollowedFiles {
   private func readOn(_ state: inout State, through committed: Int) throws(ImmutaError) -> Int? {
     let own = try ownEntries(state)
     // A writer that made the companion again put another file in its place.
-    guard let growth = try own.growth(log.status(), through: committed, companionNow(), after: state.lastTime) else {
+    guard let growth = try own.growth(io(log.status()), through: committed, companionNow(), after: state.lastTime) else {
       return nil
     }
     // Space that is reserved reads as records of no bytes: LAST INDEX says whether these were written.
@@ -112,7 +112,7 @@ extension FollowedFiles {
   }
 
   func companionNow() throws(ImmutaError) -> Descriptor? {
-    try files.directory.openIfPresent(files.companion, .read)
+    try io(files.directory.openIfPresent(files.companion, .read))
   }
 
   /// Whether a writer that keeps a companion of the log's format has the log open, or did not live to close it.

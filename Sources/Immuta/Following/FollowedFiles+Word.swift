@@ -14,8 +14,8 @@ extension FollowedFiles {
   static func value(of word: (file: Descriptor, offset: Int)) throws(ImmutaError) -> UInt32? {
     var bytes: InlineArray<4, UInt8> = .init(repeating: 0)
     return try unsafe withUnsafeMutableBytes(of: &bytes) { (bytes) throws(ImmutaError) -> UInt32? in
-      if try unsafe word.file.read(into: bytes, at: word.offset) < bytes.count,
-        try word.file.size <= word.offset / SystemCalls.pageSize * SystemCalls.pageSize
+      if try unsafe io(word.file.read(into: bytes, at: word.offset) < bytes.count),
+        try io(word.file.size <= word.offset / SystemCalls.pageSize * SystemCalls.pageSize)
       {
         return nil
       }

@@ -152,8 +152,8 @@ final class FollowedFiles: OpenFiles.Holder {
 
   private func isOpenAsFound(closely: Bool) throws(ImmutaError) -> Bool {
     if files.directory.placeByName == .elsewhere { return false }
-    guard try files.directory.status(of: files.log)?.identity == logFile,
-      try files.directory.status(of: files.companion)?.identity == companionFile
+    guard try io(files.directory.status(of: files.log)?.identity == logFile),
+      try io(files.directory.status(of: files.companion)?.identity == companionFile)
     else { return false }
     if let appearance { return try Appearance(log, companion) == appearance }
     // A writer gives one to a log that was made before logs had one.
@@ -225,7 +225,7 @@ final class FollowedFiles: OpenFiles.Holder {
     return .inUse
   }
 
-  var flusherOfOwn: Flusher? { nil }
+  var flusherOfOwn: (any OpenFiles.HeldFilesFlusher)? { nil }
   var isOver: Bool { false }
 }
 
@@ -236,7 +236,7 @@ struct Appearance: Equatable {
   private let generation: UInt64?
 
   init(_ log: Descriptor, _ companion: Descriptor?) throws(ImmutaError) {
-    let status = try log.status()
+    let status = try io(log.status())
     (size, modified) = (status.size, status.modified)
     generation = try companion?.companionHeader()?.generation
   }

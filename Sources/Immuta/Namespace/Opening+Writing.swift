@@ -10,8 +10,8 @@ extension Opening {
     companion = try openCompanion(of: status)
     let slots = try companion?.companionSlots()
     // Before anything is believed that it says.
-    if let meta = files.meta, let found = try files.directory.status(of: meta) {
-      try trust.check(found, meta, of: status)
+    if let meta = files.meta, let found = try io(files.directory.status(of: meta)) {
+      try io(trust.check(found, meta, of: status))
     }
     let progress = progress(status.size, slots?.current)
     defer { progress?.end() }
@@ -36,9 +36,9 @@ extension Opening {
   private func begin(_ disk: LogOnDisk) throws(ImmutaError) -> LogOnDisk {
     let format = disk.format
     try codecs(format).checkName(try LogKnowledge(files, nil, format, trust).codecName)
-    try files.directory.removeIfPresent(files.companion)
-    if let meta = files.meta { try files.directory.removeIfPresent(meta) }
-    try disk.log.write([UInt8](repeating: 0, count: format.headerSize), at: 0)
+    try io(files.directory.removeIfPresent(files.companion))
+    if let meta = files.meta { try io(files.directory.removeIfPresent(meta)) }
+    try io(disk.log.write([UInt8](repeating: 0, count: format.headerSize), at: 0))
     return try LogOnDisk(log: disk.log, companion: nil, format: format)
   }
 
@@ -48,8 +48,8 @@ extension Opening {
     if let companion = disk.companion, let header = disk.slots?.current, header.hasFailedFlush {
       try rewriteUnstable(disk, companion, header)
     }
-    try disk.log.flush()
-    try disk.companion?.flush()
+    try io(disk.log.flush())
+    try io(disk.companion?.flush())
     return try disk.readAgain()
   }
 
@@ -60,10 +60,10 @@ extension Opening {
   ) throws(ImmutaError) {
     let stable = header.stableCount
     let start = stable == 0 ? 0 : try companion.companionEntry(stable - 1)?.index ?? 0
-    try disk.log.rewrite(0..<disk.format.headerSize)
-    try disk.log.rewrite(start..<max(start, try disk.log.size))
+    try io(disk.log.rewrite(0..<disk.format.headerSize))
+    try io(disk.log.rewrite(start..<max(start, try disk.log.size)))
     let entries = CompanionEntry.offset(of: stable)
-    try companion.rewrite(entries..<max(entries, try companion.size))
+    try io(companion.rewrite(entries..<max(entries, try companion.size)))
   }
 
   /// A log that can be appended to.
@@ -145,7 +145,7 @@ extension Opening {
     _ log: Descriptor, _ identity: FileIdentity, _ recovered: Recovered, _ lock: FileLock, isNew: Bool
   ) throws(ImmutaError) -> Opened {
     let (outcome, companion, header) = (recovered.outcome, recovered.companion, recovered.header)
-    let companionFile = try companion.status().identity
+    let companionFile = try io(companion.status().identity)
     let reader = LogReader(
       format: recovered.format, check: check(recovered.format), count: outcome.count, end: outcome.end,
       log: DescriptorPool(
@@ -156,15 +156,16 @@ extension Opening {
       identity: header.identity, mapsLargeRecords: true)
     let keeper = CompanionKeeper(companion, header: header)
     let flushes = FlushPair(log: log, companion: companion)
-    let names = try NameCheck(
-      files.directory,
-      [
-        (files.log, identity), (files.companion, companionFile),
-        (lock.name, try lock.descriptor.status().identity),
-      ],
-      others: configuration.filesToKeep
-    ) { [known = log.knownSize] in max(reader.end, known.value) }
-    try names.check()
+    let names = try io(
+      NameCheck(
+        files.directory,
+        [
+          (files.log, identity), (files.companion, companionFile),
+          (lock.name, try lock.descriptor.status().identity),
+        ],
+        others: configuration.filesToKeep
+      ) { [known = log.knownSize] in max(reader.end, known.value) })
+    try io(names.check())
     lock.withoutDescriptor(in: files.directory)
     log.mayRest(in: files.directory, as: files.log, identity, .readWrite)
     companion.mayRest(in: files.directory, as: files.companion, companionFile, .readWrite)

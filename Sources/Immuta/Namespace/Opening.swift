@@ -58,19 +58,20 @@ struct Opening {
     let before = try trustedLog()
     // One that is missing or empty while other files know of it was lost: a new one in its place would hide that.
     if before == nil, let lost = try files.lostLog(trust) { throw .corrupted(lost) }
-    if before != nil, try files.directory.status(of: files.lock) == nil { try refuseNoLog() }
-    let lock = try FileLock.take(
-      files.lock, in: files.directory, subject: files.namespace, rights: before?.rights, trust: trust, of: before)
+    if before != nil, try io(files.directory.status(of: files.lock) == nil) { try refuseNoLog() }
+    let lock = try io(
+      FileLock.take(
+        files.lock, in: files.directory, subject: files.namespace, rights: before?.rights, trust: trust, of: before))
     var made: Descriptor?
     var opened: Descriptor?
     var companion: Descriptor?
     do {
       // From here on no other writer makes or removes files of the log.
       let exists = try trustedLog() != nil
-      let log = try files.directory.open(files.log, .readWriteCreating)
+      let log = try io(files.directory.open(files.log, .readWriteCreating))
       if !exists { made = log }
       opened = log
-      let status = try log.status()
+      let status = try io(log.status())
       lock.adopt(status.rights)
       return try openLocked(log, status, &companion, lock)
     } catch {
@@ -84,8 +85,8 @@ struct Opening {
 
   /// What is no log is refused before a lock is made beside it, which would say that there was one.
   private func refuseNoLog() throws(ImmutaError) {
-    guard let log = try files.directory.openIfPresent(files.log, .read), try log.size > 0,
-      try files.directory.status(of: files.companion) == nil
+    guard let log = try io(files.directory.openIfPresent(files.log, .read)), try io(log.size > 0),
+      try io(files.directory.status(of: files.companion) == nil)
     else { return }
     var reconciliation = try Reconciliation(LogOnDisk(log: log, companion: nil, stated: configuration.format))
     // Nearly always the header fits, and the rest costs nothing.
@@ -100,15 +101,15 @@ struct Opening {
 
   /// What has the log's name, if it may be written to; nil when nothing has.
   private func trustedLog() throws(ImmutaError) -> SystemCalls.Status? {
-    guard let status = try files.directory.statusOfFile(files.log) else { return nil }
-    try trust.check(status, files.log)
+    guard let status = try io(files.directory.statusOfFile(files.log)) else { return nil }
+    try io(trust.check(status, files.log))
     return status
   }
 
   /// The companion, to write to.
   func openCompanion(of log: SystemCalls.Status) throws(ImmutaError) -> Descriptor? {
-    guard let companion = try files.directory.openIfPresent(files.companion, .readWrite) else { return nil }
-    try trust.check(try companion.status(), files.companion, of: log)
+    guard let companion = try io(files.directory.openIfPresent(files.companion, .readWrite)) else { return nil }
+    try io(trust.check(try companion.status(), files.companion, of: log))
     return companion
   }
 
@@ -140,11 +141,11 @@ struct Opening {
   private func openToFollow(
     _ files: LogFiles, waits: Bool
   ) throws(ImmutaError) -> (files: FollowedFiles, doubt: String?) {
-    guard let log = try files.directory.openIfPresent(files.log, .read) else {
+    guard let log = try io(files.directory.openIfPresent(files.log, .read)) else {
       throw .namespaceNotFound(files.namespace)
     }
     let status = try statusOnceBegun(log, waits: waits)
-    let companion = try files.directory.openIfPresent(files.companion, .read)
+    let companion = try io(files.directory.openIfPresent(files.companion, .read))
     let slots = try companion?.companionSlots()
     let progress = progress(status.size, slots?.current)
     defer { progress?.end() }
@@ -156,7 +157,7 @@ struct Opening {
       try codecs.checkName(name ?? knowledge.codecName)
     }
     let followed = try FollowedFiles(
-      files: files, log: log, companion: companion, (status.identity, companion?.status().identity), found,
+      files: files, log: log, companion: companion, (status.identity, io(companion?.status().identity)), found,
       format: disk.format, check: codecs.check, identity: knowledge.identity, readerCount: configuration.readerCount)
     let doubt =
       knowledge.codecName == nil
@@ -166,12 +167,12 @@ struct Opening {
 
   /// The log's status; where it is empty, what it is a moment later: a tenth of a second in all.
   private func statusOnceBegun(_ log: Descriptor, waits: Bool) throws(ImmutaError) -> SystemCalls.Status {
-    var status = try log.status()
+    var status = try io(log.status())
     var pause: Int64 = waits && configuration.format != .bilog ? 1_000_000 : .max
     while status.size == 0, pause < 64_000_000 {
       ThreadGate().wait(nanoseconds: pause)
       pause *= 2
-      status = try log.status()
+      status = try io(log.status())
     }
     return status
   }

@@ -131,7 +131,7 @@ struct CodecCheck {
 
   private func samples(_ log: Descriptor, count: Int, last: Int?) throws(ImmutaError) -> [RecordPlace] {
     var samples: [RecordPlace] = []
-    var scanner = LogScanner(log, format, end: try log.size, bufferSize: Self.sampleBuffer)
+    var scanner = LogScanner(log, format, end: try io(log.size), bufferSize: Self.sampleBuffer)
     var walk = RecordWalk(format)
     while samples.count < min(count, Self.mostSamples), let place = try walk.next(in: &scanner) {
       samples.append(place)
@@ -149,7 +149,7 @@ struct CodecCheck {
     for sample in samples {
       var bytes = [UInt8](repeating: 0, count: min(sample.size, PayloadAppearance.sampleSize))
       let count = try unsafe bytes.withMutableBytes { (bytes) throws(ImmutaError) in
-        try unsafe log.read(into: bytes, at: sample.index + format.recordHeaderSize)
+        try unsafe io(log.read(into: bytes, at: sample.index + format.recordHeaderSize))
       }
       found.append(
         unsafe bytes.withBytes { bytes in

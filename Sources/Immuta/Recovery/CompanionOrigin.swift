@@ -106,7 +106,7 @@ struct CompanionOrigin {
     found.add(first)
     let last = count > 1 ? try isSame(count - 1, &log, &entries) : first
     if count > 1 { found.add(last) }
-    let isAtEnd = try last == true || namesLast(&entries)
+    let isAtEnd = last == true ? true : try namesLast(&entries)
     if !isAtEnd, let misled = try comparisonByPlaces(&log, &entries) { return misled }
     if count < 2 || (found.same > 0 && found.different == 0) { return nil }
     // What was not yet flushed may be torn, but not the first record where it shares a sector with the COUNT that counts it.

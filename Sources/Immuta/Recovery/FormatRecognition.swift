@@ -42,7 +42,7 @@ extension LogFormat {
   private static func fitting(
     _ log: Descriptor, stated: LogFormat?, _ progress: ScanProgress?
   ) throws(ImmutaError) -> LogFormat? {
-    let size = try log.size
+    let size = try io(log.size)
     // Nothing but a COUNT of 0.
     if size == v1.headerSize, try log.logHeader(v1)?.count == 0 { return .v1 }
     let isFirst = try v1.last(of: log)?.upperBound == size
@@ -59,7 +59,7 @@ extension LogFormat {
   /// has; or one that was cut off or damaged, if v1's size fields lead through more of its records than v2's, or neither
   /// lead anywhere. Space that was reserved reads as records of no bytes, so one of those proves nothing.
   static func mayBeFirst(_ log: Descriptor) throws(ImmutaError) -> Bool {
-    let size = try log.size
+    let size = try io(log.size)
     if let last = try v1.last(of: log), last.count > v1.recordHeaderSize, last.upperBound < size { return true }
     let (first, second) = (try v1.countOfRecordsWithBytes(in: log), try v2.countOfRecordsWithBytes(in: log))
     if first == 0, second == 0, let header = try log.logHeader(v1), header.count > 0 {
@@ -71,7 +71,7 @@ extension LogFormat {
   /// Through how many records the size fields lead, up to the last that has bytes; not beyond a COUNT that says
   /// something.
   private func countOfRecordsWithBytes(in log: Descriptor) throws(ImmutaError) -> Int {
-    let size = try log.size
+    let size = try io(log.size)
     guard size >= headerSize, let header = try log.logHeader(self) else { return 0 }
     var scanner = LogScanner(log, self, end: size)
     var walk = RecordWalk(self)
@@ -80,7 +80,7 @@ extension LogFormat {
 
   /// Where the last of COUNT records lies in a file; nil where header and size fields don't agree, and without records.
   private func last(of log: Descriptor, _ progress: ScanProgress? = nil) throws(ImmutaError) -> Range<Int>? {
-    let size = try log.size
+    let size = try io(log.size)
     guard size >= headerSize, let header = try log.logHeader(self),
       header.contradiction(format: self, fileSize: size) == nil, header.count > 0
     else { return nil }

@@ -39,13 +39,13 @@ struct LogOnDisk {
     let slots = if let slots { slots } else { try companion?.companionSlots() }
     let format = try LogFormat(of: log, companion, slots?.current, stated: stated, progress: progress)
     let isTold = stated == .bilog || slots?.current != nil
-    let current = if let status, isTold { status } else { try log.status() }
+    let current = if let status, isTold { status } else { try io(log.status()) }
     try self.init(log, current, companion, slots, format)
   }
 
   /// Of a format that is known.
   init(log: Descriptor, companion: Descriptor?, format: LogFormat) throws(ImmutaError) {
-    try self.init(log, log.status(), companion, companion?.companionSlots(), format)
+    try self.init(log, io(log.status()), companion, companion?.companionSlots(), format)
   }
 
   private init(
@@ -65,7 +65,7 @@ struct LogOnDisk {
 
   /// The same files, read again: after they were flushed, what they say is on stable storage.
   func readAgain() throws(ImmutaError) -> LogOnDisk {
-    try LogOnDisk(log, log.status(), companion, companion?.companionSlots(), format)
+    try LogOnDisk(log, io(log.status()), companion, companion?.companionSlots(), format)
   }
 
   /// The same without its companion.

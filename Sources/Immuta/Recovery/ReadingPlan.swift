@@ -53,7 +53,7 @@ extension ReadableLog {
     let header = if let header = disk.header { header } else { try disk.log.logHeader(format) }
     // Unless a writer has just begun it.
     if disk.isTooShort, let companion = disk.companion, try companion.namesRecords(disk.slots?.current),
-      try disk.log.size < format.headerSize
+      try io(disk.log.size) < format.headerSize
     {
       throw .corrupted(.lost(disk.log.path, says: companion.path))
     }
@@ -72,7 +72,7 @@ extension ReadableLog {
     let last = try Self.last(of: committed ?? 0, disk, &scanner, &entries)
     var plan = ReadingPlan(
       committed: committed, last: last, companion: disk.companionHeader, header: header, format,
-      fileSize: try format.hasCount ? disk.status.size : disk.log.size)
+      fileSize: try format.hasCount ? disk.status.size : io(disk.log.size))
     if let committed, try Self.isDoubted(committed, disk, &entries) { plan = .byRecovery }
     switch plan {
     case .byCompanion(let count, let end, let lastTime):

@@ -50,7 +50,7 @@ extension CompanionScanner {
   mutating func firstTorn(
     in log: Descriptor, _ format: LogFormat, _ numbers: Range<Int>
   ) throws(ImmutaError) -> Int? {
-    var scanner = LogScanner(log, format, end: try log.size)
+    var scanner = LogScanner(log, format, end: try io(log.size))
     for number in numbers {
       guard let entry = try entry(number), entry.index >= format.leastIndex(of: number),
         let size = try scanner.size(at: entry.index),

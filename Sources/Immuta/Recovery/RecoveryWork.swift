@@ -16,7 +16,7 @@ struct RecoveryWork {
   private(set) var companion: (file: Descriptor, header: CompanionHeader)?
   /// How the names of copies end; chosen once, so that all of one plan end alike.
   private var suffix: String?
-  private var made: (file: Descriptor, header: CompanionHeader)?
+  private var made: (file: Replacement, header: CompanionHeader)?
 
   /// Calls a function with the entries of the records from one on, in order: nil for one that stays damaged.
   typealias Entries = (
@@ -50,8 +50,8 @@ struct RecoveryWork {
       case .saveTail(let range): try save(disk.log, range, SavedCopies.tail)
       case .saveCompanion:
         guard let onFile else { preconditionFailure("a companion that is saved is on file") }
-        try save(onFile, 0..<(try onFile.size), SavedCopies.companion)
-      case .flushDirectory: try files.directory.flush()
+        try save(onFile, 0..<(try io(onFile.size)), SavedCopies.companion)
+      case .flushDirectory: try io(files.directory.flush())
       case .extendCompanion(let kept): try extendCompanion(keeping: kept, entries)
       case .makeCompanion: try makeCompanion(entries)
       case .endLog(let end, let header): try endLog(at: end, header)
@@ -67,7 +67,7 @@ struct RecoveryWork {
     let suffix = if let suffix { suffix } else { try SavedCopies.suffix(files) }
     self.suffix = suffix
     let name = name(files, suffix)
-    try file.copy(range, to: name, in: files.directory, like: disk.log)
+    try io(file.copy(range, to: name, in: files.directory, like: disk.log))
     saved.append(files.directory.path(of: name))
   }
 
@@ -75,24 +75,25 @@ struct RecoveryWork {
   /// place: otherwise an old entry could vouch for it.
   private func extendCompanion(keeping kept: Int, _ entries: Entries) throws(ImmutaError) {
     guard let companion else { preconditionFailure("a companion that is extended has a header") }
-    try companion.file.truncate(to: CompanionEntry.offset(of: kept))
+    try io(companion.file.truncate(to: CompanionEntry.offset(of: kept)))
     _ = try write(from: kept, entries, to: companion.file)
   }
 
   private mutating func makeCompanion(_ entries: Entries) throws(ImmutaError) {
-    try files.directory.removeIfPresent(files.newCompanion)
-    let file = try files.directory.create(files.newCompanion, like: disk.log)
+    let new = try io(
+      Replacement(of: files.companion, in: files.directory, as: files.newCompanion, like: disk.log))
+    let file = new.file
     var header = newHeader
     header.isClean = true
     header.stableCount = count
     if torn > 0 { header.noteTorn(torn) }
     header.madeCount = try write(from: 0, entries, to: file)
     // The slot that is not used yet reads as zeros: no header.
-    try file.write([UInt8](repeating: 0, count: CompanionHeader.size), at: 0)
-    try file.write(header.encoded(), at: header.slotOffset)
+    try io(file.write([UInt8](repeating: 0, count: CompanionHeader.size), at: 0))
+    try file.write(slot: header.encoded(), of: header.generation)
     // One without entries says nothing that could be lost.
-    if count > 0 { try file.flush() }
-    made = (file, header)
+    if count > 0 { try io(file.flush()) }
+    made = (new, header)
   }
 
   /// Writes the entries of the records from one on; returns how many were made.
@@ -111,9 +112,9 @@ struct RecoveryWork {
 
   private func endLog(at end: Int, _ header: LogHeader) throws(ImmutaError) {
     precondition(header.count == count, "the log's header and its companion say the same")
-    try disk.log.truncate(to: end)
-    try disk.log.write(header.encoded(format: disk.format), at: 0)
-    try disk.log.flush()
+    try io(disk.log.truncate(to: end))
+    try io(disk.log.write(header.encoded(format: disk.format), at: 0))
+    try io(disk.log.flush())
   }
 
   private mutating func markClosed() throws(ImmutaError) {
@@ -126,9 +127,10 @@ struct RecoveryWork {
 
   private mutating func installCompanion() throws(ImmutaError) {
     guard let made else { preconditionFailure("a companion is made before it is put in its place") }
-    try files.directory.rename(files.newCompanion, to: files.companion)
+    // What was written is on stable storage already.
+    try io(made.file.finish(flushing: false))
     // By its own name, so that errors name the file people know.
-    companion = (try files.directory.open(files.companion, .readWrite), made.header)
+    companion = (try io(files.directory.open(files.companion, .readWrite)), made.header)
   }
 }
 

@@ -47,28 +47,29 @@ struct Repair {
   ) throws(ImmutaError) {
     self.files = files
     let directory = files.directory
-    guard let status = try directory.statusOfFile(files.log) else {
+    guard let status = try io(directory.statusOfFile(files.log)) else {
       if let lost = try files.lostLog() { throw .corrupted(lost) }
       throw .namespaceNotFound(files.namespace)
     }
     // No lock is made beside what is refused.
-    if purpose != .looking, try directory.status(of: files.lock) == nil {
+    if purpose != .looking, try io(directory.status(of: files.lock) == nil) {
       _ = try Repair(files, stated: stated, for: .looking, trust: trust)
     }
     if purpose == .looking {
-      lock = try FileLock.look(files.lock, in: directory, subject: files.namespace)
+      lock = try io(FileLock.look(files.lock, in: directory, subject: files.namespace))
     } else {
-      if purpose == .applying { try trust.check(status, files.log) }
-      lock = try FileLock.take(
-        files.lock, in: directory, subject: files.namespace, rights: status.rights, trust: trust, of: status)
+      if purpose == .applying { try io(trust.check(status, files.log)) }
+      lock = try io(
+        FileLock.take(
+          files.lock, in: directory, subject: files.namespace, rights: status.rights, trust: trust, of: status))
     }
     let mode: SystemCalls.OpenMode = purpose == .applying ? .readWrite : .read
-    let log = try directory.open(files.log, mode)
-    companionOnFile = try directory.openIfPresent(files.companion, mode)
-    if purpose == .applying, let found = try companionOnFile?.status() {
-      try trust.check(found, files.companion, of: status)
+    let log = try io(directory.open(files.log, mode))
+    companionOnFile = try io(directory.openIfPresent(files.companion, mode))
+    if purpose == .applying, let found = try io(companionOnFile?.status()) {
+      try io(trust.check(found, files.companion, of: status))
     }
-    let progress = progress(try log.size)
+    let progress = progress(try io(log.size))
     self.progress = progress
     let onFile = try LogOnDisk(log: log, companion: companionOnFile, stated: stated, progress: progress)
     let isForeign = try CompanionOrigin.isForeign(onFile)

@@ -11,7 +11,7 @@
   init(_ descriptor: Descriptor) throws(ImmutaError) {
     self.descriptor = descriptor
     unsafe buffer = .allocate(byteCount: Self.bufferedEntries * CompanionEntry.size, alignment: 16)
-    count = CompanionEntry.room(in: try descriptor.size)
+    count = CompanionEntry.room(in: try io(descriptor.size))
   }
 
   /// Of a companion that may be missing.
@@ -84,7 +84,7 @@
       let target = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[..<(wanted * CompanionEntry.size)])
       buffered = number..<number
       let offset = CompanionEntry.offset(of: number)
-      let filled = try unsafe descriptor.read(into: target, at: offset)
+      let filled = try unsafe io(descriptor.read(into: target, at: offset))
       buffered = number..<number + filled / CompanionEntry.size
       if buffered.isEmpty { return nil }
     }

@@ -63,7 +63,7 @@ final class WalkedEntries: Sendable {
   /// The same of the records that there are now, in a file that stays open for as long as this is held, whatever becomes of
   /// its name.
   func independent() throws(ImmutaError) -> WalkedEntries {
-    for file in [log, keptFile].compactMap(\.self) { try file.keepOpen() }
+    for file in [log, keptFile].compactMap(\.self) { try io(file.keepOpen()) }
     return self
   }
 
@@ -121,7 +121,7 @@ final class WalkedEntries: Sendable {
   ) throws(ImmutaError) -> Int {
     let bytes = unsafe UnsafeMutableRawBufferPointer(rebasing: target[..<(count * CompanionEntry.size)])
     let offset = CompanionEntry.offset(of: first)
-    let filled = try unsafe keptFile?.read(into: bytes, at: offset) ?? 0
+    let filled = try unsafe io(keptFile?.read(into: bytes, at: offset) ?? 0)
     // What the file has not is damaged.
     for position in filled..<bytes.count { unsafe bytes[position] = 0 }
     return count
