@@ -144,6 +144,7 @@ run_examples() {
   (
     cd "$work/run"
     "$binaries/quickstart"
+    "$binaries/one-at-a-time"
     "$binaries/transactions"
     "$binaries/event-store"
     "$binaries/compressing"

@@ -38,7 +38,7 @@ extension Log {
   /// What is read from, with all that was committed by now.
   private func upToDate(_ file: OpenLogFile?) throws(ImmutaError) -> LogReader {
     try reader.checkOpen()
-    try refresh()
+    try open.refresh()
     // From here on the same one: a follower may have another at any moment.
     let reader = reader
     guard let file, file.lineage !== reader.lineage else { return reader }

@@ -30,18 +30,6 @@ extension Storage {
     try await log(namespace).transaction(body)
   }
 
-  /// The records of a namespace: those that are there, then those to come. Never fails: an unknown namespace or a
-  /// closed storage is thrown by the stream's first `next()`.
-  public func stream(
-    _ namespace: String, from position: StreamPosition = .beginning, only visibility: StreamVisibility = .committed
-  ) -> RecordStream {
-    do throws(ImmutaError) {
-      return try log(namespace).stream(from: position, only: visibility)
-    } catch {
-      return RecordStream(failing: error)
-    }
-  }
-
   /// What is known of a namespace without reading it. O(1).
   public func details(of namespace: String) throws(ImmutaError) -> Log.Details {
     try log(namespace).details

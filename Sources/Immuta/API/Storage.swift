@@ -249,7 +249,7 @@ public final class Storage: Sendable {
     var first: ImmutaError?
     let logs = finalLogs()
     if logs.count >= Self.many {
-      first = Log.closeTogether(logs).compactMap(\.self).first
+      first = OpenLog.closeTogether(logs.map(\.open)).compactMap(\.self).first
     } else {
       for log in logs {
         if let failure = log.close(), first == nil { first = failure }
