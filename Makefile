@@ -27,8 +27,9 @@ canaries: ## See the torture tests catch an engine that is broken on purpose
 format: ## Format all Swift code in place
 	swift format --in-place --recursive Sources Tests Examples Benchmarks Package.swift
 
-lint: ## Check the format and the style rules
+lint: ## Check the format, the style rules and the layers of the engine
 	swift format lint --strict --recursive Sources Tests Examples Benchmarks Package.swift
+	Scripts/layers.pl
 
 docs: ## Build the documentation of the libraries; a broken link is an error
 	swift package generate-documentation --target Immuta --warnings-as-errors

@@ -39,7 +39,7 @@ step() {
 }
 
 # What is needed: Swift (with `swift format`, which comes with it), git for Swift's packages, the C libraries of the package
-# traits, and the tools of every POSIX system. Swift comes from swift.org; the rest can be installed from a distribution's
+# traits, perl (which comes with git), and the tools of every POSIX system. Swift comes from swift.org; the rest can be installed from a distribution's
 # packages.
 check_tools() {
   command -v swift >/dev/null || fail "Swift 6.2 or newer is needed: see https://www.swift.org/install"
@@ -63,6 +63,7 @@ check_tools() {
 
 lint() {
   swift format lint --strict --recursive Sources Tests Examples Benchmarks Package.swift
+  Scripts/layers.pl
 }
 
 # SwiftPM silences the warnings of other packages, so the flag concerns our own targets only. It has none for C: those
