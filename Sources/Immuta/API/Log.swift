@@ -65,6 +65,9 @@ import Synchronization
   /// Keeps the log up to date with a writer elsewhere; nil where this is the writer.
   var follower: Follower? { open.follower }
 
+  /// Whether streams wait for another process, and nothing of this one looks until it is told of something.
+  package var isAsleep: Bool { follower?.isAsleep ?? false }
+
   /// What is read from. A follower may give another one each time: when the files are not what they were.
   var reader: LogReader { ownReader ?? open.reader }
 
