@@ -9,28 +9,20 @@
 # IMMUTA_BUILD_PATH  where it was built (default: .build)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=Scripts/modules.sh
+source Scripts/modules.sh
 
-build_path="${IMMUTA_BUILD_PATH:-.build}"
 written="Scripts/api.txt"
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 
-info="$(swift -print-target-info)"
-target="$(sed -nE 's/^ *"triple": "(.*)",?$/\1/p' <<<"$info" | head -n 1)"
-products="$build_path/debug"
-options=(-target "$target" -I "$products/Modules" -minimum-access-level public -skip-synthesized-members)
-if [ "$(uname)" = Darwin ]; then options+=(-sdk "$(xcrun --show-sdk-path)"); fi
-# The C modules that ours were built on.
-for map in "$products"/*.build/module.modulemap Sources/*/module.modulemap "$build_path"/checkouts/*/Sources/*/include/module.modulemap; do
-  if [ -e "$map" ]; then options+=(-Xcc "-fmodule-map-file=$(cd "$(dirname "$map")" && pwd)/module.modulemap"); fi
-done
-
-for module in Immuta ImmutaLogStore ImmutaTransforms Solid; do
+for module in Immuta ImmutaFoundation ImmutaLogStore ImmutaTransforms Solid; do
   if [ ! -e "$products/Modules/$module.swiftmodule" ]; then
     echo "api.sh: $module was not built: build with \`swift build --traits Zstd,LZ4\` first" >&2
     exit 1
   fi
-  swift-symbolgraph-extract -module-name "$module" "${options[@]}" -output-dir "$work" 2>"$work/errors" || {
+  swift-symbolgraph-extract -module-name "$module" "${module_options[@]}" -minimum-access-level public \
+    -skip-synthesized-members -output-dir "$work" 2>"$work/errors" || {
     cat "$work/errors" >&2
     exit 1
   }

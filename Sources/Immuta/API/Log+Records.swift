@@ -11,15 +11,15 @@ extension Log {
   ///   `.undecodable`, `.storageClosed`, `.io`.
   public func records(in range: Range<Int>) throws(ImmutaError) -> RecordSequence {
     try open.refresh()
-    try reader.checkOpen()
+    try checkOpen()
     let count = reader.count
-    if range.lowerBound < 0 { throw .recordNotFound(range.lowerBound) }
-    if range.upperBound > count { throw .recordNotFound(Swift.max(count, range.lowerBound)) }
+    if range.lowerBound < 0 { throw .recordNotFound(range.lowerBound).of(namespace) }
+    if range.upperBound > count { throw .recordNotFound(Swift.max(count, range.lowerBound)).of(namespace) }
     var cursor = cursor(from: .skipping(range.lowerBound), only: .committed)
     var records: [Record] = []
     records.reserveCapacity(Swift.min(range.count, 4096))
     while cursor.place < range.upperBound {
-      guard let record = try cursor.nextAtOnce() else { throw .recordNotFound(cursor.place) }
+      guard let record = try cursor.nextAtOnce() else { throw .recordNotFound(cursor.place).of(namespace) }
       // What was read a moment ago need not be there any more in a file that others may cut.
       if isFollowing { _ = try record.payload.inMemory() }
       records.append(record)
@@ -113,7 +113,7 @@ public struct RecordHistory: AsyncSequence, AsyncIteratorProtocol, Sendable {
     }
     guard cursor.place < end else { return nil }
     // Nil where the log was cut back, and whoever did that is not done yet.
-    guard let record = try cursor.nextAtOnce() else { throw .recordNotFound(cursor.place) }
+    guard let record = try cursor.nextAtOnce() else { throw cursor.missing }
     return record
   }
 }

@@ -60,7 +60,7 @@ extension Log {
       return try await verify(reader, progress: progress)
     } catch let error as ImmutaError {
       // What looks damaged may be another file's doing.
-      guard try open.isDueToChange(error, of: reader) else { throw error }
+      guard try open.isDueToChange(error, of: reader) else { throw error.of(namespace) }
       let change = reader.lineage.change(to: self.reader.lineage)
       throw ImmutaError.logChanged(
         LogChange(path: files.logPath, kind: change.kind, sharedCount: Swift.min(change.shared, reader.count)))

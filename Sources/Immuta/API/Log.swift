@@ -40,7 +40,7 @@ import Synchronization
     do throws(ImmutaError) {
       opened = try Opening(files: files, configuration: configuration, pools: pools).run()
     } catch {
-      throw files.seenInPlace(error)
+      throw files.seenInPlace(error).of(namespace)
     }
     writer = opened.writer
     ownReader = opened.writer?.reader
@@ -70,6 +70,10 @@ import Synchronization
 
   /// What is read from. A follower may give another one each time: when the files are not what they were.
   var reader: LogReader { ownReader ?? open.reader }
+
+  func checkOpen() throws(ImmutaError) {
+    if !reader.isOpen { throw .storageClosed.of(namespace) }
+  }
 
   /// What opening passed over.
   var damage: Corruption? {
@@ -121,8 +125,12 @@ import Synchronization
   @inline(__always)
   func readRecord(_ sequence: Int) throws(ImmutaError) -> Record {
     let number = nextReader.load(ordering: .relaxed) & Int.max
-    if let ownReader { return try ownReader.record(sequence, reader: number) }
-    return try readFollowed(sequence, reader: number)
+    do throws(ImmutaError) {
+      if let ownReader { return try ownReader.record(sequence, reader: number) }
+      return try readFollowed(sequence, reader: number)
+    } catch {
+      throw error.of(namespace)
+    }
   }
 
   /// A record of a log that another process may write.
@@ -144,7 +152,7 @@ import Synchronization
   /// - Throws: `.storageClosed`, `.io`.
   public var details: Details {
     get throws(ImmutaError) {
-      try reader.checkOpen()
+      try checkOpen()
       try follower?.refresh()
       return try Details(self, openingNote: openingNote, damage: damage)
     }
@@ -180,8 +188,8 @@ import Synchronization
 
   /// Why a log that has no writing side cannot be appended to.
   var reasonForNoWriter: ImmutaError {
-    do throws(ImmutaError) { try reader.checkOpen() } catch { return error }
-    return .readOnly
+    do throws(ImmutaError) { try checkOpen() } catch { return error }
+    return .readOnly.of(namespace)
   }
 
   /// Returns why what was committed is not on stable storage: the same, whoever closes.

@@ -25,7 +25,7 @@ extension Storage {
   /// Appends records all together or not at all. See `transaction` of ``Log``.
   @discardableResult
   public func transaction<Result>(
-    in namespace: String, _ body: (borrowing Transaction) async throws -> Result
+    in namespace: String, _ body: (inout Transaction) async throws -> Result
   ) async throws -> Result {
     try await log(namespace).transaction(body)
   }
@@ -74,7 +74,7 @@ extension Storage {
   /// Appends records all together or not at all. Blocks while another transaction has the writer.
   @discardableResult
   public func transaction<Result>(
-    in namespace: String, _ body: (borrowing Transaction) throws -> Result
+    in namespace: String, _ body: (inout Transaction) throws -> Result
   ) throws -> Result {
     try log(namespace).transaction(body)
   }

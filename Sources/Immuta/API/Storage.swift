@@ -151,7 +151,7 @@ public final class Storage: Sendable {
 
   private func openLog(_ namespace: String) throws(ImmutaError) -> Log? {
     try state.withLock { (state) throws(ImmutaError) in
-      if state.isClosed { throw .storageClosed }
+      if state.isClosed { throw .storageClosed.of(namespace) }
       return state.logs[namespace]
     }
   }
@@ -184,7 +184,7 @@ public final class Storage: Sendable {
       }
       if isClosed {
         log.close()
-        throw .storageClosed
+        throw .storageClosed.of(namespace)
       }
       OpenFiles.shared.makeRoom(mayBlock: true)
       return log

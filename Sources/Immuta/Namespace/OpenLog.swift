@@ -15,7 +15,7 @@ final class OpenLog: Sendable {
   let isFollowing: Bool
   /// The log's file, as it was opened.
   let path: String
-  private let namespace: String
+  let namespace: String
   private let logger: Logger?
 
   /// How a log that is not open for appending is kept up to date.
@@ -53,6 +53,10 @@ final class OpenLog: Sendable {
       case .none: preconditionFailure("a log has a writer or is followed")
       }
     }
+  }
+
+  func checkOpen() throws(ImmutaError) {
+    if !reader.isOpen { throw .storageClosed.of(namespace) }
   }
 
   /// Keeps the log up to date with a writer elsewhere; nil where this is the writer.

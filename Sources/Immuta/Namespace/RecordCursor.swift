@@ -105,6 +105,14 @@ struct RecordCursor: Sendable {
   @inline(never)
   private mutating func nextFromLog() throws(ImmutaError) -> Record? {
     let source = try openSource()
+    do throws(ImmutaError) {
+      return try next(in: source)
+    } catch {
+      throw error.of(source.namespace)
+    }
+  }
+
+  private mutating func next(in source: OpenLog) throws(ImmutaError) -> Record? {
     if let demand { try meet(demand, source) }
     var reader = try self.reader(of: source)
     try reader.checkOpen()
@@ -129,8 +137,18 @@ struct RecordCursor: Sendable {
   /// is not one that may be asked for.
   mutating func checkPlace() throws(ImmutaError) {
     let source = try openSource()
-    if let demand { try meet(demand, source) }
-    try source.reader.checkOpen()
+    do throws(ImmutaError) {
+      if let demand { try meet(demand, source) }
+      try source.checkOpen()
+    } catch {
+      throw error.of(source.namespace)
+    }
+  }
+
+  /// That there is no record at the place.
+  var missing: ImmutaError {
+    let error = ImmutaError.recordNotFound(place)
+    return source.map { error.of($0.namespace) } ?? error
   }
 
   private func openSource() throws(ImmutaError) -> OpenLog {
@@ -217,7 +235,7 @@ struct RecordCursor: Sendable {
       _ = try await source.progress(visibility, reader ?? source.reader).wait(past: place)
     } catch is BroadcasterClosed {
       // Or other files are read by now: then the next attempt finds them.
-      try source.reader.checkOpen()
+      try source.checkOpen()
     }
   }
 
@@ -229,7 +247,7 @@ struct RecordCursor: Sendable {
     do {
       return try await source.progress(visibility, reader ?? source.reader).wait(past: place, until: deadline) != nil
     } catch is BroadcasterClosed {
-      try source.reader.checkOpen()
+      try source.checkOpen()
       return true
     }
   }

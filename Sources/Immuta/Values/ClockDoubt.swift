@@ -1,4 +1,5 @@
 /// Why the times of a log may be wrong: somebody's clock is, or was.
+@nonexhaustive
 public enum ClockDoubt: Hashable, Sendable {
   /// The times of the records from this number on are later than the system's clock is now, the last one's by so much:
   /// the clock was ahead when the first of them was committed, or is behind now. ``Log/clockTime(of:)`` tells more.

@@ -2,6 +2,7 @@
 ///
 /// Whatever the durability, a record that `append` returned for survives the end of the process, however it ends: the
 /// operating system has it. What differs is what survives the end of the machine.
+@nonexhaustive
 public enum Durability: Hashable, Sendable {
   /// The kernel writes records to the device when it likes, usually within half a minute. `sync()` waits for it.
   case buffered

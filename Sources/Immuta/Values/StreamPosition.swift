@@ -1,4 +1,5 @@
 /// Where a stream begins.
+@nonexhaustive
 public enum StreamPosition: Hashable, Sendable {
   /// With the first record of the log.
   case beginning
@@ -32,6 +33,7 @@ public enum StreamPosition: Hashable, Sendable {
 }
 
 /// Which committed records a stream delivers.
+@nonexhaustive
 public enum StreamVisibility: Hashable, Sendable {
   /// All of them, as soon as they are committed.
   case committed
