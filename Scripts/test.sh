@@ -130,7 +130,8 @@ test_under_thread_sanitizer() {
 
 # What times would only say on a quiet machine.
 count_work() {
-  swift build --quiet -c release --product CountedWork --scratch-path "$build_path" -Xswiftc -warnings-as-errors
+  IMMUTA_COUNTED_WORK=1 swift build --quiet -c release --product CountedWork --scratch-path "$build_path" \
+    -Xswiftc -warnings-as-errors
   Scripts/counts.sh "$build_path/release/CountedWork"
 }
 

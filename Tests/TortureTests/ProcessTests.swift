@@ -28,9 +28,8 @@ import Testing
     var known = LogModel().snapshot
     var step = 0
     for _ in 0..<5 {
-      let child = try ChildProcess(
-        try ChildProcess.sibling(named: "TortureChild"),
-        [command, directory.path, durability.rawValue, "\(seed)", "\(step)", "\(format.rawValue)"])
+      let child = try OtherProcess.start(
+        command, directory.path, durability.rawValue, "\(seed)", "\(step)", "\(format.rawValue)")
       let model = LogModel(known)
       var lines: [String] = []
       for _ in 0..<Int.random(in: 0...300, using: &generator) {
@@ -72,11 +71,10 @@ import Testing
 
   @Test func oneProcessWritesAtATime() async throws {
     let directory = try TestDirectory()
-    let program = try ChildProcess.sibling(named: "TortureChild")
-    let holder = try ChildProcess(program, ["hold", directory.path])
+    let holder = try OtherProcess.start("hold", directory.path)
     #expect(holder.readLine(within: .seconds(20)) == "open")
     #expect(performing: { try Storage(directory: directory.path, namespaces: ["events"]) }, throws: isLocked)
-    let other = try ChildProcess(program, ["hold", directory.path])
+    let other = try OtherProcess.start("hold", directory.path)
     #expect(other.readLine(within: .seconds(20)) == "locked")
     other.wait()
     // The lock dies with the process.
@@ -84,11 +82,11 @@ import Testing
     holder.wait()
     let storage = try Storage(directory: directory.path, namespaces: ["events"])
     try await storage.append("mine", to: "events")
-    let third = try ChildProcess(program, ["hold", directory.path])
+    let third = try OtherProcess.start("hold", directory.path)
     #expect(third.readLine(within: .seconds(20)) == "locked")
     third.wait()
     storage.close()
-    let last = try ChildProcess(program, ["hold", directory.path])
+    let last = try OtherProcess.start("hold", directory.path)
     #expect(last.readLine(within: .seconds(20)) == "open")
     last.closeInput()
     #expect(last.readLine(within: .seconds(20)) == "closed")
@@ -97,7 +95,7 @@ import Testing
 
   @Test func theErrorSaysWhichProcessHasTheLog() async throws {
     let directory = try TestDirectory()
-    let holder = try ChildProcess(try ChildProcess.sibling(named: "TortureChild"), ["hold", directory.path])
+    let holder = try OtherProcess.start("hold", directory.path)
     #expect(holder.readLine(within: .seconds(20)) == "open")
     let error = #expect(throws: ImmutaError.self) { try Storage(directory: directory.path, namespaces: ["events"]) }
     guard case .locked(let found) = try #require(error) else { throw Finding("\(error.debugDescription)") }
@@ -137,7 +135,7 @@ import Testing
     let directory = try TestDirectory()
     // Only this user may pass.
     #expect(chmod(directory.path, 0o700) == 0)
-    let child = try ChildProcess(try ChildProcess.sibling(named: "TortureChild"), ["change", what, directory.path])
+    let child = try OtherProcess.start("change", what, directory.path)
     #expect(child.readLine(within: .seconds(60)) == "done")
     child.wait()
     let storage = try Storage(directory: directory.file("logs"), namespaces: ["events", "later"])
@@ -156,9 +154,8 @@ import Testing
       defer { storage.close() }
       let script = AppendScript(seed: seed)
       let steps = 400
-      let follower = try ChildProcess(
-        try ChildProcess.sibling(named: "TortureChild"),
-        ["follow", directory.path, "\(seed)", "\(steps)", "\(format.rawValue)"])
+      let follower = try OtherProcess.start(
+        "follow", directory.path, "\(seed)", "\(steps)", "\(format.rawValue)")
       guard follower.readLine(within: .seconds(20)) == "open" else { throw Finding("the follower does not open") }
       var generator = SeededGenerator(seed: seed)
       var count = 0

@@ -8,9 +8,7 @@ import Testing
   private static func listener(
     _ directory: TestDirectory, _ format: LogFormat, _ count: Int = 1, _ how: String = "told"
   ) throws -> ChildProcess {
-    let child = try ChildProcess(
-      try ChildProcess.sibling(named: "TortureChild"),
-      ["listen", directory.path, "\(format.rawValue)", "\(count)", how])
+    let child = try OtherProcess.start("listen", directory.path, "\(format.rawValue)", "\(count)", how)
     guard child.readLine(within: .seconds(30)) == "open" else { throw Finding("the listener does not open") }
     return child
   }

@@ -209,7 +209,7 @@ extension Log {
   /// Begins a transaction that is ended by hand: by its `commit()`, its `rollBack()`, or by being dropped.
   ///
   /// It may be handed to another task, so nobody can tell whether a task waits for itself: an append to the log before
-  /// the transaction is over waits, and the logger is told if it lasts. Prefer ``transaction(_:)-8u5an``.
+  /// the transaction is over waits, and the logger is told if it lasts. Prefer ``transaction(_:)-8scrn``.
   ///
   /// - Throws: `.storageClosed`, `.readOnly`, `.io`; `CancellationError` when cancelled while it waits for its turn.
   public func beginTransaction() async throws -> Transaction {
@@ -271,4 +271,9 @@ extension Log {
     try transaction.commit()
     return result
   }
+}
+
+extension LogWriter {
+  /// The log's name, for errors.
+  @usableFromInline var namespace: String { longWaits.namespace }
 }

@@ -136,9 +136,6 @@ final class LogWriter: Sendable {
     if case .interval = durability { flusher.noteUnflushed() }
   }
 
-  /// The log's name, for errors.
-  @usableFromInline var namespace: String { longWaits.namespace }
-
   /// The log's, for messages.
   var path: String { reader.check.path }
 

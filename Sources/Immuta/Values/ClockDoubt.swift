@@ -1,18 +1,19 @@
-/// Why the times of a log may be wrong: somebody's clock is, or was.
+/// Why the times of a log may be wrong: a clock is wrong, or was.
 @nonexhaustive
 public enum ClockDoubt: Hashable, Sendable {
-  /// The times of the records from this number on are later than the system's clock is now, the last one's by so much:
-  /// the clock was ahead when the first of them was committed, or is behind now. ``Log/clockTime(of:)`` tells more.
+  /// The times of the records from this sequence on are later than the system's clock is now, the last one's by this
+  /// much. Either the clock was ahead when the first of them was committed, or it lags now. ``Log/clockTime(of:)`` says
+  /// more.
   case recordsAhead(from: Int, by: Duration)
-  /// The log's file was last changed at a moment that is so much later than the system's clock is now.
+  /// The log's file was last changed at a moment that is this much later than the system's clock is now.
   case fileAhead(by: Duration)
-  /// While the log was open here, the system's clock was set forward, or backward where it is negative, by so much: last
-  /// at the moment that the clock then said.
+  /// While the log was open here, the system's clock was set by this much: forward, or backward if it is negative. The
+  /// timestamp is what the clock said when that last happened.
   case clockSet(by: Duration, at: Timestamp)
 }
 
 extension ClockDoubt: CustomStringConvertible {
-  /// What was noticed, and what it may come from.
+  /// What was noticed, and what may have caused it.
   public var description: String {
     switch self {
     case .recordsAhead(let first, let time):
@@ -36,16 +37,16 @@ extension ClockDoubt: CustomStringConvertible {
 }
 
 extension Log {
-  /// When a record was committed, by the system's clock as it was then.
+  /// When a record was committed, by the system's clock at that time.
   ///
   /// That is the record's timestamp, with two exceptions. Timestamps never go down: after a record that was committed
-  /// while the clock was far ahead, those of the next ones go on slowly from there. This is what the clock said for them
-  /// nonetheless, to a microsecond. And a timestamp that is more than a minute later than the clock is now, without more
-  /// being known of it, is nobody's time.
+  /// while the clock was far ahead, those of the next records go on slowly from there. For these, this is what the
+  /// clock really said, to a microsecond. And a timestamp that is more than a minute later than the clock is now,
+  /// without more being known about it, cannot be right.
   ///
-  /// - Returns: nil where nothing can be told, also because no ``Timestamp`` can say it: 64 bits of nanoseconds end in
-  ///   April 2262.
-  /// - Complexity: O(1), without a system call but for the clock where the timestamp is not later than it.
+  /// - Returns: nil if the time is not known, or if no ``Timestamp`` can hold it: 64 bits of nanoseconds end in April
+  ///   2262.
+  /// - Complexity: O(1). If the timestamp is not later than the clock, reading the clock is the only system call.
   public func clockTime(of record: Record) -> Timestamp? {
     let time = record.timestamp
     // The ends of what it can say stand for all that is beyond them.

@@ -1,41 +1,69 @@
+import Foundation
 import Immuta
 import ImmutaTestSupport
+import Testing
 
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
-
-/// The other process of the torture tests.
+/// The other process of the torture tests: this same program, run once more for this one test. So the package has no
+/// program but the tool, which is what `swift run` runs.
 ///
 /// ```
-/// TortureChild append|boast DIRECTORY DURABILITY SEED STEP FORMAT   appends the script's steps from STEP on, until
-/// killed TortureChild hold DIRECTORY                                      opens for writing until its input ends
-/// TortureChild follow DIRECTORY SEED STEPS FORMAT                  reads the script's first STEPS steps as they come
-/// TortureChild listen DIRECTORY FORMAT COUNT HOW                     follows so many logs, and answers its input
-/// TortureChild change WHAT DIRECTORY        goes on with an open log after its process has changed, and says how
+/// append|boast DIRECTORY DURABILITY SEED STEP FORMAT   appends the script's steps from STEP on, until killed
+/// hold DIRECTORY                                       opens for writing until its input ends
+/// follow DIRECTORY SEED STEPS FORMAT                   reads the script's first STEPS steps as they come
+/// listen DIRECTORY FORMAT COUNT HOW                    follows so many logs, and answers its input
+/// change WHAT DIRECTORY        goes on with an open log after its process has changed, and says how
 /// ```
 ///
 /// `listen` prints the number of each record whose text is `last`. HOW is `told`, or `looking`: as on a system where nothing
 /// tells. Asked for `asleep`, it says so once nothing looks any more; asked for `counts`, it says what following has cost.
 ///
 /// `append` prints a step's number when its records are appended; `boast` before, which no log could keep.
-@main struct TortureChild {
-  static func main() async throws {
-    let arguments = CommandLine.arguments
-    guard arguments.count > 2 else { fatalError("arguments are missing: see the top of this program") }
-    switch arguments[1] {
+@Suite struct OtherProcess {
+  /// What the other process is to do, a word a line. Only it has this variable.
+  private static let variable = "IMMUTA_OTHER_PROCESS"
+
+  /// Starts it.
+  static func start(_ words: String...) throws -> ChildProcess {
+    guard let program = Bundle.main.executableURL?.path else { throw Finding("this program has no path") }
+    var arguments = [
+      "--testing-library", "swift-testing", "--no-parallel", "--quiet", "--filter", "TortureTests.OtherProcess/",
+    ]
+    // Where tests are a bundle that another program loads.
+    if let place = CommandLine.arguments.firstIndex(of: "--test-bundle-path") {
+      arguments += CommandLine.arguments[place...].prefix(2)
+    }
+    // What is printed of tests that begin is nothing to see: the shell keeps the errors' place for later.
+    return try ChildProcess(
+      "/bin/sh", ["-c", #"exec "$0" "$@" \#(errors)>&2 2>/dev/null"#, program] + arguments,
+      environment: [variable: words.joined(separator: "\n")])
+  }
+
+  /// Where the other process finds this one's standard error.
+  private static let errors: Int32 = 3
+
+  // On the main thread, which may block: what waits for records needs the others.
+  @Test @MainActor func thisProgramIsTheOtherOneToo() async throws {
+    if let words = ProcessInfo.processInfo.environment[Self.variable] {
+      dup2(Self.errors, 2)
+      close(Self.errors)
+      try await Self.be(words.split(separator: "\n", omittingEmptySubsequences: false).map(String.init))
+      exit(0)
+    }
+    let child = try Self.start("greet")
+    #expect(child.readLines(within: .seconds(30)) == ["hello"])
+    #expect(child.wait() == 0)
+  }
+
+  private static func be(_ words: [String]) async throws {
+    switch words[0] {
     case "append", "boast":
-      try await append(
-        arguments[2], arguments[3], arguments[4], arguments[5], format(arguments[6]), arguments[1] == "boast")
-    case "hold": hold(arguments[2])
-    case "change": await change(arguments[2], arguments[3])
-    case "listen": try await Listener.listen(arguments[2], format(arguments[3]), number(arguments[4]), arguments[5])
-    case "follow": try await follow(arguments[2], arguments[3], arguments[4], format(arguments[5]))
-    default: fatalError("unknown command \(arguments[1])")
+      try await append(words[1], words[2], words[3], words[4], format(words[5]), words[0] == "boast")
+    case "hold": hold(words[1])
+    case "change": await change(words[1], words[2])
+    case "listen": try await Listener.listen(words[1], format(words[2]), number(words[3]), words[4])
+    case "follow": try await follow(words[1], words[2], words[3], format(words[4]))
+    case "greet": say("hello")
+    default: fatalError("unknown command \(words[0])")
     }
   }
 

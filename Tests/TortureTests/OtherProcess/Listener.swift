@@ -12,26 +12,26 @@ enum Listener {
       directory: directory, namespaces: (0..<count).map { "log\($0)" }, configuration: configuration)
     let logs = try (0..<count).map { try storage.log("log\($0)") }
     for log in logs { Task { await follow(log) } }
-    TortureChild.say("open")
+    OtherProcess.say("open")
     while let question = readLine() {
       switch question {
-      case "asleep": TortureChild.say(await areAsleep(logs) ? "asleep" : "awake")
-      case "counts": TortureChild.say(try counts())
-      default: TortureChild.say("what is \(question)?")
+      case "asleep": OtherProcess.say(await areAsleep(logs) ? "asleep" : "awake")
+      case "counts": OtherProcess.say(try counts())
+      default: OtherProcess.say("what is \(question)?")
       }
     }
     storage.close()
     // The thread ends by itself.
     for _ in 0..<2_000 where Following.threads > 0 { try await Task.sleep(for: .milliseconds(1)) }
-    TortureChild.say("closed, \(Following.threads) threads")
+    OtherProcess.say("closed, \(Following.threads) threads")
   }
 
   private static func follow(_ log: Log) async {
     do {
-      for try await record in log.stream() where record.text == "last" { TortureChild.say("\(record.sequence)") }
+      for try await record in log.stream() where record.text == "last" { OtherProcess.say("\(record.sequence)") }
     } catch ImmutaError.storageClosed {
     } catch {
-      TortureChild.say("\(error)")
+      OtherProcess.say("\(error)")
     }
   }
 
