@@ -42,12 +42,14 @@ let package = Package(
     .target(name: "CImmutaCRC32C"),
     .target(name: "CImmutaFileCalls"),
     .target(name: "CImmutaProcessArguments"),
+    .target(name: "ImmutaLibC", swiftSettings: strict),
     .target(name: "ImmutaLocking", swiftSettings: strict),
     .target(name: "Solid", dependencies: ["ImmutaLocking"], swiftSettings: strict),
     .target(
       name: "Immuta",
       dependencies: [
-        "CImmutaFileCalls", "CImmutaCRC32C", "ImmutaLocking", "Solid", .product(name: "Logging", package: "swift-log"),
+        "CImmutaFileCalls", "CImmutaCRC32C", "ImmutaLibC", "ImmutaLocking", "Solid",
+        .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: strict
     ),
@@ -76,12 +78,13 @@ let package = Package(
     .executableTarget(
       name: "ImmutaCLI",
       dependencies: [
-        "CImmutaProcessArguments", "Immuta", "ImmutaTransforms", "ImmutaLogStore",
+        "CImmutaProcessArguments", "Immuta", "ImmutaLibC", "ImmutaTransforms", "ImmutaLogStore",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings
     ),
-    .target(name: "ImmutaTestSupport", dependencies: ["Immuta", "ImmutaLocking"], swiftSettings: settings),
+    .target(
+      name: "ImmutaTestSupport", dependencies: ["Immuta", "ImmutaLibC", "ImmutaLocking"], swiftSettings: settings),
     .testTarget(name: "CImmutaCRC32CTests", dependencies: ["CImmutaCRC32C"], swiftSettings: settings),
     .testTarget(name: "SolidTests", dependencies: ["Solid"], swiftSettings: settings),
     .testTarget(
@@ -94,19 +97,23 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "ImmutaCLITests",
-      dependencies: ["Immuta", "ImmutaCLI", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      dependencies: [
+        "Immuta", "ImmutaCLI", "ImmutaLibC", "ImmutaTestSupport",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
       resources: [.copy("Fixtures")],
       swiftSettings: settings),
     .testTarget(
       name: "ImmutaTransformsTests", dependencies: ["Immuta", "ImmutaTransforms", "ImmutaTestSupport"],
       resources: [.copy("Fixtures")], swiftSettings: settings),
     .testTarget(
-      name: "ImmutaLogStoreTests", dependencies: ["Immuta", "ImmutaTestSupport", "ImmutaLogStore"],
+      name: "ImmutaLogStoreTests", dependencies: ["Immuta", "ImmutaLibC", "ImmutaTestSupport", "ImmutaLogStore"],
       resources: [.copy("Fixtures")], swiftSettings: settings),
     .testTarget(
       name: "TortureTests",
       dependencies: [
-        "Immuta", "ImmutaCLI", "ImmutaTestSupport", "ImmutaTransforms", "ImmutaLocking", "ImmutaLogStore", "Solid",
+        "Immuta", "ImmutaCLI", "ImmutaLibC", "ImmutaTestSupport", "ImmutaTransforms", "ImmutaLocking", "ImmutaLogStore",
+        "Solid",
       ],
       swiftSettings: settings),
   ],
@@ -118,6 +125,6 @@ let package = Package(
 if Context.environment["IMMUTA_COUNTED_WORK"] != nil {
   package.targets.append(
     .executableTarget(
-      name: "CountedWork", dependencies: ["Immuta", "ImmutaTransforms"], path: "Tests/CountedWork",
+      name: "CountedWork", dependencies: ["Immuta", "ImmutaLibC", "ImmutaTransforms"], path: "Tests/CountedWork",
       swiftSettings: settings))
 }

@@ -281,7 +281,7 @@ private final class FailingCalls: SystemCallHook {
   }
 
   func willCall(_ call: SystemCall, path: String) -> SystemCallOutcome {
-    call == self.call && path.hasPrefix(prefix) ? .fail(SystemCalls.noSpace) : .proceed
+    call == self.call && path.hasPrefix(prefix) ? .fail(ErrorNumber.noSpace) : .proceed
   }
 
   func didCall(_ call: SystemCall, path: String) {}

@@ -23,7 +23,7 @@ import Testing
     _ seed: UInt64, _ durability: TestedDurability, _ command: String, _ format: LogFormat
   ) async throws {
     var generator = SeededGenerator(seed: seed)
-    let directory = try TestDirectory()
+    let directory = TemporaryDirectory()
     let script = AppendScript(seed: seed)
     var known = LogModel().snapshot
     var step = 0
@@ -70,7 +70,7 @@ import Testing
   }
 
   @Test func oneProcessWritesAtATime() async throws {
-    let directory = try TestDirectory()
+    let directory = TemporaryDirectory()
     let holder = try OtherProcess.start("hold", directory.path)
     #expect(holder.readLine(within: .seconds(20)) == "open")
     #expect(performing: { try Storage(directory: directory.path, namespaces: ["events"]) }, throws: isLocked)
@@ -94,7 +94,7 @@ import Testing
   }
 
   @Test func theErrorSaysWhichProcessHasTheLog() async throws {
-    let directory = try TestDirectory()
+    let directory = TemporaryDirectory()
     let holder = try OtherProcess.start("hold", directory.path)
     #expect(holder.readLine(within: .seconds(20)) == "open")
     let error = #expect(throws: ImmutaError.self) { try Storage(directory: directory.path, namespaces: ["events"]) }
@@ -110,7 +110,7 @@ import Testing
   /// The files are gone: nothing that is appended from then on is called stable.
   @Test func whatIsLostIsNotCalledStable() async throws {
     for name in ["events.log", "events.idx", "events.lock"] {
-      let directory = try TestDirectory()
+      let directory = TemporaryDirectory()
       let storage = try Storage(
         directory: directory.path, namespaces: ["events"], configuration: .init(durability: .synced))
       defer { storage.close() }
@@ -132,7 +132,7 @@ import Testing
     if what == "user" || what == "root", geteuid() != 0 {
       return print("SKIPPED: a change of the \(what) is not tested, since only root can make it")
     }
-    let directory = try TestDirectory()
+    let directory = TemporaryDirectory()
     // Only this user may pass.
     #expect(chmod(directory.path, 0o700) == 0)
     let child = try OtherProcess.start("change", what, directory.path)
@@ -147,7 +147,7 @@ import Testing
 
   @Test(arguments: LogFormat.allCases) func anotherProcessFollowsInOrder(_ format: LogFormat) async throws {
     try await Rounds.run(default: 3, most: 1000, "follower in another process, \(format)") { seed in
-      let directory = try TestDirectory()
+      let directory = TemporaryDirectory()
       let storage = try Storage(
         directory: directory.path, namespaces: ["events"],
         configuration: TestedDurability.buffered.configuration(format))

@@ -28,7 +28,7 @@ extension Log {
   @inlinable
   @discardableResult
   public func append(_ bytes: some Collection<UInt8>) async throws -> Receipt {
-    guard let receipt = try unsafe Log.withBytes(of: bytes, appendAtOnce) else {
+    guard let receipt = try unsafe withBytes(of: bytes, appendAtOnce) else {
       return try await appendInTurn(bytes)
     }
     if awaitsFlush {
@@ -53,7 +53,8 @@ extension Log {
     let writer = try openWriter()
     let upload: Upload
     do {
-      upload = try await Upload.receive(chunks, for: writer, uploads)
+      upload = try await Upload.receive(
+        chunks, for: writer, limit: uploads.maximumBytes, idleTimeout: uploads.idleTimeout)
     } catch let error as ImmutaError {
       throw error.of(namespace)
     }
@@ -111,24 +112,6 @@ extension Log {
     let writer = try openWriter()
     do { try writer.settleBlocking(receipt.sequence + 1) } catch let error as ImmutaError { throw error.of(namespace) }
   }
-
-  /// Calls `body` with the bytes of a collection, copied only if they are not contiguous.
-  @inlinable
-  static func withBytes<R>(
-    of bytes: some Collection<UInt8>, _ body: (UnsafeRawBufferPointer) throws(ImmutaError) -> R
-  ) throws(ImmutaError) -> R {
-    // The closure of `withContiguousStorageIfAvailable` cannot throw a typed error.
-    func call(_ buffer: UnsafeBufferPointer<UInt8>) -> Result<R, ImmutaError> {
-      do throws(ImmutaError) {
-        return .success(try unsafe body(UnsafeRawBufferPointer(buffer)))
-      } catch {
-        return .failure(error)
-      }
-    }
-    if let result = bytes.withContiguousStorageIfAvailable(call) { return try result.get() }
-    let copy = ContiguousArray(bytes)
-    return try unsafe copy.withUnsafeBufferPointer(call).get()
-  }
 }
 
 // The same for code that is not async.
@@ -154,7 +137,7 @@ extension Log {
   @inlinable
   @discardableResult
   public func append(_ bytes: some Collection<UInt8>) throws -> Receipt {
-    guard let receipt = try unsafe Log.withBytes(of: bytes, appendAtOnce) else {
+    guard let receipt = try unsafe withBytes(of: bytes, appendAtOnce) else {
       return try appendInTurn(bytes)
     }
     if awaitsFlush { try settleBlocking(receipt) }

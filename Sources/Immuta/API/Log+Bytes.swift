@@ -21,7 +21,7 @@ extension Log {
     try checkOpen()
     let reader = reader
     let descriptor = try reader.anyDescriptor()
-    try descriptor.keepOpen()
+    try io(descriptor.keepOpen())
     return OpenLogFile(descriptor: descriptor, lineage: reader.lineage)
   }
 
@@ -44,7 +44,8 @@ extension Log {
     guard let file, file.lineage !== reader.lineage else { return reader }
     let change = file.lineage.change(to: reader.lineage)
     // Its companion alone may have been made again.
-    let isSameFile = try reader.anyDescriptor().status().identity == file.descriptor.status().identity
+    let now = try reader.anyDescriptor()
+    let isSameFile = try io(now.status().identity == file.descriptor.status().identity)
     if isSameFile, change.shared == .max { return reader }
     throw .logChanged(
       LogChange(path: files.logPath, kind: change.kind, sharedCount: min(change.shared, reader.count)))
@@ -111,6 +112,7 @@ extension LogReader {
   fileprivate func readBytes(
     into bytes: UnsafeMutableRawBufferPointer, at offset: Int
   ) throws(ImmutaError) -> Int {
-    try unsafe anyDescriptor().read(into: bytes, at: offset)
+    let descriptor = try anyDescriptor()
+    return try unsafe io(descriptor.read(into: bytes, at: offset))
   }
 }

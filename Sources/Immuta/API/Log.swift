@@ -65,9 +65,6 @@ import Synchronization
   /// Keeps the log up to date with a writer elsewhere; nil where this is the writer.
   var follower: Follower? { open.follower }
 
-  /// Whether streams wait for another process, and nothing of this one looks until it is told of something.
-  package var isAsleep: Bool { follower?.isAsleep ?? false }
-
   /// What is read from. A follower may give another one each time: when the files are not what they were.
   var reader: LogReader { ownReader ?? open.reader }
 
@@ -84,12 +81,6 @@ import Synchronization
   /// Whose log it is: see ``LogIdentity``. Nil where nothing on file says so: for a log without companion that is open for
   /// reading only. O(1).
   public var identity: LogIdentity? { reader.identity }
-
-  /// The place of a record, whether it was written yet or not; nil where nothing on file says whose log this is: see
-  /// ``identity``. O(1).
-  public func position(of sequence: Int) -> Position? {
-    identity.flatMap { Position(identity: $0, sequence: sequence) }
-  }
 
   /// Where the files are that are read now: a follower may have gone on in another directory.
   var currentFiles: LogFiles { follower?.files.files ?? files }

@@ -62,7 +62,7 @@ public struct Transaction: ~Copyable, Sendable {
     do {
       try await writer.withSource {
         for try await chunk in chunks {
-          try unsafe Log.withBytes(of: chunk) { bytes throws(ImmutaError) in try unsafe writer.extendRecord(bytes) }
+          try unsafe withBytes(of: chunk) { bytes throws(ImmutaError) in try unsafe writer.extendRecord(bytes) }
         }
       }
       // A source that ends early because its task was cancelled has not given all of its bytes.
@@ -120,7 +120,7 @@ public struct Transaction: ~Copyable, Sendable {
   func stage(_ bytes: some Collection<UInt8>) throws(ImmutaError) -> Receipt {
     let writer = writer
     do throws(ImmutaError) {
-      return try unsafe Log.withBytes(of: bytes) { bytes throws(ImmutaError) in try unsafe writer.stage(bytes) }
+      return try unsafe withBytes(of: bytes) { bytes throws(ImmutaError) in try unsafe writer.stage(bytes) }
     } catch {
       throw error.of(writer.namespace)
     }
@@ -189,7 +189,7 @@ extension Log {
   func appendInTurn(_ bytes: some Collection<UInt8>) async throws -> Receipt {
     let writer = try openWriter()
     do {
-      let queued = try unsafe Log.withBytes(of: bytes, writer.queuedAppend)
+      let queued = unsafe withBytes(of: bytes, writer.queuedAppend)
       try await writer.takeTurn(.append, .task, orAppend: queued)
       if let outcome = queued?.outcome {
         let receipt = try outcome.get()
@@ -217,7 +217,7 @@ extension Log {
   }
 
   func beginTransaction(
-    _ work: Details.Turn.Work, _ party: TurnHolder.Party
+    _ work: TakenTurn.Work, _ party: TurnHolder.Party
   ) async throws -> Transaction {
     let writer = try openWriter()
     do {
@@ -247,7 +247,7 @@ extension Log {
   func appendInTurn(_ bytes: some Collection<UInt8>) throws -> Receipt {
     let writer = try openWriter()
     do {
-      let queued = try unsafe Log.withBytes(of: bytes, writer.queuedAppend)
+      let queued = unsafe withBytes(of: bytes, writer.queuedAppend)
       try writer.takeTurnBlocking(.append, orAppend: queued)
       guard let outcome = queued?.outcome else {
         return try transaction(writer) { transaction in try transaction.append(bytes) }
@@ -271,9 +271,4 @@ extension Log {
     try transaction.commit()
     return result
   }
-}
-
-extension LogWriter {
-  /// The log's name, for errors.
-  @usableFromInline var namespace: String { longWaits.namespace }
 }

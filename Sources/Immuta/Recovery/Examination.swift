@@ -36,7 +36,7 @@ struct Examination: ~Copyable {
     log descriptor: Descriptor, companion companionDescriptor: Descriptor?, format: LogFormat, count: Int,
     progress: ScanProgress? = nil
   ) throws(ImmutaError) {
-    let status = try descriptor.status()
+    let status = try io(descriptor.status())
     let known = try companionDescriptor?.companionHeader()
     // Entries say where records are also where the header before them is damaged.
     let first = try companionDescriptor?.companionEntry(0)

@@ -41,35 +41,36 @@ struct Repair {
   ) throws(ImmutaError) {
     self.files = files
     let directory = files.directory
-    guard let status = try directory.statusOfFile(files.log) else {
+    guard let status = try io(directory.statusOfFile(files.log)) else {
       if let lost = try files.lostLog() { throw .corrupted(lost) }
       throw .namespaceNotFound(files.namespace)
     }
     // No lock is made beside what is refused.
-    if purpose != .looking, try directory.status(of: files.lock) == nil {
+    if purpose != .looking, try io(directory.status(of: files.lock) == nil) {
       _ = try Repair(files, stated: stated, for: .looking, trust: trust)
     }
     if purpose == .looking {
-      lock = try FileLock.look(files.lock, in: directory, subject: files.namespace)
+      lock = try io(FileLock.look(files.lock, in: directory, subject: files.namespace))
     } else {
-      if purpose == .applying { try trust.check(status, files.log) }
-      lock = try FileLock.take(
-        files.lock, in: directory, subject: files.namespace, rights: status.rights, trust: trust, of: status)
+      if purpose == .applying { try io(trust.check(status, files.log)) }
+      lock = try io(
+        FileLock.take(
+          files.lock, in: directory, subject: files.namespace, rights: status.rights, trust: trust, of: status))
     }
     let mode: SystemCalls.OpenMode = purpose == .applying ? .readWrite : .read
-    log = try directory.open(files.log, mode)
-    companionOnFile = try directory.openIfPresent(files.companion, mode)
-    if purpose == .applying, let found = try companionOnFile?.status() {
-      try trust.check(found, files.companion, of: status)
+    log = try io(directory.open(files.log, mode))
+    companionOnFile = try io(directory.openIfPresent(files.companion, mode))
+    if purpose == .applying, let found = try io(companionOnFile?.status()) {
+      try io(trust.check(found, files.companion, of: status))
     }
-    let progress = progress(try log.size)
+    let progress = progress(try io(log.size))
     self.progress = progress
     format = try LogFormat(
       of: log, companionOnFile, companionOnFile?.companionHeader(), stated: stated, progress: progress)
     let isForeign = try CompanionOrigin.isForeign(log, companionOnFile, format)
     companion = isForeign ? nil : companionOnFile
     knowledge = try LogKnowledge(files, nil, format, trust)
-    fileSize = try log.size
+    fileSize = try io(log.size)
     guard fileSize >= format.headerSize else {
       throw files.seenInPlace(.corrupted(try Reconciliation.tooShort(log, fileSize, format, companion)))
     }
@@ -257,29 +258,30 @@ struct Repair {
       if fileSize > end { try save(log, end..<fileSize, to: SavedCopies.tail(files, suffix)) }
     }
     if let companion = companionOnFile {
-      try save(companion, 0..<(try companion.size), to: SavedCopies.companion(files, suffix))
+      try save(companion, 0..<(try io(companion.size)), to: SavedCopies.companion(files, suffix))
     }
-    try files.directory.flush()
+    try io(files.directory.flush())
 
-    try makeCompanion()
-    try log.truncate(to: end)
-    try log.write(wanted.encoded(format: format), at: 0)
-    try log.flush()
-    try files.directory.rename(files.newCompanion, to: files.companion)
-    try files.directory.flush()
+    let new = try makeCompanion()
+    try io(log.truncate(to: end))
+    try io(log.write(wanted.encoded(format: format), at: 0))
+    try io(log.flush())
+    try io(new.finish(flushing: false))
+    try io(files.directory.flush())
     report.isApplied = true
   }
 
   private mutating func save(_ file: Descriptor, _ range: Range<Int>, to name: String) throws(ImmutaError) {
-    try file.copy(range, to: name, in: files.directory, like: log)
+    try io(file.copy(range, to: name, in: files.directory, like: log))
     report.saved.append(files.directory.path(of: name))
   }
 
   /// Writes a companion for the records that are kept, beside the old one. An entry that is lost with its record stays
   /// damaged: reading that record throws, as it should.
-  private func makeCompanion() throws(ImmutaError) {
-    try files.directory.removeIfPresent(files.newCompanion)
-    let new = try files.directory.create(files.newCompanion, like: log)
+  private func makeCompanion() throws(ImmutaError) -> Replacement {
+    let replacement = try io(
+      Replacement(of: files.companion, in: files.directory, as: files.newCompanion, like: log))
+    let new = replacement.file
     let before = try companion?.companionHeader()
     var header = CompanionHeader(format: format, codecName: knowledge.codecName)
     header.tornCount = before?.tornCount ?? 0
@@ -288,7 +290,7 @@ struct Repair {
     header.slowTime = before?.slowTime
     header.isClean = true
     header.stableCount = kept
-    try new.write([UInt8](repeating: 0, count: CompanionHeader.size), at: 0)
+    try io(new.write([UInt8](repeating: 0, count: CompanionHeader.size), at: 0))
     progress?.beginPass()
     var examination = try Examination(
       log: log, companion: companion, format: format, count: report.promised, progress: progress)
@@ -303,8 +305,9 @@ struct Repair {
     }
     try writer.writeBuffered()
     header.madeCount = writer.madeCount
-    try new.write(header.encoded(), at: header.slotOffset)
-    try new.flush()
+    try io(new.write(header.encoded(), at: header.slotOffset))
+    try io(new.flush())
     try knowledge.keep(header, files, of: log)
+    return replacement
   }
 }

@@ -86,15 +86,18 @@ extension ImmutaError: CustomStringConvertible {
       "the payload has more than \(limit) bytes, nothing was appended\(place.suffix(" to")): send less, or raise uploads.maximumBytes"
     case .uploadStalled(let time, let place):
       "the source of the payload gave nothing for \(time), nothing was appended\(place.suffix(" to")): send again, or raise uploads.idleTimeout"
-    case .io(SystemCalls.isSymbolicLink, _, let path):
+    case .io(ErrorNumber.isSymbolicLink, _, let path):
       """
       \(path) is a symbolic link, and those are not followed to a log's files: open the directory that holds the file \
       itself
       """
     case .io(let number, let operation, let path):
-      "\(operation) failed on \(path): \(SystemCalls.message(for: number))\(Self.advice(for: number, of: operation))"
+      "\(operation) failed on \(path): \(ErrorNumber.message(for: number))\(Self.advice(for: number, of: operation))"
     }
   }
+
+  /// What a failure is called that concerns bytes which have no place in the log yet.
+  static var writingTemporaryFile: String { "writing a temporary file" }
 
   private static func codecText(_ name: String) -> String {
     name.isEmpty ? "no codec" : "codec \(Words.quoted(name))"
@@ -103,18 +106,19 @@ extension ImmutaError: CustomStringConvertible {
   private static func advice(for number: Int32, of operation: String) -> String {
     switch number {
     // Space is reserved before anything is written; a write or a flush that fails is final.
-    case SystemCalls.noSpace where operation == "fallocate": "; make room and try again, nothing was appended"
-    case SystemCalls.noSpace where operation == SpillFile.operation: "; make room and try again, nothing was appended"
-    case SystemCalls.noSpace: "; make room and open the storage again"
-    case SystemCalls.quotaExceeded where operation == "fallocate":
+    case ErrorNumber.noSpace where operation == "fallocate": "; make room and try again, nothing was appended"
+    case ErrorNumber.noSpace where operation == Self.writingTemporaryFile:
+      "; make room and try again, nothing was appended"
+    case ErrorNumber.noSpace: "; make room and open the storage again"
+    case ErrorNumber.quotaExceeded where operation == "fallocate":
       "; make room in the quota and try again, nothing was appended"
-    case SystemCalls.quotaExceeded: "; make room in the quota and open the storage again"
-    case SystemCalls.fileTooLarge:
+    case ErrorNumber.quotaExceeded: "; make room in the quota and open the storage again"
+    case ErrorNumber.fileTooLarge:
       "; no file may be larger here: raise the limit on file sizes (ulimit -f, LimitFSIZE=), or begin another log"
-    case SystemCalls.notFound: "; create it first, or correct the path"
-    case SystemCalls.notDirectory: "; give the path of a directory"
-    case SystemCalls.accessDenied, SystemCalls.readOnlyFileSystem: "; check who may write there"
-    case SystemCalls.tooManyFiles: "; raise the limit on open files (ulimit -n)"
+    case ErrorNumber.notFound: "; create it first, or correct the path"
+    case ErrorNumber.notDirectory: "; give the path of a directory"
+    case ErrorNumber.accessDenied, ErrorNumber.readOnlyFileSystem: "; check who may write there"
+    case ErrorNumber.tooManyFiles: "; raise the limit on open files (ulimit -n)"
     default: ""
     }
   }

@@ -59,7 +59,7 @@
   }
 
   /// The mapped file that holds the bytes, where it is a large record.
-  var mapping: LargeRecord? { owner as? LargeRecord }
+  var mapping: (any MappedPayload)? { owner as? any MappedPayload }
 }
 
 extension Payload: RandomAccessCollection {

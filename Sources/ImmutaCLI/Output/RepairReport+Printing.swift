@@ -24,7 +24,7 @@ struct NextStep {
 }
 
 extension RepairReport {
-  /// Prints it; throws unless the log is whole, opens by itself, or was mended without losing a record.
+  /// Prints it; throws unless the log is whole, opens by itself, or was repaired without losing a record.
   func print(asJSON: Bool, as kind: LogKind, next: NextStep) throws {
     let output = Output()
     let next = next.after(self)
@@ -35,8 +35,8 @@ extension RepairReport {
       if let next { try output.line("  next: \(next)".printable) }
     }
     try output.flush()
-    let isMended = isHealthy || ((isApplied || opensAsItIs) && lost.isEmpty && possibleFormat == nil)
-    if !isMended { throw AlreadyReported(status: .damaged) }
+    let isWell = isHealthy || ((isApplied || opensAsItIs) && lost.isEmpty && possibleFormat == nil)
+    if !isWell { throw AlreadyReported(status: .damaged) }
   }
 
   /// One line for programs.

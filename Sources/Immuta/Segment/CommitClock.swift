@@ -16,8 +16,6 @@ struct CommitClock: Sendable {
   /// The wall clock, and one that nobody sets, as they were read together.
   private var anchor: (wall: Int64, steady: Int64)?
 
-  /// How far a clock may be off, or be put right, before people are told: more than those who keep clocks do in one go.
-  static var tolerance: Int64 { 60_000_000_000 }
   /// How often the two clocks are compared.
   private static var comparison: Int64 { 1_000_000_000 }
 
@@ -64,10 +62,10 @@ struct CommitClock: Sendable {
     if let slow, slow.lasts {
       let known = slow.clock(at: last) ?? .max
       if wall >= known { last = max(last, slow.time(at: wall)) }
-      if known.subtractingHeld(wall) <= Self.tolerance { return news }
+      if known.subtractingHeld(wall) <= ClockDoubt.tolerance { return news }
     }
     let behind = last.subtractingHeld(wall)
-    if behind > Self.tolerance {
+    if behind > ClockDoubt.tolerance {
       last = last.addingHeld(1)
       slow = SlowTime(first: record, time: last, clock: wall)
       news.isOther = true
@@ -85,7 +83,7 @@ struct CommitClock: Sendable {
     if passed >= 0, passed < Self.comparison { return }
     let now = steady()
     let jump = passed.subtractingHeld(now.subtractingHeld(before.steady))
-    if jump > Self.tolerance || jump < -Self.tolerance { news.jump = jump }
+    if jump > ClockDoubt.tolerance || jump < -ClockDoubt.tolerance { news.jump = jump }
     anchor = (wall, now)
   }
 }

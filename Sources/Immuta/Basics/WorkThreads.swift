@@ -7,7 +7,7 @@ import ImmutaLocking
 /// long: where all threads have been at the same piece of work for a second, others are made. They end when they have
 /// nothing to do, so that there are few again once the device answers.
 final class WorkThreads: Sendable {
-  static let shared = WorkThreads()
+  static let shared: WorkThreads = WorkThreads()
 
   typealias Work = @Sendable () -> Void
 
@@ -16,7 +16,7 @@ final class WorkThreads: Sendable {
   /// Measured with 100 logs in `.synced` on ext4, each appended to by a task: flushes of several files at once share what
   /// the file system and the device do, and beyond this number they gain nothing. Fewer where the process may have few
   /// files open: each may be about to open two.
-  static let most = max(2, min(16, SystemCalls.mostOpenFiles / 16))
+  static let most = max(2, min(16, ThisProcess.mostOpenFiles / 16))
   /// How long a thread without work stays: making one costs more than keeping it a while.
   private static let restTime: Int64 = 200_000_000
   /// How long all of them may be at the same work before others are made.
@@ -32,9 +32,6 @@ final class WorkThreads: Sendable {
     var begun = 0
     /// Whether the clock will look whether there is progress.
     var isWatched = false
-    /// What is to be done later, the soonest last.
-    var later: [(time: ContinuousClock.Instant, work: Work, isShort: Bool)] = []
-    var clock: ThreadGate?
   }
 
   /// First in, first out.
@@ -63,22 +60,22 @@ final class WorkThreads: Sendable {
   }
 
   /// How many threads there are.
-  var count: Int { state.withLock { $0.count + ($0.clock == nil ? 0 : 1) } }
+  var count: Int { state.withLock { $0.count } + (clock.isRunning ? 1 : 0) }
 
   /// Whether there is work that no thread has begun.
   var isBehind: Bool { state.withLock { !$0.waiting.isEmpty } }
 
   /// Has work done soon, on one of the threads. It may block, and must not wait for other work that was added here.
   ///
-  /// - Throws: `.io` where there is no thread, and none to be had; then the work is not done.
-  func add(_ work: @escaping Work) throws(ImmutaError) {
-    let gate = try state.withLock { (state) throws(ImmutaError) -> ThreadGate? in
+  /// - Throws: where there is no thread, and none to be had; then the work is not done.
+  func add(_ work: @escaping Work) throws(NoThread) {
+    let gate = try state.withLock { (state) throws(NoThread) -> ThreadGate? in
       if let gate = state.resting.popLast() {
         state.waiting.append(work)
         return gate
       }
       if state.count < Self.most {
-        do throws(ImmutaError) { try start(&state) } catch { if state.count == 0 { throw error } }
+        do throws(NoThread) { try start(&state) } catch { if state.count == 0 { throw error } }
       }
       state.waiting.append(work)
       watch(&state)
@@ -87,7 +84,7 @@ final class WorkThreads: Sendable {
     gate?.open()
   }
 
-  private func start(_ state: inout State) throws(ImmutaError) {
+  private func start(_ state: inout State) throws(NoThread) {
     try Thread.start { self.run() }
     state.count += 1
   }
@@ -139,33 +136,53 @@ final class WorkThreads: Sendable {
   func perform(_ count: Int, others: Int, _ body: @escaping @Sendable (Int) -> Void) {
     let shared = SharedWork(count, body)
     for _ in 0..<max(0, min(others, count - 1)) {
-      do throws(ImmutaError) { try add { shared.run() } } catch { break }
+      do throws(NoThread) { try add { shared.run() } } catch { break }
     }
     shared.finish()
   }
 
   // MARK: Later
 
-  /// Has work done at a time, or soon after.
-  func add(at time: ContinuousClock.Instant, _ work: @escaping Work) throws(ImmutaError) {
-    let gate = try state.withLock { (state) throws(ImmutaError) in
-      try schedule(work, at: time, &state)
-    }
-    gate?.open()
+  /// What is to be done at a time.
+  private struct Later {
+    let time: ContinuousClock.Instant
+    let work: Work
+    /// Whether the clock's thread may do it itself.
+    let isShort: Bool
   }
 
-  /// Returns the gate to open, where the clock must look again.
-  private func schedule(
-    _ work: @escaping Work, at time: ContinuousClock.Instant, isShort: Bool = false, _ state: inout State
-  ) throws(ImmutaError) -> ThreadGate? {
-    if state.clock == nil {
-      let gate = ThreadGate()
-      try Thread.start { self.runClock(gate) }
-      state.clock = gate
+  /// The thread that knows when the time has come; the soonest is the last in its list.
+  private let clock: GatedThread<[Later]> = GatedThread([]) { later in
+    let now = ContinuousClock.now
+    var due: [Later] = []
+    while let next = later.last, next.time <= now {
+      due.append(next)
+      later.removeLast()
     }
-    let position = state.later.partitioningIndex { $0.time <= time }
-    state.later.insert((time, work, isShort), at: position)
-    return position == state.later.count - 1 ? state.clock : nil
+    if due.isEmpty { return later.last.map { .wait(nanoseconds: ($0.time - now).nanoseconds) } ?? .end }
+    return .work { [due] in
+      for one in due {
+        if one.isShort {
+          one.work()
+          continue
+        }
+        // Where there is no other thread, this one has to do.
+        do throws(NoThread) { try WorkThreads.shared.add(one.work) } catch { one.work() }
+      }
+    }
+  }
+
+  /// Has work done at a time, or soon after.
+  func add(at time: ContinuousClock.Instant, _ work: @escaping Work) throws(NoThread) {
+    try add(Later(time: time, work: work, isShort: false))
+  }
+
+  private func add(_ work: Later) throws(NoThread) {
+    try clock.updateIfRunning { later in
+      let position = later.partitioningIndex { $0.time <= work.time }
+      later.insert(work, at: position)
+      return position == later.count - 1
+    }
   }
 
   /// Work waits and all threads are busy: they may be held up.
@@ -173,9 +190,8 @@ final class WorkThreads: Sendable {
     guard !state.isWatched, state.count >= Self.most else { return }
     let begun = state.begun
     // Without a thread for the clock, work waits until one of the others is free.
-    let gate = try? schedule({ self.look(begun) }, at: .now + Self.patience, isShort: true, &state)
-    state.isWatched = state.clock != nil
-    gate?.open()
+    let look = Later(time: .now + Self.patience, work: { self.look(begun) }, isShort: true)
+    state.isWatched = (try? add(look)) != nil
   }
 
   private func look(_ begun: Int) {
@@ -188,74 +204,5 @@ final class WorkThreads: Sendable {
       }
       watch(&state)
     }
-  }
-
-  /// The thread that knows when the time has come; it ends when nothing is to be done later.
-  private func runClock(_ gate: ThreadGate) {
-    while true {
-      var due: [(work: Work, isShort: Bool)] = []
-      let left = state.withLock { state -> Int64? in
-        let now = ContinuousClock.now
-        while let next = state.later.last, next.time <= now {
-          due.append((next.work, next.isShort))
-          state.later.removeLast()
-        }
-        if !due.isEmpty { return 0 }
-        guard let next = state.later.last else {
-          state.clock = nil
-          return nil
-        }
-        return (next.time - now).nanoseconds
-      }
-      guard let left else { return }
-      for (work, isShort) in due {
-        if isShort {
-          work()
-          continue
-        }
-        // Where there is no other thread, this one has to do.
-        do throws(ImmutaError) { try add(work) } catch { work() }
-      }
-      if left > 0 { gate.wait(nanoseconds: left) }
-    }
-  }
-}
-
-/// Work that several threads share, a piece at a time.
-private final class SharedWork: Sendable {
-  private let count: Int
-  /// Nil once all is done: a thread that comes too late keeps nothing alive.
-  private let body: Lock<(@Sendable (Int) -> Void)?>
-  private let taken = Lock(0)
-  private let done = Lock(0)
-  private let gate = ThreadGate()
-
-  init(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
-    self.count = count
-    self.body = Lock(body)
-  }
-
-  func run() {
-    guard let body = body.withLock({ $0 }) else { return }
-    while true {
-      let number = taken.withLock { taken in
-        defer { taken += 1 }
-        return taken
-      }
-      if number >= count { return }
-      body(number)
-      let isLast = done.withLock { done in
-        done += 1
-        return done == count
-      }
-      if isLast { gate.open() }
-    }
-  }
-
-  func finish() {
-    if count == 0 { return }
-    run()
-    gate.wait()
-    body.withLock { $0 = nil }
   }
 }

@@ -26,3 +26,21 @@ extension [UInt8] {
     }
   }
 }
+
+/// Calls `body` with the bytes of a collection, copied only if they are not contiguous.
+@inlinable
+func withBytes<R, E: Error>(
+  of bytes: some Collection<UInt8>, _ body: (UnsafeRawBufferPointer) throws(E) -> R
+) throws(E) -> R {
+  // The closure of `withContiguousStorageIfAvailable` cannot throw a typed error.
+  func call(_ buffer: UnsafeBufferPointer<UInt8>) -> Result<R, E> {
+    do throws(E) {
+      return .success(try unsafe body(UnsafeRawBufferPointer(buffer)))
+    } catch {
+      return .failure(error)
+    }
+  }
+  if let result = bytes.withContiguousStorageIfAvailable(call) { return try result.get() }
+  let copy = ContiguousArray(bytes)
+  return try unsafe copy.withUnsafeBufferPointer(call).get()
+}

@@ -1,20 +1,24 @@
 import Foundation
 
 /// A directory of a test's own, removed with its last reference.
-public final class TestDirectory: Sendable {
+public final class TemporaryDirectory: Sendable {
   /// The directory's path.
   public let path: String
 
-  /// Makes the directory.
+  /// Makes the directory; ends the tests where that cannot be done, as none of them could go on.
   ///
   /// - Parameter inMemory: on a file system in memory, where there is one: flushes then cost nothing.
-  public init(inMemory: Bool = false) throws {
+  public init(inMemory: Bool = false) {
     let memory = "/dev/shm"
     let parent =
       inMemory && FileManager.default.isWritableFile(atPath: memory)
       ? URL(filePath: memory) : FileManager.default.temporaryDirectory
-    path = parent.appending(path: "immuta-torture-\(UUID().uuidString)").path
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    path = parent.appending(path: "immuta-tests-\(UUID().uuidString)").path
+    do {
+      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    } catch {
+      preconditionFailure("cannot make a directory for a test: \(error)")
+    }
   }
 
   deinit {
@@ -23,6 +27,19 @@ public final class TestDirectory: Sendable {
 
   /// The path of a file in the directory.
   public func file(_ name: String) -> String { "\(path)/\(name)" }
+
+  /// Whether the directory has a file of this name.
+  public func exists(_ name: String) -> Bool { FileManager.default.fileExists(atPath: file(name)) }
+
+  /// All bytes of a file in the directory.
+  public func bytes(of name: String) throws -> [UInt8] {
+    [UInt8](try Data(contentsOf: URL(filePath: file(name))))
+  }
+
+  /// Makes a file of these bytes, in place of whatever has the name.
+  public func write(_ bytes: [UInt8], to name: String) throws {
+    try Data(bytes).write(to: URL(filePath: file(name)))
+  }
 
   /// A new directory in this one.
   public func subdirectory(_ name: String) throws -> String {

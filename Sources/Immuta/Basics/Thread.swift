@@ -1,12 +1,13 @@
 import CImmutaFileCalls
+import ImmutaLibC
 
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+/// The system gave no thread.
+struct NoThread: Error {
+  /// What it said.
+  let errorNumber: Int32
+  /// The call that makes one.
+  static let call = "pthread_create"
+}
 
 /// Threads of our own, for calls that block: those must not hold one of the few threads that run Swift's tasks.
 enum Thread {
@@ -16,14 +17,14 @@ enum Thread {
   }
 
   /// Runs `body` on a new detached thread.
-  static func start(_ body: @escaping @Sendable () -> Void) throws(ImmutaError) {
+  static func start(_ body: @escaping @Sendable () -> Void) throws(NoThread) {
     let number = create(Body(body))
-    if number != 0 { throw .io(errno: number, operation: "pthread_create", path: "") }
+    if number != 0 { throw NoThread(errorNumber: number) }
   }
 
   /// Runs `body` on a thread of its own, without blocking the caller's, and throws what it returns. Where there is no
   /// thread to be had, the caller's own has to do.
-  static func run(_ body: @escaping @Sendable () -> ImmutaError?) async throws {
+  static func run(_ body: @escaping @Sendable () -> (any Error)?) async throws {
     let failure = await withCheckedContinuation { continuation in
       if (try? start { continuation.resume(returning: body()) }) == nil { continuation.resume(returning: body()) }
     }

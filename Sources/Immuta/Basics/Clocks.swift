@@ -1,15 +1,8 @@
+import ImmutaLibC
 import Synchronization
 
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
-
-// What time it is, by clocks that people set and by others.
-extension SystemCalls {
+/// What time it is, by clocks that people set and by others.
+package enum Clocks {
   /// What tests add to the wall clock. Relaxed: a test sets it before it starts what should see it.
   private static let wallClockOffset = Atomic<Int64>(0)
 
@@ -37,6 +30,13 @@ extension SystemCalls {
     #else
       unsafe clock_gettime(CLOCK_MONOTONIC, &time)
     #endif
+    return Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
+  }
+
+  /// Nanoseconds of a clock that nobody sets, and that stands still while the machine sleeps: what waits are measured by.
+  static func steadyUptime() -> Int64 {
+    var time = timespec()
+    unsafe clock_gettime(CLOCK_MONOTONIC, &time)
     return Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
   }
 

@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+import ImmutaLibC
 
 /// Where one thread waits until another opens the gate; passing closes it again. Opening before the other waits is not
 /// lost.
@@ -79,16 +73,5 @@
       }
     #endif
     return isOpen
-  }
-}
-
-extension Duration {
-  /// Whole nanoseconds, held within what 64 bits can say.
-  var nanoseconds: Int64 {
-    let (seconds, attoseconds) = components
-    let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-    if overflow { return seconds < 0 ? .min : .max }
-    let (sum, carried) = product.addingReportingOverflow(attoseconds / 1_000_000_000)
-    return carried ? (seconds < 0 ? .min : .max) : sum
   }
 }

@@ -27,8 +27,6 @@ final class LogReader: Sendable {
   /// Whether records too large for memory are mapped: not where another program may cut the file short.
   private let mapsLargeRecords: Bool
 
-  /// Bytes of the log read at once.
-  static let chunkSize = 256 << 10
   /// A record up to this size is read into memory of its own where it doesn't fit a chunk; a larger one is mapped.
   static let largestInMemory = 1 << 20
 
@@ -51,7 +49,7 @@ final class LogReader: Sendable {
   func independent() throws(ImmutaError) -> LogReader {
     let (end, count) = (end, count)
     return LogReader(
-      format: format, check: check, count: count, end: end, log: try log.independent(),
+      format: format, check: check, count: count, end: end, log: try io(log.independent()),
       entries: try entries.withLock { $0 }.independent(), identity: identity, stable: stable,
       mapsLargeRecords: mapsLargeRecords)
   }
@@ -161,12 +159,12 @@ final class LogReader: Sendable {
   /// A descriptor of the log, opened if none is.
   func anyDescriptor() throws(ImmutaError) -> Descriptor {
     try checkOpen()
-    return try log.descriptor(for: 0)
+    return try io(log.descriptor(for: 0))
   }
 
   /// The header as it is on file; nil where the format has none.
   func header() throws(ImmutaError) -> LogHeader? {
-    try log.descriptor(for: 0).logHeader(format)
+    try io(log.descriptor(for: 0)).logHeader(format)
   }
 
   /// When record `number`, which is committed, was committed.
@@ -228,7 +226,7 @@ final class LogReader: Sendable {
     // One entry more than records wanted: it tells where the last of them ends.
     let entryCapacity = min(most + 1, count - first)
     // Behind the committed end there is nothing to read; a single record is read once its size is known.
-    let logCapacity = most == 1 ? 4096 : max(0, min(Self.chunkSize, committedEnd - format.headerSize))
+    let logCapacity = most == 1 ? 4096 : max(0, min(Chunk.size, committedEnd - format.headerSize))
     var chunk = Chunk(first: first, entryCapacity: entryCapacity, logCapacity: logCapacity, reusing: old)
     chunk.entryCount = try unsafe entries.withLock { $0 }.read(chunk.entryBytes, from: first)
     guard let entry = chunk.entry(at: 0) else { throw check.entryDamaged(first) }
@@ -243,7 +241,7 @@ final class LogReader: Sendable {
     }
     let wanted = most == 1 ? length : min(logCapacity, committedEnd - entry.index)
     let bytes = unsafe UnsafeMutableRawBufferPointer(rebasing: chunk.logBytes[..<max(0, wanted)])
-    chunk.logCount = try unsafe log.descriptor(for: reader).read(into: bytes, at: entry.index)
+    chunk.logCount = try unsafe io(log.descriptor(for: reader).read(into: bytes, at: entry.index))
     return .chunk(chunk, entry, next)
   }
 
@@ -251,10 +249,10 @@ final class LogReader: Sendable {
   private func readAlone(
     _ number: Int, _ entry: CompanionEntry, end: Int, isExact: Bool, reader: Int, _ check: RecordCheck
   ) throws(ImmutaError) -> Batch {
-    let descriptor = try log.descriptor(for: reader)
+    let descriptor = try io(log.descriptor(for: reader))
     var sizeField = [UInt8](repeating: 0, count: format.recordHeaderSize)
     let count = try unsafe sizeField.withMutableBytes { (bytes) throws(ImmutaError) in
-      try unsafe descriptor.read(into: bytes, at: entry.index)
+      try unsafe io(descriptor.read(into: bytes, at: entry.index))
     }
     let size = try unsafe sizeField.withBytes { (bytes) throws(ImmutaError) in
       try unsafe check.size(
