@@ -112,9 +112,9 @@ extension Storage {
       }
       throw error
     }
-    report.actions = ["copy its \(report.sound) whole records into “\(newNamespace)”"]
+    report.actions = [.copyRecords(report.sound, into: newNamespace)]
     if repair.codecName == nil, configuration.codecName.isEmpty {
-      report.actions.append("take them as they are stored: nothing says whether a codec was used")
+      report.actions.append(.takePayloadsAsStored)
     }
     report.isApplied = true
     return report
@@ -161,7 +161,7 @@ extension Storage {
             : try LargeRecord.read(number, entry, size: finding.size, from: log, check)
           try copy(record.payload, to: writer)
         } catch .undecodable(let corruption) {
-          let reason = "cannot be decoded: \(corruption.reason)"
+          let reason = RepairReport.LossReason.undecodable(corruption.reason)
           // All of them, with another key.
           if let last = undecodable.last, last.sequences.upperBound == number, last.reason == reason {
             undecodable[undecodable.count - 1].sequences = last.sequences.lowerBound..<number + 1

@@ -78,7 +78,7 @@ struct Repair {
     end = format.headerSize
     report = RepairReport(
       namespace: files.namespace, promised: 0, sound: 0, verifiable: 0, lost: [],
-      actions: isForeign ? [Self.settingAside] : [], isApplied: false, saved: [])
+      actions: isForeign ? [.setCompanionAside] : [], isApplied: false, saved: [])
     var reconciliation = try Reconciliation(log: log, companion: companion, format: format, progress: progress)
     var opening: Reconciliation.Outcome?
     var refusal: Corruption?
@@ -107,7 +107,7 @@ struct Repair {
     }
     try examine()
     if let alone = try outcomeWithoutForeignCompanion() {
-      report.actions.append(Self.settingAside)
+      report.actions.append(.setCompanionAside)
       companion = nil
       report = RepairReport(
         namespace: files.namespace, promised: alone.count, sound: 0, verifiable: 0, lost: [],
@@ -118,7 +118,7 @@ struct Repair {
     if let refusal, !format.hasCount, report.lost.isEmpty, fileSize > end {
       // Nothing counts what is behind the last record that was found, but it is not nothing.
       let lost = RepairReport.LostRange(
-        sequences: kept..<kept + 1, index: end, reason: "\(refusal.reason); whatever is behind it is lost with it")
+        sequences: kept..<kept + 1, index: end, reason: .endDamaged(refusal.reason))
       report.lost.append(lost)
       report.promised = max(report.promised, kept + 1)
     }
@@ -147,8 +147,6 @@ struct Repair {
   }
 
   // MARK: Finding out
-
-  private static let settingAside = "set the companion aside: it belongs to another log"
 
   /// What the log says without its companion, if that is another log's: no record is what it says, and their places are
   /// not those that the log's own header and size fields agree on.
@@ -203,7 +201,7 @@ struct Repair {
     if report.promised > seen {
       report.lost.append(
         RepairReport.LostRange(
-          sequences: seen..<report.promised, index: nil, reason: "nothing tells where they are"))
+          sequences: seen..<report.promised, index: nil, reason: .notFound))
     }
     self.report = report
     (self.kept, self.lastIndex, self.end, self.damagedEntries) = (kept, lastIndex, end, damagedEntries)
@@ -215,37 +213,32 @@ struct Repair {
   private mutating func plan(_ opening: Reconciliation.Outcome?) throws(ImmutaError) {
     if companionOnFile == nil, opening != nil, report.lost.isEmpty, fileSize == end { return }
     if let opening, !opening.isClean, let note = opening.note {
-      report.actions.append("recover as opening for appending does: the log \(note)")
+      report.actions.append(.recover(note))
     }
     let wanted = LogHeader(format, count: kept, lastIndex: lastIndex)
     if let header, header != wanted {
       report.actions.append(
-        "set the header to \(Self.words(wanted)) (it says \(header.count)"
-          + (header.lastIndex.map { " and \($0)" } ?? "") + ")")
+        .setHeader(
+          count: wanted.count, lastIndex: wanted.lastIndex, countBefore: header.count, lastIndexBefore: header.lastIndex
+        ))
     }
     if fileSize > end {
       report.actions.append(
-        kept < report.promised
-          ? "cut off \(Words.records(kept..<report.promised)), \(Words.bytes(fileSize - end)) from byte \(end) on"
-          : "cut off \(Words.bytes(fileSize - end)) behind the last record, from byte \(end) on")
+        .cutOff(bytes: fileSize - end, from: end, records: kept..<max(kept, report.promised)))
     } else if kept < report.promised {
-      report.actions.append("take back \(Words.records(kept..<report.promised)), of which no bytes are left")
+      report.actions.append(.takeBack(records: kept..<report.promised))
     }
     if isCommitCut, kept < report.promised {
-      report.actions.append("keep record \(kept - 1), whose transaction is lost from record \(kept) on")
+      report.actions.append(.keepPartOfTransaction(last: kept - 1))
     }
     let known = try companion?.companionHeader()
     if known == nil {
-      report.actions.append("make the companion from the log")
+      report.actions.append(.makeCompanion)
     } else if damagedEntries > 0 {
-      report.actions.append("make \(damagedEntries) missing or damaged companion entries from the log")
+      report.actions.append(.makeEntries(damagedEntries))
     } else if known?.isClean != true || known?.stableCount != kept {
-      report.actions.append("mark the log as closed with \(Words.records(kept))")
+      report.actions.append(.markClosed(count: kept))
     }
-  }
-
-  private static func words(_ header: LogHeader) -> String {
-    "COUNT \(header.count)" + (header.lastIndex.map { ", LAST INDEX \($0)" } ?? "")
   }
 
   // MARK: Doing it

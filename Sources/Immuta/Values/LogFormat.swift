@@ -12,6 +12,7 @@
 ///
 /// A record's *index* is the byte offset of its header: its size field, or LENGTH. Bytes after the last committed
 /// record are uncommitted: nobody reads them.
+@nonexhaustive
 public enum LogFormat: UInt8, Hashable, Sendable, CaseIterable, CustomStringConvertible {
   /// Eight bytes of header, COUNT: Immuta's layout before its header grew. Read and extended as it is.
   case v1 = 1
