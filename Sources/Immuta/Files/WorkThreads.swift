@@ -62,9 +62,6 @@ final class WorkThreads: Sendable {
     }
   }
 
-  /// How many threads there are.
-  var count: Int { state.withLock { $0.count + ($0.clock == nil ? 0 : 1) } }
-
   /// Whether there is work that no thread has begun.
   var isBehind: Bool { state.withLock { !$0.waiting.isEmpty } }
 

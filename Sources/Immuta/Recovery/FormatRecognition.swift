@@ -1,9 +1,4 @@
 extension LogFormat {
-  /// The same where the companion's header was not read yet.
-  init(of log: Descriptor, _ companion: Descriptor?, stated: LogFormat?) throws(ImmutaError) {
-    try self.init(of: log, companion, companion?.companionHeader(), stated: stated)
-  }
-
   /// The layout of a log: what its companion says, or else the one that the file's bytes fit. A file that is empty or
   /// has no records, and one that fits none, has the one that is stated, or v2. O(1) with a companion, O(records)
   /// without.

@@ -21,7 +21,7 @@ struct Demo: ToolCommand {
       For programs, an object a line:
         immuta demo --json
 
-      The exit status is 0 only if everything held.
+      The exit status is 0 only if every check passed.
       """)
 
   static let mostRecords = 100_000_000

@@ -54,7 +54,7 @@ struct JSONLine {
   func base64(_ name: String) throws(LineRefusal) -> [UInt8]? {
     guard let text = try text(name) else { return nil }
     guard let data = Data(base64Encoded: Data(text)) else {
-      throw LineRefusal(reason: "has something else than Base64 as its member “\(name)”: correct it")
+      throw LineRefusal(reason: "has a member “\(name)” that is not Base64: correct it")
     }
     return Array(data)
   }
