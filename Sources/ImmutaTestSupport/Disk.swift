@@ -79,6 +79,9 @@ struct Disk: ~Copyable {
       } else if let (old, _) = gone.first(where: { $0.value == identity }) {
         changes.append(.renamed(old, to: name, identity))
         gone[old] = nil
+      } else {
+        // A listing that is made while names change may lack one: it was taken for gone.
+        changes.append(.created(name, identity))
       }
       gone[name] = nil
     }
