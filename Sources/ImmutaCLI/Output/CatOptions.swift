@@ -27,7 +27,7 @@ struct CatOptions: ParsableArguments {
 
   func validate() throws {
     if let from, from < 0 { throw ValidationError("--from is \(from); records are numbered from 0") }
-    if let limit, limit < 0 { throw ValidationError("--limit is \(limit); it must be at least 0") }
+    if let limit { try checkNumber("--limit", limit, isIn: 0...Int.max) }
     if ahead, from == nil || !follow { throw ValidationError("--ahead needs --from and --follow") }
     if from != nil, latest { throw ValidationError("use either --from or --latest") }
     if json, let format, format != .json {

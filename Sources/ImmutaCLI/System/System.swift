@@ -6,6 +6,20 @@
   import Darwin
 #endif
 
+// The C library's calls under other names: inside of `System`, their own are those of its functions.
+
+private func openFile(_ path: String, _ flags: Int32, _ mode: mode_t = 0) -> Int32 { open(path, flags, mode) }
+
+private func closeFile(_ descriptor: Int32) -> Int32 { close(descriptor) }
+
+private func readBytes(_ descriptor: Int32, _ bytes: UnsafeMutableRawPointer?, _ count: Int) -> Int {
+  read(descriptor, bytes, count)
+}
+
+private func writeBytes(_ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int {
+  write(descriptor, bytes, count)
+}
+
 /// The tool's system calls, each retried when a signal interrupts it for no reason of ours.
 enum System {
   static let standardInput: Int32 = 0
@@ -29,25 +43,13 @@ enum System {
     for descriptor in standardInput...standardError where fcntl(descriptor, F_GETFD) < 0 {
       // Gets the lowest free number: this one. Open the wrong way round, so that using it is an error.
       let mode = descriptor == standardInput ? O_WRONLY : O_RDONLY
-      #if canImport(Darwin)
-        _ = Darwin.open("/dev/null", mode)
-      #elseif canImport(Musl)
-        _ = Musl.open("/dev/null", mode)
-      #else
-        _ = Glibc.open("/dev/null", mode)
-      #endif
+      _ = openFile("/dev/null", mode)
     }
   }
 
   /// Closes standard output: some file systems say only then that what was written does not fit.
   static func closeOutput() throws(ToolError) {
-    #if canImport(Darwin)
-      let result = Darwin.close(standardOutput)
-    #elseif canImport(Musl)
-      let result = Musl.close(standardOutput)
-    #else
-      let result = Glibc.close(standardOutput)
-    #endif
+    let result = closeFile(standardOutput)
     if result != 0, errno != EINTR { throw ToolError("cannot write to the output: \(message(for: errno))") }
   }
 
@@ -56,13 +58,7 @@ enum System {
   /// Opens a file for reading.
   static func open(_ path: String) throws(ToolError) -> Int32 {
     while true {
-      #if canImport(Darwin)
-        let descriptor = Darwin.open(path, O_RDONLY | O_CLOEXEC)
-      #elseif canImport(Musl)
-        let descriptor = Musl.open(path, O_RDONLY | O_CLOEXEC)
-      #else
-        let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
-      #endif
+      let descriptor = openFile(path, O_RDONLY | O_CLOEXEC)
       if descriptor >= 0 { return descriptor }
       if errno != EINTR { throw ToolError("cannot open \(path): \(message(for: errno))") }
     }
@@ -71,13 +67,7 @@ enum System {
   /// Makes a file of these bytes, for its owner alone, on stable storage; one that exists is left as it is.
   static func create(_ path: String, _ bytes: [UInt8]) throws {
     let flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC
-    #if canImport(Darwin)
-      let descriptor = Darwin.open(path, flags, 0o600)
-    #elseif canImport(Musl)
-      let descriptor = Musl.open(path, flags, 0o600)
-    #else
-      let descriptor = Glibc.open(path, flags, 0o600)
-    #endif
+    let descriptor = openFile(path, flags, 0o600)
     guard descriptor >= 0 else { throw ToolError("cannot make \(path): \(message(for: errno))") }
     defer { close(descriptor) }
     do {
@@ -90,13 +80,7 @@ enum System {
   }
 
   static func close(_ descriptor: Int32) {
-    #if canImport(Darwin)
-      _ = Darwin.close(descriptor)
-    #elseif canImport(Musl)
-      _ = Musl.close(descriptor)
-    #else
-      _ = Glibc.close(descriptor)
-    #endif
+    _ = closeFile(descriptor)
   }
 
   /// Throws where standard input cannot be read at all: before anything is made for what comes from it.
@@ -124,13 +108,7 @@ enum System {
         throw ToolError("cannot wait for \(name): \(message(for: errno))")
       }
       try Interruption.check()
-      #if canImport(Darwin)
-        let count = Darwin.read(descriptor, buffer.baseAddress, buffer.count)
-      #elseif canImport(Musl)
-        let count = Musl.read(descriptor, buffer.baseAddress, buffer.count)
-      #else
-        let count = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
-      #endif
+      let count = readBytes(descriptor, buffer.baseAddress, buffer.count)
       if count >= 0 { return count }
       // A descriptor that somebody made non-blocking: another process took what `poll` saw.
       if errno != EINTR, errno != EAGAIN { throw ToolError("cannot read \(name): \(message(for: errno))") }
@@ -152,13 +130,7 @@ enum System {
     var rest = bytes[...]
     while !rest.isEmpty {
       let part = UnsafeRawBufferPointer(rebasing: rest)
-      #if canImport(Darwin)
-        let count = Darwin.write(descriptor, part.baseAddress, part.count)
-      #elseif canImport(Musl)
-        let count = Musl.write(descriptor, part.baseAddress, part.count)
-      #else
-        let count = Glibc.write(descriptor, part.baseAddress, part.count)
-      #endif
+      let count = writeBytes(descriptor, part.baseAddress, part.count)
       if count >= 0 {
         rest = rest.dropFirst(count)
         continue
