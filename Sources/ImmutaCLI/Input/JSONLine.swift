@@ -16,7 +16,7 @@ struct LineRefusal: Error {
 ///
 /// Not Foundation's: of a member that occurs twice it takes one, it does not keep how a number is written, it refuses more
 /// than 512 levels. `JSONSerialization` refuses 1e400 and halves of characters; `JSONDecoder` accepts control characters
-/// and 01 in members that it does not look for. For an object of 130 bytes both take 11.7 µs, this one 4.6.
+/// and 01 in members that it does not look for. For an object of 130 bytes they take 1.8 to 2.0 µs, this one 0.7.
 struct JSONLine {
   private let members: [JSONMembers.Member]
 
