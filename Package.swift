@@ -1,4 +1,4 @@
-// swift-tools-version: 6.2
+// swift-tools-version: 6.3
 import PackageDescription
 
 /// What every Swift target is built with.
@@ -21,6 +21,7 @@ let package = Package(
   products: [
     .library(name: "Immuta", targets: ["Immuta"]),
     .library(name: "ImmutaTransforms", targets: ["ImmutaTransforms"]),
+    .library(name: "ImmutaFoundation", targets: ["ImmutaFoundation"]),
     .library(name: "LogStore", targets: ["ImmutaLogStore"]),
     .library(name: "Solid", targets: ["Solid"]),
     .library(name: "ImmutaTestSupport", targets: ["ImmutaTestSupport"]),
@@ -69,6 +70,8 @@ let package = Package(
       ],
       swiftSettings: settings
     ),
+    // What the engine's types are to Foundation, which the engine does not use.
+    .target(name: "ImmutaFoundation", dependencies: ["Immuta"], swiftSettings: settings),
     .target(
       name: "ImmutaLogStore",
       dependencies: ["Immuta", "ImmutaLocking", .product(name: "Logging", package: "swift-log")], swiftSettings: strict),
@@ -86,7 +89,10 @@ let package = Package(
     .testTarget(name: "SolidTests", dependencies: ["Solid"], swiftSettings: settings),
     .testTarget(
       name: "ImmutaTests",
-      dependencies: ["Immuta", "ImmutaTestSupport", "ImmutaLocking", .product(name: "Logging", package: "swift-log")],
+      dependencies: [
+        "Immuta", "ImmutaFoundation", "ImmutaTestSupport", "ImmutaLocking",
+        .product(name: "Logging", package: "swift-log"),
+      ],
       resources: [.copy("Fixtures")],
       swiftSettings: settings),
     .testTarget(

@@ -273,7 +273,7 @@ canary foreign CompanionOrigin.swift 'HostileFilesTests/anotherLogs' \
 canary follower Anchors.swift 'FollowerTests/whatever' \
   'return try reader\.entries\(count - 1\.\.<count\)\.first == last' 'return true'
 # A stream goes on in files that do not continue what it delivered.
-canary continuity RecordStream.swift 'FollowerTests/whatever' \
+canary continuity RecordCursor+Files.swift 'FollowerTests/whatever' \
   'if place > shared, try !isAfterAnchor\(in: current\)' 'if place < 0, try !isAfterAnchor(in: current)'
 # A follower does not look for its files by their names.
 canary names Follower.swift 'FollowerTests/whatever' \

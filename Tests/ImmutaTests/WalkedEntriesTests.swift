@@ -145,31 +145,14 @@ import Testing
     #expect(try (0..<6).map { try entries.time(of: $0) }.last == 2_005)
   }
 
-  /// Whoever reads on alone keeps the file, also where its name leads elsewhere by then.
-  @Test func anIndependentReaderOfMadeEntriesKeepsItsFile() async throws {
-    let stored = (0..<50).map { pattern(20, seed: $0) }
-    try await makeLog(stored, .v2)
-    let storage = try directory.open(access: .readOnly)
-    let log = try storage.log("log")
-    let followed = try #require(log.follower?.files)
-    let reader = try followed.reader.independent()
-    let all = try followed.reader.entries(0..<50)
-    // Too many files are open, and others get the log's name.
-    _ = followed.rest()
-    try directory.remove("log.log")
-    storage.close()
-    #expect(try reader.entries(0..<50) == all)
-    #expect(try holds(reader.record(49, reader: 0).payload, stored[49]))
-  }
-
   /// However long the range is that somebody goes through.
   @Test(arguments: [LogFormat.v2, .bilog]) func recordsOfAFollowedLogAreReadInPieces(format: LogFormat) async throws {
     let count = 12_000
     let stored = (0..<count).map { pattern($0 == 5_000 ? 3 << 20 : $0 % 7 == 0 ? 4_000 : 30, seed: $0) }
     try await makeLog(stored, format)
     let storage = try directory.open(access: .readOnly, format: format)
-    let reader = try storage.log("log").reader.independent()
-    storage.close()
+    defer { storage.close() }
+    let reader = try storage.log("log").reader
     var number = 0
     var largest = 0
     while number < count {

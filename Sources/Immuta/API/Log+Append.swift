@@ -51,8 +51,13 @@ extension Log {
   public func append<Chunks: AsyncSequence>(_ chunks: Chunks) async throws -> Receipt
   where Chunks.Element: Collection<UInt8> {
     let writer = try openWriter()
-    let upload = try await Upload.receive(
-      chunks, for: writer, limit: uploads.maximumBytes, idleTimeout: uploads.idleTimeout)
+    let upload: Upload
+    do {
+      upload = try await Upload.receive(
+        chunks, for: writer, limit: uploads.maximumBytes, idleTimeout: uploads.idleTimeout)
+    } catch let error as ImmutaError {
+      throw error.of(namespace)
+    }
     // A source that ends early because its task was cancelled has not given all of its bytes.
     try Task.checkCancellation()
     if let whole = upload.inMemory { return try await append(whole) }
@@ -68,10 +73,14 @@ extension Log {
   ///   file of the log has lost its name, which is final, too.
   public func sync() async throws {
     let writer = try openWriter()
-    try reader.checkOpen()
+    try checkOpen()
     let count = reader.count
-    if writer.flusher.hasFlushed(count) { return try writer.flusher.checkNames() }
-    try await writer.flusher.flush(through: count)
+    do {
+      if writer.flusher.hasFlushed(count) { return try writer.flusher.checkNames() }
+      try await writer.flusher.flush(through: count)
+    } catch let error as ImmutaError {
+      throw error.of(namespace)
+    }
   }
 
   // What the generic functions above are inlined around: they are specialised where they are called, which saves two
@@ -83,19 +92,25 @@ extension Log {
     guard let writer = unsafe heldWriter else { throw reasonForNoWriter }
     let result: Result<Receipt?, ImmutaError> = unsafe writer._withUnsafeGuaranteedRef { writer in
       // It passes on no typed error.
-      do throws(ImmutaError) { return .success(try unsafe writer.appendAtOnce(bytes)) } catch { return .failure(error) }
+      do throws(ImmutaError) {
+        return .success(try unsafe writer.appendAtOnce(bytes))
+      } catch {
+        return .failure(error.of(namespace))
+      }
     }
     return try result.get()
   }
 
   @usableFromInline
   func settle(_ receipt: Receipt) async throws {
-    try await openWriter().settle(receipt.sequence + 1)
+    let writer = try openWriter()
+    do { try await writer.settle(receipt.sequence + 1) } catch let error as ImmutaError { throw error.of(namespace) }
   }
 
   @usableFromInline
   func settleBlocking(_ receipt: Receipt) throws {
-    try openWriter().settleBlocking(receipt.sequence + 1)
+    let writer = try openWriter()
+    do { try writer.settleBlocking(receipt.sequence + 1) } catch let error as ImmutaError { throw error.of(namespace) }
   }
 }
 
@@ -132,9 +147,13 @@ extension Log {
   /// Puts all that was committed before the call on stable storage. Blocks for the flush.
   public func sync() throws {
     let writer = try openWriter()
-    try reader.checkOpen()
+    try checkOpen()
     let count = reader.count
-    if writer.flusher.hasFlushed(count) { return try writer.flusher.checkNames() }
-    try writer.flusher.flushBlocking(through: count)
+    do {
+      if writer.flusher.hasFlushed(count) { return try writer.flusher.checkNames() }
+      try writer.flusher.flushBlocking(through: count)
+    } catch let error as ImmutaError {
+      throw error.of(namespace)
+    }
   }
 }

@@ -18,7 +18,7 @@ extension Log {
 
   /// The log's file, as it is read now.
   package func openFile() throws(ImmutaError) -> OpenLogFile {
-    try reader.checkOpen()
+    try checkOpen()
     let reader = reader
     let descriptor = try reader.anyDescriptor()
     try io(descriptor.keepOpen())
@@ -37,8 +37,8 @@ extension Log {
 
   /// What is read from, with all that was committed by now.
   private func upToDate(_ file: OpenLogFile?) throws(ImmutaError) -> LogReader {
-    try reader.checkOpen()
-    try refresh()
+    try checkOpen()
+    try open.refresh()
     // From here on the same one: a follower may have another at any moment.
     let reader = reader
     guard let file, file.lineage !== reader.lineage else { return reader }
@@ -56,7 +56,7 @@ extension Log {
   package func readCommitted(into bytes: UnsafeMutableRawBufferPointer, at offset: Int) throws(ImmutaError) -> Int {
     let reader = try upToDate(nil)
     let end = reader.end
-    guard offset >= 0 else { throw .invalidOffset(offset) }
+    guard offset >= 0 else { throw .invalidOffset(offset).of(namespace) }
     let count = max(0, min(bytes.count, end - offset))
     return try unsafe reader.readBytes(into: UnsafeMutableRawBufferPointer(rebasing: bytes[..<count]), at: offset)
   }
@@ -76,7 +76,7 @@ extension Log {
     if offset == end { return end..<end }
     // Indices grow: the first one at or behind the offset must be it.
     let first = try reader.firstRecord(in: 0..<count) { index in index >= offset }
-    guard first < count, try reader.entry(of: first).index == offset else { throw .invalidOffset(offset) }
+    guard first < count, try reader.entry(of: first).index == offset else { throw .invalidOffset(offset).of(namespace) }
     let (farthest, overflow) = offset.addingReportingOverflow(max(0, limit))
     if overflow || farthest >= end { return offset..<end }
     // Record n ends where record n + 1 begins.

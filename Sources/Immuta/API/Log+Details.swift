@@ -54,6 +54,7 @@ extension Log {
       public let waiting: Int
 
       /// What a turn is used for.
+      @nonexhaustive
       public enum Work: Hashable, Sendable {
         /// A transaction's closure.
         case transaction

@@ -94,7 +94,7 @@ extension Storage {
       configuration.scanProgress(files, size: size, passCount: 3)
     }
     let opening = Opening(
-      files: files, configuration: configuration,
+      files: files, options: configuration.opening,
       pools: TransformPools(encoding: configuration.encoding, decoding: configuration.decoding))
     let codecs = opening.codecs(repair.format)
     try codecs.checkName(repair.codecName)
@@ -104,7 +104,7 @@ extension Storage {
     // The repair holds the log's lock: nobody changes it meanwhile.
     do {
       try withExtendedLifetime(repair) {
-        try copySoundRecords(of: opening, repair, &report, into: newNamespace, &made)
+        try copySoundRecords(of: opening, configuration, repair, &report, into: newNamespace, &made)
       }
     } catch {
       // None, if not all: the new namespace holds nothing. What somebody else made meanwhile stays.
@@ -113,25 +113,23 @@ extension Storage {
       }
       throw error
     }
-    report.actions = [
-      "copy \(report.sound == 1 ? "its one whole record" : "its \(report.sound) whole records") into “\(newNamespace)”"
-    ]
+    report.actions = [.copyRecords(report.sound, into: newNamespace)]
     if repair.codecName == nil, configuration.codecName.isEmpty {
-      report.actions.append("take them as they are stored: nothing says whether a codec was used")
+      report.actions.append(.takePayloadsAsStored)
     }
     report.isApplied = true
     return report
   }
 
   private static func copySoundRecords(
-    of opening: Opening, _ repair: Repair, _ report: inout RepairReport, into newNamespace: String,
+    of opening: Opening, _ configuration: Configuration, _ repair: Repair, _ report: inout RepairReport, into newNamespace: String,
     _ made: inout FileIdentity?
   ) throws {
     let files = opening.files
     // One that belongs to another log was set aside.
     let (log, format) = (repair.disk.log, repair.format)
     var examination = try Examination(repair.disk, count: report.promised)
-    var configuration = opening.configuration
+    var configuration = configuration
     configuration.access = .readWrite
     // The examination compares the checksums.
     let check = opening.check(format).verifyingChecksums(false)
@@ -163,7 +161,7 @@ extension Storage {
             : try LargeRecord.read(number, entry, size: finding.size, from: log, check)
           try copy(record.payload, to: writer)
         } catch .undecodable(let corruption) {
-          let reason = "cannot be decoded: \(corruption.reason)"
+          let reason = RepairReport.LossReason.undecodable(corruption.reason)
           // All of them, with another key.
           if let last = undecodable.last, last.sequences.upperBound == number, last.reason == reason {
             undecodable[undecodable.count - 1].sequences = last.sequences.lowerBound..<number + 1

@@ -152,7 +152,7 @@ public final class Storage: Sendable {
 
   private func openLog(_ namespace: String) throws(ImmutaError) -> Log? {
     try state.withLock { (state) throws(ImmutaError) in
-      if state.isClosed { throw .storageClosed }
+      if state.isClosed { throw .storageClosed.of(namespace) }
       return state.logs[namespace]
     }
   }
@@ -185,7 +185,7 @@ public final class Storage: Sendable {
       }
       if isClosed {
         log.close()
-        throw .storageClosed
+        throw .storageClosed.of(namespace)
       }
       OpenFiles.shared.makeRoom(mayBlock: true)
       return log
@@ -250,7 +250,7 @@ public final class Storage: Sendable {
     var first: ImmutaError?
     let logs = finalLogs()
     if logs.count >= Self.many {
-      first = Log.closeTogether(logs).compactMap(\.self).first
+      first = OpenLog.closeTogether(logs.map(\.open)).compactMap(\.self).first
     } else {
       for log in logs {
         if let failure = log.close(), first == nil { first = failure }

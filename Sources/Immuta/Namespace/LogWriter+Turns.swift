@@ -3,6 +3,9 @@ import Synchronization
 
 /// Who has the turn, and how it goes from one to the next.
 extension LogWriter {
+  /// The log's name, for errors.
+  @usableFromInline var namespace: String { longWaits.namespace }
+
   /// Waits until it is this caller's turn. Cancellation ends the wait.
   ///
   /// - Parameter append: a payload that may be appended for the caller instead: it then has an outcome. Where it has

@@ -16,7 +16,7 @@ extension Opening {
     let progress = progress(status.size, slots?.current)
     defer { progress?.end() }
     var disk = try LogOnDisk(
-      log: log, status, companion: companion, slots: slots, stated: configuration.format, progress: progress)
+      log: log, status, companion: companion, slots: slots, stated: options.format, progress: progress)
     let isEmpty = status.size == 0
     if isEmpty, let lost = try files.lostRecords(isEntryProof: disk.format.hasCount) { throw .corrupted(lost) }
     let isNew = isEmpty && disk.format.hasCount
@@ -83,7 +83,7 @@ extension Opening {
     var reconciliation = try Reconciliation(disk, progress: progress)
     try codecs.checkName(knowledge.codecName)
     var outcome = try reconciliation.run()
-    var codecName: String? = configuration.codecName
+    var codecName: String? = options.codecName
     let isRenamed = knowledge.namespace.map { $0 != files.namespace } ?? false
     if before == nil || knowledge.codecName == nil || isRenamed {
       let doubt = try codecs.checkPayloads(
@@ -107,7 +107,7 @@ extension Opening {
       try reconciliation.entries(of: outcome, from: first, body)
     }
     for path in work.saved {
-      configuration.logger?.warning("kept a copy of what is cut off: \(path)", metadata: metadata)
+      options.logger?.warning("kept a copy of what is cut off: \(path)", metadata: metadata)
       outcome.add(note: "a copy of what was cut off is kept in \(path)")
     }
     guard let (companion, header) = work.companion else {
@@ -133,8 +133,8 @@ extension Opening {
     recovered.header.codecName = recovered.header.codecName ?? codecName
     // A meta file that was lost, or is older than that: whether the log is called what it was made as, a record says.
     let asksRecords =
-      knowledge.namespace == nil && outcome.count > 0 && !configuration.codecName.isEmpty
-      && !configuration.deliversStoredPayloads
+      knowledge.namespace == nil && outcome.count > 0 && !options.codecName.isEmpty
+      && !options.deliversStoredPayloads
     let isOwn =
       asksRecords && codecs(recovered.format).canReadPayloads(log, count: outcome.count, last: outcome.lastIndex)
     try knowledge.keep(recovered.header, files, of: log, isNew: outcome.count == 0, isOwn: isOwn)
@@ -149,7 +149,7 @@ extension Opening {
     let reader = LogReader(
       format: recovered.format, check: check(recovered.format), count: outcome.count, end: outcome.end,
       log: DescriptorPool(
-        like: log, identity, files.log, of: files.directory, capacity: configuration.readerCount),
+        like: log, identity, files.log, of: files.directory, capacity: options.readerCount),
       entries: .file(
         DescriptorPool(
           like: companion, companionFile, files.companion, of: files.directory, capacity: 1)),
@@ -163,7 +163,7 @@ extension Opening {
           (files.log, identity), (files.companion, companionFile),
           (lock.name, try lock.descriptor.status().identity),
         ],
-        others: configuration.filesToKeep
+        others: options.filesToKeep
       ) { [known = log.knownSize] in max(reader.end, known.value) })
     try io(names.check())
     lock.withoutDescriptor(in: files.directory)
@@ -171,15 +171,15 @@ extension Opening {
     companion.mayRest(in: files.directory, as: files.companion, companionFile, .readWrite)
     let flusher = Flusher(
       committed: reader.committed, stableCount: header.stableCount, files: flushes, names: names, keeper: keeper,
-      interval: configuration.durability.interval)
+      interval: options.durability.interval)
     let state = WriterState(
       reader: reader, keeper: keeper, flushes: flushes, log: log, companion: companion, count: outcome.count,
       end: outcome.end, lastTime: outcome.lastTime, slowTime: header.slowTime, files: files, names: names,
-      lock: lock, isFlushedOften: configuration.durability == .synced)
+      lock: lock, isFlushedOften: options.durability == .synced)
     let writer = LogWriter(
-      files: files, reader: reader, flusher: flusher, durability: configuration.durability, encoder: encoder,
+      files: files, reader: reader, flusher: flusher, durability: options.durability, encoder: encoder,
       longWaits: LongWaits(
-        namespace: files.namespace, logger: configuration.logger, threshold: configuration.longWait),
+        namespace: files.namespace, logger: options.logger, threshold: options.longWait),
       state: state)
     writer.list()
     return Opened(

@@ -3,7 +3,7 @@ import Logging
 /// Opens a namespace's files, and brings them into the state that appending and reading rely on.
 struct Opening {
   let files: LogFiles
-  let configuration: Storage.Configuration
+  let options: OpeningOptions
   /// What transforms payloads; the logs of a storage share one.
   let pools: TransformPools
 
@@ -21,17 +21,14 @@ struct Opening {
   }
 
   func run() throws(ImmutaError) -> Opened {
-    switch configuration.access {
-    case .readWrite: try openForWriting()
-    case .readOnly: try openForReading()
-    }
+    try options.isForReading ? openForReading() : openForWriting()
   }
 
   func check(_ format: LogFormat) -> RecordCheck {
     RecordCheck(
-      path: files.logPath, format: format, verifiesChecksums: configuration.verifiesChecksums,
+      path: files.logPath, format: format, verifiesChecksums: options.verifiesChecksums,
       decoder: pools.reading.map { pool in
-        RecordDecoder(namespace: files.namespace, pool: pool, limit: configuration.largestDecodedPayload) { [files] in
+        RecordDecoder(namespace: files.namespace, pool: pool, limit: options.largestDecodedPayload) { [files] in
           LogKnowledge.advice(afterRenaming: files)
         }
       })
@@ -39,15 +36,15 @@ struct Opening {
 
   func codecs(_ format: LogFormat) -> CodecCheck {
     CodecCheck(
-      path: files.logPath, codecName: configuration.codecName,
-      deliversStoredPayloads: configuration.deliversStoredPayloads,
-      takesPayloadsAsStored: configuration.takesPayloadsAsStored, isForReading: configuration.access == .readOnly,
+      path: files.logPath, codecName: options.codecName,
+      deliversStoredPayloads: options.deliversStoredPayloads,
+      takesPayloadsAsStored: options.takesPayloadsAsStored, isForReading: options.isForReading,
       check: check(format))
   }
 
   var encoder: RecordEncoder? {
     pools.writing.map { pool in
-      RecordEncoder(namespace: files.namespace, pool: pool, limit: configuration.largestDecodedPayload)
+      RecordEncoder(namespace: files.namespace, pool: pool, limit: options.largestDecodedPayload)
     }
   }
 
@@ -88,7 +85,7 @@ struct Opening {
     guard let log = try io(files.directory.openIfPresent(files.log, .read)), try io(log.size > 0),
       try io(files.directory.status(of: files.companion) == nil)
     else { return }
-    var reconciliation = try Reconciliation(LogOnDisk(log: log, companion: nil, stated: configuration.format))
+    var reconciliation = try Reconciliation(LogOnDisk(log: log, companion: nil, stated: options.format))
     // Nearly always the header fits, and the rest costs nothing.
     if try reconciliation.evidence() == .none { throw .corrupted(try reconciliation.noLog()) }
   }
@@ -96,7 +93,7 @@ struct Opening {
   var trust: FileTrust { trust(in: files.directory) }
 
   private func trust(in directory: Directory) -> FileTrust {
-    FileTrust(in: directory, acceptsFilesOfOthers: configuration.acceptsFilesOfOthers)
+    FileTrust(in: directory, acceptsFilesOfOthers: options.acceptsFilesOfOthers)
   }
 
   /// What has the log's name, if it may be written to; nil when nothing has.
@@ -127,7 +124,7 @@ struct Opening {
     let (followed, doubt) = try openToFollow(files, waits: true)
     let notes = [followed.note, doubt].compactMap(\.self)
     let note = notes.isEmpty ? nil : notes.joined(separator: "; ")
-    if let note { configuration.logger?.notice("\(note)", metadata: metadata) }
+    if let note { options.logger?.notice("\(note)", metadata: metadata) }
     let follower = Follower(followed) { (files) throws(ImmutaError) in try openToFollow(files, waits: false).files }
     return Opened(
       follower: follower, note: note, damage: followed.damage,
@@ -150,7 +147,7 @@ struct Opening {
     let progress = progress(status.size, slots?.current)
     defer { progress?.end() }
     let disk = try LogOnDisk(
-      log: log, status, companion: companion, slots: slots, stated: configuration.format, progress: progress)
+      log: log, status, companion: companion, slots: slots, stated: options.format, progress: progress)
     let codecs = codecs(disk.format)
     let knowledge = try LogKnowledge(files, slots?.current, disk.format, trust(in: files.directory))
     let found = try ReadableLog(disk, progress) { (name) throws(ImmutaError) in
@@ -158,7 +155,7 @@ struct Opening {
     }
     let followed = try FollowedFiles(
       files: files, log: log, companion: companion, (status.identity, io(companion?.status().identity)), found,
-      format: disk.format, check: codecs.check, identity: knowledge.identity, readerCount: configuration.readerCount)
+      format: disk.format, check: codecs.check, identity: knowledge.identity, readerCount: options.readerCount)
     let doubt =
       knowledge.codecName == nil
       ? try codecs.checkPayloads(log, count: followed.reader.count, last: nil, isNamed: false) : nil
@@ -168,7 +165,7 @@ struct Opening {
   /// The log's status; where it is empty, what it is a moment later: a tenth of a second in all.
   private func statusOnceBegun(_ log: Descriptor, waits: Bool) throws(ImmutaError) -> SystemCalls.Status {
     var status = try io(log.status())
-    var pause: Int64 = waits && configuration.format != .bilog ? 1_000_000 : .max
+    var pause: Int64 = waits && options.format != .bilog ? 1_000_000 : .max
     while status.size == 0, pause < 64_000_000 {
       ThreadGate().wait(nanoseconds: pause)
       pause *= 2
@@ -182,17 +179,17 @@ struct Opening {
   func note(_ outcome: Reconciliation.Outcome) {
     guard let note = outcome.note else { return }
     if outcome.lost > 0 {
-      configuration.logger?.warning("\(note)", metadata: metadata)
+      options.logger?.warning("\(note)", metadata: metadata)
     } else {
-      configuration.logger?.notice("\(note)", metadata: metadata)
+      options.logger?.notice("\(note)", metadata: metadata)
     }
   }
 
   /// Reports how far an opening has come that takes long; nil where nobody wants to know.
   func progress(_ size: Int, _ companion: CompanionHeader?) -> ScanProgress? {
     // Recognising the layout, finding the records, and their entries.
-    let passCount = companion == nil && configuration.format != .bilog ? 3 : 2
-    return configuration.scanProgress(files, size: size, passCount: passCount)
+    let passCount = companion == nil && options.format != .bilog ? 3 : 2
+    return options.progress(files, size, passCount)
   }
 
   var metadata: Logger.Metadata { ["namespace": "\(files.namespace)", "path": "\(files.logPath)"] }

@@ -3,48 +3,38 @@ extension Repair {
   /// What the header is to say.
   private var wanted: LogHeader { LogHeader(format, count: examined.kept, lastIndex: examined.lastIndex) }
 
-  /// What is to be done, for people; nothing where nothing is.
+  /// What is to be done; nothing where nothing is.
   ///
   /// Nothing can be appended after records that are not whole, where no whole one follows: they are cut off. Damaged ones
   /// before the last whole one stay where they are, and throw when they are read.
   ///
   /// - Parameter outcome: what opening for appending would find; nil where it would refuse the log.
-  func actions(_ outcome: Reconciliation.Outcome?) -> [String] {
+  func actions(_ outcome: Reconciliation.Outcome?) -> [RepairReport.Action] {
     let (kept, end, fileSize) = (examined.kept, examined.end, disk.status.size)
     if companionOnFile == nil, outcome != nil, report.lost.isEmpty, fileSize == end { return [] }
-    var actions: [String] = []
-    if let outcome, !outcome.isClosed, let note = outcome.note {
-      actions.append("recover as opening for appending does: the log \(note)")
-    }
+    var actions: [RepairReport.Action] = []
+    if let outcome, !outcome.isClosed, let note = outcome.note { actions.append(.recover(note)) }
     if let header = disk.header, header != wanted {
       actions.append(
-        "set the header to \(Self.words(wanted)) (it says \(header.count)"
-          + (header.lastIndex.map { " and \($0)" } ?? "") + ")")
+        .setHeader(
+          count: wanted.count, lastIndex: wanted.lastIndex, countBefore: header.count, lastIndexBefore: header.lastIndex
+        ))
     }
     if fileSize > end {
-      actions.append(
-        kept < report.promised
-          ? "cut off \(Words.records(kept..<report.promised)), \(Words.bytes(fileSize - end)) from byte \(end) on"
-          : "cut off \(Words.bytes(fileSize - end)) after the last record, from byte \(end) on")
+      actions.append(.cutOff(bytes: fileSize - end, from: end, records: kept..<max(kept, report.promised)))
     } else if kept < report.promised {
-      actions.append("take back \(Words.records(kept..<report.promised)), of which no bytes are left")
+      actions.append(.takeBack(records: kept..<report.promised))
     }
-    if examined.isCommitCut, kept < report.promised {
-      actions.append("keep record \(kept - 1), whose transaction is lost from record \(kept) on")
-    }
+    if examined.isCommitCut, kept < report.promised { actions.append(.keepPartOfTransaction(last: kept - 1)) }
     let known = disk.slots?.current
     if known == nil {
-      actions.append("make the companion from the log")
+      actions.append(.makeCompanion)
     } else if examined.damagedEntries > 0 {
-      actions.append("make \(examined.damagedEntries) missing or damaged companion entries from the log")
+      actions.append(.makeEntries(examined.damagedEntries))
     } else if known?.isClean != true || known?.stableCount != kept {
-      actions.append("mark the log as closed with \(Words.records(kept))")
+      actions.append(.markClosed(count: kept))
     }
     return actions
-  }
-
-  private static func words(_ header: LogHeader) -> String {
-    "COUNT \(header.count)" + (header.lastIndex.map { ", LAST INDEX \($0)" } ?? "")
   }
 
   /// Does what was decided on. What is cut off or replaced is first copied beside the log.

@@ -80,14 +80,14 @@ struct Repair {
     examined = Examined(end: disk.format.headerSize)
     report = RepairReport(
       namespace: files.namespace, promised: 0, sound: 0, verifiable: 0, lost: [],
-      actions: isForeign ? [Self.settingAside] : [], isApplied: false, saved: [])
+      actions: isForeign ? [.setCompanionAside] : [], isApplied: false, saved: [])
     var (outcome, refusal) = try tryOpening(stated: stated)
     try examine()
     if let alone = try outcomeWithoutForeignCompanion() {
       self.disk = try disk.withoutCompanion()
       report = RepairReport(
         namespace: files.namespace, promised: alone.count, sound: 0, verifiable: 0, lost: [],
-        actions: report.actions + [Self.settingAside], isApplied: false, saved: [])
+        actions: report.actions + [.setCompanionAside], isApplied: false, saved: [])
       try examine()
       outcome = alone
     }
@@ -115,8 +115,6 @@ struct Repair {
   func checkPayloads(_ codecs: CodecCheck) throws(ImmutaError) {
     _ = try codecs.checkPayloads(disk.log, count: examined.kept, last: examined.lastIndex, isNamed: false)
   }
-
-  private static let settingAside = "set the companion aside: it belongs to another log"
 
   // MARK: Finding out
 
@@ -197,7 +195,7 @@ struct Repair {
     if report.promised > seen {
       report.lost.append(
         RepairReport.LostRange(
-          sequences: seen..<report.promised, index: nil, reason: "nothing says where they are"))
+          sequences: seen..<report.promised, index: nil, reason: .notFound))
     }
     (self.report, self.examined) = (report, examined)
   }
@@ -209,14 +207,14 @@ struct Repair {
     report.lost.append(
       RepairReport.LostRange(
         sequences: kept..<kept + 1, index: examined.end,
-        reason: "\(refusal.reason); whatever follows it is lost with it"))
+        reason: .endDamaged(refusal.reason)))
     report.promised = max(report.promised, kept + 1)
   }
 }
 
 extension RepairReport {
   /// One more lost record: those next to each other are one range, with the first one's reason.
-  fileprivate mutating func addLost(_ number: Int, index: Int?, reason: String) {
+  fileprivate mutating func addLost(_ number: Int, index: Int?, reason: LossReason) {
     if let last = lost.last, last.sequences.upperBound == number {
       lost[lost.count - 1].sequences = last.sequences.lowerBound..<number + 1
     } else {

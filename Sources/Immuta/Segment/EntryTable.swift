@@ -6,14 +6,6 @@ enum EntryTable: Sendable {
   case file(DescriptorPool)
   case walked(WalkedEntries)
 
-  /// The same, held open for itself.
-  func independent() throws(ImmutaError) -> EntryTable {
-    switch self {
-    case .file(let pool): .file(try io(pool.independent()))
-    case .walked(let entries): .walked(try entries.independent())
-    }
-  }
-
   /// Fills `bytes` with the entries from number `first` on, as many as there are; returns how many it filled. Where they
   /// are made, those of one chunk of the log at most.
   func read(_ bytes: UnsafeMutableRawBufferPointer, from first: Int) throws(ImmutaError) -> Int {

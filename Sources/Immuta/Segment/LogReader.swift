@@ -45,15 +45,6 @@ final class LogReader: Sendable {
     committedEnd = Atomic(end)
   }
 
-  /// A reader of the records there are now, with descriptors of its own: closing this one does not close it.
-  func independent() throws(ImmutaError) -> LogReader {
-    let (end, count) = (end, count)
-    return LogReader(
-      format: format, check: check, count: count, end: end, log: try io(log.independent()),
-      entries: try entries.withLock { $0 }.independent(), identity: identity, stable: stable,
-      mapsLargeRecords: mapsLargeRecords)
-  }
-
   /// Committed records.
   var count: Int { committed.generation }
 

@@ -60,13 +60,6 @@ final class WalkedEntries: Sendable {
     state = Lock(State(marks: marks, count: count, end: end, madeCount: madeCount, companions: [known]))
   }
 
-  /// The same of the records that there are now, in a file that stays open for as long as this is held, whatever becomes of
-  /// its name.
-  func independent() throws(ImmutaError) -> WalkedEntries {
-    for file in [log, keptFile].compactMap(\.self) { try io(file.keepOpen()) }
-    return self
-  }
-
   var count: Int { state.withLock { $0.count } }
 
   /// Where the last record ends.

@@ -1,4 +1,5 @@
 /// Why the times of a log may be wrong: a clock is wrong, or was.
+@nonexhaustive
 public enum ClockDoubt: Hashable, Sendable {
   /// The times of the records from this sequence on are later than the system's clock is now, the last one's by this
   /// much. Either the clock was ahead when the first of them was committed, or it lags now. ``Log/clockTime(of:)`` says

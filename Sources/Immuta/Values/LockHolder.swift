@@ -1,10 +1,10 @@
-/// Who has a log open for writing.
+/// The process that has a log open for writing.
 public struct LockHolder: Hashable, Sendable {
   /// What is locked: the namespace; of a LogStore's partition, its number.
   public let namespace: String
-  /// The process that has it; nil where that cannot be told.
+  /// The process that holds the lock; nil if it is not known.
   public let processID: Int32?
-  /// Since when; nil where that cannot be told.
+  /// Since when; nil if it is not known.
   public let since: Timestamp?
 
   package init(namespace: String, processID: Int32?, since: Timestamp?) {
@@ -15,7 +15,7 @@ public struct LockHolder: Hashable, Sendable {
 }
 
 extension LockHolder: CustomStringConvertible {
-  /// The namespace, and who has it since when, as far as that is known.
+  /// The namespace, the process that has it, and since when, as far as they are known.
   public var description: String {
     var text = "“\(namespace)” is open for writing"
     if let processID { text += processID == ThisProcess.identity ? " in this process" : " in process \(processID)" }

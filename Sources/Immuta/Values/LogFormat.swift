@@ -10,14 +10,16 @@
 /// the byte offset of the last one's size field (0 when there is none). In bilog they are big-endian: LENGTH counts the
 /// twelve bytes of the record's header and the payload, CRC is the payload's checksum.
 ///
-/// A record's *index* is the byte offset of its header: its size field, or LENGTH. Bytes behind the last committed
+/// A record's *index* is the byte offset of its header: its size field, or LENGTH. Bytes after the last committed
 /// record are uncommitted: nobody reads them.
+@nonexhaustive
 public enum LogFormat: UInt8, Hashable, Sendable, CaseIterable, CustomStringConvertible {
   /// Eight bytes of header, COUNT: Immuta's layout before its header grew. Read and extended as it is.
   case v1 = 1
-  /// Sixteen bytes of header, COUNT and LAST INDEX: what new logs get.
+  /// Sixteen bytes of header, COUNT and LAST INDEX: the layout of new logs.
   case v2 = 2
-  /// No header: the layout of LogStore's partitions, in files named `<namespace>.bilog`. The file's name tells it.
+  /// No header: the layout of LogStore's partitions, in files named `<namespace>.bilog`. It is recognised by the file's
+  /// name.
   case bilog = 3
 
   /// The name used in listings: `v1`, `v2` or `bilog`.

@@ -7,7 +7,7 @@ public struct RepairReport: Hashable, Sendable {
     /// Byte offset of the first of them in the log; nil when that is unknown, too.
     public internal(set) var index: Int?
     /// What is wrong with the first of them.
-    public internal(set) var reason: String
+    public internal(set) var reason: LossReason
   }
 
   /// The namespace's name.
@@ -21,8 +21,8 @@ public struct RepairReport: Hashable, Sendable {
   public internal(set) var verifiable: Int
   /// Records that are not, in order.
   public internal(set) var lost: [LostRange]
-  /// What is done about it, or would be, in words; empty when there is nothing to do.
-  public internal(set) var actions: [String]
+  /// What is done about it, or would be; empty when there is nothing to do.
+  public internal(set) var actions: [Action]
   /// Whether it was done.
   public internal(set) var isApplied: Bool
   /// Files that hold what was cut off or replaced.

@@ -1,4 +1,5 @@
 /// Which committed records a stream delivers.
+@nonexhaustive
 public enum StreamVisibility: Hashable, Sendable {
   /// All of them, as soon as they are committed.
   case committed
