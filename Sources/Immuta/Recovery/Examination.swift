@@ -39,6 +39,7 @@ struct Examination: ~Copyable {
   ) throws(ImmutaError) {
     let status = disk.status
     let format = disk.format
+    let vouched = try Self.vouched(disk)
     // Entries say where records are also where the header before them is damaged.
     let first = try disk.companion?.companionEntry(0)
     companion = try CompanionScanner.ofFile(disk.companion)
@@ -47,11 +48,15 @@ struct Examination: ~Copyable {
     // Whatever was promised, records that neither file has room for cannot be looked at.
     self.count = min(count, max(format.room(in: status.size), companion?.count ?? 0))
     modified = status.modified
-    // What the log's own header vouches for is not cut off by the word of a companion.
-    var plain = LogScanner(disk.log, format, end: status.size)
-    let isVouchedFor = disk.companion == nil ? false : try RecordWalk.leads(through: disk.header, in: &plain, format)
-    vouched = isVouchedFor ? disk.header?.count ?? 0 : 0
+    self.vouched = vouched
     hasCompanion = disk.companionHeader != nil || first != nil
+  }
+
+  /// How many records the log's own header and size fields vouch for: those are not cut off by the word of a companion.
+  private static func vouched(_ disk: LogOnDisk) throws(ImmutaError) -> Int {
+    guard disk.companion != nil, let header = disk.header else { return 0 }
+    var log = LogScanner(disk.log, disk.format, end: disk.status.size)
+    return try RecordWalk.leads(through: header, in: &log, disk.format) ? header.count : 0
   }
 
   /// Reports each record in order. Ends with the last one, or where nothing more is known.
