@@ -34,7 +34,7 @@ import Testing
       let log = try storage.log("log")
       let injector = FaultInjector(
         directory: directory.path, .error(ErrorNumber.noSpace), of: kind, where: { $0.hasSuffix(".spill") })
-      try await SystemCalls.withHook(injector) {
+      await SystemCalls.withHook(injector) {
         let expected = ImmutaError.io(
           errno: ErrorNumber.noSpace, operation: operation, path: directory.file(".log.log.spill"))
         await #expect(throws: expected) {
