@@ -90,8 +90,9 @@ extension ReadableLog {
     guard let header = disk.companionHeader, !header.isClean, committed >= 0 else { return false }
     let format = disk.format
     guard format.hasCount else {
-      let hasHole = try entries?.hasHole(from: committed) ?? false
-      guard try hasHole || lacksRoom(committed, end: end ?? 0, disk) else { return false }
+      var isDoubted = try entries?.hasHole(from: committed) ?? false
+      if !isDoubted { isDoubted = try lacksRoom(committed, end: end ?? disk.format.headerSize, disk) }
+      guard isDoubted else { return false }
       // A writer that is at work may have stored it meanwhile.
       return try disk.companion?.committedCount(header) == committed
     }
