@@ -1,7 +1,7 @@
 # `make` lists what there is. Everything can also be called by hand: each target is a command or two.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench bench-codecs torture canaries format lint docs clean
+.PHONY: help demo test api bench bench-codecs torture canaries format lint docs clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -11,6 +11,10 @@ demo: ## See it work: a writer, followers, a rollback, and this machine's rates
 
 test: ## Everything a change must pass; installs the C libraries that the package traits need
 	Scripts/test.sh
+
+api: ## Write the public API down in Scripts/api.txt, after a change that is meant
+	swift build --quiet --traits Zstd,LZ4
+	Scripts/api.sh --accept
 
 bench: ## Measure it beside the floors and the alternatives (ARGUMENTS=--quick: does it run?); see Benchmarks/README.md
 	Scripts/bench.sh $(ARGUMENTS)

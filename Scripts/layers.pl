@@ -222,14 +222,24 @@ for my $file (@files) {
   }
 }
 
-# Knots: files of which each leads to each other (Tarjan).
+# Knots: files of which each leads to each other (Tarjan). A type's extensions in files of their own, Log+Append.swift, count
+# with the file of the type: they are written apart, and are one.
+sub concept { my ($file) = @_; $file =~ s/\+[^\/]*\.swift$/.swift/; return $file }
+my %leads;    # concept => concept it leads to => { name => 1 }
+for my $file (keys %arrow) {
+  for my $target (keys %{ $arrow{$file} }) {
+    my ($from, $to) = (concept($file), concept($target));
+    next if $from eq $to;
+    $leads{$from}{$to}{$_} = 1 for keys %{ $arrow{$file}{$target} };
+  }
+}
 my ($count, @stack, %index, %low, %on_stack, @knots) = (0);
 sub visit {
   my ($file) = @_;
   $index{$file} = $low{$file} = $count++;
   push @stack, $file;
   $on_stack{$file} = 1;
-  for my $target (sort keys %{ $arrow{$file} // {} }) {
+  for my $target (sort keys %{ $leads{$file} // {} }) {
     if (!defined $index{$target}) {
       visit($target);
       $low{$file} = $low{$target} if $low{$target} < $low{$file};
@@ -247,7 +257,7 @@ sub visit {
   push @knots, [sort @knot] if @knot > 1;
 }
 no warnings 'recursion';
-for my $file (@files) { visit($file) unless defined $index{$file} }
+for my $file (sort keys %leads) { visit($file) unless defined $index{$file} }
 @knots = sort { @$b <=> @$a } @knots;
 
 if ($mode eq '--knots') {
@@ -256,8 +266,8 @@ if ($mode eq '--knots') {
     print scalar @$knot, " files:\n";
     for my $file (@$knot) {
       print '  ', short($file), "\n";
-      for my $target (grep { $in{$_} } sort keys %{ $arrow{$file} }) {
-        print '    -> ', short($target), ' (', join(', ', sort keys %{ $arrow{$file}{$target} }), ")\n";
+      for my $target (grep { $in{$_} } sort keys %{ $leads{$file} }) {
+        print '    -> ', short($target), ' (', join(', ', sort keys %{ $leads{$file}{$target} }), ")\n";
       }
     }
   }

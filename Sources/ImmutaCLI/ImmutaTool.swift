@@ -1,13 +1,6 @@
 import ArgumentParser
 import CImmutaProcessArguments
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+import ImmutaLibC
 
 /// The tool: `immuta`.
 struct ImmutaTool: ParsableCommand {

@@ -75,6 +75,7 @@ public struct Subscription: AsyncSequence, AsyncIteratorProtocol, Sendable {
 
 extension Broadcaster {
   /// Where in a broadcaster's events a subscription starts.
+  @nonexhaustive
   public enum History: Hashable, Sendable {
     /// With event 0, even if that came long ago.
     case all

@@ -27,7 +27,7 @@ struct ClosingTests {
         isClosing.store(true, ordering: .relaxed)
       }
       guard call == .flush, path.hasPrefix(directory), isClosing.load(ordering: .relaxed) else { return .proceed }
-      return .fail(SystemCalls.ioError)
+      return .fail(ErrorNumber.ioError)
     }
     func didCall(_ call: SystemCall, path: String) {}
   }
@@ -88,7 +88,7 @@ struct ClosingTests {
       return try await append([], number: number)
     }
     func sync() async throws {
-      if flushes == 0 { throw ImmutaError.io(errno: SystemCalls.ioError, operation: "fdatasync", path: "e.log") }
+      if flushes == 0 { throw ImmutaError.io(errno: ErrorNumber.ioError, operation: "fdatasync", path: "e.log") }
       flushes -= 1
     }
     func text(of summary: Appender.Summary, time: Duration) -> String { "" }

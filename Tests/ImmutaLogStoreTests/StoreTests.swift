@@ -1,5 +1,6 @@
 import Foundation
 import Immuta
+import ImmutaLibC
 import ImmutaLogStore
 import ImmutaTestSupport
 import Synchronization
@@ -183,7 +184,7 @@ import Testing
       let path: String
       init(_ path: String) { self.path = path }
       func willCall(_ call: SystemCall, path: String) -> SystemCallOutcome {
-        call == .flush && path == self.path ? .fail(SystemCalls.ioError) : .proceed
+        call == .flush && path == self.path ? .fail(ErrorNumber.ioError) : .proceed
       }
       func didCall(_ call: SystemCall, path: String) {}
     }

@@ -1,14 +1,7 @@
 import Foundation
 import Immuta
+import ImmutaLibC
 import ImmutaTestSupport
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
 
 /// What happens to the files of a log that others follow: appends, and everything that administrators, backups and accidents
 /// do to files. Runs on one task, while followers read.

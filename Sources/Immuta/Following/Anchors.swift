@@ -42,6 +42,7 @@ struct Anchors {
 
   /// Whether the last one is still on file, and what it says is still in the log, where nothing but the log says it.
   func hold(in reader: LogReader) throws(ImmutaError) -> Bool {
+    assert(entries.count <= Self.most, "they are few")
     guard let last = entries.last else { return true }
     if reader.hasOwnEntries {
       guard let last else { return true }
@@ -110,7 +111,7 @@ extension LogReader {
     if size > Self.largestInMemory { return true }
     var bytes = [UInt8](repeating: 0, count: size)
     return try unsafe bytes.withMutableBytes { (bytes) throws(ImmutaError) in
-      guard try unsafe descriptor.read(into: bytes, at: entry.index) == size else { return false }
+      guard try unsafe io(descriptor.read(into: bytes, at: entry.index) == size) else { return false }
       return unsafe entry.fits(RecordCheck.checksum(UnsafeRawBufferPointer(bytes)))
     }
   }

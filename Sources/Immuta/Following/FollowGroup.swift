@@ -21,11 +21,11 @@ final class FollowGroup: Sendable {
   private static var most: Int { Int(FILE_MOST_WORDS) - 1 }
 
   /// Looks after a log from now on; nil when there is no room for it.
-  func add(_ follower: Follower) throws(ImmutaError) -> FollowTicket? {
+  func add(_ follower: any FollowedLog) throws(ImmutaError) -> FollowTicket? {
     let ticket = try state.withLock { (state) throws(ImmutaError) -> FollowTicket? in
       guard state.count < Self.most else { return nil }
       if !state.isRunning {
-        try Thread.start { self.run() }
+        do throws(NoThread) { try Thread.start { self.run() } } catch { throw ImmutaError(error) }
         state.isRunning = true
       }
       let ticket = FollowTicket(follower, in: self)
@@ -48,11 +48,11 @@ final class FollowGroup: Sendable {
     Following.noteThread(1)
     var places: [FollowedPlace] = []
     while true {
-      // Read before anything is looked at: what is told from here on has changed it.
+      // Read before anything is looked at: what is reported from here on has changed it.
       let rings = bell.rings
       guard let new = takeNew(leaving: places.isEmpty) else { break }
       places += new.map { FollowedPlace($0) }
-      let now = SystemCalls.steadyUptime()
+      let now = Clocks.steadyUptime()
       for index in places.indices.reversed() where !places[index].goesOn(at: now) {
         places.remove(at: index)
         state.withLock { $0.count -= 1 }
@@ -130,7 +130,7 @@ final class FollowGroup: Sendable {
       guard case .impossible = waking else { return waking }
       Following.stopWaitingForWords()
     }
-    gate.wait(nanoseconds: max(0, deadline - SystemCalls.steadyUptime()))
+    gate.wait(nanoseconds: max(0, deadline - Clocks.steadyUptime()))
     return .timedOut
   }
 }

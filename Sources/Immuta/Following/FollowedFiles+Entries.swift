@@ -1,8 +1,8 @@
 import ImmutaLocking
 import Solid
 
-// Following a log without COUNT. Where a writer with a companion is at work, its entries tell what is committed. Where
-// there is none, another program's records are there once they are whole.
+// Following a log without COUNT. Where a writer with a companion is at work, its entries say what is committed. Where
+// there is none, another program's records count once they are whole.
 
 extension FollowedFiles {
   /// Takes note of what was committed since. Costs a read of an entry or two when nothing was, and a few more reads where
@@ -19,10 +19,7 @@ extension FollowedFiles {
         if count > reader.count { found = Progress(count: count, end: try end(ofLast: count, companion)) }
       }
       if found == nil { found = try readOnByEntries(&state) }
-      if let found {
-        try state.anchors.move(before: found.count, in: reader)
-        state.count = max(state.count, found.count)
-      }
+      if let found { try state.know(found.count, in: reader) }
       return (true, found)
     }
     guard isSame else { return false }
@@ -40,7 +37,7 @@ extension FollowedFiles {
 
   private func end(ofLast count: Int, _ companion: Descriptor) throws(ImmutaError) -> Int {
     // Whoever reads a record whose entry is damaged finds out; until then it may end anywhere.
-    guard let entry = try companion.companionEntry(count - 1) else { return try log.size }
+    guard let entry = try companion.companionEntry(count - 1) else { return try io(log.size) }
     guard let end = try log.recordEnd(at: entry.index, format) else {
       throw check.corrupted(count - 1, entry.index, "its LENGTH does not fit the file")
     }
@@ -49,24 +46,18 @@ extension FollowedFiles {
 
   /// Follows a writer whose entries are not in the companion that was opened, or that keeps none.
   private func readOnByEntries(_ state: inout State) throws(ImmutaError) -> Progress? {
-    let status = try log.status()
+    let status = try io(log.status())
     guard status.size > state.own?.end ?? reader.end else { return nil }
     let own = try ownEntries(state)
     // A writer that made the companion again put another file in its place.
-    if let companion = try companionNow(), try isAtWork(companion) {
+    if let companion = try companionNow(), try isBeingWritten(companion) {
       return try readOn(companion, own, &state)
     }
     guard let growth = try own.growth(status, through: nil, companionNow(), after: state.lastTime) else { return nil }
     // A writer marks its companion before it stages anything: if it has not by now, these are no records of its.
-    if let companion = try companionNow(), try isAtWork(companion) { return nil }
+    if try isBeingWritten(companionNow()) { return nil }
     take(growth, own, &state)
     return Progress(count: growth.count, end: growth.end)
-  }
-
-  /// Whether a writer that keeps this companion has the log open, or did not live to close it.
-  private func isAtWork(_ companion: Descriptor) throws(ImmutaError) -> Bool {
-    guard let header = try companion.companionHeader() else { return false }
-    return header.format == format && !header.isClean
   }
 
   private func readOn(
@@ -76,7 +67,7 @@ extension FollowedFiles {
     let count = try companion.publishedCount(from: known)
     guard count > known,
       let growth = try own.growth(
-        log.status(), through: count, companion, needsEntries: true, after: state.lastTime)
+        io(log.status()), through: count, companion, needsEntries: true, after: state.lastTime)
     else { return nil }
     take(growth, own, &state)
     return Progress(count: growth.count, end: growth.end)

@@ -9,7 +9,7 @@ import Synchronization
 /// time. What lasts longer (a transaction, a large payload) has the *turn*, which others wait for without holding the
 /// mutex; so `close()` never waits for a caller's code.
 @usableFromInline
-final class LogWriter: Sendable {
+final class LogWriter: Sendable, StoredRecordWriter {
   let files: LogFiles
   let reader: LogReader
   let flusher: Flusher
@@ -31,7 +31,7 @@ final class LogWriter: Sendable {
   private let isListed = Atomic(false)
 
   /// How much of a payload is written while the mutex is held.
-  static let pieceSize = 1 << 20
+  var pieceSize: Int { 1 << 20 }
 
   init(
     files: LogFiles, reader: LogReader, flusher: Flusher, durability: Durability, encoder: RecordEncoder?,
@@ -72,7 +72,7 @@ final class LogWriter: Sendable {
   /// Not inlined: there the optimizer would retain and release once more for each record.
   @inline(never)
   func appendAtOnce(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) -> Receipt? {
-    guard bytes.count <= Self.pieceSize else { return nil }
+    guard bytes.count <= pieceSize else { return nil }
     if let encoder { return try unsafe appendAtOnce(bytes, through: encoder) }
     let attempt = try state.withLockIfAvailable { (state) throws(ImmutaError) in
       try unsafe appendIfFree(bytes, &state)
@@ -155,10 +155,10 @@ final class LogWriter: Sendable {
   func prepare() async throws {
     if state.withLock({ $0.isPrepared }) { return }
     try await withCheckedThrowingContinuation { continuation in
-      do throws(ImmutaError) {
+      do throws(NoThread) {
         try WorkThreads.shared.add { continuation.resume(with: Result { try self.prepareBlocking() }) }
       } catch {
-        continuation.resume(throwing: error)
+        continuation.resume(throwing: ImmutaError(error))
       }
     }
   }
@@ -200,21 +200,21 @@ final class LogWriter: Sendable {
   static func markTogether(_ writers: [LogWriter], in directory: Directory) throws(ImmutaError) {
     let preparations = writers.map { writer in writer.state.withLock { $0.preparation } }
     for preparation in preparations {
-      try preparation.names.check()
+      try io(preparation.names.check())
       // Nothing of the logs was stored before; so the mark may reach the device together with what it vouches for.
       try preparation.keeper.writeOpen()
     }
     let failures = ManyFiles.flush(preparations.flatMap { [$0.log, $0.companion] })
-    try directory.flushNames(through: preparations.map(\.namesNoted).max() ?? 0)
+    try io(directory.flushNames(through: preparations.map(\.namesNoted).max() ?? 0))
     for (place, writer) in writers.enumerated() {
       let failure = failures[2 * place] ?? failures[2 * place + 1]
       writer.state.withLock { state in
-        if let failure { state.fail(failure) } else { state.isMarked = true }
+        if let failure { state.fail(ImmutaError(failure)) } else { state.isMarked = true }
       }
       // Its files may have been let go before.
       writer.list()
     }
-    if let failure = failures.compactMap(\.self).first { throw failure }
+    if let failure = failures.compactMap(\.self).first { throw ImmutaError(failure) }
   }
 
   // MARK: Resting
@@ -269,7 +269,7 @@ final class LogWriter: Sendable {
   }
 
   func stageStored(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) -> Receipt {
-    if bytes.count <= Self.pieceSize {
+    if bytes.count <= pieceSize {
       return try state.withLock { (state) throws(ImmutaError) in
         try checkUsable(state)
         return try unsafe state.stage(bytes)
@@ -296,7 +296,7 @@ final class LogWriter: Sendable {
   func extendStored(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) {
     var position = 0
     while position < bytes.count {
-      let end = min(position + Self.pieceSize, bytes.count)
+      let end = min(position + pieceSize, bytes.count)
       try state.withLock { (state) throws(ImmutaError) in
         try checkUsable(state)
         try unsafe state.extendRecord(UnsafeRawBufferPointer(rebasing: bytes[position..<end]))
@@ -439,6 +439,6 @@ extension LogWriter: OpenFiles.Holder {
     return answer
   }
 
-  var flusherOfOwn: Flusher? { flusher }
+  var flusherOfOwn: (any OpenFiles.HeldFilesFlusher)? { flusher }
   var isOver: Bool { false }
 }

@@ -12,13 +12,13 @@ extension LogFormat {
     of log: Descriptor, _ companion: Descriptor?, _ header: CompanionHeader?, stated: LogFormat?,
     progress: ScanProgress? = nil
   ) throws(ImmutaError) {
-    // Partitions are told by their files' names.
+    // Partitions are known by their files' names.
     if stated == .bilog {
       self = .bilog
       return
     }
-    let told = try Self.told(by: companion, header)
-    guard let found = try told == nil ? Self.fitting(log, stated: stated, progress) : told else {
+    let said = try Self.said(by: companion, header)
+    guard let found = try said == nil ? Self.fitting(log, stated: stated, progress) : said else {
       self = stated ?? .v2
       return
     }
@@ -29,10 +29,10 @@ extension LogFormat {
     self = found
   }
 
-  private static func told(by companion: Descriptor?, _ header: CompanionHeader?) throws(ImmutaError) -> LogFormat? {
+  private static func said(by companion: Descriptor?, _ header: CompanionHeader?) throws(ImmutaError) -> LogFormat? {
     guard let companion else { return nil }
     if let format = header?.format { return format == .bilog ? nil : format }
-    // Where the header is damaged, the first record's place still tells.
+    // Where the header is damaged, the first record's place still says it.
     guard let first = try companion.companionEntry(0) else { return nil }
     return [v1, v2].first { $0.headerSize == first.index }
   }
@@ -42,7 +42,7 @@ extension LogFormat {
   private static func fitting(
     _ log: Descriptor, stated: LogFormat?, _ progress: ScanProgress?
   ) throws(ImmutaError) -> LogFormat? {
-    let size = try log.size
+    let size = try io(log.size)
     // Nothing but a COUNT of 0.
     if size == v1.headerSize, try log.logHeader(v1)?.count == 0 { return .v1 }
     let isFirst = try v1.last(of: log)?.upperBound == size
@@ -59,9 +59,9 @@ extension LogFormat {
   /// has; or one that was cut off or damaged, if v1's size fields lead through more of its records than v2's, or neither
   /// lead anywhere. Space that was reserved reads as records of no bytes, so one of those proves nothing.
   static func mayBeFirst(_ log: Descriptor) throws(ImmutaError) -> Bool {
-    let size = try log.size
+    let size = try io(log.size)
     if let last = try v1.last(of: log), last.count > v1.recordHeaderSize, last.upperBound < size { return true }
-    let (first, second) = (try v1.reach(in: log), try v2.reach(in: log))
+    let (first, second) = (try v1.countOfRecordsWithBytes(in: log), try v2.countOfRecordsWithBytes(in: log))
     if first == 0, second == 0, let header = try log.logHeader(v1), header.count > 0 {
       return header.contradiction(format: v1, fileSize: size) == nil
     }
@@ -70,51 +70,24 @@ extension LogFormat {
 
   /// Through how many records the size fields lead, up to the last that has bytes; not beyond a COUNT that says
   /// something.
-  private func reach(in log: Descriptor) throws(ImmutaError) -> Int {
-    guard try log.size >= headerSize, let header = try log.logHeader(self) else { return 0 }
-    return try walk(log, through: header.count > 0 ? header.count : .max).reach
+  private func countOfRecordsWithBytes(in log: Descriptor) throws(ImmutaError) -> Int {
+    let size = try io(log.size)
+    guard size >= headerSize, let header = try log.logHeader(self) else { return 0 }
+    var scanner = LogScanner(log, self, end: size)
+    var walk = RecordWalk(self)
+    return try walk.run(in: &scanner, below: header.count > 0 ? header.count : .max).countWithBytes
   }
 
   /// Where the last of COUNT records lies in a file; nil where header and size fields don't agree, and without records.
   private func last(of log: Descriptor, _ progress: ScanProgress? = nil) throws(ImmutaError) -> Range<Int>? {
-    let size = try log.size
+    let size = try io(log.size)
     guard size >= headerSize, let header = try log.logHeader(self),
       header.contradiction(format: self, fileSize: size) == nil, header.count > 0
     else { return nil }
-    let walk = try walk(log, through: header.count, progress)
+    var scanner = LogScanner(log, self, end: size, progress: progress)
+    var walk = RecordWalk(self)
+    _ = try walk.run(in: &scanner, below: header.count)
     guard walk.number == header.count, !header.denies(lastIndex: walk.lastIndex) else { return nil }
-    return walk.lastIndex..<walk.end
-  }
-
-  /// Records that the size fields lead through, and where the last of them lies.
-  private struct Walk {
-    var number = 0
-    /// Up to the last that has bytes.
-    var reach = 0
-    var lastIndex = 0
-    var end: Int
-  }
-
-  private func walk(
-    _ log: Descriptor, through count: Int, _ progress: ScanProgress? = nil
-  ) throws(ImmutaError) -> Walk {
-    var scanner = LogScanner(log, self, end: try log.size, progress: progress)
-    var walk = Walk(end: headerSize)
-    while walk.number < count, let payload = try scanner.size(at: walk.end) {
-      if payload == 0, LogScanner.isHoleDue(walk.number) {
-        let skipped = min(count - walk.number, scanner.emptyRecords(inHoleAt: walk.end))
-        if skipped > 1 {
-          walk.number += skipped
-          walk.end += skipped * recordHeaderSize
-          walk.lastIndex = walk.end - recordHeaderSize
-          continue
-        }
-      }
-      walk.number += 1
-      if payload > 0 { walk.reach = walk.number }
-      walk.lastIndex = walk.end
-      walk.end += recordHeaderSize + payload
-    }
-    return walk
+    return walk.lastIndex..<walk.index
   }
 }

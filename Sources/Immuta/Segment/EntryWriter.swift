@@ -12,7 +12,7 @@ struct EntryWriter {
   init(_ companion: Descriptor, from first: Int) {
     self.companion = companion
     number = first
-    offset = CompanionHeader.size + first * CompanionEntry.size
+    offset = CompanionEntry.offset(of: first)
   }
 
   /// Adds the next record's entry; nil leaves one that is damaged.
@@ -33,7 +33,7 @@ struct EntryWriter {
   /// Writes what was added since the last time: to be called at the end.
   mutating func writeBuffered() throws(ImmutaError) {
     if buffer.isEmpty { return }
-    try companion.write(buffer, at: offset)
+    try io(companion.write(buffer, at: offset))
     offset += buffer.count
     buffer.removeAll(keepingCapacity: true)
   }

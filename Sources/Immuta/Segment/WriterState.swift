@@ -97,7 +97,7 @@ import Synchronization
     stagedEnd = end
     self.log = TailFile(log, size: end, smallestReservation: 64 << 10, isFlushedOften: isFlushedOften)
     self.companion = TailFile(
-      companion, size: CompanionHeader.size + count * CompanionEntry.size, smallestReservation: 16 << 10,
+      companion, size: CompanionEntry.offset(of: count), smallestReservation: 16 << 10,
       isFlushedOften: isFlushedOften)
   }
 
@@ -128,10 +128,10 @@ import Synchronization
     /// Flushes the files with their directory and its own entry, where they may be new or may have been left unflushed
     /// by an opening that appended nothing, and marks the log as open.
     func flush() throws(Failure) {
-      do throws(ImmutaError) { try names.check() } catch { throw Failure(error: error, isFinal: error.isLogMoved) }
-      do throws(ImmutaError) { try log.flush() } catch { throw Failure(error: error, isFinal: log.hasFailedFlush) }
+      do throws(ImmutaError) { try io(names.check()) } catch { throw Failure(error: error, isFinal: error.isLogMoved) }
+      do throws(ImmutaError) { try io(log.flush()) } catch { throw Failure(error: error, isFinal: log.hasFailedFlush) }
       do throws(ImmutaError) {
-        try directory.flushNames(through: namesNoted)
+        try io(directory.flushNames(through: namesNoted))
       } catch {
         throw Failure(error: error, isFinal: directory.hasFailedFlush)
       }
@@ -164,9 +164,9 @@ import Synchronization
     // blocks.
     try shrinkFiles()
     do throws(ImmutaError) {
-      try log.reserve(through: tail + 1)
-      try companion.reserve(through: companion.reservedEnd + 1)
-      if log.storesIntoMemory, format.hasCount { header = try log.mapped(0..<format.headerSize) }
+      try io(log.reserve(through: tail + 1))
+      try io(companion.reserve(through: companion.reservedEnd + 1))
+      if log.storesIntoMemory, format.hasCount { header = try io(log.mapped(0..<format.headerSize)) }
     } catch {
       // What was reserved all the same goes back: it may be all the room there is. Should that fail, the next attempt
       // or opening does it.
@@ -179,14 +179,14 @@ import Synchronization
   /// Whether nobody has committed anything since the log was opened.
   private func isAsOpened() throws(ImmutaError) -> Bool {
     if let header = try log.descriptor.logHeader(format) { return header.count == count }
-    let size = try log.descriptor.size
+    let size = try io(log.descriptor.size)
     return try size >= tail ? log.descriptor.recordEnd(at: tail, format) == nil : false
   }
 
   /// Makes the files end with the last committed record.
   private mutating func shrinkFiles() throws(ImmutaError) {
-    try log.shrink(to: tail)
-    try companion.shrink(to: entryOffset(count))
+    try io(log.shrink(to: tail))
+    try io(companion.shrink(to: entryOffset(count)))
   }
 
   // MARK: Resting
@@ -211,8 +211,8 @@ import Synchronization
       // Space that is reserved goes back: there may be many such logs.
       do throws(ImmutaError) {
         try writing { (state) throws(ImmutaError) in
-          try state.log.collect()
-          try state.companion.collect()
+          try io(state.log.collect())
+          try io(state.companion.collect())
         }
         try shrinkFiles()
       } catch {
@@ -245,10 +245,10 @@ import Synchronization
     let entriesEnd = entryOffset(count + staged.count + 1)
     if log.reservedEnd < end || companion.reservedEnd < entriesEnd { try reserve(through: end, entriesEnd) }
     if way == .copied, log.lacksPages(through: end) {
-      try writing { (state) throws(ImmutaError) in try state.log.fill(through: end) }
+      try writing { (state) throws(ImmutaError) in try io(state.log.fill(through: end)) }
     }
     if companion.lacksPages(through: entriesEnd) {
-      try writing { (state) throws(ImmutaError) in try state.companion.fill(through: entriesEnd) }
+      try writing { (state) throws(ImmutaError) in try io(state.companion.fill(through: entriesEnd)) }
       flushes.noteNewBlocks()
     }
   }
@@ -257,22 +257,23 @@ import Synchronization
     do {
       try log.reserve(through: end)
       try companion.reserve(through: entriesEnd)
-    } catch .io(let number, let operation, let path) where SystemCalls.isLackOfRoom(number) {
+    } catch {
+      guard ErrorNumber.isLackOfRoom(error.errorNumber) else { throw ImmutaError(error) }
       // What one file reserved ahead may be what the other needs.
       try writing { (state) throws(ImmutaError) in
-        try state.log.collect()
-        try state.companion.collect()
+        try io(state.log.collect())
+        try io(state.companion.collect())
       }
-      let isMoreInLog = try log.giveBack(beyond: end)
-      let isMoreInCompanion = try companion.giveBack(beyond: entriesEnd)
-      guard isMoreInLog || isMoreInCompanion else { throw .io(errno: number, operation: operation, path: path) }
-      try log.reserve(through: end)
-      try companion.reserve(through: entriesEnd)
+      let isMoreInLog = try io(log.giveBack(beyond: end))
+      let isMoreInCompanion = try io(companion.giveBack(beyond: entriesEnd))
+      guard isMoreInLog || isMoreInCompanion else { throw ImmutaError(error) }
+      try io(log.reserve(through: end))
+      try io(companion.reserve(through: entriesEnd))
     }
   }
 
   private func entryOffset(_ number: Int) -> Int {
-    CompanionHeader.size + number * CompanionEntry.size
+    CompanionEntry.offset(of: number)
   }
 
   /// Adds a whole record behind the staged ones.
@@ -293,7 +294,7 @@ import Synchronization
     let header = unsafe RecordHeader(format, of: bytes)
     let total = headerSize + bytes.count
     var checksum = header.checksum
-    if way == .copied, let memory = try unsafe log.pointer(at: index, count: total) {
+    if way == .copied, let memory = try unsafe io(log.pointer(at: index, count: total)) {
       unsafe header.store(to: memory)
       if let source = bytes.baseAddress {
         unsafe checksum = crc32c_copy_extend(
@@ -303,7 +304,7 @@ import Synchronization
       unsafe checksum = crc32c_extend(checksum, bytes.baseAddress, bytes.count)
       try writing { (state) throws(ImmutaError) in
         try unsafe header.withBytes { (header) throws(ImmutaError) in
-          try unsafe state.log.write(header, bytes, at: index)
+          try unsafe io(state.log.write(header, bytes, at: index))
         }
       }
     }
@@ -329,8 +330,8 @@ import Synchronization
     if format.hasPayloadChecksum { record.payloadChecksum = unsafe RecordHeader.extend(record.payloadChecksum, bytes) }
     try writing { (state) throws(ImmutaError) in
       switch way {
-      case .copied: try unsafe state.log.store(bytes, at: offset)
-      case .written: try unsafe state.log.write(bytes, at: offset)
+      case .copied: try unsafe io(state.log.store(bytes, at: offset))
+      case .written: try unsafe io(state.log.write(bytes, at: offset))
       }
     }
     record.size = size
@@ -343,7 +344,7 @@ import Synchronization
     let header = RecordHeader(format, size: record.size, payloadChecksum: record.payloadChecksum)
     try writing { (state) throws(ImmutaError) in
       try unsafe header.withBytes { (header) throws(ImmutaError) in
-        try unsafe state.log.store(header, at: index)
+        try unsafe io(state.log.store(header, at: index))
       }
     }
     open = nil
@@ -371,7 +372,7 @@ import Synchronization
       stagedEnd = tail
     }
     guard log.isOutsized(for: tail) else { return }
-    try? writing { (state) throws(ImmutaError) in try state.log.collect() }
+    try? writing { (state) throws(ImmutaError) in try io(state.log.collect()) }
     // Keeping an outsized reservation would be a waste, not an error: closing gives it back in any case.
     // After a failed commit nobody knows how much of it the header tells of: then nothing is cut off.
     if failure == nil { try? log.shrink(to: tail) }
@@ -436,12 +437,12 @@ import Synchronization
     if wake.isDue() { wakeFollowers(first: count - added) }
   }
 
-  /// Wakes the followers in other processes that wait for record `first`: see ``FollowedFiles/word``. They are told behind
+  /// Wakes the followers in other processes that wait for record `first`: see ``CommitWord``. They are told behind
   /// the commit, so that who was told finds it.
   @inline(never)
   private mutating func wakeFollowers(first: Int) {
     if let memory = unsafe headerMemory { return unsafe wake.called(waking: SystemCalls.wake(memory)) }
-    let (file, offset) = FollowedFiles.word(of: first, format, log: log.descriptor, companion: companion.descriptor)
+    let (file, offset) = CommitWord.place(of: first, format, log: log.descriptor, companion: companion.descriptor)
     if !format.hasCount, companion.storesIntoMemory, let memory = unsafe try? companion.pointer(at: offset, count: 4) {
       return unsafe wake.called(waking: SystemCalls.wake(memory))
     }
@@ -452,15 +453,15 @@ import Synchronization
   /// Never earlier than that of the commit before.
   @inline(__always)
   private mutating func commitTime() -> Int64 {
-    let tick = SystemCalls.coarseWallClock()
+    let tick = Clocks.coarseWallClock()
     if !clock.isCurrent(tick) { readClock(tick) }
     return clock.last
   }
 
   @inline(never)
   private mutating func readClock(_ tick: Int64) {
-    let wall = SystemCalls.wallClock()
-    let news = clock.read(wall, tick: tick, record: count, steady: SystemCalls.steadyClock)
+    let wall = Clocks.wallClock()
+    let news = clock.read(wall, tick: tick, record: count, steady: Clocks.steadyClock)
     wake.beginTick()
     if news == CommitClock.News() { return }
     if let jump = news.jump {
@@ -491,7 +492,7 @@ import Synchronization
     of records: [StagedRecord], from number: Int, _ time: Int64, endCommit: Bool
   ) throws(ImmutaError) {
     let range = entryOffset(number)..<entryOffset(number + records.count)
-    if let memory = try unsafe companion.pointer(at: range.lowerBound, count: range.count) {
+    if let memory = try unsafe io(companion.pointer(at: range.lowerBound, count: range.count)) {
       unsafe encodeEntries(
         of: records, from: number, time, endCommit: endCommit,
         into: UnsafeMutableRawBufferPointer(start: memory, count: range.count))
@@ -509,7 +510,7 @@ import Synchronization
   /// Where nothing is filled, the entries just written may lie in a new block. Noted behind the write, and before their
   /// commit is announced: the flush that covers them sees it.
   private mutating func writeToCompanion(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(ImmutaError) {
-    try unsafe companion.write(bytes, at: offset)
+    try unsafe io(companion.write(bytes, at: offset))
     if !companion.isFilling { flushes.noteNewBlocks() }
   }
 
@@ -544,7 +545,7 @@ import Synchronization
   @inline(__always)
   private mutating func writeEntry(_ entry: CompanionEntry, number: Int) throws(ImmutaError) {
     let offset = entryOffset(number)
-    if let memory = try unsafe companion.pointer(at: offset, count: CompanionEntry.size) {
+    if let memory = try unsafe io(companion.pointer(at: offset, count: CompanionEntry.size)) {
       unsafe store(
         entry, to: UnsafeMutableRawBufferPointer(start: memory, count: CompanionEntry.size), number: number)
     } else {
@@ -573,7 +574,7 @@ import Synchronization
       unsafe field.pointee.store(count.littleEndian, ordering: .releasing)
     } else if format.hasCount {
       // In one call, which a process that dies does not leave half done.
-      try log.descriptor.write(LogHeader(format, count: count, lastIndex: lastIndex).encoded(format: format), at: 0)
+      try io(log.descriptor.write(LogHeader(format, count: count, lastIndex: lastIndex).encoded(format: format), at: 0))
     }
   }
 
@@ -601,21 +602,21 @@ import Synchronization
         // unless it was a flush that failed. It is not marked as stable: some file systems report in a write what an
         // earlier write-back lost, and a flush that succeeds after either proves nothing.
         if isMarked, !hasFailedFlush {
-          try log.descriptor.flush()
-          try companion.descriptor.flush()
+          try io(log.descriptor.flush())
+          try io(companion.descriptor.flush())
         }
         throw failure
       }
       if isMarked {
         // The records and their entries first: a log whose file already ends with its last record, but whose pages
         // never reached the disk, would look as if another program had written it.
-        try log.descriptor.flush()
-        try companion.descriptor.flush()
+        try io(log.descriptor.flush())
+        try io(companion.descriptor.flush())
         try cut()
-        try log.descriptor.flush()
+        try io(log.descriptor.flush())
         try keeper.markClean(count: count)
       } else {
-        try names.check()
+        try io(names.check())
       }
     } catch {
       outcome = error
@@ -633,8 +634,8 @@ import Synchronization
     header = nil
     words = FileWords()
     // Whoever opens the log next must find nobody writing to it.
-    try? writing { (state) throws(ImmutaError) in try state.log.collect() }
-    try? writing { (state) throws(ImmutaError) in try state.companion.collect() }
+    try? writing { (state) throws(ImmutaError) in try io(state.log.collect()) }
+    try? writing { (state) throws(ImmutaError) in try io(state.companion.collect()) }
   }
 
   /// Whether the files are to be flushed, cut and marked, and nothing stands against it.
@@ -646,7 +647,7 @@ import Synchronization
   /// Makes the files end at the last committed record.
   mutating func cut() throws(ImmutaError) {
     // Before the files are cut: without the lock's file there may be another writer.
-    try names.check()
+    try io(names.check())
     if wasPrepared { try shrinkFiles() }
   }
 

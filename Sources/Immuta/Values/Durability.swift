@@ -2,6 +2,7 @@
 ///
 /// Whatever the durability, a record that `append` returned for survives the end of the process, however it ends: the
 /// operating system has it. The durability decides what survives a power cut or a crash of the kernel.
+@nonexhaustive
 public enum Durability: Hashable, Sendable {
   /// The kernel decides when it writes records to the device, usually within half a minute. `sync()` waits for it.
   case buffered

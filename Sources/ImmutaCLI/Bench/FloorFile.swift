@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+import ImmutaLibC
 
 /// A file and the bare system calls on it: what a program pays that wants nothing but the bytes.
 struct FloorFile: ~Copyable {

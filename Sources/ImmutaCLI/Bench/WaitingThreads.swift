@@ -1,12 +1,5 @@
+import ImmutaLibC
 import Synchronization
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
 
 /// What waiting streams are compared with: threads that sleep in the kernel, are all woken at once, and then each
 /// `pread` the record.

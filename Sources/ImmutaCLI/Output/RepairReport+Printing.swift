@@ -52,9 +52,9 @@ extension RepairReport {
       object.add("first", range.sequences.lowerBound)
       object.add("last", range.sequences.upperBound - 1)
       object.add("index", range.index)
-      object.add("reason", range.reason)
+      object.add("reason", range.reason.description)
     }
-    object.add("actions", strings: actions)
+    object.add("actions", strings: actions.map(\.description))
     object.add("saved", strings: saved)
     object.add("next", next)
     return object.line

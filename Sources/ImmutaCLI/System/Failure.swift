@@ -87,15 +87,15 @@ struct Failure {
       (message, status) = ("damaged: \(corruption)\(advice)", .damaged)
     case ImmutaError.undecodable(let corruption):
       let advice =
-        corruption.tellsOfNames
+        corruption.isAboutNames
         ? ""
         : corruption.isOverLimit
           ? "; if it may be so large, give a higher \(prefix)decoded-limit"
           : "; check that the \(prefix)key-file and \(prefix)dictionary are those that it was written with"
       (message, status) = ("cannot decode \(corruption)\(advice)", .damaged)
-    case ImmutaError.untransformable(let reason) where Corruption.tellsOfLimit(reason):
+    case ImmutaError.untransformable(let reason, _) where Corruption.tellsOfLimit(reason):
       (message, status) = ("\(error); if it may be so large, give a higher --decoded-limit", .failure)
-    case ImmutaError.codecMismatch(let written, let opened):
+    case ImmutaError.codecMismatch(let written, let opened, _):
       (message, status) = (CodecSettings.mismatch(written: written, opened: opened, prefix: prefix), .failure)
     case ImmutaError.codecUnknown(let path, let reason):
       (message, status) = (
@@ -109,7 +109,7 @@ struct Failure {
       // The library's advice is for programmers.
       let failure = Location.notFound(name, in: directory)
       (message, status) = (failure.message, failure.status)
-    case ImmutaError.positionBeyondEnd(let position, let count):
+    case ImmutaError.positionBeyondEnd(let position, let count, _):
       (message, status) = (
         "position \(position) is beyond the end: the log has \(Quantities.counted(count, "record")), and the next one is "
           + "record \(count). Was it put back from an older copy? To wait for record \(position) all the same, give "

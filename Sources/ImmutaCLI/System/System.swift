@@ -1,24 +1,4 @@
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
-
-// The C library's calls under other names: inside of `System`, their own are those of its functions.
-
-private func openFile(_ path: String, _ flags: Int32, _ mode: mode_t = 0) -> Int32 { open(path, flags, mode) }
-
-private func closeFile(_ descriptor: Int32) -> Int32 { close(descriptor) }
-
-private func readBytes(_ descriptor: Int32, _ bytes: UnsafeMutableRawPointer?, _ count: Int) -> Int {
-  read(descriptor, bytes, count)
-}
-
-private func writeBytes(_ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int {
-  write(descriptor, bytes, count)
-}
+import ImmutaLibC
 
 /// The tool's system calls, each retried when a signal interrupts it for no reason of ours.
 enum System {
@@ -43,13 +23,13 @@ enum System {
     for descriptor in standardInput...standardError where fcntl(descriptor, F_GETFD) < 0 {
       // Gets the lowest free number: this one. Open the wrong way round, so that using it is an error.
       let mode = descriptor == standardInput ? O_WRONLY : O_RDONLY
-      _ = openFile("/dev/null", mode)
+      _ = libcOpen(in: AT_FDCWD, "/dev/null", mode)
     }
   }
 
   /// Closes standard output: some file systems say only then that what was written does not fit.
   static func closeOutput() throws(ToolError) {
-    let result = closeFile(standardOutput)
+    let result = libcClose(standardOutput)
     if result != 0, errno != EINTR { throw ToolError("cannot write to the output: \(message(for: errno))") }
   }
 
@@ -58,7 +38,7 @@ enum System {
   /// Opens a file for reading.
   static func open(_ path: String) throws(ToolError) -> Int32 {
     while true {
-      let descriptor = openFile(path, O_RDONLY | O_CLOEXEC)
+      let descriptor = libcOpen(in: AT_FDCWD, path, O_RDONLY | O_CLOEXEC)
       if descriptor >= 0 { return descriptor }
       if errno != EINTR { throw ToolError("cannot open \(path): \(message(for: errno))") }
     }
@@ -67,7 +47,7 @@ enum System {
   /// Makes a file of these bytes, for its owner alone, on stable storage; one that exists is left as it is.
   static func create(_ path: String, _ bytes: [UInt8]) throws {
     let flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC
-    let descriptor = openFile(path, flags, 0o600)
+    let descriptor = libcOpen(in: AT_FDCWD, path, flags, 0o600)
     guard descriptor >= 0 else { throw ToolError("cannot make \(path): \(message(for: errno))") }
     defer { close(descriptor) }
     do {
@@ -80,7 +60,7 @@ enum System {
   }
 
   static func close(_ descriptor: Int32) {
-    _ = closeFile(descriptor)
+    _ = libcClose(descriptor)
   }
 
   /// Throws where standard input cannot be read at all: before anything is made for what comes from it.
@@ -108,7 +88,7 @@ enum System {
         throw ToolError("cannot wait for \(name): \(message(for: errno))")
       }
       try Interruption.check()
-      let count = readBytes(descriptor, buffer.baseAddress, buffer.count)
+      let count = libcRead(descriptor, buffer.baseAddress, buffer.count)
       if count >= 0 { return count }
       // A descriptor that somebody made non-blocking: another process took what `poll` saw.
       if errno != EINTR, errno != EAGAIN { throw ToolError("cannot read \(name): \(message(for: errno))") }
@@ -130,7 +110,7 @@ enum System {
     var rest = bytes[...]
     while !rest.isEmpty {
       let part = UnsafeRawBufferPointer(rebasing: rest)
-      let count = writeBytes(descriptor, part.baseAddress, part.count)
+      let count = libcWrite(descriptor, part.baseAddress, part.count)
       if count >= 0 {
         rest = rest.dropFirst(count)
         continue

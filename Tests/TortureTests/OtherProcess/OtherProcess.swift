@@ -1,5 +1,6 @@
 import Foundation
 import Immuta
+import ImmutaLibC
 import ImmutaTestSupport
 import Testing
 
