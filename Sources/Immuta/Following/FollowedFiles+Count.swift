@@ -82,7 +82,8 @@ extension FollowedFiles {
   private func readOn(_ state: inout State, through committed: Int) throws(ImmutaError) -> Int? {
     let own = try ownEntries(state)
     // A writer that made the companion again put another file in its place.
-    guard let growth = try own.growth(io(log.status()), through: committed, companionNow(), after: state.lastTime) else {
+    guard let growth = try own.growth(io(log.status()), through: committed, companionNow(), after: state.lastTime)
+    else {
       return nil
     }
     // Space that is reserved reads as records of no bytes: LAST INDEX says whether these were written.
