@@ -268,6 +268,12 @@ canary no-log Reconciliation+Evidence.swift 'HostileFilesTests/whatNeverWas' \
 # Any companion is taken for the log's.
 canary foreign CompanionOrigin.swift 'HostileFilesTests/anotherLogs' \
   'return found\.different >= 2 && .* : nil' 'return nil'
+# Where the entries lead is not compared with where the log's own size fields lead.
+canary foreign-places CompanionOrigin.swift 'UnclosedDamageTests/noCompanion' \
+  'if !isAtEnd, let misled' 'if !isAtEnd, count < 0, let misled'
+# Any COUNT of a log that was not closed is taken for one that a writer left.
+canary unclosed Reconciliation+Count.swift 'UnclosedDamageTests/noSector' \
+  'guard isMemoryWhole, let contradiction' 'guard isMemoryWhole, stable < 0, let contradiction'
 
 # A follower takes whatever has the log's place for the log.
 canary follower Anchors.swift 'FollowerTests/whatever' \

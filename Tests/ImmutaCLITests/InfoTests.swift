@@ -92,7 +92,7 @@ struct InfoTests {
     let crashed = try place.run("info", "e", "--json").objects()[0]
     #expect(crashed["open"] is NSNull && crashed["closed"] as? Bool == false)
     #expect(crashed["health"] as? String == "not closed")
-    #expect((crashed["note"] as? String)?.contains("all of 1 record is whole") == true)
+    #expect((crashed["note"] as? String)?.contains("its one record is whole") == true)
     #expect(try place.run("verify", "e").ending == .exit(0))
   }
 

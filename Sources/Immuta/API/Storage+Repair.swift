@@ -123,7 +123,8 @@ extension Storage {
 
   private static func copySoundRecords(
     of opening: Opening, _ configuration: Configuration, _ repair: Repair, _ report: inout RepairReport,
-    into newNamespace: String, _ made: inout FileIdentity?
+    into newNamespace: String,
+    _ made: inout FileIdentity?
   ) throws {
     let files = opening.files
     // One that belongs to another log was set aside.

@@ -108,6 +108,7 @@ extension Opening {
     }
     for path in work.saved {
       options.logger?.warning("kept a copy of what is cut off: \(path)", metadata: metadata)
+      outcome.add(note: "a copy of what was cut off is kept in \(path)")
     }
     guard let (companion, header) = work.companion else {
       preconditionFailure("a log that was opened has a companion with a header")

@@ -6,6 +6,9 @@
 /// them. The companion is another log's if at least two of them differ, and four times as many as are the same: with some
 /// that are the same, the two logs may begin alike. Otherwise what differs is damage, and the companion stays.
 ///
+/// Where the log's own size fields lead through COUNT to LAST INDEX and the entries do not, the companion is wrong, and not
+/// the log: whole entries that name other places are another log's, be there one record alike at the beginning or many.
+///
 /// A record counts as different only where its size field is what its entry says and its bytes are not: a size field that
 /// is wrong is what damage makes, too. One record alone proves nothing. O(1): some short reads.
 struct CompanionOrigin {
@@ -15,6 +18,10 @@ struct CompanionOrigin {
   /// Whether a power cut may have torn them. Then only those count that no torn write can have left as they are: a sector
   /// is written whole, or not at all.
   private let mayBeTorn: Bool
+
+  private let logHeader: LogHeader?
+  /// Of a log that was closed, the file ends with the last record.
+  private let isClean: Bool
 
   /// Larger records are not read.
   private static let largestCompared = 64 << 10
@@ -30,15 +37,20 @@ struct CompanionOrigin {
   init?(_ header: CompanionHeader?, _ logHeader: LogHeader?, room: Int, _ format: LogFormat) {
     if let header, header.format != format { return nil }
     self.format = format
+    self.logHeader = logHeader
+    isClean = header?.isClean == true
+    // While the machine stays up, and no flush failed, nothing is torn.
+    let isMemoryWhole =
+      BootIdentity.current != 0 && header?.bootIdentity == BootIdentity.current && header?.hasFailedFlush != true
     let stable = min(header?.stableCount ?? 0, room)
     if stable > 1 {
       (count, mayBeTorn) = (stable, false)
     } else {
       // Without a COUNT nothing but the entries says what was committed.
       guard format.hasCount, let logHeader else { return nil }
-      (count, mayBeTorn) = (min(logHeader.count, room), header?.isClean != true)
+      (count, mayBeTorn) = (min(logHeader.count, room), header?.isClean != true && !isMemoryWhole)
     }
-    if count < 2 { return nil }
+    if count < 1 || (count < 2 && logHeader?.count ?? 0 < 2) { return nil }
   }
 
   /// Throws `.corrupted`, about the companion, where it is another log's. The scanners keep what was read: the last
@@ -92,14 +104,53 @@ struct CompanionOrigin {
     var found = Comparison()
     let first = try isSame(0, &log, &entries)
     found.add(first)
-    found.add(try isSame(count - 1, &log, &entries))
-    if found.same > 0, found.different == 0 { return nil }
+    let last = count > 1 ? try isSame(count - 1, &log, &entries) : first
+    if count > 1 { found.add(last) }
+    let isAtEnd = last == true ? true : try namesLast(&entries)
+    if !isAtEnd, let misled = try comparisonByPlaces(&log, &entries) { return misled }
+    if count < 2 || (found.same > 0 && found.different == 0) { return nil }
     // What was not yet flushed may be torn, but not the first record where it shares a sector with the COUNT that counts it.
     if mayBeTorn, first != false { return nil }
     let others = min(count - 2, Self.mostOthers)
     for position in 0..<others { found.add(try isSame(1 + position * (count - 2) / others, &log, &entries)) }
     if mayBeTorn, found.same > 0 { return nil }
     return found.different >= 2 && found.different >= 4 * found.same ? found : nil
+  }
+
+  /// Whether the log's last record lies where its entry says, or what follows it.
+  private func namesLast(_ entries: inout CompanionScanner?) throws(ImmutaError) -> Bool {
+    guard let logHeader, let lastIndex = logHeader.lastIndex,
+      let entry = try entries?.entry(logHeader.count - 1)
+    else { return false }
+    return entry.index == lastIndex
+  }
+
+  /// Where the size fields lead through all records of the log: how many whole entries name other places or other bytes,
+  /// if they prove that the companion is another log's. O(records of the log).
+  private func comparisonByPlaces(
+    _ log: inout LogScanner, _ entries: inout CompanionScanner?
+  ) throws(ImmutaError) -> Comparison? {
+    guard let logHeader, try RecordWalk.leads(through: logHeader, in: &log, format) else { return nil }
+    var found = Comparison()
+    var isLastElsewhere = false
+    var elsewhere = 0
+    var walk = RecordWalk(format)
+    while walk.number < min(logHeader.count, entries?.count ?? 0), let place = try walk.next(in: &log) {
+      guard let entry = try entries?.entry(place.number) else { continue }
+      isLastElsewhere = entry.index != place.index
+      if isLastElsewhere {
+        elsewhere += 1
+        found.different += 1
+      } else if place.size <= Self.largestCompared {
+        let isSame = try log.checksum(at: place.index, size: place.size).map(entry.fits) ?? false
+        if isSame { found.same += 1 } else { found.different += 1 }
+      }
+    }
+    // It goes its own way to its end: a few entries that were put into the log's own do not.
+    if isLastElsewhere, found.different > 1 || found.same == 0 { return found }
+    // Nothing was ever written where the log's last entry would be, and what was written is of other bytes.
+    let isShort = try entries?.isBlank(logHeader.count - 1) ?? true
+    return isShort && !mayBeTorn && found.same == 0 && found.different > 0 ? found : nil
   }
 
   /// Whether a record has the checksum that its entry says; nil where that says nothing.
@@ -112,7 +163,11 @@ struct CompanionOrigin {
     let end = format.recordEnd(at: entry.index, size: size)
     if end - entry.index > Self.largestCompared { return nil }
     if mayBeTorn, entry.index / Self.sector != (end - 1) / Self.sector { return nil }
-    if let next = try entries?.entry(number + 1), next.index != end { return nil }
+    if let next = try entries?.entry(number + 1) {
+      if next.index != end { return nil }
+    } else if isClean, logHeader?.count == number + 1, end != log.end {
+      return nil
+    }
     return try log.checksum(at: entry.index, size: size).map(entry.fits)
   }
 }

@@ -27,6 +27,8 @@ struct Examination: ~Copyable {
   private var nextKnown: (sequence: Int, time: Int64) = (-1, 0)
   /// Size fields are to be trusted up to this record.
   private var confirmed = -1
+  /// The log's header and its size fields agree on where the records before this one lie.
+  private let vouched: Int
   /// Records to look at.
   private let count: Int
   /// Whether the companion says where the records are, rather than the log's header alone.
@@ -37,6 +39,7 @@ struct Examination: ~Copyable {
   ) throws(ImmutaError) {
     let status = disk.status
     let format = disk.format
+    let vouched = try Self.vouched(disk)
     // Entries say where records are also where the header before them is damaged.
     let first = try disk.companion?.companionEntry(0)
     companion = try CompanionScanner.ofFile(disk.companion)
@@ -45,7 +48,15 @@ struct Examination: ~Copyable {
     // Whatever was promised, records that neither file has room for cannot be looked at.
     self.count = min(count, max(format.room(in: status.size), companion?.count ?? 0))
     modified = status.modified
+    self.vouched = vouched
     hasCompanion = disk.companionHeader != nil || first != nil
+  }
+
+  /// How many records the log's own header and size fields vouch for: those are not cut off by the word of a companion.
+  private static func vouched(_ disk: LogOnDisk) throws(ImmutaError) -> Int {
+    guard disk.companion != nil, let header = disk.header else { return 0 }
+    var log = LogScanner(disk.log, disk.format, end: disk.status.size)
+    return try RecordWalk.leads(through: header, in: &log, disk.format) ? header.count : 0
   }
 
   /// Reports each record in order. Ends with the last one, or where nothing more is known.
@@ -147,8 +158,11 @@ struct Examination: ~Copyable {
       following.index != place.end,
       try !leadsToKnownRecord(after: place)
     {
-      finding.damage = .entryAndSizeFieldDamaged
-      return
+      guard finding.sequence < vouched else {
+        finding.damage = .entryAndSizeFieldDamaged
+        return
+      }
+      confirmed = vouched
     }
     finding.entry = CompanionEntry(
       madeAt: index, time: try timeOfMade(finding.sequence, after: time), checksum: checksum, isSound: isSound, format)

@@ -3,10 +3,7 @@ extension LogOnDisk {
   /// What to say of a file that has less than a header.
   func tooShort() throws(ImmutaError) -> Corruption {
     let size = status.size
-    if let companion {
-      let hasEntries = try companion.companionEntry(0) != nil
-      if (slots?.current?.stableCount ?? 0) > 0 || hasEntries { return .lost(log.path, says: companion.path) }
-    }
+    if let companion, try companion.namesRecords(slots?.current) { return .lost(log.path, says: companion.path) }
     if size > 0, companion == nil {
       return try .noLog(log, "\(Words.bytes(size)) are less than a log's header of \(format.headerSize)")
     }
@@ -16,6 +13,14 @@ extension LogOnDisk {
         ? "it is empty: nothing was appended yet, or everything was lost; appending begins a log in it"
         : "it was cut short: \(Words.bytes(size)) are less than a log's header of \(format.headerSize); put the log back "
           + "from a backup, or remove it to begin a new one")
+  }
+}
+
+extension Descriptor {
+  /// Whether a companion says that its log had records, by its header or its first entry.
+  func namesRecords(_ header: CompanionHeader?) throws(ImmutaError) -> Bool {
+    if let header, header.stableCount > 0 { return true }
+    return try companionEntry(0) != nil
   }
 }
 

@@ -51,6 +51,12 @@ extension ReadableLog {
     let format = disk.format
     // A file that is empty, or ends inside it, reads as zeros.
     let header = if let header = disk.header { header } else { try disk.log.logHeader(format) }
+    // Unless a writer has just begun it.
+    if disk.isTooShort, let companion = disk.companion, try companion.namesRecords(disk.slots?.current),
+      try io(disk.log.size) < format.headerSize
+    {
+      throw .corrupted(.lost(disk.log.path, says: companion.path))
+    }
     var scanner = LogScanner(disk.log, format, end: disk.status.size, bufferSize: Self.largestReadAtOnce)
     var entries = try CompanionScanner.ofFile(disk.companion)
     // Before anything is believed that it says.
@@ -64,15 +70,34 @@ extension ReadableLog {
       try checkCodec(companionHeader.codecName)
     }
     let last = try Self.last(of: committed ?? 0, disk, &scanner, &entries)
-    let plan = ReadingPlan(
+    var plan = ReadingPlan(
       committed: committed, last: last, companion: disk.companionHeader, header: header, format,
       fileSize: try format.hasCount ? disk.status.size : io(disk.log.size))
+    if let committed, try Self.isDoubted(committed, disk, &entries) { plan = .byRecovery }
     switch plan {
     case .byCompanion(let count, let end, let lastTime):
       self.init(count: count, end: end, lastTime: lastTime, entries: .inCompanion)
     case .byRecovery:
       try self.init(recovering: disk, committed, progress, checkCodec)
     }
+  }
+
+  /// Whether the entries of a log that was not closed say that more was committed than a writer leaves uncounted, whenever
+  /// it dies.
+  private static func isDoubted(
+    _ committed: Int, _ disk: LogOnDisk, _ entries: inout CompanionScanner?
+  ) throws(ImmutaError) -> Bool {
+    guard let header = disk.companionHeader, !header.isClean, committed >= 0 else { return false }
+    let format = disk.format
+    guard format.hasCount else {
+      // A writer that is at work may have stored it meanwhile.
+      guard try entries?.hasHole(from: committed) == true else { return false }
+      return try disk.companion?.committedCount(header) == committed
+    }
+    let ends = try entries?.commitEnds(from: committed, most: 2) ?? []
+    guard let end = ends.first else { return false }
+    if ends.count == 1, try entries?.firstTorn(in: disk.log, format, committed..<end) == nil { return false }
+    return try disk.log.logHeader(format)?.count == committed
   }
 
   private init(

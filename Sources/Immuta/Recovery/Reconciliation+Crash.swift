@@ -1,6 +1,7 @@
 // A log that was not closed.
 extension Reconciliation {
   mutating func crashed(stable: Int) throws(ImmutaError) -> Outcome {
+    try checkHeader(stable: stable)
     var remade: Outcome?
     let first: Cursor
     if let cursor = try cursor(after: stable) {
@@ -15,11 +16,13 @@ extension Reconciliation {
     }
     let (whole, madeOfWhole) = try wholeCommits(
       from: first, made: remade?.madeCount ?? madeCount(through: first.number))
-    let claimed: Int
+    var claimed: Int
     if let header { claimed = header.count } else { claimed = try countByEntries(from: whole.number) }
     var tail = Outcome.Tail.nothing
+    var unclaimed = 0
     if header == nil, claimed == whole.number, let end = try endOfUnclaimedRecords(from: whole) {
-      tail = .kept(through: end)
+      tail = .kept(through: end.index)
+      unclaimed = end.number - whole.number
     }
     if whole.number < claimed {
       let foreign = try extendedByAnotherProgram(from: whole)
@@ -30,12 +33,14 @@ extension Reconciliation {
       }
       if foreign != nil { tail = .keptWhole }
       // After a failed flush the kernel may have let go of pages that never reached the device.
-      if isSameBoot, companionHeader?.hasFailedFlush != true {
+      if isMemoryWhole {
         throw corrupted(
           whole.number, whole.index,
           "it is not what was committed, and the machine has not been down since: this is damage, not a torn write")
       }
     }
+    // COUNT may be older than the entries: they name what was committed, too.
+    if header != nil, !isMemoryWhole { claimed = max(claimed, try companion?.lastCommitEnd(from: whole.number) ?? 0) }
     var outcome = outcome(at: whole, .whole)
     outcome.madeCount = madeOfWhole
     if remade != nil { outcome.makeAgain(from: start, keptBelow: whole.number) }
@@ -43,11 +48,10 @@ extension Reconciliation {
     let most = header == nil ? claimed : format.room(in: fileSize)
     outcome.lost = max(whole.number, min(claimed, most)) - whole.number
     assert(outcome.lost == 0 || whole.number >= stable, "no stable record is taken back")
-    if outcome.lost > 0, mayForgetStable { tail = .keptWhole }
-    // All of it would go, by the word of a companion of which nothing was proven, and that may be another log's.
-    if whole.number == 0, outcome.lost > 1, try leadsToEnd() { tail = .keptWhole }
+    // They were committed, if not promised.
+    if outcome.lost > 0 { tail = .keptWhole }
     outcome.tail = tail
-    outcome.add(note: note(outcome))
+    outcome.add(note: note(outcome, unclaimed: unclaimed))
     return outcome
   }
 
@@ -93,18 +97,6 @@ extension Reconciliation {
     return outcome.end == fileSize && !isEmpty ? outcome : nil
   }
 
-  /// Whether the size fields lead, from the first record on, through as many as COUNT says to LAST INDEX.
-  private mutating func leadsToEnd() throws(ImmutaError) -> Bool {
-    guard let header, header.lastIndex != nil else { return false }
-    // So many take long to go through, and a copy may have holes.
-    if header.count > LogScanner.mostInHole { return true }
-    var walk = RecordWalk(format)
-    while walk.number < header.count {
-      if try walk.next(in: &log) == nil { return false }
-    }
-    return !header.denies(lastIndex: walk.lastIndex)
-  }
-
   /// How many records the entries say were committed to a log without COUNT: an entry whose last field was stored was
   /// published, be it whole or damaged, but where more of its commit was to follow.
   private mutating func countByEntries(from number: Int) throws(ImmutaError) -> Int {
@@ -118,7 +110,7 @@ extension Reconciliation {
   /// Where whole records end that follow the last committed one of a log without COUNT; nil when there are none.
   /// They are what a transaction had staged when its process died, or another program's, or ours whose entries were
   /// lost: nobody knows, so they are cut off, but a copy is kept.
-  private mutating func endOfUnclaimedRecords(from cursor: Cursor) throws(ImmutaError) -> Int? {
+  private mutating func endOfUnclaimedRecords(from cursor: Cursor) throws(ImmutaError) -> RecordWalk? {
     var walk = cursor.walk
     while let place = try walk.place(in: &log), try log.bearsItsChecksum(at: place.index, size: place.size) {
       walk.pass(place)
@@ -128,15 +120,27 @@ extension Reconciliation {
     if isSameBoot, walk.index < fileSize, companion?.count ?? 0 < walk.number {
       throw corrupted(cursor.number, cursor.index, "the record is whole, but the companion ends before its entry")
     }
-    return walk.index
+    return walk
   }
 
-  private func note(_ outcome: Outcome) -> String {
-    if outcome.lost == 0 { return "was not closed; all of \(Words.records(outcome.count)) is whole" }
+  private func note(_ outcome: Outcome, unclaimed: Int) -> String {
+    if unclaimed > 0 {
+      return "was not closed: cut off \(Words.records(unclaimed)) of which no entry says that they were committed; "
+        + "\(Self.whole(outcome.count))"
+    }
+    if outcome.lost == 0 { return "was not closed; \(Self.whole(outcome.count))" }
     let promise =
       mayForgetStable
       ? "of which the companion, damaged, does not say whether they were promised to be stable"
       : "that were never promised to be stable"
-    return "was not closed: cut off \(outcome.lost) torn records \(promise), \(outcome.count) are whole"
+    return "was not closed: cut off \(Words.of(outcome.lost, "torn record")) \(promise), \(outcome.count) are whole"
+  }
+
+  private static func whole(_ count: Int) -> String {
+    switch count {
+    case 0: "it holds no record"
+    case 1: "its one record is whole"
+    default: "all of \(count) records are whole"
+    }
   }
 }

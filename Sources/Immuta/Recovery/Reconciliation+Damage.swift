@@ -65,13 +65,20 @@ extension Reconciliation {
     if let last = try companion?.entry(header.count - 1), !header.denies(lastIndex: last.index) { return true }
     var walk = RecordWalk(format)
     if number > 0 {
-      guard let entry = try companion?.entry(number - 1), entry.index >= format.headerSize else { return false }
+      guard let entry = try companion?.entry(number - 1), entry.index >= format.headerSize else {
+        return try RecordWalk.leads(through: header, in: &log, format)
+      }
       walk = RecordWalk(format, number: number - 1, index: entry.index)
-      guard try walk.next(in: &log) != nil else { return false }
+      guard try walk.next(in: &log) != nil else { return try RecordWalk.leads(through: header, in: &log, format) }
     }
     _ = try walk.run(in: &log, below: header.count - 1)
-    guard walk.number == header.count - 1, let last = try walk.place(in: &log) else { return false }
+    guard walk.number == header.count - 1, let last = try walk.place(in: &log) else {
+      return try RecordWalk.leads(through: header, in: &log, format)
+    }
     // Without LAST INDEX, reserved space, which a log that was closed has none of, looks like records of no bytes.
-    return header.lastIndex.map { $0 == last.index } ?? (last.size > 0 || (!wasNotClosed && last.end == fileSize))
+    if let lastIndex = header.lastIndex {
+      return lastIndex == last.index ? true : try RecordWalk.leads(through: header, in: &log, format)
+    }
+    return last.size > 0 || (!wasNotClosed && last.end == fileSize)
   }
 }

@@ -42,6 +42,41 @@
     return unsafe CompanionEntry.isStored(bytes, number: number)
   }
 
+  /// Where the next commits end that whole entries name, from entry `number` on: at most `most` of them.
+  mutating func commitEnds(from number: Int, most: Int) throws(ImmutaError) -> [Int] {
+    var ends: [Int] = []
+    var number = number
+    while ends.count < most, let entry = try entry(number) {
+      number += 1
+      if entry.endsCommit { ends.append(number) }
+    }
+    return ends
+  }
+
+  /// How far the commits reach that whole entries name, from entry `number` on.
+  mutating func lastCommitEnd(from number: Int) throws(ImmutaError) -> Int {
+    var (number, end) = (number, number)
+    while let entry = try entry(number) {
+      number += 1
+      if entry.endsCommit { end = number }
+    }
+    return end
+  }
+
+  /// Whether an entry was stored after one that was not, in a companion whose entries are stored in order. Looks no farther
+  /// than some thousand entries.
+  mutating func hasHole(from number: Int) throws(ImmutaError) -> Bool {
+    var isAfterBlank = false
+    for number in number..<max(number, min(count, number + 2 * Self.bufferedEntries)) {
+      if try !isBlank(number) {
+        if isAfterBlank { return true }
+      } else {
+        isAfterBlank = true
+      }
+    }
+    return false
+  }
+
   private mutating func bytes(of number: Int) throws(ImmutaError) -> UnsafeRawBufferPointer? {
     guard number >= 0, number < count else { return nil }
     if !buffered.contains(number) {

@@ -67,6 +67,23 @@ struct RecordWalk: Equatable {
     return true
   }
 
+  /// Whether the size fields lead, from the first record on, through as many as COUNT says to LAST INDEX, or, where the
+  /// format has none, to the end of the file: then the log itself says where each of its records lies. O(records).
+  static func leads(through header: LogHeader?, in log: inout LogScanner, _ format: LogFormat) throws(ImmutaError)
+    -> Bool
+  {
+    guard let header, header.count > 0, header.count <= min(LogScanner.mostInHole, format.room(in: log.end)) else {
+      return false
+    }
+    var walk = RecordWalk(format)
+    while walk.number < header.count {
+      if try walk.next(in: &log) == nil { return false }
+    }
+    if format.hasLastIndex { return !header.denies(lastIndex: walk.lastIndex) }
+    // Reserved space reads as records of no bytes.
+    return walk.index == log.end && walk.index > walk.lastIndex + format.recordHeaderSize
+  }
+
   /// What a walk came by.
   struct Passed: Equatable {
     /// Records up to the last that has bytes. Space that was reserved reads as records of no bytes.

@@ -90,7 +90,8 @@ extension RepairReport.Action: CustomStringConvertible {
     case .makeCompanion: "make the companion from the log"
     case .makeEntries(let count): "make \(count) missing or damaged companion entries from the log"
     case .markClosed(let count): "mark the log as closed with \(Words.records(count))"
-    case .copyRecords(let count, let namespace): "copy its \(count) whole records into “\(namespace)”"
+    case .copyRecords(let count, let namespace):
+      "copy its \(count == 1 ? "one whole record" : "\(count) whole records") into “\(namespace)”"
     case .takePayloadsAsStored: "take them as they are stored: nothing says whether a codec was used"
     }
   }
