@@ -106,7 +106,7 @@ struct CompanionOrigin {
     found.add(first)
     let last = count > 1 ? try isSame(count - 1, &log, &entries) : first
     if count > 1 { found.add(last) }
-    let isAtEnd = last == true ? true : try namesLast(&entries)
+    let isAtEnd = last == true ? true : try namesLast(&log, &entries)
     if !isAtEnd, let misled = try comparisonByPlaces(&log, &entries) { return misled }
     if count < 2 || (found.same > 0 && found.different == 0) { return nil }
     // What was not yet flushed may be torn, but not the first record where it shares a sector with the COUNT that counts it.
@@ -117,12 +117,16 @@ struct CompanionOrigin {
     return found.different >= 2 && found.different >= 4 * found.same ? found : nil
   }
 
-  /// Whether the log's last record lies where its entry says, or what follows it.
-  private func namesLast(_ entries: inout CompanionScanner?) throws(ImmutaError) -> Bool {
+  /// Whether the log's last record is what its entry says, or, where it is too large to look, lies there.
+  private func namesLast(
+    _ log: inout LogScanner, _ entries: inout CompanionScanner?
+  ) throws(ImmutaError) -> Bool {
     guard let logHeader, let lastIndex = logHeader.lastIndex,
-      let entry = try entries?.entry(logHeader.count - 1)
+      let entry = try entries?.entry(logHeader.count - 1), entry.index == lastIndex,
+      let size = try log.size(at: lastIndex)
     else { return false }
-    return entry.index == lastIndex
+    if size > Self.largestCompared { return true }
+    return try log.checksum(at: lastIndex, size: size).map(entry.fits) ?? false
   }
 
   /// Where the size fields lead through all records of the log: how many whole entries name other places or other bytes,
@@ -132,22 +136,23 @@ struct CompanionOrigin {
   ) throws(ImmutaError) -> Comparison? {
     guard let logHeader, try RecordWalk.leads(through: logHeader, in: &log, format) else { return nil }
     var found = Comparison()
-    var isLastElsewhere = false
+    var isLastWrong = false
     var elsewhere = 0
     var walk = RecordWalk(format)
     while walk.number < min(logHeader.count, entries?.count ?? 0), let place = try walk.next(in: &log) {
       guard let entry = try entries?.entry(place.number) else { continue }
-      isLastElsewhere = entry.index != place.index
-      if isLastElsewhere {
+      isLastWrong = entry.index != place.index
+      if isLastWrong {
         elsewhere += 1
         found.different += 1
       } else if place.size <= Self.largestCompared {
         let isSame = try log.checksum(at: place.index, size: place.size).map(entry.fits) ?? false
+        isLastWrong = !isSame
         if isSame { found.same += 1 } else { found.different += 1 }
       }
     }
     // It goes its own way to its end: a few entries that were put into the log's own do not.
-    if isLastElsewhere, found.different > 1 || found.same == 0 { return found }
+    if isLastWrong, elsewhere > 0, found.different > 1 || found.same == 0 { return found }
     // Nothing was ever written where the log's last entry would be, and what was written is of other bytes.
     let isShort = try entries?.isBlank(logHeader.count - 1) ?? true
     return isShort && !mayBeTorn && found.same == 0 && found.different > 0 ? found : nil

@@ -73,7 +73,7 @@ extension ReadableLog {
     var plan = ReadingPlan(
       committed: committed, last: last, companion: disk.companionHeader, header: header, format,
       fileSize: try format.hasCount ? disk.status.size : io(disk.log.size))
-    if let committed, try Self.isDoubted(committed, disk, &entries) { plan = .byRecovery }
+    if let committed, try Self.isDoubted(committed, end: last?.end, disk, &entries) { plan = .byRecovery }
     switch plan {
     case .byCompanion(let count, let end, let lastTime):
       self.init(count: count, end: end, lastTime: lastTime, entries: .inCompanion)
@@ -85,19 +85,30 @@ extension ReadableLog {
   /// Whether the entries of a log that was not closed say that more was committed than a writer leaves uncounted, whenever
   /// it dies.
   private static func isDoubted(
-    _ committed: Int, _ disk: LogOnDisk, _ entries: inout CompanionScanner?
+    _ committed: Int, end: Int?, _ disk: LogOnDisk, _ entries: inout CompanionScanner?
   ) throws(ImmutaError) -> Bool {
     guard let header = disk.companionHeader, !header.isClean, committed >= 0 else { return false }
     let format = disk.format
     guard format.hasCount else {
+      let hasHole = try entries?.hasHole(from: committed) ?? false
+      guard try hasHole || lacksRoom(committed, end: end ?? 0, disk) else { return false }
       // A writer that is at work may have stored it meanwhile.
-      guard try entries?.hasHole(from: committed) == true else { return false }
       return try disk.companion?.committedCount(header) == committed
     }
     let ends = try entries?.commitEnds(from: committed, most: 2) ?? []
     guard let end = ends.first else { return false }
     if ends.count == 1, try entries?.firstTorn(in: disk.log, format, committed..<end) == nil { return false }
     return try disk.log.logHeader(format)?.count == committed
+  }
+
+  /// Whether a record that is whole follows the last one that is committed, and the companion ends before its entry: a
+  /// writer makes room for an entry first.
+  private static func lacksRoom(_ committed: Int, end: Int, _ disk: LogOnDisk) throws(ImmutaError) -> Bool {
+    var scanner = LogScanner(disk.log, disk.format, end: try io(disk.log.size))
+    guard let size = try scanner.size(at: end), try scanner.bearsItsChecksum(at: end, size: size),
+      let companion = disk.companion
+    else { return false }
+    return try CompanionEntry.room(in: io(companion.size)) <= committed
   }
 
   private init(
