@@ -218,11 +218,11 @@ import Synchronization
 
   /// Somebody is about to wait for records to be committed: another process' commits must be noticed until `endWait`.
   func beginWait(_ visibility: StreamVisibility) throws(ImmutaError) {
-    try follower?.beginWait(visibility)
+    try follower?.beginWait(forStable: visibility == .durable)
   }
 
   func endWait(_ visibility: StreamVisibility) {
-    follower?.endWait(visibility)
+    follower?.endWait(forStable: visibility == .durable)
   }
 
   /// The companion's header as it is on file; nil when there is none that is whole.

@@ -96,8 +96,9 @@ extension Storage {
     let opening = Opening(
       files: files, configuration: configuration,
       pools: TransformPools(encoding: configuration.encoding, decoding: configuration.decoding))
-    try opening.checkCodec(repair.codecName)
-    if repair.codecName == nil { try repair.checkPayloads(opening) }
+    let codecs = opening.codecs(repair.format)
+    try codecs.checkName(repair.codecName)
+    if repair.codecName == nil { try repair.checkPayloads(codecs) }
     var report = repair.report
     var made: FileIdentity?
     // The repair holds the log's lock: nobody changes it meanwhile.
@@ -125,10 +126,9 @@ extension Storage {
     _ made: inout FileIdentity?
   ) throws {
     let files = opening.files
-    let log = try io(files.directory.open(files.log, .read))
     // One that belongs to another log was set aside.
-    let format = repair.format
-    var examination = try Examination(log: log, companion: repair.companion, format: format, count: report.promised)
+    let (log, format) = (repair.disk.log, repair.format)
+    var examination = try Examination(repair.disk, count: report.promised)
     var configuration = opening.configuration
     configuration.access = .readWrite
     // The examination compares the checksums.

@@ -10,7 +10,7 @@ enum EntryTable: Sendable {
   func independent() throws(ImmutaError) -> EntryTable {
     switch self {
     case .file(let pool): .file(try io(pool.independent()))
-    case .walked: self
+    case .walked(let entries): .walked(try entries.independent())
     }
   }
 
@@ -19,7 +19,7 @@ enum EntryTable: Sendable {
   func read(_ bytes: UnsafeMutableRawBufferPointer, from first: Int) throws(ImmutaError) -> Int {
     switch self {
     case .file(let pool):
-      let offset = CompanionHeader.size + first * CompanionEntry.size
+      let offset = CompanionEntry.offset(of: first)
       return try unsafe io(pool.descriptor(for: 0).read(into: bytes, at: offset) / CompanionEntry.size)
     case .walked(let entries):
       return try unsafe entries.read(bytes, from: first)

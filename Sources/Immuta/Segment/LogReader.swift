@@ -28,7 +28,7 @@ final class LogReader: Sendable {
   private let mapsLargeRecords: Bool
 
   /// A record up to this size is read into memory of its own where it doesn't fit a chunk; a larger one is mapped.
-  static let largestInMemory = 1 << 20
+  static let largestInMemory = Chunk.largestRecord
 
   init(
     format: LogFormat, check: RecordCheck, count: Int, end: Int, log: DescriptorPool, entries: EntryTable,

@@ -97,7 +97,7 @@ import Synchronization
     stagedEnd = end
     self.log = TailFile(log, size: end, smallestReservation: 64 << 10, isFlushedOften: isFlushedOften)
     self.companion = TailFile(
-      companion, size: CompanionHeader.size + count * CompanionEntry.size, smallestReservation: 16 << 10,
+      companion, size: CompanionEntry.offset(of: count), smallestReservation: 16 << 10,
       isFlushedOften: isFlushedOften)
   }
 
@@ -273,7 +273,7 @@ import Synchronization
   }
 
   private func entryOffset(_ number: Int) -> Int {
-    CompanionHeader.size + number * CompanionEntry.size
+    CompanionEntry.offset(of: number)
   }
 
   /// Adds a whole record behind the staged ones.

@@ -1,0 +1,83 @@
+// What repair does about a log that was examined.
+extension Repair {
+  /// What the header is to say.
+  private var wanted: LogHeader { LogHeader(format, count: examined.kept, lastIndex: examined.lastIndex) }
+
+  /// What is to be done, for people; nothing where nothing is.
+  ///
+  /// Nothing can be appended after records that are not whole, where no whole one follows: they are cut off. Damaged ones
+  /// before the last whole one stay where they are, and throw when they are read.
+  ///
+  /// - Parameter outcome: what opening for appending would find; nil where it would refuse the log.
+  func actions(_ outcome: Reconciliation.Outcome?) -> [String] {
+    let (kept, end, fileSize) = (examined.kept, examined.end, disk.status.size)
+    if companionOnFile == nil, outcome != nil, report.lost.isEmpty, fileSize == end { return [] }
+    var actions: [String] = []
+    if let outcome, !outcome.isClosed, let note = outcome.note {
+      actions.append("recover as opening for appending does: the log \(note)")
+    }
+    if let header = disk.header, header != wanted {
+      actions.append(
+        "set the header to \(Self.words(wanted)) (it says \(header.count)"
+          + (header.lastIndex.map { " and \($0)" } ?? "") + ")")
+    }
+    if fileSize > end {
+      actions.append(
+        kept < report.promised
+          ? "cut off \(Words.records(kept..<report.promised)), \(Words.bytes(fileSize - end)) from byte \(end) on"
+          : "cut off \(Words.bytes(fileSize - end)) after the last record, from byte \(end) on")
+    } else if kept < report.promised {
+      actions.append("take back \(Words.records(kept..<report.promised)), of which no bytes are left")
+    }
+    if examined.isCommitCut, kept < report.promised {
+      actions.append("keep record \(kept - 1), whose transaction is lost from record \(kept) on")
+    }
+    let known = disk.slots?.current
+    if known == nil {
+      actions.append("make the companion from the log")
+    } else if examined.damagedEntries > 0 {
+      actions.append("make \(examined.damagedEntries) missing or damaged companion entries from the log")
+    } else if known?.isClean != true || known?.stableCount != kept {
+      actions.append("mark the log as closed with \(Words.records(kept))")
+    }
+    return actions
+  }
+
+  private static func words(_ header: LogHeader) -> String {
+    "COUNT \(header.count)" + (header.lastIndex.map { ", LAST INDEX \($0)" } ?? "")
+  }
+
+  /// Does what was decided on. What is cut off or replaced is first copied beside the log.
+  ///
+  /// - Throws: also `.corrupted`, when the log may be a sound one of another format: nothing is cut off then.
+  mutating func apply() throws(ImmutaError) {
+    defer { lock?.unlock() }
+    if let undecided { throw .corrupted(undecided) }
+    guard !report.actions.isEmpty else { return }
+    let (disk, count, kept, progress) = (disk, report.promised, examined.kept, progress)
+    let plan = RecoveryPlan(
+      repairing: wanted, end: examined.end, header: disk.header, fileSize: disk.status.size,
+      hasCompanion: companionOnFile != nil, format)
+    let newHeader = CompanionHeader(
+      replacing: disk.slots?.current, format, codecName: knowledge.codecName,
+      identity: knowledge.identity ?? .random())
+    // Its name is made stable with the companion's.
+    try knowledge.keep(newHeader, files, of: disk.log)
+    var work = RecoveryWork(files, disk, count: kept, newHeader: newHeader)
+    try work.run(plan, companionOnFile: companionOnFile) { (first, body) throws(ImmutaError) in
+      precondition(first == 0, "repair makes the whole companion again")
+      progress?.beginPass()
+      var examination = try Examination(disk, count: count, progress: progress)
+      try examination.run { (finding) throws(ImmutaError) in
+        guard finding.sequence < kept else { return }
+        // An entry that is lost with its record stays damaged: reading that record throws, as it should.
+        var entry = finding.entry
+        // Where a commit was cut in two, what is left of it is one.
+        if finding.sequence == kept - 1 { entry?.endsCommit = true }
+        try body(entry)
+      }
+    }
+    report.saved += work.saved
+    report.isApplied = true
+  }
+}
