@@ -86,7 +86,12 @@ extension ReadableLog {
       self.init(
         count: outcome.count, end: outcome.end, lastTime: outcome.lastTime,
         entries: .walked(try reconciliation.walkedEntries(of: outcome)),
-        disbelieved: committed.flatMap { $0 == outcome.count ? nil : $0 }, note: outcome.note, damage: outcome.damage)
+        disbelieved: committed.flatMap { committed in
+          // As they were before anything was looked at: what a writer did since is noticed.
+          committed == outcome.count
+            ? nil : Disbelief(count: committed, appearance: Appearance(disk.status, disk.slots?.current))
+        },
+        note: outcome.note, damage: outcome.damage)
     } catch .corrupted(let damage) {
       guard disk.companion != nil, let readable = try reconciliation.readable(despite: damage) else {
         throw .corrupted(damage)
