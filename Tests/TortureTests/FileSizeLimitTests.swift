@@ -59,8 +59,10 @@ import Testing
       try? FileManager.default.removeItem(atPath: directory.file("logs/e.idx"))
       try? FileManager.default.removeItem(atPath: directory.file("copies"))
       let outcome = try Self.run(command, limit: limit, ["more"], directory)
-      #expect(outcome.status == 1, "\(command) with \(limit): \(outcome.status ?? -1), \(outcome.errors)")
-      #expect(outcome.errors.contains("File too large"), "\(command) with \(limit): \(outcome.errors)")
+      // Repair has nothing to write: it leaves the companion to the next writer.
+      let mayPass = command.contains("--apply") && outcome.status == 0
+      #expect(mayPass || outcome.status == 1, "\(command) with \(limit): \(outcome.status ?? -1), \(outcome.errors)")
+      #expect(mayPass || outcome.errors.contains("File too large"), "\(command) with \(limit): \(outcome.errors)")
       #expect(try FileBytes.read(directory.file("logs/e.log")) == log, "\(command) with \(limit)")
     }
   }
