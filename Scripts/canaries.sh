@@ -246,6 +246,9 @@ canary half-reserved TailFile.swift 'TortureTests\.FileSystemTests/halfAStep' \
 # Space is reserved beyond the limit on file sizes.
 canary size-limit SystemCalls.swift 'FileSizeLimitTests' \
   'let limit = Int\(clamping: file_size_limit\(\)\)' 'let limit = max(.max, Int(clamping: file_size_limit()))'
+# Only whoever reserves space keeps to the limit on file sizes.
+canary small-limit SystemCalls.swift 'FileSizeLimitTests' \
+  'if end > knownSizeLimit\.load\(ordering: \.relaxed\) \{ try' 'if end < 0 { try'
 # A file that cannot be mapped is an error.
 canary no-mapping TailFile.swift 'FailingCallTests/whereFilesCannotBeMapped' \
   'where ErrorNumber\.cannotMap\(error\.errorNumber\)' 'where error.errorNumber < 0'
@@ -259,9 +262,8 @@ canary lock-mapping FileLock.swift 'ProcessTests/oneProcessWritesAtATime' \
   'held = \.mapped\(window, identity, directory\)' 'held = .free'
 # Whoever comes second has the lock as well.
 canary lock FileLock.swift 'ProcessTests/oneProcessWritesAtATime' \
-  'guard isTaken else \{ throw \.locked\(LockNote\(subject: subject, on: file\)\) \}\s+// One that lost' \
-  '_ = isTaken
-      // One that lost'
+  'guard try Self\.lock\(file\) else \{ throw \.locked\(LockNote\(subject: subject, on: file\)\) \}' \
+  '_ = try Self.lock(file)'
 # A file in which nothing is a log's is taken for a damaged log.
 canary no-log Reconciliation+Evidence.swift 'HostileFilesTests/whatNeverWas' \
   'try mayBeOfAnotherFormat\(\) \? \.agreement : \.none' '.agreement'
@@ -284,6 +286,9 @@ canary continuity RecordCursor+Files.swift 'FollowerTests/whatever' \
 # A follower does not look for its files by their names.
 canary names Follower.swift 'FollowerTests/whatever' \
   'return isDue \? try files\.isAsFound\(closely: looksAgain\) : true' 'return isDue || true'
+# A COUNT that was wrong once is wrong for ever.
+canary disbelief FollowedFiles+Count.swift 'FollowerTests/aRecordInPlaceOfATornOne' \
+  'return try Appearance\(log, companion\) == disbelieved\.appearance' 'return true'
 # Commits wake nobody in other processes.
 canary followers WriterState.swift 'WakeUpTests/noCommitIsMissed' \
   'if wake\.isDue\(\) \{ wakeFollowers' 'if wake.isDue(), count < 0 { wakeFollowers'
