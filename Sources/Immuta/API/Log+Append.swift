@@ -89,12 +89,12 @@ extension Log {
 
   @usableFromInline
   func settle(_ receipt: Receipt) async throws {
-    try await openWriter().settle(receipt.sequence + 1)
+    try await openWriter().waitUntilStable(receipt.sequence + 1)
   }
 
   @usableFromInline
   func settleBlocking(_ receipt: Receipt) throws {
-    try openWriter().settleBlocking(receipt.sequence + 1)
+    try openWriter().waitUntilStableBlocking(receipt.sequence + 1)
   }
 
   /// Calls `body` with the bytes of a collection, copied only if they are not contiguous.

@@ -88,7 +88,7 @@ public struct Transaction: ~Copyable, Sendable {
     let (writer, count) = (writer, try writer.commit())
     // The next in turn goes on while this one waits for the flush, and shares it.
     rollBack()
-    try await writer.settle(count)
+    try await writer.waitUntilStable(count)
   }
 
   /// Takes the records back. Dropping the transaction does the same.
@@ -128,7 +128,7 @@ extension Transaction {
   public consuming func commit() throws {
     let (writer, count) = (writer, try writer.commit())
     rollBack()
-    try writer.settleBlocking(count)
+    try writer.waitUntilStableBlocking(count)
   }
 }
 
@@ -163,7 +163,7 @@ extension Log {
     try await writer.takeTurn(.append, .task, orAppend: queued)
     if let outcome = queued?.outcome {
       let receipt = try outcome.get()
-      try await writer.settle(receipt.sequence + 1)
+      try await writer.waitUntilStable(receipt.sequence + 1)
       return receipt
     }
     let transaction = Transaction(writer)
@@ -211,7 +211,7 @@ extension Log {
       return try transaction(writer) { transaction in try transaction.append(bytes) }
     }
     let receipt = try outcome.get()
-    try writer.settleBlocking(receipt.sequence + 1)
+    try writer.waitUntilStableBlocking(receipt.sequence + 1)
     return receipt
   }
 

@@ -97,7 +97,7 @@ final class RecordEncoder: Sendable {
 
   private func begin(_ state: inout State, size: Int?, _ writer: LogWriter) throws(ImmutaError) {
     precondition(state.open == nil, "a record is still being written")
-    let record = RecordContext(namespace: namespace, sequence: try writer.nextSequence, size: size)
+    let record = RecordContext(namespace: namespace, sequence: try writer.nextNumber, size: size)
     state.size = 0
     state.open = try transforming {
       let run = try pool.take()

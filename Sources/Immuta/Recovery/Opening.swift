@@ -294,7 +294,7 @@ struct Opening {
     try files.directory.removeIfPresent(files.newCompanion)
     let companion = try files.directory.create(files.newCompanion, like: log)
     var header = CompanionHeader(format: format, codecName: codecName)
-    header.isClean = true
+    header.mark = .closed
     header.stableCount = outcome.count
     header.madeCount = outcome.madeCount
     header.tornCount = before?.tornCount ?? 0

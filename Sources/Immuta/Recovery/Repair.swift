@@ -293,7 +293,7 @@ struct Repair {
     header.recoveryTime = before?.recoveryTime ?? 0
     header.identity = knowledge.identity ?? .random()
     header.slowTime = before?.slowTime
-    header.isClean = true
+    header.mark = .closed
     header.stableCount = kept
     try new.write([UInt8](repeating: 0, count: CompanionHeader.size), at: 0)
     progress?.beginPass()
