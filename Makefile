@@ -1,7 +1,7 @@
 # `make` lists what there is. Everything can also be called by hand: each target is a command or two.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench bench-codecs torture canaries format lint docs clean
+.PHONY: help demo test api bench bench-codecs torture canaries format lint docs clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -11,6 +11,10 @@ demo: ## See it work: a writer, followers, a rollback, and this machine's rates
 
 test: ## Everything a change must pass; installs the C libraries that the package traits need
 	Scripts/test.sh
+
+api: ## Write the public API down in Scripts/api.txt, after a change that is meant
+	swift build --quiet --traits Zstd,LZ4
+	Scripts/api.sh --accept
 
 bench: ## Measure it beside the floors and the alternatives (ARGUMENTS=--quick: does it run?); see Benchmarks/README.md
 	Scripts/bench.sh $(ARGUMENTS)
@@ -27,8 +31,9 @@ canaries: ## See the torture tests catch an engine that is broken on purpose
 format: ## Format all Swift code in place
 	swift format --in-place --recursive Sources Tests Examples Benchmarks Package.swift
 
-lint: ## Check the format and the style rules
+lint: ## Check the format, the style rules and the layers of the engine
 	swift format lint --strict --recursive Sources Tests Examples Benchmarks Package.swift
+	Scripts/layers.pl
 
 docs: ## Build the documentation of the libraries; a broken link is an error
 	swift package generate-documentation --target Immuta --warnings-as-errors

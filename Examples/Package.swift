@@ -12,6 +12,7 @@ let package = Package(
   ],
   targets: [
     example("quickstart", "Quickstart"),
+    example("one-at-a-time", "OneAtATime"),
     example("transactions", "Transactions"),
     example("follow-other-process", "FollowOtherProcess"),
     example("event-store", "EventStore"),

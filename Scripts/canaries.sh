@@ -158,11 +158,11 @@ canary no-flush Flusher.swift 'PowerLossTests/whatWasPromisedSurvives' \
   'try files\.flush\(\)' ''
 # The companion's pages are not given to the device before the one flush that is to cover both files.
 canary write-back FlushPair.swift 'PowerLossTests/whatWasPromisedSurvives' \
-  'guard try companion\.finishWriteBack\(\) else' 'guard mayShare else'
+  'guard try io\(companion\.finishWriteBack\(\)\) else' 'guard mayShare else'
 # The companion grew, and the log's flush is thought to be enough.
 canary new-blocks SegmentFiles.swift 'PowerLossTests/aCompanionThatGrew' \
-  'files\.companion\.fill\(through: entriesEnd\) \}\s+flushes\.noteNewBlocks\(\)' \
-  'files.companion.fill(through: entriesEnd) }'
+  'io\(files\.companion\.fill\(through: entriesEnd\)\) \}\s+flushes\.noteNewBlocks\(\)' \
+  'io(files.companion.fill(through: entriesEnd)) }'
 # The checksum is of other bytes than the record's.
 canary checksum SegmentWriter.swift 'ModelTests/aLogHolds' \
   'StagedRecord\(index: record\.index, checksum: record\.checksum\)' \
@@ -210,10 +210,10 @@ canary read-ahead Chunk.swift 'DamageTests/aFlippedByte' \
   '== this\.recordChecksum else' '>= 0 else'
 # The directory that names the files is not flushed.
 canary directory OpenMark.swift 'PowerLossTests/(whatWasPromisedSurvives|aLog)' \
-  'try directory\.flushNames\(through: namesNoted\)' ''
+  'try io\(directory\.flushNames\(through: namesNoted\)\)' ''
 # The log's flush fails, and only the companion's is asked.
 canary flush-error FlushPair.swift 'FailingCallTests/aFailedCall' \
-  'try file\.flush\(\) \} catch \{ failure = error \}' 'try file.flush() } catch {}'
+  'try io\(file\.flush\(\)\) \} catch \{ failure = error \}' 'try io(file.flush()) } catch {}'
 # Many logs that are closed together are cut and marked before they are flushed.
 # shellcheck disable=SC2016
 canary close-together LogWriter+Closing.swift 'ManyLogsTests/manyLogs' \
@@ -224,7 +224,7 @@ canary mark-together LogWriter+Preparing.swift 'ManyLogsTests/manyLogs' \
   'marks\.flatMap \{ \[\$0\.log, \$0\.companion\] \}' 'marks.flatMap { [$0.log, $0.log] }'
 # A log's companion goes before it is certain that the log is gone.
 canary removal-order Removal.swift 'ManyLogsTests/aLogThatIsBeingRemoved' \
-  'try directory\.removeIfPresent\(files\.log\)\s+try directory\.flush\(\)' 'try directory.removeIfPresent(files.log)'
+  'try io\(directory\.removeIfPresent\(files\.log\)\)\s+try io\(directory\.flush\(\)\)' 'try io(directory.removeIfPresent(files.log))'
 # A write fails, and the next append is taken all the same.
 canary write-error SegmentFiles.swift 'FailingCallTests/aFailedCall' \
   'try body\(&self\)\s+\} catch \{\s+failure = error' 'try body(&self)
@@ -249,18 +249,18 @@ canary size-limit SystemCalls.swift 'FileSizeLimitTests' \
   'let limit = Int\(clamping: file_size_limit\(\)\)' 'let limit = max(.max, Int(clamping: file_size_limit()))'
 # A file that cannot be mapped is an error.
 canary no-mapping TailFile.swift 'FailingCallTests/whereFilesCannotBeMapped' \
-  'where SystemCalls\.cannotMap\(number\)' 'where SystemCalls.cannotMap(number) && number < 0'
+  'where ErrorNumber\.cannotMap\(error\.errorNumber\)' 'where error.errorNumber < 0'
 
 # The files have lost their names, and what is flushed to them is called stable.
 canary lost-name Flusher.swift 'ProcessTests/whatIsLost' \
-  'try files\.flush\(\)\s+// What is stable in a file that nobody finds again is lost\.\s+try names\.check\(\)' \
+  'try files\.flush\(\)\s+// What is stable in a file that nobody finds again is lost\.\s+try io\(names\.check\(\)\)' \
   'try files.flush()'
 # The lock's descriptor is closed, and no mapping keeps its file open.
 canary lock-mapping FileLock.swift 'ProcessTests/oneProcessWritesAtATime' \
   'held = \.mapped\(window, identity, directory\)' 'held = .free'
 # Whoever comes second has the lock as well.
 canary lock FileLock.swift 'ProcessTests/oneProcessWritesAtATime' \
-  'guard isTaken else \{ throw \.locked\(LockHolder\(namespace: subject, on: file\)\) \}\s+// One that lost' \
+  'guard isTaken else \{ throw \.locked\(LockNote\(subject: subject, on: file\)\) \}\s+// One that lost' \
   '_ = isTaken
       // One that lost'
 # A file in which nothing is a log's is taken for a damaged log.
@@ -274,7 +274,7 @@ canary foreign CompanionOrigin.swift 'HostileFilesTests/anotherLogs' \
 canary follower Anchors.swift 'FollowerTests/whatever' \
   'return try reader\.entries\(count - 1\.\.<count\)\.first == last' 'return true'
 # A stream goes on in files that do not continue what it delivered.
-canary continuity RecordStream.swift 'FollowerTests/whatever' \
+canary continuity RecordCursor+Files.swift 'FollowerTests/whatever' \
   'if place > shared, try !isAfterAnchor\(in: current\)' 'if place < 0, try !isAfterAnchor(in: current)'
 # A follower does not look for its files by their names.
 canary names Follower.swift 'FollowerTests/whatever' \

@@ -4,6 +4,8 @@
 # for twice as many, and the difference counts.
 #
 # usage: Scripts/counts.sh PROGRAM      CountedWork, built for release
+#
+# It is built by IMMUTA_COUNTED_WORK=1 swift build -c release --product CountedWork.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=Scripts/packages.sh

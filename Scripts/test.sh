@@ -39,10 +39,10 @@ step() {
 }
 
 # What is needed: Swift (with `swift format`, which comes with it), git for Swift's packages, the C libraries of the package
-# traits, and the tools of every POSIX system. Swift comes from swift.org; the rest can be installed from a distribution's
+# traits, perl (which comes with git), and the tools of every POSIX system. Swift comes from swift.org; the rest can be installed from a distribution's
 # packages.
 check_tools() {
-  command -v swift >/dev/null || fail "Swift 6.2 or newer is needed: see https://www.swift.org/install"
+  command -v swift >/dev/null || fail "Swift 6.3 or newer is needed: see https://www.swift.org/install"
   swift --version 2>/dev/null | head -n 1
   if ! command -v git >/dev/null; then
     install_package git
@@ -63,6 +63,7 @@ check_tools() {
 
 lint() {
   swift format lint --strict --recursive Sources Tests Examples Benchmarks Package.swift
+  Scripts/layers.pl
 }
 
 # SwiftPM silences the warnings of other packages, so the flag concerns our own targets only. It has none for C: those
@@ -91,6 +92,18 @@ build_without_traits() {
   swift build --quiet --build-tests --scratch-path "$build_path" -Xswiftc -warnings-as-errors
 }
 
+check_api() {
+  if [ "${#traits[@]}" -eq 0 ]; then
+    echo "SKIPPED: the public API is written down with Zstandard and LZ4"
+    return
+  fi
+  IMMUTA_BUILD_PATH="$build_path" Scripts/api.sh
+}
+
+check_refused() {
+  IMMUTA_BUILD_PATH="$build_path" Scripts/refused.sh
+}
+
 test_suite() {
   run_tests suite --scratch-path "$build_path"
 }
@@ -117,7 +130,8 @@ test_under_thread_sanitizer() {
 
 # What times would only say on a quiet machine.
 count_work() {
-  swift build --quiet -c release --product CountedWork --scratch-path "$build_path" -Xswiftc -warnings-as-errors
+  IMMUTA_COUNTED_WORK=1 swift build --quiet -c release --product CountedWork --scratch-path "$build_path" \
+    -Xswiftc -warnings-as-errors
   Scripts/counts.sh "$build_path/release/CountedWork"
 }
 
@@ -144,6 +158,7 @@ run_examples() {
   (
     cd "$work/run"
     "$binaries/quickstart"
+    "$binaries/one-at-a-time"
     "$binaries/transactions"
     "$binaries/event-store"
     "$binaries/compressing"
@@ -169,6 +184,8 @@ step "Format and style" lint
 step "Canaries match the engine" check_canary_patterns
 step "Build without package traits, warnings are errors" build_without_traits
 step "Build, warnings are errors" build
+step "The public API is as it is written down" check_api
+step "What the compiler must refuse" check_refused
 step "Tests" test_suite
 step "Tests under the thread sanitizer" test_under_thread_sanitizer
 step "Release build of the tool, and its demo" run_tool

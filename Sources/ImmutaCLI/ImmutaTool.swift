@@ -1,13 +1,6 @@
 import ArgumentParser
 import CImmutaProcessArguments
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+import ImmutaLibC
 
 /// The tool: `immuta`.
 struct ImmutaTool: ParsableCommand {
@@ -30,11 +23,11 @@ struct ImmutaTool: ParsableCommand {
 
       Exit status:
         0   it was done, all of it: what was to be checked was checked, what was to be written was written
-        1   it was not: nothing is there, a file is no log, a system call failed, nobody reads the output
+        1   it was not: nothing was found, a file is no log, a system call failed, nobody reads the output
         64  the arguments make no sense
         65  a log is damaged, or records are lost
         75  another writer has the log; --wait waits for it
-        128 and more: ended by a signal, as a shell tells it; 130 after Ctrl-C
+        128 and more: ended by a signal, as a shell reports it; 130 after Ctrl-C
 
       What they look at: cat, append and migrate check each record that they read. info looks at headers, companions, \
       the last record and sizes on disk, and reads nothing else. verify reads all. repair reads all, and changes nothing \
@@ -42,7 +35,7 @@ struct ImmutaTool: ParsableCommand {
 
       A process needs \(process_needed_descriptors()) open files for one log (ulimit -n), and more for stores.
       """,
-    version: "0.1.0",
+    version: Version.current,
     subcommands: [
       Demo.self, Bench.self, Append.self, Cat.self, Info.self, Verify.self, RepairCommand.self, CodecCommand.self,
       LogStoreCommand.self, Migrate.self,
@@ -59,7 +52,7 @@ enum Main {
   static func main() async {
     System.occupyStandardDescriptors()
     Interruption.unblock()
-    // A closed pipe is told by `write`.
+    // A closed pipe is reported by `write`.
     signal(SIGPIPE, SIG_IGN)
     let command = parse()
     do {

@@ -56,10 +56,10 @@ struct Layout: Equatable {
 
   /// What a directory remembers; nil when it remembers nothing.
   init?(in directory: Directory) throws(ImmutaError) {
-    guard let file = try directory.openIfPresent(Self.fileName, .read) else { return nil }
+    guard let file = try io(directory.openIfPresent(Self.fileName, .read)) else { return nil }
     var bytes = [UInt8](repeating: 0, count: 256)
     let count = try unsafe bytes.withMutableBytes { (bytes) throws(ImmutaError) in
-      try unsafe file.read(into: bytes, at: 0)
+      try unsafe io(file.read(into: bytes, at: 0))
     }
     let text = String(decoding: bytes[..<count], as: UTF8.self)
     if let version = Self.unknownVersion(in: text) {
@@ -84,26 +84,24 @@ struct Layout: Equatable {
   /// - Returns: what the directory remembers now: another layout, where somebody else was faster.
   /// - Throws: `.locked` while somebody else is at it, `.foreignOwner`, `.io`.
   func write(in directory: Directory, acceptsFilesOfOthers: Bool) throws(ImmutaError) -> Layout {
-    let lock = try FileLock.take(
-      Self.lockName, in: directory, subject: Self.fileName, rights: directory.status().rights,
-      trust: FileTrust(in: directory, acceptsFilesOfOthers: acceptsFilesOfOthers))
+    let lock = try io(
+      FileLock.take(
+        Self.lockName, in: directory, subject: Self.fileName, rights: directory.status().rights,
+        trust: FileTrust(in: directory, acceptsFilesOfOthers: acceptsFilesOfOthers)))
     defer { lock.unlock() }
     if let remembered = try Layout(in: directory) { return remembered }
-    let new = Self.fileName + ".new"
-    try directory.removeIfPresent(new)
-    let file = try Self.create(new, in: directory)
-    try file.write(Array(text.utf8), at: 0)
-    try file.flush()
-    try directory.rename(new, to: Self.fileName)
-    try directory.flush()
+    let new = try io(
+      Replacement(
+        of: Self.fileName, in: directory, as: Self.fileName + ".new", like: Self.firstPartition(in: directory)))
+    try io(new.file.write(Array(text.utf8), at: 0))
+    try io(new.finish())
+    try io(directory.flush())
     return self
   }
 
-  /// A file like the first partition's, where there is one.
-  private static func create(_ name: String, in directory: Directory) throws(ImmutaError) -> Descriptor {
-    let partition = LogFiles(directory: directory, namespace: "0", isPartition: true).log
-    guard let log = try directory.openIfPresent(partition, .read) else { return try directory.open(name, .createNew) }
-    return try directory.create(name, like: log)
+  /// The first partition's file, where there is one: whoever may use that one may use the layout's.
+  private static func firstPartition(in directory: Directory) throws(FileError) -> Descriptor? {
+    try directory.openIfPresent(LogFiles(directory: directory, namespace: "0", isPartition: true).log, .read)
   }
 
   /// Throws `.invalidConfiguration` when so many partitions need more files than this process may have open.
@@ -113,12 +111,12 @@ struct Layout: Equatable {
   ///
   /// - Parameter place: the store's directory, or its path before it is made.
   static func checkCanBeOpen(_ partitions: Int, _ access: Storage.Access, at place: String) throws(ImmutaError) {
-    let directory = (try? Directory(opening: place)) ?? (try? Directory(opening: LogFiles.parent(of: place)))
+    let directory = (try? Directory(opening: place)) ?? (try? Directory(opening: FilePath.parent(of: place)))
     let keepsLocks = access == .readOnly || directory?.keepsLocksOfMappings ?? true
     // A log and its companion, and each a second time to read by.
     let inUse = min(mostInUse, partitions * (access == .readWrite ? 4 : 2))
     let needed = (keepsLocks ? 0 : partitions) + inUse + descriptorsOfOthers
-    let limit = SystemCalls.mostOpenFiles
+    let limit = ThisProcess.mostOpenFiles
     guard needed > limit else { return }
     throw .invalidConfiguration(
       "\(Words.of(partitions, "partition")) and the program around them need \(needed) open files, and this process "
@@ -134,7 +132,7 @@ struct Layout: Equatable {
   /// Whether a message seems to begin a partition's file: not where it is empty, and not where it holds zeros.
   static func hasMessages(_ partition: Int, in directory: Directory) throws(ImmutaError) -> Bool {
     let files = LogFiles(directory: directory, namespace: "\(partition)", isPartition: true)
-    return try directory.open(files.log, .read).recordEnd(at: 0, .bilog) != nil
+    return try io(directory.open(files.log, .read)).recordEnd(at: 0, .bilog) != nil
   }
 
   /// Whether partitions of a directory have been open here: their companions are not another program's.
@@ -170,7 +168,7 @@ struct Layout: Equatable {
 
   /// The partitions of which a directory has a file with the suffix.
   private static func partitions(in directory: Directory, by suffix: String) throws(ImmutaError) -> Set<Int> {
-    let numbers = try directory.names().compactMap { name -> Int? in
+    let numbers = try io(directory.names()).compactMap { name -> Int? in
       guard name.hasSuffix(suffix), let number = Int(name.dropLast(suffix.count)),
         (0..<mostPartitions).contains(number), name == "\(number)\(suffix)"
       else { return nil }

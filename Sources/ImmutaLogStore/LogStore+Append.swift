@@ -22,9 +22,9 @@ extension LogStore {
 
   /// Appends one message: text, as UTF-8, to the partition that the key picks.
   ///
-  /// When it returns, every reader can see it, it survives the end of the process, and, with durability `.synced`, the
-  /// end of the machine. Messages of one key are in the order of their appends; partitions are appended to side by
-  /// side. An empty payload is a message as any other. O(bytes); a small message takes no system call.
+  /// When it returns, every reader can see it, it survives the end of the process, and, with durability `.synced`, a
+  /// power cut or a crash of the kernel. Messages of one key are in the order of their appends; partitions are appended
+  /// to side by side. An empty payload is a message like any other. O(bytes); a small message takes no system call.
   ///
   /// - Throws: `.storageClosed`, `.readOnly`, `.recordTooLarge`, `.io`; `CancellationError` while it waits for its
   ///   turn.
@@ -48,9 +48,9 @@ extension LogStore {
     return Receipt(partition, try await log.append(payload))
   }
 
-  /// Appends one message whose bytes come in chunks, in bounded memory. Nobody waits for its source: it is received
-  /// beside the partition, as `uploads` of the configuration says; if the source throws, nothing was appended. Otherwise
-  /// as for text.
+  /// Appends one message whose bytes come in chunks, in bounded memory. Nobody waits for its source: the chunks are
+  /// received beside the partition, within the limits of the configuration's `uploads`. If the source throws, nothing
+  /// was appended. Otherwise as for text.
   @discardableResult
   public func append<Chunks: AsyncSequence>(_ payload: Chunks, key: some StringProtocol) async throws -> Receipt
   where Chunks.Element: Collection<UInt8> {

@@ -30,8 +30,8 @@ extension LogStore {
   ///   its `index` is the offset in the buffer.
   public static func unmarshal(
     _ bytes: some Collection<UInt8>
-  ) throws(ImmutaError) -> (messages: [Message], consumed: Int) {
-    var result: Result<(messages: [Message], consumed: Int), ImmutaError>?
+  ) throws(ImmutaError) -> (messages: [LogStore.Message], consumed: Int) {
+    var result: Result<(messages: [LogStore.Message], consumed: Int), ImmutaError>?
     _ = bytes.withContiguousStorageIfAvailable { bytes in
       result = unsafe Unmarshalling.run(UnsafeRawBufferPointer(bytes))
     }
@@ -43,9 +43,9 @@ extension LogStore {
 private enum Unmarshalling {
   static func run(
     _ bytes: UnsafeRawBufferPointer
-  ) -> Result<(messages: [Message], consumed: Int), ImmutaError> {
+  ) -> Result<(messages: [LogStore.Message], consumed: Int), ImmutaError> {
     let header = LogFormat.bilog.recordHeaderSize
-    var messages: [Message] = []
+    var messages: [LogStore.Message] = []
     var position = 0
     while bytes.count - position >= header {
       let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[position...])
@@ -60,7 +60,7 @@ private enum Unmarshalling {
       guard unsafe RecordHeader.extend(0, payload) == checksum else {
         return .failure(damage(position, "its payload does not have its checksum"))
       }
-      messages.append(Message(payload: unsafe Array(payload), checksum: checksum, offset: position))
+      messages.append(LogStore.Message(payload: unsafe Array(payload), checksum: checksum, offset: position))
       position += header + size
     }
     return .success((messages, position))

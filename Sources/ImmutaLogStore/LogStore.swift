@@ -74,7 +74,7 @@ public final class LogStore: Sendable {
     configuration.format = .bilog
     configuration.filesToKeep = [Layout.fileName]
     // A directory is not made for nothing.
-    if partitions == nil, configuration.access == .readWrite, try SystemCalls.status(place) == nil {
+    if partitions == nil, configuration.access == .readWrite, try io(SystemCalls.status(place) == nil) {
       throw LayoutOpening.noStore(in: directory, configuration.access)
     }
     storage = try Storage(opening: place, configuration: configuration)
@@ -236,7 +236,7 @@ public final class LogStore: Sendable {
   public static func repair(
     partition: Int, in directory: String = "./logs", applying: Bool = false, acceptingFilesOfOthers: Bool
   ) throws(ImmutaError) -> RepairReport {
-    let place = try Directory(opening: directory)
+    let place = try io(Directory(opening: directory))
     // Looking takes a store whose layout is lost or damaged, but none of a newer version.
     if !applying {
       do throws(ImmutaError) { _ = try Layout(in: place) } catch {

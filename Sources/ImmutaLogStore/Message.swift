@@ -1,16 +1,18 @@
 public import Immuta
 
-/// One message of a buffer of a partition's bytes: see ``LogStore/LogStore/unmarshal(_:)``.
-public struct Message: Hashable, Sendable {
-  /// The message's bytes: what was appended. A copy, valid for as long as it is held.
-  public let payload: [UInt8]
-  /// The checksum that is stored with the payload, which it was checked against.
-  public let checksum: UInt32
-  /// Where the message begins in the buffer.
-  public let offset: Int
+extension LogStore {
+  /// One message of a buffer of a partition's bytes: see ``LogStore/unmarshal(_:)``.
+  public struct Message: Hashable, Sendable {
+    /// The message's bytes: what was appended. A copy, valid for as long as it is held.
+    public let payload: [UInt8]
+    /// The checksum that is stored with the payload, which it was checked against.
+    public let checksum: UInt32
+    /// Where the message begins in the buffer.
+    public let offset: Int
 
-  /// The payload as UTF-8 text; sequences that are not are replaced by U+FFFD. O(bytes of the payload).
-  public var text: String { String(decoding: payload, as: UTF8.self) }
+    /// The payload as UTF-8 text; sequences that are not are replaced by U+FFFD. O(bytes of the payload).
+    public var text: String { String(decoding: payload, as: UTF8.self) }
+  }
 }
 
 /// One committed message of a store, as streams deliver it. It was checked against its checksum.

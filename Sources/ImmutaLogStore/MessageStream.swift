@@ -47,6 +47,8 @@ extension LogStore {
 
 /// Messages of one or several partitions: those that are there, then those to come.
 ///
+/// To take messages one at a time, and to keep the place between two loops or in an actor, use a ``MessageReader``.
+///
 /// A stream is a value: a position in each partition, and what was read ahead. It never skips a message: when `next`
 /// throws, the positions stay. It ends only by an error: `CancellationError`, `.storageClosed`, `.corrupted` at a
 /// damaged message.
@@ -135,8 +137,7 @@ public struct MessageStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
   ///
   /// - Throws: as `next()`.
   public mutating func next(timeout: Duration) async throws -> StoredMessage? {
-    // A century is as good as any longer time, and can be added to any clock.
-    let deadline = ContinuousClock.now + Swift.min(timeout, .seconds(100 * 365 * 86_400))
+    let deadline = ContinuousClock.Instant.after(timeout)
     while true {
       try Task.checkCancellation()
       if let message = try nextAtOnce() { return message }
@@ -166,7 +167,7 @@ public struct MessageStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
   }
 
   /// Waits until there may be a message in any of the partitions, or the deadline has passed.
-  private func waitForNext(until deadline: ContinuousClock.Instant?) async throws {
+  func waitForNext(until deadline: ContinuousClock.Instant?) async throws {
     if sources.count == 1 { return try await sources[0].stream.waitForRecord(until: deadline) }
     try await withThrowingTaskGroup(of: Void.self) { group in
       for source in sources {

@@ -1,10 +1,10 @@
 public import Immuta
 
-/// One partition of a store: a log, and a file whose bytes can be handed on as they are.
+/// One partition of a store: a log, and a file whose bytes can be sent as they are.
 ///
-/// The file is the one that the partition had when it was asked for. In a store that is open for reading only another
-/// program may cut it back, or put another in its place: then what asks for its bytes throws `.logChanged`, and
-/// ``LogStore/partition(_:)`` gives the partition with the file that is read now.
+/// The file is the one that the partition had when you asked for it. In a store that is open for reading only, another
+/// program may cut it back, or put another in its place. Then the calls that ask for its bytes throw `.logChanged`, and
+/// ``LogStore/partition(_:)`` returns the partition with the file that is read now.
 public final class Partition: Sendable {
   /// Its number.
   public let index: Int
@@ -21,11 +21,11 @@ public final class Partition: Sendable {
   /// The number of a descriptor of the partition's file, open for reading: for `sendfile`, `splice` and their like,
   /// which take bytes from the file to a socket without a copy through the program.
   ///
-  /// Which bytes are whole messages, ``messageRange(from:limit:)`` says. They never change. Behind the last committed
-  /// message the file may have others, which are no messages. Give the offset with each call, as `pread` and `sendfile`
-  /// let you: the descriptor's file position is shared by all who use it, and nobody moves it.
+  /// ``messageRange(from:limit:)`` says which bytes are whole messages. They never change. After the last committed
+  /// message the file may have other bytes, which are no messages. Give the offset with each call, as `pread` and
+  /// `sendfile` let you: all users share the descriptor's file position, and nobody moves it.
   ///
-  /// It is open for as long as the partition is held, also after the store was closed. Do not close it.
+  /// It stays open for as long as you hold the partition, even after the store was closed. Do not close it.
   ///
   /// ```swift
   /// let range = try partition.messageRange(from: offset, limit: 1 << 20)
@@ -54,16 +54,16 @@ public final class Partition: Sendable {
     get throws(ImmutaError) { try log.committedSize(of: file) }
   }
 
-  /// The bytes of whole committed messages from an offset on, for handing them on as they are.
+  /// The bytes of whole committed messages from an offset on, to be sent as they are.
   ///
-  /// They are not read: whoever takes them apart checks them. O(log messages), in small reads.
+  /// They are not read: the program that splits them checks them. O(log messages), in small reads.
   ///
   /// - Parameters:
   ///   - offset: where a message begins: 0, or where one ended.
   ///   - limit: how many bytes at most; but one message at least, however long it is.
   /// - Returns: their range in the file; empty at the end of the partition.
   /// - Throws: `.invalidOffset` when no message begins there; `.logChanged` when the file is not the partition's any
-  ///   more, so that offsets in it say nothing of the messages that there are now; `.corrupted`, `.storageClosed`, `.io`.
+  ///   more, so that offsets in it say nothing about its present messages; `.corrupted`, `.storageClosed`, `.io`.
   public func messageRange(from offset: Int, limit: Int) throws(ImmutaError) -> Range<Int> {
     try log.wholeRecords(from: offset, limit: limit, in: file)
   }

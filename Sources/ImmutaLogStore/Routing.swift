@@ -32,13 +32,13 @@ public struct Routing: Sendable {
       }
   }
 
-  /// FNV-1a of the key, 32 bits, modulo the number of partitions: what new stores use.
+  /// FNV-1a of the key, 32 bits, modulo the number of partitions. New stores use this.
   public static let modulo = Routing(name: "fnv1a-mod-n") { key, partitions in
     Int(fnv1a(key) % UInt32(truncatingIfNeeded: partitions))
   }
 
   /// FNV-1a of the key, 32 bits, modulo the number of partitions less one: as the Go program does it. Its last
-  /// partition stays empty. Where there is one partition only, all keys go there.
+  /// partition stays empty. If the store has one partition only, all keys go there.
   public static let goCompatible = Routing(name: "go-compatible") { key, partitions in
     Int(fnv1a(key) % UInt32(truncatingIfNeeded: max(1, partitions - 1)))
   }

@@ -11,9 +11,12 @@ public final class ChildProcess {
   private var hasEnded = false
 
   /// Starts a program; its standard error is the test's.
-  public init(_ executable: String, _ arguments: [String]) throws {
+  ///
+  /// - Parameter environment: variables that it gets beside the test's own, or in place of them.
+  public init(_ executable: String, _ arguments: [String], environment: [String: String] = [:]) throws {
     process.executableURL = URL(filePath: executable)
     process.arguments = arguments
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { _, new in new }
     process.standardInput = input
     process.standardOutput = output
     try process.run()

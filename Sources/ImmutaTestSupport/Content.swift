@@ -1,12 +1,5 @@
 public import Immuta
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+import ImmutaLibC
 
 /// A record's bytes by name: made from an identity and a size, so that a model of a large log takes little memory and
 /// no two records are alike.

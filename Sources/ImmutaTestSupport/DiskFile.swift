@@ -1,12 +1,5 @@
 import Foundation
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+import ImmutaLibC
 
 /// A file as ``PowerLoss`` knows it: what the device holds for sure, and, by a descriptor of its own, what programs
 /// see.

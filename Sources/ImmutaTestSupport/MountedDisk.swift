@@ -53,7 +53,7 @@ package final class MountedDisk {
   /// Makes and mounts one, or says why that cannot be done here, and returns nil.
   ///
   /// - Parameter directory: holds the mount point and the file.
-  package init?(_ kind: Kind, in directory: TestDirectory) throws {
+  package init?(_ kind: Kind, in directory: TemporaryDirectory) throws {
     path = try directory.subdirectory("disk")
     image = directory.file("image")
     guard getuid() == 0 else {

@@ -1,7 +1,7 @@
 public import Immuta
 
 extension Codec {
-  /// Encrypts with AES-256-GCM, and tells on reading whether a payload was changed, cut off, or moved to another place.
+  /// Encrypts with AES-256-GCM. Reading detects whether a payload was changed, cut off, or moved to another place.
   public static func aes256GCM(_ keys: KeyRing) -> Codec { sealed(with: .aes256GCM, keys) }
 
   /// The same with ChaCha20-Poly1305: for machines without AES instructions.

@@ -1,6 +1,6 @@
 import Crypto
 
-/// A secret of 256 bits, and the number by which records say that they were encrypted with it.
+/// A secret of 256 bits, and the number that each record encrypted with it stores.
 ///
 /// Neither its description nor a dump of it shows the secret.
 public struct EncryptionKey: Sendable {
@@ -15,7 +15,7 @@ public struct EncryptionKey: Sendable {
   ///
   /// - Parameters:
   ///   - bytes: random bytes: from ``random(id:)``, a key management service, or `/dev/urandom`. Not a password.
-  ///   - id: what records call the key; by default 32 bits of a hash of it, so that nobody has to count.
+  ///   - id: the key's number in records; by default 32 bits of a hash of it, so that you need not number keys.
   public init?(_ bytes: some Collection<UInt8>, id: UInt32? = nil) {
     guard bytes.count == Self.size else { return nil }
     // No copy is left behind where the bytes are contiguous: SymmetricKey wipes its own.
@@ -51,19 +51,19 @@ extension EncryptionKey: CustomStringConvertible, CustomDebugStringConvertible, 
   public var customMirror: Mirror { Mirror(self, children: ["id": id]) }
 }
 
-/// The keys of a log: one that new records are encrypted with, and those that older records were.
+/// The keys of a log: one for new records, and those that older records were encrypted with.
 ///
-/// To rotate keys, open the log with a new key first and the old ones behind it. Old records are not encrypted again.
+/// To rotate keys, open the log with a new key first and the old ones after it. Old records are not encrypted again.
 public struct KeyRing: Sendable {
-  /// What new records are encrypted with.
+  /// The key that new records are encrypted with.
   public let current: EncryptionKey
   private let keys: [UInt32: EncryptionKey]
 
-  /// A ring. Traps when two different keys have the same id: nobody could tell which of them a record means.
+  /// A ring. Traps when two different keys have the same id: a record could not say which one it needs.
   ///
   /// - Parameters:
-  ///   - current: encrypts what is appended.
-  ///   - older: decrypt what was appended before.
+  ///   - current: encrypts new records.
+  ///   - older: decrypt older records.
   public init(_ current: EncryptionKey, older: [EncryptionKey] = []) {
     self.current = current
     keys = Dictionary(([current] + older).map { ($0.id, $0) }) { one, other in

@@ -2,7 +2,7 @@
   import CImmutaZstd
   public import Immuta
 
-  /// What records of one kind have in common, so that each needs to hold only what is its own: for small records, which
+  /// What records of one kind have in common, so that each record stores only the rest. For small records, which
   /// compress badly one by one. With the package trait `Zstd`.
   ///
   /// ```swift
@@ -20,7 +20,7 @@
 
     /// A dictionary that was trained before.
     ///
-    /// - Throws: `TransformError` when the bytes are none.
+    /// - Throws: `TransformError` when the bytes are no dictionary.
     public init(_ bytes: [UInt8]) throws(TransformError) {
       id = bytes.withUnsafeBytes { ZDICT_getDictID($0.baseAddress, $0.count) }
       guard id != 0 else { throw TransformError("these bytes are not a Zstandard dictionary") }
@@ -31,7 +31,7 @@
     /// Trains a dictionary on samples of the records it is for. A few thousand make a good one.
     ///
     /// - Parameters:
-    ///   - samples: payloads, of which at most ``largestSample`` bytes each are looked at.
+    ///   - samples: payloads; at most ``largestSample`` bytes of each are looked at.
     ///   - size: bytes of the dictionary at most, no fewer than 256; around a hundredth of the samples' bytes is
     ///     enough.
     /// - Throws: `TransformError` when there are too few samples, or too few bytes of them.
@@ -64,7 +64,7 @@
     }
 
     /// Trains a dictionary on a log's own records: on up to `count` of them, taken evenly from all of it. Of large
-    /// records, only so much is looked at that all together fit into 64 MiB.
+    /// records only a part is used, so that all together fit into 64 MiB.
     ///
     /// - Throws: as the training on samples; `ImmutaError` when a record cannot be read.
     public init(trainedOn log: Log, records count: Int = 10_000, size: Int = 64 << 10) throws {
@@ -91,7 +91,7 @@
 
     private static var fewestBytes: Int { 64 }
 
-    /// Bytes of a sample that are looked at.
+    /// How many bytes of a sample are looked at, at most.
     public static var largestSample: Int { 128 << 10 }
 
     func prepared(level: Int32) -> Result<PreparedDictionary, TransformError> {

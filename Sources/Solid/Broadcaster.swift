@@ -1,7 +1,7 @@
 import ImmutaLocking
 import Synchronization
 
-/// Wakes everybody who waits for something to happen: one side counts events, any number of others wait for the count.
+/// Wakes everybody who waits for an event: one side counts events, any number of others wait for the count.
 ///
 /// ```swift
 /// let arrivals = Broadcaster()
@@ -17,12 +17,12 @@ import Synchronization
 /// arrivals.close()     // the loop above ends once it has seen all eleven
 /// ```
 ///
-/// A broadcaster carries no values. It is one number, the ``generation``: how many events there have been. Whoever
-/// waits says which number they have seen and is woken when there are more, so there is no queue to fill up, a slow
-/// waiter holds up nobody, and a wait that is cancelled or runs out of time loses nothing: the caller still knows its
-/// number. What was written before ``notify(_:)`` is visible to whoever sees the generation it returns.
+/// A broadcaster carries no values. It is one number, the ``generation``: the count of events so far. A waiter names
+/// the number it has seen and is woken when the count is higher. So no queue fills up, a slow waiter holds up nobody,
+/// and a wait that is cancelled or runs out of time loses nothing: the caller still knows its number. What was written
+/// before ``notify(_:)`` is visible to everyone who sees the generation it returns.
 ///
-/// Everything may be called from any task or thread at once. Nothing here blocks but for a short lock, and a notifier
+/// You may call everything from any task or thread at once. The only thing that blocks is a short lock, and a notifier
 /// takes it only if somebody waits for a number that has come.
 public final class Broadcaster: Sendable {
   /// The generation, or its complement (which is negative) once closed: so an event and the closing exclude each other.
@@ -52,7 +52,7 @@ public final class Broadcaster: Sendable {
 
   /// Creates a broadcaster.
   ///
-  /// - Parameter generation: How many events there have been already; not negative.
+  /// - Parameter generation: The count of events so far; not negative.
   public init(generation: Int = 0) {
     precondition(generation >= 0, "a generation counts events: it cannot be negative, as \(generation) is")
     word = Atomic(generation)
@@ -63,7 +63,7 @@ public final class Broadcaster: Sendable {
     state.withLock { $0.timer }?.cancel()
   }
 
-  /// How many events there have been.
+  /// The count of events so far.
   ///
   /// One atomic load.
   public var generation: Int {
@@ -84,8 +84,8 @@ public final class Broadcaster: Sendable {
 
   /// Adds events and wakes those who wait for them.
   ///
-  /// Two atomic operations when it concerns nobody who waits; O(k log w) when it wakes k of w waiters, lower numbers
-  /// first, then first come, first served. Never blocks on a waiter. After ``close()`` it does nothing.
+  /// Two atomic operations if no waiter's number has come; O(k log w) if it wakes k of w waiters, lower numbers first,
+  /// then first come, first served. Never blocks on a waiter. After ``close()`` it does nothing.
   ///
   /// - Parameter n: How many; traps if negative.
   /// - Returns: The generation afterwards.
@@ -102,7 +102,7 @@ public final class Broadcaster: Sendable {
     raise { max($0, generation) }
   }
 
-  /// Ends it: no event comes any more, and all waits for one throw ``BroadcasterClosed``.
+  /// Closes the broadcaster: no event comes any more, and all waits for one throw ``BroadcasterClosed``.
   ///
   /// Events that came before are still delivered. Closing again does nothing.
   public func close() {

@@ -1,4 +1,4 @@
-/// What a wait throws when the broadcaster has been closed and the event it waits for never came.
+/// The error of a wait when the broadcaster was closed and the event it waits for never came.
 ///
 /// Events that came before ``Broadcaster/close()`` are still delivered, so this means "that was all".
 public struct BroadcasterClosed: Error, Hashable, Sendable, CustomStringConvertible {

@@ -1,10 +1,10 @@
 /// A place in a broadcaster's events, and the way to get the next.
 ///
-/// As a sequence it delivers the number of each event, counting from 0, in order and without a gap. Several events that
-/// have come meanwhile are delivered one after the other without waiting; ``skipToLatest()`` passes over them.
+/// As a sequence it delivers the number of each event, counting from 0, in order and without a gap. Events that have
+/// come meanwhile are delivered one after the other without waiting; ``skipToLatest()`` skips them.
 ///
 /// A subscription is a value: a copy goes its own way from the same place. It costs nothing while nobody waits on it,
-/// needs no ending, and keeps its place when a wait is cancelled or runs out of time.
+/// need not be ended, and keeps its place when a wait is cancelled or runs out of time.
 public struct Subscription: AsyncSequence, AsyncIteratorProtocol, Sendable {
   /// The number of an event.
   public typealias Element = Int
@@ -52,9 +52,9 @@ public struct Subscription: AsyncSequence, AsyncIteratorProtocol, Sendable {
     return take()
   }
 
-  /// Passes over the events that have come already, so that the next one delivered is one that has not.
+  /// Skips the events that have come already: the next one delivered is one that has not come yet.
   ///
-  /// For a consumer that was woken and deals with everything at once. Never goes back. O(1).
+  /// For a consumer that handles everything at each wake-up. Never goes back. O(1).
   public mutating func skipToLatest() {
     position = Swift.max(position, broadcaster.generation)
   }
@@ -75,8 +75,9 @@ public struct Subscription: AsyncSequence, AsyncIteratorProtocol, Sendable {
 
 extension Broadcaster {
   /// Where in a broadcaster's events a subscription starts.
+  @nonexhaustive
   public enum History: Hashable, Sendable {
-    /// With event 0, though it may be long past.
+    /// With event 0, even if that came long ago.
     case all
     /// With the first event after the call.
     case none

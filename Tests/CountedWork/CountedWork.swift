@@ -1,7 +1,8 @@
 import Immuta
 import ImmutaTransforms
 
-/// The engine at work, so many times over, and nothing else: for whoever counts what it does.
+/// The engine at work, so many times over, and nothing else: for whoever counts what it does. It is only built where the
+/// environment has `IMMUTA_COUNTED_WORK`, as Scripts/test.sh does.
 ///
 /// ```
 /// CountedWork append|transaction DIRECTORY COUNT   appends COUNT records of 100 B, one or 64 per commit
@@ -9,7 +10,7 @@ import ImmutaTransforms
 /// CountedWork many|many-synced DIRECTORY COUNT     makes, writes, closes and opens COUNT namespaces: ManyNamespaces
 /// ```
 ///
-/// With `-deflate` or `-aes` behind the work, as in `stream-aes`, payloads are compressed or encrypted.
+/// With `-deflate` or `-aes` after the work, as in `stream-aes`, payloads are compressed or encrypted.
 @main struct CountedWork {
   private static let perCommit = 64
 

@@ -1,13 +1,6 @@
 import Foundation
 import Immuta
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+import ImmutaLibC
 
 /// What many namespaces cost: the time to make, write, close and open them, and what they hold meanwhile. Beside it the
 /// floor, of the same run: as many empty files, made and put on stable storage together.

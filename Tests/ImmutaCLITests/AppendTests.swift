@@ -4,11 +4,7 @@ import Testing
 
 @Suite("append")
 struct AppendTests {
-  let place: Workplace
-
-  init() throws {
-    place = try Workplace()
-  }
+  let place = Workplace()
 
   /// What is in a namespace, read with the library.
   private func payloads(_ namespace: String) async throws -> [[UInt8]] {

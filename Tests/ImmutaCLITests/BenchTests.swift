@@ -12,11 +12,7 @@ struct BenchTests {
     "commit, until 100 waiting streams have it", "commit, until 1,000 waiting streams have it",
     "commit, until 1 follower has it",
   ]
-  let place: Workplace
-
-  init() throws {
-    place = try Workplace()
-  }
+  let place = Workplace()
 
   @Test("The table has a row for each work, with both times and their ratio, and nothing is left behind")
   func table() throws {
@@ -130,11 +126,7 @@ struct BenchTests {
 
 @Suite("How bench measures")
 struct BenchRunnerTests {
-  let place: Workplace
-
-  init() throws {
-    place = try Workplace()
-  }
+  let place = Workplace()
 
   private func measure(_ work: BenchWork, for time: Duration) async throws -> BenchRow {
     let runner = BenchRunner(directory: place.path, progress: Progress("", isShown: false))

@@ -3,11 +3,7 @@ import Testing
 
 @Suite("cat")
 struct CatTests {
-  let place: Workplace
-
-  init() throws {
-    place = try Workplace()
-  }
+  let place = Workplace()
 
   @Test("Text is each payload and a newline; raw is the payloads alone")
   func textAndRaw() throws {
@@ -167,7 +163,7 @@ struct CatTests {
     let namespace = try place.run("cat", "nope")
     #expect(namespace.ending == .exit(1))
     #expect(
-      namespace.errors == "immuta: there is no namespace “nope” in ./logs: `immuta info` lists those that are there\n")
+      namespace.errors == "immuta: there is no namespace “nope” in ./logs: `immuta info` lists those that exist\n")
     let directory = try place.run("cat", "e", "--dir", "nowhere")
     #expect(directory.ending == .exit(1))
     #expect(directory.errors.hasPrefix("immuta: ") && directory.errors.contains("nowhere"))

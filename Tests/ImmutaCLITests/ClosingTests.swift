@@ -27,7 +27,7 @@ struct ClosingTests {
         isClosing.store(true, ordering: .relaxed)
       }
       guard call == .flush, path.hasPrefix(directory), isClosing.load(ordering: .relaxed) else { return .proceed }
-      return .fail(SystemCalls.ioError)
+      return .fail(ErrorNumber.ioError)
     }
     func didCall(_ call: SystemCall, path: String) {}
   }
@@ -38,7 +38,7 @@ struct ClosingTests {
   }
 
   @Test("append") func append() async throws {
-    let place = try Workplace()
+    let place = Workplace()
     try place.write(Array("one\ntwo\n".utf8), to: "lines")
     let command = try Append.parse(["e", "--dir", "\(place.path)/logs", "\(place.path)/lines"])
     await SystemCalls.withHook(FailingClose("\(place.path)/logs/e.idx")) {
@@ -47,7 +47,7 @@ struct ClosingTests {
   }
 
   @Test("logstore append") func storeAppend() async throws {
-    let place = try Workplace()
+    let place = Workplace()
     try place.write(Array("a\tone\na\ttwo\n".utf8), to: "lines")
     let command = try LogStoreAppend.parse(["\(place.path)/store", "\(place.path)/lines", "--partitions", "1"])
     await SystemCalls.withHook(FailingClose("\(place.path)/store/0.bilog.companion")) {
@@ -56,7 +56,7 @@ struct ClosingTests {
   }
 
   @Test("migrate") func migrate() async throws {
-    let place = try Workplace()
+    let place = Workplace()
     try place.write(Array("one\ntwo\n".utf8), to: "lines")
     let command = try Migrate.parse(["lines:\(place.path)/lines", "log:\(place.path)/logs/e"])
     await SystemCalls.withHook(FailingClose("\(place.path)/logs/e.idx")) {
@@ -65,7 +65,7 @@ struct ClosingTests {
   }
 
   @Test("demo") func demo() async throws {
-    let place = try Workplace()
+    let place = Workplace()
     let demonstration = Demonstration(directory: place.path, records: 10, size: 10, progress: Progress("test"))
     let report = try await SystemCalls.withHook(FailingClose("\(place.path)/demo.idx")) {
       try await demonstration.run()
@@ -88,7 +88,7 @@ struct ClosingTests {
       return try await append([], number: number)
     }
     func sync() async throws {
-      if flushes == 0 { throw ImmutaError.io(errno: SystemCalls.ioError, operation: "fdatasync", path: "e.log") }
+      if flushes == 0 { throw ImmutaError.io(errno: ErrorNumber.ioError, operation: "fdatasync", path: "e.log") }
       flushes -= 1
     }
     func text(of summary: Appender.Summary, time: Duration) -> String { "" }
@@ -102,7 +102,7 @@ struct ClosingTests {
       (1, "; 3 records before it are on stable storage; 3 records after them were appended, and may be lost"),
     ])
   func stable(flushes: Int, expected: String) async throws {
-    let place = try Workplace()
+    let place = Workplace()
     try place.write(Array("a\nb\nc\n".utf8), to: "lines")
     let appender = Appender(to: FailingTarget(flushes: flushes), isSynced: true, receipts: nil)
     do {

@@ -8,7 +8,7 @@ struct CodecTests {
   static let input = (0..<50).map { "line \($0), which looks much like the one before\n" }.joined()
 
   init() throws {
-    place = try Workplace()
+    place = Workplace()
   }
 
   /// A key file as it should be.

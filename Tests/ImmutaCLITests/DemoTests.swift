@@ -7,11 +7,7 @@ import Testing
 @Suite("demo")
 struct DemoTests {
   private static let steps = ["append", "follow", "roll back", "close", "reopen", "verify"]
-  let place: Workplace
-
-  init() throws {
-    place = try Workplace()
-  }
+  let place = Workplace()
 
   @Test("It goes through every step, says that everything held, and leaves nothing behind")
   func table() throws {

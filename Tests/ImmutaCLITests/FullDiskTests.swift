@@ -6,11 +6,7 @@
   /// A file system that is full: a few megabytes in memory, mounted for the test, which only root may do.
   @Suite("A full disk")
   struct FullDiskTests {
-    let place: Workplace
-
-    init() throws {
-      place = try Workplace()
-    }
+    let place = Workplace()
 
     @Test(
       "What is said of it is true: how many records are there, each of which had its receipt",

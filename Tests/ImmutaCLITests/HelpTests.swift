@@ -1,18 +1,18 @@
+import Foundation
 import Testing
 
 @Suite("Help and usage")
 struct HelpTests {
-  let place: Workplace
+  let place = Workplace()
 
-  init() throws {
-    place = try Workplace()
-  }
-
-  @Test("The tool tells its version")
+  @Test("The tool's version is the newest in CHANGELOG.md")
   func version() throws {
     let outcome = try place.run("--version")
     #expect(outcome.ending == .exit(0))
-    #expect(outcome.text.wholeMatch(of: /\d+\.\d+\.\d+\n/) != nil)
+    let root = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../..")
+    let changes = try String(contentsOf: root.appending(path: "CHANGELOG.md"), encoding: .utf8)
+    let newest = try #require(changes.firstMatch(of: /\n## \[(\d+\.\d+\.\d+)\]/))
+    #expect(outcome.text == "\(newest.1)\n")
   }
 
   @Test("Help names every subcommand and begins with what a newcomer should run")

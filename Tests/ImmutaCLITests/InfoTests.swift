@@ -3,11 +3,7 @@ import Testing
 
 @Suite("info and verify")
 struct InfoTests {
-  let place: Workplace
-
-  init() throws {
-    place = try Workplace()
-  }
+  let place = Workplace()
 
   @Test("info lists all namespaces in a table")
   func table() throws {
@@ -63,7 +59,7 @@ struct InfoTests {
     let missing = try Child(["info", "good", "nope", "--dir", "."] + flags, in: place).finish()
     #expect(missing.ending == .exit(1))
     if json { #expect(missing.lines.count == 2) }
-    #expect(missing.errors == "immuta: there is no namespace “nope” in .: `immuta info` lists those that are there\n")
+    #expect(missing.errors == "immuta: there is no namespace “nope” in .: `immuta info` lists those that exist\n")
 
     try place.run("append", "bad", "--dir", ".", input: "x\n")
     try place.damage("bad.log", at: 0)

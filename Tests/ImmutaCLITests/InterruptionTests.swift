@@ -3,11 +3,7 @@ import Testing
 
 @Suite("Stopping append")
 struct InterruptionTests {
-  let place: Workplace
-
-  init() throws {
-    place = try Workplace()
-  }
+  let place = Workplace()
 
   /// The log is as a clean close leaves it: verified, and its file ends with its last record.
   private func expectClean(_ namespace: String, size: Int, _ text: String) throws {

@@ -4,11 +4,7 @@ import Testing
 /// Lines of JSON are input: those that are no JSON are refused, by their number, and nothing of them is guessed.
 @Suite("Lines of JSON")
 struct JSONLineTests {
-  let place: Workplace
-
-  init() throws {
-    place = try Workplace()
-  }
+  let place = Workplace()
 
   /// A line, by what is wrong with it; in all of them the member “text” can be found by who looks for nothing else.
   private static let malformed: [String: [UInt8]] = [

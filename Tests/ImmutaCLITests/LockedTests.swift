@@ -4,11 +4,7 @@ import Testing
 
 @Suite("A log that somebody else has, or that is gone")
 struct LockedTests {
-  let place: Workplace
-
-  init() throws {
-    place = try Workplace()
-  }
+  let place = Workplace()
 
   /// A writer that has printed a receipt, and waits for input.
   private func writer(_ arguments: String...) throws -> Child {

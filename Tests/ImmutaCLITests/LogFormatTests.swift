@@ -8,7 +8,7 @@ struct LogFormatTests {
   private let bytes: [UInt8]
 
   init() throws {
-    place = try Workplace()
+    place = Workplace()
     func integer(_ value: Int) -> [UInt8] { (0..<8).map { UInt8(truncatingIfNeeded: value >> ($0 * 8)) } }
     let records = ["one", "", "three"].flatMap { integer($0.utf8.count) + Array($0.utf8) }
     bytes = integer(3) + records + integer(1000) + Array("half a record".utf8)

@@ -8,7 +8,7 @@ struct LogStoreRepairTests {
 
   /// Ten messages of one byte in each of two partitions: message n at byte 13n.
   init() throws {
-    place = try Workplace()
+    place = Workplace()
     for key in ["a", "b"] {
       try place.run(
         "logstore", "append", "s", "--partitions", "2", "--key", key, input: (0..<10).map { "\($0)\n" }.joined())

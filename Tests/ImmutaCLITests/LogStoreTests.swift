@@ -3,11 +3,7 @@ import Testing
 
 @Suite("logstore")
 struct LogStoreTests {
-  let place: Workplace
-
-  init() throws {
-    place = try Workplace()
-  }
+  let place = Workplace()
 
   private var sample: String { (0..<20).map { "key-\($0 % 5)\tvalue \($0)\n" }.joined() }
 

@@ -6,11 +6,7 @@
   @Suite("Memory", .serialized)
   struct MemoryTests {
     static let bound = 32 << 20
-    let place: Workplace
-
-    init() throws {
-      place = try Workplace()
-    }
+    let place = Workplace()
 
     /// The peak of a child that has opened a log and waits.
     private func idle() throws -> Int {

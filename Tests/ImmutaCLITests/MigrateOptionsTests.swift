@@ -7,7 +7,7 @@ struct MigrateOptionsTests {
   let place: Workplace
 
   init() throws {
-    place = try Workplace()
+    place = Workplace()
     for (name, byte) in [("old.key", 1), ("new.key", 2)] as [(String, UInt8)] {
       try place.write([UInt8](repeating: byte, count: 32), to: name)
       try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: "\(place.path)/\(name)")

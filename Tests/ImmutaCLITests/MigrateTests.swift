@@ -3,11 +3,7 @@ import Testing
 
 @Suite("migrate")
 struct MigrateTests {
-  let place: Workplace
-
-  init() throws {
-    place = try Workplace()
-  }
+  let place = Workplace()
 
   /// A log of the old format, as its bytes are described.
   private func writeOldLog(_ payloads: [String]) throws {

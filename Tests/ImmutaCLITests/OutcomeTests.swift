@@ -175,7 +175,7 @@ struct OutcomeTests {
 
   /// A directory with this in it, and what must be held for as long as it is looked at.
   private func make(_ finding: Finding) throws -> (Workplace, Child?) {
-    let place = try Workplace()
+    let place = Workplace()
     let records = (0..<10).map { "\($0)\n" }.joined()
     func change(_ body: (inout [UInt8]) -> Void) throws {
       try place.run("append", "e", input: records)

@@ -8,7 +8,7 @@ struct OutputTests {
   let place: Workplace
 
   init() throws {
-    place = try Workplace()
+    place = Workplace()
     try place.run("append", "e", input: (0..<10).map { "\($0)\n" }.joined())
     try place.run("logstore", "append", "s", "--partitions", "1", "--key", "k", input: "a\nb\n")
   }

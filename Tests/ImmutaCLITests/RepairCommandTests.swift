@@ -7,7 +7,7 @@ struct RepairCommandTests {
 
   /// Ten records of one byte: record n at byte 16 + 9n of the log.
   init() throws {
-    place = try Workplace()
+    place = Workplace()
     try place.run("append", "e", input: (0..<10).map { "\($0)\n" }.joined())
   }
 

@@ -36,7 +36,7 @@ struct UndecodableTests {
 
   @Test("It is an error in each format, never a crash", arguments: RecordFormat.allCases)
   func printing(format: RecordFormat) async throws {
-    let place = try Workplace()
+    let place = Workplace()
     let isFailing = Flag()
     var configuration = Storage.Configuration()
     configuration.codec = Codec(

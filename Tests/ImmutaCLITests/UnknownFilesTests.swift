@@ -5,11 +5,7 @@ import Testing
 /// Files of a newer version are refused by every command, and files that were lost are not called sound.
 @Suite("What a log's companion alone knows")
 struct UnknownFilesTests {
-  let place: Workplace
-
-  init() throws {
-    place = try Workplace()
-  }
+  let place = Workplace()
 
   private static let companionMagic: UInt64 = 0x3158_4449_4154_4D49
 

@@ -6,11 +6,7 @@ private let canBeFaked = FileManager.default.isExecutableFile(atPath: "/usr/bin/
 /// The tool under a clock that is wrong: `faketime` gives it one.
 @Suite("A wrong clock", .serialized, .enabled(if: canBeFaked, "SKIPPED: faketime is not installed"))
 struct WrongClockTests {
-  let place: Workplace
-
-  init() throws {
-    place = try Workplace()
-  }
+  let place = Workplace()
 
   /// Runs the tool as if it were that moment.
   private func run(at moment: String, _ arguments: String..., input: String) throws {

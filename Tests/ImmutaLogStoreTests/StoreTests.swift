@@ -1,17 +1,10 @@
 import Foundation
 import Immuta
+import ImmutaLibC
 import ImmutaLogStore
 import ImmutaTestSupport
 import Synchronization
 import Testing
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
 
 /// Appending to partitions, and reading them in each way there is.
 @Suite(.timeLimit(.minutes(3))) struct StoreTests {
@@ -291,7 +284,7 @@ import Testing
       let path: String
       init(_ path: String) { self.path = path }
       func willCall(_ call: SystemCall, path: String) -> SystemCallOutcome {
-        call == .flush && path == self.path ? .fail(SystemCalls.ioError) : .proceed
+        call == .flush && path == self.path ? .fail(ErrorNumber.ioError) : .proceed
       }
       func didCall(_ call: SystemCall, path: String) {}
     }

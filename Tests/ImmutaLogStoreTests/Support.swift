@@ -5,12 +5,12 @@ import ImmutaTestSupport
 
 /// A directory with a store of its own.
 struct Workplace {
-  let directory: TestDirectory
+  let directory: TemporaryDirectory
   /// Where the store is.
   var path: String { directory.file("store") }
 
   init() throws {
-    directory = try TestDirectory(inMemory: true)
+    directory = TemporaryDirectory(inMemory: true)
   }
 
   /// The Go program's directory.

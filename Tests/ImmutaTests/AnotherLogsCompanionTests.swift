@@ -45,7 +45,7 @@ import Testing
     #expect(looked.sound == own.count && looked.lost.isEmpty, sourceLocation: sourceLocation)
     let report = try Storage.repair("log", in: directory.path, applying: true)
     #expect(report.sound == own.count && report.lost.isEmpty && report.verifiable == 0, sourceLocation: sourceLocation)
-    #expect(report.actions.contains { $0.contains("another log") }, sourceLocation: sourceLocation)
+    #expect(report.actions.contains(.setCompanionAside), sourceLocation: sourceLocation)
     #expect(report.saved.contains { $0.contains("log.idx.saved-") }, sourceLocation: sourceLocation)
     let storage = try directory.open()
     defer { storage.close() }
@@ -122,7 +122,7 @@ import Testing
     try directory.write(log, to: "log.log")
     let report = try Storage.repair("log", in: directory.path)
     #expect(report.sound == 10 - numbers.count && report.lost.reduce(0) { $0 + $1.sequences.count } == numbers.count)
-    #expect(!report.actions.contains { $0.contains("another log") })
+    #expect(!report.actions.contains(.setCompanionAside))
     for access in [Storage.Access.readWrite, .readOnly] {
       let storage = try directory.open(access: access)
       defer { storage.close() }

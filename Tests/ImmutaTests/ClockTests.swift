@@ -127,13 +127,13 @@ import Testing
 
   @Test func aRecordFromBeyondTheEndOfTimestampsHasNoClockTime() async throws {
     let directory = TemporaryDirectory()
-    try await SystemCalls.withWallClock(off: .max) { try await directory.fill([[1]]) }
+    try await Clocks.withWallClock(off: .max) { try await directory.fill([[1]]) }
     let storage = try directory.open(access: .readOnly)
     defer { storage.close() }
     let log = try storage.log("log")
     let record = try await log.record(at: 0)
     #expect(record.timestamp.nanosecondsSince1970 == .max && log.clockTime(of: record) == nil)
-    await SystemCalls.withWallClock(off: .max) { #expect(log.clockTime(of: record) == nil) }
+    await Clocks.withWallClock(off: .max) { #expect(log.clockTime(of: record) == nil) }
   }
 
   private func times(_ log: Log) throws -> [Timestamp] { try log.records(in: 0..<log.count).map(\.timestamp) }
@@ -141,7 +141,7 @@ import Testing
   @Test func oneAppendUnderAWrongClockIsNoticedAndTheTimesAfterItCanBeTold() async throws {
     let directory = TemporaryDirectory()
     try await directory.fill([[0]])
-    try await SystemCalls.withWallClock(off: 10 * Self.year) { try await directory.fill([[1]]) }
+    try await Clocks.withWallClock(off: 10 * Self.year) { try await directory.fill([[1]]) }
     let lines = Box<[String]>([])
     var configuration = Storage.Configuration()
     configuration.logger = Logger(label: "test") { _ in CollectingHandler(lines: lines) }
@@ -180,7 +180,7 @@ import Testing
 
   @Test func aCrashKeepsWhatIsKnownOfTimes() async throws {
     let directory = TemporaryDirectory()
-    try await SystemCalls.withWallClock(off: 10 * Self.year) { try await directory.fill([[0]]) }
+    try await Clocks.withWallClock(off: 10 * Self.year) { try await directory.fill([[0]]) }
     let storage = try directory.open()
     try await storage.append([1], to: "log")
     let copy = TemporaryDirectory()
@@ -203,7 +203,7 @@ import Testing
     let log = try storage.log("log")
     try await log.append("right")
     #expect(try log.details.clock == [])
-    try await SystemCalls.withWallClock(off: Self.year) {
+    try await Clocks.withWallClock(off: Self.year) {
       // The next tick.
       try await Task.sleep(for: .milliseconds(1100))
       try await log.append("wrong")
@@ -220,7 +220,7 @@ import Testing
   @Test(arguments: [-Int64(60) * 365 * 86_400 * 1_000_000_000, .min, .max])
   func momentsBefore1970AndFarAwayAreMoments(offset: Int64) async throws {
     let directory = TemporaryDirectory()
-    try await SystemCalls.withWallClock(off: offset) {
+    try await Clocks.withWallClock(off: offset) {
       let storage = try directory.open()
       defer { storage.close() }
       try await storage.append("then", to: "log")

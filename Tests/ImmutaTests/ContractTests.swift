@@ -1,4 +1,5 @@
 import Immuta
+import ImmutaTestSupport
 import Testing
 
 /// What the README shows, as a user writes it.

@@ -1,4 +1,5 @@
 import Foundation
+import ImmutaTestSupport
 import Testing
 
 @testable import Immuta

@@ -1,6 +1,7 @@
 import Foundation
 import Immuta
 import ImmutaLocking
+import ImmutaTestSupport
 import Testing
 
 /// What is on stable storage when, and who gets to know.
@@ -177,14 +178,14 @@ private final class FailingFlushes: SystemCallHook {
   init(_ directory: String) { self.directory = directory }
 
   func willCall(_ call: SystemCall, path: String) -> SystemCallOutcome {
-    call == .flush && path.hasPrefix(directory) ? .fail(SystemCalls.ioError) : .proceed
+    call == .flush && path.hasPrefix(directory) ? .fail(ErrorNumber.ioError) : .proceed
   }
 
   func didCall(_ call: SystemCall, path: String) {}
 }
 
 private func isFailedFlush(_ error: any Error) -> Bool {
-  if case ImmutaError.io(SystemCalls.ioError, "fdatasync", _) = error { true } else { false }
+  if case ImmutaError.io(ErrorNumber.ioError, "fdatasync", _) = error { true } else { false }
 }
 
 /// Counts the writes to a file.

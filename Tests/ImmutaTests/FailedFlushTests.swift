@@ -1,5 +1,6 @@
 import Foundation
 import Immuta
+import ImmutaTestSupport
 import Synchronization
 import Testing
 
@@ -119,7 +120,7 @@ private final class CallWatch: SystemCallHook {
 
   func willCall(_ call: SystemCall, path: String) -> SystemCallOutcome {
     guard call == failing, path.hasPrefix(directory), failingFile == nil || failingFile == path else { return .proceed }
-    return .fail(call == .reserve ? SystemCalls.noSpace : SystemCalls.ioError)
+    return .fail(call == .reserve ? ErrorNumber.noSpace : ErrorNumber.ioError)
   }
 
   func didCall(_ call: SystemCall, path: String) {

@@ -27,7 +27,7 @@ import Testing
   @Test(arguments: LogFormat.allCases, [1, 2] as [UInt64])
   func whatIsWrittenWhileTheNextPagesAreFilledStays(format: LogFormat, seed: UInt64) async throws {
     var generator = SeededGenerator(seed: seed)
-    let directory = try TestDirectory(inMemory: true)
+    let directory = TemporaryDirectory(inMemory: true)
     var configuration = Storage.Configuration()
     configuration.format = format
     var sizes: [Int] = []
@@ -92,7 +92,7 @@ import Testing
   }
 
   @Test func nobodyWritesToALogThatWasClosed() async throws {
-    let directory = try TestDirectory(inMemory: true)
+    let directory = TemporaryDirectory(inMemory: true)
     var count = 0
     let hook = LateFills(directory: directory.path)
     for round in 0..<40 {
@@ -115,7 +115,7 @@ import Testing
   }
 
   @Test(arguments: ["log.log", "log.idx"]) func aFailureToFillIsAFailureToWrite(file: String) async throws {
-    let directory = try TestDirectory(inMemory: true)
+    let directory = TemporaryDirectory(inMemory: true)
     let storage = try Storage(directory: directory.path, namespaces: ["log"])
     let log = try storage.log("log")
     // Past the size from which on a thread fills, in both files.
@@ -139,7 +139,7 @@ import Testing
 
   /// A write that failed is one also where nothing was appended afterwards: what else the device lost nobody knows.
   @Test func aFailureToFillIsToldByTheNextOpening() throws {
-    let directory = try TestDirectory(inMemory: true)
+    let directory = TemporaryDirectory(inMemory: true)
     let hook = LateFills(directory: directory.path, areFailing: true)
     try SystemCalls.withHook(hook) {
       try hook.writer {

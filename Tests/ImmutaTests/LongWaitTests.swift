@@ -1,5 +1,6 @@
 import Foundation
 import Immuta
+import ImmutaTestSupport
 import Logging
 import Testing
 

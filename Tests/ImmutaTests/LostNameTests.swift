@@ -231,7 +231,7 @@ private final class NoDescriptors: SystemCallHook {
   init(_ directory: String) { self.directory = directory }
 
   func willCall(_ call: SystemCall, path: String) -> SystemCallOutcome {
-    call == .open && path.hasPrefix(directory) ? .fail(SystemCalls.tooManyFiles) : .proceed
+    call == .open && path.hasPrefix(directory) ? .fail(ErrorNumber.tooManyFiles) : .proceed
   }
 
   func didCall(_ call: SystemCall, path: String) {}

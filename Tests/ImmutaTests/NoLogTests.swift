@@ -1,5 +1,6 @@
 import Foundation
 import Immuta
+import ImmutaTestSupport
 import Testing
 
 /// Files that have a log's name and never were one: nobody makes a log of them, and nothing of them is lost.

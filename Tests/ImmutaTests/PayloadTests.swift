@@ -1,4 +1,5 @@
 import Immuta
+import ImmutaTestSupport
 import Testing
 
 /// A payload is a collection of bytes.

@@ -1,4 +1,5 @@
 import Immuta
+import ImmutaTestSupport
 import Testing
 
 /// Positions that come from outside.

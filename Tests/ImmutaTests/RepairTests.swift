@@ -45,7 +45,7 @@ import Testing
     let before = try directory.bytes(of: "log.log")
     let report = try Storage.repair("log", in: directory.path)
     #expect(!report.isApplied && !report.isHealthy && report.sound == 10 && report.lost.isEmpty)
-    #expect(report.actions == ["set the header to COUNT 10, LAST INDEX 160 (it says 77 and 160)"])
+    #expect(report.actions.map(\.description) == ["set the header to COUNT 10, LAST INDEX 160 (it says 77 and 160)"])
     #expect(try directory.bytes(of: "log.log") == before)
     #expect(throws: ImmutaError.self) { try openedTexts() }
   }
@@ -94,7 +94,7 @@ import Testing
   @Test func aDamagedEntryIsMadeAnew() throws {
     try change("log.idx") { $0[4096 + 24 * 3 + 9] ^= 1 }
     let report = try Storage.repair("log", in: directory.path, applying: true)
-    #expect(report.lost.isEmpty && report.actions == ["make 1 missing or damaged companion entries from the log"])
+    #expect(report.lost.isEmpty && report.actions == [.makeEntries(1)])
     #expect(try openedTexts() == texts)
   }
 
@@ -281,7 +281,7 @@ private final class FailingCalls: SystemCallHook {
   }
 
   func willCall(_ call: SystemCall, path: String) -> SystemCallOutcome {
-    call == self.call && path.hasPrefix(prefix) ? .fail(SystemCalls.noSpace) : .proceed
+    call == self.call && path.hasPrefix(prefix) ? .fail(ErrorNumber.noSpace) : .proceed
   }
 
   func didCall(_ call: SystemCall, path: String) {}

@@ -1,4 +1,5 @@
 import Immuta
+import ImmutaTestSupport
 import Testing
 
 /// Nobody is resumed while a lock is held: whoever is resumed may run at once, and call back.

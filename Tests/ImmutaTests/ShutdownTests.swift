@@ -9,7 +9,7 @@ import Testing
     let directory: String
     init(_ directory: String) { self.directory = directory }
     func willCall(_ call: SystemCall, path: String) -> SystemCallOutcome {
-      call == .flush && path.hasPrefix(directory) ? .fail(SystemCalls.ioError) : .proceed
+      call == .flush && path.hasPrefix(directory) ? .fail(ErrorNumber.ioError) : .proceed
     }
     func didCall(_ call: SystemCall, path: String) {}
   }
@@ -30,14 +30,14 @@ import Testing
     await SystemCalls.withHook(FailingFlushes(open.directory.path)) {
       await #expect(
         throws: ImmutaError.io(
-          errno: SystemCalls.ioError, operation: "fdatasync", path: open.directory.file("log.log"))
+          errno: ErrorNumber.ioError, operation: "fdatasync", path: open.directory.file("log.log"))
       ) {
         try await open.storage.shutdown()
       }
     }
     open.storage.close()
     await #expect(
-      throws: ImmutaError.io(errno: SystemCalls.ioError, operation: "fdatasync", path: open.directory.file("log.log"))
+      throws: ImmutaError.io(errno: ErrorNumber.ioError, operation: "fdatasync", path: open.directory.file("log.log"))
     ) {
       try await open.storage.shutdown()
     }

@@ -198,7 +198,7 @@ private final class Unreported: SystemCallHook {
 
   func willCall(_ call: SystemCall, path: String) -> SystemCallOutcome {
     // The way to the directory is shared with other tests' logs.
-    call == .watch && !isWatched && path.hasPrefix(self.path) ? .fail(SystemCalls.noSpace) : .proceed
+    call == .watch && !isWatched && path.hasPrefix(self.path) ? .fail(ErrorNumber.noSpace) : .proceed
   }
 
   func didCall(_ call: SystemCall, path: String) {}

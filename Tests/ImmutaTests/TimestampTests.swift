@@ -1,5 +1,6 @@
 import Foundation
 import Immuta
+import ImmutaTestSupport
 import Testing
 
 /// Moments, and how they are written.

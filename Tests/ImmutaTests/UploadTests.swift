@@ -102,7 +102,7 @@ import Testing
       func willCall(_ call: SystemCall, path: String) -> SystemCallOutcome {
         guard call == .open, path == "\(directory)/.log.log.spill" else { return .proceed }
         // The first of each two calls is the one for a file without a name.
-        return failures.add(1, ordering: .relaxed).oldValue % 2 == 0 ? .fail(SystemCalls.cannotReserve) : .proceed
+        return failures.add(1, ordering: .relaxed).oldValue % 2 == 0 ? .fail(ErrorNumber.cannotReserve) : .proceed
       }
       func didCall(_ call: SystemCall, path: String) {}
     }
@@ -199,7 +199,7 @@ import Testing
     let spill: String
     init(_ spill: String) { self.spill = spill }
     func willCall(_ call: SystemCall, path: String) -> SystemCallOutcome {
-      call == .write && path == spill ? .fail(SystemCalls.noSpace) : .proceed
+      call == .write && path == spill ? .fail(ErrorNumber.noSpace) : .proceed
     }
     func didCall(_ call: SystemCall, path: String) {}
   }

@@ -146,7 +146,7 @@ struct ChangedSinceTests {
     let report = try Storage.salvage(
       Workbench.name, in: bench.directory.path, into: "whole", configuration: bench.configuration(fault.codec))
     #expect(report.sound == 2 && report.lost.map(\.sequences) == [1..<2])
-    #expect(report.lost.first?.reason.contains("the key was taken away") == true)
+    #expect(report.lost.first?.reason.description.contains("the key was taken away") == true)
     fault.first.store(.max, ordering: .relaxed)
     let (again, whole) = try bench.open(fault.codec, namespace: "whole")
     defer { again.close() }

@@ -40,8 +40,8 @@ struct CodecNameTests {
   func sides() async throws {
     let codec = Codec.deflate().then(.aes256GCM(KeyRing(Codecs.key)))
     var configuration = Storage.Configuration()
-    configuration.writeTransform = chain(Codec.deflate().writing, Codec.aes256GCM(KeyRing(Codecs.key)).writing)
-    configuration.readTransform = chain(Codec.aes256GCM(KeyRing(Codecs.key)).reading, Codec.deflate().reading)
+    configuration.writeTransform = Codec.deflate().writing.then(Codec.aes256GCM(KeyRing(Codecs.key)).writing)
+    configuration.readTransform = Codec.aes256GCM(KeyRing(Codecs.key)).reading.then(Codec.deflate().reading)
     let storage = try Storage(
       directory: bench.directory.path, namespaces: [Workbench.name], configuration: configuration)
     try await storage.append("both ways", to: Workbench.name)
@@ -109,7 +109,7 @@ struct CodecNameTests {
     let second = try Storage.salvage(
       Workbench.name, in: bench.directory.path, into: "part", configuration: bench.configuration(newOnly))
     #expect(second.sound == 3 && second.lost.map(\.sequences) == [0..<1, 1..<2])
-    #expect(second.lost.last?.reason.contains("key \(Codecs.key(1).id)") == true)
+    #expect(second.lost.last?.reason.description.contains("key \(Codecs.key(1).id)") == true)
   }
 
   @Test("Salvaging without a codec says so when nothing tells whether there was one")
@@ -163,7 +163,7 @@ struct CodecNameTests {
         Issue.record("\(String(describing: error))")
         continue
       }
-      #expect(reason.contains("readTransform") && reason.contains("writeTransform"))
+      #expect(reason.description.contains("readTransform") && reason.description.contains("writeTransform"))
     }
     readSide.access = .readOnly
     let readers = try Storage(

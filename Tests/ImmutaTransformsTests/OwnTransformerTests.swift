@@ -62,8 +62,8 @@ struct OwnTransformerTests {
 
   @Test("A chain's state is one transformer like any other")
   func chainState() throws {
-    let writing = TransformBench(chain(Mask(), chain(Codec.deflate().writing, Mask())), limit: .max)
-    let reading = TransformBench(chain(Mask(), Codec.deflate().reading, Mask()), limit: .max)
+    let writing = TransformBench(Mask().then(Codec.deflate().writing.then(Mask())), limit: .max)
+    let reading = TransformBench(Mask().then(Codec.deflate().reading).then(Mask()), limit: .max)
     for size in [0, 10, 500_000] {
       _ = try writing.run(Payloads.repetitive(size), pieces: 3)
       _ = try reading.run(writing.output, pieces: 2)

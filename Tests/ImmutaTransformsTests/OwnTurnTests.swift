@@ -38,7 +38,7 @@ struct OwnTurnTests {
     do {
       try await log.append("outer")
       Issue.record("it was appended")
-    } catch ImmutaError.untransformable(let text) {
+    } catch ImmutaError.untransformable(let text, _) {
       #expect(text.contains("a transformer appends to the log") && text.contains("events.log"))
     }
     #expect(log.count == 0)

@@ -6,10 +6,10 @@ import Testing
 /// their number.
 @Suite("States shared between logs")
 struct SharedStateTests {
-  let directory: TestDirectory
+  let directory: TemporaryDirectory
 
   init() throws {
-    directory = try TestDirectory(inMemory: true)
+    directory = TemporaryDirectory(inMemory: true)
   }
 
   /// Counts its states.

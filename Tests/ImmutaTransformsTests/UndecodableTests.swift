@@ -156,7 +156,7 @@ struct UndecodableTests {
     for (size, isAllowed) in [(between, true), (between + 1, false), (4 << 30, false)] {
       let bench = try Workbench()
       let limits = Limits()
-      let reading = chain(Flood(size: size, limits: limits), Sink(limits: limits))
+      let reading = Flood(size: size, limits: limits).then(Sink(limits: limits))
       let (storage, log) = try bench.open(Codec(name: "x", writing: plain, reading: reading), limit: limit)
       defer { storage.close() }
       try await log.append("small")
@@ -168,7 +168,7 @@ struct UndecodableTests {
       }
       #expect(limits.all == [between, limit])
 
-      let writing = chain(Flood(size: size, limits: limits), Sink(limits: limits))
+      let writing = Flood(size: size, limits: limits).then(Sink(limits: limits))
       let (others, other) = try bench.open(
         Codec(name: "x", writing: writing, reading: plain), limit: limit, namespace: "other")
       defer { others.close() }

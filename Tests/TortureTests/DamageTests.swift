@@ -94,7 +94,7 @@ import Testing
     _ damages: (DamagedSample.File, inout SeededGenerator) -> [Damage]
   ) async throws {
     var generator = SeededGenerator(seed: seed)
-    let directory = try TestDirectory(inMemory: true)
+    let directory = TemporaryDirectory(inMemory: true)
     var findings = DistinctFindings()
     for file in DamagedSample.File.allCases {
       for damage in damages(file, &generator) {

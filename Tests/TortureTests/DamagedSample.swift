@@ -40,7 +40,7 @@ struct DamagedSample: Sendable {
     count: Int, sizes: [Int]? = nil, ending: Ending, format: LogFormat = .v2, seed: UInt64
   ) async throws {
     var generator = SeededGenerator(seed: seed)
-    let directory = try TestDirectory(inMemory: true)
+    let directory = TemporaryDirectory(inMemory: true)
     let live = try directory.subdirectory("live")
     let storage = try Storage(
       directory: live, namespaces: ["events"], configuration: TestedDurability.buffered.configuration(format))

@@ -7,7 +7,7 @@ import Testing
 @Suite(.timeLimit(.minutes(2))) struct DiskFullTests {
   @Test(arguments: [TestedDurability.buffered, .synced], LogFormat.allCases)
   func aFullDiskLosesNothingAndMayBeMadeRoomOn(_ durability: TestedDurability, _ format: LogFormat) async throws {
-    let directory = try TestDirectory()
+    let directory = TemporaryDirectory()
     let disk = try directory.subdirectory("disk")
     guard try MountedDisk.run("mount", ["-t", "tmpfs", "-o", "size=4m", "tmpfs", disk]) == 0 else {
       print("SKIPPED: the full disk is not tested, since mounting a file system is not permitted here")

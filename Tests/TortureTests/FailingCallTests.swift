@@ -162,7 +162,7 @@ import Testing
   @Test func everyKindOfCallIsMade() async throws {
     var counts: [FileCall: Int] = [:]
     for start in FailingStart.allCases {
-      let root = try TestDirectory(inMemory: true)
+      let root = TemporaryDirectory(inMemory: true)
       let injector = FaultInjector(directory: root.path, overwritesInPlace: true)
       var program = try await FailingProgram(Setting(start, .synced), in: root.file("logs"), injector, error: nil)
       try await injector.run { try await program.run() }
@@ -174,7 +174,7 @@ import Testing
 
   @Test func aMissingRecordIsFound() async throws {
     try await mustBeFound(within: 1, "an acknowledged record that is missing") { _ in
-      let root = try TestDirectory(inMemory: true)
+      let root = TemporaryDirectory(inMemory: true)
       let injector = FaultInjector(directory: root.path, overwritesInPlace: true)
       var program = try await FailingProgram(
         Setting(.nothing, .buffered), in: root.file("logs"), injector, error: nil)
@@ -187,7 +187,7 @@ import Testing
 
   @Test func aRecordThatNobodyKnowsOfIsFound() async throws {
     try await mustBeFound(within: 1, "a record that was never appended") { _ in
-      let root = try TestDirectory(inMemory: true)
+      let root = TemporaryDirectory(inMemory: true)
       let injector = FaultInjector(directory: root.path, overwritesInPlace: true)
       var program = try await FailingProgram(
         Setting(.nothing, .buffered), in: root.file("logs"), injector, error: nil)
@@ -224,7 +224,7 @@ import Testing
     on fileSystem: FileSystem? = nil
   ) async throws {
     for var setting in settings {
-      let root = try TestDirectory(inMemory: true)
+      let root = TemporaryDirectory(inMemory: true)
       let log = setting.log(in: root.file("logs"))
       var program = try await FailingProgram(
         setting, in: root.file("logs"), FaultInjector(directory: root.path, overwritesInPlace: true), error: nil)
@@ -251,7 +251,7 @@ import Testing
     var findings = DistinctFindings()
     for setting in settings {
       for number in 1...last {
-        let root = try TestDirectory(inMemory: true)
+        let root = TemporaryDirectory(inMemory: true)
         let injector = FaultInjector(
           directory: root.path, fault, of: kind, at: number, lasting: isLasting,
           overwritesInPlace: true)

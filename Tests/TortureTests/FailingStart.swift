@@ -45,7 +45,7 @@ enum FailingStart: String, CaseIterable, Sendable {
 
   private func make(_ format: LogFormat) async throws -> Image {
     if self == .nothing { return Image() }
-    let root = try TestDirectory(inMemory: true)
+    let root = TemporaryDirectory(inMemory: true)
     let storage = try Storage(
       directory: root.file("logs"), namespaces: ["events"],
       configuration: TestedDurability.buffered.configuration(format))

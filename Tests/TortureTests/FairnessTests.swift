@@ -27,7 +27,7 @@ import Testing
   @Test func whoeverWaitsIsServedInOrderAndBeforeAllWhoComeLater() async throws {
     try await Rounds.run(default: 30, "waiting for the turn") { seed in
       var random = SeededGenerator(seed: seed)
-      let directory = try TestDirectory(inMemory: true)
+      let directory = TemporaryDirectory(inMemory: true)
       let storage = try Storage(directory: directory.path, namespaces: ["log"])
       defer { storage.close() }
       let log = try storage.log("log")

@@ -14,7 +14,7 @@ import Testing
 
   @Test(arguments: commands)
   func whatFitsIsAppended(command: [String]) throws {
-    let directory = try TestDirectory(inMemory: true)
+    let directory = TemporaryDirectory(inMemory: true)
     // Less than the smallest reservation.
     let outcome = try Self.run(command, limit: 60 << 10, ["a", "b"], directory)
     #expect(outcome.status == 0 && outcome.receipts == 2, "\(outcome.errors)")
@@ -23,7 +23,7 @@ import Testing
   @Test(arguments: commands, [0, 512, 8 << 10, 60 << 10, 300 << 10, 2 << 20])
   func whatDoesNotFitIsAnError(command: [String], limit: Int) throws {
     for size in [0, 90, 5_000, 20_000] {
-      let directory = try TestDirectory(inMemory: true)
+      let directory = TemporaryDirectory(inMemory: true)
       let line = String(repeating: "y", count: size)
       // An empty record takes at least 24 bytes of the companion.
       let lines = [String](repeating: line, count: 2 * limit / max(24, size) + 10)
@@ -44,7 +44,7 @@ import Testing
 
   /// Files that are made beside a log.
   @Test func aCopyThatIsTooLargeIsAnError() throws {
-    let directory = try TestDirectory(inMemory: true)
+    let directory = TemporaryDirectory(inMemory: true)
     let lines = [String](repeating: String(repeating: "y", count: 1_000), count: 200)
     #expect(try Self.run(Self.commands[0], limit: nil, lines, directory).status == 0)
     let path = directory.file("logs/e.log")
@@ -75,7 +75,7 @@ import Testing
   ///
   /// - Parameter limit: of the size of files, a multiple of 512.
   private static func run(
-    _ command: [String], limit: Int?, _ lines: [String], _ directory: TestDirectory
+    _ command: [String], limit: Int?, _ lines: [String], _ directory: TemporaryDirectory
   ) throws -> RunOutcome {
     try FileBytes.write(Array(lines.map { $0 + "\n" }.joined().utf8), to: directory.file("input"))
     let limiting = limit.map { "ulimit -f \($0 / 512); " } ?? ""

@@ -24,7 +24,7 @@ import Testing
     _ = Foundation.signal(SIGPIPE, SIG_IGN)
     let tool = try BuiltTool.path()
     try await Rounds.run(default: rounds, most: 100, "\(name), \(kind)") { seed in
-      let directory = try TestDirectory(inMemory: true)
+      let directory = TemporaryDirectory(inMemory: true)
       guard let disk = try MountedDisk(kind, in: directory) else { return }
       defer { disk.close() }
       var round = FullDiskRound(seed, kind, disk, directory, tool, copied: copied)
@@ -36,7 +36,7 @@ import Testing
   /// was room for, the rest of it must be given back.
   @Test(arguments: [MountedDisk.Kind.tmpfs, .ext4, .xfsWithoutReflink])
   func halfAStepLeavesTheOtherHalf(_ kind: MountedDisk.Kind) async throws {
-    let directory = try TestDirectory(inMemory: true)
+    let directory = TemporaryDirectory(inMemory: true)
     guard let disk = try MountedDisk(kind, in: directory) else { return }
     defer { disk.close() }
     let storage = try Storage(directory: "\(disk.path)/logs", namespaces: ["e"])
@@ -61,7 +61,7 @@ import Testing
   /// Some file systems keep as much of a reservation as there was room for.
   @Test(arguments: [MountedDisk.Kind.tmpfs, .ext4, .xfsWithoutReflink, .xfs])
   func whatHasNoRoomTakesNone(_ kind: MountedDisk.Kind) async throws {
-    let directory = try TestDirectory(inMemory: true)
+    let directory = TemporaryDirectory(inMemory: true)
     guard let disk = try MountedDisk(kind, in: directory) else { return }
     defer { disk.close() }
     let storage = try Storage(directory: "\(disk.path)/logs", namespaces: ["e"])
@@ -79,7 +79,7 @@ import Testing
   /// What has no room for a large step has room for small ones; that is found out once, not before each record.
   @Test(arguments: [MountedDisk.Kind.tmpfs, .ext4, .xfsWithoutReflink], [8, 300, 5_000])
   func anAlmostFullDiskIsNotAskedForRoomBeforeEachRecord(_ kind: MountedDisk.Kind, size: Int) async throws {
-    let directory = try TestDirectory(inMemory: true)
+    let directory = TemporaryDirectory(inMemory: true)
     guard let disk = try MountedDisk(kind, in: directory) else { return }
     defer { disk.close() }
     try disk.fill(leaving: 3 << 20)
@@ -116,7 +116,7 @@ private struct FullDiskRound {
   private var generator: SeededGenerator
   private let kind: MountedDisk.Kind
   private let disk: MountedDisk
-  private let directory: TestDirectory
+  private let directory: TemporaryDirectory
   private let tool: String
   private let isCopied: Bool
   private let isSynced: Bool
@@ -128,7 +128,7 @@ private struct FullDiskRound {
   /// - Parameter copied: whether the log is copied by reference while it is appended to, and not synced, so that stores
   ///   would go through a mapping; nil for any of it.
   init(
-    _ seed: UInt64, _ kind: MountedDisk.Kind, _ disk: MountedDisk, _ directory: TestDirectory, _ tool: String,
+    _ seed: UInt64, _ kind: MountedDisk.Kind, _ disk: MountedDisk, _ directory: TemporaryDirectory, _ tool: String,
     copied: Bool?
   ) {
     generator = SeededGenerator(seed: seed)

@@ -1,20 +1,13 @@
 import Foundation
 import Immuta
+import ImmutaLibC
 import ImmutaTestSupport
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
 
 /// What happens to the files of a log that others follow: appends, and everything that administrators, backups and accidents
 /// do to files. Runs on one task, while followers read.
 struct FollowedFilesProgram {
   private let directory: String
-  private let spare: TestDirectory
+  private let spare: TemporaryDirectory
   private let format: LogFormat
   let history: FollowedHistory
   private var generator: SeededGenerator
@@ -24,7 +17,7 @@ struct FollowedFilesProgram {
   init(directory: String, format: LogFormat, seed: UInt64) throws {
     self.directory = directory
     self.format = format
-    spare = try TestDirectory(inMemory: true)
+    spare = TemporaryDirectory(inMemory: true)
     history = FollowedHistory()
     generator = SeededGenerator(seed: seed)
   }

@@ -12,14 +12,14 @@ import Testing
     format: LogFormat
   ) async throws {
     try await Rounds.run(default: 5, "followers, \(format)", patience: .seconds(180)) { seed in
-      let directory = try TestDirectory(inMemory: true)
+      let directory = TemporaryDirectory(inMemory: true)
       try await Self.round(seed, format, in: directory.path)
     }
   }
 
   @Test func onADisk() async throws {
     try await Rounds.run(default: 3, "followers on a disk", patience: .seconds(180)) { seed in
-      let directory = try TestDirectory()
+      let directory = TemporaryDirectory()
       try await Self.round(seed, .v2, in: directory.path)
     }
   }
@@ -91,12 +91,12 @@ private final class Flag: Sendable {
 
 /// A directory whose files lie in a layer that is only read: what writes one of them works on a copy, in another layer.
 private final class Overlay {
-  private let place: TestDirectory
+  private let place: TemporaryDirectory
   let directory: String
   private var isMounted = false
 
   init() throws {
-    place = try TestDirectory()
+    place = TemporaryDirectory()
     directory = try place.subdirectory("merged")
   }
 

@@ -56,7 +56,7 @@ import Testing
   private func measure(
     tasks: Int, appends: Int, _ format: LogFormat, isSlow: Bool = false
   ) async throws -> Measurement {
-    let directory = try TestDirectory(inMemory: isSlow)
+    let directory = TemporaryDirectory(inMemory: isSlow)
     let path = format.testFiles(of: "events", in: directory.path).log
     let storage = try Storage(
       directory: directory.path, namespaces: ["events"], configuration: TestedDurability.synced.configuration(format))

@@ -15,7 +15,7 @@ import Testing
     let before = Memory.peak
     try await Rounds.run(default: 3, "hostile files", patience: .seconds(600)) { seed in
       var generator = SeededGenerator(seed: seed)
-      let directory = try TestDirectory(inMemory: true)
+      let directory = TemporaryDirectory(inMemory: true)
       var findings = DistinctFindings()
       for number in 0..<Self.inputs {
         let hostile = HostileFiles(using: &generator)
@@ -36,7 +36,7 @@ import Testing
 
   /// An entry that points between the records before it, to bytes that look like the record it is of.
   @Test func aRecordDoesNotBeginBeforeThoseBeforeItEnd() async throws {
-    let directory = try TestDirectory(inMemory: true)
+    let directory = TemporaryDirectory(inMemory: true)
     let names = LogFormat.v2.testFiles(of: "events", in: directory.path)
     try FileBytes.write(logBytes([[], [], []]), to: names.log)
     var header = CompanionHeader(format: .v2)
@@ -63,7 +63,7 @@ import Testing
   /// A hole in a file costs nothing on the disk, and reads as records of no bytes.
   @Test(arguments: [LogFormat.v1, .v2]) func aHoleOfEmptyRecordsTakesNoMemory(_ format: LogFormat) async throws {
     let count = 3_000_000
-    let directory = try TestDirectory(inMemory: true)
+    let directory = TemporaryDirectory(inMemory: true)
     let path = format.testFiles(of: "events", in: directory.path).log
     let size = format.headerSize + 8 * count
     try FileBytes.write(
@@ -85,7 +85,7 @@ import Testing
 
   /// Nobody makes a log of it, nor leaves a file beside it that says that there was one.
   @Test func whatNeverWasALogStaysAsItIs() throws {
-    let directory = try TestDirectory(inMemory: true)
+    let directory = TemporaryDirectory(inMemory: true)
     let path = LogFormat.v2.testFiles(of: "events", in: directory.path).log
     let text = Array(String(repeating: "2026-11-25 12:00:01 INFO plain text\n", count: 100).utf8)
     try FileBytes.write(text, to: path)
@@ -98,7 +98,7 @@ import Testing
   /// It fits in every place and every size, and only the records' checksums are others.
   @Test(arguments: [Storage.Access.readWrite, .readOnly])
   func anotherLogsCompanionIsRefusedUntilRepairSetsItAside(access: Storage.Access) async throws {
-    let directory = try TestDirectory(inMemory: true)
+    let directory = TemporaryDirectory(inMemory: true)
     for name in ["events", "other"] {
       let storage = try Storage(directory: directory.path, namespaces: [name])
       defer { storage.close() }
@@ -124,7 +124,7 @@ import Testing
   }
 
   @Test func hostileLayoutsAreRefused() throws {
-    let directory = try TestDirectory(inMemory: true)
+    let directory = TemporaryDirectory(inMemory: true)
     var generator = SeededGenerator(seed: UInt64.random(in: 1...UInt64.max))
     for _ in 0..<(Rounds.areMany ? 100_000 : 1000) {
       let numbers = ["0", "-1", "+4", "04", "1", "65536", "65537", "9223372036854775807", "99999999999999999999", "x"]

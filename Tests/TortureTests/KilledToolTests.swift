@@ -74,7 +74,7 @@ import Testing
     meddling: (_ lines: inout [String], _ receipts: inout [Receipt]) -> Void = { _, _ in }
   ) async throws {
     var generator = SeededGenerator(seed: seed)
-    let directory = try TestDirectory()
+    let directory = TemporaryDirectory()
     let arguments = kept.appending(durability, directory.path)
     var lines: [String] = []
     var receipts: [Receipt] = []
@@ -179,7 +179,7 @@ import Testing
   }
 }
 
-extension TestDirectory {
+extension TemporaryDirectory {
   fileprivate func holds(_ kept: KilledToolTests.Kept) -> Bool {
     FileManager.default.fileExists(atPath: kept.format.testFiles(of: kept.name, in: path).log)
   }

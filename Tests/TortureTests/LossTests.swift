@@ -31,7 +31,7 @@ import Testing
   @Test func aLogIsExtendedAsItWasWrittenOrNotAtAll() async throws {
     try await Rounds.run(default: 2, "lost companions") { seed in
       var generator = SeededGenerator(seed: seed)
-      let directory = try TestDirectory(inMemory: true)
+      let directory = TemporaryDirectory(inMemory: true)
       for written in Self.openers where !written.isWrongKey {
         for lost in [[], ["idx"], ["meta"], ["idx", "meta"]] {
           // Not numbered: two bytes that begin with a 3 are a whole stream of DEFLATE.
@@ -50,13 +50,13 @@ import Testing
     }
   }
 
-  private static func open(_ codec: Codec?, _ directory: TestDirectory) throws -> Storage {
+  private static func open(_ codec: Codec?, _ directory: TemporaryDirectory) throws -> Storage {
     var configuration = Storage.Configuration()
     configuration.codec = codec
     return try Storage(directory: directory.path, namespaces: ["events"], configuration: configuration)
   }
 
-  private static func append(_ payloads: [[UInt8]], _ codec: Codec?, _ directory: TestDirectory) throws {
+  private static func append(_ payloads: [[UInt8]], _ codec: Codec?, _ directory: TemporaryDirectory) throws {
     let storage = try open(codec, directory)
     defer { storage.close() }
     let log = try storage.log("events")
@@ -64,7 +64,7 @@ import Testing
   }
 
   private static func trial(
-    _ written: Opener, _ opener: Opener, _ lost: [String], _ payloads: [[UInt8]], _ directory: TestDirectory
+    _ written: Opener, _ opener: Opener, _ lost: [String], _ payloads: [[UInt8]], _ directory: TemporaryDirectory
   ) async throws {
     for name in try FileManager.default.contentsOfDirectory(atPath: directory.path) { unlink(directory.file(name)) }
     try append(payloads, written.codec, directory)

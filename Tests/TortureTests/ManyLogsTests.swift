@@ -38,7 +38,7 @@ import Testing
 
   private static func round(_ seed: UInt64, obeysFlush: @escaping @Sendable (String) -> Bool) async throws {
     var generator = SeededGenerator(seed: seed)
-    let root = try TestDirectory(inMemory: true)
+    let root = TemporaryDirectory(inMemory: true)
     let directory = try root.subdirectory("logs")
     let images = Mutex<[Image]>([])
     let promised = Mutex(0)
@@ -102,7 +102,7 @@ import Testing
   }
 
   @Test func aLogThatIsBeingRemovedIsWholeOrDoesNotOpen() async throws {
-    let root = try TestDirectory(inMemory: true)
+    let root = TemporaryDirectory(inMemory: true)
     let directory = try root.subdirectory("logs")
     let images = Mutex<[Image]>([])
     let isRemoved = Atomic(false)

@@ -10,7 +10,7 @@ import Testing
 
   @Test func sequencesAreDenseAndNothingIsLost() async throws {
     let seconds = ProcessInfo.processInfo.environment["IMMUTA_SECONDS"].flatMap(Double.init) ?? 2
-    let directory = try TestDirectory()
+    let directory = TemporaryDirectory()
     let storage = try Storage(directory: directory.path, namespaces: ["log"])
     let log = try storage.log("log")
     let end = ContinuousClock.now + .seconds(seconds)

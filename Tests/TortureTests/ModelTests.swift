@@ -15,7 +15,7 @@ import Testing
   @Test(arguments: TestedDurability.allCases, LogFormat.allCases)
   func aLogThatCannotReserveHoldsWhatAnArrayWould(_ durability: TestedDurability, _ format: LogFormat) async throws {
     try await Rounds.run(default: 4, "random program that cannot reserve, \(durability), \(format)") { seed in
-      let directory = try TestDirectory(inMemory: true)
+      let directory = TemporaryDirectory(inMemory: true)
       try await FaultInjector.withoutReserving(in: directory) {
         try await Self.round(seed, durability.configuration(format), operations: 150, in: directory)
       }
@@ -30,10 +30,10 @@ import Testing
 
   /// - Parameter meddling: done behind the model's back at the end.
   static func round(
-    _ seed: UInt64, _ configuration: Storage.Configuration, operations: Int, in directory: TestDirectory? = nil,
+    _ seed: UInt64, _ configuration: Storage.Configuration, operations: Int, in directory: TemporaryDirectory? = nil,
     meddling: ((Log) async throws -> Void)? = nil
   ) async throws {
-    let directory = try directory ?? TestDirectory(inMemory: true)
+    let directory = directory ?? TemporaryDirectory(inMemory: true)
     var runner = try ProgramRunner(directory: directory.path, configuration: configuration, model: LogModel())
     defer { runner.close() }
     for operation in RandomProgram(seed: seed).prefix(operations) { try await runner.run(operation) }

@@ -18,7 +18,7 @@ import Testing
     _ durability: TestedDurability, _ format: LogFormat
   ) async throws {
     try await Rounds.run(default: 8, "power loss where nothing can be reserved, \(durability), \(format)") { seed in
-      let root = try TestDirectory(inMemory: true)
+      let root = TemporaryDirectory(inMemory: true)
       try await FaultInjector.withoutReserving(in: root) { try await Self.round(seed, durability, format, in: root) }
     }
   }
@@ -101,7 +101,7 @@ import Testing
     _ durability: TestedDurability = .buffered, overwritesInPlace: Bool = false,
     _ body: (_ storage: Storage, _ power: Camera) async throws -> Void
   ) async throws {
-    let root = try TestDirectory(inMemory: true)
+    let root = TemporaryDirectory(inMemory: true)
     let camera = Camera(root: root, directory: try root.subdirectory("log"))
     let power = PowerLoss(
       directory: camera.directory, seed: 1, overwritesInPlace: overwritesInPlace, obeysFlush: { _ in true }
@@ -119,7 +119,7 @@ import Testing
 
   /// Takes images of a moment, forty unless told.
   private final class Camera: Sendable {
-    let root: TestDirectory
+    let root: TemporaryDirectory
     let directory: String
     let model = LogModel()
     let takesAll = Atomic(false)
@@ -127,7 +127,7 @@ import Testing
     let power = Mutex<PowerLoss?>(nil)
     private let generator = Mutex(SeededGenerator(seed: 1))
 
-    init(root: TestDirectory, directory: String) {
+    init(root: TemporaryDirectory, directory: String) {
       self.root = root
       self.directory = directory
     }
@@ -161,11 +161,11 @@ import Testing
 
   /// Programs in a row, each on what a power cut left of the one before.
   static func round(
-    _ seed: UInt64, _ durability: TestedDurability, _ format: LogFormat, in root: TestDirectory? = nil,
+    _ seed: UInt64, _ durability: TestedDurability, _ format: LogFormat, in root: TemporaryDirectory? = nil,
     obeysFlush: @escaping @Sendable (String) -> Bool = { _ in true }
   ) async throws {
     var generator = SeededGenerator(seed: seed)
-    let root = try root ?? TestDirectory(inMemory: true)
+    let root = root ?? TemporaryDirectory(inMemory: true)
     var directory = try root.subdirectory("start")
     var known = LogModel().snapshot
     for generation in 0..<3 {

@@ -23,14 +23,13 @@ import Testing
     _ seed: UInt64, _ durability: TestedDurability, _ command: String, _ format: LogFormat
   ) async throws {
     var generator = SeededGenerator(seed: seed)
-    let directory = try TestDirectory()
+    let directory = TemporaryDirectory()
     let script = AppendScript(seed: seed)
     var known = LogModel().snapshot
     var step = 0
     for _ in 0..<5 {
-      let child = try ChildProcess(
-        try ChildProcess.sibling(named: "TortureChild"),
-        [command, directory.path, durability.rawValue, "\(seed)", "\(step)", "\(format.rawValue)"])
+      let child = try OtherProcess.start(
+        command, directory.path, durability.rawValue, "\(seed)", "\(step)", "\(format.rawValue)")
       let model = LogModel(known)
       var lines: [String] = []
       for _ in 0..<Int.random(in: 0...300, using: &generator) {
@@ -71,12 +70,11 @@ import Testing
   }
 
   @Test func oneProcessWritesAtATime() async throws {
-    let directory = try TestDirectory()
-    let program = try ChildProcess.sibling(named: "TortureChild")
-    let holder = try ChildProcess(program, ["hold", directory.path])
+    let directory = TemporaryDirectory()
+    let holder = try OtherProcess.start("hold", directory.path)
     #expect(holder.readLine(within: .seconds(20)) == "open")
     #expect(performing: { try Storage(directory: directory.path, namespaces: ["events"]) }, throws: isLocked)
-    let other = try ChildProcess(program, ["hold", directory.path])
+    let other = try OtherProcess.start("hold", directory.path)
     #expect(other.readLine(within: .seconds(20)) == "locked")
     other.wait()
     // The lock dies with the process.
@@ -84,11 +82,11 @@ import Testing
     holder.wait()
     let storage = try Storage(directory: directory.path, namespaces: ["events"])
     try await storage.append("mine", to: "events")
-    let third = try ChildProcess(program, ["hold", directory.path])
+    let third = try OtherProcess.start("hold", directory.path)
     #expect(third.readLine(within: .seconds(20)) == "locked")
     third.wait()
     storage.close()
-    let last = try ChildProcess(program, ["hold", directory.path])
+    let last = try OtherProcess.start("hold", directory.path)
     #expect(last.readLine(within: .seconds(20)) == "open")
     last.closeInput()
     #expect(last.readLine(within: .seconds(20)) == "closed")
@@ -96,8 +94,8 @@ import Testing
   }
 
   @Test func theErrorSaysWhichProcessHasTheLog() async throws {
-    let directory = try TestDirectory()
-    let holder = try ChildProcess(try ChildProcess.sibling(named: "TortureChild"), ["hold", directory.path])
+    let directory = TemporaryDirectory()
+    let holder = try OtherProcess.start("hold", directory.path)
     #expect(holder.readLine(within: .seconds(20)) == "open")
     let error = #expect(throws: ImmutaError.self) { try Storage(directory: directory.path, namespaces: ["events"]) }
     guard case .locked(let found) = try #require(error) else { throw Finding("\(error.debugDescription)") }
@@ -112,7 +110,7 @@ import Testing
   /// The files are gone: nothing that is appended from then on is called stable.
   @Test func whatIsLostIsNotCalledStable() async throws {
     for name in ["events.log", "events.idx", "events.lock"] {
-      let directory = try TestDirectory()
+      let directory = TemporaryDirectory()
       let storage = try Storage(
         directory: directory.path, namespaces: ["events"], configuration: .init(durability: .synced))
       defer { storage.close() }
@@ -134,10 +132,10 @@ import Testing
     if what == "user" || what == "root", geteuid() != 0 {
       return print("SKIPPED: a change of the \(what) is not tested, since only root can make it")
     }
-    let directory = try TestDirectory()
+    let directory = TemporaryDirectory()
     // Only this user may pass.
     #expect(chmod(directory.path, 0o700) == 0)
-    let child = try ChildProcess(try ChildProcess.sibling(named: "TortureChild"), ["change", what, directory.path])
+    let child = try OtherProcess.start("change", what, directory.path)
     #expect(child.readLine(within: .seconds(60)) == "done")
     child.wait()
     let storage = try Storage(directory: directory.file("logs"), namespaces: ["events", "later"])
@@ -149,16 +147,15 @@ import Testing
 
   @Test(arguments: LogFormat.allCases) func anotherProcessFollowsInOrder(_ format: LogFormat) async throws {
     try await Rounds.run(default: 3, most: 1000, "follower in another process, \(format)") { seed in
-      let directory = try TestDirectory()
+      let directory = TemporaryDirectory()
       let storage = try Storage(
         directory: directory.path, namespaces: ["events"],
         configuration: TestedDurability.buffered.configuration(format))
       defer { storage.close() }
       let script = AppendScript(seed: seed)
       let steps = 400
-      let follower = try ChildProcess(
-        try ChildProcess.sibling(named: "TortureChild"),
-        ["follow", directory.path, "\(seed)", "\(steps)", "\(format.rawValue)"])
+      let follower = try OtherProcess.start(
+        "follow", directory.path, "\(seed)", "\(steps)", "\(format.rawValue)")
       guard follower.readLine(within: .seconds(20)) == "open" else { throw Finding("the follower does not open") }
       var generator = SeededGenerator(seed: seed)
       var count = 0

@@ -69,7 +69,7 @@ struct DistinctFindings {
 extension FaultInjector {
   /// Runs `body` as on a file system that cannot reserve space.
   static func withoutReserving<Result>(
-    in directory: TestDirectory, _ body: () async throws -> Result
+    in directory: TemporaryDirectory, _ body: () async throws -> Result
   ) async throws -> Result {
     let injector = FaultInjector(directory: directory.path, .error(EOPNOTSUPP), of: .reserve, lasting: true)
     let result = try await injector.run(body)

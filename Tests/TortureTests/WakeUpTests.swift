@@ -6,17 +6,15 @@ import Testing
 /// Followers in other processes are told of commits, and do nothing while there are none.
 @Suite(.serialized) struct WakeUpTests {
   private static func listener(
-    _ directory: TestDirectory, _ format: LogFormat, _ count: Int = 1, _ how: String = "told"
+    _ directory: TemporaryDirectory, _ format: LogFormat, _ count: Int = 1, _ how: String = "told"
   ) throws -> ChildProcess {
-    let child = try ChildProcess(
-      try ChildProcess.sibling(named: "TortureChild"),
-      ["listen", directory.path, "\(format.rawValue)", "\(count)", how])
+    let child = try OtherProcess.start("listen", directory.path, "\(format.rawValue)", "\(count)", how)
     guard child.readLine(within: .seconds(30)) == "open" else { throw Finding("the listener does not open") }
     return child
   }
 
   private static func storage(
-    _ directory: TestDirectory, _ format: LogFormat, _ count: Int = 1, _ durability: Durability = .buffered
+    _ directory: TemporaryDirectory, _ format: LogFormat, _ count: Int = 1, _ durability: Durability = .buffered
   ) throws -> Storage {
     var configuration = Storage.Configuration(durability: durability)
     configuration.format = format
@@ -29,27 +27,27 @@ import Testing
   /// Each act ends with a record after which nothing comes until the listener has it: whoever misses that one sleeps on.
   @Test(arguments: LogFormat.allCases) func noCommitIsMissed(_ format: LogFormat) async throws {
     try await Rounds.run(default: 1, "wake-ups, \(format)") { seed in
-      let directory = try TestDirectory(inMemory: true)
+      let directory = TemporaryDirectory(inMemory: true)
       try await Self.round(seed, format, directory, .buffered, "told")
     }
   }
 
   @Test func noCommitIsMissedOnADiskOrWhereEachIsFlushed() async throws {
     try await Rounds.run(default: 1, "wake-ups on a disk") { seed in
-      try await Self.round(seed, .v2, try TestDirectory(), .buffered, "told")
-      try await Self.round(seed, .bilog, try TestDirectory(), .synced, "told")
+      try await Self.round(seed, .v2, TemporaryDirectory(), .buffered, "told")
+      try await Self.round(seed, .bilog, TemporaryDirectory(), .synced, "told")
     }
   }
 
   @Test func noCommitIsMissedWhereNobodyTells() async throws {
     try await Rounds.run(default: 1, "looking for commits") { seed in
-      let directory = try TestDirectory(inMemory: true)
+      let directory = TemporaryDirectory(inMemory: true)
       try await Self.round(seed, .v2, directory, .buffered, "looking")
     }
   }
 
   private static func round(
-    _ seed: UInt64, _ format: LogFormat, _ directory: TestDirectory, _ durability: Durability, _ how: String
+    _ seed: UInt64, _ format: LogFormat, _ directory: TemporaryDirectory, _ durability: Durability, _ how: String
   ) async throws {
     var generator = SeededGenerator(seed: seed)
     let storage = try storage(directory, format, 1, durability)
@@ -84,7 +82,7 @@ import Testing
   // MARK: What idle followers cost
 
   @Test(arguments: [1, 200]) func idleFollowersDoNothing(_ count: Int) async throws {
-    let directory = try TestDirectory(inMemory: true)
+    let directory = TemporaryDirectory(inMemory: true)
     let storage = try Self.storage(directory, .v2, count)
     defer { storage.close() }
     for number in 0..<count { try await storage.append("first", to: "log\(number)") }

@@ -15,7 +15,7 @@ struct CodecsPage {
       # Sizes and rates of the codecs
 
       The same records through each codec, one record per commit, no flush, and read back in order from page cache.
-      What the columns mean and what follows from them: [Sizes and rates](\(Article.catalog)/\(Article.name)).
+      The columns and the conclusions are explained in [Sizes and rates](\(Article.catalog)/\(Article.name)).
 
       <picture>
         <source media="(prefers-color-scheme: dark)" srcset="\(folder)/\(chart.file)~dark.svg">

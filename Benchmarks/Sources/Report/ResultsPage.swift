@@ -24,18 +24,27 @@ struct ResultsPage {
     return """
       # What was measured
 
-      \(judged.count { $0 }) of \(judged.count) bars are held. Not held: \(missed.joined(separator: "; ")).
-      [Where the time goes](README.md#where-the-time-goes) has a word on each. Two bars more are not times, and
-      `make test` sees to them: a small append allocates nothing, a stream once a chunk (`Scripts/counts.sh`); and a
-      record of any size goes in and out in less than 32 MiB (`LargeRecordTests`, `MemoryTests`).
+      What it costs to append, to read, to open and to wait: Immuta, beside a floor and beside what else a Swift program
+      could use. Everybody does the same work on the same files in the same run, in turn. How to read a row:
 
-      Everybody does the same work on the same machine in the same run, in turn: Immuta; the floor, a C program doing the
-      bare system calls on the same file layout; and what else a Swift program could use. A time is the median of the
-      rounds, a ratio the median of the ratios within each round; of the growing log and of single appends there is one
-      round. Payloads cannot be compressed, and every byte that is read is summed. Immuta computes a checksum of each
-      record when it writes and checks it when it reads. SQLite computes one of each page that it adds to its write-ahead
-      log and checks none here; the floors and FileHandle compute none. Immuta fills pages ahead on a thread of its own,
-      so that it may use a second processor where a floor uses one.
+      - *Immuta* and *floor* are times for each record, medians of the rounds. The floor is a C program that makes the bare
+        system calls for the same bytes. It computes no checksum, and Immuta computes one for each record and checks it when
+        reading.
+      - *ratio* is Immuta's time divided by the floor's, the median of the ratios of the rounds. Below 1 means that Immuta does
+        less than the bare calls: a small append makes no system call, as it goes into mapped memory, and a thread of its own
+        fills the pages ahead, on a second processor where there is one.
+      - *bar* is what we want the ratio or the time to be; *held?* says whether it is.
+      - *others* are times, too, with two numbers after each: how many times the floor's, and how many times Immuta's. SQLite
+        (GRDB, with a write-ahead log) computes a checksum of each page it adds to that log, and checks none here. FileHandle
+        computes none.
+
+      Payloads cannot be compressed, and every byte that is read is summed. Of the growing log and of single appends there is
+      one round.
+
+      \(judged.count { $0 }) of \(judged.count) bars are held.\(missed.isEmpty ? "" : " Not held: \(missed.joined(separator: "; ")).")
+      [Where the time goes](README.md#where-the-time-goes) has a word on each. Two bars more are not times, and `make test`
+      checks them: a small append allocates nothing, a stream once a chunk (`Scripts/counts.sh`); and a record of any size
+      goes in and out in less than 32 MiB (`LargeRecordTests`, `MemoryTests`).
 
       \(machine.lines.joined(separator: "\n"))
       - date: \(Markdown.today)
@@ -53,7 +62,7 @@ struct ResultsPage {
 
   private func table(_ outcomes: [Outcome]) -> String {
     Markdown.table(
-      ["work", "Immuta", "floor", "ratio", "bar", "held?", "others, and their ratio to the floor"],
+      ["work", "Immuta", "floor", "ratio", "bar", "held?", "others (× floor, × Immuta)"],
       outcomes.map { outcome in
         let unit = outcome.workload.unit
         return [
@@ -64,8 +73,9 @@ struct ResultsPage {
           outcome.workload.bar.map { Quantity.bar($0, unit) } ?? "",
           outcome.isHeld.map { $0 ? "yes" : "**no**" } ?? "",
           outcome.others.map { other in
-            let ratio = outcome.ratio(of: other).map { " (\(Quantity.ratio($0)))" } ?? ""
-            return "\(other.name): \(Quantity.value(other.median, unit))\(ratio)"
+            let ratios = [outcome.ratio(of: other), outcome.ratioToOurs(of: other)].compactMap { $0 }
+            let note = ratios.isEmpty ? "" : " (\(ratios.map(Quantity.ratio).joined(separator: ", ")))"
+            return "\(other.name): \(Quantity.value(other.median, unit))\(note)"
           }.joined(separator: "<br>"),
         ]
       })

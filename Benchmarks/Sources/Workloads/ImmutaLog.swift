@@ -65,3 +65,8 @@ struct ImmutaLog: ~Copyable {
     return sum
   }
 }
+
+extension Log {
+  /// From async code, without waiting for a turn or for anything else.
+  func appendAtOnce(_ bytes: [UInt8]) throws { try append(bytes) }
+}

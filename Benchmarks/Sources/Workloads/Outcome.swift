@@ -25,9 +25,16 @@ package struct Outcome: Sendable {
   package var others: [Entry] { entries.filter { $0.role == .other } }
 
   /// How many times the floor's time somebody took: the median over the rounds, each with the floor of the same round.
-  package func ratio(of entry: Entry) -> Double? {
-    guard let floor = entries.first(where: { $0.role == .floor }), !entry.values.isEmpty else { return nil }
-    return zip(entry.values, floor.values).map { $0 / $1 }.median
+  package func ratio(of entry: Entry) -> Double? { ratio(of: entry, to: .floor) }
+
+  /// The same, of Immuta's time.
+  package func ratioToOurs(of entry: Entry) -> Double? { ratio(of: entry, to: .ours) }
+
+  private func ratio(of entry: Entry, to role: Contender.Role) -> Double? {
+    guard let base = entries.first(where: { $0.role == role }), !entry.values.isEmpty, !base.values.isEmpty else {
+      return nil
+    }
+    return zip(entry.values, base.values).map { $0 / $1 }.median
   }
 
   package var ratio: Double? { entries.first { $0.role == .ours }.flatMap(ratio) }

@@ -30,6 +30,7 @@ package struct Workload: Sendable {
     case read = "Read"
     case open = "Open"
     case wait = "Waiting streams"
+    case follow = "Following a log by its files, as from another process"
     case deliver = "Streams that keep up with a writer"
     case send = "A LogStore's messages to a socket"
   }

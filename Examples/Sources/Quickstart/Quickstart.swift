@@ -17,8 +17,8 @@ struct Quickstart {
     }
 
     // One at a time, with a deadline: nil when it passes with no record. Without one, next() waits.
-    var stream = storage.stream("events", from: .beginning)  // or .latest, or .skipping(10)
-    while let record = try await stream.next(timeout: .seconds(1)) {
+    let reader = storage.reader("events", from: .beginning)  // or .latest, .last(10), .skipping(10)
+    while let record = try await reader.next(timeout: .seconds(1)) {
       print(record.sequence, record.index, record.size, record.timestamp, record.text)
     }
 

@@ -28,7 +28,7 @@ extension Log {
   @inlinable
   @discardableResult
   public func append(_ bytes: some Collection<UInt8>) async throws -> Receipt {
-    guard let receipt = try unsafe Log.withBytes(of: bytes, appendAtOnce) else {
+    guard let receipt = try unsafe withBytes(of: bytes, appendAtOnce) else {
       return try await appendInTurn(bytes)
     }
     if awaitsFlush {
@@ -51,7 +51,13 @@ extension Log {
   public func append<Chunks: AsyncSequence>(_ chunks: Chunks) async throws -> Receipt
   where Chunks.Element: Collection<UInt8> {
     let writer = try openWriter()
-    let upload = try await Upload.receive(chunks, for: writer, uploads)
+    let upload: Upload
+    do {
+      upload = try await Upload.receive(
+        chunks, for: writer, limit: uploads.maximumBytes, idleTimeout: uploads.idleTimeout)
+    } catch let error as ImmutaError {
+      throw error.of(namespace)
+    }
     // A source that ends early because its task was cancelled has not given all of its bytes.
     try Task.checkCancellation()
     if let whole = upload.inMemory { return try await append(whole) }
@@ -67,10 +73,14 @@ extension Log {
   ///   file of the log has lost its name, which is final, too.
   public func sync() async throws {
     let writer = try openWriter()
-    try reader.checkOpen()
+    try checkOpen()
     let count = reader.count
-    if writer.flusher.hasFlushed(count) { return try writer.flusher.checkNames() }
-    try await writer.flusher.flush(through: count)
+    do {
+      if writer.flusher.hasFlushed(count) { return try writer.flusher.checkNames() }
+      try await writer.flusher.flush(through: count)
+    } catch let error as ImmutaError {
+      throw error.of(namespace)
+    }
   }
 
   // What the generic functions above are inlined around: they are specialised where they are called, which saves two
@@ -82,37 +92,33 @@ extension Log {
     guard let writer = unsafe heldWriter else { throw reasonForNoWriter }
     let result: Result<Receipt?, ImmutaError> = unsafe writer._withUnsafeGuaranteedRef { writer in
       // It passes on no typed error.
-      do throws(ImmutaError) { return .success(try unsafe writer.appendAtOnce(bytes)) } catch { return .failure(error) }
+      do throws(ImmutaError) {
+        return .success(try unsafe writer.appendAtOnce(bytes))
+      } catch {
+        return .failure(error.of(namespace))
+      }
     }
     return try result.get()
   }
 
   @usableFromInline
   func settle(_ receipt: Receipt) async throws {
-    try await openWriter().waitUntilStable(receipt.sequence + 1)
+    let writer = try openWriter()
+    do {
+      try await writer.waitUntilStable(receipt.sequence + 1)
+    } catch let error as ImmutaError {
+      throw error.of(namespace)
+    }
   }
 
   @usableFromInline
   func settleBlocking(_ receipt: Receipt) throws {
-    try openWriter().waitUntilStableBlocking(receipt.sequence + 1)
-  }
-
-  /// Calls `body` with the bytes of a collection, copied only if they are not contiguous.
-  @inlinable
-  static func withBytes<R>(
-    of bytes: some Collection<UInt8>, _ body: (UnsafeRawBufferPointer) throws(ImmutaError) -> R
-  ) throws(ImmutaError) -> R {
-    // The closure of `withContiguousStorageIfAvailable` cannot throw a typed error.
-    func call(_ buffer: UnsafeBufferPointer<UInt8>) -> Result<R, ImmutaError> {
-      do throws(ImmutaError) {
-        return .success(try unsafe body(UnsafeRawBufferPointer(buffer)))
-      } catch {
-        return .failure(error)
-      }
+    let writer = try openWriter()
+    do {
+      try writer.waitUntilStableBlocking(receipt.sequence + 1)
+    } catch let error as ImmutaError {
+      throw error.of(namespace)
     }
-    if let result = bytes.withContiguousStorageIfAvailable(call) { return try result.get() }
-    let copy = ContiguousArray(bytes)
-    return try unsafe copy.withUnsafeBufferPointer(call).get()
   }
 }
 
@@ -139,7 +145,7 @@ extension Log {
   @inlinable
   @discardableResult
   public func append(_ bytes: some Collection<UInt8>) throws -> Receipt {
-    guard let receipt = try unsafe Log.withBytes(of: bytes, appendAtOnce) else {
+    guard let receipt = try unsafe withBytes(of: bytes, appendAtOnce) else {
       return try appendInTurn(bytes)
     }
     if awaitsFlush { try settleBlocking(receipt) }
@@ -149,9 +155,13 @@ extension Log {
   /// Puts all that was committed before the call on stable storage. Blocks for the flush.
   public func sync() throws {
     let writer = try openWriter()
-    try reader.checkOpen()
+    try checkOpen()
     let count = reader.count
-    if writer.flusher.hasFlushed(count) { return try writer.flusher.checkNames() }
-    try writer.flusher.flushBlocking(through: count)
+    do {
+      if writer.flusher.hasFlushed(count) { return try writer.flusher.checkNames() }
+      try writer.flusher.flushBlocking(through: count)
+    } catch let error as ImmutaError {
+      throw error.of(namespace)
+    }
   }
 }

@@ -18,10 +18,10 @@ extension Log {
 
   /// The log's file, as it is read now.
   package func openFile() throws(ImmutaError) -> OpenLogFile {
-    try reader.checkOpen()
+    try checkOpen()
     let reader = reader
     let descriptor = try reader.anyDescriptor()
-    try descriptor.keepOpen()
+    try io(descriptor.keepOpen())
     return OpenLogFile(descriptor: descriptor, lineage: reader.lineage)
   }
 
@@ -37,14 +37,15 @@ extension Log {
 
   /// What is read from, with all that was committed by now.
   private func upToDate(_ file: OpenLogFile?) throws(ImmutaError) -> LogReader {
-    try reader.checkOpen()
-    try refresh()
+    try checkOpen()
+    try open.refresh()
     // From here on the same one: a follower may have another at any moment.
     let reader = reader
     guard let file, file.lineage !== reader.lineage else { return reader }
     let change = file.lineage.change(to: reader.lineage)
     // Its companion alone may have been made again.
-    let isSameFile = try reader.anyDescriptor().status().identity == file.descriptor.status().identity
+    let now = try reader.anyDescriptor()
+    let isSameFile = try io(now.status().identity == file.descriptor.status().identity)
     if isSameFile, change.shared == .max { return reader }
     throw .logChanged(
       LogChange(path: files.logPath, kind: change.kind, sharedCount: min(change.shared, reader.count)))
@@ -55,7 +56,7 @@ extension Log {
   package func readCommitted(into bytes: UnsafeMutableRawBufferPointer, at offset: Int) throws(ImmutaError) -> Int {
     let reader = try upToDate(nil)
     let end = reader.end
-    guard offset >= 0 else { throw .invalidOffset(offset) }
+    guard offset >= 0 else { throw .invalidOffset(offset).of(namespace) }
     let count = max(0, min(bytes.count, end - offset))
     return try unsafe reader.readBytes(into: UnsafeMutableRawBufferPointer(rebasing: bytes[..<count]), at: offset)
   }
@@ -75,7 +76,7 @@ extension Log {
     if offset == end { return end..<end }
     // Indices grow: the first one at or behind the offset must be it.
     let first = try reader.firstRecord(in: 0..<count) { index in index >= offset }
-    guard first < count, try reader.entry(of: first).index == offset else { throw .invalidOffset(offset) }
+    guard first < count, try reader.entry(of: first).index == offset else { throw .invalidOffset(offset).of(namespace) }
     let (farthest, overflow) = offset.addingReportingOverflow(max(0, limit))
     if overflow || farthest >= end { return offset..<end }
     // Record n ends where record n + 1 begins.
@@ -111,6 +112,7 @@ extension LogReader {
   fileprivate func readBytes(
     into bytes: UnsafeMutableRawBufferPointer, at offset: Int
   ) throws(ImmutaError) -> Int {
-    try unsafe anyDescriptor().read(into: bytes, at: offset)
+    let descriptor = try anyDescriptor()
+    return try unsafe io(descriptor.read(into: bytes, at: offset))
   }
 }

@@ -54,6 +54,7 @@ extension Log {
       public let waiting: Int
 
       /// What a turn is used for.
+      @nonexhaustive
       public enum Work: Hashable, Sendable {
         /// A transaction's closure.
         case transaction
@@ -68,15 +69,30 @@ extension Log {
   }
 }
 
+extension Log.Details.Turn {
+  init(_ turn: TakenTurn) {
+    let work: Work =
+      switch turn.work {
+      case .transaction: .transaction
+      case .openTransaction: .openTransaction
+      case .append: .append
+      case .upload: .upload
+      }
+    self.init(work: work, since: turn.since, waiting: turn.waiting)
+  }
+}
+
 extension Log.Details.Turn.Work: CustomStringConvertible {
   /// A noun, for people.
   public var description: String {
-    switch self {
-    case .transaction: "a transaction"
-    case .openTransaction: "a transaction begun by hand"
-    case .append: "an append"
-    case .upload: "an append of a received payload"
-    }
+    let work: TakenTurn.Work =
+      switch self {
+      case .transaction: .transaction
+      case .openTransaction: .openTransaction
+      case .append: .append
+      case .upload: .upload
+      }
+    return work.description
   }
 }
 
@@ -101,7 +117,7 @@ extension Log.Details {
     lastRecovery = header.flatMap { $0.recoveryTime == 0 ? nil : Timestamp(nanosecondsSince1970: $0.recoveryTime) }
     self.damage = damage
     clock = try log.clockDoubts()
-    turn = log.writer?.turn
+    turn = log.writer?.turn.map { Turn($0) }
   }
 }
 

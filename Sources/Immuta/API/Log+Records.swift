@@ -1,107 +1,136 @@
 extension Log {
-  /// The committed records of a range of numbers, as an ordinary sequence, for code that is not async.
+  /// The committed records of a range of numbers, as an ordinary sequence.
   ///
-  /// The records are read and checked before it returns, so that going through them cannot fail. A range whose records
-  /// fit 4 MiB is held in memory. A larger one is gone through once to check it and read again, in chunks of 256 KiB, as
-  /// it is iterated; that traps if the device fails. Closing the storage meanwhile does no harm: the sequence keeps the
-  /// files open, for reading, as long as it is held.
+  /// The records are read, once, and checked before it returns, so that going through them cannot fail, whatever becomes
+  /// of the log meanwhile: also after the storage was closed. They are held in memory, however many they are, but for
+  /// payloads of more than 1 MiB, which are mapped or read when they are touched: see ``Payload``. To go through many, use
+  /// ``history(from:only:)``, or a stream.
   ///
-  /// Where the log is open for reading only, another program may cut the file short at any moment: there the records are
-  /// held in memory, however many they are. To go through many, use a stream.
-  ///
-  /// - Complexity: O(bytes of the records), in bounded memory where the log is open for appending.
+  /// - Complexity: O(bytes of the records), in time and memory.
   /// - Throws: `.recordNotFound` when a number is not (yet) a record's, `.corrupted` naming the first damaged one,
   ///   `.undecodable`, `.storageClosed`, `.io`.
   public func records(in range: Range<Int>) throws(ImmutaError) -> RecordSequence {
-    try refresh()
-    try reader.checkOpen()
+    try open.refresh()
+    try checkOpen()
     let count = reader.count
-    if range.lowerBound < 0 { throw .recordNotFound(range.lowerBound) }
-    if range.upperBound > count { throw .recordNotFound(Swift.max(count, range.lowerBound)) }
-    var stream = stream(from: .skipping(range.lowerBound))
-    let format = reader.format
-    // What was read a moment ago need not be there any more in a file that others may cut.
-    let mostHeld = isFollowing ? Int.max : RecordSequence.largestHeld
-    var held: [Record] = []
-    var heldSize = 0
-    while stream.position < range.upperBound {
-      guard let record = try stream.nextAtOnce() else { throw .recordNotFound(stream.position) }
-      heldSize += Swift.max(record.size, record.payload.count) + format.recordHeaderSize
+    if range.lowerBound < 0 { throw .recordNotFound(range.lowerBound).of(namespace) }
+    if range.upperBound > count { throw .recordNotFound(Swift.max(count, range.lowerBound)).of(namespace) }
+    var cursor = cursor(from: .skipping(range.lowerBound), only: .committed)
+    var records: [Record] = []
+    records.reserveCapacity(Swift.min(range.count, 4096))
+    while cursor.place < range.upperBound {
+      guard let record = try cursor.nextAtOnce() else { throw .recordNotFound(cursor.place).of(namespace) }
+      // What was read a moment ago need not be there any more in a file that others may cut.
       if isFollowing { _ = try record.payload.inMemory() }
-      if heldSize <= mostHeld {
-        held.append(record)
-      } else {
-        held = []
-      }
+      records.append(record)
     }
-    if heldSize <= mostHeld { return RecordSequence(range: range, records: .held(held)) }
-    let reader = reader
-    // Other files may be read by now.
-    if range.upperBound > reader.count { throw .recordNotFound(reader.count) }
-    return RecordSequence(range: range, records: .file(try reader.independent()))
+    return RecordSequence(records)
+  }
+
+  /// The records from a position to the last one that there is when this is called: what a stream delivers, without
+  /// waiting for more.
+  ///
+  /// It is for code that is async, and for code that is not:
+  ///
+  /// ```swift
+  /// for try await record in log.history(from: .beginning) { … }
+  ///
+  /// var history = log.history(from: .beginning)
+  /// while let record = try history.next() { … }
+  /// ```
+  ///
+  /// Never fails; what stands in the way, such as a closed storage, is thrown by its `next()`. From a position at or
+  /// beyond the end there are no records; `.sequence` and `.position` throw there as they do of a stream. O(1).
+  public func history(
+    from position: StreamPosition = .beginning, only visibility: StreamVisibility = .committed
+  ) -> RecordHistory {
+    let cursor = cursor(from: position, only: visibility)
+    // What cannot be told now is told by the first read.
+    try? open.refresh(visibility)
+    return RecordHistory(cursor, end: open.count(visibility, reader))
+  }
+}
+
+extension Storage {
+  /// The records of a namespace from a position to the last one that there is when this is called. See
+  /// ``Log/history(from:only:)``. Never fails: an unknown namespace or a closed storage is thrown by its first `next()`.
+  public func history(
+    _ namespace: String, from position: StreamPosition = .beginning, only visibility: StreamVisibility = .committed
+  ) -> RecordHistory {
+    do throws(ImmutaError) {
+      return try log(namespace).history(from: position, only: visibility)
+    } catch {
+      return RecordHistory(RecordCursor(failing: error), end: 0)
+    }
+  }
+}
+
+/// The records of a log up to an end, in order, each once: see ``Log/history(from:only:)``.
+///
+/// Read as a stream reads, in bounded memory. It holds no descriptor and no thread between two records. A value: copies go
+/// their own ways. When `next` throws, the position stays.
+public struct RecordHistory: AsyncSequence, AsyncIteratorProtocol, Sendable {
+  /// What a history delivers.
+  public typealias Element = Record
+  /// `CancellationError` and ``ImmutaError``.
+  public typealias Failure = any Error
+
+  private var cursor: RecordCursor
+  /// Number of the first record that it does not deliver: as many were there when it was made.
+  public let end: Int
+  /// Whether the first record is still to come: what stands in its way is thrown, even if there is none.
+  private var isBeginning = true
+
+  init(_ cursor: RecordCursor, end: Int) {
+    self.cursor = cursor
+    self.end = end
+  }
+
+  /// Number of the record that comes next; at least ``end`` when none does. O(1).
+  public var position: Int { cursor.place }
+
+  /// The history itself, from its position on. O(1).
+  public func makeAsyncIterator() -> RecordHistory { self }
+
+  /// The next record; nil after the last. Reads from the device where it must, and does not wait for anything else.
+  ///
+  /// - Throws: `.namespaceNotFound`, `.storageClosed`, `.corrupted`, `.undecodable`, `.io`; `.logChanged` where the log is
+  ///   open for reading only; the first call also `.positionBeyondEnd`, `.foreignPosition`, `.invalidPosition`.
+  public mutating func next() throws(ImmutaError) -> Record? { try take() }
+
+  /// The next record; nil after the last: what a `for try await` loop calls.
+  ///
+  /// - Throws: as the one for code that is not async, and `CancellationError`.
+  public mutating func next(isolation actor: (any Actor)?) async throws -> Record? {
+    try Task.checkCancellation()
+    return try take()
+  }
+
+  private mutating func take() throws(ImmutaError) -> Record? {
+    if isBeginning {
+      try cursor.checkPlace()
+      isBeginning = false
+    }
+    guard cursor.place < end else { return nil }
+    // Nil where the log was cut back, and whoever did that is not done yet.
+    guard let record = try cursor.nextAtOnce() else { throw cursor.missing }
+    return record
   }
 }
 
 /// Committed records of a log, in order: see ``Log/records(in:)``. May be iterated any number of times.
-public struct RecordSequence: Sequence, Sendable {
-  fileprivate let range: Range<Int>
-  fileprivate let records: Source
+public struct RecordSequence: RandomAccessCollection, Sendable {
+  private let records: [Record]
 
-  fileprivate enum Source {
-    case held([Record])
-    /// A reader of its own, which closing the storage does not touch.
-    case file(LogReader)
+  init(_ records: [Record]) {
+    self.records = records
   }
 
-  static var largestHeld: Int { 4 << 20 }
+  /// The first record's place: 0, whatever its number is.
+  public var startIndex: Int { 0 }
+  /// The place behind the last record: how many there are.
+  public var endIndex: Int { records.count }
 
-  /// How many records there are. O(1).
-  public var count: Int { range.count }
-  /// The same, exactly. O(1).
-  public var underestimatedCount: Int { range.count }
-
-  /// Starts at the first record. O(1).
-  public func makeIterator() -> Iterator { Iterator(self) }
-
-  /// Goes through the records.
-  public struct Iterator: IteratorProtocol {
-    private let sequence: RecordSequence
-    private var position: Int
-    private var chunk: Chunk?
-
-    fileprivate init(_ sequence: RecordSequence) {
-      self.sequence = sequence
-      position = sequence.range.lowerBound
-    }
-
-    /// The next record, or nil after the last. O(bytes of the record).
-    public mutating func next() -> Record? {
-      guard position < sequence.range.upperBound else { return nil }
-      defer { position += 1 }
-      switch sequence.records {
-      case .held(let records): return records[position - sequence.range.lowerBound]
-      case .file(let reader):
-        do throws(ImmutaError) {
-          return try read(reader)
-        } catch {
-          preconditionFailure("record \(position) was whole a moment ago: \(error)")
-        }
-      }
-    }
-
-    private mutating func read(_ reader: LogReader) throws(ImmutaError) -> Record {
-      if let record = try chunk?.record(position, reader.check) { return record }
-      let left = sequence.range.upperBound - position
-      let count = reader.count
-      switch try reader.read(position, count: count, most: Swift.min(left, 1024), reader: 0) {
-      case .single(let record, _): return record
-      case .chunk(let chunk, _, _):
-        defer { self.chunk = chunk }
-        guard let record = try chunk.record(position, reader.check) else {
-          throw reader.check.corrupted(position, chunk.start, "the log ends inside it")
-        }
-        return record
-      }
-    }
-  }
+  /// The record at a place, counted from 0; traps outside. O(1).
+  public subscript(place: Int) -> Record { records[place] }
 }

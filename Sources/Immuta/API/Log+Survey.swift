@@ -24,17 +24,17 @@ package struct LogSurvey: Hashable, Sendable {
 
   /// Looks at the files of a namespace, or of a partition. O(1), and after a crash O(records that were not flushed).
   package init(_ namespace: String, in directory: String, isPartition: Bool = false) throws(ImmutaError) {
-    let directory = try Directory(opening: directory)
+    let directory = try io(Directory(opening: directory))
     let files = LogFiles(directory: directory, namespace: namespace, isPartition: isPartition)
     var size = 0
     for name in [files.log, files.companion, files.meta].compactMap(\.self) {
-      size += try directory.status(of: name)?.sizeOnDisk ?? 0
+      size += try io(directory.status(of: name)?.sizeOnDisk ?? 0)
     }
     sizeOnDisk = size
     let holder = FileLock.holder(files.lock, in: directory, subject: namespace)
-    self.holder = holder
+    self.holder = holder.map { LockHolder($0) }
     let file: Descriptor?
-    do throws(ImmutaError) {
+    do throws(FileError) {
       file = try directory.openIfPresent(files.companion, .read)
     } catch {
       (wasClosed, recovery, companion) = (true, nil, .damaged)
@@ -63,7 +63,7 @@ package struct LogSurvey: Hashable, Sendable {
   private static func recovery(
     _ files: LogFiles, _ companion: Descriptor, _ header: CompanionHeader
   ) throws(ImmutaError) -> String? {
-    guard let log = try files.directory.openIfPresent(files.log, .read) else { return nil }
+    guard let log = try io(files.directory.openIfPresent(files.log, .read)) else { return nil }
     let format = try LogFormat(of: log, companion, header, stated: files.meta == nil ? .bilog : nil)
     var reconciliation = try Reconciliation(log: log, companion: companion, format: format)
     return try reconciliation.run().note
@@ -73,8 +73,8 @@ package struct LogSurvey: Hashable, Sendable {
 extension Storage {
   /// Namespaces whose logs are missing while other files of theirs say that there were some, sorted.
   package static func lostNamespaces(in directory: String) throws(ImmutaError) -> [(name: String, damage: Corruption)] {
-    let place = try Directory(opening: directory)
-    let names = try place.names()
+    let place = try io(Directory(opening: directory))
+    let names = try io(place.names())
     let logs = Set(names.filter { $0.hasSuffix(".log") }.map { $0.dropLast(4) })
     let others = Set(
       [".idx", ".meta"].flatMap { suffix in names.filter { $0.hasSuffix(suffix) }.map { $0.dropLast(suffix.utf8.count) }
@@ -91,7 +91,7 @@ extension Storage {
 
   /// What a directory holds, by the names in it.
   package static func contents(of directory: String) throws(ImmutaError) -> (logs: Bool, partitions: Bool) {
-    let names = try Directory(opening: directory).names()
+    let names = try io(Directory(opening: directory).names())
     return (
       names.contains { $0.hasSuffix(".log") },
       names.contains { $0.hasSuffix(".bilog") || $0 == "logstore.layout" }
@@ -100,7 +100,7 @@ extension Storage {
 
   /// Whether something is beside a file of a log's name that only a log leaves there.
   package static func hasTraces(_ namespace: String, in directory: String) throws(ImmutaError) -> Bool {
-    LogFiles(directory: try Directory(opening: directory), namespace: namespace).hasTraces
+    LogFiles(directory: try io(Directory(opening: directory)), namespace: namespace).hasTraces
   }
 }
 

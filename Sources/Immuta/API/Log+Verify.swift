@@ -54,13 +54,13 @@ extension Log {
   /// The same, telling now and then how many of how many records were checked.
   @discardableResult
   package func verify(progress: (_ done: Int, _ count: Int) -> Void) async throws -> VerificationReport {
-    try refresh()
+    try open.refresh()
     let reader = reader
     do {
       return try await verify(reader, progress: progress)
     } catch let error as ImmutaError {
       // What looks damaged may be another file's doing.
-      guard try isDueToChange(error, of: reader) else { throw error }
+      guard try open.isDueToChange(error, of: reader) else { throw error.of(namespace) }
       let change = reader.lineage.change(to: self.reader.lineage)
       throw ImmutaError.logChanged(
         LogChange(path: files.logPath, kind: change.kind, sharedCount: Swift.min(change.shared, reader.count)))

@@ -1,6 +1,4 @@
-import ImmutaLocking
 import Logging
-import Solid
 import Synchronization
 
 /// One namespace of a storage: a log that is appended to at its end and read from anywhere.
@@ -20,21 +18,11 @@ import Synchronization
   @usableFromInline let awaitsFlush: Bool
   /// The writer's; nil as that is.
   private let ownReader: LogReader?
-  private let following: Lock<Following>
-  /// Whether another process may write the log.
-  let isFollowing: Bool
+  /// What is read from; closes the log once neither it nor a stream is held.
+  let open: OpenLog
   /// Whether opening made it.
   let isNew: Bool
 
-  /// How a log that is not open for appending is kept up to date.
-  private enum Following {
-    /// Not: it is open for appending.
-    case none
-    case open(Follower)
-    /// No more: nothing keeps its files open. What was read from last.
-    case closed(LogReader)
-  }
-  private let logger: Logger?
   private let openingNote: String?
   private let damageOnOpening: Corruption?
   private let acceptsFilesOfOthers: Bool
@@ -47,41 +35,41 @@ import Synchronization
   ) throws(ImmutaError) {
     self.namespace = namespace
     files = configuration.files(of: namespace, in: directory)
-    logger = configuration.logger
     acceptsFilesOfOthers = configuration.acceptsFilesOfOthers
     let opened: Opening.Opened
     do throws(ImmutaError) {
       opened = try Opening(files: files, configuration: configuration, pools: pools).run()
     } catch {
-      throw files.seenInPlace(error)
+      throw files.seenInPlace(error).of(namespace)
     }
     writer = opened.writer
     ownReader = opened.writer?.reader
+    open = OpenLog(
+      opened.writer, opened.follower, path: files.logPath, namespace: namespace, logger: configuration.logger)
     awaitsFlush = opened.writer?.awaitsFlush ?? false
     unsafe heldWriter = opened.writer.map { unsafe Unmanaged.passUnretained($0) }
-    following = Lock(opened.follower.map { .open($0) } ?? .none)
-    isFollowing = opened.follower != nil
     isNew = opened.isNew
     openingNote = opened.note
     damageOnOpening = opened.damage
     uploads = configuration.uploads
-    if let logger, let last = opened.lastTime, Timestamp(nanosecondsSince1970: last).isDoubtful {
+    if let logger = configuration.logger, let last = opened.lastTime, Timestamp(nanosecondsSince1970: last).isDoubtful {
       for doubt in try clockDoubts() {
         logger.warning("\(doubt)", metadata: ["namespace": "\(namespace)", "path": "\(files.logPath)"])
       }
     }
   }
 
+  /// Whether another process may write the log.
+  var isFollowing: Bool { open.isFollowing }
+
+  /// Keeps the log up to date with a writer elsewhere; nil where this is the writer.
+  var follower: Follower? { open.follower }
+
   /// What is read from. A follower may give another one each time: when the files are not what they were.
-  var reader: LogReader {
-    if let ownReader { return ownReader }
-    return following.withLock { following in
-      switch following {
-      case .open(let follower): follower.files.reader
-      case .closed(let reader): reader
-      case .none: preconditionFailure("a log has a writer or is followed")
-      }
-    }
+  var reader: LogReader { ownReader ?? open.reader }
+
+  func checkOpen() throws(ImmutaError) {
+    if !reader.isOpen { throw .storageClosed.of(namespace) }
   }
 
   /// What opening passed over.
@@ -97,35 +85,18 @@ import Synchronization
   /// Where the files are that are read now: a follower may have gone on in another directory.
   var currentFiles: LogFiles { follower?.files.files ?? files }
 
-  deinit {
-    close()
-  }
-
-  /// Keeps the log up to date with a writer elsewhere; nil where this is the writer.
-  var follower: Follower? {
-    if !isFollowing { return nil }
-    return following.withLock { if case .open(let follower) = $0 { follower } else { nil } }
-  }
-
   /// Committed records: the number that the next one gets. O(1).
   ///
   /// After the storage was closed, the number there was then.
-  public var count: Int { current.count }
+  public var count: Int { open.current.count }
 
-  /// What is read from, with all that was committed by now.
-  var current: LogReader {
-    // A log read while another program writes it: what cannot be told now is told by the read that needs it.
-    try? follower?.refresh()
-    return reader
-  }
+  /// Number of the first record that there is: 0, as nothing is ever removed. O(1).
+  public var firstSequence: Int { 0 }
 
-  /// The records from a position on: those that are there, then those to come. Never fails: a closed storage is thrown
-  /// by the stream's first `next()`. O(1), and the stream costs nothing while it waits.
-  public func stream(
-    from position: StreamPosition = .beginning, only visibility: StreamVisibility = .committed
-  ) -> RecordStream {
-    RecordStream(
-      self, from: position, only: visibility,
+  /// A place in the log's records.
+  func cursor(from position: StreamPosition, only visibility: StreamVisibility) -> RecordCursor {
+    RecordCursor(
+      open, from: position, only: visibility,
       reader: nextReader.wrappingAdd(1, ordering: .relaxed).oldValue & Int.max)
   }
 
@@ -137,11 +108,20 @@ import Synchronization
     try readRecord(sequence)
   }
 
+  /// One committed record, by number, for code that is not async. Blocks for the reads.
+  public func record(at sequence: Int) throws(ImmutaError) -> Record {
+    try readRecord(sequence)
+  }
+
   @inline(__always)
   func readRecord(_ sequence: Int) throws(ImmutaError) -> Record {
     let number = nextReader.load(ordering: .relaxed) & Int.max
-    if let ownReader { return try ownReader.record(sequence, reader: number) }
-    return try readFollowed(sequence, reader: number)
+    do throws(ImmutaError) {
+      if let ownReader { return try ownReader.record(sequence, reader: number) }
+      return try readFollowed(sequence, reader: number)
+    } catch {
+      throw error.of(namespace)
+    }
   }
 
   /// A record of a log that another process may write.
@@ -153,7 +133,7 @@ import Synchronization
       return try reader.record(sequence, reader: number)
     } catch {
       // The file may not be what it was.
-      guard try isDueToChange(error, of: reader) else { throw error }
+      guard try open.isDueToChange(error, of: reader) else { throw error }
       return try self.reader.record(sequence, reader: number)
     }
   }
@@ -163,7 +143,7 @@ import Synchronization
   /// - Throws: `.storageClosed`, `.io`.
   public var details: Details {
     get throws(ImmutaError) {
-      try reader.checkOpen()
+      try checkOpen()
       try follower?.refresh()
       return try Details(self, openingNote: openingNote, damage: damage)
     }
@@ -172,57 +152,7 @@ import Synchronization
   /// Records known to be on stable storage, as far as this process knows.
   var stableCount: Int {
     try? follower?.refreshStable()
-    return progress(.durable, reader).generation
-  }
-
-  func refresh(_ visibility: StreamVisibility = .committed) throws(ImmutaError) {
-    try follower?.refresh()
-    if visibility == .durable { try follower?.refreshStable() }
-  }
-
-  /// Whether other files are read by now; looks for them by their names.
-  func changedSince(_ reader: LogReader) throws(ImmutaError) -> Bool {
-    guard let follower else { return false }
-    try follower.refresh(looksAgain: true)
-    return follower.files.reader !== reader
-  }
-
-  /// The same; true, too, where the files are not what they were, and those that are there cannot be read yet.
-  func mayHaveChanged(since reader: LogReader) throws(ImmutaError) -> Bool {
-    try changedSince(reader) || follower?.isLost == true
-  }
-
-  /// Whether what went wrong in reading is due to files that are not read any more: what seemed damaged, or rested while
-  /// another file got its name.
-  ///
-  /// - Throws: `.logChanged` where the file is gone, and nothing else that can be read has its name yet.
-  func isDueToChange(_ error: ImmutaError, of reader: LogReader) throws(ImmutaError) -> Bool {
-    switch error {
-    case .corrupted: return try changedSince(reader)
-    case .logMoved where isFollowing:
-      if try changedSince(reader) { return true }
-      throw .logChanged(LogChange(path: files.logPath, kind: .removed, sharedCount: reader.count))
-    default: return false
-    }
-  }
-
-  /// What streams of this visibility wait for: its generation is the number of records they may deliver.
-  ///
-  /// - Parameter reader: what is read from now.
-  func progress(_ visibility: StreamVisibility, _ reader: LogReader) -> Broadcaster {
-    switch visibility {
-    case .committed: reader.committed
-    case .durable: writer?.flusher.stable ?? reader.stable ?? reader.committed
-    }
-  }
-
-  /// Somebody is about to wait for records to be committed: another process' commits must be noticed until `endWait`.
-  func beginWait(_ visibility: StreamVisibility) throws(ImmutaError) {
-    try follower?.beginWait(visibility)
-  }
-
-  func endWait(_ visibility: StreamVisibility) {
-    follower?.endWait(visibility)
+    return open.count(.durable, reader)
   }
 
   /// The companion's header as it is on file; nil when there is none that is whole.
@@ -249,45 +179,11 @@ import Synchronization
 
   /// Why a log that has no writing side cannot be appended to.
   var reasonForNoWriter: ImmutaError {
-    do throws(ImmutaError) { try reader.checkOpen() } catch { return error }
-    return .readOnly
+    do throws(ImmutaError) { try checkOpen() } catch { return error }
+    return .readOnly.of(namespace)
   }
 
   /// Returns why what was committed is not on stable storage: the same, whoever closes.
   @discardableResult
-  func close() -> ImmutaError? {
-    guard let writer else {
-      let follower = following.withLock { following -> Follower? in
-        guard case .open(let follower) = following else { return nil }
-        following = .closed(follower.files.reader)
-        return follower
-      }
-      follower?.close()
-      reader.close()
-      return nil
-    }
-    let (isFirst, failure) = writer.close()
-    return told(isFirst, failure)
-  }
-
-  /// Closes many logs. Returns, for each, what `close` does.
-  static func closeTogether(_ logs: [Log]) -> [ImmutaError?] {
-    var failures = [ImmutaError?](repeating: nil, count: logs.count)
-    let writers = logs.indices.filter { logs[$0].writer != nil }
-    let outcomes = LogWriter.closeTogether(writers.compactMap { logs[$0].writer })
-    for (place, outcome) in zip(writers, outcomes) {
-      failures[place] = logs[place].told(outcome.isFirst, outcome.failure)
-    }
-    for log in logs where log.writer == nil { log.close() }
-    return failures
-  }
-
-  /// Tells the logger, once.
-  private func told(_ isFirst: Bool, _ failure: ImmutaError?) -> ImmutaError? {
-    if isFirst, let failure {
-      let advice = failure.isLogMoved ? "closing failed" : "closing failed; the next opening recovers"
-      logger?.error("\(advice): \(failure)", metadata: ["namespace": "\(namespace)"])
-    }
-    return failure
-  }
+  func close() -> ImmutaError? { open.close() }
 }

@@ -25,21 +25,9 @@ extension Storage {
   /// Appends records all together or not at all. See `transaction` of ``Log``.
   @discardableResult
   public func transaction<Result>(
-    in namespace: String, _ body: (borrowing Transaction) async throws -> Result
+    in namespace: String, _ body: (inout Transaction) async throws -> Result
   ) async throws -> Result {
     try await log(namespace).transaction(body)
-  }
-
-  /// The records of a namespace: those that are there, then those to come. Never fails: an unknown namespace or a
-  /// closed storage is thrown by the stream's first `next()`.
-  public func stream(
-    _ namespace: String, from position: StreamPosition = .beginning, only visibility: StreamVisibility = .committed
-  ) -> RecordStream {
-    do throws(ImmutaError) {
-      return try log(namespace).stream(from: position, only: visibility)
-    } catch {
-      return RecordStream(failing: error)
-    }
   }
 
   /// What is known of a namespace without reading it. O(1).
@@ -86,7 +74,7 @@ extension Storage {
   /// Appends records all together or not at all. Blocks while another transaction has the writer.
   @discardableResult
   public func transaction<Result>(
-    in namespace: String, _ body: (borrowing Transaction) throws -> Result
+    in namespace: String, _ body: (inout Transaction) throws -> Result
   ) throws -> Result {
     try log(namespace).transaction(body)
   }

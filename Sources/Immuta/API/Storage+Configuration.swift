@@ -183,6 +183,7 @@ extension Storage {
   }
 
   /// What a storage is opened for.
+  @nonexhaustive
   public enum Access: Hashable, Sendable {
     /// Appending and reading. One writer at a time, of all processes: others get `.locked`. Creates the directory (not
     /// its parents) and the namespaces that are missing.

@@ -78,7 +78,7 @@ extension Storage {
       try checkOpen()
       let open = openLogIfAny(namespace)
       let mayWrite = open.map { !$0.isFollowing } ?? (configuration.access(of: namespace) == .readWrite)
-      guard mayWrite else { throw .readOnly }
+      guard mayWrite else { throw .readOnly.of(namespace) }
       if let open {
         // What it comes to is of no matter: the log goes.
         open.close()

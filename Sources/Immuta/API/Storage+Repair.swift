@@ -44,7 +44,7 @@ extension Storage {
     progress: (@Sendable (_ done: Int, _ total: Int) -> Void)?
   ) throws(ImmutaError) -> RepairReport {
     guard isValidNamespace(namespace) else { throw .invalidNamespace(namespace) }
-    let place = try Directory(opening: directory)
+    let place = try io(Directory(opening: directory))
     var repair = try Repair(
       LogFiles(directory: place, namespace: namespace, isPartition: format == .bilog), stated: format,
       for: applying ? .applying : .looking,
@@ -82,18 +82,20 @@ extension Storage {
     configuration: Configuration = .init()
   ) throws -> RepairReport {
     for name in [namespace, newNamespace] where !isValidNamespace(name) { throw ImmutaError.invalidNamespace(name) }
-    let place = try Directory(opening: directory)
+    let place = try io(Directory(opening: directory))
     let files = configuration.files(of: namespace, in: place)
     let newFiles = configuration.files(of: newNamespace, in: place)
     // Any file of it: what the new log would replace, or go on with, is somebody's.
-    for name in newFiles.ofLog where try place.status(of: name) != nil {
+    for name in newFiles.ofLog where try io(place.status(of: name) != nil) {
       throw ImmutaError.duplicateNamespace(newNamespace)
     }
     let trust = FileTrust(in: place, acceptsFilesOfOthers: configuration.acceptsFilesOfOthers)
     let repair = try Repair(files, stated: configuration.format, for: .copying, trust: trust) { size in
       configuration.scanProgress(files, size: size, passCount: 3)
     }
-    let opening = Opening(files: files, configuration: configuration, pools: TransformPools(configuration))
+    let opening = Opening(
+      files: files, configuration: configuration,
+      pools: TransformPools(encoding: configuration.encoding, decoding: configuration.decoding))
     try opening.checkCodec(repair.codecName)
     if repair.codecName == nil { try repair.checkPayloads(opening) }
     var report = repair.report
@@ -110,9 +112,9 @@ extension Storage {
       }
       throw error
     }
-    report.actions = ["copy its \(report.sound) whole records into “\(newNamespace)”"]
+    report.actions = [.copyRecords(report.sound, into: newNamespace)]
     if repair.codecName == nil, configuration.codecName.isEmpty {
-      report.actions.append("take them as they are stored: nothing says whether a codec was used")
+      report.actions.append(.takePayloadsAsStored)
     }
     report.isApplied = true
     return report
@@ -123,7 +125,7 @@ extension Storage {
     _ made: inout FileIdentity?
   ) throws {
     let files = opening.files
-    let log = try files.directory.open(files.log, .read)
+    let log = try io(files.directory.open(files.log, .read))
     // One that belongs to another log was set aside.
     let format = repair.format
     var examination = try Examination(log: log, companion: repair.companion, format: format, count: report.promised)
@@ -131,14 +133,14 @@ extension Storage {
     configuration.access = .readWrite
     // The examination compares the checksums.
     let check = opening.check(format).verifyingChecksums(false)
-    let storage = try Storage(in: files.directory.duplicate(), configuration: configuration)
+    let storage = try Storage(in: io(files.directory.duplicate()), configuration: configuration)
     defer { storage.close() }
     made = try begin(newNamespace, configuration.files(of: newNamespace, in: files.directory), like: log)
     _ = try storage.log(newNamespace, creating: true)
     var undecodable: [RepairReport.LostRange] = []
     var lostCount = 0
     // Small payloads are taken from a buffer: a call for each would take longer than all the rest.
-    var payloads = LogScanner(log, format, end: try log.size)
+    var payloads = LogScanner(log, format, end: try io(log.size))
     try storage.transaction(in: newNamespace) { transaction in
       let writer = transaction.writer
       try examination.run { (finding) throws(ImmutaError) in
@@ -159,7 +161,7 @@ extension Storage {
             : try LargeRecord.read(number, entry, size: finding.size, from: log, check)
           try copy(record.payload, to: writer)
         } catch .undecodable(let corruption) {
-          let reason = "cannot be decoded: \(corruption.reason)"
+          let reason = RepairReport.LossReason.undecodable(corruption.reason)
           // All of them, with another key.
           if let last = undecodable.last, last.sequences.upperBound == number, last.reason == reason {
             undecodable[undecodable.count - 1].sequences = last.sequences.lowerBound..<number + 1
@@ -181,11 +183,10 @@ extension Storage {
   private static func begin(
     _ name: String, _ files: LogFiles, like log: Descriptor
   ) throws(ImmutaError) -> FileIdentity {
-    do throws(ImmutaError) {
+    do throws(FileError) {
       return try files.directory.create(files.log, like: log).status().identity
     } catch {
-      if case .io(SystemCalls.exists, _, _) = error { throw .duplicateNamespace(name) }
-      throw error
+      throw error.errorNumber == ErrorNumber.exists ? .duplicateNamespace(name) : ImmutaError(error)
     }
   }
 

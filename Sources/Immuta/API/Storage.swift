@@ -73,10 +73,10 @@ public final class Storage: Sendable {
     try configuration.check()
     try Self.prepareDirectory(directory, configuration.appends ? .readWrite : .readOnly)
     self.directory = directory
-    place = try Directory(opening: directory)
-    if configuration.appends { try place.prepareToFlushEntry() }
+    place = try io(Directory(opening: directory))
+    if configuration.appends { try io(place.prepareToFlushEntry()) }
     self.configuration = configuration
-    pools = TransformPools(configuration)
+    pools = TransformPools(encoding: configuration.encoding, decoding: configuration.decoding)
   }
 
   /// A storage with no namespace open yet, in a directory that is open; closing the storage closes it.
@@ -85,7 +85,7 @@ public final class Storage: Sendable {
     directory = place.path
     self.place = place
     self.configuration = configuration
-    pools = TransformPools(configuration)
+    pools = TransformPools(encoding: configuration.encoding, decoding: configuration.decoding)
   }
 
   /// Whether a name can be a namespace's: 1 to 200 ASCII letters, digits, `.`, `_` and `-`, not starting with `.`. So a
@@ -108,7 +108,7 @@ public final class Storage: Sendable {
   ///
   /// - Throws: `.io` when the directory cannot be listed.
   public static func namespaces(in directory: String = "./logs") throws(ImmutaError) -> [String] {
-    try Directory(opening: directory).names()
+    try io(Directory(opening: directory).names())
       .filter { $0.hasSuffix(".log") }
       .map { String($0.dropLast(4)) }
       .filter(isValidNamespace)
@@ -119,17 +119,18 @@ public final class Storage: Sendable {
     if directory.utf8.contains(0) {
       throw .invalidConfiguration("the directory's path holds a zero byte; give a path without one")
     }
-    guard let status = try SystemCalls.status(directory.isEmpty ? "." : directory) else {
-      if access == .readOnly { throw .io(errno: SystemCalls.notFound, operation: "open", path: directory) }
+    guard let status = try io(SystemCalls.status(directory.isEmpty ? "." : directory)) else {
+      if access == .readOnly { throw .io(errno: ErrorNumber.notFound, operation: "open", path: directory) }
       do {
         // Its own entry is flushed before the first append to a log in it.
         return try SystemCalls.makeDirectory(directory)
-      } catch .io(let number, _, _) where number == SystemCalls.exists {
+      } catch {
         // Another process was faster.
-        return
+        if error.errorNumber == ErrorNumber.exists { return }
+        throw ImmutaError(error)
       }
     }
-    guard status.isDirectory else { throw .io(errno: SystemCalls.notDirectory, operation: "open", path: directory) }
+    guard status.isDirectory else { throw .io(errno: ErrorNumber.notDirectory, operation: "open", path: directory) }
   }
 
   /// The open namespaces' names, sorted.
@@ -151,7 +152,7 @@ public final class Storage: Sendable {
 
   private func openLog(_ namespace: String) throws(ImmutaError) -> Log? {
     try state.withLock { (state) throws(ImmutaError) in
-      if state.isClosed { throw .storageClosed }
+      if state.isClosed { throw .storageClosed.of(namespace) }
       return state.logs[namespace]
     }
   }
@@ -175,7 +176,7 @@ public final class Storage: Sendable {
       if let log = try openLog(namespace) { return try Self.checked(log, access) }
       let configuration = try configuration.with(access ?? configuration.access(of: namespace))
       let files = configuration.files(of: namespace, in: place)
-      if !creating, try place.status(of: files.log) == nil { throw .namespaceNotFound(namespace) }
+      if !creating, try io(place.status(of: files.log) == nil) { throw .namespaceNotFound(namespace) }
       let log = try Log(
         directory: place, namespace: namespace, configuration: configuration, pools: pools)
       let isClosed = state.withLock { state in
@@ -184,7 +185,7 @@ public final class Storage: Sendable {
       }
       if isClosed {
         log.close()
-        throw .storageClosed
+        throw .storageClosed.of(namespace)
       }
       OpenFiles.shared.makeRoom(mayBlock: true)
       return log
@@ -249,7 +250,7 @@ public final class Storage: Sendable {
     var first: ImmutaError?
     let logs = finalLogs()
     if logs.count >= Self.many {
-      first = Log.closeTogether(logs).compactMap(\.self).first
+      first = OpenLog.closeTogether(logs.map(\.open)).compactMap(\.self).first
     } else {
       for log in logs {
         if let failure = log.close(), first == nil { first = failure }

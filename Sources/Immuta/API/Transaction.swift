@@ -54,11 +54,15 @@ public struct Transaction: ~Copyable, Sendable {
   @discardableResult
   public func append<Chunks: AsyncSequence>(_ chunks: Chunks) async throws -> Receipt
   where Chunks.Element: Collection<UInt8> {
-    try writer.beginRecord()
+    do {
+      try writer.beginRecord()
+    } catch {
+      throw error.of(writer.namespace)
+    }
     do {
       try await writer.withSource {
         for try await chunk in chunks {
-          try unsafe Log.withBytes(of: chunk) { bytes throws(ImmutaError) in try unsafe writer.extendRecord(bytes) }
+          try unsafe withBytes(of: chunk) { bytes throws(ImmutaError) in try unsafe writer.extendRecord(bytes) }
         }
       }
       // A source that ends early because its task was cancelled has not given all of its bytes.
@@ -66,7 +70,7 @@ public struct Transaction: ~Copyable, Sendable {
       return try writer.endRecord()
     } catch {
       writer.abandonRecord()
-      throw error
+      throw (error as? ImmutaError)?.of(writer.namespace) ?? error
     }
   }
 
@@ -78,21 +82,32 @@ public struct Transaction: ~Copyable, Sendable {
       return try writer.endRecord()
     } catch {
       writer.abandonRecord()
-      throw error
+      throw (error as? ImmutaError)?.of(writer.namespace) ?? error
     }
   }
 
   /// Commits: when it returns, every reader can see the records, and with durability `.synced` they are on stable
   /// storage. All of them become visible at once, and survive a crash together or not at all.
   public consuming func commit() async throws {
-    let (writer, count) = (writer, try writer.commit())
-    // The next in turn goes on while this one waits for the flush, and shares it.
-    rollBack()
-    try await writer.waitUntilStable(count)
+    let writer = writer
+    do {
+      let count = try writer.commit()
+      // The next in turn goes on while this one waits for the flush, and shares it.
+      rollBack()
+      try await writer.waitUntilStable(count)
+    } catch let error as ImmutaError {
+      throw error.of(writer.namespace)
+    }
   }
 
   /// Takes the records back. Dropping the transaction does the same.
   public consuming func rollBack() {}
+
+  /// A closure could put another transaction in the place of its own.
+  func checkIsFor(_ writer: LogWriter) {
+    precondition(
+      self.writer === writer, "a transaction's closure ended with another transaction in the place of its own")
+  }
 
   @inlinable
   func stage(_ text: some StringProtocol) throws(ImmutaError) -> Receipt {
@@ -104,7 +119,11 @@ public struct Transaction: ~Copyable, Sendable {
   @inlinable
   func stage(_ bytes: some Collection<UInt8>) throws(ImmutaError) -> Receipt {
     let writer = writer
-    return try unsafe Log.withBytes(of: bytes) { bytes throws(ImmutaError) in try unsafe writer.stage(bytes) }
+    do throws(ImmutaError) {
+      return try unsafe withBytes(of: bytes) { bytes throws(ImmutaError) in try unsafe writer.stage(bytes) }
+    } catch {
+      throw error.of(writer.namespace)
+    }
   }
 }
 
@@ -126,14 +145,22 @@ extension Transaction {
 
   /// Commits; blocks for the flush in `.synced`.
   public consuming func commit() throws {
-    let (writer, count) = (writer, try writer.commit())
-    rollBack()
-    try writer.waitUntilStableBlocking(count)
+    let writer = writer
+    do {
+      let count = try writer.commit()
+      rollBack()
+      try writer.waitUntilStableBlocking(count)
+    } catch let error as ImmutaError {
+      throw error.of(writer.namespace)
+    }
   }
 }
 
 extension Log {
   /// Appends records all together or not at all: committed when `body` returns, gone when it throws.
+  ///
+  /// The transaction is the closure's own: it is handed in `inout`, so that the compiler refuses a task, an `async let` or an
+  /// escaping closure that captures it. To hand one on, use ``beginTransaction()``.
   ///
   /// Transactions and appends of other tasks wait in order until this one is over, so `body` must not append to the
   /// same log other than through its transaction: that would wait for itself, and throws `.wouldDeadlock`, from whatever
@@ -145,11 +172,13 @@ extension Log {
   /// - Throws: what `body` throws; `.storageClosed`, `.readOnly`, `.wouldDeadlock`, `.io`.
   @discardableResult
   public func transaction<Result>(
-    _ body: (borrowing Transaction) async throws -> Result
+    _ body: (inout Transaction) async throws -> Result
   ) async throws -> Result {
     let note = TransactionNote(inside: TransactionNote.innermost)
-    let transaction = try await beginTransaction(.transaction, .closure(note))
-    let result = try await TransactionNote.$innermost.withValue(note) { try await body(transaction) }
+    var transaction = try await beginTransaction(.transaction, .closure(note))
+    let writer = transaction.writer
+    let result = try await TransactionNote.$innermost.withValue(note) { try await body(&transaction) }
+    transaction.checkIsFor(writer)
     try await transaction.commit()
     return result
   }
@@ -159,24 +188,28 @@ extension Log {
   @usableFromInline
   func appendInTurn(_ bytes: some Collection<UInt8>) async throws -> Receipt {
     let writer = try openWriter()
-    let queued = try unsafe Log.withBytes(of: bytes, writer.queuedAppend)
-    try await writer.takeTurn(.append, .task, orAppend: queued)
-    if let outcome = queued?.outcome {
-      let receipt = try outcome.get()
-      try await writer.waitUntilStable(receipt.sequence + 1)
+    do {
+      let queued = unsafe withBytes(of: bytes, writer.queuedAppend)
+      try await writer.takeTurn(.append, .task, orAppend: queued)
+      if let outcome = queued?.outcome {
+        let receipt = try outcome.get()
+        try await writer.waitUntilStable(receipt.sequence + 1)
+        return receipt
+      }
+      let transaction = Transaction(writer)
+      try await writer.prepare()
+      let receipt = try transaction.stage(bytes)
+      try await transaction.commit()
       return receipt
+    } catch let error as ImmutaError {
+      throw error.of(namespace)
     }
-    let transaction = Transaction(writer)
-    try await writer.prepare()
-    let receipt = try transaction.stage(bytes)
-    try await transaction.commit()
-    return receipt
   }
 
   /// Begins a transaction that is ended by hand: by its `commit()`, its `rollBack()`, or by being dropped.
   ///
   /// It may be handed to another task, so nobody can tell whether a task waits for itself: an append to the log before
-  /// the transaction is over waits, and the logger is told if it lasts. Prefer ``transaction(_:)-8u5an``.
+  /// the transaction is over waits, and the logger is told if it lasts. Prefer ``transaction(_:)-8scrn``.
   ///
   /// - Throws: `.storageClosed`, `.readOnly`, `.io`; `CancellationError` when cancelled while it waits for its turn.
   public func beginTransaction() async throws -> Transaction {
@@ -184,44 +217,57 @@ extension Log {
   }
 
   func beginTransaction(
-    _ work: Details.Turn.Work, _ party: TurnHolder.Party
+    _ work: TakenTurn.Work, _ party: TurnHolder.Party
   ) async throws -> Transaction {
     let writer = try openWriter()
-    try await writer.takeTurn(work, party)
-    let transaction = Transaction(writer)
-    try await writer.prepare()
-    return transaction
+    do {
+      try await writer.takeTurn(work, party)
+      let transaction = Transaction(writer)
+      try await writer.prepare()
+      return transaction
+    } catch let error as ImmutaError {
+      throw error.of(namespace)
+    }
   }
 
   /// Appends records all together or not at all, for code that is not async. Blocks while another transaction has the
   /// writer.
   @discardableResult
-  public func transaction<Result>(_ body: (borrowing Transaction) throws -> Result) throws -> Result {
+  public func transaction<Result>(_ body: (inout Transaction) throws -> Result) throws -> Result {
     let writer = try openWriter()
-    try writer.takeTurnBlocking(.transaction)
+    do {
+      try writer.takeTurnBlocking(.transaction)
+    } catch let error as ImmutaError {
+      throw error.of(namespace)
+    }
     return try transaction(writer, body)
   }
 
   @usableFromInline
   func appendInTurn(_ bytes: some Collection<UInt8>) throws -> Receipt {
     let writer = try openWriter()
-    let queued = try unsafe Log.withBytes(of: bytes, writer.queuedAppend)
-    try writer.takeTurnBlocking(.append, orAppend: queued)
-    guard let outcome = queued?.outcome else {
-      return try transaction(writer) { transaction in try transaction.append(bytes) }
+    do {
+      let queued = unsafe withBytes(of: bytes, writer.queuedAppend)
+      try writer.takeTurnBlocking(.append, orAppend: queued)
+      guard let outcome = queued?.outcome else {
+        return try transaction(writer) { transaction in try transaction.append(bytes) }
+      }
+      let receipt = try outcome.get()
+      try writer.waitUntilStableBlocking(receipt.sequence + 1)
+      return receipt
+    } catch let error as ImmutaError {
+      throw error.of(namespace)
     }
-    let receipt = try outcome.get()
-    try writer.waitUntilStableBlocking(receipt.sequence + 1)
-    return receipt
   }
 
   /// The caller has taken the turn.
   private func transaction<Result>(
-    _ writer: LogWriter, _ body: (borrowing Transaction) throws -> Result
+    _ writer: LogWriter, _ body: (inout Transaction) throws -> Result
   ) throws -> Result {
-    let transaction = Transaction(writer)
-    try writer.prepareBlocking()
-    let result = try body(transaction)
+    var transaction = Transaction(writer)
+    do { try writer.prepareBlocking() } catch let error as ImmutaError { throw error.of(namespace) }
+    let result = try body(&transaction)
+    transaction.checkIsFor(writer)
     try transaction.commit()
     return result
   }

@@ -28,7 +28,7 @@ public struct Codec: Sendable {
   /// on reading decrypts and then decompresses.
   public func then(_ next: Codec) -> Codec {
     Codec(
-      name: TransformerChain.joined([name, next.name]), writing: chain(writing, next.writing),
-      reading: chain(next.reading, reading))
+      name: TransformerChain.joined([name, next.name]), writing: writing.then(next.writing),
+      reading: next.reading.then(reading))
   }
 }

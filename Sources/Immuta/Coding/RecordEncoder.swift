@@ -1,6 +1,21 @@
 import ImmutaLocking
 import Synchronization
 
+/// Where transformed payloads go: a log's writer, whose turn the caller has.
+protocol StoredRecordWriter: AnyObject {
+  /// A payload up to this size is appended in one piece.
+  var pieceSize: Int { get }
+  /// The number of the record that is begun next.
+  var nextNumber: Int { get throws(ImmutaError) }
+  /// Adds a whole record behind the staged ones.
+  func stageStored(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) -> Receipt
+  func beginStored() throws(ImmutaError)
+  func extendStored(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError)
+  func endStored() throws(ImmutaError) -> Receipt
+  /// Takes back the record begun last.
+  func abandonStored()
+}
+
 /// Transforms payloads on their way into a log.
 ///
 /// A call comes from whoever has the writer's turn, so at most one record is under way. The lock is for the one who
@@ -35,11 +50,11 @@ final class RecordEncoder: Sendable {
   var isCallingThisThread: Bool { thread.load(ordering: .relaxed) == Thread.identity }
 
   /// Adds a whole record behind the staged ones.
-  func stage(_ bytes: UnsafeRawBufferPointer, into writer: LogWriter) throws(ImmutaError) -> Receipt {
+  func stage(_ bytes: UnsafeRawBufferPointer, into writer: some StoredRecordWriter) throws(ImmutaError) -> Receipt {
     try state.withLock { (state) throws(ImmutaError) in
       do throws(ImmutaError) {
         try begin(&state, size: bytes.count, writer)
-        if bytes.count <= LogWriter.pieceSize {
+        if bytes.count <= writer.pieceSize {
           return try unsafe stageSmall(bytes, &state, writer)
         }
         try writer.beginStored()
@@ -54,7 +69,7 @@ final class RecordEncoder: Sendable {
 
   /// What a small payload becomes is collected, and appended as any payload is.
   private func stageSmall(
-    _ bytes: UnsafeRawBufferPointer, _ state: inout State, _ writer: LogWriter
+    _ bytes: UnsafeRawBufferPointer, _ state: inout State, _ writer: some StoredRecordWriter
   ) throws(ImmutaError) -> Receipt {
     let run = try noteSize(bytes.count, &state)
     run.output.mark = .max
@@ -68,7 +83,7 @@ final class RecordEncoder: Sendable {
     return receipt
   }
 
-  func begin(_ writer: LogWriter) throws(ImmutaError) {
+  func begin(_ writer: some StoredRecordWriter) throws(ImmutaError) {
     try state.withLock { (state) throws(ImmutaError) in
       try begin(&state, size: nil, writer)
       do throws(ImmutaError) {
@@ -80,22 +95,22 @@ final class RecordEncoder: Sendable {
     }
   }
 
-  func extend(_ bytes: UnsafeRawBufferPointer, _ writer: LogWriter) throws(ImmutaError) {
+  func extend(_ bytes: UnsafeRawBufferPointer, _ writer: some StoredRecordWriter) throws(ImmutaError) {
     try state.withLock { (state) throws(ImmutaError) in try unsafe extend(&state, bytes, writer) }
   }
 
-  func end(_ writer: LogWriter) throws(ImmutaError) -> Receipt {
+  func end(_ writer: some StoredRecordWriter) throws(ImmutaError) -> Receipt {
     try state.withLock { (state) throws(ImmutaError) in try end(&state, writer) }
   }
 
   /// Takes back the record begun last.
-  func abandon(_ writer: LogWriter) {
+  func abandon(_ writer: some StoredRecordWriter) {
     state.withLock { abandon(&$0, writer) }
   }
 
   // MARK: Under the lock
 
-  private func begin(_ state: inout State, size: Int?, _ writer: LogWriter) throws(ImmutaError) {
+  private func begin(_ state: inout State, size: Int?, _ writer: some StoredRecordWriter) throws(ImmutaError) {
     precondition(state.open == nil, "a record is still being written")
     let record = RecordContext(namespace: namespace, sequence: try writer.nextNumber, size: size)
     state.size = 0
@@ -107,7 +122,7 @@ final class RecordEncoder: Sendable {
   }
 
   private func extend(
-    _ state: inout State, _ bytes: UnsafeRawBufferPointer, _ writer: LogWriter
+    _ state: inout State, _ bytes: UnsafeRawBufferPointer, _ writer: some StoredRecordWriter
   ) throws(ImmutaError) {
     let run = try noteSize(bytes.count, &state)
     var position = 0
@@ -119,7 +134,7 @@ final class RecordEncoder: Sendable {
     }
   }
 
-  private func end(_ state: inout State, _ writer: LogWriter) throws(ImmutaError) -> Receipt {
+  private func end(_ state: inout State, _ writer: some StoredRecordWriter) throws(ImmutaError) -> Receipt {
     let run = try noteSize(0, &state)
     run.giveNoMore()
     try drain(run, into: writer)
@@ -134,7 +149,7 @@ final class RecordEncoder: Sendable {
     pool.put(run)
   }
 
-  private func abandon(_ state: inout State, _ writer: LogWriter) {
+  private func abandon(_ state: inout State, _ writer: some StoredRecordWriter) {
     state.open = nil
     writer.abandonStored()
   }
@@ -153,13 +168,13 @@ final class RecordEncoder: Sendable {
   }
 
   /// Lets the transformers work as long as they can, and appends what they make.
-  private func drain(_ run: TransformRun, into writer: LogWriter) throws(ImmutaError) {
+  private func drain(_ run: TransformRun, into writer: some StoredRecordWriter) throws(ImmutaError) {
     while try transforming({ try run.step() }) {
       if run.output.isFull { try write(run.output, to: writer) }
     }
   }
 
-  private func write(_ output: TransformOutput, to writer: LogWriter) throws(ImmutaError) {
+  private func write(_ output: TransformOutput, to writer: some StoredRecordWriter) throws(ImmutaError) {
     try unsafe writer.extendStored(output.bytes)
     output.removeAll()
   }

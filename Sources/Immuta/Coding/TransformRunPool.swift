@@ -34,8 +34,8 @@ struct TransformPools {
   let writing: TransformRunPool?
   let reading: TransformRunPool?
 
-  init(_ configuration: Storage.Configuration) {
-    writing = configuration.encoding.map { TransformRunPool($0) }
-    reading = configuration.decoding.map { TransformRunPool($0) }
+  init(encoding: (any Transformer)?, decoding: (any Transformer)?) {
+    writing = encoding.map { TransformRunPool($0) }
+    reading = decoding.map { TransformRunPool($0) }
   }
 }

@@ -19,7 +19,7 @@
 /// }
 /// ```
 ///
-/// Put several in a row with ``chain(_:_:)``, and pair a writing one with the reading one that undoes it as a
+/// Put several in a row with ``then(_:)``, and pair a writing one with the reading one that undoes it as a
 /// ``Codec``. Where a payload is held whole anyway, ``WholePayloadTransformer`` takes a closure.
 public protocol Transformer: Sendable {
   /// What the bytes that it makes, or undoes, are called: `deflate`. The two sides of a codec share it. It is recorded

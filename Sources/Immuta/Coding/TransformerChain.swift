@@ -1,16 +1,11 @@
 /// Transformers in a row: the first one's output is the second one's input, and so on.
 ///
 /// ```swift
-/// configuration.writeTransform = chain(compressor, encryptor)
-/// configuration.readTransform = chain(decryptor, decompressor)
+/// configuration.writeTransform = compressor.then(encryptor)
+/// configuration.readTransform = decryptor.then(decompressor)
 /// ```
 ///
 /// The reading chain has the opposite order; ``Codec/then(_:)`` sees to that by itself.
-public func chain(_ first: any Transformer, _ more: any Transformer...) -> TransformerChain {
-  TransformerChain([first] + more)
-}
-
-/// Transformers in a row: see ``chain(_:_:)``.
 public struct TransformerChain: Transformer {
   /// The transformers, in the order in which they are applied; chains within are taken apart.
   public let transformers: [any Transformer]
@@ -34,6 +29,9 @@ public struct TransformerChain: Transformer {
 }
 
 extension Transformer {
+  /// This transformer, and then another over what it made.
+  public func then(_ next: any Transformer) -> TransformerChain { TransformerChain([self, next]) }
+
   /// What it consists of.
   var parts: [any Transformer] { (self as? TransformerChain)?.transformers ?? [self] }
 }

@@ -45,24 +45,24 @@ package final class Descriptor: Sendable {
   }
 
   /// A file by its path: for files that belong to no log. Files of a log are opened in their ``Directory``.
-  package convenience init(opening path: String, _ mode: SystemCalls.OpenMode) throws(ImmutaError) {
+  package convenience init(opening path: String, _ mode: SystemCalls.OpenMode) throws(FileError) {
     self.init(number: try SystemCalls.open(path, mode), path: path)
   }
 
   /// A file of a directory, by its name; `path` is for messages.
   convenience init(
     opening name: String, of directory: Descriptor, _ mode: SystemCalls.OpenMode, path: String
-  ) throws(ImmutaError) {
+  ) throws(FileError) {
     self.init(number: try SystemCalls.open(directory.number, name, mode, path: path), path: path)
   }
 
   /// A directory, to look for files in.
-  convenience init(openingDirectory path: String) throws(ImmutaError) {
+  convenience init(openingDirectory path: String) throws(FileError) {
     self.init(number: try SystemCalls.openDirectory(SystemCalls.workingDirectory, path, path: path), path: path)
   }
 
   /// A directory by its name in another; `path` is for messages.
-  convenience init(openingDirectory name: String, of directory: Descriptor, path: String) throws(ImmutaError) {
+  convenience init(openingDirectory name: String, of directory: Descriptor, path: String) throws(FileError) {
     self.init(number: try SystemCalls.openDirectory(directory.number, name, path: path), path: path)
   }
 
@@ -71,7 +71,7 @@ package final class Descriptor: Sendable {
   /// - Parameters:
   ///   - name: a name that nothing else has, for file systems that have no such files.
   ///   - path: what it is called in errors.
-  convenience init(unnamedIn directory: Descriptor, name: String, path: String) throws(ImmutaError) {
+  convenience init(unnamedIn directory: Descriptor, name: String, path: String) throws(FileError) {
     self.init(number: try SystemCalls.openUnnamed(in: directory.number, name: name, path: path), path: path)
   }
 
@@ -111,13 +111,13 @@ package final class Descriptor: Sendable {
   }
 
   /// From now on it stays open for as long as it is held: for those who were given its number.
-  func keepOpen() throws(ImmutaError) {
+  func keepOpen() throws(FileError) {
     if users.add(1, ordering: .acquiringAndReleasing).newValue <= 0 { try wake() }
   }
 
   /// Calls `body` with the number, which stays open meanwhile.
   @inline(__always)
-  func withNumber<R>(_ body: (Int32) throws(ImmutaError) -> R) throws(ImmutaError) -> R {
+  func withNumber<R>(_ body: (Int32) throws(FileError) -> R) throws(FileError) -> R {
     guard canRest.load(ordering: .relaxed) else { return try body(number) }
     if users.add(1, ordering: .acquiringAndReleasing).newValue <= 0 { try wake() }
     defer { users.subtract(1, ordering: .acquiringAndReleasing) }
@@ -126,9 +126,9 @@ package final class Descriptor: Sendable {
 
   /// Opens the file again. What has its name must be the file that was open before.
   @inline(never)
-  private func wake() throws(ImmutaError) {
-    do throws(ImmutaError) {
-      try origin.withLock { (origin) throws(ImmutaError) in
+  private func wake() throws(FileError) {
+    do throws(FileError) {
+      try origin.withLock { (origin) throws(FileError) in
         // Somebody else may have been faster.
         guard let origin, users.load(ordering: .acquiring) <= 0 else { return }
         let number = try reopened(origin)
@@ -142,15 +142,15 @@ package final class Descriptor: Sendable {
     }
   }
 
-  private func reopened(_ origin: Origin) throws(ImmutaError) -> Int32 {
+  private func reopened(_ origin: Origin) throws(FileError) -> Int32 {
     let number: Int32
-    do throws(ImmutaError) {
+    do throws(FileError) {
       number = try SystemCalls.open(origin.directory.opened().number, origin.name, origin.mode, path: path)
-    } catch .io(let number, _, _) where [SystemCalls.notFound, SystemCalls.isSymbolicLink].contains(number) {
-      throw .logMoved(path: path)
+    } catch let error where [ErrorNumber.notFound, ErrorNumber.isSymbolicLink].contains(error.errorNumber) {
+      throw .moved(path: path)
     }
-    do throws(ImmutaError) {
-      guard try SystemCalls.status(number, path: path).identity == origin.identity else { throw .logMoved(path: path) }
+    do throws(FileError) {
+      guard try SystemCalls.status(number, path: path).identity == origin.identity else { throw .moved(path: path) }
       return number
     } catch {
       SystemCalls.close(number)
@@ -159,8 +159,8 @@ package final class Descriptor: Sendable {
   }
 
   /// Reads until the buffer is full or the file ends; returns how many bytes it read. Thread-safe: no file position.
-  package func read(into bytes: UnsafeMutableRawBufferPointer, at offset: Int) throws(ImmutaError) -> Int {
-    try withNumber { (number) throws(ImmutaError) in
+  package func read(into bytes: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileError) -> Int {
+    try withNumber { (number) throws(FileError) in
       var filled = 0
       while filled < bytes.count {
         let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[filled...])
@@ -173,27 +173,27 @@ package final class Descriptor: Sendable {
   }
 
   /// Writes all of the bytes. Thread-safe: no file position.
-  package func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(ImmutaError) {
+  package func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileError) {
     var written = 0
     while written < bytes.count {
       let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[written...])
-      let count = try withNumber { (number) throws(ImmutaError) in
+      let count = try withNumber { (number) throws(FileError) in
         try unsafe SystemCalls.write(number, rest, at: offset + written, path: path)
       }
-      if count == 0 { throw .io(errno: SystemCalls.ioError, operation: "pwrite", path: path) }
+      if count == 0 { throw .failed(.pwrite, ErrorNumber.ioError, path: path) }
       written += count
     }
   }
 
-  package func write(_ bytes: [UInt8], at offset: Int) throws(ImmutaError) {
-    try unsafe bytes.withBytes { (bytes) throws(ImmutaError) in try unsafe write(bytes, at: offset) }
+  package func write(_ bytes: [UInt8], at offset: Int) throws(FileError) {
+    try unsafe bytes.withBytes { (bytes) throws(FileError) in try unsafe write(bytes, at: offset) }
   }
 
   /// Writes some bytes and others behind them, in one call.
   func write(
     _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, at offset: Int
-  ) throws(ImmutaError) {
-    let written = try withNumber { (number) throws(ImmutaError) in
+  ) throws(FileError) {
+    let written = try withNumber { (number) throws(FileError) in
       try unsafe SystemCalls.write(number, first, second, at: offset, path: path)
     }
     try unsafe write(UnsafeRawBufferPointer(rebasing: first[min(written, first.count)...]), at: offset + written)
@@ -202,7 +202,7 @@ package final class Descriptor: Sendable {
   }
 
   /// Writes zeros.
-  func fillWithZeros(_ range: Range<Int>) throws(ImmutaError) {
+  func fillWithZeros(_ range: Range<Int>) throws(FileError) {
     var position = range.lowerBound
     while position < range.upperBound {
       let count = unsafe min(SystemCalls.zeros.count, range.upperBound - position)
@@ -211,75 +211,23 @@ package final class Descriptor: Sendable {
     }
   }
 
-  /// Copies bytes into a new file with the rights of another, which is on stable storage when it returns; its directory
-  /// entry need not be.
-  package func copy(
-    _ range: Range<Int>, to name: String, in directory: Directory, like original: Descriptor
-  ) throws(ImmutaError) {
-    let unfinished = Self.unfinished(name)
-    let copy = try directory.create(unfinished, like: original)
-    do throws(ImmutaError) {
-      try transfer(range, to: copy, at: 0, leavingHoles: true)
-      try copy.truncate(to: min(range.count, max(0, size - range.lowerBound)))
-      try copy.flush()
-      try directory.rename(unfinished, to: name)
-    } catch {
-      try? directory.remove(unfinished)
-      throw error
-    }
-  }
-
-  /// The name of a copy until all of it is there; it stays after a crash.
-  static func unfinished(_ name: String) -> String { name + ".unfinished" }
-
-  /// Writes the bytes of a range once more as they are, so that the next flush puts them on the device even if one
-  /// before failed to, and the kernel has called them clean since.
-  package func rewrite(_ range: Range<Int>) throws(ImmutaError) {
-    try transfer(range, to: self, at: range.lowerBound)
-  }
-
-  /// Writes the bytes of a range, as far as the file has them, to a place in a file, a megabyte at a time.
-  ///
-  /// - Parameter leavingHoles: whether zeros are left out: a hole in a file would else take all the room that it claims.
-  private func transfer(
-    _ range: Range<Int>, to target: Descriptor, at start: Int, leavingHoles: Bool = false
-  ) throws(ImmutaError) {
-    var buffer = [UInt8](repeating: 0, count: min(1 << 20, range.count))
-    var position = range.lowerBound
-    while position < range.upperBound {
-      if leavingHoles { position = min(range.upperBound, max(position, nextData(from: position))) }
-      let wanted = min(buffer.count, range.upperBound - position)
-      if wanted == 0 { break }
-      let count = try unsafe buffer.withMutableBytes { (bytes) throws(ImmutaError) in
-        let piece = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[..<wanted])
-        let count = try unsafe read(into: piece, at: position)
-        let bytes = unsafe UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(piece)[..<count])
-        if unsafe leavingHoles && bytes.isZeros { return count }
-        try unsafe target.write(bytes, at: start + position - range.lowerBound)
-        return count
-      }
-      if count == 0 { break }
-      position += count
-    }
-  }
-
   /// See ``SystemCalls/nextData(_:from:)``.
   func nextData(from offset: Int) -> Int {
-    (try? withNumber { (number) throws(ImmutaError) in SystemCalls.nextData(number, from: offset) }) ?? offset
+    (try? withNumber { (number) throws(FileError) in SystemCalls.nextData(number, from: offset) }) ?? offset
   }
 
-  package func flush() throws(ImmutaError) {
-    try flushing { (number) throws(ImmutaError) in try SystemCalls.flush(number, path: path) }
+  package func flush() throws(FileError) {
+    try flushing { (number) throws(FileError) in try SystemCalls.flush(number, path: path) }
   }
 
   /// Puts the entries of a directory, opened as a file is, on stable storage.
-  func flushEntries() throws(ImmutaError) {
-    try flushing { (number) throws(ImmutaError) in try SystemCalls.flushEntries(number, path: path) }
+  func flushEntries() throws(FileError) {
+    try flushing { (number) throws(FileError) in try SystemCalls.flushEntries(number, path: path) }
   }
 
-  private func flushing<R>(_ body: (Int32) throws(ImmutaError) -> R) throws(ImmutaError) -> R {
-    try withNumber { (number) throws(ImmutaError) in
-      do throws(ImmutaError) {
+  private func flushing<R>(_ body: (Int32) throws(FileError) -> R) throws(FileError) -> R {
+    try withNumber { (number) throws(FileError) in
+      do throws(FileError) {
         return try body(number)
       } catch {
         flushFailed.store(true, ordering: .relaxed)
@@ -291,39 +239,39 @@ package final class Descriptor: Sendable {
   /// See ``SystemCalls/startWriteBack(_:)``.
   func startWriteBack() {
     // Only speeds up what comes after.
-    try? withNumber { (number) throws(ImmutaError) in SystemCalls.startWriteBack(number) }
+    try? withNumber { (number) throws(FileError) in SystemCalls.startWriteBack(number) }
   }
 
   /// See ``SystemCalls/finishWriteBack(_:path:)``.
-  func finishWriteBack() throws(ImmutaError) -> Bool {
-    try flushing { (number) throws(ImmutaError) in try SystemCalls.finishWriteBack(number, path: path) }
+  func finishWriteBack() throws(FileError) -> Bool {
+    try flushing { (number) throws(FileError) in try SystemCalls.finishWriteBack(number, path: path) }
   }
 
   /// See ``SystemCalls/overwritesInPlace(_:path:)``.
   var overwritesInPlace: Bool {
-    (try? withNumber { (number) throws(ImmutaError) in SystemCalls.overwritesInPlace(number, path: path) }) ?? false
+    (try? withNumber { (number) throws(FileError) in SystemCalls.overwritesInPlace(number, path: path) }) ?? false
   }
 
   /// See ``SystemCalls/fileSystem(_:path:)``.
   var fileSystem: FileSystem {
-    (try? withNumber { (number) throws(ImmutaError) in SystemCalls.fileSystem(number, path: path) }) ?? .other
+    (try? withNumber { (number) throws(FileError) in SystemCalls.fileSystem(number, path: path) }) ?? .other
   }
 
-  package func truncate(to size: Int) throws(ImmutaError) {
+  package func truncate(to size: Int) throws(FileError) {
     // Before: whoever finds the file shorter than this looks at this again.
     knownSize.set(size)
-    try withNumber { (number) throws(ImmutaError) in try SystemCalls.truncate(number, to: size, path: path) }
+    try withNumber { (number) throws(FileError) in try SystemCalls.truncate(number, to: size, path: path) }
   }
 
-  package func reserve(from offset: Int, count: Int) throws(ImmutaError) {
-    try withNumber { (number) throws(ImmutaError) in
+  package func reserve(from offset: Int, count: Int) throws(FileError) {
+    try withNumber { (number) throws(FileError) in
       try SystemCalls.reserve(number, from: offset, count: count, path: path)
     }
     knownSize.set(offset + count)
   }
 
   /// Takes the exclusive lock of the file; false when somebody else has it.
-  package func tryLock() throws(ImmutaError) -> Bool {
+  package func tryLock() throws(FileError) -> Bool {
     try SystemCalls.lock(number, path: path)
   }
 
@@ -332,32 +280,34 @@ package final class Descriptor: Sendable {
     SystemCalls.unlock(number)
   }
 
-  func status() throws(ImmutaError) -> SystemCalls.Status {
-    try withNumber { (number) throws(ImmutaError) in try SystemCalls.status(number, path: path) }
+  func status() throws(FileError) -> SystemCalls.Status {
+    try withNumber { (number) throws(FileError) in try SystemCalls.status(number, path: path) }
   }
 
   package var size: Int {
-    get throws(ImmutaError) { try status().size }
+    get throws(FileError) { try status().size }
   }
-}
 
-extension UnsafeRawBufferPointer {
-  /// Whether there is nothing but zeros. A word at a time: it is asked of large holes.
-  fileprivate var isZeros: Bool {
-    let words = count / 8 * 8
-    for offset in stride(from: 0, to: words, by: 8) {
-      if unsafe loadUnaligned(fromByteOffset: offset, as: UInt64.self) != 0 { return false }
+  /// Gives the file rights, as far as this process may: only root gives a file away. Where the group stays another,
+  /// its members get no more than everybody has.
+  ///
+  /// - Throws: when the file has rights that it must not have.
+  func take(_ rights: FileRights) throws(FileError) {
+    var now = try status().rights
+    if now.owner != rights.owner || now.group != rights.group {
+      do throws(FileError) {
+        try SystemCalls.changeOwner(number, rights.owner, rights.group, path: path)
+      } catch let error where ErrorNumber.isDenied(error.errorNumber) {
+        // The group alone may be one of this user's.
+        try? SystemCalls.changeOwner(number, now.owner, rights.group, path: path)
+      }
+      now = try status().rights
     }
-    return unsafe self[words...].allSatisfy { $0 == 0 }
+    var wanted = rights.mode
+    if now.group != rights.group {
+      let everybody = rights.mode >> 3 & rights.mode & 0o7
+      wanted = rights.mode & 0o700 | everybody << 3 | everybody
+    }
+    if now.mode != wanted { try SystemCalls.changeMode(number, wanted, path: path) }
   }
-}
-
-/// A number of bytes, which one thread sets and others ask for.
-final class KnownSize: Sendable {
-  /// Releasing and acquiring: who sees that a file is shorter sees that it was to be.
-  private let bytes = Atomic(0)
-
-  var value: Int { bytes.load(ordering: .acquiring) }
-
-  func set(_ count: Int) { bytes.store(count, ordering: .releasing) }
 }

@@ -48,7 +48,7 @@ final class DescriptorPool: Sendable {
       return .resting
     }
 
-    var flusherOfOwn: Flusher? { nil }
+    var flusherOfOwn: (any OpenFiles.HeldFilesFlusher)? { nil }
     var isOver: Bool { state.withLock { $0.isOver } }
   }
 
@@ -71,13 +71,13 @@ final class DescriptorPool: Sendable {
   }
 
   /// A pool of one descriptor of this one's, which stays open when this one is closed.
-  func independent() throws(ImmutaError) -> DescriptorPool {
+  func independent() throws(FileError) -> DescriptorPool {
     DescriptorPool(like: try descriptor(for: 0), identity, name, of: directory, capacity: 1)
   }
 
   /// A descriptor; the same one for the same `reader`.
   @inline(__always)
-  func descriptor(for reader: Int) throws(ImmutaError) -> Descriptor {
+  func descriptor(for reader: Int) throws(FileError) -> Descriptor {
     let open = slots.state.withLock { slots in
       slots.isUsed = true
       return slots.open[reader % slots.open.count]
@@ -87,16 +87,16 @@ final class DescriptorPool: Sendable {
   }
 
   @inline(never)
-  private func opened(for reader: Int) throws(ImmutaError) -> Descriptor {
+  private func opened(for reader: Int) throws(FileError) -> Descriptor {
     var isNew = false
-    let descriptor = try slots.state.withLock { (slots) throws(ImmutaError) in
+    let descriptor = try slots.state.withLock { (slots) throws(FileError) in
       let slot = reader % slots.open.count
       // Somebody else may have been faster.
       if let open = slots.open[slot] { return open }
       // The file may have been removed or replaced since: what was opened is what is read.
       let new = try? directory.openIfPresent(name, .read)
       let isSame = (try? new?.status())?.identity == identity
-      guard let descriptor = isSame ? new : original.withLock({ $0 }) else { throw .storageClosed }
+      guard let descriptor = isSame ? new : original.withLock({ $0 }) else { throw .closed }
       if isSame { descriptor.mayRest(in: directory, as: name, identity, .read) }
       slots.open[slot] = descriptor
       isNew = !slots.isListed

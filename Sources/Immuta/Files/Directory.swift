@@ -4,7 +4,7 @@ import Synchronization
 /// A directory that was opened once. Its files are found in it from then on, whatever becomes of its path: a relative
 /// path and `chdir`, a symbolic link that leads elsewhere now, a user who may no longer pass through its parents.
 ///
-/// Names are those of files, without a slash. Calls throw `.storageClosed` once the directory is closed.
+/// Names are those of files, without a slash. Calls throw `.closed` once the directory is closed.
 package final class Directory: Sendable {
   /// As it was given: for messages.
   package let path: String
@@ -28,19 +28,19 @@ package final class Directory: Sendable {
   /// The root that paths begin at, when the directory was opened.
   private let root = Directory.identityOfRoot
 
-  package init(opening path: String) throws(ImmutaError) {
+  package init(opening path: String) throws(FileError) {
     self.path = path.isEmpty ? "." : path
     let descriptor = try Descriptor(openingDirectory: self.path)
     let status = try descriptor.status()
-    guard status.isDirectory else { throw .io(errno: SystemCalls.notDirectory, operation: "open", path: self.path) }
+    guard status.isDirectory else { throw .failed(.open, ErrorNumber.notDirectory, path: self.path) }
     identity = status.identity
     absolutePath = SystemCalls.absolutePath(self.path)
     resolvedPath = SystemCalls.resolvedPath(self.path)
     handle = Lock(descriptor)
   }
 
-  func opened() throws(ImmutaError) -> Descriptor {
-    guard let descriptor = handle.withLock({ $0 }) else { throw .storageClosed }
+  func opened() throws(FileError) -> Descriptor {
+    guard let descriptor = handle.withLock({ $0 }) else { throw .closed }
     return descriptor
   }
 
@@ -57,40 +57,35 @@ package final class Directory: Sendable {
 
   // MARK: Its files
 
-  /// A regular file: what else may have the name is refused, a symbolic link as `.io` and other things as `.corrupted`.
-  package func open(_ name: String, _ mode: SystemCalls.OpenMode) throws(ImmutaError) -> Descriptor {
+  /// A regular file: what else may have the name is refused, a symbolic link as a call that failed and other things as `.notRegular`.
+  package func open(_ name: String, _ mode: SystemCalls.OpenMode) throws(FileError) -> Descriptor {
     let file = try Descriptor(opening: name, of: opened(), mode, path: path(of: name))
     guard try file.status().isRegular else { throw notRegular(name) }
     return file
   }
 
-  private func notRegular(_ name: String) -> ImmutaError {
-    var damage = Corruption(
-      path: path(of: name), reason: "it is not a regular file: give it another name, or take it out of the directory")
-    damage.isNoLog = name.hasSuffix(".log") || name.hasSuffix(".bilog")
-    return .corrupted(damage)
-  }
+  private func notRegular(_ name: String) -> FileError { .notRegular(path: path(of: name)) }
 
   /// What a file that is to be opened is; nil when nothing has the name. Throws what opening it would.
-  package func statusOfFile(_ name: String) throws(ImmutaError) -> SystemCalls.Status? {
+  package func statusOfFile(_ name: String) throws(FileError) -> SystemCalls.Status? {
     guard let status = try status(of: name) else { return nil }
     if status.isSymbolicLink {
-      throw .io(errno: SystemCalls.isSymbolicLink, operation: "open", path: path(of: name))
+      throw .failed(.open, ErrorNumber.isSymbolicLink, path: path(of: name))
     }
     guard status.isRegular else { throw notRegular(name) }
     return status
   }
 
   /// Makes a file that belongs to another, with the owner and the rights of that one before a byte is in it.
-  package func create(_ name: String, like original: Descriptor) throws(ImmutaError) -> Descriptor {
+  package func create(_ name: String, like original: Descriptor) throws(FileError) -> Descriptor {
     try create(name, original.status().rights)
   }
 
   /// The same with rights of the caller's choice; without any, for this process's user alone.
-  func create(_ name: String, _ rights: FileRights?) throws(ImmutaError) -> Descriptor {
+  func create(_ name: String, _ rights: FileRights?) throws(FileError) -> Descriptor {
     let file = try open(name, .createPrivate)
-    do throws(ImmutaError) {
-      try rights?.apply(to: file)
+    do throws(FileError) {
+      if let rights { try file.take(rights) }
       return file
     } catch {
       try? remove(name)
@@ -99,40 +94,40 @@ package final class Directory: Sendable {
   }
 
   /// Nil when there is no file of this name.
-  package func openIfPresent(_ name: String, _ mode: SystemCalls.OpenMode) throws(ImmutaError) -> Descriptor? {
+  package func openIfPresent(_ name: String, _ mode: SystemCalls.OpenMode) throws(FileError) -> Descriptor? {
     do {
       return try open(name, mode)
-    } catch .io(let number, _, _) where number == SystemCalls.notFound {
+    } catch let error where error.errorNumber == ErrorNumber.notFound {
       return nil
     }
   }
 
   /// Of what has the name: a symbolic link is not followed. Nil when nothing has.
-  package func status(of name: String) throws(ImmutaError) -> SystemCalls.Status? {
+  package func status(of name: String) throws(FileError) -> SystemCalls.Status? {
     try SystemCalls.status(opened().number, name, path: path(of: name))
   }
 
   /// Of the directory itself.
-  package func status() throws(ImmutaError) -> SystemCalls.Status { try opened().status() }
+  package func status() throws(FileError) -> SystemCalls.Status { try opened().status() }
 
   /// Whether the locks of files in it need no descriptor: see ``FileLock/withoutDescriptor(in:)``.
   package var keepsLocksOfMappings: Bool { (try? opened().fileSystem.keepsLocksOfMappings) ?? false }
 
-  package func remove(_ name: String) throws(ImmutaError) {
+  package func remove(_ name: String) throws(FileError) {
     try SystemCalls.unlink(opened().number, name, path: path(of: name))
   }
 
-  package func removeIfPresent(_ name: String) throws(ImmutaError) {
+  package func removeIfPresent(_ name: String) throws(FileError) {
     do {
       try remove(name)
-    } catch .io(let number, _, _) where number == SystemCalls.notFound {
+    } catch let error where error.errorNumber == ErrorNumber.notFound {
       return
     }
   }
 
   /// Removes a folder with the files in it, if there is one. What else may have the name is left alone, and so is a folder
   /// that holds another one: then it throws.
-  func removeFolder(_ name: String) throws(ImmutaError) {
+  func removeFolder(_ name: String) throws(FileError) {
     guard try status(of: name)?.isDirectory == true else { return }
     let folder = try Descriptor(openingDirectory: name, of: opened(), path: path(of: name))
     for file in try SystemCalls.names(folder.number, path: folder.path) where file != "." && file != ".." {
@@ -141,17 +136,17 @@ package final class Directory: Sendable {
     try SystemCalls.unlink(opened().number, name, isFolder: true, path: path(of: name))
   }
 
-  package func rename(_ name: String, to newName: String) throws(ImmutaError) {
+  package func rename(_ name: String, to newName: String) throws(FileError) {
     try SystemCalls.rename(opened().number, name, to: newName, path: path(of: newName))
   }
 
   /// The names in it, in no order.
-  package func names() throws(ImmutaError) -> [String] {
+  package func names() throws(FileError) -> [String] {
     try SystemCalls.names(opened().number, path: path)
   }
 
   /// Puts its entries on stable storage.
-  package func flush() throws(ImmutaError) {
+  package func flush() throws(FileError) {
     try flush(opened())
   }
 
@@ -160,8 +155,8 @@ package final class Directory: Sendable {
 
   /// Puts the names of files on stable storage, and its own entry, unless that was done since they were noted: one flush
   /// serves all logs that were open when it began.
-  func flushNames(through number: Int) throws(ImmutaError) {
-    try namesFlushed.withLock { (flushed) throws(ImmutaError) in
+  func flushNames(through number: Int) throws(FileError) {
+    try namesFlushed.withLock { (flushed) throws(FileError) in
       if flushed >= number { return }
       let noted = namesNoted.load(ordering: .acquiring)
       try flush()
@@ -171,13 +166,13 @@ package final class Directory: Sendable {
   }
 
   /// Opens what ``flushEntry()`` needs: later it may not be to be had.
-  package func prepareToFlushEntry() throws(ImmutaError) {
+  package func prepareToFlushEntry() throws(FileError) {
     let directory = try opened()
-    try parent.withLock { (parent) throws(ImmutaError) in
+    try parent.withLock { (parent) throws(FileError) in
       if parent != nil { return }
-      do throws(ImmutaError) {
-        parent = try Descriptor(openingDirectory: "..", of: directory, path: LogFiles.parent(of: path))
-      } catch .io(let number, "open", _) where SystemCalls.isDenied(number) {
+      do throws(FileError) {
+        parent = try Descriptor(openingDirectory: "..", of: directory, path: FilePath.parent(of: path))
+      } catch let error where error.failedCall == .open && ErrorNumber.isDenied(error.errorNumber) {
         return
       }
     }
@@ -185,22 +180,22 @@ package final class Directory: Sendable {
 
   /// Puts its own entry in its parent on stable storage. A parent that is not open to us is left to whoever made the
   /// directory.
-  package func flushEntry() throws(ImmutaError) {
+  package func flushEntry() throws(FileError) {
     try prepareToFlushEntry()
     guard let parent = parent.withLock({ $0 }) else { return }
     do {
       try flush(parent)
-    } catch .io(let number, _, _) where number == SystemCalls.isPathOnly {
+    } catch let error where error.errorNumber == ErrorNumber.isPathOnly {
       // It may be passed through and not be read.
       return
     }
   }
 
-  private func flush(_ directory: Descriptor) throws(ImmutaError) {
-    do throws(ImmutaError) {
+  private func flush(_ directory: Descriptor) throws(FileError) {
+    do throws(FileError) {
       try directory.flushEntries()
     } catch {
-      if case .io(SystemCalls.isPathOnly, _, _) = error {} else { flushFailed.store(true, ordering: .relaxed) }
+      if error.errorNumber != ErrorNumber.isPathOnly { flushFailed.store(true, ordering: .relaxed) }
       throw error
     }
   }
@@ -208,19 +203,19 @@ package final class Directory: Sendable {
   /// A new file that no name leads to.
   ///
   /// - Parameter name: one that nothing else has, for file systems that have no such files.
-  func openUnnamed(_ name: String) throws(ImmutaError) -> Descriptor {
+  func openUnnamed(_ name: String) throws(FileError) -> Descriptor {
     try Descriptor(unnamedIn: opened(), name: name, path: path(of: name))
   }
 
   /// The descriptor, for those who watch it, and the paths of what leads here: the directories and the symbolic links on
   /// the way, by the path as it was given and by the one that it led to.
-  func watched() throws(ImmutaError) -> (descriptor: Descriptor, way: [String]) {
+  func watched() throws(FileError) -> (descriptor: Descriptor, way: [String]) {
     var way: [String] = []
     for path in Set([absolutePath, resolvedPath].compactMap { $0 }) {
       var path = path
       while path != "/", !path.isEmpty, path != "." {
         way.append(path)
-        path = LogFiles.parent(of: path)
+        path = FilePath.parent(of: path)
       }
     }
     return (try opened(), way)
@@ -246,9 +241,9 @@ package final class Directory: Sendable {
 
   private func place(by path: String?) -> Place {
     guard let path else { return .unknown }
-    do throws(ImmutaError) {
+    do throws(FileError) {
       if try SystemCalls.status(path)?.identity == identity { return .here }
-    } catch .io(let number, _, _) where number == SystemCalls.notDirectory {
+    } catch let error where error.errorNumber == ErrorNumber.notDirectory {
       // A file has the name of a directory on the way.
     } catch {
       return .unknown
@@ -260,7 +255,7 @@ package final class Directory: Sendable {
   private static var identityOfRoot: FileIdentity? { (try? SystemCalls.status("/"))?.identity }
 
   /// The same directory, opened once more: closing one leaves the other open.
-  package func duplicate() throws(ImmutaError) -> Directory {
+  package func duplicate() throws(FileError) -> Directory {
     Directory(of: self, try Descriptor(openingDirectory: ".", of: opened(), path: path))
   }
 
@@ -273,11 +268,11 @@ package final class Directory: Sendable {
   }
 
   /// The directory that the path, as it was given, leads to now.
-  package func reopened() throws(ImmutaError) -> Directory {
+  package func reopened() throws(FileError) -> Directory {
     try Directory(reopening: absolutePath ?? path, as: path)
   }
 
-  private init(reopening absolutePath: String, as path: String) throws(ImmutaError) {
+  private init(reopening absolutePath: String, as path: String) throws(FileError) {
     let descriptor = try Descriptor(openingDirectory: absolutePath)
     identity = try descriptor.status().identity
     self.path = path
@@ -285,10 +280,4 @@ package final class Directory: Sendable {
     resolvedPath = SystemCalls.resolvedPath(absolutePath)
     handle = Lock(descriptor)
   }
-}
-
-/// Tells a file from all others that exist at the same time.
-package struct FileIdentity: Hashable, Sendable {
-  package let device: UInt64
-  package let inode: UInt64
 }

@@ -52,7 +52,7 @@ final class FileEvents: Sendable {
       if state.watches.isEmpty {
         state.events = nil
       } else if let events = state.events {
-        do throws(ImmutaError) {
+        do throws(NoThread) {
           try Thread.start { self.read(events) }
           state.isRead = true
         } catch {
@@ -66,7 +66,7 @@ final class FileEvents: Sendable {
   }
 
   private func watch(_ places: Places, for observer: any FileObserver, _ state: inout State) -> Bool {
-    do throws(ImmutaError) {
+    do throws(FileError) {
       let (directory, way) = try places.directory.watched()
       let events: Descriptor
       if let open = state.events { events = open } else { events = Descriptor(events: try SystemCalls.openEvents()) }
@@ -106,19 +106,20 @@ final class FileEvents: Sendable {
   /// leads there.
   private static func watch(
     _ file: Descriptor, _ what: file_watch, with events: Descriptor
-  ) throws(ImmutaError) -> Int32 {
+  ) throws(FileError) -> Int32 {
     do {
-      return try file.withNumber { (number) throws(ImmutaError) in
+      return try file.withNumber { (number) throws(FileError) in
         try SystemCalls.watch("/proc/self/fd/\(number)", what, with: events.number, path: file.path)
       }
-    } catch .io(let number, let operation, let path) where number == SystemCalls.notFound {
+    } catch let error where error.errorNumber == ErrorNumber.notFound {
+      let path = file.path
       let identity = try file.status().identity
       guard try SystemCalls.status(path)?.identity == identity else {
-        throw .io(errno: number, operation: operation, path: path)
+        throw error
       }
       let watch = try SystemCalls.watch(path, what, with: events.number, path: path)
       if try SystemCalls.status(path)?.identity == identity { return watch }
-      throw .io(errno: number, operation: operation, path: path)
+      throw error
     }
   }
 

@@ -46,32 +46,32 @@ package final class FileLock: Sendable {
   ///   - subject: what it protects: a namespace's name.
   ///   - rights: of what it protects; nil where that is not there yet, see ``adopt(_:)``.
   ///   - log: what it protects, for ``FileTrust``.
-  /// - Throws: `.locked`, `.foreignOwner`, `.io`.
+  /// - Throws: `.locked`, `.foreignOwner`, or what a call said.
   package static func take(
     _ name: String, in directory: Directory, subject: String, rights: FileRights?, trust: FileTrust,
     of log: SystemCalls.Status? = nil
-  ) throws(ImmutaError) -> FileLock {
+  ) throws(FileError) -> FileLock {
     for _ in 0..<100 {
       guard let file = try Self.open(name, in: directory, rights) else { continue }
       try trust.check(try file.status(), name, of: log)
       var isTaken = try file.tryLock()
       if !isTaken { isTaken = try Self.outlasts(file) }
-      guard isTaken else { throw .locked(LockHolder(namespace: subject, on: file)) }
+      guard isTaken else { throw .locked(LockNote(subject: subject, on: file)) }
       // One that lost its name before it was locked keeps nobody out.
       if try directory.status(of: name)?.identity == file.status().identity {
         let lock = FileLock(name, file)
         if let rights { lock.adopt(rights) }
-        LockHolder.current(subject).write(to: file)
+        LockNote.current(subject).write(to: file)
         return lock
       }
       file.unlock()
     }
-    throw .locked(LockHolder(namespace: subject, processID: nil, since: nil))
+    throw .locked(LockNote(subject: subject, processID: nil, since: nil))
   }
 
   /// Takes a lock that nobody has who says so: somebody only looks whether it is taken, which is over in a moment, or has
   /// just taken it.
-  private static func outlasts(_ file: Descriptor) throws(ImmutaError) -> Bool {
+  private static func outlasts(_ file: Descriptor) throws(FileError) -> Bool {
     for _ in 0..<Self.mostGlances where try file.size == 0 {
       ThreadGate().wait(nanoseconds: 1_000_000)
       if try file.tryLock() { return true }
@@ -82,23 +82,23 @@ package final class FileLock: Sendable {
   private static var mostGlances: Int { 20 }
 
   /// Who has the lock, without taking it; nil when nobody has it, or where this process may not look.
-  package static func holder(_ name: String, in directory: Directory, subject: String) -> LockHolder? {
+  package static func holder(_ name: String, in directory: Directory, subject: String) -> LockNote? {
     guard let file = try? directory.openIfPresent(name, .read), SystemCalls.isLocked(file.number) else { return nil }
-    return LockHolder(namespace: subject, on: file)
+    return LockNote(subject: subject, on: file)
   }
 
   /// Takes the lock for somebody who changes nothing: nil where there is no file, or none that this process may open.
   ///
-  /// - Throws: `.locked`, `.io`.
+  /// - Throws: `.locked`, or what a call said.
   package static func look(
     _ name: String, in directory: Directory, subject: String
-  ) throws(ImmutaError) -> FileLock? {
+  ) throws(FileError) -> FileLock? {
     // On a file system that is read-only, a file that is open for reading can be locked all the same.
     let writable = try? directory.openIfPresent(name, .readWrite)
     let file = if let writable { writable } else { try? directory.openIfPresent(name, .read) }
     guard let file else { return nil }
-    guard try file.tryLock() else { throw .locked(LockHolder(namespace: subject, on: file)) }
-    LockHolder.current(subject).write(to: file)
+    guard try file.tryLock() else { throw .locked(LockNote(subject: subject, on: file)) }
+    LockNote.current(subject).write(to: file)
     return FileLock(name, file)
   }
 
@@ -114,18 +114,18 @@ package final class FileLock: Sendable {
   /// Nil when somebody made it, or removed it, meanwhile.
   private static func open(
     _ name: String, in directory: Directory, _ rights: FileRights?
-  ) throws(ImmutaError) -> Descriptor? {
+  ) throws(FileError) -> Descriptor? {
     if let file = try directory.openIfPresent(name, .readWrite) { return file }
-    do throws(ImmutaError) {
+    do throws(FileError) {
       return try directory.create(name, rights?.ofWriters)
-    } catch .io(let number, _, _) where number == SystemCalls.exists {
+    } catch let error where error.errorNumber == ErrorNumber.exists {
       return nil
     }
   }
 
   /// Gives the file the rights that those have who may write what it protects. One of another user's stays as it is.
   func adopt(_ rights: FileRights) {
-    try? rights.ofWriters.apply(to: descriptor)
+    try? descriptor.take(rights.ofWriters)
   }
 
   /// Lets go of the lock, whoever else still holds the descriptor.
@@ -148,24 +148,10 @@ package final class FileLock: Sendable {
   }
 }
 
-/// Who has a log open for writing.
-public struct LockHolder: Hashable, Sendable {
-  /// What is locked: the namespace; of a LogStore's partition, its number.
-  public let namespace: String
-  /// The process that has it; nil where that cannot be told.
-  public let processID: Int32?
-  /// Since when; nil where that cannot be told.
-  public let since: Timestamp?
-
-  package init(namespace: String, processID: Int32?, since: Timestamp?) {
-    self.namespace = namespace
-    self.processID = processID
-    self.since = since
-  }
-
+extension LockNote {
   /// This process, from now on.
-  static func current(_ namespace: String) -> LockHolder {
-    LockHolder(namespace: namespace, processID: SystemCalls.processID, since: .now)
+  fileprivate static func current(_ subject: String) -> LockNote {
+    LockNote(subject: subject, processID: ThisProcess.identity, since: Clocks.wallClock())
   }
 
   // In the file:
@@ -176,8 +162,8 @@ public struct LockHolder: Hashable, Sendable {
 
   /// Only tells people: that it fails harms nobody.
   fileprivate func write(to file: Descriptor) {
-    let text = "pid \(processID ?? 0)\nsince \(since?.nanosecondsSince1970 ?? 0)\nnamespace \(namespace)\n"
-    do throws(ImmutaError) {
+    let text = "pid \(processID ?? 0)\nsince \(since ?? 0)\nnamespace \(subject)\n"
+    do throws(FileError) {
       try file.write(Array(text.utf8), at: 0)
       try file.truncate(to: text.utf8.count)
     } catch {
@@ -187,27 +173,17 @@ public struct LockHolder: Hashable, Sendable {
 
   /// What the file says that somebody has locked. A process that died leaves its name behind, and the next one may not
   /// have written its own yet.
-  fileprivate init(namespace: String, on file: Descriptor) {
+  fileprivate init(subject: String, on file: Descriptor) {
     var bytes = [UInt8](repeating: 0, count: 512)
     let count = (try? unsafe bytes.withMutableBytes { try unsafe file.read(into: $0, at: 0) }) ?? 0
     let lines = String(decoding: bytes[..<count], as: UTF8.self).split(separator: "\n")
     guard lines.count >= 2, lines[0].hasPrefix("pid "), lines[1].hasPrefix("since "),
-      let process = Int32(lines[0].dropFirst(4)), process > 0, SystemCalls.isRunning(process),
+      let process = Int32(lines[0].dropFirst(4)), process > 0, ThisProcess.isRunning(process),
       let since = Int64(lines[1].dropFirst(6))
     else {
-      self.init(namespace: namespace, processID: nil, since: nil)
+      self.init(subject: subject, processID: nil, since: nil)
       return
     }
-    self.init(namespace: namespace, processID: process, since: Timestamp(nanosecondsSince1970: since))
-  }
-}
-
-extension LockHolder: CustomStringConvertible {
-  /// The namespace, and who has it since when, as far as that is known.
-  public var description: String {
-    var text = "“\(namespace)” is open for writing"
-    if let processID { text += processID == SystemCalls.processID ? " in this process" : " in process \(processID)" }
-    if let since { text += " since \(since)" }
-    return text.printable
+    self.init(subject: subject, processID: process, since: since)
   }
 }

@@ -1,5 +1,3 @@
-import CImmutaFileCalls
-
 /// Names words of a file to the kernel, for those who wait for them and those who wake them, in whatever process: a piece
 /// of address space over the file, read-only and shared.
 ///
@@ -25,17 +23,4 @@ import CImmutaFileCalls
     guard let window else { return nil }
     return unsafe FileWord(at: window.base + (offset - window.offset), value: value)
   }
-}
-
-/// Four bytes of memory that may be a file's, and what they held. The address is for the kernel alone: nothing is loaded.
-@safe struct FileWord {
-  let raw: file_word
-  var value: UInt32 { unsafe raw.value }
-
-  init(at address: UnsafeRawPointer, value: UInt32) {
-    unsafe raw = file_word(address: address, value: value)
-  }
-
-  /// Wakes those who wait for it, in every process; returns how many there were.
-  func wake() -> Int { unsafe SystemCalls.wake(raw.address) }
 }

@@ -18,7 +18,7 @@ final class FillAhead: Sendable {
     case none
     case wanted(Range<Int>)
     case filled(end: Int)
-    case failed(ImmutaError)
+    case failed(FileError)
   }
 
   init(_ descriptor: Descriptor) {
@@ -32,7 +32,7 @@ final class FillAhead: Sendable {
       defer { state.isListed = true }
       return state.isListed
     }
-    if !isListed { FillThread.shared.add(self) }
+    if !isListed { FillThread.add(self) }
   }
 
   fileprivate func run() {
@@ -40,7 +40,7 @@ final class FillAhead: Sendable {
       state.isListed = false
       // Otherwise it was taken back.
       guard case .wanted(let range) = state.step else { return }
-      do throws(ImmutaError) {
+      do throws(FileError) {
         try descriptor.fillWithZeros(range)
         state.step = .filled(end: range.upperBound)
       } catch {
@@ -50,7 +50,7 @@ final class FillAhead: Sendable {
   }
 
   /// Where what was filled ends; nil when nothing was. From then on nothing is being filled.
-  func collect() throws(ImmutaError) -> Int? {
+  func collect() throws(FileError) -> Int? {
     let step = state.withLock { state in
       defer { state.step = .none }
       return state.step
@@ -65,35 +65,18 @@ final class FillAhead: Sendable {
 
 /// The thread that fills, one for the process. A thread of our own: a device that is slow to take what was written
 /// makes a call of `pwrite` wait.
-private final class FillThread: Sendable {
-  static let shared = FillThread()
-
-  private let gate = ThreadGate()
-  private let state = Lock(State())
-
-  private struct State {
-    var isRunning = false
-    var listed: [FillAhead] = []
+private enum FillThread {
+  private static let thread = GatedThread([FillAhead]()) { listed in
+    if listed.isEmpty { return .wait() }
+    defer { listed = [] }
+    return .work { [listed] in for fill in listed { fill.run() } }
   }
 
   /// Without a thread to be had nothing is filled ahead, and the writers do it themselves.
-  func add(_ fill: FillAhead) {
-    let isRunning = state.withLock { state in
-      if !state.isRunning { state.isRunning = (try? Thread.start { self.run() }) != nil }
-      state.listed.append(fill)
-      return state.isRunning
-    }
-    if isRunning { gate.open() }
-  }
-
-  private func run() {
-    while true {
-      gate.wait()
-      let listed = state.withLock { state in
-        defer { state.listed = [] }
-        return state.listed
-      }
-      for fill in listed { fill.run() }
+  static func add(_ fill: FillAhead) {
+    thread.update { listed in
+      listed.append(fill)
+      return true
     }
   }
 }

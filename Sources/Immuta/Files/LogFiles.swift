@@ -46,12 +46,4 @@ package struct LogFiles: Sendable {
 
   package var logPath: String { directory.path(of: log) }
   package var companionPath: String { directory.path(of: companion) }
-
-  /// The directory that holds the entry of the file or directory at a path.
-  package static func parent(of path: String) -> String {
-    var components = path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: true)
-    components.removeLast(components.isEmpty ? 0 : 1)
-    let parent = components.map { String(decoding: $0, as: UTF8.self) }.joined(separator: "/")
-    return path.hasPrefix("/") ? "/\(parent)" : parent.isEmpty ? "." : parent
-  }
 }

@@ -10,11 +10,11 @@ enum ManyFiles {
   /// Flushes files. May block.
   ///
   /// - Returns: why it failed, for each file; nil where it is on stable storage.
-  static func flush(_ files: [Descriptor]) -> [ImmutaError?] {
+  static func flush(_ files: [Descriptor]) -> [FileError?] {
     for file in files { file.startWriteBack() }
-    let failures = Lock<[ImmutaError?]>(Array(repeating: nil, count: files.count))
+    let failures = Lock<[FileError?]>(Array(repeating: nil, count: files.count))
     WorkThreads.shared.perform(files.count, others: WorkThreads.most - 1) { number in
-      do throws(ImmutaError) {
+      do throws(FileError) {
         try files[number].flush()
       } catch {
         failures.withLock { $0[number] = error }

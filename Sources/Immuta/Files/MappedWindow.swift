@@ -17,13 +17,13 @@
   package var end: Int { offset + count }
 
   /// Maps at least the bytes `range` of the file.
-  package init(_ descriptor: Descriptor, _ range: Range<Int>, writable: Bool) throws(ImmutaError) {
+  package init(_ descriptor: Descriptor, _ range: Range<Int>, writable: Bool) throws(FileError) {
     let page = SystemCalls.pageSize
     offset = range.lowerBound / page * page
     count = max(1, range.upperBound - offset)
     path = descriptor.path
     let (offset, count) = (offset, count)
-    unsafe base = try descriptor.withNumber { (number) throws(ImmutaError) in
+    unsafe base = try descriptor.withNumber { (number) throws(FileError) in
       try unsafe SystemCalls.map(number, at: offset, count: count, writable: writable, path: descriptor.path)
     }
   }
@@ -47,7 +47,7 @@
   }
 
   /// Faults in the pages of `range`, so that a file that ends too early is an error here rather than a signal later.
-  package func populateForReading(_ range: Range<Int>) throws(ImmutaError) {
+  package func populateForReading(_ range: Range<Int>) throws(FileError) {
     let pages = pages(around: range)
     try unsafe SystemCalls.populateForReading(base + (pages.lowerBound - offset), count: pages.count, path: path)
   }

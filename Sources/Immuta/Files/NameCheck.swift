@@ -15,7 +15,7 @@ struct NameCheck: Sendable {
   init(
     _ directory: Directory, _ files: [(name: String, identity: FileIdentity)], others: [String],
     leastSize: @escaping @Sendable () -> Int
-  ) throws(ImmutaError) {
+  ) throws(FileError) {
     self.directory = directory
     self.leastSize = leastSize
     var named = files
@@ -23,8 +23,8 @@ struct NameCheck: Sendable {
     self.files = named
   }
 
-  /// Throws `.logMoved`. Where this process may not look any more, as after a change of its user, it finds nothing wrong.
-  func check() throws(ImmutaError) {
+  /// Throws `.moved` and `.cutShort`. Where this process may not look any more, as after a change of its user, it finds nothing wrong.
+  func check() throws(FileError) {
     var isFirst = true
     for (name, identity) in files {
       // Asked before the file is: it grows meanwhile.
@@ -32,7 +32,7 @@ struct NameCheck: Sendable {
       while true {
         let status: SystemCalls.Status?
         do { status = try directory.status(of: name) } catch { break }
-        guard let status, status.identity == identity else { throw .logMoved(path: directory.path(of: name)) }
+        guard let status, status.identity == identity else { throw .moved(path: directory.path(of: name)) }
         if status.size >= least { break }
         // Its writer gives back what was reserved, and says so before it does.
         let now = leastSize()
@@ -40,15 +40,10 @@ struct NameCheck: Sendable {
           least = now
           continue
         }
-        throw .corrupted(
-          Corruption(
-            path: directory.path(of: name),
-            reason:
-              "another program cut it short to \(status.size) bytes while it was open for writing, and \(least) were "
-              + "there: put the log back from a copy, or repair it"))
+        throw .cutShort(path: directory.path(of: name), size: status.size, least: least)
       }
       isFirst = false
     }
-    if directory.place == .elsewhere { throw .logMoved(path: directory.path) }
+    if directory.place == .elsewhere { throw .moved(path: directory.path) }
   }
 }

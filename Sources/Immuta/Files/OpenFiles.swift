@@ -17,7 +17,7 @@ final class OpenFiles: Sendable {
     /// Lets go, if it can now; it is in the queue no more then.
     func rest() -> Rest
     /// Who flushes what is not yet on stable storage; nil for those who only read.
-    var flusherOfOwn: Flusher? { get }
+    var flusherOfOwn: (any HeldFilesFlusher)? { get }
     /// Whether it never has descriptors again.
     var isOver: Bool { get }
   }
@@ -26,11 +26,17 @@ final class OpenFiles: Sendable {
     case resting, inUse, unflushed
   }
 
+  /// Puts what a holder's descriptors were used to write on stable storage.
+  protocol HeldFilesFlusher: AnyObject, Sendable {
+    /// Flushes what this one and the others are for; all of them are of the same type. May block.
+    func flushTogether(with others: ArraySlice<any HeldFilesFlusher>)
+  }
+
   /// How many may be open before some are let go: at most an eighth of what the process may have, as others need some too,
   /// and as it may be twice as many until those are flushed.
-  let limit = max(8, min(512, SystemCalls.mostOpenFiles / 8))
+  let limit = max(8, min(512, ThisProcess.mostOpenFiles / 8))
   /// How many logs are opened or closed together; each has two files.
-  private let logsAtOnce = max(4, min(512, SystemCalls.mostOpenFiles / 16))
+  private let logsAtOnce = max(4, min(512, ThisProcess.mostOpenFiles / 16))
 
   /// Many logs in pieces, each of as many as may have their files open together.
   func pieces<Item>(_ logs: [Item]) -> [[Item]] {
@@ -107,7 +113,7 @@ final class OpenFiles: Sendable {
 
   private func makeRoomSoon() {
     if isMaking.exchange(true, ordering: .relaxed) { return }
-    do throws(ImmutaError) {
+    do throws(NoThread) {
       try WorkThreads.shared.add {
         self.isMaking.store(false, ordering: .relaxed)
         self.makeRoom()
@@ -124,7 +130,7 @@ final class OpenFiles: Sendable {
   private func letGoWithoutFlushing() {
     // Otherwise somebody is at it.
     guard let unflushed = making.withLockIfAvailable({ _ in letGo() }), !unflushed.isEmpty else { return }
-    do throws(ImmutaError) {
+    do throws(NoThread) {
       try WorkThreads.shared.add { self.flush(unflushed) }
     } catch {
       for holder in unflushed { add(holder) }
@@ -180,7 +186,8 @@ final class OpenFiles: Sendable {
   }
 
   private func flush(_ holders: [any Holder]) {
-    Flusher.flushTogether(holders.compactMap(\.flusherOfOwn))
+    let flushers = holders.compactMap(\.flusherOfOwn)
+    flushers.first?.flushTogether(with: flushers.dropFirst())
     for holder in holders {
       if case .resting = holder.rest() { continue }
       add(holder)

@@ -6,40 +6,37 @@ import CImmutaFileCalls
 /// Where file systems make no such files, one is made by a name and the name removed at once. Should the machine stop
 /// between the two, the name is left, and the next one removes it.
 struct SpillFile {
-  /// What a call on it is called in errors: one that finds no room has changed nothing in the log.
-  static let operation = "writing a temporary file"
-
   private let descriptor: Descriptor
   /// What the bytes are masked with; nil where they may be seen on the device.
   private let key: [UInt8]?
   private(set) var count = 0
 
-  init(beside log: LogFiles, masked: Bool) throws(ImmutaError) {
+  init(beside log: LogFiles, masked: Bool) throws(FileError) {
     descriptor = try log.directory.openUnnamed(".\(log.log).spill")
     var generator = SystemRandomNumberGenerator()
     key = masked ? (0..<32).map { _ in UInt8.random(in: 0...255, using: &generator) } : nil
   }
 
   /// Adds bytes, a multiple of 64 of them, which may be changed on the way.
-  mutating func append(_ bytes: inout [UInt8]) throws(ImmutaError) {
+  mutating func append(_ bytes: inout [UInt8]) throws(FileError) {
     precondition(count % 64 == 0, "pieces of a masked file are multiples of its mask's blocks")
     mask(&bytes, at: count)
-    do throws(ImmutaError) {
+    do throws(FileError) {
       try descriptor.write(bytes, at: count)
-    } catch .io(let number, _, let path) {
-      throw .io(errno: number, operation: Self.operation, path: path)
+    } catch {
+      throw error.during(.temporaryFile)
     }
     count += bytes.count
   }
 
   /// Fills the bytes, which are all there.
-  func read(into bytes: inout [UInt8], at offset: Int) throws(ImmutaError) {
+  func read(into bytes: inout [UInt8], at offset: Int) throws(FileError) {
     let size = bytes.count
-    let filled = try unsafe bytes.withMutableBytes { (bytes) throws(ImmutaError) in
+    let filled = try unsafe bytes.withMutableBytes { (bytes) throws(FileError) in
       try unsafe descriptor.read(into: bytes, at: offset)
     }
     guard filled == size else {
-      throw .io(errno: SystemCalls.ioError, operation: "pread", path: descriptor.path)
+      throw .failed(.pread, ErrorNumber.ioError, path: descriptor.path)
     }
     mask(&bytes, at: offset)
   }

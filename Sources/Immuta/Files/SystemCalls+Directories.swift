@@ -1,41 +1,35 @@
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+import ImmutaLibC
 
 // What has a name in a directory, and what a directory has.
 extension SystemCalls {
-  static func makeDirectory(_ path: String) throws(ImmutaError) {
-    _ = try run(.makeDirectory, operation: "mkdir", path: path) { _ in unsafe mkdir(path, 0o755) }
+  static func makeDirectory(_ path: String) throws(FileError) {
+    _ = try run(.makeDirectory, operation: .mkdir, path: path) { _ in unsafe mkdir(path, 0o755) }
   }
 
   static func unlink(
     _ directory: Int32, _ name: String, isFolder: Bool = false, path: String
-  ) throws(ImmutaError) {
+  ) throws(FileError) {
     let flags = isFolder ? Int32(AT_REMOVEDIR) : 0
-    _ = try run(.unlink, operation: "unlink", path: path) { _ in unsafe unlinkat(directory, name, flags) }
+    _ = try run(.unlink, operation: .unlink, path: path) { _ in unsafe unlinkat(directory, name, flags) }
   }
 
   /// - Parameter path: of the new name.
   static func rename(
     _ directory: Int32, _ name: String, to newName: String, path: String
-  ) throws(ImmutaError) {
-    _ = try run(.rename, operation: "rename", path: path) { _ in
+  ) throws(FileError) {
+    _ = try run(.rename, operation: .rename, path: path) { _ in
       unsafe renameat(directory, name, directory, newName)
     }
   }
 
   /// The names in a directory, in no order.
-  static func names(_ directory: Int32, path: String) throws(ImmutaError) -> [String] {
+  static func names(_ directory: Int32, path: String) throws(FileError) -> [String] {
     // A descriptor of its own: `closedir` closes it, and its place in the list is nobody else's.
     let own = try openDirectory(directory, ".", path: path)
     guard let stream = unsafe fdopendir(own) else {
       let number = errno
       close(own)
-      throw .io(errno: number, operation: "opendir", path: path)
+      throw .failed(.opendir, number, path: path)
     }
     defer { unsafe closedir(stream) }
     var names: [String] = []

@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+import ImmutaLibC
 
 // What is known of a file without opening it, and where a path leads.
 extension SystemCalls {
@@ -40,24 +34,24 @@ extension SystemCalls {
     }
   }
 
-  static func status(_ descriptor: Int32, path: String) throws(ImmutaError) -> Status {
+  static func status(_ descriptor: Int32, path: String) throws(FileError) -> Status {
     willAskStatus(path)
     var status = stat()
     while unsafe fstat(descriptor, &status) != 0 {
-      if errno != EINTR { throw .io(errno: errno, operation: "fstat", path: path) }
+      if errno != EINTR { throw .failed(.fstat, errno, path: path) }
     }
     return Status(status)
   }
 
   /// Of what has a name in a directory: a symbolic link is not followed. Nil when nothing has.
-  static func status(_ directory: Int32, _ name: String, path: String) throws(ImmutaError) -> Status? {
+  static func status(_ directory: Int32, _ name: String, path: String) throws(FileError) -> Status? {
     willAskStatus(path)
     var status = stat()
     while unsafe fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) != 0 {
       switch errno {
       case EINTR: continue
       case ENOENT: return nil
-      default: throw .io(errno: errno, operation: "stat", path: path)
+      default: throw .failed(.stat, errno, path: path)
       }
     }
     return Status(status)
@@ -79,14 +73,14 @@ extension SystemCalls {
   }
 
   /// Nil when there is nothing at the path.
-  package static func status(_ path: String) throws(ImmutaError) -> Status? {
+  package static func status(_ path: String) throws(FileError) -> Status? {
     willAskStatus(path)
     var status = stat()
     while unsafe stat(path, &status) != 0 {
       switch errno {
       case EINTR: continue
       case ENOENT: return nil
-      default: throw .io(errno: errno, operation: "stat", path: path)
+      default: throw .failed(.stat, errno, path: path)
       }
     }
     return Status(status)

@@ -1,12 +1,5 @@
 import CImmutaFileCalls
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+import ImmutaLibC
 
 // Waiting for other processes: until a word of memory changes, or a file does.
 extension SystemCalls {
@@ -23,7 +16,7 @@ extension SystemCalls {
     case impossible
   }
 
-  /// Waits until one of the words is woken, in this process or another, or the deadline, by ``steadyUptime()``, has passed.
+  /// Waits until one of the words is woken, in this process or another, or the deadline, by ``Clocks/steadyUptime()``, has passed.
   ///
   /// On Linux from 5.16 on, where no filter of calls forbids it. The words' memory is not touched.
   static func wait(for words: [FileWord], until deadline: Int64) -> Waking {
@@ -43,24 +36,17 @@ extension SystemCalls {
     unsafe max(0, Int(file_wake(word)))
   }
 
-  /// Nanoseconds of a clock that nobody sets, and that stands still while the machine sleeps: what waits are measured by.
-  static func steadyUptime() -> Int64 {
-    var time = timespec()
-    unsafe clock_gettime(CLOCK_MONOTONIC, &time)
-    return Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
-  }
-
   /// Opens what reports changes of files: a descriptor to be read with `readEvents`. On Linux; elsewhere it throws.
-  static func openEvents() throws(ImmutaError) -> Int32 {
-    try run(.watch, operation: "inotify_init1", path: "") { _ in Self.reporting(file_events_open()) }
+  static func openEvents() throws(FileError) -> Int32 {
+    try run(.watch, operation: .inotifyInit, path: "") { _ in Self.reporting(file_events_open()) }
   }
 
   /// Watches what is at `place`; `path` is what it is called in errors. Returns the watch's number: the same for the same
   /// file.
   static func watch(
     _ place: String, _ watch: file_watch, with events: Int32, path: String
-  ) throws(ImmutaError) -> Int32 {
-    try run(.watch, operation: "inotify_add_watch", path: path) { _ in
+  ) throws(FileError) -> Int32 {
+    try run(.watch, operation: .inotifyAddWatch, path: path) { _ in
       unsafe Self.reporting(file_events_watch(events, place, watch))
     }
   }
@@ -73,13 +59,7 @@ extension SystemCalls {
   /// Waits for events; returns how many bytes of them it read, 0 when there will be no more.
   static func readEvents(_ events: Int32, into bytes: UnsafeMutableRawBufferPointer) -> Int {
     while true {
-      #if canImport(Glibc)
-        let count = unsafe Glibc.read(events, bytes.baseAddress, bytes.count)
-      #elseif canImport(Musl)
-        let count = unsafe Musl.read(events, bytes.baseAddress, bytes.count)
-      #else
-        let count = unsafe Darwin.read(events, bytes.baseAddress, bytes.count)
-      #endif
+      let count = unsafe libcRead(events, bytes.baseAddress, bytes.count)
       if count >= 0 || errno != EINTR { return max(0, count) }
     }
   }

@@ -1,116 +1,11 @@
 import CImmutaFileCalls
+import ImmutaLibC
 import ImmutaLocking
 import Synchronization
 
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
-
-/// Every call the engine makes to the operating system's files, one function each: call, retry when interrupted, throw
-/// `ImmutaError.io`.
+/// Every call the engine makes to the operating system's files, one function each: call, retry when interrupted, throw a
+/// `FileError`.
 package enum SystemCalls {
-  package static var noSpace: Int32 { ENOSPC }
-  package static var notFound: Int32 { ENOENT }
-  package static var notDirectory: Int32 { ENOTDIR }
-  package static var accessDenied: Int32 { EACCES }
-  package static var readOnlyFileSystem: Int32 { EROFS }
-  package static var tooManyFiles: Int32 { EMFILE }
-  package static var exists: Int32 { EEXIST }
-  package static var cannotReserve: Int32 { EOPNOTSUPP }
-  package static var fileTooLarge: Int32 { EFBIG }
-  package static var quotaExceeded: Int32 { EDQUOT }
-  package static var ioError: Int32 { EIO }
-  package static var isSymbolicLink: Int32 { ELOOP }
-  /// What flushing says of a directory that could not be opened for reading.
-  static var isPathOnly: Int32 { EBADF }
-
-  /// Whether the error number says that this process may not.
-  static func isDenied(_ number: Int32) -> Bool { number == EACCES || number == EPERM }
-
-  package static func message(for number: Int32) -> String {
-    guard let text = unsafe strerror(number) else { return "error \(number)" }
-    return unsafe String(cString: text)
-  }
-
-  // MARK: The hook
-
-  private static let hooks = Lock<[any SystemCallHook]>([])
-  /// Relaxed: a test installs its hook before it starts what the hook should see, on the same thread.
-  private static let isHooked = Atomic<Bool>(false)
-
-  /// Runs `body` with a hook that sees the calls on every path; hooks of tests that run side by side see each other's
-  /// calls, and tell them apart by path.
-  @discardableResult
-  package static func withHook<R>(_ hook: some SystemCallHook & AnyObject, _ body: () throws -> R) rethrows -> R {
-    install(hook)
-    defer { remove(hook) }
-    return try body()
-  }
-
-  @discardableResult
-  package static func withHook<R>(
-    _ hook: some SystemCallHook & AnyObject, _ body: () async throws -> R
-  ) async rethrows -> R {
-    install(hook)
-    defer { remove(hook) }
-    return try await body()
-  }
-
-  private static func install(_ hook: some SystemCallHook) {
-    hooks.withLock {
-      $0.append(hook)
-      isHooked.store(true, ordering: .relaxed)
-    }
-  }
-
-  private static func remove(_ hook: some SystemCallHook & AnyObject) {
-    hooks.withLock { hooks in
-      hooks.removeAll { $0 as AnyObject === hook }
-      isHooked.store(!hooks.isEmpty, ordering: .relaxed)
-    }
-  }
-
-  private static func outcome(_ call: SystemCall, _ path: String) -> SystemCallOutcome {
-    guard isHooked.load(ordering: .relaxed) else { return .proceed }
-    for hook in hooks.withLock({ $0 }) {
-      let outcome = hook.willCall(call, path: path)
-      if case .proceed = outcome { continue }
-      return outcome
-    }
-    return .proceed
-  }
-
-  private static func succeeded(_ call: SystemCall, _ path: String) {
-    guard isHooked.load(ordering: .relaxed) else { return }
-    for hook in hooks.withLock({ $0 }) { hook.didCall(call, path: path) }
-  }
-
-  static func willAskStatus(_ path: String) {
-    guard isHooked.load(ordering: .relaxed) else { return }
-    for hook in hooks.withLock({ $0 }) { hook.willAskStatus(path: path) }
-  }
-
-  private static func wrote(_ count: Int, at offset: Int, path: String) -> Int {
-    if isHooked.load(ordering: .relaxed) {
-      for hook in hooks.withLock({ $0 }) { hook.didWrite(offset..<offset + count, path: path) }
-    }
-    return count
-  }
-
-  /// Whether the error says that there is no room: on the device, in a quota, or below a limit on the file's size.
-  static func isLackOfRoom(_ number: Int32) -> Bool {
-    number == ENOSPC || number == EDQUOT || number == EFBIG
-  }
-
-  /// Whether the error number of `mmap` says that the file cannot be mapped, rather than that something is short.
-  static func cannotMap(_ number: Int32) -> Bool {
-    [ENODEV, EINVAL, EACCES, EPERM, EOPNOTSUPP, ENOSYS].contains(number)
-  }
-
   // MARK: The limit on file sizes
 
   /// The size that a file may grow to, as it was last looked at. Going beyond raises SIGXFSZ, which kills the process:
@@ -128,19 +23,19 @@ package enum SystemCalls {
   }
 
   /// Throws what the system reports beside its signal when a file would end beyond the limit.
-  static func checkSize(_ end: Int, operation: String, path: String) throws(ImmutaError) {
-    if end > sizeLimit() { throw .io(errno: EFBIG, operation: operation, path: path) }
+  static func checkSize(_ end: Int, operation: CallName, path: String) throws(FileError) {
+    if end > sizeLimit() { throw .failed(operation, EFBIG, path: path) }
   }
 
   @inline(__always)
-  private static func checkKnownSize(_ end: Int, operation: String, path: String) throws(ImmutaError) {
+  static func checkKnownSize(_ end: Int, operation: CallName, path: String) throws(FileError) {
     if end > knownSizeLimit.load(ordering: .relaxed) { try checkSize(end, operation: operation, path: path) }
   }
 
   /// Calls, again while interrupted; a negative result becomes an error.
   static func run<Result: SignedInteger>(
-    _ call: SystemCall, operation: String, path: String, _ body: (_ limit: Int) -> Result
-  ) throws(ImmutaError) -> Result {
+    _ call: SystemCall, operation: CallName, path: String, _ body: (_ limit: Int) -> Result
+  ) throws(FileError) -> Result {
     while true {
       var limit = Int.max
       switch outcome(call, path) {
@@ -148,7 +43,7 @@ package enum SystemCalls {
       case .limit(let most): limit = most
       case .fail(let number):
         if number == EINTR { continue }
-        throw .io(errno: number, operation: operation, path: path)
+        throw .failed(operation, number, path: path)
       }
       let result = body(limit)
       if result >= 0 {
@@ -156,14 +51,14 @@ package enum SystemCalls {
         return result
       }
       let number = errno
-      if number != EINTR { throw .io(errno: number, operation: operation, path: path) }
+      if number != EINTR { throw .failed(operation, number, path: path) }
     }
   }
 
   /// The same for the calls of `CImmutaFileCalls`, which return 0 or an error number.
-  private static func runReporting(
-    _ call: SystemCall, operation: String, path: String, _ body: () -> Int32
-  ) throws(ImmutaError) {
+  static func runReporting(
+    _ call: SystemCall, operation: CallName, path: String, _ body: () -> Int32
+  ) throws(FileError) {
     _ = try run(call, operation: operation, path: path) { _ in
       let number = body()
       if number == 0 { return 0 }
@@ -174,152 +69,19 @@ package enum SystemCalls {
 
   // MARK: The calls
 
-  /// How a file is opened.
-  package enum OpenMode: Sendable {
-    case read, readWrite, readWriteCreating
-    /// For everybody whom the process's mask lets have it.
-    case createNew
-    /// For its owner alone.
-    case createPrivate
-
-    fileprivate var flags: Int32 {
-      switch self {
-      // Without waiting, should the path be a pipe: it is refused once it is open.
-      case .read: O_RDONLY | O_NONBLOCK | O_CLOEXEC
-      case .readWrite: O_RDWR | O_CLOEXEC
-      case .readWriteCreating: O_RDWR | O_CREAT | O_CLOEXEC
-      case .createNew, .createPrivate: O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC
-      }
-    }
-
-    /// Of a file that is made, before the process's mask.
-    fileprivate var permissions: mode_t { self == .createPrivate ? 0o600 : 0o666 }
-  }
-
-  static func open(_ path: String, _ mode: OpenMode) throws(ImmutaError) -> Int32 {
-    if mode != .read { _ = sizeLimit() }
-    return try run(.open, operation: "open", path: path) { _ in
-      Self.libcOpen(in: AT_FDCWD, path, mode.flags, mode.permissions)
-    }
-  }
-
-  /// Stands for the directory that the process is in.
-  static var workingDirectory: Int32 { AT_FDCWD }
-
-  /// A file of a directory. What has the name must be the file itself: a symbolic link is not followed.
-  static func open(
-    _ directory: Int32, _ name: String, _ mode: OpenMode, path: String
-  ) throws(ImmutaError) -> Int32 {
-    try run(.open, operation: "open", path: path) { _ in
-      Self.libcOpen(in: directory, name, mode.flags | O_NOFOLLOW, mode.permissions)
-    }
-  }
-
-  /// A directory, to look for files in. One that may be passed through and not listed will do.
-  static func openDirectory(_ directory: Int32, _ name: String, path: String) throws(ImmutaError) -> Int32 {
-    do {
-      return try run(.open, operation: "open", path: path) { _ in
-        Self.libcOpen(in: directory, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-      }
-    } catch .io(EACCES, let operation, let path) {
-      #if os(Linux)
-        return try run(.open, operation: operation, path: path) { _ in
-          Self.libcOpen(in: directory, name, Self.pathOnly | O_DIRECTORY | O_CLOEXEC)
-        }
-      #else
-        throw .io(errno: EACCES, operation: operation, path: path)
-      #endif
-    }
-  }
-
-  /// O_PATH, which Swift's view of libc lacks: open(2).
-  private static var pathOnly: Int32 { 0o10000000 }
-
-  private static func libcOpen(
-    in directory: Int32, _ name: String, _ flags: Int32, _ permissions: mode_t = 0
-  ) -> Int32 {
-    #if canImport(Glibc)
-      unsafe Glibc.openat(directory, name, flags, permissions)
-    #elseif canImport(Musl)
-      unsafe Musl.openat(directory, name, flags, permissions)
-    #else
-      unsafe Darwin.openat(directory, name, flags, permissions)
-    #endif
-  }
-
-  /// Opens a new file without a name; where there is no such thing, by a name that is gone when it returns.
-  static func openUnnamed(in directory: Int32, name: String, path: String) throws(ImmutaError) -> Int32 {
-    do {
-      return try run(.open, operation: "open", path: path) { _ in file_open_unnamed(directory) }
-    } catch .io(let number, _, _) where number == cannotReserve {
-      // What has the name is left from a crash, or is another's, who holds it and is about to remove the name.
-      try unlinkIfPresent(directory, name, path: path)
-      let descriptor = try run(.open, operation: "open", path: path) { _ in
-        Self.libcOpen(in: directory, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
-      }
-      do {
-        try unlinkIfPresent(directory, name, path: path)
-      } catch {
-        close(descriptor)
-        throw error
-      }
-      return descriptor
-    }
-  }
-
-  private static func unlinkIfPresent(_ directory: Int32, _ name: String, path: String) throws(ImmutaError) {
-    do {
-      try unlink(directory, name, path: path)
-    } catch .io(let number, _, _) where number == notFound {
-      return
-    }
-  }
-
-  /// Gives a file to a user and a group.
-  static func changeOwner(
-    _ descriptor: Int32, _ owner: UInt32, _ group: UInt32, path: String
-  ) throws(ImmutaError) {
-    _ = try run(.open, operation: "fchown", path: path) { _ in fchown(descriptor, owner, group) }
-  }
-
-  /// Says who may do what with a file.
-  static func changeMode(_ descriptor: Int32, _ mode: UInt16, path: String) throws(ImmutaError) {
-    _ = try run(.open, operation: "fchmod", path: path) { _ in fchmod(descriptor, mode_t(mode)) }
-  }
-
-  /// The user whose rights this process has.
-  static var effectiveUser: UInt32 { geteuid() }
-
-  /// This process.
-  static var processID: Int32 { getpid() }
-
-  /// Whether there is a process of this number.
-  static func isRunning(_ process: Int32) -> Bool { kill(process, 0) == 0 || errno == EPERM }
-
-  static func close(_ descriptor: Int32) {
-    // The result is not looked at: what matters was flushed before, and the descriptor is gone either way.
-    #if canImport(Glibc)
-      _ = Glibc.close(descriptor)
-    #elseif canImport(Musl)
-      _ = Musl.close(descriptor)
-    #else
-      _ = Darwin.close(descriptor)
-    #endif
-  }
-
   static func read(
     _ descriptor: Int32, into bytes: UnsafeMutableRawBufferPointer, at offset: Int, path: String
-  ) throws(ImmutaError) -> Int {
-    try run(.read, operation: "pread", path: path) { limit in
+  ) throws(FileError) -> Int {
+    try run(.read, operation: .pread, path: path) { limit in
       unsafe pread(descriptor, bytes.baseAddress, min(bytes.count, limit), off_t(offset))
     }
   }
 
   static func write(
     _ descriptor: Int32, _ bytes: UnsafeRawBufferPointer, at offset: Int, path: String
-  ) throws(ImmutaError) -> Int {
-    try checkKnownSize(offset + bytes.count, operation: "pwrite", path: path)
-    let count = try run(.write, operation: "pwrite", path: path) { limit in
+  ) throws(FileError) -> Int {
+    try checkKnownSize(offset + bytes.count, operation: .pwrite, path: path)
+    let count = try run(.write, operation: .pwrite, path: path) { limit in
       unsafe pwrite(descriptor, bytes.baseAddress, min(bytes.count, limit), off_t(offset))
     }
     return wrote(count, at: offset, path: path)
@@ -328,9 +90,9 @@ package enum SystemCalls {
   /// Writes two buffers, one behind the other.
   static func write(
     _ descriptor: Int32, _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, at offset: Int, path: String
-  ) throws(ImmutaError) -> Int {
-    try checkKnownSize(offset + first.count + second.count, operation: "pwritev", path: path)
-    let count = try run(.write, operation: "pwritev", path: path) { limit in
+  ) throws(FileError) -> Int {
+    try checkKnownSize(offset + first.count + second.count, operation: .pwritev, path: path)
+    let count = try run(.write, operation: .pwritev, path: path) { limit in
       let firstCount = min(first.count, limit)
       return unsafe file_write_two(
         descriptor, first.baseAddress, firstCount, second.baseAddress, min(second.count, limit - firstCount),
@@ -346,21 +108,21 @@ package enum SystemCalls {
 
   static func reserve(
     _ descriptor: Int32, from offset: Int, count: Int, path: String
-  ) throws(ImmutaError) {
-    try checkSize(offset + count, operation: "fallocate", path: path)
-    try runReporting(.reserve, operation: "fallocate", path: path) {
+  ) throws(FileError) {
+    try checkSize(offset + count, operation: .fallocate, path: path)
+    try runReporting(.reserve, operation: .fallocate, path: path) {
       file_reserve(descriptor, Int64(offset), Int64(count))
     }
   }
 
   /// Cuts a file off. It never makes one longer, which a limit on file sizes might forbid.
-  static func truncate(_ descriptor: Int32, to size: Int, path: String) throws(ImmutaError) {
-    _ = try run(.truncate, operation: "ftruncate", path: path) { _ in ftruncate(descriptor, off_t(size)) }
+  static func truncate(_ descriptor: Int32, to size: Int, path: String) throws(FileError) {
+    _ = try run(.truncate, operation: .ftruncate, path: path) { _ in ftruncate(descriptor, off_t(size)) }
   }
 
   /// Puts a file's bytes, and its size, on stable storage.
-  static func flush(_ descriptor: Int32, path: String) throws(ImmutaError) {
-    _ = try run(.flush, operation: "fdatasync", path: path) { _ in
+  static func flush(_ descriptor: Int32, path: String) throws(FileError) {
+    _ = try run(.flush, operation: .fdatasync, path: path) { _ in
       #if canImport(Darwin)
         fcntl(descriptor, F_FULLFSYNC)
       #else
@@ -377,11 +139,11 @@ package enum SystemCalls {
 
   /// Waits until the device has a file's changed pages. It may have them in a cache only, which a flush of any file of
   /// the same file system empties. False where there is no such call.
-  static func finishWriteBack(_ descriptor: Int32, path: String) throws(ImmutaError) -> Bool {
+  static func finishWriteBack(_ descriptor: Int32, path: String) throws(FileError) -> Bool {
     do {
-      try runReporting(.writeBack, operation: "sync_file_range", path: path) { file_finish_write_back(descriptor) }
+      try runReporting(.writeBack, operation: .syncFileRange, path: path) { file_finish_write_back(descriptor) }
       return true
-    } catch .io(let number, _, _) where number == ENOSYS {
+    } catch let error where error.errorNumber == ENOSYS {
       return false
     }
   }
@@ -407,8 +169,8 @@ package enum SystemCalls {
   }
 
   /// Puts a directory's entries on stable storage.
-  static func flushEntries(_ descriptor: Int32, path: String) throws(ImmutaError) {
-    _ = try run(.flush, operation: "fsync", path: path) { _ in fsync(descriptor) }
+  static func flushEntries(_ descriptor: Int32, path: String) throws(FileError) {
+    _ = try run(.flush, operation: .fsync, path: path) { _ in fsync(descriptor) }
   }
 
   /// Where bytes begin, at or after an offset, for which the file has room on the disk: what lies before them is a hole, which
@@ -434,11 +196,11 @@ package enum SystemCalls {
   #endif
 
   /// Takes the exclusive lock, without waiting: false when somebody else has it.
-  static func lock(_ descriptor: Int32, path: String) throws(ImmutaError) -> Bool {
+  static func lock(_ descriptor: Int32, path: String) throws(FileError) -> Bool {
     do {
-      _ = try run(.lock, operation: "flock", path: path) { _ in flock(descriptor, LOCK_EX | LOCK_NB) }
+      _ = try run(.lock, operation: .flock, path: path) { _ in flock(descriptor, LOCK_EX | LOCK_NB) }
       return true
-    } catch .io(let number, _, _) where number == EWOULDBLOCK {
+    } catch let error where error.errorNumber == EWOULDBLOCK {
       return false
     }
   }
@@ -453,42 +215,4 @@ package enum SystemCalls {
   static func unlock(_ descriptor: Int32) {
     _ = flock(descriptor, LOCK_UN)
   }
-
-  static func map(
-    _ descriptor: Int32, at offset: Int, count: Int, writable: Bool, path: String
-  ) throws(ImmutaError) -> UnsafeMutableRawPointer {
-    var address: UnsafeMutableRawPointer?
-    _ = try run(.map, operation: "mmap", path: path) { _ in
-      unsafe address = mmap(
-        nil, count, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, descriptor, off_t(offset))
-      return unsafe address == MAP_FAILED ? -1 : 0
-    }
-    guard let address = unsafe address else { preconditionFailure("mmap gave no address and no error") }
-    return unsafe address
-  }
-
-  /// Keeps mapped pages out of the processes that this one makes.
-  static func keepFromChildren(_ address: UnsafeMutableRawPointer, count: Int) -> Bool {
-    unsafe file_keep_from_children(address, Int64(count)) == 0
-  }
-
-  static func unmap(_ address: UnsafeMutableRawPointer, count: Int) {
-    unsafe munmap(address, count)
-  }
-
-  /// Gives the memory of mapped pages back; the file keeps their bytes, and touching them again reads them from it.
-  static func forget(_ address: UnsafeMutableRawPointer, count: Int) {
-    unsafe _ = madvise(address, count, Int32(MADV_DONTNEED))
-  }
-
-  static func populateForReading(_ address: UnsafeMutableRawPointer, count: Int, path: String) throws(ImmutaError) {
-    let number = unsafe file_populate_read(address, Int64(count))
-    // EINVAL: a kernel without the call; the pages are then faulted in as they are touched.
-    if number != 0, number != EINVAL { throw .io(errno: number, operation: "madvise", path: path) }
-  }
-
-  static let pageSize = Int(sysconf(Int32(_SC_PAGESIZE)))
-
-  /// Files that this process may have open at once.
-  package static var mostOpenFiles: Int { Int(sysconf(Int32(_SC_OPEN_MAX))) }
 }

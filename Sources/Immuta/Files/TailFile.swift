@@ -91,7 +91,7 @@
 
   /// Fills what is reserved, a step at a time, at least up to `end`. In a file that has grown large the next step is
   /// begun, too, so that it is there when it is needed.
-  mutating func fill(through end: Int) throws(ImmutaError) {
+  mutating func fill(through end: Int) throws(FileError) {
     precondition(end <= reservedEnd, "bytes up to \(end) were not reserved")
     try collect()
     if end > filledEnd {
@@ -109,18 +109,18 @@
   }
 
   /// Waits for what is being filled: from then on nobody else writes to the file.
-  mutating func collect() throws(ImmutaError) {
+  mutating func collect() throws(FileError) {
     if let end = try ahead?.collect() { filledEnd = max(filledEnd, end) }
   }
 
   /// Makes sure that writing up to `end` cannot fail for lack of room, as far as the file system gives that. Throws
   /// before anything changed.
   @inline(__always)
-  mutating func reserve(through end: Int) throws(ImmutaError) {
+  mutating func reserve(through end: Int) throws(FileError) {
     if end > reservedEnd { try reserveMore(through: end) }
   }
 
-  private mutating func reserveMore(through end: Int) throws(ImmutaError) {
+  private mutating func reserveMore(through end: Int) throws(FileError) {
     guard isReserving else { return try allowGrowth(through: end) }
     // Steps in proportion to the file: few calls for a large log, little waste in a small one.
     var step = min(max(smallestReservation, reservedEnd / 2), largestStep)
@@ -138,23 +138,23 @@
         // There may be more room by now.
         largestStep = min(2 * largestStep, Self.largestReservation)
         return
-      } catch .io(let number, _, _) where number == SystemCalls.cannotReserve {
+      } catch let error where error.errorNumber == ErrorNumber.cannotReserve {
         try stopReserving()
         return
-      } catch .io(let number, let operation, let path) where SystemCalls.isLackOfRoom(number) {
+      } catch let error where ErrorNumber.isLackOfRoom(error.errorNumber) {
         // Some file systems keep the part that had room: it may be all there is.
         try? descriptor.truncate(to: reservedEnd)
         // What has no room for a generous step, on the device, in a quota or below a limit, may have room for half. What
         // had none is remembered: the next step begins there.
         step = wanted == least ? page : (wanted - reservedEnd) / 2
         largestStep = step
-        if wanted == least { throw .io(errno: number, operation: operation, path: path) }
+        if wanted == least { throw error }
       }
     }
   }
 
   /// Nothing is stored into memory any more, also where space was reserved before.
-  private mutating func stopReserving() throws(ImmutaError) {
+  private mutating func stopReserving() throws(FileError) {
     try collect()
     window = nil
     isReserving = false
@@ -162,15 +162,15 @@
   }
 
   /// Throws where a limit forbids the file to grow to `end`: writing would raise a signal.
-  private mutating func allowGrowth(through end: Int) throws(ImmutaError) {
+  private mutating func allowGrowth(through end: Int) throws(FileError) {
     guard end > allowedEnd else { return }
-    try SystemCalls.checkSize(end, operation: "pwrite", path: descriptor.path)
+    try SystemCalls.checkSize(end, operation: .pwrite, path: descriptor.path)
     allowedEnd = min(end + Self.allowedGrowth, SystemCalls.sizeLimit())
   }
 
   /// Memory for the bytes at `offset`, which must have been reserved; nil where they must go through `write`.
   @inline(__always)
-  mutating func pointer(at offset: Int, count: Int) throws(ImmutaError) -> UnsafeMutableRawPointer? {
+  mutating func pointer(at offset: Int, count: Int) throws(FileError) -> UnsafeMutableRawPointer? {
     if let memory = unsafe windowMemory, offset >= windowStart, offset + count <= windowEnd {
       return unsafe memory + (offset - windowStart)
     }
@@ -179,7 +179,7 @@
 
   private mutating func pointerIntoNewWindow(
     at offset: Int, count: Int
-  ) throws(ImmutaError) -> UnsafeMutableRawPointer? {
+  ) throws(FileError) -> UnsafeMutableRawPointer? {
     guard isReserving, isMapped, !isFlushedOften else { return nil }
     precondition(offset + count <= reservedEnd, "bytes up to \(offset + count) were not reserved")
     if window == nil || offset < windowStart || offset + count > windowEnd {
@@ -191,17 +191,17 @@
   }
 
   /// A window over bytes that exist; nil where the file cannot be mapped: from then on everything is written.
-  mutating func mapped(_ range: Range<Int>) throws(ImmutaError) -> MappedWindow? {
+  mutating func mapped(_ range: Range<Int>) throws(FileError) -> MappedWindow? {
     do {
       return try MappedWindow(descriptor, range, writable: !writesThrough)
-    } catch .io(let number, _, _) where SystemCalls.cannotMap(number) {
+    } catch let error where ErrorNumber.cannotMap(error.errorNumber) {
       isMapped = false
       return nil
     }
   }
 
   /// Writes through the kernel: for large pieces, and where nothing is stored into memory.
-  mutating func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(ImmutaError) {
+  mutating func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileError) {
     if offset + bytes.count > filledEnd { try collect() }
     try unsafe descriptor.write(bytes, at: offset)
     noteWritten(through: offset + bytes.count)
@@ -210,7 +210,7 @@
   /// Writes some bytes and others behind them, in one call.
   mutating func write(
     _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, at offset: Int
-  ) throws(ImmutaError) {
+  ) throws(FileError) {
     if offset + first.count + second.count > filledEnd { try collect() }
     try unsafe descriptor.write(first, second, at: offset)
     noteWritten(through: offset + first.count + second.count)
@@ -222,7 +222,7 @@
   }
 
   /// Writes small bytes the cheapest way there is.
-  mutating func store(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(ImmutaError) {
+  mutating func store(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileError) {
     if let memory = try unsafe pointer(at: offset, count: bytes.count) {
       unsafe UnsafeMutableRawBufferPointer(start: memory, count: bytes.count).copyMemory(from: bytes)
     } else {
@@ -231,7 +231,7 @@
   }
 
   /// Gives back what was reserved beyond `size`.
-  mutating func shrink(to size: Int) throws(ImmutaError) {
+  mutating func shrink(to size: Int) throws(FileError) {
     window = nil
     try collect()
     // Always: a reservation that failed half-way may have made the file longer than `reservedEnd`.
@@ -241,7 +241,7 @@
   }
 
   /// Gives back the whole pages that are reserved beyond `end`, behind all that was written; false where there are none.
-  mutating func giveBack(beyond end: Int) throws(ImmutaError) -> Bool {
+  mutating func giveBack(beyond end: Int) throws(FileError) -> Bool {
     let page = SystemCalls.pageSize
     let size = (end + page - 1) / page * page
     guard size < reservedEnd else { return false }

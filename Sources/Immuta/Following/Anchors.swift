@@ -110,7 +110,7 @@ extension LogReader {
     if size > Self.largestInMemory { return true }
     var bytes = [UInt8](repeating: 0, count: size)
     return try unsafe bytes.withMutableBytes { (bytes) throws(ImmutaError) in
-      guard try unsafe descriptor.read(into: bytes, at: entry.index) == size else { return false }
+      guard try unsafe io(descriptor.read(into: bytes, at: entry.index) == size) else { return false }
       return unsafe entry.fits(RecordCheck.checksum(UnsafeRawBufferPointer(bytes)))
     }
   }

@@ -25,7 +25,7 @@ final class FollowGroup: Sendable {
     let ticket = try state.withLock { (state) throws(ImmutaError) -> FollowTicket? in
       guard state.count < Self.most else { return nil }
       if !state.isRunning {
-        try Thread.start { self.run() }
+        do throws(NoThread) { try Thread.start { self.run() } } catch { throw ImmutaError(error) }
         state.isRunning = true
       }
       let ticket = FollowTicket(follower, in: self)
@@ -52,7 +52,7 @@ final class FollowGroup: Sendable {
       let rings = bell.rings
       guard let new = takeNew(leaving: places.isEmpty) else { break }
       places += new.map { FollowedPlace($0) }
-      let now = SystemCalls.steadyUptime()
+      let now = Clocks.steadyUptime()
       for index in places.indices.reversed() where !places[index].goesOn(at: now) {
         places.remove(at: index)
         state.withLock { $0.count -= 1 }
@@ -130,7 +130,7 @@ final class FollowGroup: Sendable {
       guard case .impossible = waking else { return waking }
       Following.stopWaitingForWords()
     }
-    gate.wait(nanoseconds: max(0, deadline - SystemCalls.steadyUptime()))
+    gate.wait(nanoseconds: max(0, deadline - Clocks.steadyUptime()))
     return .timedOut
   }
 }

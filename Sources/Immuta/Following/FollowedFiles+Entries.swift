@@ -40,7 +40,7 @@ extension FollowedFiles {
 
   private func end(ofLast count: Int, _ companion: Descriptor) throws(ImmutaError) -> Int {
     // Whoever reads a record whose entry is damaged finds out; until then it may end anywhere.
-    guard let entry = try companion.companionEntry(count - 1) else { return try log.size }
+    guard let entry = try companion.companionEntry(count - 1) else { return try io(log.size) }
     guard let end = try log.recordEnd(at: entry.index, format) else {
       throw check.corrupted(count - 1, entry.index, "its LENGTH does not fit the file")
     }
@@ -49,7 +49,7 @@ extension FollowedFiles {
 
   /// Follows a writer whose entries are not in the companion that was opened, or that keeps none.
   private func readOnByEntries(_ state: inout State) throws(ImmutaError) -> Progress? {
-    let status = try log.status()
+    let status = try io(log.status())
     guard status.size > state.own?.end ?? reader.end else { return nil }
     let own = try ownEntries(state)
     // A writer that made the companion again put another file in its place.
@@ -76,7 +76,7 @@ extension FollowedFiles {
     let count = try companion.publishedCount(from: known)
     guard count > known,
       let growth = try own.growth(
-        log.status(), through: count, companion, needsEntries: true, after: state.lastTime)
+        io(log.status()), through: count, companion, needsEntries: true, after: state.lastTime)
     else { return nil }
     take(growth, own, &state)
     return Progress(count: growth.count, end: growth.end)

@@ -76,7 +76,7 @@ final class FollowedFiles: OpenFiles.Holder {
     self.check = check
     logFile = status.identity
     reportsChanges = log.fileSystem.reportsChanges
-    companionFile = try companion?.status().identity
+    companionFile = try io(companion?.status().identity)
     let stable = Broadcaster()
     self.stable = stable
     let found = try Self.found(log, status.size, companion, header, format, progress, checkCodec)
@@ -187,7 +187,7 @@ final class FollowedFiles: OpenFiles.Holder {
     if header.isClean {
       if let logHeader {
         if logHeader.denies(lastIndex: lastIndex) { return nil }
-      } else if try log.size != end {
+      } else if try io(log.size != end) {
         return nil
       }
     }
@@ -227,7 +227,7 @@ final class FollowedFiles: OpenFiles.Holder {
   private func refreshOpen() throws(ImmutaError) -> Bool {
     // A header that is damaged says nothing: see `isAsFound`.
     if appearance != nil || reader.committed.isClosed { return true }
-    if try log.size < reader.end { return false }
+    if try io(log.size < reader.end) { return false }
     guard format.hasCount else { return try refreshByEntries() }
     let known = reader.count
     guard var committed = try Self.loadCount(log, format) else { return true }
@@ -271,8 +271,8 @@ final class FollowedFiles: OpenFiles.Holder {
 
   private func isOpenAsFound(closely: Bool) throws(ImmutaError) -> Bool {
     if files.directory.placeByName == .elsewhere { return false }
-    guard try files.directory.status(of: files.log)?.identity == logFile,
-      try files.directory.status(of: files.companion)?.identity == companionFile
+    guard try io(files.directory.status(of: files.log)?.identity == logFile),
+      try io(files.directory.status(of: files.companion)?.identity == companionFile)
     else { return false }
     if let appearance { return try Appearance(log, companion) == appearance }
     // A writer gives one to a log that was made before logs had one.
@@ -323,7 +323,8 @@ final class FollowedFiles: OpenFiles.Holder {
   private func readOn(_ state: inout State, through committed: Int) throws(ImmutaError) -> Int? {
     let own = try ownEntries(state)
     // A writer that made the companion again put another file in its place.
-    guard let growth = try own.growth(log.status(), through: committed, companionNow(), after: state.lastTime) else {
+    guard let growth = try own.growth(io(log.status()), through: committed, companionNow(), after: state.lastTime)
+    else {
       return nil
     }
     // Space that is reserved reads as records of no bytes: LAST INDEX tells whether these were written.
@@ -356,7 +357,7 @@ final class FollowedFiles: OpenFiles.Holder {
   }
 
   func companionNow() throws(ImmutaError) -> Descriptor? {
-    try files.directory.openIfPresent(files.companion, .read)
+    try io(files.directory.openIfPresent(files.companion, .read))
   }
 
   // MARK: Resting
@@ -384,7 +385,7 @@ final class FollowedFiles: OpenFiles.Holder {
     return .inUse
   }
 
-  var flusherOfOwn: Flusher? { nil }
+  var flusherOfOwn: (any OpenFiles.HeldFilesFlusher)? { nil }
   var isOver: Bool { false }
 }
 
@@ -395,7 +396,7 @@ private struct Appearance: Equatable {
   private let generation: UInt64?
 
   init(_ log: Descriptor, _ companion: Descriptor?) throws(ImmutaError) {
-    let status = try log.status()
+    let status = try io(log.status())
     (size, modified) = (status.size, status.modified)
     generation = try companion?.companionHeader()?.generation
   }

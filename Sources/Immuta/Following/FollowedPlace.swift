@@ -29,7 +29,7 @@ struct FollowedPlace {
   init(_ ticket: FollowTicket) {
     self.ticket = ticket
     progress = ticket.follower.progress
-    waitsSince = SystemCalls.steadyUptime()
+    waitsSince = Clocks.steadyUptime()
   }
 
   // MARK: What the wait came to
@@ -106,7 +106,7 @@ struct FollowedPlace {
     if look == .changed { ticket.changeFiles() }
     // The next record's word is another one where the log has no COUNT.
     if found.files !== files || !files.format.hasCount { takeWord(found.files) }
-    waitsSince = SystemCalls.steadyUptime()
+    waitsSince = Clocks.steadyUptime()
     herald = .nobody
     switch pace.next(canBeTold: canBeTold && look == .asKnown) {
     // Long looks that are not told of are taken together, too.

@@ -118,7 +118,7 @@ final class Follower: Sendable {
     do throws(ImmutaError) {
       let directory = old.files.directory
       new = try open(
-        directory.placeByName == .elsewhere ? old.files.moved(to: directory.reopened()) : old.files)
+        directory.placeByName == .elsewhere ? old.files.moved(to: io(directory.reopened())) : old.files)
     } catch {
       if error.isNotFound {
         throw .logChanged(LogChange(path: old.files.logPath, kind: .removed, sharedCount: old.reader.count))
@@ -319,7 +319,7 @@ extension ImmutaError {
   fileprivate var isNotFound: Bool {
     switch self {
     case .namespaceNotFound: true
-    case .io(let number, _, _): number == SystemCalls.notFound || number == SystemCalls.notDirectory
+    case .io(let number, _, _): number == ErrorNumber.notFound || number == ErrorNumber.notDirectory
     default: false
     }
   }

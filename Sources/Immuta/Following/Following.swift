@@ -29,8 +29,3 @@ package enum Following {
     threadCount.add(change, ordering: .relaxed)
   }
 }
-
-extension Log {
-  /// Whether streams wait for another process, and nothing of this one looks until it is told of something.
-  package var isAsleep: Bool { follower?.isAsleep ?? false }
-}

@@ -122,19 +122,14 @@ package struct CompanionHeader: Hashable, Sendable {
 
   /// The slots of a companion whose first `size` bytes are given.
   package static func slots(in bytes: UnsafeRawBufferPointer) -> Slots {
-    var slots = Slots()
-    unsafe TwoSlots.forEachWhole(in: bytes, magic: magic) { slot, version, isInPlace in
+    var unknown: (version: UInt32, format: UInt8)?
+    let found = unsafe TwoSlots.found(in: bytes, magic: magic) { slot, version -> CompanionHeader? in
       let format = unsafe slot[12]
-      if !(1...Self.version).contains(version) || LogFormat(rawValue: format) == nil {
-        slots.unknown = (version, format)
-      } else if isInPlace, let header = unsafe CompanionHeader(decodingWholeSlot: slot) {
-        slots.whole.append(header)
-      }
+      let isKnown = (1...Self.version).contains(version) && LogFormat(rawValue: format) != nil
+      if !isKnown { unknown = (version, format) }
+      return isKnown ? unsafe CompanionHeader(decodingWholeSlot: slot) : nil
     }
-    if slots.whole.count == 2, TwoSlots.isNewer(slots.whole[0].generation, than: slots.whole[1].generation) {
-      slots.whole.reverse()
-    }
-    return slots
+    return Slots(whole: found.whole.map(\.content), unknown: unknown)
   }
 
   /// The current header of a companion whose first `size` bytes are given, or nil when neither slot is whole.

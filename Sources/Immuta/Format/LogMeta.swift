@@ -46,18 +46,12 @@ package struct LogMeta: Hashable, Sendable {
 
   /// The slots of a file whose first `TwoSlots.size` bytes are given.
   package static func slots(in bytes: UnsafeRawBufferPointer) -> Slots {
-    var slots = Slots()
-    unsafe TwoSlots.forEachWhole(in: bytes, magic: magic) { slot, version, isInPlace in
-      guard version == Self.version else {
-        slots.unknownVersion = version
-        return
-      }
-      let generation: UInt64 = unsafe slot.loadInteger(at: 16)
-      guard isInPlace, let meta = unsafe LogMeta(decodingWholeSlot: slot) else { return }
-      if let current = slots.current, !TwoSlots.isNewer(generation, than: current.generation) { return }
-      slots.current = (meta, generation)
+    var unknown: UInt32?
+    let found = unsafe TwoSlots.found(in: bytes, magic: magic) { slot, version -> LogMeta? in
+      if version != Self.version { unknown = version }
+      return version == Self.version ? unsafe LogMeta(decodingWholeSlot: slot) : nil
     }
-    return slots
+    return Slots(current: found.current.map { ($0.content, $0.generation) }, unknownVersion: unknown)
   }
 
   private init?(decodingWholeSlot bytes: UnsafeRawBufferPointer) {

@@ -31,8 +31,36 @@ package enum TwoSlots {
   /// The generation after another.
   package static func next(after generation: UInt64) -> UInt64 { generation &+ 1 }
 
+  /// What a file with two slots holds.
+  package struct Found<Content> {
+    /// What the whole slots say that lie in their places: at most two, the older one first.
+    package fileprivate(set) var whole: [(content: Content, generation: UInt64)] = []
+
+    /// What counts.
+    package var current: (content: Content, generation: UInt64)? { whole.last }
+  }
+
+  /// Looks for the slots that are whole.
+  ///
+  /// - Parameter decode: what a slot of a version says; nil where it says nothing that can be.
+  package static func found<Content>(
+    in bytes: UnsafeRawBufferPointer, magic: UInt64,
+    _ decode: (_ slot: UnsafeRawBufferPointer, _ version: UInt32) -> Content?
+  ) -> Found<Content> {
+    var found = Found<Content>()
+    unsafe forEachWhole(in: bytes, magic: magic) { slot, version, isInPlace in
+      // Asked of each, also of one that lies in the other's place: its version is to be noticed.
+      guard let content = unsafe decode(slot, version), isInPlace else { return }
+      unsafe found.whole.append((content, slot.loadInteger(at: 16)))
+    }
+    if found.whole.count == 2, isNewer(found.whole[0].generation, than: found.whole[1].generation) {
+      found.whole.reverse()
+    }
+    return found
+  }
+
   /// Calls `body` with each slot that is whole, whatever its version, and says whether it lies in its place.
-  package static func forEachWhole(
+  private static func forEachWhole(
     in bytes: UnsafeRawBufferPointer, magic: UInt64,
     _ body: (_ slot: UnsafeRawBufferPointer, _ version: UInt32, _ isInPlace: Bool) -> Void
   ) {

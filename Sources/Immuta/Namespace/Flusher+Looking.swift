@@ -9,7 +9,7 @@ extension Flusher {
   /// Has a thread look whether there is something to flush.
   func ask(_ state: inout FlushState) throws(ImmutaError) {
     guard state.needsThread() else { return }
-    try WorkThreads.shared.add { self.run() }
+    do throws(NoThread) { try WorkThreads.shared.add { self.run() } } catch { throw ImmutaError(error) }
     state.threadComes()
   }
 

@@ -9,7 +9,7 @@ import Synchronization
 ///
 /// A flush that fails is the last: the kernel may have marked the lost pages clean, so a later one that succeeds would
 /// prove nothing. Whoever waits, and every later append, gets the error; closing and reopening recovers.
-final class Flusher: Sendable {
+final class Flusher: OpenFiles.HeldFilesFlusher {
   /// Its generation is the number of records known stable; closed with the log.
   let stable: Broadcaster
   private let committed: Broadcaster
@@ -59,7 +59,7 @@ final class Flusher: Sendable {
   /// Throws when what was flushed before is in files that nobody finds again: as a failed flush, that is final.
   func checkNames() throws(ImmutaError) {
     do throws(ImmutaError) {
-      try names.check()
+      try io(names.check())
     } catch {
       fail(error)
       throw error
@@ -153,7 +153,7 @@ final class Flusher: Sendable {
       if count > stable.generation {
         try files.flush()
         // What is stable in a file that nobody finds again is lost.
-        try names.check()
+        try io(names.check())
         try keeper.markStable(count)
       }
       return finish(count)
@@ -165,6 +165,11 @@ final class Flusher: Sendable {
 
   /// Flushes many logs together. Those that are being flushed, or where nothing is to be flushed, are left
   /// out.
+  func flushTogether(with others: ArraySlice<any OpenFiles.HeldFilesFlusher>) {
+    Self.flushTogether([self] + others.compactMap { $0 as? Flusher })
+  }
+
+  /// Puts what is committed in several logs on stable storage. May block.
   static func flushTogether(_ flushers: [Flusher]) {
     let flushers = flushers.filter { $0.committed.generation > $0.stable.generation && $0.beginFlush(here: true) }
     var files: [Descriptor] = []
@@ -177,8 +182,8 @@ final class Flusher: Sendable {
     let failures = ManyFiles.flush(files)
     for (place, flusher) in flushers.enumerated() {
       do throws(ImmutaError) {
-        if let failure = failures[2 * place] ?? failures[2 * place + 1] { throw failure }
-        try flusher.names.check()
+        if let failure = failures[2 * place] ?? failures[2 * place + 1] { throw ImmutaError(failure) }
+        try io(flusher.names.check())
         try flusher.keeper.markStable(counts[place])
         flusher.finish(counts[place])
       } catch {

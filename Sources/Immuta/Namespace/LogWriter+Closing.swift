@@ -90,7 +90,7 @@ extension LogWriter {
       }
       for (number, failure) in ManyFiles.flush(wanted.map(\.file)).enumerated() {
         let place = wanted[number].place
-        together[place].failure = together[place].failure ?? failure
+        together[place].failure = together[place].failure ?? failure.map { ImmutaError($0) }
       }
     }
     func forEach(_ body: (inout WriterState) throws(ImmutaError) -> Void) {

@@ -8,10 +8,10 @@ extension LogWriter {
   func prepare() async throws {
     if state.withLock({ $0.isPrepared }) { return }
     try await withCheckedThrowingContinuation { continuation in
-      do throws(ImmutaError) {
+      do throws(NoThread) {
         try WorkThreads.shared.add { continuation.resume(with: Result { try self.prepareBlocking() }) }
       } catch {
-        continuation.resume(throwing: error)
+        continuation.resume(throwing: ImmutaError(error))
       }
     }
   }
@@ -54,20 +54,20 @@ extension LogWriter {
     let writers = writers.compactMap { writer in writer.state.withLock { $0.missingMark }.map { (writer, $0) } }
     let marks = writers.map(\.1)
     for mark in marks {
-      try mark.names.check()
+      try io(mark.names.check())
       // Nothing of the logs was stored before; so the mark may reach the device together with what it vouches for.
       try mark.keeper.writeOpen()
     }
     let failures = ManyFiles.flush(marks.flatMap { [$0.log, $0.companion] })
-    try directory.flushNames(through: marks.map(\.namesNoted).max() ?? 0)
+    try io(directory.flushNames(through: marks.map(\.namesNoted).max() ?? 0))
     for (place, (writer, _)) in writers.enumerated() {
       let failure = failures[2 * place] ?? failures[2 * place + 1]
       writer.state.withLock { state in
-        if let failure { state.fail(failure) } else { state.noteMarked() }
+        if let failure { state.fail(ImmutaError(failure)) } else { state.noteMarked() }
       }
       // Its files may have been let go before.
       writer.list()
     }
-    if let failure = failures.compactMap(\.self).first { throw failure }
+    if let failure = failures.compactMap(\.self).first { throw ImmutaError(failure) }
   }
 }

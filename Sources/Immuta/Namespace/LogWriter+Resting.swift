@@ -17,7 +17,7 @@ extension LogWriter: OpenFiles.Holder {
     return answer
   }
 
-  var flusherOfOwn: Flusher? { flusher }
+  var flusherOfOwn: (any OpenFiles.HeldFilesFlusher)? { flusher }
   var isOver: Bool { false }
 
   /// Has the log's descriptors counted, and let go when others need theirs.

@@ -45,7 +45,7 @@ extension LogWriter {
   }
 
   func stageStored(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) -> Receipt {
-    if bytes.count <= Self.pieceSize {
+    if bytes.count <= pieceSize {
       return try state.withLock { (state) throws(ImmutaError) in
         try checkUsable(state)
         return try unsafe state.stage(bytes)
@@ -72,7 +72,7 @@ extension LogWriter {
   func extendStored(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) {
     var position = 0
     while position < bytes.count {
-      let end = min(position + Self.pieceSize, bytes.count)
+      let end = min(position + pieceSize, bytes.count)
       try state.withLock { (state) throws(ImmutaError) in
         try checkUsable(state)
         try unsafe state.extendRecord(UnsafeRawBufferPointer(rebasing: bytes[position..<end]))

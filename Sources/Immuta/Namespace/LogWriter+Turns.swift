@@ -3,12 +3,15 @@ import Synchronization
 
 /// Who has the turn, and how it goes from one to the next.
 extension LogWriter {
+  /// The log's name, for errors.
+  @usableFromInline var namespace: String { longWaits.namespace }
+
   /// Waits until it is this caller's turn. Cancellation ends the wait.
   ///
   /// - Parameter append: a payload that may be appended for the caller instead: it then has an outcome. Where it has
   ///   none, the caller has the turn.
   func takeTurn(
-    _ work: Log.Details.Turn.Work, _ party: TurnHolder.Party, orAppend append: QueuedAppend? = nil
+    _ work: TakenTurn.Work, _ party: TurnHolder.Party, orAppend append: QueuedAppend? = nil
   ) async throws {
     guard let entry = try enter(TurnHolder(work, party), append) else { return }
     let parties = TransactionNote.parties
@@ -25,7 +28,7 @@ extension LogWriter {
   }
 
   /// The same, for a thread that may block.
-  func takeTurnBlocking(_ work: Log.Details.Turn.Work, orAppend append: QueuedAppend? = nil) throws {
+  func takeTurnBlocking(_ work: TakenTurn.Work, orAppend append: QueuedAppend? = nil) throws {
     let thread = Thread.identity
     guard let entry = try enter(TurnHolder(work, .thread(thread)), append) else { return }
     let waiter = BlockedThread()
@@ -202,7 +205,7 @@ extension LogWriter {
   var holder: TurnHolder.PartyName? { state.withLock { $0.turns.holder?.party.name } }
 
   /// Who has the turn, and how many wait for it; nil when nobody has it.
-  var turn: Log.Details.Turn? { state.withLock { $0.turns.turn } }
+  var turn: TakenTurn? { state.withLock { $0.turns.turn } }
 
   /// Somebody waits: if that takes long, people are told.
   private func watch() {
@@ -211,7 +214,7 @@ extension LogWriter {
       defer { state.turns.isWatched = true }
       return !state.turns.isWatched
     }
-    if isNew { WaitWatch.shared.add(self, longWaits.threshold) }
+    if isNew { WaitWatch.add(self, longWaits.threshold) }
   }
 
   /// The first of those who wait; nil when nobody does, who is then not watched any more.

@@ -9,7 +9,7 @@ import Synchronization
 /// time. What lasts longer (a transaction, a large payload) has the *turn*, which others wait for without holding the
 /// mutex; so `close()` never waits for a caller's code.
 @usableFromInline
-final class LogWriter: Sendable {
+final class LogWriter: Sendable, StoredRecordWriter {
   let files: LogFiles
   let reader: LogReader
   let flusher: Flusher
@@ -31,12 +31,11 @@ final class LogWriter: Sendable {
   let isListed = Atomic(false)
 
   /// How much of a payload is written while the mutex is held.
-  static let pieceSize = 1 << 20
+  var pieceSize: Int { 1 << 20 }
 
   init(
     files: LogFiles, reader: LogReader, flusher: Flusher, durability: Durability, encoder: RecordEncoder?,
-    longWaits: LongWaits,
-    state: consuming WriterState
+    longWaits: LongWaits, segment: consuming SegmentWriter, lock: FileLock, clock: CommitClock
   ) {
     self.longWaits = longWaits
     self.files = files
@@ -47,6 +46,7 @@ final class LogWriter: Sendable {
     self.encoder = encoder
     let logger = longWaits.logger
     let metadata: Logger.Metadata = ["namespace": "\(longWaits.namespace)", "path": "\(reader.check.path)"]
+    var state = WriterState(segment: segment, reader: reader, lock: lock, clock: clock)
     // On a thread of its own: a logger is somebody else's code, which may append to this very log.
     state.clockNews = { doubt in
       guard let logger else { return }
@@ -84,7 +84,7 @@ final class LogWriter: Sendable {
   /// Not inlined: there the optimizer would retain and release once more for each record.
   @inline(never)
   func appendAtOnce(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) -> Receipt? {
-    guard bytes.count <= Self.pieceSize else { return nil }
+    guard bytes.count <= pieceSize else { return nil }
     if let encoder { return try unsafe appendAtOnce(bytes, through: encoder) }
     let attempt = try state.withLockIfAvailable { (state) throws(ImmutaError) in
       try unsafe appendIfFree(bytes, &state)

@@ -9,28 +9,29 @@ struct Removal {
   /// - Throws: `.namespaceNotFound`, `.locked`, `.foreignOwner`, `.io`.
   func run() throws(ImmutaError) {
     let directory = files.directory
-    let log = try directory.statusOfFile(files.log)
-    if let log { try trust.check(log, files.log) }
+    let log = try io(directory.statusOfFile(files.log))
+    if let log { try io(trust.check(log, files.log)) }
     if log == nil, try !hasRemains() { throw .namespaceNotFound(files.namespace) }
-    let lock = try FileLock.take(
-      files.lock, in: directory, subject: files.namespace, rights: log?.rights, trust: trust, of: log)
+    let lock = try io(
+      FileLock.take(
+        files.lock, in: directory, subject: files.namespace, rights: log?.rights, trust: trust, of: log))
     defer { lock.unlock() }
-    try directory.removeIfPresent(files.log)
-    try directory.flush()
-    try directory.removeIfPresent(files.newCompanion)
-    for folder in files.folders { try directory.removeFolder(folder) }
+    try io(directory.removeIfPresent(files.log))
+    try io(directory.flush())
+    try io(directory.removeIfPresent(files.newCompanion))
+    for folder in files.folders { try io(directory.removeFolder(folder)) }
     // Last, those that say that there was a log.
-    try directory.removeIfPresent(files.companion)
-    if let meta = files.meta { try directory.removeIfPresent(meta) }
+    try io(directory.removeIfPresent(files.companion))
+    if let meta = files.meta { try io(directory.removeIfPresent(meta)) }
     // While it is held: whoever opens it now finds that it has lost its name, and makes another.
-    try directory.removeIfPresent(files.lock)
-    try directory.flush()
+    try io(directory.removeIfPresent(files.lock))
+    try io(directory.flush())
   }
 
   /// Whether something is left of a log whose removal was cut off, or that was lost.
   private func hasRemains() throws(ImmutaError) -> Bool {
     for name in [files.companion, files.newCompanion, files.meta].compactMap(\.self) + files.folders
-    where try files.directory.status(of: name) != nil {
+    where try io(files.directory.status(of: name) != nil) {
       return true
     }
     return false

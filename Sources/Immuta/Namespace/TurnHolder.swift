@@ -1,26 +1,26 @@
 /// Who has the turn, as far as it matters to those who want it.
 struct TurnHolder: Sendable {
-  let work: Log.Details.Turn.Work
+  let work: TakenTurn.Work
   let party: Party
   /// When it got the turn, or began to wait, by the clock that nobody sets. A number, as the size of an `Instant` is
   /// known at run time only: whatever has one in it, the whole state of a writer, would be looked up there at run time for
   /// each record that is appended.
   private var time: Int64
 
-  init(_ work: Log.Details.Turn.Work, _ party: Party) {
+  init(_ work: TakenTurn.Work, _ party: Party) {
     self.work = work
     self.party = party
-    time = SystemCalls.steadyClock()
+    time = Clocks.steadyClock()
   }
 
   /// When it got the turn; while it waits, when it began to wait.
   var since: ContinuousClock.Instant { Self.start.instant + .nanoseconds(time - Self.start.time) }
 
   /// It gets the turn now.
-  mutating func begin() { time = SystemCalls.steadyClock() }
+  mutating func begin() { time = Clocks.steadyClock() }
 
   /// One moment by both clocks.
-  private static let start = (time: SystemCalls.steadyClock(), instant: ContinuousClock.now)
+  private static let start = (time: Clocks.steadyClock(), instant: ContinuousClock.now)
 
   /// Who goes on when the turn comes, and who must go on for it to end.
   enum Party: Sendable {

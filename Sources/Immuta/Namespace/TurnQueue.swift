@@ -40,9 +40,9 @@ struct TurnQueue {
   var needsTask: Bool { holder?.party.isTask == true || waiters.values.contains { $0.holder.party.isTask } }
 
   /// Who has the turn, for people; nil when nobody has it. Those who wait while nobody has it are just being served.
-  var turn: Log.Details.Turn? {
-    if let holder { return Log.Details.Turn(work: holder.work, since: holder.since, waiting: count) }
-    return count == 0 ? nil : Log.Details.Turn(work: .append, since: .now, waiting: count)
+  var turn: TakenTurn? {
+    if let holder { return TakenTurn(work: holder.work, since: holder.since, waiting: count) }
+    return count == 0 ? nil : TakenTurn(work: .append, since: .now, waiting: count)
   }
 
   /// Takes the turn if it is free.

@@ -28,12 +28,16 @@ final class Upload: @unchecked Sendable {
   // MARK: Receiving
 
   /// Returns when the source has ended.
+  ///
+  /// - Parameters:
+  ///   - limit: bytes that the payload may have; nil for any number.
+  ///   - idleTimeout: how long the source may give nothing; nil for ever.
   static func receive<Chunks: AsyncSequence>(
-    _ chunks: Chunks, for writer: LogWriter, _ limits: Storage.Uploads
+    _ chunks: Chunks, for writer: LogWriter, limit: Int?, idleTimeout: Duration?
   ) async throws -> Upload where Chunks.Element: Collection<UInt8> {
     try writer.reader.checkOpen()
-    let upload = Upload(writer, limit: limits.maximumBytes)
-    if let idleTimeout = limits.idleTimeout {
+    let upload = Upload(writer, limit: limit)
+    if let idleTimeout {
       try await upload.receive(chunks, within: idleTimeout)
     } else {
       for try await chunk in chunks { try upload.add(chunk) }
@@ -77,7 +81,7 @@ final class Upload: @unchecked Sendable {
   private func add(_ chunk: some Collection<UInt8>) throws {
     // Whoever sends need not send all of it to a log that is closed.
     try writer.reader.checkOpen()
-    try unsafe Log.withBytes(of: chunk) { (bytes) throws(ImmutaError) in try unsafe add(bytes) }
+    try unsafe withBytes(of: chunk) { (bytes) throws(ImmutaError) in try unsafe add(bytes) }
   }
 
   private func add(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) {
@@ -96,8 +100,8 @@ final class Upload: @unchecked Sendable {
   }
 
   private func spillMemory() throws(ImmutaError) {
-    if spill == nil { spill = try SpillFile(beside: writer.files, masked: writer.isTransforming) }
-    try spill?.append(&memory)
+    if spill == nil { spill = try io(SpillFile(beside: writer.files, masked: writer.isTransforming)) }
+    try io(spill?.append(&memory))
     memory.removeAll(keepingCapacity: true)
   }
 
@@ -108,7 +112,7 @@ final class Upload: @unchecked Sendable {
     if let spill {
       var piece = [UInt8](repeating: 0, count: Self.mostInMemory)
       for position in stride(from: 0, to: spill.count, by: piece.count) {
-        try spill.read(into: &piece, at: position)
+        try io(spill.read(into: &piece, at: position))
         try unsafe piece.withBytes { (bytes) throws(ImmutaError) in try unsafe body(bytes) }
         // Copying a large payload takes long; others who share the thread have their turn.
         await Task.yield()

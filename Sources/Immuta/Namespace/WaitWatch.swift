@@ -9,10 +9,8 @@ struct LongWaits: Sendable {
   let threshold: Duration
 }
 
-/// The thread that looks after those who wait, one for the process; it is there only while somebody does.
-final class WaitWatch: Sendable {
-  static let shared = WaitWatch()
-
+/// Looks after those who wait, on one thread for the process; it is there only while somebody does.
+enum WaitWatch {
   /// A log that somebody waits for.
   private struct Watched {
     let writer: LogWriter
@@ -23,32 +21,32 @@ final class WaitWatch: Sendable {
 
   private struct State {
     var watched: [Watched] = []
-    var isRunning = false
+    /// How long until there may be something to tell; nil when that is not known.
+    var pause: Int64?
   }
 
-  private let state = Lock(State())
-  private let gate = ThreadGate()
+  private static let thread = GatedThread(State()) { state in
+    if state.watched.isEmpty { return .end }
+    if let pause = state.pause {
+      state.pause = nil
+      return .wait(nanoseconds: pause)
+    }
+    return .work { [watched = state.watched] in look(at: watched) }
+  }
 
   /// Looks after the writer's queue until nobody is in it. Without a thread to be had nobody is told.
-  func add(_ writer: LogWriter, _ limit: Duration) {
-    state.withLock { state in
+  static func add(_ writer: LogWriter, _ limit: Duration) {
+    thread.update { state in
       state.watched.append(Watched(writer: writer, limit: limit))
-      if !state.isRunning { state.isRunning = (try? Thread.start { self.run() }) != nil }
+      return true
     }
-    gate.open()
   }
 
-  private func run() {
-    while let pause = lookAround() { gate.wait(nanoseconds: pause) }
-  }
-
-  /// Tells what is to be told; returns how long until there may be more, and nil when nobody waits.
-  private func lookAround() -> Int64? {
+  /// Tells what is to be told, and notes how long until there may be more.
+  private static func look(at watched: [Watched]) {
     let now = ContinuousClock.now
     var left: [Watched] = []
-    var next: Duration?
-    // Only this thread takes out what is in the list; others add to its end.
-    let watched = state.withLock { $0.watched }
+    var next = Duration.seconds(3600)
     for var one in watched {
       guard let waiting = one.writer.longestWait() else { continue }
       if one.wait != waiting.since { (one.wait, one.limit) = (waiting.since, one.writer.longWaits.threshold) }
@@ -57,16 +55,13 @@ final class WaitWatch: Sendable {
         one.writer.tell(waiting, after: time)
         while one.limit <= time { one.limit *= 2 }
       }
-      next = min(next ?? .seconds(3600), one.limit - time)
+      next = min(next, one.limit - time)
       left.append(one)
     }
-    return state.withLock { state in
-      state.watched.removeFirst(watched.count)
-      state.watched.append(contentsOf: left)
-      // Decided under the lock that `add` takes: either it finds the thread running on, or starts another.
-      if state.watched.isEmpty { state.isRunning = false }
-      guard state.isRunning else { return nil }
-      return max(1_000_000, (next ?? .zero).nanoseconds)
+    thread.note { [left] state in
+      // Only this thread takes out what is in the list; others add to its end.
+      state.watched.replaceSubrange(..<watched.count, with: left)
+      state.pause = max(1_000_000, next.nanoseconds)
     }
   }
 }
@@ -76,7 +71,7 @@ extension LogWriter {
   struct Queue: Sendable {
     /// When the first of them began to wait.
     var since: ContinuousClock.Instant
-    var turn: Log.Details.Turn
+    var turn: TakenTurn
   }
 
   func tell(_ queue: Queue, after time: Duration) {

@@ -21,19 +21,11 @@ struct WriterState: ~Copyable, Sendable {
   /// Told of what the clock did, under the lock: it must not call whoever may call back.
   var clockNews: @Sendable (ClockDoubt) -> Void = { _ in }
 
-  init(
-    reader: LogReader, keeper: CompanionKeeper, flushes: FlushPair, log: Descriptor, companion: Descriptor, count: Int,
-    end: Int, lastTime: Int64, slowTime: SlowTime?, files: LogFiles, names: NameCheck, lock: FileLock,
-    isFlushedOften: Bool
-  ) {
+  init(segment: consuming SegmentWriter, reader: LogReader, lock: FileLock, clock: CommitClock) {
+    self.segment = segment
     self.reader = reader
     self.lock = lock
-    clock = CommitClock(last: count == 0 ? nil : lastTime, slow: slowTime)
-    segment = SegmentWriter(
-      files: SegmentFiles(
-        reader.format, log: log, companion: companion, count: count, end: end, flushes: flushes,
-        isFlushedOften: isFlushedOften),
-      keeper: keeper, names: names, location: files, count: count, end: end)
+    self.clock = clock
   }
 
   /// Throws when nothing can be appended any more.
@@ -143,27 +135,27 @@ struct WriterState: ~Copyable, Sendable {
     if wake.isDue() { wakeFollowers(first: first) }
   }
 
-  /// Wakes the followers in other processes that wait for record `first`: see ``FollowedFiles/word``. They are told after
+  /// Wakes the followers in other processes that wait for record `first`: see ``CommitWord``. They are told after
   /// the commit, so that who was told finds it.
   @inline(never)
   private mutating func wakeFollowers(first: Int) {
     let (log, companion) = segment.descriptors
-    let (file, offset) = FollowedFiles.word(of: first, reader.format, log: log, companion: companion)
+    let (file, offset) = CommitWord.place(of: first, reader.format, log: log, companion: companion)
     wake.called(waking: segment.files.wake(at: offset, of: file))
   }
 
   /// Never earlier than that of the commit before.
   @inline(__always)
   private mutating func commitTime() -> Int64 {
-    let tick = SystemCalls.coarseWallClock()
+    let tick = Clocks.coarseWallClock()
     if !clock.isCurrent(tick) { readClock(tick) }
     return clock.last
   }
 
   @inline(never)
   private mutating func readClock(_ tick: Int64) {
-    let wall = SystemCalls.wallClock()
-    let news = clock.read(wall, tick: tick, record: count, steady: SystemCalls.steadyClock)
+    let wall = Clocks.wallClock()
+    let news = clock.read(wall, tick: tick, record: count, steady: Clocks.steadyClock)
     wake.beginTick()
     if news == CommitClock.News() { return }
     if let jump = news.jump {

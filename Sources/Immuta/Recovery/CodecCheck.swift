@@ -144,7 +144,7 @@ extension Opening {
     for sample in samples {
       var bytes = [UInt8](repeating: 0, count: min(sample.size, PayloadAppearance.sampleSize))
       let count = try unsafe bytes.withMutableBytes { (bytes) throws(ImmutaError) in
-        try unsafe log.read(into: bytes, at: sample.index + format.recordHeaderSize)
+        try unsafe io(log.read(into: bytes, at: sample.index + format.recordHeaderSize))
       }
       found.append(
         unsafe bytes.withBytes { bytes in

@@ -65,7 +65,7 @@ struct CompanionOrigin {
   static func isForeign(_ log: Descriptor, _ companion: Descriptor?, _ format: LogFormat) throws(ImmutaError) -> Bool {
     guard let companion else { return false }
     var entries = try CompanionScanner.ifThere(companion)
-    let size = try log.size
+    let size = try io(log.size)
     let told = size >= format.headerSize ? try log.logHeader(format) : nil
     guard let origin = CompanionOrigin(try companion.companionHeader(), told, room: entries?.count ?? 0, format) else {
       return false

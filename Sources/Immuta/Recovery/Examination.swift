@@ -14,7 +14,7 @@ struct Examination: ~Copyable {
     /// Whether the companion's entry must be made again.
     var isEntryDamaged = false
     /// What is wrong with it; nil for a whole record.
-    var damage: String?
+    var damage: RepairReport.LossReason?
     /// Whether the next record begins where this one, damaged, says it does.
     var isSizeSound = false
   }
@@ -36,7 +36,7 @@ struct Examination: ~Copyable {
     log descriptor: Descriptor, companion companionDescriptor: Descriptor?, format: LogFormat, count: Int,
     progress: ScanProgress? = nil
   ) throws(ImmutaError) {
-    let status = try descriptor.status()
+    let status = try io(descriptor.status())
     let known = try companionDescriptor?.companionHeader()
     // Entries say where records are also where the header before them is damaged.
     let first = try companionDescriptor?.companionEntry(0)
@@ -63,7 +63,7 @@ struct Examination: ~Copyable {
       guard let index = entry?.index ?? next else {
         if !hasCompanion { return }
         try visit(
-          Finding(sequence: sequence, isEntryDamaged: true, damage: "its companion entry and its place are lost"))
+          Finding(sequence: sequence, isEntryDamaged: true, damage: .placeUnknown))
         sequence += 1
         continue
       }
@@ -71,12 +71,12 @@ struct Examination: ~Copyable {
       if !hasCompanion, LogScanner.isHoleDue(sequence),
         min(count - sequence, log.emptyRecords(inHoleAt: index)) > LogScanner.mostInHole
       {
-        finding.damage = "the file has a hole there, which reads as more records of no bytes than any log has"
+        finding.damage = .hole
       } else if let size = try log.size(at: index) {
         finding.size = size
         try check(&finding, size: size, time: time)
       } else {
-        finding.damage = "its size field does not fit the file"
+        finding.damage = .sizeFieldDamaged
       }
       let isEndKnown = finding.damage == nil || finding.isSizeSound
       if !hasCompanion, !isEndKnown {
@@ -128,17 +128,17 @@ struct Examination: ~Copyable {
   /// Compares the record with its entry, or makes the entry.
   private mutating func check(_ finding: inout Finding, size: Int, time: Int64) throws(ImmutaError) {
     guard let index = finding.index, let checksum = try log.checksum(at: index, size: size) else {
-      finding.damage = "the log ends inside it"
+      finding.damage = .cutShort
       return
     }
     if let entry = finding.entry {
-      if checksum != entry.recordChecksum { finding.damage = "its bytes are not those that were appended" }
+      if checksum != entry.recordChecksum { finding.damage = .changed }
       return
     }
     finding.isEntryDamaged = true
     let isSound = try log.bearsItsChecksum(at: index, size: size)
     if !isSound {
-      finding.damage = "its payload does not have its checksum"
+      finding.damage = .payloadChecksum
       finding.isSizeSound = try log.leadsToSoundRecord(from: index, size: size)
       guard finding.isSizeSound else { return }
     } else if let following = try companion?.entry(finding.sequence + 1),
@@ -147,7 +147,7 @@ struct Examination: ~Copyable {
       following.index != index + format.recordHeaderSize + size,
       try !leadsToKnownRecord(from: finding.sequence, index, size)
     {
-      finding.damage = "its companion entry is damaged, and its size field does not lead to the next record"
+      finding.damage = .entryAndSizeFieldDamaged
       return
     }
     finding.entry = CompanionEntry(

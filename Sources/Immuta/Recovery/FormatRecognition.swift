@@ -47,7 +47,7 @@ extension LogFormat {
   private static func fitting(
     _ log: Descriptor, stated: LogFormat?, _ progress: ScanProgress?
   ) throws(ImmutaError) -> LogFormat? {
-    let size = try log.size
+    let size = try io(log.size)
     // Nothing but a COUNT of 0.
     if size == v1.headerSize, try log.logHeader(v1)?.count == 0 { return .v1 }
     let isFirst = try v1.last(of: log)?.upperBound == size
@@ -64,7 +64,7 @@ extension LogFormat {
   /// has; or one that was cut off or damaged, if v1's size fields lead through more of its records than v2's, or neither
   /// lead anywhere. Space that was reserved reads as records of no bytes, so one of those proves nothing.
   static func mayBeFirst(_ log: Descriptor) throws(ImmutaError) -> Bool {
-    let size = try log.size
+    let size = try io(log.size)
     if let last = try v1.last(of: log), last.count > v1.recordHeaderSize, last.upperBound < size { return true }
     let (first, second) = (try v1.reach(in: log), try v2.reach(in: log))
     if first == 0, second == 0, let header = try log.logHeader(v1), header.count > 0 {
@@ -76,13 +76,13 @@ extension LogFormat {
   /// Through how many records the size fields lead, up to the last that has bytes; not beyond a COUNT that says
   /// something.
   private func reach(in log: Descriptor) throws(ImmutaError) -> Int {
-    guard try log.size >= headerSize, let header = try log.logHeader(self) else { return 0 }
+    guard try io(log.size >= headerSize), let header = try log.logHeader(self) else { return 0 }
     return try walk(log, through: header.count > 0 ? header.count : .max).reach
   }
 
   /// Where the last of COUNT records lies in a file; nil where header and size fields don't agree, and without records.
   private func last(of log: Descriptor, _ progress: ScanProgress? = nil) throws(ImmutaError) -> Range<Int>? {
-    let size = try log.size
+    let size = try io(log.size)
     guard size >= headerSize, let header = try log.logHeader(self),
       header.contradiction(format: self, fileSize: size) == nil, header.count > 0
     else { return nil }
@@ -103,7 +103,7 @@ extension LogFormat {
   private func walk(
     _ log: Descriptor, through count: Int, _ progress: ScanProgress? = nil
   ) throws(ImmutaError) -> Walk {
-    var scanner = LogScanner(log, self, end: try log.size, progress: progress)
+    var scanner = LogScanner(log, self, end: try io(log.size), progress: progress)
     var walk = Walk(end: headerSize)
     while walk.number < count, let payload = try scanner.size(at: walk.end) {
       if payload == 0, LogScanner.isHoleDue(walk.number) {

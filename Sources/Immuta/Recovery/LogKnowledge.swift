@@ -49,17 +49,13 @@ struct LogKnowledge {
   private static func meta(
     _ files: LogFiles, _ trust: FileTrust
   ) throws(ImmutaError) -> (meta: LogMeta, generation: UInt64)? {
-    guard let name = files.meta, let found = try files.directory.status(of: name),
-      try trust.holds(found, of: try files.directory.status(of: files.log)),
-      let file = try files.directory.openIfPresent(name, .read),
+    guard let name = files.meta, let found = try io(files.directory.status(of: name)),
+      try io(trust.holds(found, of: try files.directory.status(of: files.log))),
+      let file = try io(files.directory.openIfPresent(name, .read)),
       // What was looked at, and not what took its place since.
-      try file.status().rights.owner == found.rights.owner
+      try io(file.status().rights.owner == found.rights.owner)
     else { return nil }
-    var bytes = [UInt8](repeating: 0, count: TwoSlots.size)
-    let count = try unsafe bytes.withMutableBytes { (bytes) throws(ImmutaError) in
-      try unsafe file.read(into: bytes, at: 0)
-    }
-    guard count == bytes.count else { return nil }
+    guard let bytes = try file.twoSlots() else { return nil }
     let slots = unsafe bytes.withBytes { unsafe LogMeta.slots(in: $0) }
     if let version = slots.unknownVersion {
       throw .unsupportedVersion(
@@ -87,17 +83,16 @@ struct LogKnowledge {
       namespace: isNew ? files.namespace : namespace ?? (isOwn ? files.namespace : nil))
     if meta?.meta == wanted { return }
     let file =
-      if let file = try files.directory.openIfPresent(name, .readWrite) { file } else {
-        try files.directory.create(name, like: log)
+      if let file = try io(files.directory.openIfPresent(name, .readWrite)) { file } else {
+        try io(files.directory.create(name, like: log))
       }
     if let meta {
       let generation = TwoSlots.next(after: meta.generation)
-      try file.write(wanted.encoded(generation: generation), at: TwoSlots.offset(of: generation))
+      try file.write(slot: wanted.encoded(generation: generation), of: generation)
     } else {
-      let empty = [UInt8](repeating: 0, count: TwoSlots.slotSize)
-      try file.write(wanted.encoded(generation: 0) + empty, at: 0)
+      try file.write(firstSlot: wanted.encoded(generation: 0))
     }
-    try file.flush()
+    try io(file.flush())
   }
 
   static var renamed: String { "it was sealed for the namespace" }

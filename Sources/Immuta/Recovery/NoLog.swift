@@ -114,8 +114,8 @@ extension LogFiles {
   /// - Throws: `.foreignOwner`, `.unsupportedVersion`, `.io`.
   package func lostLog(_ trust: FileTrust? = nil) throws(ImmutaError) -> Corruption? {
     let lost: Corruption?
-    if let meta, let status = try directory.status(of: meta) {
-      try trust?.check(status, meta)
+    if let meta, let status = try io(directory.status(of: meta)) {
+      try io(trust?.check(status, meta))
       lost = Corruption(
         path: logPath,
         reason: "the log is missing, but \(directory.path(of: meta)) says that there was one: put the log back from a "
@@ -124,7 +124,7 @@ extension LogFiles {
       lost = try lostRecords(isEntryProof: true)
     }
     // Only now: somebody may be making it this very moment, and makes the log before its other files.
-    guard let lost, try directory.status(of: log) == nil else { return nil }
+    guard let lost, try io(directory.status(of: log) == nil) else { return nil }
     return lost
   }
 
@@ -133,7 +133,7 @@ extension LogFiles {
   /// - Parameter isEntryProof: whether an entry proves a record, stable or not. Not where the log is there and has no
   ///   header: then it is empty until its first record is stable.
   func lostRecords(isEntryProof: Bool) throws(ImmutaError) -> Corruption? {
-    guard let file = try directory.openIfPresent(companion, .read), let header = try file.companionHeader() else {
+    guard let file = try io(directory.openIfPresent(companion, .read)), let header = try file.companionHeader() else {
       return nil
     }
     let hasEntries = try file.companionEntry(0) != nil
@@ -161,7 +161,7 @@ enum FileAppearance {
   init?(_ file: Descriptor) throws(ImmutaError) {
     var bytes = [UInt8](repeating: 0, count: Self.sampleSize)
     let count = try unsafe bytes.withMutableBytes { (bytes) throws(ImmutaError) in
-      try unsafe file.read(into: bytes, at: 0)
+      try unsafe io(file.read(into: bytes, at: 0))
     }
     let sample = bytes[..<count]
     if let magic = Self.magics.first(where: { sample.starts(with: $0.bytes) }) {

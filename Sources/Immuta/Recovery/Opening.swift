@@ -50,19 +50,20 @@ struct Opening {
     let before = try trustedLog()
     // One that is missing or empty while other files know of it was lost: a new one in its place would hide that.
     if before == nil, let lost = try files.lostLog(trust) { throw .corrupted(lost) }
-    if before != nil, try files.directory.status(of: files.lock) == nil { try refuseNoLog() }
-    let lock = try FileLock.take(
-      files.lock, in: files.directory, subject: files.namespace, rights: before?.rights, trust: trust, of: before)
+    if before != nil, try io(files.directory.status(of: files.lock) == nil) { try refuseNoLog() }
+    let lock = try io(
+      FileLock.take(
+        files.lock, in: files.directory, subject: files.namespace, rights: before?.rights, trust: trust, of: before))
     var made: Descriptor?
     var opened: Descriptor?
     var companion: Descriptor?
     do {
       // From here on no other writer makes or removes files of the log.
       let isThere = try trustedLog() != nil
-      let log = try files.directory.open(files.log, .readWriteCreating)
+      let log = try io(files.directory.open(files.log, .readWriteCreating))
       if !isThere { made = log }
       opened = log
-      let status = try log.status()
+      let status = try io(log.status())
       lock.adopt(status.rights)
       return try openLocked(log, status, &companion, lock)
     } catch {
@@ -76,12 +77,12 @@ struct Opening {
 
   /// What is no log is refused before a lock is made beside it, which would say that there was one.
   private func refuseNoLog() throws(ImmutaError) {
-    guard let log = try files.directory.openIfPresent(files.log, .read), try log.size > 0,
-      try files.directory.status(of: files.companion) == nil
+    guard let log = try io(files.directory.openIfPresent(files.log, .read)), try io(log.size > 0),
+      try io(files.directory.status(of: files.companion) == nil)
     else { return }
     let format = try LogFormat(of: log, nil, nil, stated: configuration.format)
-    if try log.size < format.headerSize {
-      throw .corrupted(try Reconciliation.tooShort(log, try log.size, format, nil))
+    if try io(log.size < format.headerSize) {
+      throw .corrupted(try Reconciliation.tooShort(log, try io(log.size), format, nil))
     }
     var reconciliation = try Reconciliation(log: log, companion: nil, format: format)
     // Nearly always the header fits, and the rest costs nothing.
@@ -96,15 +97,15 @@ struct Opening {
 
   /// What has the log's name, if it may be written to; nil when nothing has.
   private func trustedLog() throws(ImmutaError) -> SystemCalls.Status? {
-    guard let status = try files.directory.statusOfFile(files.log) else { return nil }
-    try trust.check(status, files.log)
+    guard let status = try io(files.directory.statusOfFile(files.log)) else { return nil }
+    try io(trust.check(status, files.log))
     return status
   }
 
   /// The companion, to write to.
   private func openCompanion(of log: SystemCalls.Status) throws(ImmutaError) -> Descriptor? {
-    guard let companion = try files.directory.openIfPresent(files.companion, .readWrite) else { return nil }
-    try trust.check(try companion.status(), files.companion, of: log)
+    guard let companion = try io(files.directory.openIfPresent(files.companion, .readWrite)) else { return nil }
+    try io(trust.check(try companion.status(), files.companion, of: log))
     return companion
   }
 
@@ -123,8 +124,8 @@ struct Opening {
     companion = try openCompanion(of: status)
     var slots = try companion?.companionSlots()
     // Before anything is believed that it says.
-    if let meta = files.meta, let found = try files.directory.status(of: meta) {
-      try trust.check(found, meta, of: status)
+    if let meta = files.meta, let found = try io(files.directory.status(of: meta)) {
+      try io(trust.check(found, meta, of: status))
     }
     let progress = progress(status.size, slots?.current)
     defer { progress?.end() }
@@ -136,9 +137,9 @@ struct Opening {
     if isNew {
       // Whatever companion is there describes a log that is gone; but what a newer program wrote stays.
       try checkCodec(try LogKnowledge(files, nil, format, trust).codecName)
-      try files.directory.removeIfPresent(files.companion)
-      if let meta = files.meta { try files.directory.removeIfPresent(meta) }
-      try log.write([UInt8](repeating: 0, count: format.headerSize), at: 0)
+      try io(files.directory.removeIfPresent(files.companion))
+      if let meta = files.meta { try io(files.directory.removeIfPresent(meta)) }
+      try io(log.write([UInt8](repeating: 0, count: format.headerSize), at: 0))
       (companion, slots) = (nil, nil)
     }
     let before = slots?.current
@@ -146,8 +147,8 @@ struct Opening {
     if !isNew, before?.isClean != true {
       // What the page cache shows may never have reached the disk; what is trusted from here on has.
       if let companion, let before, before.hasFailedFlush { try rewriteUnstable(log, companion, before, format) }
-      try log.flush()
-      try companion?.flush()
+      try io(log.flush())
+      try io(companion?.flush())
       slots = nil
     }
     var reconciliation = try Reconciliation(
@@ -194,7 +195,7 @@ struct Opening {
       && !configuration.deliversStoredPayloads
     let isOwn = asksRecords && canReadPayloads(log, count: outcome.count, last: outcome.lastIndex, format)
     try knowledge.keep(header, files, of: log, isNew: outcome.count == 0, isOwn: isOwn)
-    let companionFile = try companion.status().identity
+    let companionFile = try io(companion.status().identity)
     let reader = LogReader(
       format: format, check: check(format), count: outcome.count, end: outcome.end,
       log: DescriptorPool(
@@ -205,34 +206,35 @@ struct Opening {
       identity: header.identity, mapsLargeRecords: true)
     let keeper = CompanionKeeper(companion, header: header)
     let flushes = FlushPair(log: log, companion: companion)
-    let names = try NameCheck(
-      files.directory,
-      [
-        (files.log, status.identity), (files.companion, companionFile),
-        (lock.name, try lock.descriptor.status().identity),
-      ],
-      others: configuration.filesToKeep
-    ) { [known = log.knownSize] in max(reader.end, known.value) }
-    try names.check()
+    let names = try io(
+      NameCheck(
+        files.directory,
+        [
+          (files.log, status.identity), (files.companion, companionFile),
+          (lock.name, try lock.descriptor.status().identity),
+        ],
+        others: configuration.filesToKeep
+      ) { [known = log.knownSize] in max(reader.end, known.value) })
+    try io(names.check())
     lock.withoutDescriptor(in: files.directory)
     log.mayRest(in: files.directory, as: files.log, status.identity, .readWrite)
     companion.mayRest(in: files.directory, as: files.companion, companionFile, .readWrite)
     let flusher = Flusher(
       committed: reader.committed, stableCount: header.stableCount, files: flushes, names: names, keeper: keeper,
       interval: configuration.durability.interval)
-    let state = WriterState(
-      reader: reader, keeper: keeper, flushes: flushes, log: log, companion: companion, count: outcome.count,
-      end: outcome.end, lastTime: outcome.lastTime, slowTime: header.slowTime, files: files, names: names,
-      lock: lock, isFlushedOften: configuration.durability == .synced)
+    let segment = SegmentWriter(
+      files: SegmentFiles(
+        format, log: log, companion: companion, count: outcome.count, end: outcome.end, flushes: flushes,
+        isFlushedOften: configuration.durability == .synced),
+      keeper: keeper, names: names, location: files, count: outcome.count, end: outcome.end)
+    let lastTime = outcome.count == 0 ? nil : outcome.lastTime
     let writer = LogWriter(
       files: files, reader: reader, flusher: flusher, durability: configuration.durability, encoder: encoder,
       longWaits: LongWaits(
         namespace: files.namespace, logger: configuration.logger, threshold: configuration.longWait),
-      state: state)
+      segment: segment, lock: lock, clock: CommitClock(last: lastTime, slow: header.slowTime))
     writer.list()
-    return Opened(
-      writer: writer, isNew: isNew, note: outcome.note, damage: outcome.damage,
-      lastTime: outcome.count == 0 ? nil : outcome.lastTime)
+    return Opened(writer: writer, isNew: isNew, note: outcome.note, damage: outcome.damage, lastTime: lastTime)
   }
 
   /// After a flush that failed, the kernel takes pages for clean that never reached the device. Writing them once more
@@ -242,10 +244,10 @@ struct Opening {
   ) throws(ImmutaError) {
     let stable = header.stableCount
     let start = stable == 0 ? 0 : try companion.companionEntry(stable - 1)?.index ?? 0
-    try log.rewrite(0..<format.headerSize)
-    try log.rewrite(start..<max(start, try log.size))
+    try io(log.rewrite(0..<format.headerSize))
+    try io(log.rewrite(start..<max(start, try log.size)))
     let entries = CompanionHeader.size + stable * CompanionEntry.size
-    try companion.rewrite(entries..<max(entries, try companion.size))
+    try io(companion.rewrite(entries..<max(entries, try companion.size)))
   }
 
   /// Cuts off what a crash left behind the last whole record, adds the entries of records that have none, and leaves
@@ -256,7 +258,7 @@ struct Opening {
   ) throws(ImmutaError) {
     // Entries behind the last whole record must be gone, and stay gone after a crash, before a new record may take
     // their place: otherwise an old entry could vouch for it.
-    try companion.truncate(to: CompanionHeader.size + outcome.kept * CompanionEntry.size)
+    try io(companion.truncate(to: CompanionHeader.size + outcome.kept * CompanionEntry.size))
     try write(outcome, from: outcome.kept, &reconciliation, to: companion)
     try settleLog(log, outcome, format)
     guard let header = try companion.companionHeader() else {
@@ -270,9 +272,9 @@ struct Opening {
   /// Copies what is about to be cut off beside the log.
   private func saveTail(of log: Descriptor, _ outcome: Reconciliation.Outcome) throws(ImmutaError) {
     let name = SavedCopies.tail(files, try SavedCopies.suffix(files))
-    let end = if let tailEnd = outcome.tailEnd { tailEnd } else { try log.size }
-    try log.copy(outcome.end..<end, to: name, in: files.directory, like: log)
-    try files.directory.flush()
+    let end = if let tailEnd = outcome.tailEnd { tailEnd } else { try io(log.size) }
+    try io(log.copy(outcome.end..<end, to: name, in: files.directory, like: log))
+    try io(files.directory.flush())
     configuration.logger?.warning(
       "kept a copy of what is cut off: \(files.directory.path(of: name))", metadata: metadata)
   }
@@ -280,10 +282,10 @@ struct Opening {
   private func settleLog(
     _ log: Descriptor, _ outcome: Reconciliation.Outcome, _ format: LogFormat
   ) throws(ImmutaError) {
-    try log.truncate(to: outcome.end)
+    try io(log.truncate(to: outcome.end))
     let header = LogHeader(format, count: outcome.count, lastIndex: outcome.lastIndex)
-    try log.write(header.encoded(format: format), at: 0)
-    try log.flush()
+    try io(log.write(header.encoded(format: format), at: 0))
+    try io(log.flush())
   }
 
   /// Makes a companion beside the old one, if there is one, and then puts it in its place.
@@ -291,8 +293,8 @@ struct Opening {
     of log: Descriptor, _ outcome: Reconciliation.Outcome, _ reconciliation: inout Reconciliation,
     _ format: LogFormat, before: CompanionHeader?, _ knowledge: LogKnowledge, _ codecName: String?
   ) throws(ImmutaError) -> Descriptor {
-    try files.directory.removeIfPresent(files.newCompanion)
-    let companion = try files.directory.create(files.newCompanion, like: log)
+    let new = try io(Replacement(of: files.companion, in: files.directory, as: files.newCompanion, like: log))
+    let companion = new.file
     var header = CompanionHeader(format: format, codecName: codecName)
     header.mark = .closed
     header.stableCount = outcome.count
@@ -304,12 +306,11 @@ struct Opening {
     if outcome.lost > 0 { header.noteTorn(outcome.lost) }
     try write(outcome, from: 0, &reconciliation, to: companion)
     // The slot that is not used yet reads as zeros: no header.
-    try companion.write([UInt8](repeating: 0, count: CompanionHeader.size), at: 0)
-    try companion.write(header.encoded(), at: header.slotOffset)
-    if outcome.count > 0 { try companion.flush() }
-    try files.directory.rename(files.newCompanion, to: files.companion)
+    try io(companion.write([UInt8](repeating: 0, count: CompanionHeader.size), at: 0))
+    try io(companion.write(header.encoded(), at: header.slotOffset))
+    try io(new.finish(flushing: outcome.count > 0))
     // By its own name, so that errors name the file people know.
-    return try files.directory.open(files.companion, .readWrite)
+    return try io(files.directory.open(files.companion, .readWrite))
   }
 
   /// Writes the entries of the records from one on.
@@ -342,18 +343,18 @@ struct Opening {
   private func openToFollow(
     _ files: LogFiles, waits: Bool
   ) throws(ImmutaError) -> (files: FollowedFiles, doubt: String?) {
-    guard let log = try files.directory.openIfPresent(files.log, .read) else {
+    guard let log = try io(files.directory.openIfPresent(files.log, .read)) else {
       throw .namespaceNotFound(files.namespace)
     }
-    var status = try log.status()
+    var status = try io(log.status())
     // A tenth of a second in all.
     var pause: Int64 = waits && configuration.format != .bilog ? 1_000_000 : .max
     while status.size == 0, pause < 64_000_000 {
       ThreadGate().wait(nanoseconds: pause)
       pause *= 2
-      status = try log.status()
+      status = try io(log.status())
     }
-    let companion = try files.directory.openIfPresent(files.companion, .read)
+    let companion = try io(files.directory.openIfPresent(files.companion, .read))
     let header = try companion?.companionHeader()
     let progress = progress(status.size, header)
     defer { progress?.end() }

@@ -38,7 +38,7 @@ struct Reconciliation: ~Copyable {
     log descriptor: Descriptor, companion companionDescriptor: Descriptor?, format: LogFormat,
     slots known: CompanionHeader.Slots? = nil, progress: ScanProgress? = nil
   ) throws(ImmutaError) {
-    let status = try descriptor.status()
+    let status = try io(descriptor.status())
     guard status.size >= format.headerSize else {
       throw .corrupted(try Self.tooShort(descriptor, status.size, format, companionDescriptor))
     }

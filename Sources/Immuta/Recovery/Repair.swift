@@ -41,35 +41,36 @@ struct Repair {
   ) throws(ImmutaError) {
     self.files = files
     let directory = files.directory
-    guard let status = try directory.statusOfFile(files.log) else {
+    guard let status = try io(directory.statusOfFile(files.log)) else {
       if let lost = try files.lostLog() { throw .corrupted(lost) }
       throw .namespaceNotFound(files.namespace)
     }
     // No lock is made beside what is refused.
-    if purpose != .looking, try directory.status(of: files.lock) == nil {
+    if purpose != .looking, try io(directory.status(of: files.lock) == nil) {
       _ = try Repair(files, stated: stated, for: .looking, trust: trust)
     }
     if purpose == .looking {
-      lock = try FileLock.look(files.lock, in: directory, subject: files.namespace)
+      lock = try io(FileLock.look(files.lock, in: directory, subject: files.namespace))
     } else {
-      if purpose == .applying { try trust.check(status, files.log) }
-      lock = try FileLock.take(
-        files.lock, in: directory, subject: files.namespace, rights: status.rights, trust: trust, of: status)
+      if purpose == .applying { try io(trust.check(status, files.log)) }
+      lock = try io(
+        FileLock.take(
+          files.lock, in: directory, subject: files.namespace, rights: status.rights, trust: trust, of: status))
     }
     let mode: SystemCalls.OpenMode = purpose == .applying ? .readWrite : .read
-    log = try directory.open(files.log, mode)
-    companionOnFile = try directory.openIfPresent(files.companion, mode)
-    if purpose == .applying, let found = try companionOnFile?.status() {
-      try trust.check(found, files.companion, of: status)
+    log = try io(directory.open(files.log, mode))
+    companionOnFile = try io(directory.openIfPresent(files.companion, mode))
+    if purpose == .applying, let found = try io(companionOnFile?.status()) {
+      try io(trust.check(found, files.companion, of: status))
     }
-    let progress = progress(try log.size)
+    let progress = progress(try io(log.size))
     self.progress = progress
     format = try LogFormat(
       of: log, companionOnFile, companionOnFile?.companionHeader(), stated: stated, progress: progress)
     let isForeign = try CompanionOrigin.isForeign(log, companionOnFile, format)
     companion = isForeign ? nil : companionOnFile
     knowledge = try LogKnowledge(files, nil, format, trust)
-    fileSize = try log.size
+    fileSize = try io(log.size)
     guard fileSize >= format.headerSize else {
       throw files.seenInPlace(.corrupted(try Reconciliation.tooShort(log, fileSize, format, companion)))
     }
@@ -77,7 +78,7 @@ struct Repair {
     end = format.headerSize
     report = RepairReport(
       namespace: files.namespace, promised: 0, sound: 0, verifiable: 0, lost: [],
-      actions: isForeign ? [Self.settingAside] : [], isApplied: false, saved: [])
+      actions: isForeign ? [.setCompanionAside] : [], isApplied: false, saved: [])
     var reconciliation = try Reconciliation(log: log, companion: companion, format: format, progress: progress)
     var opening: Reconciliation.Outcome?
     var refusal: Corruption?
@@ -106,7 +107,7 @@ struct Repair {
     }
     try examine()
     if let alone = try outcomeWithoutForeignCompanion() {
-      report.actions.append(Self.settingAside)
+      report.actions.append(.setCompanionAside)
       companion = nil
       report = RepairReport(
         namespace: files.namespace, promised: alone.count, sound: 0, verifiable: 0, lost: [],
@@ -117,7 +118,7 @@ struct Repair {
     if let refusal, !format.hasCount, report.lost.isEmpty, fileSize > end {
       // Nothing counts what is behind the last record that was found, but it is not nothing.
       let lost = RepairReport.LostRange(
-        sequences: kept..<kept + 1, index: end, reason: "\(refusal.reason); whatever is behind it is lost with it")
+        sequences: kept..<kept + 1, index: end, reason: .endDamaged(refusal.reason))
       report.lost.append(lost)
       report.promised = max(report.promised, kept + 1)
     }
@@ -146,8 +147,6 @@ struct Repair {
   }
 
   // MARK: Finding out
-
-  private static let settingAside = "set the companion aside: it belongs to another log"
 
   /// What the log says without its companion, if that is another log's: no record is what it says, and their places are
   /// not those that the log's own header and size fields agree on.
@@ -202,7 +201,7 @@ struct Repair {
     if report.promised > seen {
       report.lost.append(
         RepairReport.LostRange(
-          sequences: seen..<report.promised, index: nil, reason: "nothing tells where they are"))
+          sequences: seen..<report.promised, index: nil, reason: .notFound))
     }
     self.report = report
     (self.kept, self.lastIndex, self.end, self.damagedEntries) = (kept, lastIndex, end, damagedEntries)
@@ -214,37 +213,32 @@ struct Repair {
   private mutating func plan(_ opening: Reconciliation.Outcome?) throws(ImmutaError) {
     if companionOnFile == nil, opening != nil, report.lost.isEmpty, fileSize == end { return }
     if let opening, !opening.isClean, let note = opening.note {
-      report.actions.append("recover as opening for appending does: the log \(note)")
+      report.actions.append(.recover(note))
     }
     let wanted = LogHeader(format, count: kept, lastIndex: lastIndex)
     if let header, header != wanted {
       report.actions.append(
-        "set the header to \(Self.words(wanted)) (it says \(header.count)"
-          + (header.lastIndex.map { " and \($0)" } ?? "") + ")")
+        .setHeader(
+          count: wanted.count, lastIndex: wanted.lastIndex, countBefore: header.count, lastIndexBefore: header.lastIndex
+        ))
     }
     if fileSize > end {
       report.actions.append(
-        kept < report.promised
-          ? "cut off \(Words.records(kept..<report.promised)), \(Words.bytes(fileSize - end)) from byte \(end) on"
-          : "cut off \(Words.bytes(fileSize - end)) behind the last record, from byte \(end) on")
+        .cutOff(bytes: fileSize - end, from: end, records: kept..<max(kept, report.promised)))
     } else if kept < report.promised {
-      report.actions.append("take back \(Words.records(kept..<report.promised)), of which no bytes are left")
+      report.actions.append(.takeBack(records: kept..<report.promised))
     }
     if isCommitCut, kept < report.promised {
-      report.actions.append("keep record \(kept - 1), whose transaction is lost from record \(kept) on")
+      report.actions.append(.keepPartOfTransaction(last: kept - 1))
     }
     let known = try companion?.companionHeader()
     if known == nil {
-      report.actions.append("make the companion from the log")
+      report.actions.append(.makeCompanion)
     } else if damagedEntries > 0 {
-      report.actions.append("make \(damagedEntries) missing or damaged companion entries from the log")
+      report.actions.append(.makeEntries(damagedEntries))
     } else if known?.isClean != true || known?.stableCount != kept {
-      report.actions.append("mark the log as closed with \(Words.records(kept))")
+      report.actions.append(.markClosed(count: kept))
     }
-  }
-
-  private static func words(_ header: LogHeader) -> String {
-    "COUNT \(header.count)" + (header.lastIndex.map { ", LAST INDEX \($0)" } ?? "")
   }
 
   // MARK: Doing it
@@ -264,29 +258,30 @@ struct Repair {
       if fileSize > end { try save(log, end..<fileSize, to: SavedCopies.tail(files, suffix)) }
     }
     if let companion = companionOnFile {
-      try save(companion, 0..<(try companion.size), to: SavedCopies.companion(files, suffix))
+      try save(companion, 0..<(try io(companion.size)), to: SavedCopies.companion(files, suffix))
     }
-    try files.directory.flush()
+    try io(files.directory.flush())
 
-    try makeCompanion()
-    try log.truncate(to: end)
-    try log.write(wanted.encoded(format: format), at: 0)
-    try log.flush()
-    try files.directory.rename(files.newCompanion, to: files.companion)
-    try files.directory.flush()
+    let new = try makeCompanion()
+    try io(log.truncate(to: end))
+    try io(log.write(wanted.encoded(format: format), at: 0))
+    try io(log.flush())
+    try io(new.finish(flushing: false))
+    try io(files.directory.flush())
     report.isApplied = true
   }
 
   private mutating func save(_ file: Descriptor, _ range: Range<Int>, to name: String) throws(ImmutaError) {
-    try file.copy(range, to: name, in: files.directory, like: log)
+    try io(file.copy(range, to: name, in: files.directory, like: log))
     report.saved.append(files.directory.path(of: name))
   }
 
   /// Writes a companion for the records that are kept, beside the old one. An entry that is lost with its record stays
   /// damaged: reading that record throws, as it should.
-  private func makeCompanion() throws(ImmutaError) {
-    try files.directory.removeIfPresent(files.newCompanion)
-    let new = try files.directory.create(files.newCompanion, like: log)
+  private func makeCompanion() throws(ImmutaError) -> Replacement {
+    let replacement = try io(
+      Replacement(of: files.companion, in: files.directory, as: files.newCompanion, like: log))
+    let new = replacement.file
     let before = try companion?.companionHeader()
     var header = CompanionHeader(format: format, codecName: knowledge.codecName)
     header.tornCount = before?.tornCount ?? 0
@@ -295,7 +290,7 @@ struct Repair {
     header.slowTime = before?.slowTime
     header.mark = .closed
     header.stableCount = kept
-    try new.write([UInt8](repeating: 0, count: CompanionHeader.size), at: 0)
+    try io(new.write([UInt8](repeating: 0, count: CompanionHeader.size), at: 0))
     progress?.beginPass()
     var examination = try Examination(
       log: log, companion: companion, format: format, count: report.promised, progress: progress)
@@ -310,8 +305,9 @@ struct Repair {
     }
     try writer.writeBuffered()
     header.madeCount = writer.madeCount
-    try new.write(header.encoded(), at: header.slotOffset)
-    try new.flush()
+    try io(new.write(header.encoded(), at: header.slotOffset))
+    try io(new.flush())
     try knowledge.keep(header, files, of: log)
+    return replacement
   }
 }

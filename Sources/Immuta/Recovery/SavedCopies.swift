@@ -4,7 +4,7 @@ package enum SavedCopies {
   /// How the names end of the copies that are made now. No copy has such a name already, also where the clock stands still:
   /// an older copy is never replaced. For who has the log's lock.
   static func suffix(_ files: LogFiles) throws(ImmutaError) -> String {
-    try suffix(files, at: SystemCalls.wallClock())
+    try suffix(files, at: Clocks.wallClock())
   }
 
   package static func suffix(_ files: LogFiles, at moment: Int64) throws(ImmutaError) -> String {
@@ -22,8 +22,8 @@ package enum SavedCopies {
   private static func isUsed(_ number: Int64, _ files: LogFiles) throws(ImmutaError) -> Bool {
     let suffix = suffix(number)
     for name in [header(files, suffix), tail(files, suffix), companion(files, suffix)] {
-      if try files.directory.status(of: name) != nil { return true }
-      if try files.directory.status(of: Descriptor.unfinished(name)) != nil { return true }
+      if try io(files.directory.status(of: name) != nil) { return true }
+      if try io(files.directory.status(of: Descriptor.unfinished(name)) != nil) { return true }
     }
     return false
   }

@@ -7,6 +7,9 @@ import CImmutaCRC32C
 /// `@unchecked Sendable`: the memory is filled by one thread before anyone else sees it, and filled again only when
 /// nobody else holds it.
 struct Chunk: @unchecked Sendable {
+  /// Bytes of the log read at once.
+  static let size = 256 << 10
+
   /// Its header is its size.
   typealias Memory = ManagedBuffer<Int, UInt8>
   private(set) var memory: Memory
@@ -90,7 +93,7 @@ struct Chunk: @unchecked Sendable {
   func entriesWorthReading(_ format: LogFormat) -> Int {
     guard entryCount > 1, let base = entry(at: 0), let last = entry(at: entryCount - 1) else { return 64 }
     let perRecord = max(format.recordHeaderSize, (last.index - base.index) / (entryCount - 1))
-    return min(4096, LogReader.chunkSize / perRecord * 9 / 8 + 16)
+    return min(4096, Chunk.size / perRecord * 9 / 8 + 16)
   }
 
   /// The entry of record `number`; nil when the chunk doesn't have it.

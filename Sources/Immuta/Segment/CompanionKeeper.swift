@@ -36,7 +36,7 @@ final class CompanionKeeper: Sendable {
   /// The log is about to be written to. On stable storage when this returns.
   func markOpen() throws(ImmutaError) {
     try writeOpen()
-    try descriptor.flush()
+    try io(descriptor.flush())
   }
 
   /// The same, for whoever flushes the companion.
@@ -77,9 +77,9 @@ final class CompanionKeeper: Sendable {
   /// - Parameter made: how many of the entries were made from the log's bytes, where that has changed.
   func markClean(count: Int, made: Int? = nil) throws(ImmutaError) {
     // The entries first: a clean mark must never be stable before what it vouches for.
-    try descriptor.flush()
+    try io(descriptor.flush())
     try writeClean(count: count, made: made)
-    try descriptor.flush()
+    try io(descriptor.flush())
   }
 
   /// The same, for whoever flushes the companion before and after.
@@ -96,7 +96,7 @@ final class CompanionKeeper: Sendable {
       var next = state.header
       change(&next)
       next.generation = TwoSlots.next(after: state.header.generation)
-      try state.descriptor.write(next.encoded(), at: next.slotOffset)
+      try state.descriptor.write(slot: next.encoded(), of: next.generation)
       state.header = next
     }
   }
@@ -106,6 +106,6 @@ extension CompanionHeader {
   /// Recovery cut off `count` torn records. A count that is as high as any stays there.
   package mutating func noteTorn(_ count: Int) {
     tornCount = min(LogFormat.mostRecords, tornCount + count)
-    recoveryTime = SystemCalls.wallClock()
+    recoveryTime = Clocks.wallClock()
   }
 }

@@ -11,7 +11,7 @@
   init(_ descriptor: Descriptor) throws(ImmutaError) {
     self.descriptor = descriptor
     unsafe buffer = .allocate(byteCount: Self.bufferedEntries * CompanionEntry.size, alignment: 16)
-    count = max(0, try descriptor.size - CompanionHeader.size) / CompanionEntry.size
+    count = max(0, try io(descriptor.size - CompanionHeader.size)) / CompanionEntry.size
   }
 
   /// Of a companion that may be missing.
@@ -49,7 +49,7 @@
       let target = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[..<(wanted * CompanionEntry.size)])
       buffered = number..<number
       let offset = CompanionHeader.size + number * CompanionEntry.size
-      let filled = try unsafe descriptor.read(into: target, at: offset)
+      let filled = try unsafe io(descriptor.read(into: target, at: offset))
       buffered = number..<number + filled / CompanionEntry.size
       if buffered.isEmpty { return nil }
     }

@@ -14,7 +14,7 @@ extension Descriptor {
   ///
   /// - Throws: `.unsupportedVersion` where a newer program wrote one.
   func companionSlots() throws(ImmutaError) -> CompanionHeader.Slots {
-    guard let bytes = try companionHeaderBytes() else { return CompanionHeader.Slots() }
+    guard let bytes = try twoSlots() else { return CompanionHeader.Slots() }
     let slots = unsafe bytes.withBytes { unsafe CompanionHeader.slots(in: $0) }
     if let unknown = slots.unknown {
       let isVersion = unknown.version > CompanionHeader.version || unknown.version == 0
@@ -27,12 +27,6 @@ extension Descriptor {
     return slots
   }
 
-  private func companionHeaderBytes() throws(ImmutaError) -> [UInt8]? {
-    var bytes = [UInt8](repeating: 0, count: CompanionHeader.size)
-    let count = try unsafe bytes.withMutableBytes { (bytes) throws(ImmutaError) in try unsafe read(into: bytes, at: 0) }
-    return count == bytes.count ? bytes : nil
-  }
-
   /// Entry `number` of a companion, or nil when it is damaged or not there.
   func companionEntry(_ number: Int) throws(ImmutaError) -> CompanionEntry? {
     // A damaged COUNT may ask for an entry that no file can have.
@@ -40,7 +34,7 @@ extension Descriptor {
     var bytes: InlineArray<24, UInt8> = .init(repeating: 0)
     let offset = CompanionHeader.size + number * CompanionEntry.size
     return try unsafe withUnsafeMutableBytes(of: &bytes) { (bytes) throws(ImmutaError) in
-      guard try unsafe read(into: bytes, at: offset) == CompanionEntry.size else { return nil }
+      guard try unsafe io(read(into: bytes, at: offset) == CompanionEntry.size) else { return nil }
       return unsafe CompanionEntry(decoding: UnsafeRawBufferPointer(bytes), number: number)
     }
   }
@@ -49,7 +43,7 @@ extension Descriptor {
   func committedCount(_ header: CompanionHeader) throws(ImmutaError) -> Int {
     if header.isClean { return header.stableCount }
     // A file that ends with an entry is that of a log that was closed, whatever damage says.
-    let room = max(0, try size - CompanionHeader.size) / CompanionEntry.size
+    let room = max(0, try io(size - CompanionHeader.size)) / CompanionEntry.size
     if room > header.stableCount, try isPublished(room - 1) { return room }
     return try publishedCount(from: header.stableCount)
   }
@@ -79,7 +73,7 @@ extension Descriptor {
     var bytes: InlineArray<24, UInt8> = .init(repeating: 0)
     let offset = CompanionHeader.size + number * CompanionEntry.size
     let isPublished = try unsafe withUnsafeMutableBytes(of: &bytes) { (bytes) throws(ImmutaError) in
-      guard try unsafe read(into: bytes, at: offset) == CompanionEntry.size else { return false }
+      guard try unsafe io(read(into: bytes, at: offset) == CompanionEntry.size) else { return false }
       return unsafe CompanionEntry.isStored(UnsafeRawBufferPointer(bytes), number: number)
     }
     // Acquiring: pairs with the store of the entry's last field, so what is read from here on is what was stored
@@ -92,13 +86,13 @@ extension Descriptor {
   func logHeader(_ format: LogFormat) throws(ImmutaError) -> LogHeader? {
     guard format.hasCount else { return nil }
     var bytes = [UInt8](repeating: 0, count: format.headerSize)
-    _ = try unsafe bytes.withMutableBytes { (bytes) throws(ImmutaError) in try unsafe read(into: bytes, at: 0) }
+    _ = try unsafe bytes.withMutableBytes { (bytes) throws(ImmutaError) in try unsafe io(read(into: bytes, at: 0)) }
     return unsafe bytes.withBytes { unsafe LogHeader(decoding: $0, format: format) }
   }
 
   /// Where the record at a byte offset of a log ends, or nil when no record that fits the file begins there.
   package func recordEnd(at index: Int, _ format: LogFormat) throws(ImmutaError) -> Int? {
-    try recordEnd(at: index, format, within: size)
+    try recordEnd(at: index, format, within: io(size))
   }
 
   /// The same in a file of a size that is known.
@@ -107,7 +101,7 @@ extension Descriptor {
     guard index >= 0, index <= fileSize - header else { return nil }
     var field: InlineArray<12, UInt8> = .init(repeating: 0)
     let size = try unsafe withUnsafeMutableBytes(of: &field) { (bytes) throws(ImmutaError) -> Int in
-      let count = try unsafe read(into: UnsafeMutableRawBufferPointer(rebasing: bytes[..<header]), at: index)
+      let count = try unsafe io(read(into: UnsafeMutableRawBufferPointer(rebasing: bytes[..<header]), at: index))
       return unsafe count == header ? RecordHeader.size(in: UnsafeRawBufferPointer(bytes), format) : -1
     }
     guard size >= 0, size <= fileSize - index - header else { return nil }

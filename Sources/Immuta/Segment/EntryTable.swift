@@ -9,7 +9,7 @@ enum EntryTable: Sendable {
   /// The same, held open for itself.
   func independent() throws(ImmutaError) -> EntryTable {
     switch self {
-    case .file(let pool): .file(try pool.independent())
+    case .file(let pool): .file(try io(pool.independent()))
     case .walked: self
     }
   }
@@ -20,7 +20,7 @@ enum EntryTable: Sendable {
     switch self {
     case .file(let pool):
       let offset = CompanionHeader.size + first * CompanionEntry.size
-      return try unsafe pool.descriptor(for: 0).read(into: bytes, at: offset) / CompanionEntry.size
+      return try unsafe io(pool.descriptor(for: 0).read(into: bytes, at: offset) / CompanionEntry.size)
     case .walked(let entries):
       return try unsafe entries.read(bytes, from: first)
     }

@@ -33,7 +33,7 @@ struct EntryWriter {
   /// Writes what was added since the last time: to be called at the end.
   mutating func writeBuffered() throws(ImmutaError) {
     if buffer.isEmpty { return }
-    try companion.write(buffer, at: offset)
+    try io(companion.write(buffer, at: offset))
     offset += buffer.count
     buffer.removeAll(keepingCapacity: true)
   }

@@ -40,7 +40,7 @@ final class FilePayload: DeferredPayload {
   ) throws(ImmutaError) -> Record {
     var header = [UInt8](repeating: 0, count: check.recordHeaderSize)
     let headerChecksum = try unsafe header.withMutableBytes { (bytes) throws(ImmutaError) in
-      guard try unsafe descriptor.read(into: bytes, at: entry.index) == bytes.count else {
+      guard try unsafe io(descriptor.read(into: bytes, at: entry.index) == bytes.count) else {
         throw check.corrupted(number, entry.index, "the log ends inside its size field")
       }
       return unsafe RecordCheck.checksum(UnsafeRawBufferPointer(bytes))
@@ -73,7 +73,7 @@ final class FilePayload: DeferredPayload {
 
   fileprivate func read(from position: Int, size: Int) throws(ImmutaError) -> Payload {
     try unsafe PayloadMemory.payload(count: size) { (memory) throws(ImmutaError) in
-      guard try unsafe descriptor.read(into: memory, at: offset + position) == size else {
+      guard try unsafe io(descriptor.read(into: memory, at: offset + position) == size) else {
         throw check.corrupted(sequence, index, "the log ends inside its payload")
       }
     }

@@ -76,11 +76,11 @@ final class FlushPair: Sendable {
     // The device may work on both at once.
     companion.startWriteBack()
     log.startWriteBack()
-    guard try companion.finishWriteBack() else {
+    guard try io(companion.finishWriteBack()) else {
       sharing.withLock { $0 = .impossible }
       return try flushBoth()
     }
-    try log.flush()
+    try io(log.flush())
   }
 
   // MARK: One flush each
@@ -91,7 +91,7 @@ final class FlushPair: Sendable {
     // Where no thread is to be had, or none is free in time, it is done here.
     try? WorkThreads.shared.add { half.runIfNobodyDoes() }
     var failure: ImmutaError?
-    do throws(ImmutaError) { try companion.flush() } catch { failure = error }
+    do throws(ImmutaError) { try io(companion.flush()) } catch { failure = error }
     half.runIfNobodyDoes()
     if let failure = half.wait() ?? failure { throw failure }
   }
@@ -121,7 +121,7 @@ private final class HalfFlush: Sendable {
     }
     guard let file = mine else { return }
     var failure: ImmutaError?
-    do throws(ImmutaError) { try file.flush() } catch { failure = error }
+    do throws(ImmutaError) { try io(file.flush()) } catch { failure = error }
     state.withLock { $0 = .done(failure) }
     done.open()
   }

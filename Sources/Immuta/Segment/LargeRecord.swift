@@ -1,7 +1,7 @@
 import CImmutaCRC32C
 
 /// A record too large to be read into memory whole: mapped, and checked piece by piece before anyone sees it.
-final class LargeRecord: Sendable {
+final class LargeRecord: MappedPayload {
   private let window: MappedWindow
   private let payloadOffset: Int
 
@@ -19,7 +19,7 @@ final class LargeRecord: Sendable {
     _ number: Int, _ entry: CompanionEntry, size: Int, from descriptor: Descriptor, _ check: RecordCheck
   ) throws(ImmutaError) -> Record {
     let range = entry.index..<entry.index + check.recordHeaderSize + size
-    guard try descriptor.size >= range.upperBound else {
+    guard try io(descriptor.size >= range.upperBound) else {
       throw check.corrupted(number, entry.index, "the log ends inside its payload")
     }
     guard let window = try map(range, of: descriptor) else {
@@ -30,7 +30,7 @@ final class LargeRecord: Sendable {
       var position = range.lowerBound
       while position < range.upperBound {
         let piece = position..<min(position + pieceSize, range.upperBound)
-        try window.populateForReading(piece)
+        try io(window.populateForReading(piece))
         let bytes = unsafe window.bytes(piece)
         unsafe crc = crc32c_extend(crc, bytes.baseAddress, bytes.count)
         window.forget(piece)
@@ -52,7 +52,7 @@ final class LargeRecord: Sendable {
   ) throws(ImmutaError) -> Record {
     let whole = Chunk(first: number, entryCapacity: 1, logCapacity: check.recordHeaderSize + size)
     let bytes = unsafe whole.logBytes
-    guard try unsafe descriptor.read(into: bytes, at: entry.index) == bytes.count else {
+    guard try unsafe io(descriptor.read(into: bytes, at: entry.index) == bytes.count) else {
       throw check.corrupted(number, entry.index, "the log ends inside its payload")
     }
     return try unsafe check.record(number, entry, UnsafeRawBufferPointer(bytes), owner: whole.owner)
@@ -62,8 +62,9 @@ final class LargeRecord: Sendable {
   private static func map(_ range: Range<Int>, of descriptor: Descriptor) throws(ImmutaError) -> MappedWindow? {
     do {
       return try MappedWindow(descriptor, range, writable: false)
-    } catch .io(let number, _, _) where SystemCalls.cannotMap(number) {
-      return nil
+    } catch {
+      if ErrorNumber.cannotMap(error.errorNumber) { return nil }
+      throw ImmutaError(error)
     }
   }
 

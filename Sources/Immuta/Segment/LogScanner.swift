@@ -211,7 +211,7 @@ import CImmutaCRC32C
       let count = min(wanted, max(0, end - range.lowerBound))
       let target = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[..<count])
       buffered = range.lowerBound..<range.lowerBound
-      let filled = try unsafe descriptor.read(into: target, at: range.lowerBound)
+      let filled = try unsafe io(descriptor.read(into: target, at: range.lowerBound))
       buffered = range.lowerBound..<range.lowerBound + filled
       progress?.reached(buffered.upperBound)
     }

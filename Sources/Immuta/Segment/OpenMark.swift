@@ -19,10 +19,10 @@ struct OpenMark {
   /// Flushes the files with their directory and its own entry, where they may be new or may have been left unflushed
   /// by an opening that appended nothing, and marks the log as open.
   func set() throws(Failure) {
-    do throws(ImmutaError) { try names.check() } catch { throw Failure(error: error, isFinal: error.isLogMoved) }
-    do throws(ImmutaError) { try log.flush() } catch { throw Failure(error: error, isFinal: log.hasFailedFlush) }
+    do throws(ImmutaError) { try io(names.check()) } catch { throw Failure(error: error, isFinal: error.isLogMoved) }
+    do throws(ImmutaError) { try io(log.flush()) } catch { throw Failure(error: error, isFinal: log.hasFailedFlush) }
     do throws(ImmutaError) {
-      try directory.flushNames(through: namesNoted)
+      try io(directory.flushNames(through: namesNoted))
     } catch {
       throw Failure(error: error, isFinal: directory.hasFailedFlush)
     }

@@ -1,5 +1,4 @@
 import ImmutaLocking
-import Logging
 
 /// Says how far work has come that goes through all of a log, such as opening one that has no companion.
 ///
@@ -56,28 +55,4 @@ final class ScanProgress: Sendable {
   }
 
   private var total: Int { passCount * size }
-}
-
-extension Storage.Configuration {
-  /// Tells whoever wants to know of work on a log that takes long; nil where nobody does.
-  func scanProgress(_ files: LogFiles, size: Int, passCount: Int) -> ScanProgress? {
-    let (logger, report) = (logger, openingProgress)
-    if logger == nil, report == nil { return nil }
-    let (namespace, path) = (files.namespace, files.logPath)
-    let logged = Lock(ContinuousClock.now)
-    return ScanProgress(size: size, passCount: passCount, pause: .milliseconds(100)) { done, total in
-      report?(Storage.OpeningProgress(namespace: namespace, path: path, done: done, total: total))
-      guard let logger else { return }
-      let isDue = logged.withLock { logged in
-        let now = ContinuousClock.now
-        guard now - logged >= Storage.OpeningProgress.logInterval else { return false }
-        logged = now
-        return true
-      }
-      if !isDue { return }
-      logger.notice(
-        "all of the log must be read: \(done / max(1, total / 100)) % is done",
-        metadata: ["namespace": "\(namespace)", "path": "\(path)"])
-    }
-  }
 }

@@ -7,7 +7,7 @@ extension SegmentFiles {
   @inline(__always)
   mutating func storeEntry(_ entry: CompanionEntry, number: Int) throws(ImmutaError) {
     let offset = Self.entryOffset(number)
-    if let memory = try unsafe companion.pointer(at: offset, count: CompanionEntry.size) {
+    if let memory = try unsafe io(companion.pointer(at: offset, count: CompanionEntry.size)) {
       unsafe store(
         entry, to: UnsafeMutableRawBufferPointer(start: memory, count: CompanionEntry.size), number: number)
     } else {
@@ -28,7 +28,7 @@ extension SegmentFiles {
   ) throws(ImmutaError) {
     let range = Self.entryOffset(number)..<Self.entryOffset(number + records.count)
     precondition(!companion.isReserving || range.upperBound <= companion.reservedEnd, "entries without room")
-    if let memory = try unsafe companion.pointer(at: range.lowerBound, count: range.count) {
+    if let memory = try unsafe io(companion.pointer(at: range.lowerBound, count: range.count)) {
       unsafe encode(
         records, from: number, time, endCommit: endCommit,
         into: UnsafeMutableRawBufferPointer(start: memory, count: range.count))
@@ -71,7 +71,7 @@ extension SegmentFiles {
   /// Where nothing is filled, the entries just written may lie in a new block. Noted after the write, and before their
   /// commit is announced: the flush that covers them sees it.
   private mutating func writeToCompanion(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(ImmutaError) {
-    try unsafe companion.write(bytes, at: offset)
+    try unsafe io(companion.write(bytes, at: offset))
     if !companion.isFilling { flushes.noteNewBlocks() }
   }
 
@@ -92,7 +92,7 @@ extension SegmentFiles {
       unsafe field.pointee.store(count.littleEndian, ordering: .releasing)
     } else if format.hasCount {
       // In one call, which a process that dies does not leave half done.
-      try log.descriptor.write(LogHeader(format, count: count, lastIndex: lastIndex).encoded(format: format), at: 0)
+      try io(log.descriptor.write(LogHeader(format, count: count, lastIndex: lastIndex).encoded(format: format), at: 0))
     }
   }
 }

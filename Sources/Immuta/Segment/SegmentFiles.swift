@@ -74,9 +74,9 @@ import Synchronization
     // blocks.
     try shrink(count: count, end: end)
     do throws(ImmutaError) {
-      try log.reserve(through: end + 1)
-      try companion.reserve(through: companion.reservedEnd + 1)
-      if log.storesIntoMemory, format.hasCount { header = try log.mapped(0..<format.headerSize) }
+      try io(log.reserve(through: end + 1))
+      try io(companion.reserve(through: companion.reservedEnd + 1))
+      if log.storesIntoMemory, format.hasCount { header = try io(log.mapped(0..<format.headerSize)) }
     } catch {
       // What was reserved all the same goes back: it may be all the room there is. Should that fail, the next attempt
       // or opening does it.
@@ -89,15 +89,15 @@ import Synchronization
 
   /// Makes the files end with the last committed record.
   mutating func shrink(count: Int, end: Int) throws(ImmutaError) {
-    try log.shrink(to: end)
-    try companion.shrink(to: Self.entryOffset(count))
+    try io(log.shrink(to: end))
+    try io(companion.shrink(to: Self.entryOffset(count)))
   }
 
   /// Waits for what is being filled ahead: from then on nobody else writes to the files.
   mutating func collect() throws(ImmutaError) {
     try writing { (files) throws(ImmutaError) in
-      try files.log.collect()
-      try files.companion.collect()
+      try io(files.log.collect())
+      try io(files.companion.collect())
     }
   }
 
@@ -118,8 +118,8 @@ import Synchronization
   mutating func endWriting() {
     header = nil
     words = FileWords()
-    try? writing { (files) throws(ImmutaError) in try files.log.collect() }
-    try? writing { (files) throws(ImmutaError) in try files.companion.collect() }
+    try? writing { (files) throws(ImmutaError) in try io(files.log.collect()) }
+    try? writing { (files) throws(ImmutaError) in try io(files.companion.collect()) }
   }
 
   /// Holds the files no longer.
@@ -152,10 +152,10 @@ import Synchronization
     let entriesEnd = Self.entryOffset(entries)
     if log.reservedEnd < end || companion.reservedEnd < entriesEnd { try reserve(through: end, entriesEnd) }
     if method == .copied, log.lacksPages(through: end) {
-      try writing { (files) throws(ImmutaError) in try files.log.fill(through: end) }
+      try writing { (files) throws(ImmutaError) in try io(files.log.fill(through: end)) }
     }
     if companion.lacksPages(through: entriesEnd) {
-      try writing { (files) throws(ImmutaError) in try files.companion.fill(through: entriesEnd) }
+      try writing { (files) throws(ImmutaError) in try io(files.companion.fill(through: entriesEnd)) }
       flushes.noteNewBlocks()
     }
     assert(method == .written || !log.lacksPages(through: end), "a store beyond what is filled")
@@ -166,21 +166,22 @@ import Synchronization
     do {
       try log.reserve(through: end)
       try companion.reserve(through: entriesEnd)
-    } catch .io(let number, let operation, let path) where SystemCalls.isLackOfRoom(number) {
+    } catch {
+      guard ErrorNumber.isLackOfRoom(error.errorNumber) else { throw ImmutaError(error) }
       // What one file reserved ahead may be what the other needs.
       try collect()
-      let isMoreInLog = try log.giveBack(beyond: end)
-      let isMoreInCompanion = try companion.giveBack(beyond: entriesEnd)
-      guard isMoreInLog || isMoreInCompanion else { throw .io(errno: number, operation: operation, path: path) }
-      try log.reserve(through: end)
-      try companion.reserve(through: entriesEnd)
+      let isMoreInLog = try io(log.giveBack(beyond: end))
+      let isMoreInCompanion = try io(companion.giveBack(beyond: entriesEnd))
+      guard isMoreInLog || isMoreInCompanion else { throw ImmutaError(error) }
+      try io(log.reserve(through: end))
+      try io(companion.reserve(through: entriesEnd))
     }
   }
 
   /// Gives back what is reserved beyond `end`, where that is very much, as after a large record that was taken back.
   mutating func giveBackOutsized(beyond end: Int) {
     guard log.isOutsized(for: end) else { return }
-    try? writing { (files) throws(ImmutaError) in try files.log.collect() }
+    try? writing { (files) throws(ImmutaError) in try io(files.log.collect()) }
     // Keeping an outsized reservation would be a waste, not an error: closing gives it back in any case.
     // After a failed commit nobody knows how much of it the header tells of: then nothing is cut off.
     if failure == nil { try? log.shrink(to: end) }
@@ -196,7 +197,7 @@ import Synchronization
     let header = unsafe RecordHeader(format, of: bytes)
     let total = recordHeaderSize + bytes.count
     var checksum = header.checksum
-    if method == .copied, let memory = try unsafe log.pointer(at: index, count: total) {
+    if method == .copied, let memory = try unsafe io(log.pointer(at: index, count: total)) {
       unsafe header.store(to: memory)
       if let source = bytes.baseAddress {
         unsafe checksum = crc32c_copy_extend(
@@ -206,7 +207,7 @@ import Synchronization
       unsafe checksum = crc32c_extend(checksum, bytes.baseAddress, bytes.count)
       try writing { (files) throws(ImmutaError) in
         try unsafe header.withBytes { (header) throws(ImmutaError) in
-          try unsafe files.log.write(header, bytes, at: index)
+          try unsafe io(files.log.write(header, bytes, at: index))
         }
       }
     }
@@ -217,8 +218,8 @@ import Synchronization
   mutating func storePart(_ bytes: UnsafeRawBufferPointer, at offset: Int, _ method: Method) throws(ImmutaError) {
     try writing { (files) throws(ImmutaError) in
       switch method {
-      case .copied: try unsafe files.log.store(bytes, at: offset)
-      case .written: try unsafe files.log.write(bytes, at: offset)
+      case .copied: try unsafe io(files.log.store(bytes, at: offset))
+      case .written: try unsafe io(files.log.write(bytes, at: offset))
       }
     }
   }
@@ -227,7 +228,7 @@ import Synchronization
   mutating func storeHeader(of record: RecordHeader, at index: Int) throws(ImmutaError) {
     try writing { (files) throws(ImmutaError) in
       try unsafe record.withBytes { (header) throws(ImmutaError) in
-        try unsafe files.log.store(header, at: index)
+        try unsafe io(files.log.store(header, at: index))
       }
     }
   }

@@ -35,7 +35,8 @@ extension SegmentWriter {
   private func isAsOpened() throws(ImmutaError) -> Bool {
     let log = files.log.descriptor
     if let header = try log.logHeader(files.format) { return header.count == count }
-    return try log.size >= tail ? log.recordEnd(at: tail, files.format) == nil : false
+    let size = try io(log.size)
+    return try size >= tail ? log.recordEnd(at: tail, files.format) == nil : false
   }
 
   // MARK: Between two appends
@@ -73,18 +74,18 @@ extension SegmentWriter {
       if phase.isMarked, !files.hasFailedFlush { try flush() }
       throw failure
     }
-    guard phase.isMarked else { return try names.check() }
+    guard phase.isMarked else { return try io(names.check()) }
     // The records and their entries first: a log whose file already ends with its last record, but whose pages
     // never reached the disk, would look as if another program had written it.
     try flush()
     try cut()
-    try files.log.descriptor.flush()
+    try io(files.log.descriptor.flush())
     try keeper.markClean(count: count)
   }
 
   private func flush() throws(ImmutaError) {
-    try files.log.descriptor.flush()
-    try files.companion.descriptor.flush()
+    try io(files.log.descriptor.flush())
+    try io(files.companion.descriptor.flush())
   }
 
   // The same in steps, for whoever seals many segments together and flushes their files between the steps: everything; then
@@ -103,7 +104,7 @@ extension SegmentWriter {
   /// Makes the files end at the last committed record.
   mutating func cut() throws(ImmutaError) {
     // Before the files are cut: without the lock's file there may be another writer.
-    try names.check()
+    try io(names.check())
     if phase.mayHaveWritten { try files.shrink(count: count, end: tail) }
   }
 

@@ -47,8 +47,8 @@ struct StagedRecords {
         unsafe bytes.storeInteger(record.checksum, at: position * Self.recordSize + 8)
       }
     }
-    if file == nil { file = try SpillFile(beside: files, masked: false) }
-    try file?.append(&bytes)
+    if file == nil { file = try io(SpillFile(beside: files, masked: false)) }
+    try io(file?.append(&bytes))
     spilledCount += Self.pieceCount
     latest.removeFirst(Self.pieceCount)
   }
@@ -57,7 +57,7 @@ struct StagedRecords {
   func spilled(from first: Int) throws(ImmutaError) -> [StagedRecord] {
     guard let file else { preconditionFailure("nothing was spilled") }
     var bytes = [UInt8](repeating: 0, count: Self.pieceCount * Self.recordSize)
-    try file.read(into: &bytes, at: first * Self.recordSize)
+    try io(file.read(into: &bytes, at: first * Self.recordSize))
     return unsafe bytes.withUnsafeBytes { bytes in
       (0..<Self.pieceCount).map { position in
         unsafe StagedRecord(

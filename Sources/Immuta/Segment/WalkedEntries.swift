@@ -116,7 +116,7 @@ final class WalkedEntries: Sendable {
   ) throws(ImmutaError) -> Int {
     let bytes = unsafe UnsafeMutableRawBufferPointer(rebasing: target[..<(count * CompanionEntry.size)])
     let offset = CompanionHeader.size + first * CompanionEntry.size
-    let filled = try unsafe keptFile?.read(into: bytes, at: offset) ?? 0
+    let filled = try unsafe io(keptFile?.read(into: bytes, at: offset) ?? 0)
     // What the file has not is damaged.
     for position in filled..<bytes.count { unsafe bytes[position] = 0 }
     return count
@@ -154,7 +154,7 @@ final class WalkedEntries: Sendable {
   ///
   /// - Parameter bytes: ends before a record other than the first that ends farther than so many bytes after it begins.
   private func walk(
-    from first: Int, most: Int, bytes: Int = LogReader.chunkSize,
+    from first: Int, most: Int, bytes: Int = Chunk.size,
     _ body: (inout LogScanner, Place, Int, CompanionEntry?) throws(ImmutaError) -> Void
   ) throws(ImmutaError) {
     guard let route = route(from: first, most: most), let begin = route.marks.first else { return }

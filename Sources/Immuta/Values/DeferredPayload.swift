@@ -27,6 +27,12 @@ protocol PayloadSession: AnyObject, Sendable {
   func next(from position: Int, size: Int) throws(ImmutaError) -> Payload?
 }
 
+/// Holds the bytes of a large payload as a mapping of its file, whose memory can be given back.
+protocol MappedPayload: AnyObject, Sendable {
+  /// Gives back the memory of some of the payload's bytes, which stay readable.
+  func forgetPayload(_ range: Range<Int>)
+}
+
 extension Payload {
   static func orTrap<R>(_ body: () throws(ImmutaError) -> R) -> R {
     do throws(ImmutaError) {

@@ -1,12 +1,13 @@
 /// What has happened to a record when `append` returns.
 ///
 /// Whatever the durability, a record that `append` returned for survives the end of the process, however it ends: the
-/// operating system has it. What differs is what survives the end of the machine.
+/// operating system has it. The durability decides what survives a power cut or a crash of the kernel.
+@nonexhaustive
 public enum Durability: Hashable, Sendable {
-  /// The kernel writes records to the device when it likes, usually within half a minute. `sync()` waits for it.
+  /// The kernel decides when it writes records to the device, usually within half a minute. `sync()` waits for it.
   case buffered
-  /// Records are on stable storage at the latest this long after they were committed: that much is lost to a power cut
-  /// at most. More than zero.
+  /// Records are on stable storage at the latest this long after they were committed. A power cut takes at most what
+  /// was committed in that time. More than zero.
   case interval(Duration)
   /// A record is on stable storage when `append` returns. Appends that wait at the same time share one flush (group
   /// commit), so many tasks together are many times faster than one.

@@ -1,10 +1,11 @@
-/// Whose log it is: 16 random bytes, drawn when a log is made.
+/// The identity of a log: 16 random bytes, drawn when the log is made.
 ///
-/// A log keeps its identity for as long as it lives: when it is opened again, repaired, copied, or put back from a backup.
-/// A new log of the same name has another one, and so has the log that ``Storage/salvage(_:in:into:configuration:)``
-/// makes. Whoever keeps a record's number for later keeps the identity with it: see ``Position``.
+/// A log keeps its identity for as long as it lives: when it is opened again, repaired, copied, or restored from a
+/// backup. A new log of the same name has another one, and so has the log that
+/// ``Storage/salvage(_:in:into:configuration:)`` makes. If you keep a record's sequence for later, keep the identity
+/// with it: see ``Position``.
 ///
-/// It is a name, not a secret, and no proof against somebody who wants to deceive.
+/// It is a name, not a secret, and does not protect against somebody who wants to deceive.
 public struct LogIdentity: Hashable, Sendable {
   /// The first eight bytes, and the rest, as big-endian numbers.
   let high: UInt64
@@ -22,8 +23,8 @@ public struct LogIdentity: Hashable, Sendable {
     return LogIdentity(high: generator.next(), low: generator.next() | 1)
   }
 
-  /// From text as ``description`` gives it: 32 hexadecimal digits, of either case. Nil for anything else, and for zeros,
-  /// which are no log's. O(1).
+  /// From text as ``description`` gives it: 32 hexadecimal digits, of either case. Nil for anything else, and for
+  /// zeros, which no log has. O(1).
   public init?(_ text: some StringProtocol) {
     let digits = Array(text.utf8)
     guard digits.count == 32, digits.allSatisfy({ Self.isDigit($0) }),

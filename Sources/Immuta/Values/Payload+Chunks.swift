@@ -2,13 +2,13 @@ extension Payload {
   /// The bytes in pieces of at most `size` bytes, in order: an ordinary sequence, and an asynchronous one that
   /// `append` takes.
   ///
-  /// This is how a payload larger than memory is read: the pages of a large record leave memory behind the iterator, so
-  /// that copying a gigabyte takes the memory of two pieces.
+  /// Use it to read a payload that is larger than memory: the pages of a large record leave memory after the iterator
+  /// has passed them, so copying a gigabyte takes the memory of two pieces.
   ///
-  /// Where a codec is in use, or the log is open for reading only, a payload of more than 1 MiB is decoded or read on the
-  /// way. That it can be was found out when its record was delivered; should it fail all the same, because the file or the
-  /// codec changed since, the asynchronous sequence throws `.undecodable`, `.corrupted` or `.io`, and the ordinary one,
-  /// which cannot, traps. ``forEachChunk(ofSize:_:)`` throws, too.
+  /// Where a codec is in use, or the log is open for reading only, a payload of more than 1 MiB is decoded or read on
+  /// the way. That this works was checked when its record was delivered. If it fails all the same, because the file or
+  /// the codec has changed since, the asynchronous sequence throws `.undecodable`, `.corrupted` or `.io`. The ordinary
+  /// one cannot throw, and traps. ``forEachChunk(ofSize:_:)`` throws, too.
   ///
   /// - Precondition: `size > 0`.
   public func chunks(ofSize size: Int = 256 << 10) -> Chunks {
@@ -25,14 +25,14 @@ extension Payload {
   ///
   /// - Precondition: `size > 0`.
   /// - Throws: what `body` throws; `.undecodable` when a large payload that is stored transformed cannot be decoded any
-  ///   more. The pieces before were good.
+  ///   more. The pieces before it were good.
   public func forEachChunk(ofSize size: Int = 256 << 10, _ body: (Payload) throws -> Void) throws {
     var iterator = chunks(ofSize: size).makeIterator()
     while let chunk = try iterator.nextOrThrow() { try body(chunk) }
   }
 
-  /// The same bytes in memory: the payload itself, unless it is a large one that is stored transformed; then it is
-  /// decoded whole, once, and nothing that is done with it from then on fails.
+  /// The same bytes in memory. This is the payload itself, unless it is a large one that is stored transformed. Then it
+  /// is decoded whole, once, and no use of the result can fail.
   ///
   /// O(`count`) then, O(1) otherwise.
   ///

@@ -5,11 +5,17 @@
 /// or, for a record of more than 1 MiB, a mapping of the file whose pages come and go as they are touched. To keep a
 /// few bytes for long, copy them: `Array(record.payload)`.
 ///
-/// Where a codec is in use, a payload has memory of its own. One of more than 1 MiB is decoded when it is touched; and where
-/// the log is open for reading only, so that another program may change its file, one of more than 1 MiB is read when it
-/// is touched: by ``chunks(ofSize:)`` and ``forEachChunk(ofSize:_:)`` in pieces, in bounded memory, and otherwise whole.
-/// That this works was found out when its record was delivered. Should it fail all the same, because the file or the codec
-/// changed since, then ``forEachChunk(ofSize:_:)`` and ``inMemory()`` throw, and whatever cannot throw traps.
+/// A payload of more than 1 MiB may still have to be read or decoded. Two ways into it throw where that fails:
+///
+/// - ``forEachChunk(ofSize:_:)`` hands it out in pieces, in bounded memory;
+/// - ``inMemory()`` reads all of it; nothing that is done with the result fails.
+///
+/// All other ways, such as ``text``, ``withBytes(_:)``, the bytes by their positions and ``chunks(ofSize:)`` in an ordinary
+/// loop, cannot throw, and trap then. They suit payloads of up to 1 MiB, which are in memory.
+///
+/// A large payload is decoded when it is touched, where a codec is in use; and where the log is open for reading only, so
+/// that another program may change its file, it is read when it is touched. That it can be was found out when its record
+/// was delivered: it fails only if the file or the codec changed since.
 ///
 /// `@unchecked Sendable`: the bytes never change once a record is committed, and `owner`, which nobody touches, only
 /// keeps them in place.
@@ -53,7 +59,7 @@
   }
 
   /// The mapped file that holds the bytes, where it is a large record.
-  var mapping: LargeRecord? { owner as? LargeRecord }
+  var mapping: (any MappedPayload)? { owner as? any MappedPayload }
 }
 
 extension Payload: RandomAccessCollection {

@@ -1,8 +1,9 @@
-/// A place in a log to go on from later: the number of the record that comes next, and whose log it is.
+/// A place in a log to go on from later: the sequence of the record that comes next, and the log's identity.
 ///
-/// What a program keeps of how far it has read. Begin there with ``StreamPosition/position(_:)``: a stream that is given a
-/// position of another log, or one beyond the end, says so instead of waiting, or delivering something else. It cannot say
-/// that the log's end was cut off by a repair and has grown past the position again since: the log is still the same.
+/// A program keeps it to remember how far it has read, and begins there again with ``StreamPosition/position(_:)``. If
+/// the position is another log's, or beyond the end, the stream throws instead of waiting, or delivering something
+/// else. There is one case that it cannot detect: a repair cut off the log's end, and the log has grown past the
+/// position again since. The log is still the same then.
 ///
 /// ```swift
 /// let position = stream.nextPosition          // keep it
@@ -10,12 +11,12 @@
 /// let stream = log.stream(from: .position(position))
 /// ```
 public struct Position: Hashable, Sendable, Codable {
-  /// Whose log it is.
+  /// The identity of the log.
   public let identity: LogIdentity
-  /// Number of the record that comes next; not negative.
+  /// Sequence of the record that comes next; not negative.
   public let sequence: Int
 
-  /// A place in a log; nil where the number is negative.
+  /// A place in a log; nil if the sequence is negative.
   public init?(identity: LogIdentity, sequence: Int) {
     if sequence < 0 { return nil }
     self.identity = identity
@@ -38,7 +39,7 @@ public struct Position: Hashable, Sendable, Codable {
 }
 
 extension Position: LosslessStringConvertible {
-  /// The identity, a colon and the number: for a header, a cookie or a file.
+  /// The identity, a colon and the sequence: for a header, a cookie or a file.
   public var description: String { "\(identity):\(sequence)" }
 
   /// From text as ``description`` gives it; nil for anything else. O(1).
@@ -49,13 +50,5 @@ extension Position: LosslessStringConvertible {
       let sequence = Int(parts[1])
     else { return nil }
     self.init(identity: identity, sequence: sequence)
-  }
-}
-
-extension Log {
-  /// The place of a record, whether it was written yet or not; nil where nothing on file says whose log this is: see
-  /// ``identity``. O(1).
-  public func position(of sequence: Int) -> Position? {
-    identity.flatMap { Position(identity: $0, sequence: sequence) }
   }
 }

@@ -2,9 +2,10 @@
 public struct Receipt: Hashable, Sendable {
   /// The record's number: 0 for the first of the log.
   public let sequence: Int
-  /// Byte offset of the record's size field in the log file.
+  /// Byte offset of the record's size field in the log file. Not a number to find the record by: that is ``sequence``.
   public let index: Int
-  /// Stored payload bytes, without the size field: after compression or encryption, where a codec is in use.
+  /// Stored payload bytes, without the size field: after compression or encryption, where a codec is in use. Not how many
+  /// bytes were appended.
   public let size: Int
 
   package init(sequence: Int, index: Int, size: Int) {

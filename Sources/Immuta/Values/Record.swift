@@ -6,9 +6,11 @@
 public struct Record: Sendable {
   /// The record's number: 0 for the first of the log.
   public let sequence: Int
-  /// Byte offset of the record's size field in the log file.
+  /// Byte offset of the record's size field in the log file. Not a number to find the record by, nor its place among the
+  /// others: that is ``sequence``.
   public let index: Int
-  /// Stored payload bytes, without the size field: after compression or encryption, where a codec is in use.
+  /// Stored payload bytes, without the size field: after compression or encryption, where a codec is in use. Not how many
+  /// bytes were appended: that is `payload.count`.
   public let size: Int
   /// When the record was committed. For a record appended by another program, which keeps no times, the moment the log
   /// file was last changed when Immuta first saw the record.

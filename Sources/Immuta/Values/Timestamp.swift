@@ -16,7 +16,7 @@ public struct Timestamp: Hashable, Comparable, Sendable {
   public var secondsSince1970: Double { Double(nanosecondsSince1970) / 1_000_000_000 }
 
   /// The system's clock, now.
-  public static var now: Timestamp { Timestamp(nanosecondsSince1970: SystemCalls.wallClock()) }
+  public static var now: Timestamp { Timestamp(nanosecondsSince1970: Clocks.wallClock()) }
 
   /// Earlier first.
   public static func < (left: Timestamp, right: Timestamp) -> Bool {

@@ -1,12 +1,5 @@
+import ImmutaLibC
 import Synchronization
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
 
 /// Counts who of an audience has the record that was committed last, and keeps the time when the last one had it.
 final class Arrivals: Sendable {

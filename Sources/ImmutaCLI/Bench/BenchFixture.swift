@@ -22,7 +22,7 @@ final class BenchFixture {
     contents = Contents(directory: directory, payloads: BenchPayloads(size: size))
   }
 
-  /// Writes the log, for about as long as that, unless it is there.
+  /// Writes the log, for about as long as that, unless it exists.
   func fill(within budget: Duration) throws {
     guard contents.records == 0 else { return }
     let deadline = ContinuousClock.now + budget

@@ -25,7 +25,7 @@ struct BenchPayloads: Sendable {
 }
 
 extension UnsafeRawBufferPointer {
-  /// The sum of its words of eight bytes, and of the bytes behind them: touches every byte, and costs little else.
+  /// The sum of its words of eight bytes, and of the bytes after them: touches every byte, and costs little else.
   var sum: UInt64 {
     guard let start = baseAddress else { return 0 }
     let inWords = count & ~7

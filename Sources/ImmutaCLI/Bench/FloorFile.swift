@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+import ImmutaLibC
 
 /// A file and the bare system calls on it: what a program pays that wants nothing but the bytes.
 struct FloorFile: ~Copyable {
@@ -16,7 +10,7 @@ struct FloorFile: ~Copyable {
     try self.init(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC)
   }
 
-  /// Opens a file that is there; for writing too, which is what opening a log is for.
+  /// Opens a file that exists; for writing too, which is what opening a log is for.
   init(opening path: String) throws(ToolError) {
     try self.init(path, O_RDWR | O_CLOEXEC)
   }

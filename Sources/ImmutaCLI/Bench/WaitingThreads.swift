@@ -1,12 +1,5 @@
+import ImmutaLibC
 import Synchronization
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
 
 /// What waiting streams are compared with: threads that sleep in the kernel, are all woken at once, and then each
 /// `pread` the record.
@@ -22,7 +15,7 @@ final class WaitingThreads: Sendable {
   private let gates = [Gate(), Gate()]
   /// Released by each thread with its last use of the descriptor, acquired before that is closed.
   private let ended = Atomic(0)
-  /// Set before the gates are opened for the last time, and read behind them.
+  /// Set before the gates are opened for the last time, and read after that.
   private let isOver = Atomic(false)
 
   private init(_ descriptor: Int32, recordSize: Int, records: Int, _ arrivals: Arrivals) {

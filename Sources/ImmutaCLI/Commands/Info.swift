@@ -28,36 +28,27 @@ struct Info: ToolCommand {
         unreadable    it could not be opened
 
       Only headers, companions, the last record and sizes are looked at: `immuta verify` reads every record. In JSON, \
-      “open” is the process that has it, 0 where that cannot be told, and null where nobody has.
+      “open” is the process that has it, 0 where that is not known, and null where nobody has.
 
       A namespace that cannot be opened is listed all the same; the exit status is then 65 if one is damaged, or 1.
       """)
 
   @OptionGroup var location: Location
-
-  @Argument(help: ArgumentHelp("The namespaces to show; all, if none is named.", valueName: "namespace"))
-  var namespaces: [String] = []
-
-  @Flag(help: "Print an object a line.")
-  var json = false
-
-  func validate() throws {
-    try namespaces.forEach(checkNamespace)
-  }
+  @OptionGroup var selection: NamespaceSelection
 
   @MainActor func execute() async throws {
-    let names = try location.namespaces(namespaces)
+    let names = try location.namespaces(selection.namespaces)
     let rows = names.map { name in
       InfoRow(
         name, survey: try? LogSurvey(name, in: location.directory),
-        isPassedOver: { namespaces.isEmpty && location.isPassedOver($0, name) },
+        isPassedOver: { selection.namespaces.isEmpty && location.isPassedOver($0, name) },
         Result {
           let (storage, log) = try location.openForReading(name, .storedPayloads)
           defer { storage.close() }
           return try (log.details, InfoRow.damage(atEndOf: log))
         })
     }
-    try InfoReport(rows, kind: .namespace, verifying: "immuta verify").print(asJSON: json)
+    try InfoReport(rows, kind: .namespace, verifying: "immuta verify").print(asJSON: selection.json)
     if rows.allSatisfy(\.isPassedOver) { throw location.noLogs }
   }
 }

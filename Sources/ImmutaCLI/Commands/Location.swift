@@ -37,8 +37,8 @@ struct Location: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       """
-      The format of the log. It is needed only for a log of the old format, v1, with bytes behind its last record, as a \
-      crash leaves them: it cannot be told from a damaged one of v2. Also the format of a new log. (default: as \
+      The format of the log. It is needed only for a log of the old format, v1, with bytes after its last record, as a \
+      crash leaves them: it looks like a damaged one of v2. Also the format of a new log. (default: as \
       recognised; v2 for a new log)
       """))
   var logFormat: LogFormatOption?
@@ -86,7 +86,7 @@ struct Location: ParsableArguments {
   /// The same, where it was looked for in a directory that is known.
   static func notFound(_ name: String, in directory: String?) -> ToolError {
     guard let directory else {
-      return ToolError("there is no namespace “\(name)”: `immuta info` lists those that are there")
+      return ToolError("there is no namespace “\(name)”: `immuta info` lists those that exist")
     }
     if let lost = try? Storage.lostNamespaces(in: directory).first(where: { $0.name == name }) {
       return ToolError("damaged: \(lost.damage)", .damaged)
@@ -96,7 +96,7 @@ struct Location: ParsableArguments {
     if let contents, !contents.logs {
       return ToolError("\(start), \(whatElse(directory, contents.partitions))")
     }
-    return ToolError("\(start): `immuta info` lists those that are there")
+    return ToolError("\(start): `immuta info` lists those that exist")
   }
 
   /// What a directory is that has no logs, and what to do.
@@ -107,9 +107,9 @@ struct Location: ParsableArguments {
       : "which has no logs at all: give the right directory with --dir, and see that its disk is mounted"
   }
 
-  /// The namespaces named, or all that are there, and those that were.
+  /// The namespaces named, or all that exist, and those that were lost.
   ///
-  /// - Throws: where none is named and none is there.
+  /// - Throws: where none is named and none exists.
   func namespaces(_ named: [String]) throws -> [String] {
     let present = try Storage.namespaces(in: directory)
     if !named.isEmpty { return named }

@@ -1,11 +1,11 @@
 import ArgumentParser
 import Immuta
 
-/// `immuta repair`: says what is wrong with a log, and mends it if asked to.
+/// `immuta repair`: says what is wrong with a log, and repairs it if asked to.
 struct RepairCommand: ToolCommand {
   static let configuration = CommandConfiguration(
     commandName: "repair",
-    abstract: "Say what is wrong with a log, and mend it if asked to.",
+    abstract: "Say what is wrong with a log, and repair it if asked to.",
     discussion: """
       See what is damaged, and what would be done about it; changes nothing:
         immuta repair events
@@ -18,7 +18,7 @@ struct RepairCommand: ToolCommand {
 
       A log that can be appended to needs no repair: a damaged record in its middle is reported when it is read, and the \
       others stay readable. The exit status is 65 when records are lost or something has to be done, and 0 when the log \
-      is whole, when appending recovers it by itself, and when it was mended without losing any.
+      is whole, when appending recovers it by itself, and when it was repaired without losing any.
       """)
 
   @OptionGroup var location: Location
@@ -27,33 +27,24 @@ struct RepairCommand: ToolCommand {
   @Argument(help: ArgumentHelp("The namespace.", valueName: "namespace"))
   var namespace: String
 
-  @Flag(help: "Do what is needed, rather than say so.")
-  var apply = false
-
   @Option(help: ArgumentHelp("Copy what is whole into this new namespace.", valueName: "new-namespace"))
   var salvage: String?
 
-  @OptionGroup var lock: WaitOption
-
-  @Flag(help: "Write also to files that another user put there: by default they are refused.")
-  var allowForeignOwner = false
-
-  @Flag(help: "Print an object a line.")
-  var json = false
+  @OptionGroup var options: RepairOptions
 
   func validate() throws {
     try checkNamespace(namespace)
     if let salvage { try checkNamespace(salvage) }
-    if salvage != nil, apply {
+    if salvage != nil, options.apply {
       throw ValidationError("use either --apply or --salvage: salvaging leaves the log as it is")
     }
   }
 
   @MainActor func execute() async throws {
-    let report = try lock.waitingAlone { try work() }
+    let report = try options.lock.waitingAlone { try work() }
     let command = ToolCommandLine.of("repair", namespace, in: location.directory)
     try report.print(
-      asJSON: json, as: .namespace,
+      asJSON: options.json, as: .namespace,
       next: NextStep(
         apply: "\(command) --apply", salvage: salvage == nil ? "\(command) --salvage NEW-NAMESPACE" : nil,
         verify: ToolCommandLine.of("verify", salvage ?? namespace, in: location.directory)))
@@ -63,7 +54,7 @@ struct RepairCommand: ToolCommand {
     do {
       if let salvage {
         var configuration = location.with(try codecOptions.configuration())
-        configuration.acceptsFilesOfOthers = allowForeignOwner
+        configuration.acceptsFilesOfOthers = options.allowForeignOwner
         return try Storage.salvage(
           namespace, in: location.directory, into: salvage, configuration: configuration)
       }
@@ -81,8 +72,8 @@ struct RepairCommand: ToolCommand {
     let progress = Progress("examining \(namespace)")
     defer { progress.finish() }
     let report = try Storage.repair(
-      namespace, in: location.directory, format: location.logFormat?.format, applying: apply,
-      acceptingFilesOfOthers: allowForeignOwner
+      namespace, in: location.directory, format: location.logFormat?.format, applying: options.apply,
+      acceptingFilesOfOthers: options.allowForeignOwner
     ) { progress.update($0, of: $1) }
     progress.finish()
     if let format = report.possibleFormat {

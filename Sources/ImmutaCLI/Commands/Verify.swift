@@ -29,25 +29,16 @@ struct Verify: ToolCommand {
       """)
 
   @OptionGroup var location: Location
+  @OptionGroup var selection: NamespaceSelection
   @OptionGroup(title: "Codec") var codecOptions: CodecOptions
 
-  @Argument(help: ArgumentHelp("The namespaces to check; all, if none is named.", valueName: "namespace"))
-  var namespaces: [String] = []
-
-  @Flag(help: "Print an object a line.")
-  var json = false
-
-  func validate() throws {
-    try namespaces.forEach(checkNamespace)
-  }
-
   @MainActor func execute() async throws {
-    let names = try location.namespaces(namespaces)
+    let names = try location.namespaces(selection.namespaces)
     let configuration =
       codecOptions.settings.isGiven ? try codecOptions.configuration() : .storedPayloads
     let checked = try await Verdict.forEach(
-      names, .namespace, asJSON: json,
-      passingOver: { error, name in namespaces.isEmpty && location.isPassedOver(error, name) },
+      names, .namespace, asJSON: selection.json,
+      passingOver: { error, name in selection.namespaces.isEmpty && location.isPassedOver(error, name) },
       survey: { name in try LogSurvey(name, in: location.directory) }
     ) { name in
       // The log stays open for as long as it is held, and no longer.

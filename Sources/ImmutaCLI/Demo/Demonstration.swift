@@ -131,7 +131,7 @@ struct Demonstration: Sendable {
             await Task.yield()
           }
         }
-        guard log.count == records else { throw Broken("\(log.count) of \(records) records are there") }
+        guard log.count == records else { throw Broken("\(log.count) of \(records) records exist") }
         return "\(Quantities.counted(records, "record")) of \(Quantities.counted(payload.size, "byte")) committed"
       })
     if !steps[0].isHeld { return steps }
@@ -199,7 +199,7 @@ struct Demonstration: Sendable {
         let reopened = try Storage(directory: directory, namespaces: [Self.namespace])
         storage = reopened
         let count = try reopened.log(Self.namespace).count
-        guard count == records + 1 else { throw Broken("\(count) of \(records + 1) records are there") }
+        guard count == records + 1 else { throw Broken("\(count) of \(records + 1) records exist") }
         return "\(Quantities.counted(count, "record")) there"
       }
     ]

@@ -32,7 +32,7 @@ struct AppendOptions: ParsableArguments {
     return (paths, try FileSource.check(paths))
   }
 
-  /// Appends the records of the files, and then tells the summary.
+  /// Appends the records of the files, and then prints the summary.
   ///
   /// - Parameter first: the first of the files, where it was begun to read already.
   @MainActor func append(

@@ -63,7 +63,7 @@ final class LogTarget: AppendTarget {
   }
 }
 
-/// A store as the target, with what tells each line's key.
+/// A store as the target, with the rule for each line's key.
 final class StoreTarget: AppendTarget {
   private let store: LogStore
   private let keys: KeySource

@@ -1,9 +1,9 @@
 import Immuta
 
-/// Appends the records of an input, and tells of each.
+/// Appends the records of an input, and reports each.
 ///
-/// All the records of one read are committed, then flushed together if they are to be on stable storage, and then told:
-/// a line that comes alone is told alone, and many lines share a flush.
+/// All the records of one read are committed, then flushed together if they are to be on stable storage, and then reported:
+/// a line that comes alone is reported alone, and many lines share a flush.
 final class Appender {
   /// What was appended.
   struct Summary: Equatable {
@@ -16,14 +16,14 @@ final class Appender {
   private static let mostReceiptBytes = 1 << 20
 
   private(set) var summary = Summary()
-  /// Records that are told, and with `isSynced` on stable storage.
+  /// Records that are reported, and with `isSynced` on stable storage.
   private var settled = 0
   private let target: any AppendTarget
   private let isSynced: Bool
   private let receipts: Output?
   private let progress: (bar: Progress, total: Int)?
   private var bytesOfInputsBefore = 0
-  /// Whether records were committed since the last ``tell()``.
+  /// Whether records were committed since the last ``report()``.
   private var hasNews = false
 
   private let skipped: SkippedLines
@@ -52,7 +52,7 @@ final class Appender {
         case .whole(let record): try await appendOne(record)
         case .large(let pieces):
           // Whoever waits for the receipts of those before does not wait for all of this one.
-          try await tell()
+          try await report()
           line.number += 1
           do {
             note(try await target.append(pieces, number: line.number))
@@ -63,17 +63,17 @@ final class Appender {
           }
         }
       }
-      try await tell()
+      try await report()
       progress?.bar.update(bytesOfInputsBefore + input.bytesRead, of: progress?.total ?? 0)
     } while try input.fill()
     if let last = input.takeLast() { try await appendOne(last) }
-    try await tell()
+    try await report()
     bytesOfInputsBefore += input.bytesRead
   }
 
-  /// Ends what failed: tells of the records that were committed before, and takes the progress bar away.
+  /// Ends what failed: reports the records that were committed before, and takes the progress bar away.
   func giveUp() async {
-    try? await tell()
+    try? await report()
     finish()
   }
 
@@ -112,7 +112,7 @@ final class Appender {
     } catch let refusal as LineRefusal {
       return try skip(refusal)
     }
-    if let receipts, receipts.bytes.count >= Self.mostReceiptBytes { try await tell() }
+    if let receipts, receipts.bytes.count >= Self.mostReceiptBytes { try await report() }
   }
 
   private func skip(_ refusal: LineRefusal) throws {
@@ -127,7 +127,7 @@ final class Appender {
     hasNews = true
   }
 
-  private func tell() async throws {
+  private func report() async throws {
     guard hasNews else { return }
     hasNews = false
     if isSynced { try await target.sync() }

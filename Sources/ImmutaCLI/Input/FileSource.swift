@@ -37,7 +37,7 @@ final class FileSource: ByteSource {
     }
   }
 
-  /// Throws unless each of the files can be expected to open, so that a misspelt name is told before anything is
+  /// Throws unless each of the files can be expected to open, so that a misspelt name is reported before anything is
   /// appended.
   ///
   /// Returns their bytes; nil where one is not a regular file.

@@ -1,6 +1,6 @@
 /// Where a ``RecordInput`` gets its bytes from.
 protocol ByteSource {
-  /// Waits for bytes and takes those that are there, as many as fit; 0 at the end.
+  /// Waits for bytes and takes those that have come, as many as fit; 0 at the end.
   func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int
 }
 
@@ -95,7 +95,7 @@ final class RecordInput {
     return count > 0
   }
 
-  /// The next piece of a large record; nil behind its last.
+  /// The next piece of a large record; nil after its last.
   ///
   /// `isOver` says that its delimiter, or the end, was seen.
   fileprivate func takePiece(_ isOver: inout Bool) throws -> ArraySlice<UInt8>? {
@@ -112,7 +112,7 @@ final class RecordInput {
     return buffer[start..<end]
   }
 
-  /// The record that begins at `start`, if its delimiter is there.
+  /// The record that begins at `start`, if its delimiter was read.
   private func takeRecord() -> ArraySlice<UInt8>? {
     guard let found = findDelimiter() else { return nil }
     let record = buffer[start..<found]

@@ -9,7 +9,7 @@ struct LogStoreCat: ToolCommand {
     abstract: "Print messages.",
     discussion: """
       Works while another process appends; every message is checked before it is printed. Of several partitions, each \
-      one's messages come in their order; between partitions, those that are there come in the order of their times.
+      one's messages come in their order; between partitions, those that exist come in the order of their times.
 
       All messages:
         immuta logstore cat chat
@@ -38,7 +38,7 @@ struct LogStoreCat: ToolCommand {
     let store = try location.openForReading()
     defer { store.close() }
     for number in partition.map({ [$0] }) ?? Array(0..<store.partitionCount) {
-      // What cannot be opened is told by the stream.
+      // What cannot be opened is reported by the stream.
       try? store.details(partition: number).sayOpeningNote(.partition)
     }
     let start: StreamPosition = options.latest ? .latest : try start(in: store)

@@ -2,11 +2,11 @@ import ArgumentParser
 import Immuta
 import ImmutaLogStore
 
-/// `immuta logstore repair`: says what is wrong with a partition, and mends it if asked to.
+/// `immuta logstore repair`: says what is wrong with a partition, and repairs it if asked to.
 struct LogStoreRepair: ToolCommand {
   static let configuration = CommandConfiguration(
     commandName: "repair",
-    abstract: "Say what is wrong with a partition of a store, and mend it if asked to.",
+    abstract: "Say what is wrong with a partition of a store, and repair it if asked to.",
     discussion: """
       See what is damaged in partition 2, and what would be done about it; changes nothing:
         immuta logstore repair chat 2
@@ -19,7 +19,7 @@ struct LogStoreRepair: ToolCommand {
 
       A partition that can be appended to needs no repair: a damaged message in its middle is reported when it is read, \
       and the others stay readable. The other partitions are not touched. The exit status is 65 when messages are lost or \
-      something has to be done, and 0 when the partition is whole or was mended without losing any.
+      something has to be done, and 0 when the partition is whole or was repaired without losing any.
       """)
 
   @OptionGroup var location: StoreLocation
@@ -27,16 +27,7 @@ struct LogStoreRepair: ToolCommand {
   @Argument(help: ArgumentHelp("The partition's number.", valueName: "partition"))
   var partition: Int
 
-  @Flag(help: "Do what is needed, rather than say so.")
-  var apply = false
-
-  @OptionGroup var lock: WaitOption
-
-  @Flag(help: "Write also to files that another user put there: by default they are refused.")
-  var allowForeignOwner = false
-
-  @Flag(help: "Print an object a line.")
-  var json = false
+  @OptionGroup var options: RepairOptions
 
   func validate() throws {
     if partition < 0 { throw ValidationError("the partition is \(partition); they are numbered from 0") }
@@ -45,9 +36,10 @@ struct LogStoreRepair: ToolCommand {
   @MainActor func execute() async throws {
     let report: RepairReport
     do {
-      report = try lock.waitingAlone {
+      report = try options.lock.waitingAlone {
         try LogStore.repair(
-          partition: partition, in: location.directory, applying: apply, acceptingFilesOfOthers: allowForeignOwner)
+          partition: partition, in: location.directory, applying: options.apply,
+          acceptingFilesOfOthers: options.allowForeignOwner)
       }
     } catch ImmutaError.corrupted(let damage) {
       throw ToolError(beyondRepair: damage)
@@ -56,12 +48,12 @@ struct LogStoreRepair: ToolCommand {
         throw ToolError("\(location.directory) is no store; \(StoreLocation.whatElse(location.directory))")
       }
       throw ToolError(
-        "there is no partition \(partition) in \(location.directory): `immuta logstore info` lists those that are there"
+        "there is no partition \(partition) in \(location.directory): `immuta logstore info` lists those that exist"
       )
     }
     let command = "immuta logstore repair \(ToolCommandLine.word(location.directory)) \(partition)"
     try report.print(
-      asJSON: json, as: .partition,
+      asJSON: options.json, as: .partition,
       next: NextStep(
         apply: "\(command) --apply", salvage: nil,
         verify: "immuta logstore verify \(ToolCommandLine.word(location.directory))"))

@@ -15,7 +15,7 @@ enum RoutingOption: String, CaseIterable, ExpressibleByArgument {
   }
 }
 
-/// What a new store is to be; one that is there must be the same.
+/// What a new store is to be; one that exists must be the same.
 struct NewStoreOptions: ParsableArguments {
   @Option(help: ArgumentHelp("How many partitions a new store gets.", valueName: "n"))
   var partitions: Int?

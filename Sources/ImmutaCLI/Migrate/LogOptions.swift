@@ -64,8 +64,8 @@ struct TargetLogOptions: ParsableArguments {
 
   @Option(
     help: """
-      The format of new ones. Also needed for one of the old format, v1, with bytes behind its last record, as a crash \
-      leaves them: it cannot be told from a damaged one of v2. (default: v2 for new ones)
+      The format of new ones. Also needed for one of the old format, v1, with bytes after its last record, as a crash \
+      leaves them: it looks like a damaged one of v2. (default: v2 for new ones)
       """)
   var logFormat: LogFormatOption?
 

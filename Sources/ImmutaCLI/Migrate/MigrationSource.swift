@@ -8,9 +8,9 @@ protocol MigrationSource: AnyObject {
   var progress: (done: Int, total: Int) { get }
   /// What the record that was handed out last is called in an error, such as “line 3 of a.jsonl”.
   var place: String { get }
-  /// Calls `body` with the next record's payload; false, and no call, behind the last.
+  /// Calls `body` with the next record's payload; false, and no call, after the last.
   func next(_ body: (UnsafeRawBufferPointer) throws -> Void) throws -> Bool
-  /// Begins anew.
+  /// Begins again.
   func rewind() throws
 }
 

@@ -42,13 +42,13 @@ final class MigrationTarget {
     rewind()
   }
 
-  /// Begins anew: what is there is compared from the first record on.
+  /// Begins again: what the target has is compared from the first record on.
   func rewind() {
     streams = logs.map { $0.stream() }
     present = logs.map(\.count)
   }
 
-  /// Compares a record with what is there, or appends it where nothing is; whether it appended. Nil for one that has no
+  /// Compares a record with what the target has, or appends it where nothing is; whether it appended. Nil for one that has no
   /// key and is passed over.
   ///
   /// - Parameter place: what the record is called in an error.
@@ -90,7 +90,7 @@ final class MigrationTarget {
 
   private func label(_ log: Int) -> String { kind.label(logs[log].namespace) }
 
-  /// Throws unless all that is there was compared.
+  /// Throws unless all that the target has was compared.
   func checkNothingIsLeft() throws {
     for (number, log) in logs.enumerated() where streams[number].position < log.count {
       let count = Quantities.counted(log.count, "record")

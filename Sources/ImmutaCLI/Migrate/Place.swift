@@ -27,14 +27,14 @@ enum Place: ExpressibleByArgument, Equatable {
     }
   }
 
-  /// The files that hold its records, as far as they are there.
+  /// The files that hold its records, as far as they exist.
   private var files: [String] {
     get throws {
       switch self {
       case .log(let directory, let namespace):
-        [LogFiles(directory: try Directory(opening: directory), namespace: namespace).logPath]
+        [LogFiles(directory: try io(Directory(opening: directory)), namespace: namespace).logPath]
       case .store(let directory):
-        try Directory(opening: directory).names().filter { $0.hasSuffix(".bilog") }.map { "\(directory)/\($0)" }
+        try io(Directory(opening: directory).names()).filter { $0.hasSuffix(".bilog") }.map { "\(directory)/\($0)" }
       case .lines(let file): [file]
       }
     }

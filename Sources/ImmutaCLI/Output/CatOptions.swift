@@ -35,11 +35,11 @@ struct CatOptions: ParsableArguments {
     }
   }
 
-  /// Prints a stream's records: those that are there, and, if asked to follow, those to come.
+  /// Prints a stream's records: those that exist, and, if asked to follow, those to come.
   ///
   /// - Parameters:
   ///   - log: the log of a partition, or the only one.
-  ///   - isAtEnd: whether a position is behind the last record that is printed without following; a stream that
+  ///   - isAtEnd: whether a position is after the last record that is printed without following; a stream that
   ///     has nothing more at once is at its end in any case.
   @MainActor func print<Stream: PrintableStream>(
     _ stream: Stream, of log: @escaping (_ partition: Int?) -> Log?,
@@ -74,7 +74,7 @@ struct CatOptions: ParsableArguments {
         try Stream.print(element, with: &printer)
       } else {
         try output.flush()
-        // A pipe that nobody reads any more tells that only when asked, and nothing comes that would be written to it.
+        // A pipe that nobody reads any more is noticed only when it is asked, and nothing comes that would be written to it.
         if follow, !isWatched { System.exitOnceAbandoned() }
         isWatched = true
         guard follow, let element = try await stream.next() else { break }
@@ -88,9 +88,9 @@ struct CatOptions: ParsableArguments {
 /// A stream that `cat` prints: of a log, or of a store.
 protocol PrintableStream {
   associatedtype Element
-  /// The next element if it is there already.
+  /// The next element if it has come already.
   mutating func nextAtOnce() throws(ImmutaError) -> Element?
-  /// The next element, once it is there.
+  /// The next element, once it has come.
   mutating func next() async throws -> Element?
   static func print(_ element: Element, with printer: inout RecordPrinter) throws
 }

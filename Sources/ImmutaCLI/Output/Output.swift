@@ -13,14 +13,14 @@ final class Output {
     bytes.reserveCapacity(capacity * 2)
   }
 
-  /// Writes what is there.
+  /// Writes what was collected.
   func flush() throws {
     if bytes.isEmpty { return }
     try bytes.withUnsafeBytes { try System.write($0, to: descriptor) }
     bytes.removeAll(keepingCapacity: true)
   }
 
-  /// Writes what is there if it is worth a call.
+  /// Writes what was collected if it is worth a call.
   func flushIfFull() throws {
     if bytes.count >= capacity { try flush() }
   }

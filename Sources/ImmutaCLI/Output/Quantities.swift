@@ -40,13 +40,13 @@ enum Quantities {
     return Int(exactly: (Double(count) / seconds).rounded())
   }
 
-  /// Megabytes a second, in parentheses and behind a space, where there was enough to measure one; else nothing.
+  /// Megabytes a second, in parentheses and after a space, where there was enough to measure one; else nothing.
   static func rateSuffix(_ bytes: Int, in duration: Duration) -> String {
     guard bytes >= 1_000_000, let rate = megabytes(bytes, in: duration) else { return "" }
     return " (\(rate) MB/s)"
   }
 
-  /// Megabytes a second; below ten with a digit behind the point.
+  /// Megabytes a second; below ten with a digit after the point.
   static func megabytes(_ bytes: Int, in duration: Duration) -> String? {
     let seconds = duration / .seconds(1)
     guard seconds > 0, bytes > 0 else { return nil }
@@ -54,7 +54,7 @@ enum Quantities {
     return rate < 10 ? rounded(rate, digits: 1) : grouped(Int(rate.rounded()))
   }
 
-  /// A number of at least 0 with so many digits behind the point.
+  /// A number of at least 0 with so many digits after the point.
   static func rounded(_ value: Double, digits: Int) -> String {
     let scale = (0..<digits).reduce(1) { scale, _ in scale * 10 }
     let scaled = Int((value * Double(scale)).rounded())

@@ -24,7 +24,7 @@ struct NextStep {
 }
 
 extension RepairReport {
-  /// Prints it; throws unless the log is whole, opens by itself, or was mended without losing a record.
+  /// Prints it; throws unless the log is whole, opens by itself, or was repaired without losing a record.
   func print(asJSON: Bool, as kind: LogKind, next: NextStep) throws {
     let output = Output()
     let next = next.after(self)
@@ -35,8 +35,8 @@ extension RepairReport {
       if let next { try output.line("  next: \(next)".printable) }
     }
     try output.flush()
-    let isMended = isHealthy || ((isApplied || opensAsItIs) && lost.isEmpty && possibleFormat == nil)
-    if !isMended { throw AlreadyReported(status: .damaged) }
+    let isWell = isHealthy || ((isApplied || opensAsItIs) && lost.isEmpty && possibleFormat == nil)
+    if !isWell { throw AlreadyReported(status: .damaged) }
   }
 
   /// One line for programs.
@@ -52,9 +52,9 @@ extension RepairReport {
       object.add("first", range.sequences.lowerBound)
       object.add("last", range.sequences.upperBound - 1)
       object.add("index", range.index)
-      object.add("reason", range.reason)
+      object.add("reason", range.reason.description)
     }
-    object.add("actions", strings: actions)
+    object.add("actions", strings: actions.map(\.description))
     object.add("saved", strings: saved)
     object.add("next", next)
     return object.line

@@ -1,8 +1,8 @@
-/// Tells whether bytes that come in pieces are UTF-8, in constant memory.
+/// Finds out whether bytes that come in pieces are UTF-8, in constant memory.
 struct UTF8Validator {
   /// Continuation bytes that the current character still needs.
   private var missing = 0
-  /// What the next continuation byte may be: narrower behind the lead bytes that could begin an overlong form, a
+  /// What the next continuation byte may be: narrower after the lead bytes that could begin an overlong form, a
   /// surrogate, or a character beyond U+10FFFF.
   private var allowed: ClosedRange<UInt8> = 0x80...0xBF
 

@@ -27,7 +27,7 @@ struct AlreadyReported: Error {
   let status: ExitStatus
 }
 
-/// What the tool tells the shell.
+/// What the tool reports to the shell.
 enum ExitStatus: Equatable {
   case success
   /// Not found, locked, a failed system call.
@@ -38,7 +38,7 @@ enum ExitStatus: Equatable {
   case damaged
   /// Somebody else has it: it may be tried again later.
   case locked
-  /// Stopped by a signal, as a shell tells it.
+  /// Stopped by a signal, as a shell reports it.
   case signal(Int32)
 
   /// The number, after BSD's `sysexits.h`.
@@ -77,7 +77,7 @@ struct Failure {
     case let error as AlreadyReported:
       (message, status) = (nil, error.status)
     case is OutputClosed:
-      (message, status) = ("nobody reads the output any more: ended before it was all there", .failure)
+      (message, status) = ("nobody reads the output any more: ended before all of it was written", .failure)
     case let error as Interrupted:
       (message, status) = (nil, .signal(error.signal))
     case ImmutaError.corrupted(let corruption) where corruption.isNoLog:
@@ -93,9 +93,9 @@ struct Failure {
           ? "; if it may be so large, give a higher \(prefix)decoded-limit"
           : "; check that the \(prefix)key-file and \(prefix)dictionary are those that it was written with"
       (message, status) = ("cannot decode \(corruption)\(advice)", .damaged)
-    case ImmutaError.untransformable(let reason) where Corruption.tellsOfLimit(reason):
+    case ImmutaError.untransformable(let reason, _) where Corruption.tellsOfLimit(reason):
       (message, status) = ("\(error); if it may be so large, give a higher --decoded-limit", .failure)
-    case ImmutaError.codecMismatch(let written, let opened):
+    case ImmutaError.codecMismatch(let written, let opened, _):
       (message, status) = (CodecSettings.mismatch(written: written, opened: opened, prefix: prefix), .failure)
     case ImmutaError.codecUnknown(let path, let reason):
       (message, status) = (
@@ -109,7 +109,7 @@ struct Failure {
       // The library's advice is for programmers.
       let failure = Location.notFound(name, in: directory)
       (message, status) = (failure.message, failure.status)
-    case ImmutaError.positionBeyondEnd(let position, let count):
+    case ImmutaError.positionBeyondEnd(let position, let count, _):
       (message, status) = (
         "position \(position) is beyond the end: the log has \(Quantities.counted(count, "record")), and the next one is "
           + "record \(count). Was it put back from an older copy? To wait for record \(position) all the same, give "
@@ -151,7 +151,7 @@ struct Failure {
 }
 
 extension Corruption {
-  /// What leads to the command that tells of the records around; nothing where the reason says all there is to do.
+  /// What leads to the command that reports the records around it; nothing where the reason says all there is to do.
   fileprivate var adviceToRepair: String {
     if namesRemedy { return "" }
     return ToolCommandLine.repair(ofFile: path).map { "; `\($0)` says what can be done" } ?? ""

@@ -1,12 +1,5 @@
+import ImmutaLibC
 import Synchronization
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
 
 /// The user asked the tool to stop, and it did, in good order.
 struct Interrupted: Error {

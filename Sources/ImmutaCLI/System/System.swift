@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+import ImmutaLibC
 
 /// The tool's system calls, each retried when a signal interrupts it for no reason of ours.
 enum System {
@@ -29,25 +23,13 @@ enum System {
     for descriptor in standardInput...standardError where fcntl(descriptor, F_GETFD) < 0 {
       // Gets the lowest free number: this one. Open the wrong way round, so that using it is an error.
       let mode = descriptor == standardInput ? O_WRONLY : O_RDONLY
-      #if canImport(Darwin)
-        _ = Darwin.open("/dev/null", mode)
-      #elseif canImport(Musl)
-        _ = Musl.open("/dev/null", mode)
-      #else
-        _ = Glibc.open("/dev/null", mode)
-      #endif
+      _ = libcOpen(in: AT_FDCWD, "/dev/null", mode)
     }
   }
 
   /// Closes standard output: some file systems say only then that what was written does not fit.
   static func closeOutput() throws(ToolError) {
-    #if canImport(Darwin)
-      let result = Darwin.close(standardOutput)
-    #elseif canImport(Musl)
-      let result = Musl.close(standardOutput)
-    #else
-      let result = Glibc.close(standardOutput)
-    #endif
+    let result = libcClose(standardOutput)
     if result != 0, errno != EINTR { throw ToolError("cannot write to the output: \(message(for: errno))") }
   }
 
@@ -56,28 +38,16 @@ enum System {
   /// Opens a file for reading.
   static func open(_ path: String) throws(ToolError) -> Int32 {
     while true {
-      #if canImport(Darwin)
-        let descriptor = Darwin.open(path, O_RDONLY | O_CLOEXEC)
-      #elseif canImport(Musl)
-        let descriptor = Musl.open(path, O_RDONLY | O_CLOEXEC)
-      #else
-        let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
-      #endif
+      let descriptor = libcOpen(in: AT_FDCWD, path, O_RDONLY | O_CLOEXEC)
       if descriptor >= 0 { return descriptor }
       if errno != EINTR { throw ToolError("cannot open \(path): \(message(for: errno))") }
     }
   }
 
-  /// Makes a file of these bytes, for its owner alone, on stable storage; one that is there is left as it is.
+  /// Makes a file of these bytes, for its owner alone, on stable storage; one that exists is left as it is.
   static func create(_ path: String, _ bytes: [UInt8]) throws {
     let flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC
-    #if canImport(Darwin)
-      let descriptor = Darwin.open(path, flags, 0o600)
-    #elseif canImport(Musl)
-      let descriptor = Musl.open(path, flags, 0o600)
-    #else
-      let descriptor = Glibc.open(path, flags, 0o600)
-    #endif
+    let descriptor = libcOpen(in: AT_FDCWD, path, flags, 0o600)
     guard descriptor >= 0 else { throw ToolError("cannot make \(path): \(message(for: errno))") }
     defer { close(descriptor) }
     do {
@@ -90,13 +60,7 @@ enum System {
   }
 
   static func close(_ descriptor: Int32) {
-    #if canImport(Darwin)
-      _ = Darwin.close(descriptor)
-    #elseif canImport(Musl)
-      _ = Musl.close(descriptor)
-    #else
-      _ = Glibc.close(descriptor)
-    #endif
+    _ = libcClose(descriptor)
   }
 
   /// Throws where standard input cannot be read at all: before anything is made for what comes from it.
@@ -109,7 +73,7 @@ enum System {
     }
   }
 
-  /// Waits for bytes and reads those that are there; 0 at the end of the input.
+  /// Waits for bytes and reads those that have come; 0 at the end of the input.
   ///
   /// Throws `Interrupted` when the user asks the tool to stop.
   static func read(
@@ -124,13 +88,7 @@ enum System {
         throw ToolError("cannot wait for \(name): \(message(for: errno))")
       }
       try Interruption.check()
-      #if canImport(Darwin)
-        let count = Darwin.read(descriptor, buffer.baseAddress, buffer.count)
-      #elseif canImport(Musl)
-        let count = Musl.read(descriptor, buffer.baseAddress, buffer.count)
-      #else
-        let count = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
-      #endif
+      let count = libcRead(descriptor, buffer.baseAddress, buffer.count)
       if count >= 0 { return count }
       // A descriptor that somebody made non-blocking: another process took what `poll` saw.
       if errno != EINTR, errno != EAGAIN { throw ToolError("cannot read \(name): \(message(for: errno))") }
@@ -152,13 +110,7 @@ enum System {
     var rest = bytes[...]
     while !rest.isEmpty {
       let part = UnsafeRawBufferPointer(rebasing: rest)
-      #if canImport(Darwin)
-        let count = Darwin.write(descriptor, part.baseAddress, part.count)
-      #elseif canImport(Musl)
-        let count = Musl.write(descriptor, part.baseAddress, part.count)
-      #else
-        let count = Glibc.write(descriptor, part.baseAddress, part.count)
-      #endif
+      let count = libcWrite(descriptor, part.baseAddress, part.count)
       if count >= 0 {
         rest = rest.dropFirst(count)
         continue
@@ -198,7 +150,7 @@ enum System {
   }
 
   /// Ends the process with status 0 once the reader of standard output has gone, if that is a pipe or socket. A thread waits
-  /// for that, and for nothing else. Where there is none to be had, the next write tells.
+  /// for that, and for nothing else. Where there is none to be had, the next write fails.
   static func exitOnceAbandoned() {
     var attributes = pthread_attr_t()
     pthread_attr_init(&attributes)
@@ -225,7 +177,7 @@ enum System {
   #endif
 
   private static func waitForReaderToGo() {
-    // Nothing is asked for: only what is told in any case ends it.
+    // Nothing is asked for: only what is reported in any case ends it.
     var wait = pollfd(fd: standardOutput, events: 0, revents: 0)
     while poll(&wait, 1, -1) < 0, errno == EINTR {}
     if wait.revents & Int16(POLLERR | POLLHUP) != 0 { _exit(EXIT_SUCCESS) }
@@ -288,7 +240,7 @@ enum System {
     return Int(clamping: UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize)).partialValue)
   }
 
-  /// Makes a directory, whose parent is there.
+  /// Makes a directory, whose parent exists.
   ///
   /// - Returns: whether it was made; false if there is something of that name.
   @discardableResult
@@ -313,7 +265,7 @@ enum System {
 
   /// Removes a directory and the files in it.
   ///
-  /// What cannot be removed stays: there is nobody to tell.
+  /// What cannot be removed stays: nobody could do anything about it.
   static func removeDirectory(_ path: String) {
     if let directory = opendir(path) {
       while let entry = readdir(directory) {

@@ -29,7 +29,7 @@ struct Train: ToolCommand {
   @Argument(help: "The namespace to learn from.")
   var namespace: String
 
-  @Option(help: ArgumentHelp("Where to put the dictionary; a file that is there is not replaced.", valueName: "file"))
+  @Option(help: ArgumentHelp("Where to put the dictionary; a file that exists is not replaced.", valueName: "file"))
   var output: String
 
   @Option(help: ArgumentHelp("Look at up to so many records, taken evenly from all of the log.", valueName: "n"))

@@ -58,7 +58,7 @@ struct CodecSettings {
     guard !keyFile.isEmpty else { return compression }
     let keys = try keyFile.map(KeyFile.read)
     if let twin = Self.twin(keys) {
-      throw ToolError("\(keyFile[twin.0]) and \(keyFile[twin.1]) hold the same key, or keys that cannot be told apart")
+      throw ToolError("\(keyFile[twin.0]) and \(keyFile[twin.1]) hold the same key, or keys with the same id")
     }
     let ring = KeyRing(keys[0], older: Array(keys[1...]))
     let encryption: Codec =

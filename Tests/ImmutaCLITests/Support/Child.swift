@@ -1,13 +1,6 @@
 import Foundation
+import ImmutaLibC
 import Testing
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
 
 /// The built tool, running, with pipes to its input and from its outputs.
 ///

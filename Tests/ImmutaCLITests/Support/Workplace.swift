@@ -1,17 +1,10 @@
 import Foundation
+import ImmutaTestSupport
 
-/// A directory of its own, removed with its last reference.
+/// Where the tool runs: a directory of its own, removed with its last reference.
 final class Workplace {
-  let path: String
-
-  init() throws {
-    path = FileManager.default.temporaryDirectory.appendingPathComponent("immuta-cli-\(UUID().uuidString)").path
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
-  }
-
-  deinit {
-    try? FileManager.default.removeItem(atPath: path)
-  }
+  private let directory = TemporaryDirectory()
+  var path: String { directory.path }
 
   /// Runs the tool here to its end.
   @discardableResult
@@ -30,13 +23,9 @@ final class Workplace {
     try Child(arguments, in: self, closing: closing)
   }
 
-  func write(_ bytes: [UInt8], to name: String) throws {
-    try Data(bytes).write(to: URL(fileURLWithPath: "\(path)/\(name)"))
-  }
+  func write(_ bytes: [UInt8], to name: String) throws { try directory.write(bytes, to: name) }
 
-  func read(_ name: String) throws -> [UInt8] {
-    Array(try Data(contentsOf: URL(fileURLWithPath: "\(path)/\(name)")))
-  }
+  func read(_ name: String) throws -> [UInt8] { try directory.bytes(of: name) }
 
   func names(in folder: String = ".") throws -> [String] {
     try FileManager.default.contentsOfDirectory(atPath: "\(path)/\(folder)").sorted()

@@ -1,5 +1,6 @@
 import Foundation
 import Immuta
+import ImmutaTestSupport
 
 extension TemporaryDirectory {
   /// Opens the storage that most tests use: one namespace, `log`.

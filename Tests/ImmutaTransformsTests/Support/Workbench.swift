@@ -39,11 +39,11 @@ extension Codec: CustomTestStringConvertible {
 
 /// A directory in memory, and what is done with its one log.
 final class Workbench {
-  let directory: TestDirectory
+  let directory: TemporaryDirectory
   static let name = "events"
 
   init() throws {
-    directory = try TestDirectory(inMemory: true)
+    directory = TemporaryDirectory(inMemory: true)
   }
 
   var logPath: String { directory.file("\(Self.name).log") }

@@ -153,8 +153,3 @@ private final class Arrivals: Sendable {
     }
   }
 }
-
-extension Log {
-  /// From async code, without waiting for a turn or for anything else.
-  fileprivate func appendAtOnce(_ bytes: [UInt8]) throws { try append(bytes) }
-}

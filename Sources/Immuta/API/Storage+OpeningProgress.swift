@@ -1,0 +1,43 @@
+import ImmutaLocking
+import Logging
+
+extension Storage {
+  /// How far the opening of a log has come.
+  public struct OpeningProgress: Hashable, Sendable {
+    /// The log's namespace.
+    public let namespace: String
+    /// The log file.
+    public let path: String
+    /// What is done of `total`. It never goes down while a log is opened; once that is over, whatever came of it, it is all.
+    public let done: Int
+    /// What there is to do at most: bytes of the log, once for each time that it is gone through.
+    public let total: Int
+
+    /// From one word to the logger to the next.
+    static let logInterval = Duration.seconds(5)
+  }
+}
+
+extension Storage.Configuration {
+  /// Tells whoever wants to know of work on a log that takes long; nil where nobody does.
+  func scanProgress(_ files: LogFiles, size: Int, passCount: Int) -> ScanProgress? {
+    let (logger, report) = (logger, openingProgress)
+    if logger == nil, report == nil { return nil }
+    let (namespace, path) = (files.namespace, files.logPath)
+    let logged = Lock(ContinuousClock.now)
+    return ScanProgress(size: size, passCount: passCount, pause: .milliseconds(100)) { done, total in
+      report?(Storage.OpeningProgress(namespace: namespace, path: path, done: done, total: total))
+      guard let logger else { return }
+      let isDue = logged.withLock { logged in
+        let now = ContinuousClock.now
+        guard now - logged >= Storage.OpeningProgress.logInterval else { return false }
+        logged = now
+        return true
+      }
+      if !isDue { return }
+      logger.notice(
+        "all of the log must be read: \(done / max(1, total / 100)) % is done",
+        metadata: ["namespace": "\(namespace)", "path": "\(path)"])
+    }
+  }
+}

@@ -1,0 +1,54 @@
+import ImmutaLibC
+import Synchronization
+
+/// What time it is, by clocks that people set and by others.
+package enum Clocks {
+  /// What tests add to the wall clock. Relaxed: a test sets it before it starts what should see it.
+  private static let wallClockOffset = Atomic<Int64>(0)
+
+  /// Runs `body` while the wall clock is wrong by so much, in nanoseconds, for all of the process.
+  package static func withWallClock<R>(off nanoseconds: Int64, _ body: () async throws -> R) async rethrows -> R {
+    wallClockOffset.store(nanoseconds, ordering: .relaxed)
+    defer { wallClockOffset.store(0, ordering: .relaxed) }
+    return try await body()
+  }
+
+  /// Nanoseconds since 1970, held within what 64 bits can say.
+  static func wallClock() -> Int64 {
+    var time = timespec()
+    unsafe clock_gettime(CLOCK_REALTIME, &time)
+    let (seconds, overflow) = Int64(time.tv_sec).multipliedReportingOverflow(by: 1_000_000_000)
+    let now = overflow ? (time.tv_sec < 0 ? .min : .max) : seconds.addingHeld(Int64(time.tv_nsec))
+    return now.addingHeld(wallClockOffset.load(ordering: .relaxed))
+  }
+
+  /// Nanoseconds of a clock that nobody sets, and that goes on while the machine sleeps.
+  static func steadyClock() -> Int64 {
+    var time = timespec()
+    #if os(Linux)
+      unsafe clock_gettime(CLOCK_BOOTTIME, &time)
+    #else
+      unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+    #endif
+    return Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
+  }
+
+  /// Nanoseconds of a clock that nobody sets, and that stands still while the machine sleeps: what waits are measured by.
+  static func steadyUptime() -> Int64 {
+    var time = timespec()
+    unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+    return Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
+  }
+
+  /// The wall clock as of the kernel's last tick, where it tells that more cheaply: to be compared with itself only.
+  static func coarseWallClock() -> Int64 {
+    #if os(Linux)
+      var time = timespec()
+      unsafe clock_gettime(CLOCK_REALTIME_COARSE, &time)
+      // Wrapping: two ticks that are told apart stay so.
+      return Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
+    #else
+      return wallClock()
+    #endif
+  }
+}

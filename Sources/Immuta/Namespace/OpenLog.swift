@@ -1,0 +1,165 @@
+import ImmutaLocking
+import Logging
+import Solid
+
+/// A log while it is open: its writer, or, where another process may write it, its follower. Says what is read from now.
+///
+/// The log and its streams hold it, and nobody else for long: it closes when the last of them lets go.
+final class OpenLog: Sendable {
+  /// Nil when the log is open for reading only: then there is a follower.
+  let writer: LogWriter?
+  /// The writer's; nil as that is.
+  let ownReader: LogReader?
+  private let following: Lock<Following>
+  /// Whether another process may write the log.
+  let isFollowing: Bool
+  /// The log's file, as it was opened.
+  let path: String
+  let namespace: String
+  private let logger: Logger?
+
+  /// How a log that is not open for appending is kept up to date.
+  private enum Following {
+    /// Not: it is open for appending.
+    case none
+    case open(Follower)
+    /// No more: nothing keeps its files open. What was read from last.
+    case closed(LogReader)
+  }
+
+  /// - Precondition: it has a writer or a follower.
+  init(_ writer: LogWriter?, _ follower: Follower?, path: String, namespace: String, logger: Logger?) {
+    precondition((writer == nil) != (follower == nil), "a log has a writer or is followed")
+    self.writer = writer
+    ownReader = writer?.reader
+    following = Lock(follower.map { .open($0) } ?? .none)
+    isFollowing = follower != nil
+    self.path = path
+    self.namespace = namespace
+    self.logger = logger
+  }
+
+  deinit {
+    close()
+  }
+
+  /// What is read from. A follower may give another one each time: when the files are not what they were.
+  var reader: LogReader {
+    if let ownReader { return ownReader }
+    return following.withLock { following in
+      switch following {
+      case .open(let follower): follower.files.reader
+      case .closed(let reader): reader
+      case .none: preconditionFailure("a log has a writer or is followed")
+      }
+    }
+  }
+
+  func checkOpen() throws(ImmutaError) {
+    if !reader.isOpen { throw .storageClosed.of(namespace) }
+  }
+
+  /// Keeps the log up to date with a writer elsewhere; nil where this is the writer.
+  var follower: Follower? {
+    if !isFollowing { return nil }
+    return following.withLock { if case .open(let follower) = $0 { follower } else { nil } }
+  }
+
+  /// What is read from, with all that was committed by now.
+  var current: LogReader {
+    // A log read while another program writes it: what cannot be told now is told by the read that needs it.
+    try? follower?.refresh()
+    return reader
+  }
+
+  func refresh(_ visibility: StreamVisibility = .committed) throws(ImmutaError) {
+    try follower?.refresh()
+    if visibility == .durable { try follower?.refreshStable() }
+  }
+
+  /// Whether other files are read by now; looks for them by their names.
+  func changedSince(_ reader: LogReader) throws(ImmutaError) -> Bool {
+    guard let follower else { return false }
+    try follower.refresh(looksAgain: true)
+    return follower.files.reader !== reader
+  }
+
+  /// The same; true, too, where the files are not what they were, and those that are there cannot be read yet.
+  func mayHaveChanged(since reader: LogReader) throws(ImmutaError) -> Bool {
+    try changedSince(reader) || follower?.isLost == true
+  }
+
+  /// Whether what went wrong in reading is due to files that are not read any more: what seemed damaged, or rested while
+  /// another file got its name.
+  ///
+  /// - Throws: `.logChanged` where the file is gone, and nothing else that can be read has its name yet.
+  func isDueToChange(_ error: ImmutaError, of reader: LogReader) throws(ImmutaError) -> Bool {
+    switch error {
+    case .corrupted: return try changedSince(reader)
+    case .logMoved where isFollowing:
+      if try changedSince(reader) { return true }
+      throw .logChanged(LogChange(path: path, kind: .removed, sharedCount: reader.count))
+    default: return false
+    }
+  }
+
+  /// What streams of this visibility wait for: its generation is the number of records they may deliver.
+  ///
+  /// - Parameter reader: what is read from now.
+  func progress(_ visibility: StreamVisibility, _ reader: LogReader) -> Broadcaster {
+    switch visibility {
+    case .committed: reader.committed
+    case .durable: writer?.flusher.stable ?? reader.stable ?? reader.committed
+    }
+  }
+
+  /// How many records streams of this visibility may deliver.
+  func count(_ visibility: StreamVisibility, _ reader: LogReader) -> Int { progress(visibility, reader).generation }
+
+  /// Somebody is about to wait for records to be committed: another process' commits must be noticed until `endWait`.
+  func beginWait(_ visibility: StreamVisibility) throws(ImmutaError) {
+    try follower?.beginWait(visibility)
+  }
+
+  func endWait(_ visibility: StreamVisibility) {
+    follower?.endWait(visibility)
+  }
+
+  /// Returns why what was committed is not on stable storage: the same, whoever closes.
+  @discardableResult
+  func close() -> ImmutaError? {
+    guard let writer else {
+      let follower = following.withLock { following -> Follower? in
+        guard case .open(let follower) = following else { return nil }
+        following = .closed(follower.files.reader)
+        return follower
+      }
+      follower?.close()
+      reader.close()
+      return nil
+    }
+    let (isFirst, failure) = writer.close()
+    return told(isFirst, failure)
+  }
+
+  /// Closes many logs. Returns, for each, what `close` does.
+  static func closeTogether(_ logs: [OpenLog]) -> [ImmutaError?] {
+    var failures = [ImmutaError?](repeating: nil, count: logs.count)
+    let writers = logs.indices.filter { logs[$0].writer != nil }
+    let outcomes = LogWriter.closeTogether(writers.compactMap { logs[$0].writer })
+    for (place, outcome) in zip(writers, outcomes) {
+      failures[place] = logs[place].told(outcome.isFirst, outcome.failure)
+    }
+    for log in logs where log.writer == nil { log.close() }
+    return failures
+  }
+
+  /// Tells the logger, once.
+  private func told(_ isFirst: Bool, _ failure: ImmutaError?) -> ImmutaError? {
+    if isFirst, let failure {
+      let advice = failure.isLogMoved ? "closing failed" : "closing failed; the next opening recovers"
+      logger?.error("\(advice): \(failure)", metadata: ["namespace": "\(namespace)"])
+    }
+    return failure
+  }
+}

@@ -1,0 +1,109 @@
+// Where a cursor goes on when the log's files are not what they were: they were repaired, put back, or replaced. Only where
+// another process may write the log.
+
+extension RecordCursor {
+  /// Where the log is read from now. Where that changed, because the files are not what they were, the place must be one in
+  /// the files that are read now.
+  mutating func reader(of source: OpenLog) throws(ImmutaError) -> LogReader {
+    let current = source.reader
+    if let reader, reader === current { return current }
+    do throws(ImmutaError) {
+      if try goOn(in: current) { return current }
+    } catch {
+      guard try source.isDueToChange(error, of: current) else { throw error }
+    }
+    // These files may not be what they were, either: then it is in others that it goes on.
+    guard try source.mayHaveChanged(since: current) else {
+      change = (current.lineage, 0)
+      throw .logChanged(LogChange(path: current.check.path, kind: .replaced, sharedCount: 0))
+    }
+    let next = source.reader
+    guard next !== current, try goOn(in: next) else { throw changing(place - 1) }
+    return next
+  }
+
+  /// Goes on in other files, if the place is one in them; false where the record before it is another one, whatever is
+  /// known of what the files have in common: then they were changed while they were compared.
+  private mutating func goOn(in current: LogReader) throws(ImmutaError) -> Bool {
+    if let before = reader?.lineage ?? change?.lineage, before !== current.lineage {
+      let (kind, shared) = before.change(to: current.lineage)
+      if place > shared, try !isAfterAnchor(in: current) {
+        let shared = min(shared, place)
+        change = (current.lineage, shared)
+        throw .logChanged(LogChange(path: current.check.path, kind: kind, sharedCount: shared))
+      }
+      guard try moveAnchor(to: current) else { return false }
+      forgetFiles()
+    }
+    (reader, change) = (current, nil)
+    return true
+  }
+
+  /// Whether the record delivered last is the one before the place in the files that are read now.
+  private func isAfterAnchor(in current: LogReader) throws(ImmutaError) -> Bool {
+    guard let last = lastDelivered, last.sequence < current.count,
+      let entry = try current.entries(last.sequence..<last.sequence + 1).first ?? nil
+    else { return false }
+    return entry.isOfSameRecord(as: last.entry) && entry.time == last.entry.time
+  }
+
+  /// The record delivered last, by its entry; nil when none was, or where nobody but this process writes.
+  var lastDelivered: (sequence: Int, entry: CompanionEntry)? {
+    if let anchor, anchor.sequence == place - 1 { return anchor }
+    guard let chunk, place - 1 >= chunk.first, let entry = chunk.entry(at: place - 1 - chunk.first) else { return nil }
+    return (place - 1, entry)
+  }
+
+  /// Takes the entry of the record delivered last as it is known now: a companion that was made again may give it another
+  /// time. False where it is another record's.
+  private mutating func moveAnchor(to current: LogReader) throws(ImmutaError) -> Bool {
+    let last = lastDelivered
+    // Whatever happens, it is not forgotten: the chunk may be.
+    anchor = last
+    let entry = place > 0 ? try current.entries(place - 1..<place).first ?? nil : nil
+    if let last, let entry, !entry.isOfSameRecord(as: last.entry) { return false }
+    anchor = entry.map { (place - 1, $0) }
+    return true
+  }
+
+  /// Throws unless the record delivered last is still on file, after others were read: those follow it then. Another program
+  /// may have put an older copy of the log over this one.
+  func checkAnchor(_ source: OpenLog, _ reader: LogReader) throws(ImmutaError) {
+    guard let anchor, anchor.sequence == place - 1 else {
+      // The cursor was moved here: all that is known is which files it was moved in.
+      guard place > 0, try source.mayHaveChanged(since: reader) else { return }
+      throw changing(place - 1)
+    }
+    if let own = reader.ownEntries {
+      if try reader.isInLog(anchor.entry) { return }
+      own.contradict()
+    } else if try reader.entries(anchor.sequence..<place).first == anchor.entry {
+      return
+    }
+    throw changing(anchor.sequence, at: anchor.entry.index)
+  }
+
+  private func changing(_ sequence: Int, at index: Int? = nil) -> ImmutaError {
+    .corrupted(
+      Corruption(
+        path: source?.path ?? "", sequence: sequence, index: index,
+        reason: "it is not the record that was read: somebody is changing the file"))
+  }
+
+  /// Throws unless the place is one that the caller may ask for.
+  mutating func meet(_ demand: Demand, _ source: OpenLog) throws(ImmutaError) {
+    try source.refresh()
+    let reader = source.reader
+    try reader.checkOpen()
+    var number = place
+    switch demand {
+    case .exists(let stated): number = stated
+    case .isIn(let identity):
+      if reader.identity != identity { throw .foreignPosition(expected: identity, found: reader.identity) }
+    }
+    if number < 0 { throw .invalidPosition(number) }
+    if number > reader.count { throw .positionBeyondEnd(position: number, count: reader.count) }
+    self.demand = nil
+    self.reader = reader
+  }
+}

@@ -1,0 +1,261 @@
+import Solid
+
+/// A place in a log's records, and what was read ahead from there: decides where the next record comes from. That is what
+/// was read ahead, the chunk it was read with, the writer's windows, or the file.
+///
+/// A value; copies go their own ways. Whatever throws, the place stays, and the next call delivers the record that would
+/// have come. How it goes on where the log's files are not what they were is in RecordCursor+Files.swift.
+@usableFromInline
+struct RecordCursor: Sendable {
+  /// Number of the record that comes next; at least 0.
+  private(set) var place = 0
+  /// Nil, and a reason why, for a cursor in nothing.
+  let source: OpenLog?
+  private let failure: ImmutaError?
+  let visibility: StreamVisibility
+  /// Which of the log's descriptors it reads through.
+  private let readerNumber: Int
+  /// The records of `chunk` that need no further look, where they are delivered as they are stored.
+  private var ahead = ReadAhead()
+  private(set) var chunk: Chunk?
+  private var windows: TailWindows?
+  /// Records that the next chunk is expected to hold.
+  private var expected = 64
+
+  // For RecordCursor+Files.swift.
+
+  /// What the place was found to be a place in; nil before that.
+  var reader: LogReader?
+  /// The entry of the record before the place, where `chunk` does not have it.
+  var anchor: (sequence: Int, entry: CompanionEntry)?
+  /// What is asked of the log before the first record is delivered.
+  var demand: Demand?
+  /// The files that `.logChanged` was last thrown of, and how many records they share with what was read before: whoever
+  /// moves the cursor to one of those is in these files, which may change once more before it looks.
+  var change: (lineage: Lineage, shared: Int)?
+
+  enum Demand: Sendable {
+    /// The place must not be beyond the end.
+    case exists(Int)
+    /// The same, and it must be this log's.
+    case isIn(LogIdentity)
+  }
+
+  init(_ source: OpenLog, from start: StreamPosition, only visibility: StreamVisibility, reader: Int) {
+    self.visibility = visibility
+    self.source = source
+    failure = nil
+    readerNumber = reader
+    switch start {
+    case .beginning: break
+    case .latest: begin(with: source.current, before: 0)
+    case .last(let count):
+      precondition(count >= 0, "a stream begins with the last 0 records or more")
+      begin(with: source.current, before: count)
+    case .skipping(let count):
+      precondition(count >= 0, "a stream skips at least 0 records")
+      place = count
+    case .sequence(let number):
+      place = max(0, number)
+      demand = .exists(number)
+    case .position(let position):
+      place = position.sequence
+      demand = .isIn(position.identity)
+    }
+  }
+
+  init(failing error: ImmutaError) {
+    source = nil
+    failure = error
+    visibility = .committed
+    readerNumber = 0
+  }
+
+  private mutating func begin(with reader: LogReader, before count: Int) {
+    (place, self.reader) = (max(0, reader.count - count), reader)
+  }
+
+  /// Goes to the record of a number of at least 0.
+  mutating func move(to number: Int) {
+    precondition(number >= 0, "a stream's position is at least 0")
+    place = number
+    // Wherever it is now, it has not come there by what it delivered.
+    (reader, anchor, demand) = (nil, nil, nil)
+    if let change, number > change.shared { self.change = nil }
+    forgetChunk()
+  }
+
+  /// Where it stands, to be kept and gone on from later; nil where nothing on file says whose log it is.
+  var position: Position? {
+    // Of the log that was read: by now another may have its name.
+    (reader ?? source?.reader)?.identity.flatMap { Position(identity: $0, sequence: place) }
+  }
+
+  /// The next record if it is committed already; nil otherwise. Does not wait.
+  @inline(__always)
+  mutating func nextAtOnce() throws(ImmutaError) -> Record? {
+    // What was read ahead was there to be delivered; the count need not be looked at.
+    if let record = ahead.record(place) {
+      place &+= 1
+      return record
+    }
+    return try nextFromLog()
+  }
+
+  @inline(never)
+  private mutating func nextFromLog() throws(ImmutaError) -> Record? {
+    let source = try openSource()
+    do throws(ImmutaError) {
+      return try next(in: source)
+    } catch {
+      throw error.of(source.namespace)
+    }
+  }
+
+  private mutating func next(in source: OpenLog) throws(ImmutaError) -> Record? {
+    if let demand { try meet(demand, source) }
+    var reader = try self.reader(of: source)
+    try reader.checkOpen()
+    if let record = recordOfChunk(reader.check) { return take(record) }
+    if place >= source.count(visibility, reader) {
+      try source.refresh(visibility)
+      reader = try self.reader(of: source)
+      if place >= source.count(visibility, reader) { return nil }
+    }
+    do throws(ImmutaError) {
+      return try read(source, reader, source.count(visibility, reader))
+    } catch {
+      // The file may not be what it was.
+      guard try source.isDueToChange(error, of: reader) else { throw error }
+      reader = try self.reader(of: source)
+      let count = source.count(visibility, reader)
+      return place < count ? try read(source, reader, count) : nil
+    }
+  }
+
+  /// Throws what the first record would, where that is known without reading one: that the log is closed, or that the place
+  /// is not one that may be asked for.
+  mutating func checkPlace() throws(ImmutaError) {
+    let source = try openSource()
+    do throws(ImmutaError) {
+      if let demand { try meet(demand, source) }
+      try source.checkOpen()
+    } catch {
+      throw error.of(source.namespace)
+    }
+  }
+
+  /// That there is no record at the place.
+  var missing: ImmutaError {
+    let error = ImmutaError.recordNotFound(place)
+    return source.map { error.of($0.namespace) } ?? error
+  }
+
+  private func openSource() throws(ImmutaError) -> OpenLog {
+    guard let source else { throw failure ?? .storageClosed }
+    return source
+  }
+
+  /// The record at the place, if the chunk has it, whole. What is damaged is read again: it may have been a file in the
+  /// middle of a repair.
+  private mutating func recordOfChunk(_ check: RecordCheck) -> Record? {
+    do throws(ImmutaError) {
+      return try chunk?.record(place, check)
+    } catch {
+      anchor = lastDelivered
+      forgetChunk()
+      return nil
+    }
+  }
+
+  /// The record at the place, which is committed: from the writer's windows, or a new chunk.
+  private mutating func read(_ source: OpenLog, _ reader: LogReader, _ count: Int) throws(ImmutaError) -> Record {
+    let end = reader.end
+    if let record = try windows?.record(place, committedEnd: end, reader.check) { return take(record) }
+    windows = reader.windows
+    if let record = try windows?.record(place, committedEnd: end, reader.check) {
+      forgetChunk()
+      return take(record)
+    }
+    anchor = lastDelivered
+    let old = chunk
+    forgetChunk()
+    let batch = try reader.read(place, count: count, most: expected, reader: readerNumber, reusing: old)
+    if source.isFollowing { try checkAnchor(source, reader) }
+    switch batch {
+    case .single(let record, let entry):
+      expected = 16
+      anchor = (place, entry)
+      return take(record)
+    case .chunk(var chunk, let entry, let next):
+      guard let record = try chunk.record(place, entry, next, reader.check) else {
+        throw reader.check.corrupted(place, chunk.start, "the log ends inside it")
+      }
+      expected = chunk.entriesWorthReading(reader.format)
+      if reader.check.decoder == nil {
+        chunk.checkAll(reader.check)
+        ahead = ReadAhead(chunk, of: reader)
+      }
+      self.chunk = chunk
+      return take(record)
+    }
+  }
+
+  /// Forgets what was read from the files that were read so far.
+  mutating func forgetFiles() {
+    forgetChunk()
+    windows = nil
+  }
+
+  private mutating func forgetChunk() {
+    chunk = nil
+    ahead = ReadAhead()
+  }
+
+  private mutating func take(_ record: Record) -> Record {
+    place += 1
+    return record
+  }
+
+  /// The place alone, for somebody who waits there: what was read ahead is not kept by two.
+  var waiting: RecordCursor {
+    var copy = self
+    copy.forgetFiles()
+    return copy
+  }
+
+  /// Waits until there is a record at the place. What a waiting stream needs is in this frame and its caller's: ten
+  /// thousand of them are ten thousand times that.
+  @usableFromInline
+  func waitForNext() async throws {
+    let source = try openSource()
+    try source.beginWait(visibility)
+    defer { source.endWait(visibility) }
+    do {
+      _ = try await source.progress(visibility, reader ?? source.reader).wait(past: place)
+    } catch is BroadcasterClosed {
+      // Or other files are read by now: then the next attempt finds them.
+      try source.checkOpen()
+    }
+  }
+
+  /// The same; false when the deadline passed first.
+  func waitForNext(until deadline: ContinuousClock.Instant) async throws -> Bool {
+    let source = try openSource()
+    try source.beginWait(visibility)
+    defer { source.endWait(visibility) }
+    do {
+      return try await source.progress(visibility, reader ?? source.reader).wait(past: place, until: deadline) != nil
+    } catch is BroadcasterClosed {
+      try source.checkOpen()
+      return true
+    }
+  }
+}
+
+extension ContinuousClock.Instant {
+  /// So much later than now. A century is as good as any longer time, and can be added to any clock.
+  package static func after(_ timeout: Duration) -> ContinuousClock.Instant {
+    .now + min(timeout, .seconds(100 * 365 * 86_400))
+  }
+}

@@ -1,0 +1,54 @@
+// Where the engine's errors are made of the file layer's.
+
+extension ImmutaError {
+  /// What a failure of the file layer is for whoever called the engine.
+  package init(_ error: FileError) {
+    self =
+      switch error {
+      case .call(let failed):
+        .io(
+          errno: failed.errorNumber,
+          operation: failed.purpose == .temporaryFile ? Self.writingTemporaryFile : failed.call.rawValue,
+          path: failed.path)
+      case .closed: .storageClosed
+      case .moved(let path): .logMoved(path: path)
+      case .notRegular(let path): .corrupted(Corruption(notRegular: path))
+      case .foreignOwner(let path, let owner): .foreignOwner(path: path, owner: owner)
+      case .cutShort(let path, let size, let least):
+        .corrupted(
+          Corruption(
+            path: path,
+            reason:
+              "another program cut it short to \(size) bytes while it was open for writing, and \(least) were there: put "
+              + "the log back from a copy, or repair it"))
+      case .locked(let note): .locked(LockHolder(note))
+      }
+  }
+}
+
+extension LockHolder {
+  /// Who has a lock, by what its file says.
+  package init(_ note: LockNote) {
+    self.init(
+      namespace: note.subject, processID: note.processID,
+      since: note.since.map { Timestamp(nanosecondsSince1970: $0) })
+  }
+}
+
+extension Corruption {
+  fileprivate init(notRegular path: String) {
+    self.init(
+      path: path, reason: "it is not a regular file: give it another name, or take it out of the directory")
+    isNoLog = path.hasSuffix(".log") || path.hasSuffix(".bilog")
+  }
+}
+
+/// Does a piece of work with files. What the file layer throws becomes the engine's error here, and nowhere else.
+@inline(__always)
+package func io<R: ~Copyable>(_ work: @autoclosure () throws(FileError) -> R) throws(ImmutaError) -> R {
+  do throws(FileError) {
+    return try work()
+  } catch {
+    throw ImmutaError(error)
+  }
+}

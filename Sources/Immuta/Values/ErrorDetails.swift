@@ -1,0 +1,137 @@
+/// What became of a log that was followed.
+public struct LogChange: Hashable, Sendable {
+  /// What happened.
+  @nonexhaustive
+  public enum Kind: Hashable, Sendable {
+    /// Nothing that can be read has its name any more.
+    case removed
+    /// Its end was cut off, by a repair, after a crash of the machine, or because an older copy of it was put in its
+    /// place; others may have been appended since.
+    case cutBack
+    /// Another log has its name.
+    case replaced
+  }
+
+  /// The log's file.
+  public let path: String
+  /// What happened.
+  public let kind: Kind
+  /// How many records, from the first on, are known to be the same now; of a log that was removed, those it had. To go on
+  /// after the last of them, begin at this number.
+  public let sharedCount: Int
+
+  init(path: String, kind: Kind, sharedCount: Int) {
+    self.path = path
+    self.kind = kind
+    self.sharedCount = sharedCount
+  }
+
+  /// The last record that is known to be the same; nil when there is none.
+  public var lastShared: Int? { sharedCount > 0 ? sharedCount - 1 : nil }
+}
+
+extension LogChange: CustomStringConvertible {
+  /// What happened, and what to do, as one sentence.
+  public var description: String {
+    let last = lastShared.map { "record \($0) is the last that is the same" } ?? "no record is known to be the same"
+    return switch kind {
+    case .removed:
+      "\(path) was removed or renamed while it was read, after \(Words.records(sharedCount)); put it back to go on"
+    case .cutBack:
+      "\(path) was cut back while it was read: \(last); begin at record \(sharedCount) to go on"
+    case .replaced:
+      "\(path) was replaced by another log while it was read: \(last); begin at record \(sharedCount) to go on"
+    }
+  }
+}
+
+/// A version that this library does not know.
+public struct UnsupportedVersion: Hashable, Sendable {
+  /// What has a version.
+  @nonexhaustive
+  public enum Subject: Hashable, Sendable {
+    /// The companion of a log.
+    case companion
+    /// The layout of a log file, as its companion names it.
+    case logFormat
+    /// The file that keeps what cannot be derived from a log.
+    case meta
+    /// The layout of a partitioned store.
+    case storeLayout
+    /// A sealed payload.
+    case sealedPayload
+  }
+
+  /// The file.
+  public let path: String
+  /// What has the version.
+  public let subject: Subject
+  /// The version on file.
+  public let found: Int
+  /// The highest version that this library knows.
+  public let supported: Int
+
+  package init(path: String, subject: Subject, found: Int, supported: Int) {
+    self.path = path
+    self.subject = subject
+    self.found = found
+    self.supported = supported
+  }
+}
+
+extension UnsupportedVersion: CustomStringConvertible {
+  /// The path, what has the version, and both versions, as one sentence.
+  public var description: String {
+    let name =
+      switch subject {
+      case .companion: "companion"
+      case .logFormat: "log format"
+      case .meta: "meta file"
+      case .storeLayout: "store layout"
+      case .sealedPayload: "sealed payload"
+      }
+    return "\(path): the \(name) has version \(found), and this library knows versions up to \(supported)".printable
+  }
+}
+
+/// What is damaged, and where.
+public struct Corruption: Hashable, Sendable {
+  /// The damaged file.
+  public var path: String
+  /// Number of the damaged record; nil when the damage is not in one record.
+  public var sequence: Int?
+  /// Byte offset of the damage in the log: the record's index, where it is a record.
+  public var index: Int?
+  /// What does not fit.
+  public var reason: String
+  /// Another format that the file may be a log of: nothing but the caller's word decides then. Nil where there is none.
+  public var possibleFormat: LogFormat?
+  /// Whether the file is something else that has a log's name: nothing in it speaks for a log, and nothing beside it says
+  /// that there was one.
+  public var isNoLog = false
+
+  /// Describes damage found in a file.
+  public init(
+    path: String, sequence: Int? = nil, index: Int? = nil, reason: String, possibleFormat: LogFormat? = nil
+  ) {
+    self.path = path
+    self.sequence = sequence
+    self.index = index
+    self.reason = reason
+    self.possibleFormat = possibleFormat
+  }
+}
+
+extension Corruption: CustomStringConvertible {
+  /// The path, the place and the reason, as one sentence.
+  public var description: String {
+    var text = path
+    if let sequence { text += ", record \(sequence)" }
+    if let index { text += " at byte \(index)" }
+    text += ": \(reason)"
+    if let possibleFormat {
+      text += "; it may be a log of the format \(possibleFormat): if so, open it with that format"
+    }
+    return text.printable
+  }
+}

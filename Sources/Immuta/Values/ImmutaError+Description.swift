@@ -1,0 +1,135 @@
+extension ImmutaError: CustomStringConvertible {
+  /// What happened, and what to do, in one line. What comes from files in it is made printable.
+  public var description: String { text.printable }
+
+  private var text: String {
+    switch self {
+    case .namespaceRequired:
+      "no namespace was given: name at least one"
+    case .namespaceNotFound(let name):
+      """
+      there is no namespace “\(name)” here: check the name and the directory; to create it, name it when opening the storage \
+      for appending, or call log(_:creating: true)
+      """
+    case .invalidNamespace(let name):
+      "“\(name)” cannot be a namespace: use 1 to 200 letters, digits, “.”, “_” or “-”, not starting with “.”"
+    case .duplicateNamespace(let name):
+      "the namespace “\(name)” was named twice: name each once"
+    case .storageClosed(let place):
+      place.namespace.map { "the storage, or its namespace “\($0)”, is closed: open it again" }
+        ?? "the storage is closed: open it again"
+    case .readerCountIsZero:
+      "readerCount must be at least 1"
+    case .invalidConfiguration(let text):
+      "invalid configuration: \(text)"
+    case .locked(let holder):
+      "another writer has this log: \(holder); close it there first, or open for reading only"
+    case .logMoved(let path):
+      """
+      \(path) is no longer what this log was opened with: it was removed, renamed or replaced. What was appended since the \
+      last flush is only in the file that is gone: close the log, and put the file back, or open a new log
+      """
+    case .foreignOwner(let path, let owner):
+      """
+      \(path) belongs to the user \(owner), who could read and change what is written to it: have it removed, or given to \
+      the user of this process, or set acceptsFilesOfOthers if that user may be trusted
+      """
+    case .readOnly(let place):
+      "\(place.named ?? "the storage") was opened for reading only: open it with access .readWrite to append"
+    case .recordNotFound(let sequence, let place):
+      "there is no committed record \(sequence)\(place.suffix): numbers run from 0 up to the log's count, exclusive"
+    case .recordTooLarge(let place):
+      "the record is too large\(place.suffix(" for")): its end would lie beyond what a 64-bit file offset can name"
+    case .corrupted(let corruption):
+      corruption.isNoLog ? "not a log: \(corruption)" : "damaged: \(corruption)"
+    case .codecMismatch(let written, let opened, let place):
+      """
+      the log\(place.suffix("")) was written with \(Self.codecText(written)) and opened with \(Self.codecText(opened)): \
+      open it with the codec it was written with
+      """
+    case .codecUnknown(let path, let reason):
+      "\(path): \(reason)"
+    case .undecodable(let corruption):
+      """
+      cannot be decoded: \(corruption); check that the codec's keys, dictionaries and limit are those for this record. \
+      The records around it can be read
+      """
+    case .untransformable(let reason, let place):
+      "the codec cannot transform the payload, nothing was appended\(place.suffix(" to")): \(reason)"
+    case .partitionNotFound(let partition, let count):
+      "there is no partition \(partition): there are \(count), numbered from 0"
+    case .partitioningMismatch(let remembered, let opened):
+      """
+      the directory has \(remembered), and was opened with \(opened), which would send keys elsewhere than before: open it \
+      as it was made, or copy its messages into a new one
+      """
+    case .invalidOffset(let offset, let place):
+      "no message begins at byte \(offset)\(place.suffix): read from 0, or from where a message ends"
+    case .logChanged(let change):
+      "\(change)"
+    case .positionBeyondEnd(let position, let count, let place):
+      """
+      position \(position) is beyond the end\(place.suffix(" of")): the log has \(Words.records(count)), and the next one is record \(count). \
+      Was it put back from an older copy? To wait for that record all the same, skip to it
+      """
+    case .foreignPosition(let expected, let found, let place):
+      "the position is one in the log \(expected), and \(place.named ?? "this") is "
+        + (found.map { "the log \($0)" } ?? "a log that does not say which it is")
+        + ": begin at a record's number instead"
+    case .invalidPosition(let position, let place):
+      "\(position) is no record's number\(place.suffix): records are counted from 0"
+    case .unsupportedVersion(let unsupported):
+      "\(unsupported): use a newer version of the library; nothing was changed"
+    case .wouldDeadlock(let text):
+      "it would wait for ever, and nothing was appended: \(text)"
+    case .uploadTooLarge(let limit, let place):
+      "the payload has more than \(limit) bytes, nothing was appended\(place.suffix(" to")): send less, or raise uploads.maximumBytes"
+    case .uploadStalled(let time, let place):
+      "the source of the payload gave nothing for \(time), nothing was appended\(place.suffix(" to")): send again, or raise uploads.idleTimeout"
+    case .io(ErrorNumber.isSymbolicLink, _, let path):
+      """
+      \(path) is a symbolic link, and those are not followed to a log's files: open the directory that holds the file \
+      itself
+      """
+    case .io(let number, let operation, let path):
+      "\(operation) failed on \(path): \(ErrorNumber.message(for: number))\(Self.advice(for: number, of: operation))"
+    }
+  }
+
+  /// What a failure is called that concerns bytes which have no place in the log yet.
+  static var writingTemporaryFile: String { "writing a temporary file" }
+
+  private static func codecText(_ name: String) -> String {
+    name.isEmpty ? "no codec" : "codec \(Words.quoted(name))"
+  }
+
+  private static func advice(for number: Int32, of operation: String) -> String {
+    switch number {
+    // Space is reserved before anything is written; a write or a flush that fails is final.
+    case ErrorNumber.noSpace where operation == "fallocate": "; make room and try again, nothing was appended"
+    case ErrorNumber.noSpace where operation == Self.writingTemporaryFile:
+      "; make room and try again, nothing was appended"
+    case ErrorNumber.noSpace: "; make room and open the storage again"
+    case ErrorNumber.quotaExceeded where operation == "fallocate":
+      "; make room in the quota and try again, nothing was appended"
+    case ErrorNumber.quotaExceeded: "; make room in the quota and open the storage again"
+    case ErrorNumber.fileTooLarge:
+      "; no file may be larger here: raise the limit on file sizes (ulimit -f, LimitFSIZE=), or begin another log"
+    case ErrorNumber.notFound: "; create it first, or correct the path"
+    case ErrorNumber.notDirectory: "; give the path of a directory"
+    case ErrorNumber.accessDenied, ErrorNumber.readOnlyFileSystem: "; check who may write there"
+    case ErrorNumber.tooManyFiles: "; raise the limit on open files (ulimit -n)"
+    default: ""
+    }
+  }
+}
+
+extension ImmutaError.Place {
+  /// “In”, and the namespace; empty where there is none.
+  fileprivate var suffix: String { suffix(" in") }
+
+  /// A word or none, and the namespace; empty where there is none.
+  fileprivate func suffix(_ word: String) -> String { named.map { "\(word) \($0)" } ?? "" }
+
+  fileprivate var named: String? { namespace.map { "“\($0)”" } }
+}

@@ -1,0 +1,115 @@
+// Which log an error is about.
+
+extension ImmutaError {
+  /// The namespace that an error is about; of a partitioned store, its partition's number.
+  ///
+  /// All places are equal. So errors compare by what happened, and a caller that knows which log it asked may write
+  /// `.storageClosed`, `.recordNotFound(7)`.
+  public struct Place: Hashable, Sendable {
+    /// Nil where it is not about a log, or not known.
+    public let namespace: String?
+
+    /// A namespace; nil for none.
+    public init(namespace: String?) {
+      self.namespace = namespace
+    }
+
+    /// No namespace.
+    static let none = Place(namespace: nil)
+
+    /// True.
+    public static func == (left: Place, right: Place) -> Bool { true }
+
+    /// Feeds nothing.
+    public func hash(into hasher: inout Hasher) {}
+  }
+
+  /// The namespace that the error is about; of a partitioned store, its partition's number. Nil where it is about none, or
+  /// about a file: that one's path is in the error.
+  public var namespace: String? {
+    switch self {
+    case .namespaceNotFound(let name), .invalidNamespace(let name), .duplicateNamespace(let name): name
+    case .locked(let holder): holder.namespace
+    default: place?.namespace
+    }
+  }
+
+  /// The same error, about a namespace, if it says none yet.
+  @usableFromInline
+  package func of(_ namespace: String) -> ImmutaError {
+    guard let place, place.namespace == nil else { return self }
+    let new = Place(namespace: namespace)
+    return switch self {
+    case .storageClosed: .storageClosed(in: new)
+    case .readOnly: .readOnly(in: new)
+    case .recordNotFound(let number, _): .recordNotFound(number, in: new)
+    case .recordTooLarge: .recordTooLarge(in: new)
+    case .codecMismatch(let written, let opened, _): .codecMismatch(written: written, opened: opened, in: new)
+    case .untransformable(let reason, _): .untransformable(reason, in: new)
+    case .invalidOffset(let offset, _): .invalidOffset(offset, in: new)
+    case .positionBeyondEnd(let position, let count, _): .positionBeyondEnd(position: position, count: count, in: new)
+    case .foreignPosition(let expected, let found, _): .foreignPosition(expected: expected, found: found, in: new)
+    case .invalidPosition(let number, _): .invalidPosition(number, in: new)
+    case .uploadTooLarge(let limit, _): .uploadTooLarge(limit: limit, in: new)
+    case .uploadStalled(let time, _): .uploadStalled(time, in: new)
+    default: self
+    }
+  }
+
+  private var place: Place? {
+    switch self {
+    case .storageClosed(let place), .readOnly(let place), .recordTooLarge(let place), .recordNotFound(_, let place),
+      .codecMismatch(_, _, let place), .untransformable(_, let place), .invalidOffset(_, let place),
+      .positionBeyondEnd(_, _, let place), .foreignPosition(_, _, let place), .invalidPosition(_, let place),
+      .uploadTooLarge(_, let place), .uploadStalled(_, let place):
+      place
+    default: nil
+    }
+  }
+
+  /// Whether files of the log lost their names.
+  var isLogMoved: Bool { if case .logMoved = self { true } else { false } }
+}
+
+// The same without a place: to be thrown where none is known yet, and to be compared with.
+extension ImmutaError {
+  /// The storage, or a namespace of it, was closed.
+  public static var storageClosed: ImmutaError { .storageClosed(in: .none) }
+  /// The storage, or a namespace of it, was opened for reading only.
+  public static var readOnly: ImmutaError { .readOnly(in: .none) }
+  /// The record's end would lie beyond what a 64-bit offset can name.
+  public static var recordTooLarge: ImmutaError { .recordTooLarge(in: .none) }
+
+  /// There is no committed record of this number.
+  public static func recordNotFound(_ sequence: Int) -> ImmutaError { .recordNotFound(sequence, in: .none) }
+
+  /// The log was written with the first codec chain, and opened with the second.
+  public static func codecMismatch(written: String, opened: String) -> ImmutaError {
+    .codecMismatch(written: written, opened: opened, in: .none)
+  }
+
+  /// The codec failed to transform a payload.
+  public static func untransformable(_ reason: String) -> ImmutaError { .untransformable(reason, in: .none) }
+
+  /// No message of the partition begins at this byte offset.
+  public static func invalidOffset(_ offset: Int) -> ImmutaError { .invalidOffset(offset, in: .none) }
+
+  /// The log has fewer records than the position says.
+  public static func positionBeyondEnd(position: Int, count: Int) -> ImmutaError {
+    .positionBeyondEnd(position: position, count: count, in: .none)
+  }
+
+  /// The position is another log's.
+  public static func foreignPosition(expected: LogIdentity, found: LogIdentity?) -> ImmutaError {
+    .foreignPosition(expected: expected, found: found, in: .none)
+  }
+
+  /// A record's number is at least 0.
+  public static func invalidPosition(_ sequence: Int) -> ImmutaError { .invalidPosition(sequence, in: .none) }
+
+  /// A payload that comes in chunks has more bytes than are allowed.
+  public static func uploadTooLarge(limit: Int) -> ImmutaError { .uploadTooLarge(limit: limit, in: .none) }
+
+  /// The source of a payload gave no chunk for as long as is allowed.
+  public static func uploadStalled(_ time: Duration) -> ImmutaError { .uploadStalled(time, in: .none) }
+}

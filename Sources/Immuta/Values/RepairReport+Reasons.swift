@@ -1,0 +1,97 @@
+extension RepairReport {
+  /// Why records are lost. Its description says it in words. Later versions may have more cases.
+  @nonexhaustive
+  public enum LossReason: Hashable, Sendable {
+    /// The companion's entry is damaged, and so is what comes before: nobody knows where the record is.
+    case placeUnknown
+    /// The file has a hole, which reads as more empty records than any log has.
+    case hole
+    /// The record's size field does not fit the file.
+    case sizeFieldDamaged
+    /// The log ends inside the record.
+    case cutShort
+    /// The record's bytes do not have the checksum that was taken when they were appended.
+    case changed
+    /// The payload does not have the checksum that is stored with it.
+    case payloadChecksum
+    /// The companion's entry is damaged, and the size field does not lead to the next record.
+    case entryAndSizeFieldDamaged
+    /// The log or its companion counts the records, and neither has them.
+    case notFound
+    /// The log's end is damaged, for the reason given in words: whatever is behind it is lost with it.
+    case endDamaged(String)
+    /// The record is whole, and the codec cannot read it, for the reason given in words.
+    case undecodable(String)
+  }
+
+  /// Something that a repair does, or would do. Its description says it in words. Later versions may have more cases.
+  @nonexhaustive
+  public enum Action: Hashable, Sendable {
+    /// Sets the companion aside: it belongs to another log.
+    case setCompanionAside
+    /// Recovers the log as opening it for appending does; what that is, in words.
+    case recover(String)
+    /// Sets the header's numbers, which are others. LAST INDEX is nil where the format has none.
+    case setHeader(count: Int, lastIndex: Int?, countBefore: Int, lastIndexBefore: Int?)
+    /// Cuts bytes off the log's end, from a byte offset on, and the records that they are of, if any.
+    case cutOff(bytes: Int, from: Int, records: Range<Int>)
+    /// Takes records back, of which no bytes are left.
+    case takeBack(records: Range<Int>)
+    /// Keeps the records up to this one, whose transaction is lost after it.
+    case keepPartOfTransaction(last: Int)
+    /// Makes the companion from the log.
+    case makeCompanion
+    /// Makes as many missing or damaged entries of the companion from the log.
+    case makeEntries(Int)
+    /// Marks the log as closed with as many records.
+    case markClosed(count: Int)
+    /// Copies the whole records, as many, into a new namespace.
+    case copyRecords(Int, into: String)
+    /// Takes the payloads as they are stored: nothing says whether a codec was used.
+    case takePayloadsAsStored
+  }
+}
+
+extension RepairReport.LossReason: CustomStringConvertible {
+  /// What is wrong, for people.
+  public var description: String {
+    switch self {
+    case .placeUnknown: "its companion entry and its place are lost"
+    case .hole: "the file has a hole there, which reads as more records of no bytes than any log has"
+    case .sizeFieldDamaged: "its size field does not fit the file"
+    case .cutShort: "the log ends inside it"
+    case .changed: "its bytes are not those that were appended"
+    case .payloadChecksum: "its payload does not have its checksum"
+    case .entryAndSizeFieldDamaged:
+      "its companion entry is damaged, and its size field does not lead to the next record"
+    case .notFound: "nothing tells where they are"
+    case .endDamaged(let reason): "\(reason); whatever is behind it is lost with it"
+    case .undecodable(let reason): "cannot be decoded: \(reason)"
+    }
+  }
+}
+
+extension RepairReport.Action: CustomStringConvertible {
+  /// What is done, for people, beginning with a verb.
+  public var description: String {
+    switch self {
+    case .setCompanionAside: "set the companion aside: it belongs to another log"
+    case .recover(let note): "recover as opening for appending does: the log \(note)"
+    case .setHeader(let count, let lastIndex, let countBefore, let lastIndexBefore):
+      "set the header to COUNT \(count)" + (lastIndex.map { ", LAST INDEX \($0)" } ?? "")
+        + " (it says \(countBefore)" + (lastIndexBefore.map { " and \($0)" } ?? "") + ")"
+    case .cutOff(let bytes, let start, let records):
+      records.isEmpty
+        ? "cut off \(Words.bytes(bytes)) behind the last record, from byte \(start) on"
+        : "cut off \(Words.records(records)), \(Words.bytes(bytes)) from byte \(start) on"
+    case .takeBack(let records): "take back \(Words.records(records)), of which no bytes are left"
+    case .keepPartOfTransaction(let last):
+      "keep record \(last), whose transaction is lost from record \(last + 1) on"
+    case .makeCompanion: "make the companion from the log"
+    case .makeEntries(let count): "make \(count) missing or damaged companion entries from the log"
+    case .markClosed(let count): "mark the log as closed with \(Words.records(count))"
+    case .copyRecords(let count, let namespace): "copy its \(count) whole records into “\(namespace)”"
+    case .takePayloadsAsStored: "take them as they are stored: nothing says whether a codec was used"
+    }
+  }
+}

@@ -1,0 +1,57 @@
+/// What a repair found, and what it did or would do.
+public struct RepairReport: Hashable, Sendable {
+  /// Records next to each other that cannot be had any more.
+  public struct LostRange: Hashable, Sendable {
+    /// Their numbers.
+    public internal(set) var sequences: Range<Int>
+    /// Byte offset of the first of them in the log; nil when that is unknown, too.
+    public internal(set) var index: Int?
+    /// What is wrong with the first of them.
+    public internal(set) var reason: LossReason
+  }
+
+  /// The namespace's name.
+  public let namespace: String
+  /// Records that the log or its companion claims.
+  public internal(set) var promised: Int
+  /// Records that are whole.
+  public internal(set) var sound: Int
+  /// Those of them whose checksum was taken when they were appended. The others lie where a record must, which is all
+  /// that can be told of them: what was changed inside them before their checksums were made is not known.
+  public internal(set) var verifiable: Int
+  /// Records that are not, in order.
+  public internal(set) var lost: [LostRange]
+  /// What is done about it, or would be; empty when there is nothing to do.
+  public internal(set) var actions: [Action]
+  /// Whether it was done.
+  public internal(set) var isApplied: Bool
+  /// Files that hold what was cut off or replaced.
+  public internal(set) var saved: [String]
+  /// Another format that this may be a log of: then nothing is done until the format is stated.
+  /// Nil where nothing but damage explains what was found.
+  public internal(set) var possibleFormat: LogFormat?
+  /// Whether opening for appending finds its way by itself, as after a crash: then nothing needs to be applied.
+  package internal(set) var opensAsItIs = false
+
+  /// Whether the log needs nothing. A companion that is missing is none of it: opening makes one.
+  public var isHealthy: Bool { lost.isEmpty && actions.isEmpty }
+}
+
+extension RepairReport: CustomStringConvertible {
+  /// Several lines for people.
+  public var description: String {
+    var lines = ["\(namespace): \(sound) of \(promised) records are whole"]
+    if verifiable < sound {
+      lines.append("  not verifiable: \(sound - verifiable) of them have no checksum from when they were appended")
+    }
+    for range in lost {
+      let place = range.index.map { " at byte \($0)" } ?? ""
+      lines.append("  lost: \(Words.records(range.sequences))\(place): \(range.reason)")
+    }
+    for action in actions { lines.append("  \(isApplied ? "done" : "would"): \(action)") }
+    if let possibleFormat { lines.append("  unless it is a log of the format \(possibleFormat)") }
+    for file in saved { lines.append("  saved: \(file)") }
+    if isHealthy { lines.append("  nothing to repair") }
+    return lines.map(\.printable).joined(separator: "\n")
+  }
+}

@@ -1,0 +1,15 @@
+import ArgumentParser
+
+/// How a repair is done: options of each subcommand that repairs.
+struct RepairOptions: ParsableArguments {
+  @Flag(help: "Do what is needed, rather than say so.")
+  var apply = false
+
+  @OptionGroup var lock: WaitOption
+
+  @Flag(help: "Write also to files that another user put there: by default they are refused.")
+  var allowForeignOwner = false
+
+  @Flag(help: "Print an object a line.")
+  var json = false
+}

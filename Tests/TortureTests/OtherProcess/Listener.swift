@@ -1,0 +1,59 @@
+import Foundation
+import Immuta
+
+/// Follows logs as a program does that has nothing else to do.
+enum Listener {
+  static func listen(_ directory: String, _ format: LogFormat, _ count: Int, _ how: String) async throws {
+    if how == "looking" { Following.stopWaitingForWords() }
+    var configuration = Storage.Configuration()
+    configuration.format = format
+    configuration.access = .readOnly
+    let storage = try Storage(
+      directory: directory, namespaces: (0..<count).map { "log\($0)" }, configuration: configuration)
+    let logs = try (0..<count).map { try storage.log("log\($0)") }
+    for log in logs { Task { await follow(log) } }
+    OtherProcess.say("open")
+    while let question = readLine() {
+      switch question {
+      case "asleep": OtherProcess.say(await areAsleep(logs) ? "asleep" : "awake")
+      case "counts": OtherProcess.say(try counts())
+      default: OtherProcess.say("what is \(question)?")
+      }
+    }
+    storage.close()
+    // The thread ends by itself.
+    for _ in 0..<2_000 where Following.threads > 0 { try await Task.sleep(for: .milliseconds(1)) }
+    OtherProcess.say("closed, \(Following.threads) threads")
+  }
+
+  private static func follow(_ log: Log) async {
+    do {
+      for try await record in log.stream() where record.text == "last" { OtherProcess.say("\(record.sequence)") }
+    } catch ImmutaError.storageClosed {
+    } catch {
+      OtherProcess.say("\(error)")
+    }
+  }
+
+  private static func areAsleep(_ logs: [Log]) async -> Bool {
+    for _ in 0..<10_000 {
+      if logs.allSatisfy(\.isAsleep) { return true }
+      try? await Task.sleep(for: .milliseconds(1))
+    }
+    return false
+  }
+
+  /// Wake-ups of the threads that wait for others, by their own count; all voluntary changes of context of this process'
+  /// threads, by the kernel's; and threads that there are.
+  private static func counts() throws -> String {
+    var switches = 0
+    let threads = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/task")) ?? []
+    for thread in threads {
+      let status = (try? String(contentsOfFile: "/proc/self/task/\(thread)/status", encoding: .utf8)) ?? ""
+      for line in status.split(separator: "\n") where line.hasPrefix("voluntary_ctxt_switches:") {
+        switches += Int(line.split(separator: "\t").last ?? "") ?? 0
+      }
+    }
+    return "\(Following.wakeUps) \(switches) \(Following.threads)"
+  }
+}
