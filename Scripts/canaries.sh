@@ -201,7 +201,7 @@ canary convoy LogWriter+Turns.swift 'FairnessTests' \
   'next\(mayAppend: state\.isPrepared\)' 'next(mayAppend: false)'
 # Recovery believes the entries, without a look at the records' bytes.
 canary recovery Reconciliation+Crash.swift 'PowerLossTests/whatWasPromisedSurvives' \
-  'try log\.checksum\(at: cursor\.index, size: size\) == entry\.recordChecksum' 'entry.index >= 0'
+  'try log\.checksum\(at: cursor\.index, size: place\.size\) == entry\.recordChecksum' 'entry.index >= 0'
 # A reader compares no checksum.
 canary reading RecordCheck.swift 'DamageTests/aFlippedByte' \
   'if computed != entry\.recordChecksum \{' 'if computed != entry.recordChecksum, number < 0 {'
@@ -264,7 +264,7 @@ canary lock FileLock.swift 'ProcessTests/oneProcessWritesAtATime' \
   '_ = isTaken
       // One that lost'
 # A file in which nothing is a log's is taken for a damaged log.
-canary no-log NoLog.swift 'HostileFilesTests/whatNeverWas' \
+canary no-log Reconciliation+Evidence.swift 'HostileFilesTests/whatNeverWas' \
   'try mayBeOfAnotherFormat\(\) \? \.agreement : \.none' '.agreement'
 # Any companion is taken for the log's.
 canary foreign CompanionOrigin.swift 'HostileFilesTests/anotherLogs' \

@@ -22,16 +22,16 @@ struct ImmutaTool: ParsableCommand {
       Logs are files in a directory, ./logs unless --dir names another: a namespace “events” is the file events.log there.
 
       Exit status:
-        0   it was done, all of it: what was to be checked was checked, what was to be written was written
-        1   it was not: nothing was found, a file is no log, a system call failed, nobody reads the output
+        0   all of it was done: everything was checked, everything was written
+        1   it was not done: there is no such log, a file is not a log, a system call failed, nobody reads the output
         64  the arguments make no sense
         65  a log is damaged, or records are lost
         75  another writer has the log; --wait waits for it
         128 and more: ended by a signal, as a shell reports it; 130 after Ctrl-C
 
-      What they look at: cat, append and migrate check each record that they read. info looks at headers, companions, \
-      the last record and sizes on disk, and reads nothing else. verify reads all. repair reads all, and changes nothing \
-      without --apply.
+      cat, append and migrate check each record that they read. info looks at headers, companions, the last record and \
+      sizes on disk, and reads nothing else. verify reads everything. So does repair, which changes nothing without \
+      --apply.
 
       A process needs \(process_needed_descriptors()) open files for one log (ulimit -n), and more for stores.
       """,

@@ -6,7 +6,7 @@ import Foundation
 struct Disk: ~Copyable {
   private let directory: String
   private var generator: SeededGenerator
-  private(set) var moments = 0
+  private var moments = 0
   /// Every file seen, by its identity, those removed since included.
   private var files: [UInt64: DiskFile] = [:]
   /// Names that survive a power cut now, and the files they name.

@@ -63,9 +63,6 @@ public final class PowerLoss: SystemCallHook {
     try await SystemCalls.withHook(self, body)
   }
 
-  /// Moments that went by: calls begun and calls that succeeded.
-  public var moments: Int { disk.withLock { $0.moments } }
-
   /// Writes what a power cut now could leave into a directory, which is made again.
   public func image(into target: String, using generator: inout SeededGenerator) throws {
     var drawn = generator

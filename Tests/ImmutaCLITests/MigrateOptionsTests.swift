@@ -39,7 +39,7 @@ struct MigrateOptionsTests {
   func noTab() throws {
     try place.run("append", "e", input: "k\tone\ntwo\n")
     let refused = try place.run("migrate", "log:logs/e", "store:s", "--partitions", "2", "--key-before-tab")
-    #expect(refused.ending == .exit(1) && refused.errors.hasPrefix("immuta: record 1 of e has no tabulator"))
+    #expect(refused.ending == .exit(1) && refused.errors.hasPrefix("immuta: record 1 of e has no tab after"))
   }
 
   @Test("A new store gets the routing it is given, and keeps it")

@@ -33,7 +33,7 @@ struct WakingTests {
 
     private(set) var longest: Int64 = 0
     private(set) var sleeps = 0
-    private(set) var untold = 0
+    private(set) var unreported = 0
 
     init(seed: UInt64, commits: Int) {
       generator = SeededGenerator(seed: seed)
@@ -63,7 +63,7 @@ struct WakingTests {
           writerStep = .wake
           writerTime += upTo(2_000)
         } else {
-          untold += 1
+          unreported += 1
           endCommit()
         }
       case .wake:
@@ -103,7 +103,7 @@ struct WakingTests {
           delivered = commits.count
           pace.foundNews(waited: waited, from: herald)
         } else {
-          pace.foundNothing(waited: waited, canBeTold: true)
+          pace.foundNothing(waited: waited, canBeWoken: true)
         }
         (waitsSince, herald) = (followerTime, .nobody)
         (followerStep, followerTime) = (.beginWait, followerTime + upTo(5_000))
@@ -114,7 +114,7 @@ struct WakingTests {
           return
         }
         followerStep = .wait
-        switch pace.next(canBeTold: true) {
+        switch pace.next(canBeWoken: true) {
         case .pause(let pause): followerTime = max(followerTime, waitsSince + pause)
         case .sleep:
           sleeps += 1
@@ -134,8 +134,8 @@ struct WakingTests {
       guard simulation.longest < 60_000_000 else {
         throw Finding("a record was delivered \(simulation.longest / 1_000_000) ms after it was committed")
       }
-      guard simulation.sleeps > 1, simulation.untold > 0 else {
-        throw Finding("\(simulation.sleeps) sleeps and \(simulation.untold) commits kept back prove nothing")
+      guard simulation.sleeps > 1, simulation.unreported > 0 else {
+        throw Finding("\(simulation.sleeps) sleeps and \(simulation.unreported) commits kept back prove nothing")
       }
     }
   }
@@ -164,12 +164,12 @@ struct WakingTests {
     var pace = FollowPace()
     pace.foundNews(waited: 0, from: .writer)
     var looks = 0
-    while case .pause(let pause) = pace.next(canBeTold: true), looks < 100 {
-      pace.foundNothing(waited: pause, canBeTold: true)
+    while case .pause(let pause) = pace.next(canBeWoken: true), looks < 100 {
+      pace.foundNothing(waited: pause, canBeWoken: true)
       looks += 1
     }
     #expect(looks < 10)
-    #expect(pace.next(canBeTold: true) == .sleep)
+    #expect(pace.next(canBeWoken: true) == .sleep)
   }
 
   /// One may come just when a wait is over; two in a row that nobody told of are of a writer that tells nobody.
@@ -177,27 +177,27 @@ struct WakingTests {
     var pace = FollowPace()
     func letPass(_ time: Int64) {
       var left = time
-      while left > 0, case .pause(let pause) = pace.next(canBeTold: true) {
-        pace.foundNothing(waited: pause, canBeTold: true)
+      while left > 0, case .pause(let pause) = pace.next(canBeWoken: true) {
+        pace.foundNothing(waited: pause, canBeWoken: true)
         left -= pause
       }
     }
     letPass(100_000_000)
     pace.foundNews(waited: 30_000_000, from: .nobody)
     letPass(1_000_000_000)
-    #expect(pace.next(canBeTold: true) == .sleep)
+    #expect(pace.next(canBeWoken: true) == .sleep)
     for _ in 0..<2 { pace.foundNews(waited: 30_000_000, from: .nobody) }
     letPass(1_000_000_000)
-    #expect(pace.next(canBeTold: true) == .pause(FollowPace.longestGlance))
+    #expect(pace.next(canBeWoken: true) == .pause(FollowPace.longestGlance))
     // What writes by calls is told of by the kernel, once it has been quiet.
     letPass(10_000_000_000)
-    #expect(pace.next(canBeTold: true) == .sleep)
+    #expect(pace.next(canBeWoken: true) == .sleep)
     // After a sleep that nobody ended in time, it does not sleep again, until a writer tells.
     pace.foundNews(waited: 60_000_000_000, from: .nobody)
     letPass(20_000_000_000)
-    #expect(pace.next(canBeTold: true) == .pause(FollowPace.longestIdleGlance))
+    #expect(pace.next(canBeWoken: true) == .pause(FollowPace.longestIdleGlance))
     pace.foundNews(waited: 1_000_000, from: .writer)
     letPass(1_000_000_000)
-    #expect(pace.next(canBeTold: true) == .sleep)
+    #expect(pace.next(canBeWoken: true) == .sleep)
   }
 }

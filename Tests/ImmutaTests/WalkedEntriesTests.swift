@@ -104,6 +104,115 @@ import Testing
     }
   }
 
+  /// The entry of a record that was known without a companion stays what it is, whatever a companion says that comes later.
+  @Test func aCompanionThatAppearsWhileTheLogGrowsHasNoSayInWhatWasKnownBefore() throws {
+    let payloads = (0..<6).map { pattern(10 + $0, seed: $0) }
+    let log = try file("log.log", logBytes(payloads))
+    let entries = WalkedEntries(
+      log, .v2, kept: 0, of: nil, count: 0, end: 16, madeCount: 0,
+      companion: WalkedEntries.Known(file: nil, numbers: 0..<0))
+    let size = try log.size
+    func grow(to count: Int, _ companion: Descriptor?) throws {
+      let growth = try #require(
+        try entries.growth(log.status(), through: count, companion, after: .min))
+      entries.take(growth)
+    }
+    try grow(to: 2, nil)
+    let known = try (0..<2).map { try entry($0, entries) }
+    // A writer that came later has entries of all records, with times of its own; that of record 3 is missing.
+    let places = try places(size, log)
+    let companion = try file(
+      "first.idx",
+      companionBytes(
+        places.map { place in
+          place.number == 3
+            ? nil : CompanionEntry(index: place.index, time: Int64(1_000 + place.number), recordChecksum: 7)
+        }))
+    try grow(to: 5, companion)
+    // Those that were known stay; those that were found with an entry have it.
+    #expect(try (0..<2).map { try entry($0, entries) } == known)
+    #expect(try entry(2, entries).time == 1_002 && !entry(2, entries).isMade)
+    #expect(try entry(3, entries).isMade && entry(4, entries).time == 1_004)
+    // Another one, and the entry that was missing.
+    let other = try file(
+      "second.idx",
+      companionBytes(
+        places.map { CompanionEntry(index: $0.index, time: Int64(2_000 + $0.number), recordChecksum: 8) }))
+    try grow(to: 6, other)
+    #expect(try (0..<2).map { try entry($0, entries) } == known)
+    #expect(try [2, 4, 5].map { try entry($0, entries).time } == [1_002, 1_004, 2_005])
+    #expect(try entry(3, entries).isMade)
+    #expect(try (0..<6).map { try entries.time(of: $0) }.last == 2_005)
+  }
+
+  /// However long the range is that somebody goes through.
+  @Test(arguments: [LogFormat.v2, .bilog]) func recordsOfAFollowedLogAreReadInPieces(format: LogFormat) async throws {
+    let count = 12_000
+    let stored = (0..<count).map { pattern($0 == 5_000 ? 3 << 20 : $0 % 7 == 0 ? 4_000 : 30, seed: $0) }
+    try await makeLog(stored, format)
+    let storage = try directory.open(access: .readOnly, format: format)
+    defer { storage.close() }
+    let reader = try storage.log("log").reader
+    var number = 0
+    var largest = 0
+    while number < count {
+      switch try reader.read(number, count: count, most: count - number, reader: 0) {
+      case .single(let record, _):
+        // A large one is read when it is asked for, a piece at a time.
+        var chunks = record.payload.chunks().makeIterator()
+        var payload: [UInt8] = []
+        while let chunk = try chunks.nextOrThrow() {
+          largest = max(largest, chunk.count)
+          chunk.withUnsafeBytes { payload += $0 }
+        }
+        #expect(payload == stored[number])
+        number += 1
+      case .chunk(let chunk, _, _):
+        #expect(chunk.logCount <= Chunk.size)
+        let first = number
+        while number < count, let record = try chunk.record(number, reader.check) {
+          #expect(holds(record.payload, stored[number]))
+          number += 1
+        }
+        try #require(number > first)
+        // No more entries are read than those of a chunk of the log.
+        let last = try #require(chunk.entry(at: chunk.entryCount - 1))
+        #expect(last.index - chunk.start <= Chunk.size)
+      }
+    }
+    #expect(largest <= 1 << 20)
+  }
+
+  private func file(_ name: String, _ bytes: [UInt8]) throws -> Descriptor {
+    try directory.write(bytes, to: name)
+    return try Descriptor(opening: directory.file(name), .read)
+  }
+
+  private func entry(_ number: Int, _ entries: WalkedEntries) throws -> CompanionEntry {
+    var bytes = [UInt8](repeating: 0, count: CompanionEntry.size)
+    #expect(try bytes.withUnsafeMutableBytes { try entries.read($0, from: number) } == 1)
+    return try #require(bytes.withUnsafeBytes { CompanionEntry(decoding: $0, number: number) })
+  }
+
+  private func places(_ size: Int, _ log: Descriptor) throws -> [RecordPlace] {
+    var scanner = LogScanner(log, .v2, end: size)
+    var walk = RecordWalk(.v2)
+    var places: [RecordPlace] = []
+    while let place = try walk.next(in: &scanner) { places.append(place) }
+    return places
+  }
+
+  private func companionBytes(_ entries: [CompanionEntry?]) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: CompanionEntry.offset(of: entries.count))
+    bytes.withUnsafeMutableBytes { bytes in
+      for (number, entry) in entries.enumerated() {
+        entry?.encode(
+          into: UnsafeMutableRawBufferPointer(rebasing: bytes[CompanionEntry.offset(of: number)...]), number: number)
+      }
+    }
+    return bytes
+  }
+
   @Test func marksAreFewAndCloseToEachRecord() {
     var marks = EntryMarks()
     let count = 30_000_000

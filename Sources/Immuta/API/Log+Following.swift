@@ -1,4 +1,4 @@
 extension Log {
-  /// Whether streams wait for another process, and nothing of this one looks until it is told of something.
+  /// Whether streams wait for another process, and nothing of this one looks until something is reported.
   package var isAsleep: Bool { follower?.isAsleep ?? false }
 }

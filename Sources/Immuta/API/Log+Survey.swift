@@ -57,15 +57,15 @@ package struct LogSurvey: Hashable, Sendable {
     }
     companion = .whole
     wasClosed = header.isClean
-    recovery = holder == nil && !header.isClean ? try? Self.recovery(files, file, header) : nil
+    recovery = holder == nil && !header.isClean ? try? Self.recovery(files, file) : nil
   }
 
   private static func recovery(
-    _ files: LogFiles, _ companion: Descriptor, _ header: CompanionHeader
+    _ files: LogFiles, _ companion: Descriptor
   ) throws(ImmutaError) -> String? {
     guard let log = try io(files.directory.openIfPresent(files.log, .read)) else { return nil }
-    let format = try LogFormat(of: log, companion, header, stated: files.meta == nil ? .bilog : nil)
-    var reconciliation = try Reconciliation(log: log, companion: companion, format: format)
+    let disk = try LogOnDisk(log: log, companion: companion, stated: files.meta == nil ? .bilog : nil)
+    var reconciliation = try Reconciliation(disk)
     return try reconciliation.run().note
   }
 }

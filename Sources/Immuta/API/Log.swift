@@ -38,7 +38,7 @@ import Synchronization
     acceptsFilesOfOthers = configuration.acceptsFilesOfOthers
     let opened: Opening.Opened
     do throws(ImmutaError) {
-      opened = try Opening(files: files, configuration: configuration, pools: pools).run()
+      opened = try Opening(files: files, options: configuration.opening, pools: pools).run()
     } catch {
       throw files.seenInPlace(error).of(namespace)
     }

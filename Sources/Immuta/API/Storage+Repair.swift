@@ -94,16 +94,17 @@ extension Storage {
       configuration.scanProgress(files, size: size, passCount: 3)
     }
     let opening = Opening(
-      files: files, configuration: configuration,
+      files: files, options: configuration.opening,
       pools: TransformPools(encoding: configuration.encoding, decoding: configuration.decoding))
-    try opening.checkCodec(repair.codecName)
-    if repair.codecName == nil { try repair.checkPayloads(opening) }
+    let codecs = opening.codecs(repair.format)
+    try codecs.checkName(repair.codecName)
+    if repair.codecName == nil { try repair.checkPayloads(codecs) }
     var report = repair.report
     var made: FileIdentity?
     // The repair holds the log's lock: nobody changes it meanwhile.
     do {
       try withExtendedLifetime(repair) {
-        try copySoundRecords(of: opening, repair, &report, into: newNamespace, &made)
+        try copySoundRecords(of: opening, configuration, repair, &report, into: newNamespace, &made)
       }
     } catch {
       // None, if not all: the new namespace holds nothing. What somebody else made meanwhile stays.
@@ -121,15 +122,14 @@ extension Storage {
   }
 
   private static func copySoundRecords(
-    of opening: Opening, _ repair: Repair, _ report: inout RepairReport, into newNamespace: String,
+    of opening: Opening, _ configuration: Configuration, _ repair: Repair, _ report: inout RepairReport, into newNamespace: String,
     _ made: inout FileIdentity?
   ) throws {
     let files = opening.files
-    let log = try io(files.directory.open(files.log, .read))
     // One that belongs to another log was set aside.
-    let format = repair.format
-    var examination = try Examination(log: log, companion: repair.companion, format: format, count: report.promised)
-    var configuration = opening.configuration
+    let (log, format) = (repair.disk.log, repair.format)
+    var examination = try Examination(repair.disk, count: report.promised)
+    var configuration = configuration
     configuration.access = .readWrite
     // The examination compares the checksums.
     let check = opening.check(format).verifyingChecksums(false)

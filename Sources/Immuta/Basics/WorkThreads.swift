@@ -59,9 +59,6 @@ final class WorkThreads: Sendable {
     }
   }
 
-  /// How many threads there are.
-  var count: Int { state.withLock { $0.count } + (clock.isRunning ? 1 : 0) }
-
   /// Whether there is work that no thread has begun.
   var isBehind: Bool { state.withLock { !$0.waiting.isEmpty } }
 

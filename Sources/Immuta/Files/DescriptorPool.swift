@@ -70,11 +70,6 @@ final class DescriptorPool: Sendable {
     }
   }
 
-  /// A pool of one descriptor of this one's, which stays open when this one is closed.
-  func independent() throws(FileError) -> DescriptorPool {
-    DescriptorPool(like: try descriptor(for: 0), identity, name, of: directory, capacity: 1)
-  }
-
   /// A descriptor; the same one for the same `reader`.
   @inline(__always)
   func descriptor(for reader: Int) throws(FileError) -> Descriptor {

@@ -42,6 +42,7 @@ struct Anchors {
 
   /// Whether the last one is still on file, and what it says is still in the log, where nothing but the log says it.
   func hold(in reader: LogReader) throws(ImmutaError) -> Bool {
+    assert(entries.count <= Self.most, "they are few")
     guard let last = entries.last else { return true }
     if reader.hasOwnEntries {
       guard let last else { return true }

@@ -4,7 +4,7 @@ import ImmutaLocking
 struct Continuity {
   private let old: FollowedFiles
   private let new: FollowedFiles
-  /// Whether both say that they are the same log. Then times tell records apart, too, and what differs once differs from
+  /// Whether both say that they are the same log. Then times distinguish records, too, and what differs once differs from
   /// there on.
   let isSameLog: Bool
 
@@ -26,7 +26,7 @@ struct Continuity {
       if try canCompareAll(anchors) { return try sharedOfAll(end) }
     } catch {
       // The old file may have been written over before it was replaced, or it rested then and nobody has it open: only the
-      // anchors tell what was in it.
+      // anchors say what was in it.
       guard old.reader.ownEntries?.isContradicted == true || error.isLogMoved else { throw error }
     }
     return try sharedOfAnchors(anchors, end)
@@ -47,7 +47,7 @@ struct Continuity {
       switch try isSame(around: middle) {
       case .some(true): lower = middle
       case .some(false): upper = middle
-      // Entries that are damaged tell nothing.
+      // Entries that are damaged prove nothing.
       case nil: return try firstDifference(in: lower..<upper)
       }
     }
@@ -69,7 +69,7 @@ struct Continuity {
     one.isOfSameRecord(as: other) && (!isSameLog || one.time == other.time || one.isMade || other.isMade)
   }
 
-  /// Whether the records just before a number are the same; nil where no entry tells.
+  /// Whether the records just before a number are the same; nil where no entry says so.
   private func isSame(around number: Int) throws(ImmutaError) -> Bool? {
     let range = max(0, number - 64)..<number
     for (one, other) in zip(try old.reader.entries(range), try new.reader.entries(range)).reversed() {
@@ -78,7 +78,7 @@ struct Continuity {
     return nil
   }
 
-  /// Up to which record of a range all are the same, as far as their entries tell.
+  /// Up to which record of a range all are the same, as far as their entries say.
   private func firstDifference(in all: Range<Int>) throws(ImmutaError) -> Int {
     var same = all.lowerBound
     var number = all.lowerBound

@@ -21,7 +21,7 @@ final class FollowGroup: Sendable {
   private static var most: Int { Int(FILE_MOST_WORDS) - 1 }
 
   /// Looks after a log from now on; nil when there is no room for it.
-  func add(_ follower: Follower) throws(ImmutaError) -> FollowTicket? {
+  func add(_ follower: any FollowedLog) throws(ImmutaError) -> FollowTicket? {
     let ticket = try state.withLock { (state) throws(ImmutaError) -> FollowTicket? in
       guard state.count < Self.most else { return nil }
       if !state.isRunning {
@@ -48,7 +48,7 @@ final class FollowGroup: Sendable {
     Following.noteThread(1)
     var places: [FollowedPlace] = []
     while true {
-      // Read before anything is looked at: what is told from here on has changed it.
+      // Read before anything is looked at: what is reported from here on has changed it.
       let rings = bell.rings
       guard let new = takeNew(leaving: places.isEmpty) else { break }
       places += new.map { FollowedPlace($0) }

@@ -1,6 +1,6 @@
 /// Decides how long a follower waits before it looks again by itself. A pure state machine, for one log.
 ///
-/// After news it looks again soon, then later and later, for half a second. The writer does not tell of each commit
+/// After news it looks again soon, then later and later, for half a second. The writer does not report each commit
 /// while nobody seems to wait (``CommitWake``): a commit that it kept to itself comes in the same tick of the clock as
 /// an earlier one, at most 10 ms after it, so it is found by one of these looks. Later, the writer wakes the follower for
 /// the next commit, so it sleeps.
@@ -12,7 +12,7 @@
 /// that one, half a second ago at least when it sleeps. A writer that was held up for so long between reading the tick and
 /// storing, and commits nothing after, is found when the sleep ends, within a minute and a half.
 ///
-/// Writers that tell nobody are found out: what they commit is there when nothing told of it. From then on the follower
+/// Writers that wake nobody are found out: what they commit is found though nobody reported it. From then on the follower
 /// looks every few milliseconds, until a writer wakes it again. Programs that write by calls are reported by the kernel to
 /// those who sleep (``FileEvents``), so once they have been quiet for a while, the follower may sleep. An older version
 /// that stores into memory is reported by nobody: after a sleep that it was found at the end of, there is no other.
@@ -25,7 +25,7 @@ struct FollowPace: Sendable {
     case sleep
   }
 
-  /// Who told of news.
+  /// Who reported news.
   enum Herald {
     case nobody
     /// The kernel, who saw a call.
@@ -34,7 +34,7 @@ struct FollowPace: Sendable {
   }
 
   private enum Trust {
-    /// Writers tell of what they commit.
+    /// Writers report what they commit.
     case all
     /// The kernel reports what they commit.
     case kernel
@@ -45,15 +45,15 @@ struct FollowPace: Sendable {
   private(set) var quiet: Int64 = 0
   private var pause = shortestPause
   private var trust = Trust.all
-  /// How often in a row news was there that nobody had told of.
-  private var untold = 0
+  /// How often in a row news was found that nobody had reported.
+  private var unreported = 0
 
   private static var shortestPause: Int64 { 100_000 }
   /// What is longer is sleep.
   private static var longestPause: Int64 { 500_000_000 }
   /// A commit that comes so long after the one before is one that a writer wakes followers for.
   private static var longestSecret: Int64 { 20_000_000 }
-  /// Where nothing is told: as long as something came lately, and later.
+  /// Where nothing is reported: as long as something came lately, and later.
   static var longestGlance: Int64 { 4_000_000 }
   static var longestIdleGlance: Int64 { 20_000_000 }
   private static var idle: Int64 { 10_000_000_000 }
@@ -61,15 +61,15 @@ struct FollowPace: Sendable {
   /// Something new was found, after so long.
   mutating func foundNews(waited: Int64, from herald: Herald) {
     switch herald {
-    case .writer: (trust, untold) = (.all, 0)
+    case .writer: (trust, unreported) = (.all, 0)
     case .kernel: if trust == .nobody { trust = .kernel }
     case .nobody:
       if waited >= Self.longestPause {
         trust = .nobody
       } else if waited >= Self.longestSecret {
         // One may have come just when the wait was over.
-        untold += 1
-        if trust == .all, untold > 1 { trust = .kernel }
+        unreported += 1
+        if trust == .all, unreported > 1 { trust = .kernel }
       }
     }
     (pause, quiet) = (Self.shortestPause, 0)
@@ -81,10 +81,10 @@ struct FollowPace: Sendable {
   }
 
   /// There was nothing new. Who was called before the pause was over waits for as long once more.
-  mutating func foundNothing(waited: Int64, canBeTold: Bool) {
+  mutating func foundNothing(waited: Int64, canBeWoken: Bool) {
     quiet = quiet.addingHeld(waited)
     guard waited >= pause || pause > Self.longestPause else { return }
-    pause = canBeTold && trust == .all ? min(4 * pause, 4 * Self.longestPause) : min(pause / 4 * 5, glance)
+    pause = canBeWoken && trust == .all ? min(4 * pause, 4 * Self.longestPause) : min(pause / 4 * 5, glance)
   }
 
   /// Files are missing, or in the middle of something: that is looked at often.
@@ -95,9 +95,9 @@ struct FollowPace: Sendable {
 
   private var glance: Int64 { quiet < Self.idle ? Self.longestGlance : Self.longestIdleGlance }
 
-  /// - Parameter canBeTold: whether the writer and the kernel have a way to tell.
-  func next(canBeTold: Bool) -> Wait {
-    if canBeTold {
+  /// - Parameter canBeWoken: whether the writer and the kernel have a way to report it.
+  func next(canBeWoken: Bool) -> Wait {
+    if canBeWoken {
       switch trust {
       case .all: return pause > Self.longestPause ? .sleep : .pause(pause)
       case .kernel: if quiet >= Self.idle { return .sleep }

@@ -9,7 +9,7 @@ final class FollowWaiter: Sendable {
   private let groups = Lock<[FollowGroup]>([])
 
   /// Looks after a log from now on.
-  func add(_ follower: Follower) throws(ImmutaError) -> FollowTicket {
+  func add(_ follower: any FollowedLog) throws(ImmutaError) -> FollowTicket {
     try groups.withLock { (groups) throws(ImmutaError) in
       for group in groups {
         if let ticket = try group.add(follower) { return ticket }
@@ -22,18 +22,18 @@ final class FollowWaiter: Sendable {
   }
 }
 
-/// A log that a group looks after: by this the group is told of it.
+/// A log that a group looks after: by this the group gets news of it.
 final class FollowTicket: FileObserver {
-  let follower: Follower
+  let follower: any FollowedLog
   private let group: FollowGroup
-  /// Acquiring and releasing: who takes the news sees what was done before it was told.
+  /// Acquiring and releasing: who takes the news sees what was done before it was reported.
   private let isChanged = Atomic(false)
   private let isPrompted = Atomic(false)
-  /// Whether its thread waits until it is told of something. Relaxed: for whoever wants to know.
+  /// Whether its thread waits until something is reported. Relaxed: for whoever wants to know.
   private let sleeps = Atomic(false)
   var isAsleep: Bool { sleeps.load(ordering: .relaxed) }
 
-  init(_ follower: Follower, in group: FollowGroup) {
+  init(_ follower: any FollowedLog, in group: FollowGroup) {
     self.follower = follower
     self.group = group
   }

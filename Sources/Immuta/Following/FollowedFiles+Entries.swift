@@ -1,8 +1,8 @@
 import ImmutaLocking
 import Solid
 
-// Following a log without COUNT. Where a writer with a companion is at work, its entries tell what is committed. Where
-// there is none, another program's records are there once they are whole.
+// Following a log without COUNT. Where a writer with a companion is at work, its entries say what is committed. Where
+// there is none, another program's records count once they are whole.
 
 extension FollowedFiles {
   /// Takes note of what was committed since. Costs a read of an entry or two when nothing was, and a few more reads where
@@ -19,10 +19,7 @@ extension FollowedFiles {
         if count > reader.count { found = Progress(count: count, end: try end(ofLast: count, companion)) }
       }
       if found == nil { found = try readOnByEntries(&state) }
-      if let found {
-        try state.anchors.move(before: found.count, in: reader)
-        state.count = max(state.count, found.count)
-      }
+      if let found { try state.know(found.count, in: reader) }
       return (true, found)
     }
     guard isSame else { return false }
@@ -53,20 +50,14 @@ extension FollowedFiles {
     guard status.size > state.own?.end ?? reader.end else { return nil }
     let own = try ownEntries(state)
     // A writer that made the companion again put another file in its place.
-    if let companion = try companionNow(), try isAtWork(companion) {
+    if let companion = try companionNow(), try isBeingWritten(companion) {
       return try readOn(companion, own, &state)
     }
     guard let growth = try own.growth(status, through: nil, companionNow(), after: state.lastTime) else { return nil }
     // A writer marks its companion before it stages anything: if it has not by now, these are no records of its.
-    if let companion = try companionNow(), try isAtWork(companion) { return nil }
+    if try isBeingWritten(companionNow()) { return nil }
     take(growth, own, &state)
     return Progress(count: growth.count, end: growth.end)
-  }
-
-  /// Whether a writer that keeps this companion has the log open, or did not live to close it.
-  private func isAtWork(_ companion: Descriptor) throws(ImmutaError) -> Bool {
-    guard let header = try companion.companionHeader() else { return false }
-    return header.format == format && !header.isClean
   }
 
   private func readOn(

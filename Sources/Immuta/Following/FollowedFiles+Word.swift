@@ -1,4 +1,4 @@
-// The word of a log's files that each commit changes, which those who wait for the next one give to the kernel.
+// The word that those who wait for the next commit give to the kernel: see CommitWord.
 
 extension FollowedFiles {
   /// The word that changes with the next commit; nil where a log without COUNT has no companion. That it has another by
@@ -9,8 +9,8 @@ extension FollowedFiles {
     return CommitWord.place(of: reader.count, format, log: log, companion: companion)
   }
 
-  /// What a word holds now; nil where its page is not in the file, so that nobody can wait for it. Behind the file's end
-  /// its last page holds zeros.
+  /// What a word holds now; nil where its page is not in the file, so that nobody can wait for it. After the file's
+  /// end its last page holds zeros.
   static func value(of word: (file: Descriptor, offset: Int)) throws(ImmutaError) -> UInt32? {
     var bytes: InlineArray<4, UInt8> = .init(repeating: 0)
     return try unsafe withUnsafeMutableBytes(of: &bytes) { (bytes) throws(ImmutaError) -> UInt32? in
@@ -21,11 +21,5 @@ extension FollowedFiles {
       }
       return unsafe bytes.loadUnaligned(as: UInt32.self)
     }
-  }
-
-  /// Whether a writer that keeps the companion has the log open, or did not live to close it.
-  func isBeingWritten() throws(ImmutaError) -> Bool {
-    guard let header = try companionNow()?.companionHeader() else { return false }
-    return !header.isClean
   }
 }

@@ -28,74 +28,101 @@ final class FollowedFiles: OpenFiles.Holder {
   /// Whether the kernel reports every change of the files.
   let reportsChanges: Bool
   let companionFile: FileIdentity?
-  /// What the files looked like when they were found so damaged that their header says nothing.
-  private let appearance: Appearance?
+  /// Whether nothing but the companion says which records there are.
+  let isDamaged: Bool
   /// Whether it was looked at since this was last asked. Relaxed: a hint.
   private let isUsed = Atomic(false)
   /// Whether ``OpenFiles`` knows of its descriptors.
   private let isListed = Atomic(false)
-  /// Whether nothing but the companion says which records there are.
-  var isBlind: Bool { appearance != nil }
+
+  /// What says which records there are, and has their entries.
+  enum Source {
+    /// COUNT, where there is one, and the companion.
+    case companion
+    /// The log's size fields, where the companion does not fit the log.
+    case walked(WalkedEntries)
+    /// Nothing but the companion: the log was found so damaged that its header says nothing. It is not followed, but worth
+    /// another look once it looks different.
+    case damaged(Appearance)
+  }
 
   struct State {
-    /// What makes the entries, where the companion does not fit the log.
-    var own: WalkedEntries?
+    /// Goes from `companion` to `walked` where a writer's entries are not in the companion that was opened, and to no other.
+    private(set) var source: Source
     var lastTime: Int64
     /// A COUNT that was found to be wrong: too high, or too low.
     var disbelieved: Int?
     /// The last records known, by which it is noticed that the log is not what it was.
     var anchors = Anchors()
-    /// Records that are known: those of the reader, or those that it is about to be told of.
-    var count: Int
+    /// Records that are known: those of the reader, or those that it is about to get.
+    private(set) var count: Int
     /// Whether no more are taken note of.
     var isFrozen = false
+
+    init(source: Source, lastTime: Int64, disbelieved: Int?, count: Int) {
+      (self.source, self.lastTime, self.disbelieved, self.count) = (source, lastTime, disbelieved, count)
+    }
+
+    /// What makes the entries, where the companion does not have them.
+    var own: WalkedEntries? {
+      if case .walked(let own) = source { return own }
+      return nil
+    }
+
+    /// Entries are made from here on; false where they were before.
+    mutating func walk(_ own: WalkedEntries) -> Bool {
+      switch source {
+      case .companion:
+        source = .walked(own)
+        return true
+      case .walked(let known):
+        precondition(known === own, "the entries of one log are made in one place")
+        return false
+      case .damaged: preconditionFailure("a damaged log is not followed")
+      }
+    }
+
+    /// So many records are known. What somebody else found out a moment ago, which may be more, stays known.
+    mutating func know(_ count: Int, in reader: LogReader) throws(ImmutaError) {
+      guard count > self.count else { return }
+      try anchors.move(before: count, in: reader)
+      self.count = count
+    }
   }
 
-  /// What is found out before anything can be followed.
-  private struct Found {
-    var count: Int
-    var end: Int
-    var lastTime: Int64
-    var own: WalkedEntries?
-    var disbelieved: Int?
-    var note: String?
-    var damage: Corruption?
-    /// Whether nothing but the companion says which records there are.
-    var isBlind = false
+  /// What the files looked like when they were found damaged.
+  private var appearance: Appearance? {
+    state.withLock { state in
+      if case .damaged(let appearance) = state.source { return appearance }
+      return nil
+    }
   }
 
+  /// - Parameters:
+  ///   - found: what was found out of the files before.
   init(
-    files: LogFiles, log: Descriptor, _ status: SystemCalls.Status, companion: Descriptor?, header: CompanionHeader?,
-    format: LogFormat, check: RecordCheck, identity: LogIdentity?, readerCount: Int, progress: ScanProgress?,
-    checkCodec: (String?) throws(ImmutaError) -> Void
+    files: LogFiles, log: Descriptor, companion: Descriptor?,
+    _ identities: (log: FileIdentity, companion: FileIdentity?),
+    _ found: ReadableLog, format: LogFormat, check: RecordCheck, identity: LogIdentity?, readerCount: Int
   ) throws(ImmutaError) {
     self.files = files
     self.log = log
     self.companion = companion
     self.format = format
     self.check = check
-    logFile = status.identity
+    (logFile, companionFile) = identities
     reportsChanges = log.fileSystem.reportsChanges
-    companionFile = try io(companion?.status().identity)
     let stable = Broadcaster()
     self.stable = stable
-    let found = try Self.found(log, status.size, companion, header, format, progress, checkCodec)
     (note, damage) = (found.note, found.damage)
-    let entries: EntryTable
-    if let own = found.own {
-      entries = .walked(own)
-    } else {
-      guard let companion, let companionFile else { preconditionFailure("without a companion entries are made") }
-      entries = .file(
-        DescriptorPool(like: companion, companionFile, files.companion, of: files.directory, capacity: 1))
-    }
+    isDamaged = if case .onlyInCompanion = found.entries { true } else { false }
+    let (entries, source) = try Self.source(found.entries, files, log, companion, companionFile)
     reader = LogReader(
       format: format, check: check, count: found.count, end: found.end,
       log: DescriptorPool(like: log, logFile, files.log, of: files.directory, capacity: readerCount),
       entries: entries, identity: identity, stable: stable, mapsLargeRecords: false)
     state = Lock(
-      State(own: found.own, lastTime: found.lastTime, disbelieved: found.disbelieved, count: found.count))
-    appearance = found.isBlind ? try Appearance(log, companion) : nil
+      State(source: source, lastTime: found.lastTime, disbelieved: found.disbelieved, count: found.count))
     let anchors = try Anchors(before: found.count, in: reader)
     state.withLock { $0.anchors = anchors }
     log.mayRest(in: files.directory, as: files.log, logFile, .read)
@@ -103,163 +130,17 @@ final class FollowedFiles: OpenFiles.Holder {
     list()
   }
 
-  /// - Parameters:
-  ///   - size: of the log, when it was opened.
-  ///   - companionHeader: as it was then. A writer may have begun since: what counts is only taken if both agree.
-  private static func found(
-    _ log: Descriptor, _ size: Int, _ companion: Descriptor?, _ companionHeader: CompanionHeader?, _ format: LogFormat,
-    _ progress: ScanProgress?, _ checkCodec: (String?) throws(ImmutaError) -> Void
-  ) throws(ImmutaError) -> Found {
-    let header = try loadHeader(log, format)
-    var told = header?.count
-    var scanner = LogScanner(log, format, end: size, bufferSize: largestReadAtOnce)
-    var entries = try CompanionScanner.ifThere(companion)
-    // Before anything is believed that it says.
-    if let companion {
-      let whole = size >= format.headerSize ? header : nil
-      try CompanionOrigin(companionHeader, whole, room: entries?.count ?? 0, format)?
-        .check(&scanner, &entries, (log.path, companion.path))
-    }
-    if let companion, let companionHeader {
-      if !format.hasCount { told = try companion.committedCount(companionHeader) }
-      if let committed = told, companionHeader.format == format,
-        let found = try trusted(companionHeader, log, &scanner, &entries, header, committed, format, checkCodec)
-      {
-        return Found(count: committed, end: found.end, lastTime: found.time)
-      }
-    }
-    var reconciliation = try Reconciliation(log: log, companion: companion, format: format, progress: progress)
-    try checkCodec(reconciliation.codecName)
-    let outcome: Reconciliation.Outcome
-    do throws(ImmutaError) {
-      outcome = try reconciliation.run()
-    } catch .corrupted(let damage) {
-      guard companion != nil, let remains = try reconciliation.remains(after: damage) else { throw .corrupted(damage) }
-      return Found(
-        count: remains.count, end: remains.end, lastTime: remains.lastTime, note: remains.note, damage: damage,
-        isBlind: true)
-    }
-    let own = try reconciliation.walkedEntries(of: outcome)
-    // A COUNT that is not what was found is not to be believed, until a writer changes it.
-    return Found(
-      count: outcome.count, end: outcome.end, lastTime: outcome.lastTime, own: own,
-      disbelieved: told.flatMap { $0 == outcome.count ? nil : $0 }, note: outcome.note, damage: outcome.damage)
-  }
-
-  private static var largestReadAtOnce: Int { 64 << 10 }
-
-  /// The header as it is on file; nil where the format has none.
-  private static func loadHeader(_ log: Descriptor, _ format: LogFormat) throws(ImmutaError) -> LogHeader? {
-    let header = try log.logHeader(format)
-    // Acquiring: pairs with the writer's releasing store, so that what is read from here on are the records that COUNT
-    // counts, and their entries.
-    atomicMemoryFence(ordering: .acquiring)
-    return header
-  }
-
-  /// COUNT as it is on file; nil where the format has none.
-  private static func loadCount(_ log: Descriptor, _ format: LogFormat) throws(ImmutaError) -> Int? {
-    try loadHeader(log, format)?.count
-  }
-
-  /// The end and time of the last of `count` records, if the companion knows that record.
-  private static func trusted(
-    _ header: CompanionHeader, _ log: Descriptor, _ scanner: inout LogScanner, _ entries: inout CompanionScanner?,
-    _ logHeader: LogHeader?, _ count: Int, _ format: LogFormat, _ checkCodec: (String?) throws(ImmutaError) -> Void
-  ) throws(ImmutaError) -> (end: Int, time: Int64)? {
-    try checkCodec(header.codecName)
-    if count < header.stableCount || (header.isClean && count != header.stableCount) { return nil }
-    let end: Int
-    var (lastIndex, time) = (0, Int64(0))
-    if count == 0 {
-      end = format.headerSize
-    } else {
-      guard let entry = try entries?.entry(count - 1), entry.index >= format.leastIndex(of: count - 1)
-      else { return nil }
-      var found = try scanner.size(at: entry.index).map { entry.index + format.recordHeaderSize + $0 }
-      // A writer may have made the file longer since.
-      if found == nil { found = try log.recordEnd(at: entry.index, format) }
-      guard let found else { return nil }
-      (end, lastIndex, time) = (found, entry.index, entry.time)
-    }
-    // A log that was closed is also held to the rest of its header, or to its size; a writer at work changes them under
-    // our eyes.
-    if header.isClean {
-      if let logHeader {
-        if logHeader.denies(lastIndex: lastIndex) { return nil }
-      } else if try io(log.size != end) {
-        return nil
-      }
-    }
-    return (end, time)
-  }
-
-  // MARK: Keeping up
-
-  /// Takes note of what was flushed since.
-  func refreshStable() throws(ImmutaError) {
-    let header: CompanionHeader?
-    do throws(ImmutaError) {
-      header = try companion?.companionHeader()
-    } catch .logMoved {
-      // It was replaced while it rested, which is noticed by its name.
-      return
-    }
-    guard let header else { return }
-    // Another log's says nothing of this one.
-    if let identity = header.identity, let known = reader.identity, identity != known { return }
-    stable.advance(to: min(header.stableCount, reader.count))
-  }
-
-  /// Takes note of what was committed since. Costs two short calls when nothing was.
-  ///
-  /// - Returns: false when the files do not go on from what is known of them.
-  func refresh() throws(ImmutaError) -> Bool {
-    noteUse()
-    do throws(ImmutaError) {
-      return try refreshOpen()
-    } catch .logMoved {
-      // While they rested, another file got the name of one of them.
-      return false
-    }
-  }
-
-  private func refreshOpen() throws(ImmutaError) -> Bool {
-    // A header that is damaged says nothing: see `isAsFound`.
-    if appearance != nil || reader.committed.isClosed { return true }
-    if try io(log.size < reader.end) { return false }
-    guard format.hasCount else { return try refreshByEntries() }
-    let known = reader.count
-    guard var committed = try Self.loadCount(log, format) else { return true }
-    // It is read while it is stored; what looks as if it went down is looked at again.
-    if committed < known { committed = try Self.loadCount(log, format) ?? committed }
-    if committed == known || committed == state.withLock({ $0.disbelieved }) { return true }
-    if committed < known { return false }
-    let end = try state.withLock { (state) throws(ImmutaError) -> (isSame: Bool, end: Int?) in
-      guard !state.isFrozen, committed > reader.count, committed != state.disbelieved else { return (true, nil) }
-      guard try state.anchors.hold(in: reader) else { return (false, nil) }
-      state.disbelieved = nil
-      if state.own == nil, let entry = try companion?.companionEntry(committed - 1) {
-        guard let end = try log.recordEnd(at: entry.index, format) else {
-          throw check.corrupted(committed - 1, entry.index, "its size field does not fit the file")
-        }
-        try state.anchors.move(before: committed, in: reader)
-        state.count = committed
-        return (true, end)
-      }
-      let end = try readOn(&state, through: committed)
-      if end != nil {
-        try state.anchors.move(before: committed, in: reader)
-        state.count = committed
-      }
-      return (true, end)
-    }
-    guard end.isSame else { return false }
-    guard let end = end.end else { return true }
-    reader.raiseEnd(to: end)
-    // Not under the lock: whoever is woken may call back at once.
-    reader.committed.advance(to: committed)
-    return true
+  /// Where readers find the entries, and what says which records there are.
+  private static func source(
+    _ entries: ReadableLog.Entries, _ files: LogFiles, _ log: Descriptor, _ companion: Descriptor?,
+    _ companionFile: FileIdentity?
+  ) throws(ImmutaError) -> (EntryTable, Source) {
+    if case .walked(let own) = entries { return (.walked(own), .walked(own)) }
+    guard let companion, let companionFile else { preconditionFailure("without a companion entries are made") }
+    let table = EntryTable.file(
+      DescriptorPool(like: companion, companionFile, files.companion, of: files.directory, capacity: 1))
+    if case .onlyInCompanion = entries { return (table, .damaged(try Appearance(log, companion))) }
+    return (table, .companion)
   }
 
   /// Whether the names still lead to these files, as they were found; false, too, when a damaged log has changed.
@@ -289,7 +170,8 @@ final class FollowedFiles: OpenFiles.Holder {
     return try state.withLock { (state) throws(ImmutaError) in try state.anchors.hold(in: reader) }
   }
 
-  /// Nothing comes any more: others read the files that are there now. Records that were read stay valid.
+  // MARK: Others in their place
+
   /// Takes note of no more records until `thaw`: these files are about to be compared with others. Returns how many are
   /// known.
   ///
@@ -307,6 +189,7 @@ final class FollowedFiles: OpenFiles.Holder {
     state.withLock { $0.isFrozen = false }
   }
 
+  /// Nothing comes any more: others read the files that are there now. Records that were read stay valid.
   func retire() {
     reader.committed.close()
     stable.close()
@@ -317,53 +200,10 @@ final class FollowedFiles: OpenFiles.Holder {
     reader.close()
   }
 
-  /// Follows a writer whose entries are not in the companion that was opened, or that keeps none: takes the entries
-  /// that are there by now, and makes those that are not. Returns where the last record ends; nil when the log, as it
-  /// is, does not bear COUNT out.
-  private func readOn(_ state: inout State, through committed: Int) throws(ImmutaError) -> Int? {
-    let own = try ownEntries(state)
-    // A writer that made the companion again put another file in its place.
-    guard let growth = try own.growth(io(log.status()), through: committed, companionNow(), after: state.lastTime)
-    else {
-      return nil
-    }
-    // Space that is reserved reads as records of no bytes: LAST INDEX tells whether these were written.
-    if growth.lacksEntries,
-      try log.logHeader(format) != LogHeader(format, count: committed, lastIndex: growth.lastIndex)
-    {
-      return nil
-    }
-    take(growth, own, &state)
-    return growth.end
-  }
-
-  /// Adds records to those that are known, whose entries readers use from now on if they did not before.
-  func take(_ growth: WalkedEntries.Growth, _ own: WalkedEntries, _ state: inout State) {
-    own.take(growth)
-    state.lastTime = growth.time
-    if state.own == nil {
-      state.own = own
-      reader.replaceEntries(.walked(own))
-    }
-  }
-
-  /// What makes entries of the records to come. Those of the records that are known are in the companion.
-  func ownEntries(_ state: State) throws(ImmutaError) -> WalkedEntries {
-    if let known = state.own { return known }
-    let made = try companion?.companionHeader()?.madeCount ?? 0
-    return WalkedEntries(
-      log, format, kept: reader.count, of: companion, count: reader.count, end: reader.end,
-      madeCount: min(made, reader.count), companion: WalkedEntries.Known(below: 0))
-  }
-
-  func companionNow() throws(ImmutaError) -> Descriptor? {
-    try io(files.directory.openIfPresent(files.companion, .read))
-  }
-
   // MARK: Resting
 
   /// Has the descriptors counted, and let go when others need theirs. Nobody may call it who holds a lock of the log.
-  private func noteUse() {
+  func noteUse() {
     isUsed.store(true, ordering: .relaxed)
     list()
   }
@@ -390,7 +230,7 @@ final class FollowedFiles: OpenFiles.Holder {
 }
 
 /// What files looked like that were found damaged: they are worth another look once they look different.
-private struct Appearance: Equatable {
+struct Appearance: Equatable {
   private let size: Int
   private let modified: Int64
   private let generation: UInt64?

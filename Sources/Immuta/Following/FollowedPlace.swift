@@ -1,7 +1,7 @@
 /// A followed log as its group's thread sees it: when it looks at the log, and what it waits for in between.
 struct FollowedPlace {
   private let ticket: FollowTicket
-  private var follower: Follower { ticket.follower }
+  private var follower: any FollowedLog { ticket.follower }
   private var pace = FollowPace()
   private var words = FileWords()
   /// Where `word` is.
@@ -11,9 +11,9 @@ struct FollowedPlace {
   /// When to look in any case, by ``SystemCalls/steadyUptime()``.
   private(set) var deadline = Int64.min
   private var waitsSince: Int64
-  /// Who told that there may be news.
+  /// Who reported that there may be news.
   private var herald = FollowPace.Herald.nobody
-  private var progress: Follower.Progress
+  private var progress: FollowProgress
   /// The files that ``FileEvents`` were asked to watch last.
   private var watched: FollowedFiles?
   /// Where watching failed: when to try again.
@@ -68,7 +68,7 @@ struct FollowedPlace {
       return true
     case .nobody:
       if pace.quiet >= Self.farewell, follower.letGo(ticket) { return leaves() }
-      pace.foundNothing(waited: now - waitsSince, canBeTold: true)
+      pace.foundNothing(waited: now - waitsSince, canBeWoken: true)
       takeWord(follower.files)
       (deadline, herald, waitsSince) = (now + Self.farewell, .nobody, now)
       return true
@@ -86,10 +86,10 @@ struct FollowedPlace {
   private mutating func look(at now: Int64, _ isChanged: Bool, _ isForStable: Bool) {
     let files = follower.files
     let waited = now - waitsSince
-    // In this order: watch, read the word, look. What comes later is told.
+    // In this order: watch, read the word, look. What comes later is reported.
     takeWord(files)
-    let canBeTold = canBeTold(files)
-    let isSleepy = isSleepy(waited, canBeTold)
+    let canBeWoken = canBeWoken(files)
+    let isSleepy = isSleepy(waited, canBeWoken)
     let isWatched = isSleepy && watches(files, at: now)
     if isWatched { takeWord(files) }
     let look = follower.look(looksAgain: isChanged || isSleepy, isForStable)
@@ -101,19 +101,19 @@ struct FollowedPlace {
       pace.foundTrouble()
     } else {
       if herald == .kernel { pace.wasStirred() }
-      pace.foundNothing(waited: waited, canBeTold: canBeTold)
+      pace.foundNothing(waited: waited, canBeWoken: canBeWoken)
     }
     if look == .changed { ticket.changeFiles() }
     // The next record's word is another one where the log has no COUNT.
     if found.files !== files || !files.format.hasCount { takeWord(found.files) }
     waitsSince = Clocks.steadyUptime()
     herald = .nobody
-    switch pace.next(canBeTold: canBeTold && look == .asKnown) {
-    // Long looks that are not told of are taken together, too.
+    switch pace.next(canBeWoken: canBeWoken && look == .asKnown) {
+    // Long pauses that nobody ends are taken together, too.
     case .pause(let pause) where pause == FollowPace.longestGlance || pause == FollowPace.longestIdleGlance:
       deadline = (waitsSince + pause / 2) / pause * pause + pause
     case .pause(let pause): deadline = waitsSince + pause
-    case .sleep where isWatched && found.files === files && self.canBeTold(files):
+    case .sleep where isWatched && found.files === files && self.canBeWoken(files):
       deadline = (waitsSince + Self.shortestSleep + Self.sleep) / Self.sleep * Self.sleep
       ticket.noteSleep(true)
     case .sleep: deadline = waitsSince + FollowPace.longestGlance
@@ -121,17 +121,17 @@ struct FollowedPlace {
   }
 
   /// What the pace will say if there is nothing new.
-  private func isSleepy(_ waited: Int64, _ canBeTold: Bool) -> Bool {
+  private func isSleepy(_ waited: Int64, _ canBeWoken: Bool) -> Bool {
     var pace = pace
-    pace.foundNothing(waited: waited, canBeTold: canBeTold)
-    return pace.next(canBeTold: canBeTold) == .sleep
+    pace.foundNothing(waited: waited, canBeWoken: canBeWoken)
+    return pace.next(canBeWoken: canBeWoken) == .sleep
   }
 
   /// Whether there is a way to hear of commits and of changed files.
-  private func canBeTold(_ files: FollowedFiles) -> Bool {
+  private func canBeWoken(_ files: FollowedFiles) -> Bool {
     guard Following.waitsForWords, files.reportsChanges else { return false }
     // Without a word to wait for, a writer that begins is heard of by what it writes first.
-    return word != nil || !((try? files.isBeingWritten()) ?? true)
+    return word != nil || !((try? files.isBeingWritten(files.companionNow())) ?? true)
   }
 
   private mutating func watches(_ files: FollowedFiles, at now: Int64) -> Bool {

@@ -8,7 +8,7 @@ import Solid
 /// more, and now and then whether the path still leads to the files that are open, and whether those still hold what was
 /// read from them. If not, it opens the files that have the names now, finds out how many records both have in common, and
 /// lets its readers go on there: each stream sees for itself whether that continues what it has delivered.
-final class Follower: Sendable {
+final class Follower: FollowedLog {
   private let current: Lock<FollowedFiles>
   private let open: @Sendable (LogFiles) throws(ImmutaError) -> FollowedFiles
   /// The storage's, which closes it.
@@ -18,21 +18,7 @@ final class Follower: Sendable {
   private let changing = Lock<Void>(())
 
   private struct State {
-    /// Streams that wait.
-    var waiting = 0
-    /// Those of them that wait for durable records.
-    var waitingForStable = 0
-    /// By which the thread that looks after the log is told of something; nil while nobody waits.
-    var ticket: FollowTicket?
-    /// Whether that thread found that nobody waits, and does not look.
-    var isUnattended = false
-    /// Whether another thread opens other files just now.
-    var isChanging = false
-    var isClosed = false
-    /// When the files were last looked for by their names.
-    var looked: ContinuousClock.Instant?
-    /// Since when nothing that can be read has the log's name.
-    var lost: ContinuousClock.Instant?
+    var log = FollowerState<FollowTicket>()
     /// Readers of files that are not read any more; somebody may hold them.
     var retired: [Retired] = []
   }
@@ -70,21 +56,17 @@ final class Follower: Sendable {
   func refresh(looksAgain: Bool = false) throws(ImmutaError) {
     let files = files
     if try isAsKnown(files, looksAgain: looksAgain) {
-      if state.withLock({ $0.lost }) != nil { state.withLock { $0.lost = nil } }
+      state.withLock { $0.log.find() }
       return
     }
     let isChanged = try changing.withLock { (_) throws(ImmutaError) -> Bool in
-      if state.withLock({ $0.isClosed }) || self.files !== files { return false }
+      if state.withLock({ $0.log.isClosed }) || self.files !== files { return false }
       do throws(ImmutaError) {
         try change(from: files)
         return true
       } catch {
         // The log may be being repaired, or put back, this very moment.
-        let lost = state.withLock { state in
-          let lost = state.lost ?? .now
-          state.lost = lost
-          return lost
-        }
+        let lost = state.withLock { $0.log.lose(at: .now) }
         if ContinuousClock.now - lost >= Self.patience { throw error }
         return false
       }
@@ -101,12 +83,7 @@ final class Follower: Sendable {
       if try files.isAsFound(closely: true) { throw .corrupted(damage) }
       return false
     }
-    let isDue = state.withLock { state in
-      let now = ContinuousClock.now
-      if !looksAgain, state.lost == nil, let looked = state.looked, now - looked < Self.lookInterval { return false }
-      state.looked = now
-      return true
-    }
+    let isDue = state.withLock { $0.log.isDue(at: .now, after: Self.lookInterval, looksAgain: looksAgain) }
     return isDue ? try files.isAsFound(closely: looksAgain) : true
   }
 
@@ -126,7 +103,7 @@ final class Follower: Sendable {
       throw error
     }
     // What was read whole is damaged now, or cut short: that is no way to go on.
-    if new.isBlind, !old.isBlind, let damage = new.damage {
+    if new.isDamaged, !old.isDamaged, let damage = new.damage {
       close(new)
       throw .corrupted(damage)
     }
@@ -145,10 +122,10 @@ final class Follower: Sendable {
     isChanged = true
     current.withLock { $0 = new }
     let isClosed = state.withLock { state in
-      state.lost = nil
+      state.log.find()
       state.retired.removeAll { $0.reader == nil }
       state.retired.append(Retired(reader: old.reader))
-      return state.isClosed
+      return state.log.isClosed
     }
     if isClosed { close(new) } else if old.files.directory !== new.files.directory { close(old.files.directory) }
   }
@@ -156,7 +133,7 @@ final class Follower: Sendable {
   private func close(_ files: FollowedFiles) {
     files.close()
     // It may be that of those that stay open.
-    if files.files.directory !== self.files.files.directory || state.withLock({ $0.isClosed }) {
+    if files.files.directory !== self.files.files.directory || state.withLock({ $0.log.isClosed }) {
       close(files.files.directory)
     }
   }
@@ -167,7 +144,7 @@ final class Follower: Sendable {
   }
 
   /// Whether the files were not what they were when they were last looked at, and no others could be opened.
-  var isLost: Bool { state.withLock { $0.lost != nil } }
+  var isLost: Bool { state.withLock { $0.log.isLost } }
 
   /// Takes note of what was flushed since.
   func refreshStable() throws(ImmutaError) {
@@ -177,82 +154,39 @@ final class Follower: Sendable {
   // MARK: While streams wait
 
   /// A stream is about to wait. Paired with `endWait`.
-  func beginWait(_ visibility: StreamVisibility) throws(ImmutaError) {
+  ///
+  /// - Parameter isForStable: whether it waits for durable records.
+  func beginWait(forStable isForStable: Bool) throws(ImmutaError) {
     try state.withLock { (state) throws(ImmutaError) in
-      state.waiting += 1
-      if visibility == .durable { state.waitingForStable += 1 }
-      guard !state.isClosed else { return }
-      if let ticket = state.ticket {
-        // It looks at what is stable only for those who ask.
-        let isFirst = visibility == .durable && state.waitingForStable == 1
-        if state.isUnattended || isFirst { ticket.prompt() }
-      } else {
+      switch state.log.beginWait(forStable: isForStable) {
+      case .nothing: break
+      case .prompt(let ticket): ticket.prompt()
+      case .thread:
         do throws(ImmutaError) {
-          state.ticket = try FollowWaiter.shared.add(self)
+          state.log.attend(try FollowWaiter.shared.add(self))
         } catch {
-          state.waiting -= 1
-          if visibility == .durable { state.waitingForStable -= 1 }
+          state.log.endWait(forStable: isForStable)
           throw error
         }
       }
-      state.isUnattended = false
     }
   }
 
-  func endWait(_ visibility: StreamVisibility) {
-    state.withLock { state in
-      state.waiting -= 1
-      if visibility == .durable { state.waitingForStable -= 1 }
-    }
+  func endWait(forStable isForStable: Bool) {
+    state.withLock { $0.log.endWait(forStable: isForStable) }
   }
 
-  /// Who waits for the log to be looked at.
-  enum Attention {
-    case closed
-    /// Other files are being opened; nothing is to be looked at until then.
-    case busy
-    case nobody
-    case streams(areForStable: Bool)
-  }
+  var attention: FollowAttention { state.withLock { $0.log.attention() } }
 
-  /// Asked by the thread that looks after the log, before it looks.
-  var attention: Attention {
-    state.withLock { state in
-      if state.isClosed { return .closed }
-      if state.isChanging { return .busy }
-      state.isUnattended = state.waiting == 0
-      return state.isUnattended ? .nobody : .streams(areForStable: state.waitingForStable > 0)
-    }
-  }
+  func letGo(_ ticket: any AnyObject & Sendable) -> Bool { state.withLock { $0.log.letGo(ticket) } }
 
-  /// Nobody looks after the log any more; false when somebody waits again. Decided under the lock that `beginWait` takes:
-  /// either it finds the thread still there, or asks for one.
-  func letGo(_ ticket: FollowTicket) -> Bool {
-    state.withLock { state in
-      guard state.waiting == 0, state.ticket === ticket else { return false }
-      state.ticket = nil
-      return true
-    }
-  }
+  var isAsleep: Bool { state.withLock { $0.log.care.ticket?.isAsleep ?? false } }
 
-  var isAsleep: Bool { state.withLock { $0.ticket?.isAsleep ?? false } }
-
-  /// What a look came to.
-  enum Look {
-    /// The files are those that are known, whether there is more in them or not.
-    case asKnown
-    /// Others are to be opened.
-    case changed
-    /// Something is missing, damaged, or in the middle of a change.
-    case trouble
-  }
-
-  /// Takes note of what was committed since, and tells those who wait. Opens no other files: see `changeFiles`.
-  func look(looksAgain: Bool, _ isForStable: Bool) -> Look {
+  func look(looksAgain: Bool, _ isForStable: Bool) -> FollowLook {
     let files = files
     do throws(ImmutaError) {
       guard try isAsKnown(files, looksAgain: looksAgain) else { return .changed }
-      state.withLock { $0.lost = nil }
+      state.withLock { $0.log.find() }
       if isForStable { try refreshStable() }
       return .asKnown
     } catch {
@@ -267,46 +201,27 @@ final class Follower: Sendable {
     files.stable.interrupt()
   }
 
-  /// What tells whether a look has found anything.
-  struct Progress: Equatable {
-    let files: FollowedFiles
-    let count: Int
-    let stable: Int
-
-    static func == (one: Progress, other: Progress) -> Bool {
-      one.files === other.files && one.count == other.count && one.stable == other.stable
-    }
-  }
-
-  var progress: Progress {
+  var progress: FollowProgress {
     let files = files
-    return Progress(files: files, count: files.reader.count, stable: files.stable.generation)
+    return FollowProgress(files: files, count: files.reader.count, stable: files.stable.generation)
   }
 
-  /// Another thread is about to call `changeFiles`; false when one is at it.
   func beginChange() -> Bool {
-    state.withLock { state in
-      defer { state.isChanging = true }
-      return !state.isChanging
-    }
+    state.withLock { $0.log.beginChange() }
   }
 
-  /// Opens the files that have the log's names, if they are not those that are open; false where there are none that can be
-  /// read, yet.
   func changeFiles() -> Bool {
     let files = files
     do throws(ImmutaError) { try refresh(looksAgain: true) } catch { interrupt(files) }
     return state.withLock { state in
-      state.isChanging = false
-      return state.lost == nil
+      state.log.endChange()
+      return !state.log.isLost
     }
   }
 
   func close() {
     let retired = state.withLock { state in
-      state.isClosed = true
-      state.ticket?.prompt()
-      state.ticket = nil
+      state.log.close()?.prompt()
       return state.retired
     }
     for old in retired { old.reader?.close() }

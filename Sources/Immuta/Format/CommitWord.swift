@@ -6,6 +6,6 @@ enum CommitWord {
     of number: Int, _ format: LogFormat, log: File, companion: File
   ) -> (file: File, offset: Int) {
     format.hasCount
-      ? (log, 0) : (companion, CompanionHeader.size + number * CompanionEntry.size + CompanionEntry.lastFieldOffset)
+      ? (log, 0) : (companion, CompanionEntry.offset(of: number) + CompanionEntry.lastFieldOffset)
   }
 }

@@ -55,22 +55,29 @@ package struct CompanionEntry: Hashable, Sendable {
 
   package static var size: Int { 24 }
 
+  /// Where the entry of record `number` lies in a companion.
+  @inline(__always)
+  package static func offset(of number: Int) -> Int { CompanionHeader.size + number * size }
+
+  /// How many entries a companion of a size has room for.
+  package static func room(in fileSize: Int) -> Int { max(0, fileSize - CompanionHeader.size) / size }
+
   /// What stands for RECORD CRC in the entry of a record that was damaged before it had one: nothing the record's bytes
   /// can be found to have.
-  package static func denial(of checksum: UInt32) -> UInt32 { ~checksum }
+  package static func checksumOfDamaged(_ checksum: UInt32) -> UInt32 { ~checksum }
 
   /// The entry of a record that has none, made from its bytes.
   ///
   /// - Parameter isSound: whether the payload has the checksum that the record carries, where the format has one.
   init(madeAt index: Int, time: Int64, checksum: UInt32, isSound: Bool, _ format: LogFormat) {
     self.init(
-      index: index, time: time, recordChecksum: isSound ? checksum : Self.denial(of: checksum),
+      index: index, time: time, recordChecksum: isSound ? checksum : Self.checksumOfDamaged(checksum),
       isMade: !format.hasPayloadChecksum)
   }
 
   /// Whether the entry may be of a record whose bytes have this checksum, whole or damaged before it had an entry.
   func fits(_ checksum: UInt32) -> Bool {
-    recordChecksum == checksum || recordChecksum == Self.denial(of: checksum)
+    recordChecksum == checksum || recordChecksum == Self.checksumOfDamaged(checksum)
   }
 
   /// Whether both entries are of one record, in one place and with the same bytes. Their times may differ: that of an
@@ -110,12 +117,18 @@ package struct CompanionEntry: Hashable, Sendable {
   }
 
   package func encode(into bytes: UnsafeMutableRawBufferPointer, number: Int) {
+    let last = unsafe storeAllButLast(into: bytes, number: number)
+    unsafe bytes.storeInteger(last, at: Self.checksumOffset)
+  }
+
+  /// Stores all fields but the last, and returns what that one is to hold.
+  @inline(__always)
+  private func storeAllButLast(into bytes: UnsafeMutableRawBufferPointer, number: Int) -> UInt32 {
     precondition(bytes.count >= Self.size, "a companion entry needs \(Self.size) bytes")
-    let computed = Self.checksum(index: index, time: time, recordChecksum: recordChecksum, number: number)
     unsafe bytes.storeInteger(index, at: 0)
     unsafe bytes.storeInteger(time, at: 8)
     unsafe bytes.storeInteger(recordChecksum, at: 16)
-    unsafe bytes.storeInteger(computed ^ mark, at: Self.checksumOffset)
+    return Self.checksum(index: index, time: time, recordChecksum: recordChecksum, number: number) ^ mark
   }
 
   /// Stores the entry so that ENTRY CRC comes last, releasing: where the log has no COUNT, that store is the commit.
@@ -125,14 +138,12 @@ package struct CompanionEntry: Hashable, Sendable {
   /// alignment.
   @inline(never)
   package func publish(into bytes: UnsafeMutableRawBufferPointer, number: Int) {
-    precondition(bytes.count >= Self.size, "a companion entry needs \(Self.size) bytes")
-    let computed = Self.checksum(index: index, time: time, recordChecksum: recordChecksum, number: number)
-    unsafe bytes.storeInteger(index, at: 0)
-    unsafe bytes.storeInteger(time, at: 8)
-    unsafe bytes.storeInteger(recordChecksum, at: 16)
+    let value = unsafe storeAllButLast(into: bytes, number: number)
     guard let base = bytes.baseAddress else { preconditionFailure("a companion entry has memory") }
+    unsafe assert(
+      UInt(bitPattern: base + Self.checksumOffset).isMultiple(of: 4), "the last field has an atomic's alignment")
     let last = unsafe (base + Self.checksumOffset).assumingMemoryBound(to: Atomic<UInt32>.self)
-    unsafe last.pointee.store((computed ^ mark).littleEndian, ordering: .releasing)
+    unsafe last.pointee.store(value.littleEndian, ordering: .releasing)
   }
 
   /// Whether the last field of entry `number`, published so, was stored.

@@ -118,11 +118,11 @@ final class OpenLog: Sendable {
 
   /// Somebody is about to wait for records to be committed: another process' commits must be noticed until `endWait`.
   func beginWait(_ visibility: StreamVisibility) throws(ImmutaError) {
-    try follower?.beginWait(visibility)
+    try follower?.beginWait(forStable: visibility == .durable)
   }
 
   func endWait(_ visibility: StreamVisibility) {
-    follower?.endWait(visibility)
+    follower?.endWait(forStable: visibility == .durable)
   }
 
   /// Returns why what was committed is not on stable storage: the same, whoever closes.

@@ -1,11 +1,24 @@
-// Whether a log's payloads are what the codec that was given makes of them: before anything is appended to them, and before
-// anybody takes them for what was appended.
-extension Opening {
+/// Whether a log's payloads are what the codec that was given makes of them: before anything is appended to them, and before
+/// anybody takes them for what was appended.
+struct CodecCheck {
+  /// Where the log is.
+  let path: String
+  /// The name of the codec that was given; empty for none.
+  let codecName: String
+  let deliversStoredPayloads: Bool
+  let takesPayloadsAsStored: Bool
+  /// Whether nothing is appended.
+  let isForReading: Bool
+  /// How its records are read.
+  let check: RecordCheck
+
+  private var format: LogFormat { check.format }
+
   /// Throws `.codecMismatch` when the log is known to be written with another codec.
-  func checkCodec(_ written: String?) throws(ImmutaError) {
-    if configuration.deliversStoredPayloads { return }
-    guard let written, written != configuration.codecName else { return }
-    throw .codecMismatch(written: written, opened: configuration.codecName)
+  func checkName(_ written: String?) throws(ImmutaError) {
+    if deliversStoredPayloads { return }
+    guard let written, written != codecName else { return }
+    throw .codecMismatch(written: written, opened: codecName)
   }
 
   /// The same for a log that has lost its companion: goes by its payloads. A few of the first records are looked at, and
@@ -18,32 +31,14 @@ extension Opening {
   ///   the log, as “it …”. Such logs of another program's, which says nothing beside them, are read and extended so; it
   ///   stays open with which codec this one was written.
   /// - Throws: `.codecUnknown`; `.corrupted`, `.io`.
-  func checkPayloads(
-    _ log: Descriptor, count: Int, last: Int?, _ format: LogFormat, isNamed: Bool
-  ) throws(ImmutaError) -> String? {
+  func checkPayloads(_ log: Descriptor, count: Int, last: Int?, isNamed: Bool) throws(ImmutaError) -> String? {
     // A store's partitions have no codec.
-    if count == 0 || format == .bilog || configuration.deliversStoredPayloads { return nil }
-    let samples = try samples(log, count: count, last: last, format)
-    if configuration.codecName.isEmpty {
-      if isNamed || configuration.takesPayloadsAsStored { return nil }
-      let appearances = try appearances(of: samples, log, format)
-      guard let appearance = Self.appearance(of: appearances) else { return nil }
-      if appearance == .deflate {
-        // A few bytes may have any structure by chance.
-        if samples.reduce(0, { $0 + $1.size }) < Self.fewestDeflated { return nil }
-        return
-          "looks \(appearance.words), and nothing beside the log says with which codec it was written: its records are "
-          + "taken as they are stored; to read what was appended, open it with that codec"
-      }
-      throw .codecUnknown(
-        path: files.logPath,
-        reason:
-          "its records look \(appearance.words), and nothing beside the log says with which codec it was written: "
-          + "open it with that codec; if the records were appended just as they are, say that they are taken as stored")
-    }
-    if configuration.access == .readOnly { return nil }
+    if count == 0 || format == .bilog || deliversStoredPayloads { return nil }
+    let samples = try samples(log, count: count, last: last)
+    if codecName.isEmpty { return isNamed ? nil : try checkAppearance(of: samples, log) }
+    if isForReading { return nil }
     var failure: Corruption?
-    let check = check(format).verifyingChecksums(false)
+    let check = check.verifyingChecksums(false)
     for sample in samples {
       do throws(ImmutaError) {
         let entry = CompanionEntry(index: sample.index, time: 0, recordChecksum: 0)
@@ -55,17 +50,35 @@ extension Opening {
     }
     guard let failure else { return nil }
     throw .codecUnknown(
-      path: files.logPath,
+      path: path,
       reason: (isNamed ? "" : "its companion is lost, and ")
-        + "\(Words.quoted(configuration.codecName)) "
+        + "\(Words.quoted(codecName)) "
         + "cannot read it (record \(failure.sequence ?? 0): \(failure.reason)): open it with the codec and the keys that it "
         + "was written with, or with none if it was written with none")
   }
 
+  /// Without a codec, payloads must not look like those of one.
+  private func checkAppearance(of samples: [RecordPlace], _ log: Descriptor) throws(ImmutaError) -> String? {
+    if takesPayloadsAsStored { return nil }
+    guard let appearance = Self.appearance(of: try appearances(of: samples, log)) else { return nil }
+    if appearance == .deflate {
+      // A few bytes may have any structure by chance.
+      if samples.reduce(0, { $0 + $1.size }) < Self.fewestDeflated { return nil }
+      return
+        "looks \(appearance.words), and nothing beside the log says with which codec it was written: its records are "
+        + "taken as they are stored; to read what was appended, open it with that codec"
+    }
+    throw .codecUnknown(
+      path: path,
+      reason:
+        "its records look \(appearance.words), and nothing beside the log says with which codec it was written: "
+        + "open it with that codec; if the records were appended just as they are, say that they are taken as stored")
+  }
+
   /// Whether the codec that was given reads a record of the log, under the name that the log has now.
-  func canReadPayloads(_ log: Descriptor, count: Int, last: Int?, _ format: LogFormat) -> Bool {
+  func canReadPayloads(_ log: Descriptor, count: Int, last: Int?) -> Bool {
     do throws(ImmutaError) {
-      _ = try checkPayloads(log, count: count, last: last, format, isNamed: true)
+      _ = try checkPayloads(log, count: count, last: last, isNamed: true)
       return true
     } catch {
       return false
@@ -78,18 +91,16 @@ extension Opening {
   ///
   /// - Parameter entries: how many records have entries in the companion.
   /// - Throws: `.codecUnknown`; `.io`.
-  func proveCodec(
-    _ log: Descriptor, _ companion: Descriptor, entries: Int, _ format: LogFormat
-  ) throws(ImmutaError) {
-    if configuration.codecName.isEmpty || configuration.deliversStoredPayloads || format == .bilog { return }
-    let check = check(format).verifyingChecksums(true)
+  func proveCodec(_ log: Descriptor, _ companion: Descriptor, entries: Int) throws(ImmutaError) {
+    if codecName.isEmpty || deliversStoredPayloads || format == .bilog { return }
+    let check = check.verifyingChecksums(true)
     for number in stride(from: entries - 1, through: max(0, entries - Self.mostTried), by: -1) {
       // An entry that was made may be of a record that another program appended, which knows of no codec.
       guard let entry = try companion.companionEntry(number), !entry.isMade,
         let end = try log.recordEnd(at: entry.index, format)
       else { continue }
       let size = end - entry.index - format.recordHeaderSize
-      if size > LogReader.largestInMemory { continue }
+      if size > Chunk.largestRecord { continue }
       do throws(ImmutaError) {
         _ = try LargeRecord.readWhole(number, entry, size: size, from: log, check)
         return
@@ -97,9 +108,9 @@ extension Opening {
         // It could be read, and is more than may be.
         if corruption.isOverLimit { return }
         throw .codecUnknown(
-          path: files.logPath,
+          path: path,
           reason:
-            "it was written with \(Words.quoted(configuration.codecName)), and what was given under that name cannot "
+            "it was written with \(Words.quoted(codecName)), and what was given under that name cannot "
             + "read its record \(number): \(corruption.reason). To append, open it with the keys and dictionaries that "
             + "the record was written with; to read the others, open it for reading only")
       } catch .corrupted {
@@ -112,34 +123,28 @@ extension Opening {
   /// Records that are looked at, at most, to prove a codec.
   private static var mostTried: Int { 64 }
 
-  private struct Sample {
-    var number: Int
-    var index: Int
-    var size: Int
-  }
-
   private static var mostSamples: Int { 4 }
+  /// Bytes that are read at once to find them.
+  private static var sampleBuffer: Int { 4096 }
   /// Bytes that must have the structure of DEFLATE before a log is taken for compressed.
   private static var fewestDeflated: Int { 8 }
 
-  private func samples(
-    _ log: Descriptor, count: Int, last: Int?, _ format: LogFormat
-  ) throws(ImmutaError) -> [Sample] {
-    var samples: [Sample] = []
-    var index = format.headerSize
-    while samples.count < min(count, Self.mostSamples), let end = try log.recordEnd(at: index, format) {
-      samples.append(Sample(number: samples.count, index: index, size: end - index - format.recordHeaderSize))
-      index = end
+  private func samples(_ log: Descriptor, count: Int, last: Int?) throws(ImmutaError) -> [RecordPlace] {
+    var samples: [RecordPlace] = []
+    var scanner = LogScanner(log, format, end: try io(log.size), bufferSize: Self.sampleBuffer)
+    var walk = RecordWalk(format)
+    while samples.count < min(count, Self.mostSamples), let place = try walk.next(in: &scanner) {
+      samples.append(place)
     }
-    if let last, count > samples.count, let end = try log.recordEnd(at: last, format) {
-      samples.append(Sample(number: count - 1, index: last, size: end - last - format.recordHeaderSize))
+    if let last, count > samples.count, last >= format.leastIndex(of: count - 1),
+      let place = try RecordWalk(format, number: count - 1, index: last).place(in: &scanner)
+    {
+      samples.append(place)
     }
     return samples
   }
 
-  private func appearances(
-    of samples: [Sample], _ log: Descriptor, _ format: LogFormat
-  ) throws(ImmutaError) -> [PayloadAppearance?] {
+  private func appearances(of samples: [RecordPlace], _ log: Descriptor) throws(ImmutaError) -> [PayloadAppearance?] {
     var found: [PayloadAppearance?] = []
     for sample in samples {
       var bytes = [UInt8](repeating: 0, count: min(sample.size, PayloadAppearance.sampleSize))

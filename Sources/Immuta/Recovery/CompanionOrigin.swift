@@ -1,5 +1,5 @@
 /// Whether a companion belongs to the log that it lies beside. Where another log has as many records of the same sizes, its
-/// companion fits in every place and every size: only checksums tell the two apart.
+/// companion fits in every place and every size: only checksums show which is which.
 ///
 /// Decided by evidence. Damage is local: it spoils a record or two. Another log's companion is wrong everywhere. So the
 /// first and the last record are compared with their entries, and where one of them differs, up to ``mostOthers`` between
@@ -7,7 +7,7 @@
 /// that are the same, the two logs may begin alike. Otherwise what differs is damage, and the companion stays.
 ///
 /// A record counts as different only where its size field is what its entry says and its bytes are not: a size field that
-/// is wrong is what damage makes, too. Of one record alone nobody can tell. O(1): some short reads.
+/// is wrong is what damage makes, too. One record alone proves nothing. O(1): some short reads.
 struct CompanionOrigin {
   private let format: LogFormat
   /// The records before this one have been committed.
@@ -25,9 +25,9 @@ struct CompanionOrigin {
   ///
   /// - Parameters:
   ///   - header: of the companion, of whatever format.
-  ///   - told: the log's header, where the file has all of it.
+  ///   - logHeader: the log's header, where the file has all of it.
   ///   - room: so many entries fit the companion's file.
-  init?(_ header: CompanionHeader?, _ told: LogHeader?, room: Int, _ format: LogFormat) {
+  init?(_ header: CompanionHeader?, _ logHeader: LogHeader?, room: Int, _ format: LogFormat) {
     if let header, header.format != format { return nil }
     self.format = format
     let stable = min(header?.stableCount ?? 0, room)
@@ -35,8 +35,8 @@ struct CompanionOrigin {
       (count, mayBeTorn) = (stable, false)
     } else {
       // Without a COUNT nothing but the entries says what was committed.
-      guard format.hasCount, let told else { return nil }
-      (count, mayBeTorn) = (min(told.count, room), header?.isClean != true)
+      guard format.hasCount, let logHeader else { return nil }
+      (count, mayBeTorn) = (min(logHeader.count, room), header?.isClean != true)
     }
     if count < 2 { return nil }
   }
@@ -62,15 +62,13 @@ struct CompanionOrigin {
   }
 
   /// Whether the companion is another log's.
-  static func isForeign(_ log: Descriptor, _ companion: Descriptor?, _ format: LogFormat) throws(ImmutaError) -> Bool {
-    guard let companion else { return false }
-    var entries = try CompanionScanner.ifThere(companion)
-    let size = try io(log.size)
-    let told = size >= format.headerSize ? try log.logHeader(format) : nil
-    guard let origin = CompanionOrigin(try companion.companionHeader(), told, room: entries?.count ?? 0, format) else {
-      return false
-    }
-    var scanner = LogScanner(log, format, end: size)
+  static func isForeign(_ disk: LogOnDisk) throws(ImmutaError) -> Bool {
+    var entries = try CompanionScanner.ofFile(disk.companion)
+    let room = entries?.count ?? 0
+    guard disk.companion != nil,
+      let origin = CompanionOrigin(disk.slots?.current, disk.header, room: room, disk.format)
+    else { return false }
+    var scanner = LogScanner(disk.log, disk.format, end: disk.status.size)
     return try origin.comparisonWithAnother(&scanner, &entries) != nil
   }
 
@@ -111,7 +109,7 @@ struct CompanionOrigin {
     guard let entry = try entries?.entry(number), entry.index >= format.leastIndex(of: number),
       let size = try log.size(at: entry.index)
     else { return nil }
-    let end = entry.index + format.recordHeaderSize + size
+    let end = format.recordEnd(at: entry.index, size: size)
     if end - entry.index > Self.largestCompared { return nil }
     if mayBeTorn, entry.index / Self.sector != (end - 1) / Self.sector { return nil }
     if let next = try entries?.entry(number + 1), next.index != end { return nil }

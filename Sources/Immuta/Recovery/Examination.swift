@@ -6,7 +6,7 @@ struct Examination: ~Copyable {
   /// What became of one record.
   struct Finding {
     var sequence: Int
-    /// Where it begins, if that can be told.
+    /// Where it begins, if that is known.
     var index: Int?
     var size: Int = 0
     /// The entry it has, or should have; nil for a damaged record whose entry is damaged, too.
@@ -33,31 +33,30 @@ struct Examination: ~Copyable {
   private let hasCompanion: Bool
 
   init(
-    log descriptor: Descriptor, companion companionDescriptor: Descriptor?, format: LogFormat, count: Int,
-    progress: ScanProgress? = nil
+    _ disk: LogOnDisk, count: Int, progress: ScanProgress? = nil
   ) throws(ImmutaError) {
-    let status = try io(descriptor.status())
-    let known = try companionDescriptor?.companionHeader()
+    let status = disk.status
+    let format = disk.format
     // Entries say where records are also where the header before them is damaged.
-    let first = try companionDescriptor?.companionEntry(0)
-    companion = try CompanionScanner.ifThere(companionDescriptor)
-    log = LogScanner(descriptor, format, end: status.size, progress: progress)
+    let first = try disk.companion?.companionEntry(0)
+    companion = try CompanionScanner.ofFile(disk.companion)
+    log = LogScanner(disk.log, format, end: status.size, progress: progress)
     self.format = format
     // Whatever was promised, records that neither file has room for cannot be looked at.
     self.count = min(count, max(format.room(in: status.size), companion?.count ?? 0))
     modified = status.modified
-    hasCompanion = known?.format == format || first != nil
+    hasCompanion = disk.companionHeader != nil || first != nil
   }
 
-  /// Reports each record in order. Ends with the last one, or where nothing more can be told.
+  /// Reports each record in order. Ends with the last one, or where nothing more is known.
   mutating func run(_ visit: (Finding) throws(ImmutaError) -> Void) throws(ImmutaError) {
     var sequence = 0
-    // Where the next record begins; nil behind a record whose end is unknown.
+    // Where the next record begins; nil after a record whose end is unknown.
     var next: Int? = format.headerSize
     var time: Int64 = 0
     while sequence < count {
       var entry = try companion?.entry(sequence)
-      // Records follow one another: an entry that says otherwise, behind a whole record, is not this log's.
+      // Records follow one another: an entry that says otherwise, after a whole record, is not this log's.
       if let next, let index = entry?.index, index != next { entry = nil }
       // Without an entry, and without the end of the record before, there is nothing to go by.
       guard let index = entry?.index ?? next else {
@@ -80,10 +79,10 @@ struct Examination: ~Copyable {
       }
       let isEndKnown = finding.damage == nil || finding.isSizeSound
       if !hasCompanion, !isEndKnown {
-        // Nothing tells where the records behind it begin.
+        // Nothing says where the records after it begin.
         return try visit(finding)
       }
-      next = isEndKnown ? index + format.recordHeaderSize + finding.size : nil
+      next = isEndKnown ? format.recordEnd(at: index, size: finding.size) : nil
       time = finding.entry?.time ?? time
       try visit(finding)
       sequence += 1
@@ -107,20 +106,19 @@ struct Examination: ~Copyable {
 
   /// Whether the size fields from a record on lead to one that is what the companion says: then they are to be trusted,
   /// and the entries between are those of another log. Does not look farther than some thousand records.
-  private mutating func leadsToKnownRecord(from sequence: Int, _ index: Int, _ size: Int) throws(ImmutaError) -> Bool {
-    if sequence < confirmed { return true }
-    var (number, index) = (sequence + 1, index + format.recordHeaderSize + size)
-    while number < min(count, sequence + Self.farthestLook) {
-      guard let size = try log.size(at: index) else { return false }
-      if let entry = try companion?.entry(number), entry.index == index,
-        try log.checksum(at: index, size: size) == entry.recordChecksum
+  private mutating func leadsToKnownRecord(after first: RecordPlace) throws(ImmutaError) -> Bool {
+    if first.number < confirmed { return true }
+    var walk = RecordWalk(format, after: first)
+    while walk.number < min(count, first.number + Self.farthestLook) {
+      guard let place = try walk.next(in: &log) else { return false }
+      if let entry = try companion?.entry(place.number), entry.index == place.index,
+        try log.checksum(at: place.index, size: place.size) == entry.recordChecksum
       {
-        confirmed = number
+        confirmed = place.number
         return true
       }
-      (number, index) = (number + 1, index + format.recordHeaderSize + size)
     }
-    return number == count && index == log.end
+    return walk.number == count && walk.index == log.end
   }
 
   private static var farthestLook: Int { 4096 }
@@ -136,16 +134,18 @@ struct Examination: ~Copyable {
       return
     }
     finding.isEntryDamaged = true
+    let place = RecordPlace(
+      number: finding.sequence, index: index, size: size, end: format.recordEnd(at: index, size: size))
     let isSound = try log.bearsItsChecksum(at: index, size: size)
     if !isSound {
       finding.damage = .payloadChecksum
-      finding.isSizeSound = try log.leadsToSoundRecord(from: index, size: size)
+      finding.isSizeSound = try log.leadsToSoundRecord(after: place)
       guard finding.isSizeSound else { return }
     } else if let following = try companion?.entry(finding.sequence + 1),
-      // The record behind must begin where this one ends, if that is known: otherwise this size field is not to be
+      // The next record must begin where this one ends, if that is known: otherwise this size field is not to be
       // trusted.
-      following.index != index + format.recordHeaderSize + size,
-      try !leadsToKnownRecord(from: finding.sequence, index, size)
+      following.index != place.end,
+      try !leadsToKnownRecord(after: place)
     {
       finding.damage = .entryAndSizeFieldDamaged
       return

@@ -1,9 +1,4 @@
 extension LogFormat {
-  /// The same where the companion's header was not read yet.
-  init(of log: Descriptor, _ companion: Descriptor?, stated: LogFormat?) throws(ImmutaError) {
-    try self.init(of: log, companion, companion?.companionHeader(), stated: stated)
-  }
-
   /// The layout of a log: what its companion says, or else the one that the file's bytes fit. A file that is empty or
   /// has no records, and one that fits none, has the one that is stated, or v2. O(1) with a companion, O(records)
   /// without.
@@ -17,13 +12,13 @@ extension LogFormat {
     of log: Descriptor, _ companion: Descriptor?, _ header: CompanionHeader?, stated: LogFormat?,
     progress: ScanProgress? = nil
   ) throws(ImmutaError) {
-    // Partitions are told by their files' names.
+    // Partitions are known by their files' names.
     if stated == .bilog {
       self = .bilog
       return
     }
-    let told = try Self.told(by: companion, header)
-    guard let found = try told == nil ? Self.fitting(log, stated: stated, progress) : told else {
+    let said = try Self.said(by: companion, header)
+    guard let found = try said == nil ? Self.fitting(log, stated: stated, progress) : said else {
       self = stated ?? .v2
       return
     }
@@ -34,10 +29,10 @@ extension LogFormat {
     self = found
   }
 
-  private static func told(by companion: Descriptor?, _ header: CompanionHeader?) throws(ImmutaError) -> LogFormat? {
+  private static func said(by companion: Descriptor?, _ header: CompanionHeader?) throws(ImmutaError) -> LogFormat? {
     guard let companion else { return nil }
     if let format = header?.format { return format == .bilog ? nil : format }
-    // Where the header is damaged, the first record's place still tells.
+    // Where the header is damaged, the first record's place still says it.
     guard let first = try companion.companionEntry(0) else { return nil }
     return [v1, v2].first { $0.headerSize == first.index }
   }
@@ -66,7 +61,7 @@ extension LogFormat {
   static func mayBeFirst(_ log: Descriptor) throws(ImmutaError) -> Bool {
     let size = try io(log.size)
     if let last = try v1.last(of: log), last.count > v1.recordHeaderSize, last.upperBound < size { return true }
-    let (first, second) = (try v1.reach(in: log), try v2.reach(in: log))
+    let (first, second) = (try v1.countOfRecordsWithBytes(in: log), try v2.countOfRecordsWithBytes(in: log))
     if first == 0, second == 0, let header = try log.logHeader(v1), header.count > 0 {
       return header.contradiction(format: v1, fileSize: size) == nil
     }
@@ -75,9 +70,12 @@ extension LogFormat {
 
   /// Through how many records the size fields lead, up to the last that has bytes; not beyond a COUNT that says
   /// something.
-  private func reach(in log: Descriptor) throws(ImmutaError) -> Int {
-    guard try io(log.size >= headerSize), let header = try log.logHeader(self) else { return 0 }
-    return try walk(log, through: header.count > 0 ? header.count : .max).reach
+  private func countOfRecordsWithBytes(in log: Descriptor) throws(ImmutaError) -> Int {
+    let size = try io(log.size)
+    guard size >= headerSize, let header = try log.logHeader(self) else { return 0 }
+    var scanner = LogScanner(log, self, end: size)
+    var walk = RecordWalk(self)
+    return try walk.run(in: &scanner, below: header.count > 0 ? header.count : .max).countWithBytes
   }
 
   /// Where the last of COUNT records lies in a file; nil where header and size fields don't agree, and without records.
@@ -86,40 +84,10 @@ extension LogFormat {
     guard size >= headerSize, let header = try log.logHeader(self),
       header.contradiction(format: self, fileSize: size) == nil, header.count > 0
     else { return nil }
-    let walk = try walk(log, through: header.count, progress)
+    var scanner = LogScanner(log, self, end: size, progress: progress)
+    var walk = RecordWalk(self)
+    _ = try walk.run(in: &scanner, below: header.count)
     guard walk.number == header.count, !header.denies(lastIndex: walk.lastIndex) else { return nil }
-    return walk.lastIndex..<walk.end
-  }
-
-  /// Records that the size fields lead through, and where the last of them lies.
-  private struct Walk {
-    var number = 0
-    /// Up to the last that has bytes.
-    var reach = 0
-    var lastIndex = 0
-    var end: Int
-  }
-
-  private func walk(
-    _ log: Descriptor, through count: Int, _ progress: ScanProgress? = nil
-  ) throws(ImmutaError) -> Walk {
-    var scanner = LogScanner(log, self, end: try io(log.size), progress: progress)
-    var walk = Walk(end: headerSize)
-    while walk.number < count, let payload = try scanner.size(at: walk.end) {
-      if payload == 0, LogScanner.isHoleDue(walk.number) {
-        let skipped = min(count - walk.number, scanner.emptyRecords(inHoleAt: walk.end))
-        if skipped > 1 {
-          walk.number += skipped
-          walk.end += skipped * recordHeaderSize
-          walk.lastIndex = walk.end - recordHeaderSize
-          continue
-        }
-      }
-      walk.number += 1
-      if payload > 0 { walk.reach = walk.number }
-      walk.lastIndex = walk.end
-      walk.end += recordHeaderSize + payload
-    }
-    return walk
+    return walk.lastIndex..<walk.index
   }
 }

@@ -1,11 +1,11 @@
 /// What is known of a log that its records do not say: whose it is, and which codec its payloads went through. Both the
 /// companion and the meta file say it, so that one of them may be lost.
 struct LogKnowledge {
-  /// Nil when nothing tells.
+  /// Nil when nothing says it.
   let codecName: String?
-  /// Nil when nothing tells, as of a log that was made before logs had one.
+  /// Nil when nothing says it, as of a log that was made before logs had one.
   let identity: LogIdentity?
-  /// What the log was called when it was made; nil when nothing tells.
+  /// What the log was called when it was made; nil when nothing says it.
   var namespace: String? { meta?.meta.namespace }
   /// What the meta file says, and its generation.
   private let meta: (meta: LogMeta, generation: UInt64)?

@@ -1,46 +1,11 @@
 // Files that have a log's name and are something else: a text that another program writes, a picture, a few bytes.
-extension Reconciliation {
-  /// What speaks for a file that opening refused being a log.
-  enum Evidence {
-    /// Nothing: no number of its header fits, and no record can be found.
-    case none
-    /// Bytes that can be read as records. So can a few bytes of many a file.
-    case records
-    /// Its companion, a number of its header that fits its records, or records that fill it to its end.
-    case agreement
-  }
-
-  mutating func evidence() throws(ImmutaError) -> Evidence {
-    if companionDescriptor != nil { return .agreement }
-    if header == nil {
-      if let size = try log.size(at: 0), try log.bearsItsChecksum(at: 0, size: size) { return .agreement }
-      let isAbsurd = try log.isBeyondBelief(at: 0)
-      if !isAbsurd, try log.mayBeCutOff(at: 0) { return .agreement }
-      return try log.hasWholeRecord(after: 0) ? .agreement : .none
-    }
-    if header?.contradiction(format: format, fileSize: fileSize) == nil { return .agreement }
-    let walk = try walked()
-    if walk.told > 0 { return .agreement }
-    // A file that is no log of v2 may be one of v1: there, a header and one record are enough.
-    if walk.reach == 0 { return try mayBeOfAnotherFormat() ? .agreement : .none }
-    return try log.isBlank(from: walk.end) ? .agreement : .records
-  }
-
-  /// What to say of a file for which nothing speaks.
-  func noLog() throws(ImmutaError) -> Corruption {
-    try .noLog(descriptor, "nothing in it is a log's")
-  }
-
+extension LogOnDisk {
   /// What to say of a file that has less than a header.
-  static func tooShort(
-    _ log: Descriptor, _ size: Int, _ format: LogFormat, _ companion: Descriptor?
-  ) throws(ImmutaError) -> Corruption {
+  func tooShort() throws(ImmutaError) -> Corruption {
+    let size = status.size
     if let companion {
-      let header = try companion.companionHeader()
       let hasEntries = try companion.companionEntry(0) != nil
-      if (header?.stableCount ?? 0) > 0 || hasEntries {
-        return .lost(log.path, toldBy: companion.path)
-      }
+      if (slots?.current?.stableCount ?? 0) > 0 || hasEntries { return .lost(log.path, says: companion.path) }
     }
     if size > 0, companion == nil {
       return try .noLog(log, "\(Words.bytes(size)) are less than a log's header of \(format.headerSize)")
@@ -56,7 +21,7 @@ extension Reconciliation {
 
 extension Corruption {
   /// A log that is gone while another file says that it had records. Every command and every call gives the same advice.
-  static func lost(_ path: String, toldBy other: String) -> Corruption {
+  static func lost(_ path: String, says other: String) -> Corruption {
     Corruption(
       path: path,
       reason:
@@ -68,14 +33,14 @@ extension Corruption {
   package var namesRemedy: Bool { reason.contains("put the ") || reason.contains("appending begins a log") }
 
   /// Whether a payload cannot be decoded since its log was given another name.
-  package var tellsOfNames: Bool { reason.contains(LogKnowledge.renamed) }
+  package var isAboutNames: Bool { reason.contains(LogKnowledge.renamed) }
 
-  fileprivate static func noLog(_ file: Descriptor, _ reason: String) throws(ImmutaError) -> Corruption {
+  static func noLog(_ file: Descriptor, _ reason: String) throws(ImmutaError) -> Corruption {
     guard let appearance = try FileAppearance(file) else {
       return Corruption(
         path: file.path,
         reason:
-          "\(reason): it is none, or nothing of it is left; nothing was changed: put the log back from a backup, or "
+          "\(reason): it is no log, or nothing of the log is left; nothing was changed: put the log back from a backup, or "
           + "take the file out of the directory")
     }
     var damage = Corruption(
@@ -100,7 +65,7 @@ extension LogFiles {
     return .corrupted(damage)
   }
 
-  /// Whether a file is there that only a log leaves beside itself.
+  /// Whether a file exists that only a log leaves beside itself.
   package var hasTraces: Bool {
     // A store's layout says that its partitions were logs.
     [companion, meta, lock, isPartition ? "logstore.layout" : nil].compactMap(\.self).contains {
@@ -130,7 +95,7 @@ extension LogFiles {
 
   /// What the companion says of records, where the log has none.
   ///
-  /// - Parameter isEntryProof: whether an entry proves a record, stable or not. Not where the log is there and has no
+  /// - Parameter isEntryProof: whether an entry proves a record, stable or not. Not where the log exists and has no
   ///   header: then it is empty until its first record is stable.
   func lostRecords(isEntryProof: Bool) throws(ImmutaError) -> Corruption? {
     guard let file = try io(directory.openIfPresent(companion, .read)), let header = try file.companionHeader() else {
@@ -138,7 +103,7 @@ extension LogFiles {
     }
     let hasEntries = try file.companionEntry(0) != nil
     guard header.stableCount > 0 || (hasEntries && isEntryProof) else { return nil }
-    return .lost(logPath, toldBy: companionPath)
+    return .lost(logPath, says: companionPath)
   }
 }
 

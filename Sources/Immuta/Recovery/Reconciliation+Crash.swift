@@ -1,52 +1,34 @@
 // A log that was not closed.
 extension Reconciliation {
   mutating func crashed(stable: Int) throws(ImmutaError) -> Outcome {
-    var kept: Outcome?
+    var remade: Outcome?
     let first: Cursor
-    if let cursor = try behind(stable) {
+    if let cursor = try cursor(after: stable) {
       first = cursor
     } else {
       // Entries of stable records are damaged: those are made again, from the log.
       let outcome = try extended(from: start, through: stable, keepingEntries: true)
       first = Cursor(
-        number: stable, index: outcome.end, lastIndex: outcome.lastIndex, lastTime: outcome.lastTime)
-      kept = outcome
+        walk: RecordWalk(format, number: stable, index: outcome.end, lastIndex: outcome.lastIndex),
+        lastTime: outcome.lastTime)
+      remade = outcome
     }
-    var savesTail = false
-    var whole = first
-    var cursor = first
-    var made = kept?.madeCount ?? madeCount(through: first.number)
-    var madeOfWhole = made
-    while let entry = try companion?.entry(cursor.number), entry.index == cursor.index,
-      let size = try log.size(at: cursor.index),
-      try log.checksum(at: cursor.index, size: size) == entry.recordChecksum
-    {
-      cursor = Cursor(
-        number: cursor.number + 1, index: cursor.index + format.recordHeaderSize + size, lastIndex: cursor.index,
-        lastTime: entry.time)
-      if entry.isMade { made += 1 }
-      // Half a transaction is none.
-      if entry.endsCommit { (whole, madeOfWhole) = (cursor, made) }
-    }
+    let (whole, madeOfWhole) = try wholeCommits(
+      from: first, made: remade?.madeCount ?? madeCount(through: first.number))
     let claimed: Int
     if let header { claimed = header.count } else { claimed = try countByEntries(from: whole.number) }
-    var tailEnd: Int?
-    if header == nil, claimed == whole.number {
-      tailEnd = try endOfUnclaimedRecords(from: whole)
-      savesTail = tailEnd != nil
+    var tail = Outcome.Tail.nothing
+    if header == nil, claimed == whole.number, let end = try endOfUnclaimedRecords(from: whole) {
+      tail = .kept(through: end)
     }
     if whole.number < claimed {
       let foreign = try extendedByAnotherProgram(from: whole)
       if var foreign, isSameBoot {
         foreign.madeCount += madeOfWhole - madeCount(through: whole.number)
-        if kept != nil {
-          foreign.making = Outcome.Making(start: start, keptBelow: whole.number)
-          foreign.kept = 0
-          foreign.needsNewCompanion = true
-        }
+        if remade != nil { foreign.makeAgain(from: start, keptBelow: whole.number) }
         return foreign
       }
-      savesTail = foreign != nil
+      if foreign != nil { tail = .keptWhole }
       // After a failed flush the kernel may have let go of pages that never reached the device.
       if isSameBoot, companionHeader?.hasFailedFlush != true {
         throw corrupted(
@@ -54,22 +36,39 @@ extension Reconciliation {
           "it is not what was committed, and the machine has not been down since: this is damage, not a torn write")
       }
     }
-    var outcome = outcome(at: whole, kept: whole.number)
+    var outcome = outcome(at: whole, .whole)
     outcome.madeCount = madeOfWhole
-    if kept != nil {
-      outcome.kept = 0
-      outcome.making = Outcome.Making(start: start, keptBelow: whole.number)
-      outcome.needsNewCompanion = true
-    }
+    if remade != nil { outcome.makeAgain(from: start, keptBelow: whole.number) }
     // A header that is torn may say anything.
     let most = header == nil ? claimed : format.room(in: fileSize)
     outcome.lost = max(whole.number, min(claimed, most)) - whole.number
-    outcome.tailEnd = tailEnd
-    outcome.savesTail = savesTail || (outcome.lost > 0 && mayForgetStable)
+    assert(outcome.lost == 0 || whole.number >= stable, "no stable record is taken back")
+    if outcome.lost > 0, mayForgetStable { tail = .keptWhole }
     // All of it would go, by the word of a companion of which nothing was proven, and that may be another log's.
-    if whole.number == 0, outcome.lost > 1, try leadsToEnd() { outcome.savesTail = true }
+    if whole.number == 0, outcome.lost > 1, try leadsToEnd() { tail = .keptWhole }
+    outcome.tail = tail
     outcome.add(note: note(outcome))
     return outcome
+  }
+
+  /// The end of the longest run of whole commits: their records are what their entries say. With how many of the entries
+  /// before it were made, of which there are `made` before the start.
+  private mutating func wholeCommits(
+    from first: Cursor, made: Int
+  ) throws(ImmutaError) -> (whole: Cursor, made: Int) {
+    var (whole, madeOfWhole) = (first, made)
+    var (cursor, made) = (first, made)
+    while let entry = try companion?.entry(cursor.number), entry.index == cursor.index,
+      let place = try cursor.walk.place(in: &log),
+      try log.checksum(at: cursor.index, size: place.size) == entry.recordChecksum
+    {
+      cursor.walk.pass(place)
+      cursor.lastTime = entry.time
+      if entry.isMade { made += 1 }
+      // Half a transaction is none.
+      if entry.endsCommit { (whole, madeOfWhole) = (cursor, made) }
+    }
+    return (whole, madeOfWhole)
   }
 
   /// Another program may have appended after our crash, or this is a copy made while somebody wrote, its companion
@@ -86,7 +85,7 @@ extension Reconciliation {
       throw error
     }
     if header.denies(lastIndex: outcome.lastIndex) { return nil }
-    // Behind the last record of a log that was copied while somebody wrote it lies what was reserved or not committed
+    // After the last record of a log that was copied while somebody wrote it lies what was reserved or not committed
     // yet. Where no LAST INDEX bears COUNT out, the end of the file must; and reserved space looks like records of no
     // bytes.
     if format.hasLastIndex { return isSameBoot || outcome.end == fileSize ? outcome : nil }
@@ -99,12 +98,11 @@ extension Reconciliation {
     guard let header, header.lastIndex != nil else { return false }
     // So many take long to go through, and a copy may have holes.
     if header.count > LogScanner.mostInHole { return true }
-    var (index, last) = (format.headerSize, 0)
-    for _ in 0..<header.count {
-      guard let size = try log.size(at: index) else { return false }
-      (index, last) = (index + format.recordHeaderSize + size, index)
+    var walk = RecordWalk(format)
+    while walk.number < header.count {
+      if try walk.next(in: &log) == nil { return false }
     }
-    return !header.denies(lastIndex: last)
+    return !header.denies(lastIndex: walk.lastIndex)
   }
 
   /// How many records the entries say were committed to a log without COUNT: an entry whose last field was stored was
@@ -117,28 +115,27 @@ extension Reconciliation {
     return count
   }
 
-  /// Where whole records end that are behind the last committed one of a log without COUNT; nil when there are none.
+  /// Where whole records end that follow the last committed one of a log without COUNT; nil when there are none.
   /// They are what a transaction had staged when its process died, or another program's, or ours whose entries were
-  /// lost: nobody can tell, so they are cut off, but a copy is kept.
+  /// lost: nobody knows, so they are cut off, but a copy is kept.
   private mutating func endOfUnclaimedRecords(from cursor: Cursor) throws(ImmutaError) -> Int? {
-    var (number, index) = (cursor.number, cursor.index)
-    while let size = try log.size(at: index), try log.bearsItsChecksum(at: index, size: size) {
-      index += format.recordHeaderSize + size
-      number += 1
+    var walk = cursor.walk
+    while let place = try walk.place(in: &log), try log.bearsItsChecksum(at: place.index, size: place.size) {
+      walk.pass(place)
     }
-    if index == cursor.index { return nil }
+    if walk.index == cursor.index { return nil }
     // Where space is reserved ahead, the companion has room for the entries of whatever is staged.
-    if isSameBoot, index < fileSize, companion?.count ?? 0 < number {
+    if isSameBoot, walk.index < fileSize, companion?.count ?? 0 < walk.number {
       throw corrupted(cursor.number, cursor.index, "the record is whole, but the companion ends before its entry")
     }
-    return index
+    return walk.index
   }
 
   private func note(_ outcome: Outcome) -> String {
     if outcome.lost == 0 { return "was not closed; all of \(Words.records(outcome.count)) is whole" }
     let promise =
       mayForgetStable
-      ? "of which the companion, damaged, does not tell whether they were promised to be stable"
+      ? "of which the companion, damaged, does not say whether they were promised to be stable"
       : "that were never promised to be stable"
     return "was not closed: cut off \(outcome.lost) torn records \(promise), \(outcome.count) are whole"
   }

@@ -10,9 +10,9 @@ extension Reconciliation {
     guard let making = outcome.making else { return }
     precondition(first <= outcome.kept, "entries are made in order")
     progress?.beginPass()
-    var walk = Walk(cursor: making.start, ahead: try CompanionScanner.ifThere(companionDescriptor))
+    var walk = try Walk(making, ahead: CompanionScanner.ofFile(disk.companion))
     while let found = try next(&walk, making, of: outcome) {
-      if let known = found.known { try body(known) } else { try body(try made(found.cursor, size: found.size)) }
+      if let known = found.known { try body(known) } else { try body(try made(found)) }
     }
   }
 
@@ -22,25 +22,21 @@ extension Reconciliation {
     var marks = EntryMarks()
     if let making = outcome.making {
       progress?.beginPass()
-      var walk = Walk(cursor: making.start, ahead: try CompanionScanner.ifThere(companionDescriptor))
+      var walk = try Walk(making, ahead: CompanionScanner.ofFile(disk.companion))
       var time = Int64.min
-      var due = marks.next
       while let found = try next(&walk, making, of: outcome) {
-        let cursor = found.cursor
-        let isStep = found.known == nil && cursor.lastTime != time
-        if isStep || cursor.number >= due.number || cursor.index >= due.index {
-          let trace = try log.trace(at: cursor.index, size: found.size)
-          marks.append(
-            EntryMarks.Mark(number: cursor.number, index: cursor.index, time: cursor.lastTime, trace: trace))
-          due = marks.next
+        let isStep = found.known == nil && found.time != time
+        if isStep || marks.isDue(found.place) {
+          let trace = try log.trace(at: found.place.index, size: found.place.size)
+          marks.append(EntryMarks.Mark(found.place, time: found.time, trace: trace))
         }
-        time = cursor.lastTime
+        time = found.time
       }
     }
     return WalkedEntries(
-      descriptor, format, kept: outcome.kept, of: companionDescriptor, marks: marks, count: outcome.count,
+      disk.log, format, kept: outcome.kept, of: disk.companion, marks: marks, count: outcome.count,
       end: outcome.end, madeCount: outcome.madeCount,
-      companion: WalkedEntries.Known(file: companionDescriptor, below: outcome.making?.keptBelow ?? 0))
+      companion: WalkedEntries.Known(file: disk.companion, numbers: 0..<(outcome.making?.keptBelow ?? 0)))
   }
 
   /// Where a walk along the records whose entries are made has come to.
@@ -49,12 +45,17 @@ extension Reconciliation {
     var ahead: CompanionScanner?
     /// The next record whose entry stays.
     var nextKnown = (number: -1, time: Int64(0))
+
+    init(_ making: Outcome.Making, ahead: consuming CompanionScanner?) {
+      cursor = making.start
+      self.ahead = ahead
+    }
   }
 
   private struct Found {
-    /// Of the record: its time is the last one.
-    var cursor: Cursor
-    var size: Int
+    var place: RecordPlace
+    /// When it was committed, or the best guess.
+    var time: Int64
     /// The entry that stays.
     var known: CompanionEntry?
   }
@@ -64,9 +65,9 @@ extension Reconciliation {
   ) throws(ImmutaError) -> Found? {
     let number = walk.cursor.number
     guard number < outcome.count else { return nil }
-    guard let size = try log.size(at: walk.cursor.index) else { throw changed(walk.cursor) }
+    guard let place = try walk.cursor.walk.next(in: &log) else { throw changed(number, walk.cursor.index) }
     var known = number < making.keptBelow ? try companion?.entry(number) : nil
-    if let found = known, found.index != walk.cursor.index { known = nil }
+    if let found = known, found.index != place.index { known = nil }
     if let known {
       walk.cursor.lastTime = known.time
     } else {
@@ -76,20 +77,18 @@ extension Reconciliation {
       }
       walk.cursor.lastTime = min(max(walk.cursor.lastTime, modified), walk.nextKnown.time)
     }
-    let found = Found(cursor: walk.cursor, size: size, known: known)
-    walk.cursor.index += format.recordHeaderSize + size
-    walk.cursor.number += 1
-    return found
+    return Found(place: place, time: walk.cursor.lastTime, known: known)
   }
 
-  private mutating func made(_ cursor: Cursor, size: Int) throws(ImmutaError) -> CompanionEntry {
-    guard let entry = try log.madeEntry(at: cursor.index, size: size, time: cursor.lastTime) else {
-      throw changed(cursor)
+  private mutating func made(_ found: Found) throws(ImmutaError) -> CompanionEntry {
+    let place = found.place
+    guard let entry = try log.madeEntry(at: place.index, size: place.size, time: found.time) else {
+      throw changed(place.number, place.index)
     }
     return entry
   }
 
-  /// The first record behind another whose entry stays, or the end of them, and of time. What was passed over is not
+  /// The first record after another whose entry stays, or the end of them, and of time. What was passed over is not
   /// looked at again.
   private static func known(
     after number: Int, below count: Int, _ ahead: inout CompanionScanner?
@@ -100,7 +99,7 @@ extension Reconciliation {
     return (.max, .max)
   }
 
-  private func changed(_ cursor: Cursor) -> ImmutaError {
-    corrupted(cursor.number, cursor.index, "the log changed while it was read: it ends inside it")
+  private func changed(_ number: Int, _ index: Int) -> ImmutaError {
+    corrupted(number, index, "the log changed while it was read: it ends inside it")
   }
 }

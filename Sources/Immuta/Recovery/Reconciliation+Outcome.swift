@@ -1,39 +1,79 @@
 extension Reconciliation {
-  /// What was found.
+  /// What was found: the records, and what in the files does not fit them.
   struct Outcome {
     var count: Int
     /// End of the last record.
     var end: Int
     var lastIndex: Int
     var lastTime: Int64
-    /// The companion's first entries that can stay as they are.
-    var kept: Int
-    /// What makes the entries that follow the kept ones; nil where there are none to be made. See
-    /// ``Reconciliation/entries(of:from:_:)``.
-    var making: Making?
+    var entries: Entries
+    var tail = Tail.nothing
     /// How many of all entries were made from the log's bytes, rather than written when their records were committed.
     var madeCount = 0
     /// Records that COUNT includes and a crash took back: they were never promised to be stable.
     var lost = 0
-    /// Whether the log was closed, and nothing has happened to it since.
-    var isClean = false
-    /// Whether what is cut off may be another program's records, or stable ones, of which a copy must be kept.
-    var savesTail = false
-    /// Where those end, if that is known.
-    var tailEnd: Int?
-    /// Whether the companion must be made again rather than extended.
-    var needsNewCompanion = false
 
-    /// What to tell people, if anything: of the log, as “it …”.
+    /// What people should know, if anything: of the log, as “it …”.
     private(set) var note: String?
     /// Damage that was passed over: the records it is in throw when they are read.
     var damage: Corruption?
 
+    /// What becomes of the companion's entries.
+    enum Entries: Equatable {
+      /// They stay, and so does everything else: the log was closed, and nothing has happened to it since.
+      case closed
+      /// Those of all records stay; others go.
+      case whole
+      /// The first ones stay as they are; the others are made.
+      case extended(kept: Int, Making)
+      /// The companion is made again, from the first entry on.
+      case madeAgain(Making)
+    }
+
     /// The records from one on get entries, of the log's bytes, in which those of the companion that are whole are kept.
-    struct Making {
+    struct Making: Equatable {
       var start: Cursor
       /// Entries of records below this number are kept if they are whole.
       var keptBelow: Int
+    }
+
+    /// What is to be done with the bytes after the last record, which are cut off.
+    enum Tail: Equatable {
+      /// Nothing: nobody was promised anything that is in them.
+      case nothing
+      /// A copy is kept: they may be another program's records, or stable ones. To a place, or to the end of the file.
+      case kept(through: Int?)
+
+      static let keptWhole = Tail.kept(through: nil)
+    }
+
+    /// The companion's first entries that can stay as they are.
+    var kept: Int {
+      switch entries {
+      case .closed, .whole: count
+      case .extended(let kept, _): kept
+      case .madeAgain: 0
+      }
+    }
+
+    /// What makes the entries that follow the kept ones; nil where there are none to be made. See
+    /// ``Reconciliation/entries(of:from:_:)``.
+    var making: Making? {
+      switch entries {
+      case .closed, .whole: nil
+      case .extended(_, let making), .madeAgain(let making): making
+      }
+    }
+
+    var isClosed: Bool { entries == .closed }
+
+    /// Whether every entry is made, or at least looked at again.
+    var makesAll: Bool { making?.start.number == 0 }
+
+    /// The companion is made again instead of extended; entries below a number that are whole are kept.
+    mutating func makeAgain(from start: Cursor, keptBelow: Int) {
+      precondition(start.number == 0, "a companion is made again from the first record on")
+      entries = .madeAgain(Making(start: start, keptBelow: keptBelow))
     }
 
     mutating func add(note more: String) {

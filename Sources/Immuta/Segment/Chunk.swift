@@ -9,6 +9,8 @@ import CImmutaCRC32C
 struct Chunk: @unchecked Sendable {
   /// Bytes of the log read at once.
   static let size = 256 << 10
+  /// A record up to this size is read into memory of its own where it doesn't fit a chunk; a larger one is mapped.
+  static let largestRecord = 1 << 20
 
   /// Its header is its size.
   typealias Memory = ManagedBuffer<Int, UInt8>
@@ -31,6 +33,7 @@ struct Chunk: @unchecked Sendable {
   /// - Parameter old: a chunk whose memory is used again if nobody else holds it, and it has the room: the pages of
   ///   fresh memory cost more than reading into them.
   init(first: Int, entryCapacity: Int, logCapacity: Int, reusing old: consuming Chunk? = nil) {
+    precondition(first >= 0 && entryCapacity > 0 && logCapacity >= 0, "a chunk has room for an entry")
     self.first = first
     self.entryCapacity = entryCapacity
     self.logCapacity = logCapacity
@@ -93,7 +96,7 @@ struct Chunk: @unchecked Sendable {
   func entriesWorthReading(_ format: LogFormat) -> Int {
     guard entryCount > 1, let base = entry(at: 0), let last = entry(at: entryCount - 1) else { return 64 }
     let perRecord = max(format.recordHeaderSize, (last.index - base.index) / (entryCount - 1))
-    return min(4096, Chunk.size / perRecord * 9 / 8 + 16)
+    return min(4096, Self.size / perRecord * 9 / 8 + 16)
   }
 
   /// The entry of record `number`; nil when the chunk doesn't have it.

@@ -11,11 +11,11 @@
   init(_ descriptor: Descriptor) throws(ImmutaError) {
     self.descriptor = descriptor
     unsafe buffer = .allocate(byteCount: Self.bufferedEntries * CompanionEntry.size, alignment: 16)
-    count = max(0, try io(descriptor.size - CompanionHeader.size)) / CompanionEntry.size
+    count = CompanionEntry.room(in: try io(descriptor.size))
   }
 
   /// Of a companion that may be missing.
-  static func ifThere(_ companion: Descriptor?) throws(ImmutaError) -> CompanionScanner? {
+  static func ofFile(_ companion: Descriptor?) throws(ImmutaError) -> CompanionScanner? {
     guard let companion else { return nil }
     return try CompanionScanner(companion)
   }
@@ -48,7 +48,7 @@
       let wanted = min(Self.bufferedEntries, count - number)
       let target = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[..<(wanted * CompanionEntry.size)])
       buffered = number..<number
-      let offset = CompanionHeader.size + number * CompanionEntry.size
+      let offset = CompanionEntry.offset(of: number)
       let filled = try unsafe io(descriptor.read(into: target, at: offset))
       buffered = number..<number + filled / CompanionEntry.size
       if buffered.isEmpty { return nil }

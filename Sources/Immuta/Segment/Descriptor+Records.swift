@@ -32,7 +32,7 @@ extension Descriptor {
     // A damaged COUNT may ask for an entry that no file can have.
     guard number >= 0, number <= LogFormat.mostRecords else { return nil }
     var bytes: InlineArray<24, UInt8> = .init(repeating: 0)
-    let offset = CompanionHeader.size + number * CompanionEntry.size
+    let offset = CompanionEntry.offset(of: number)
     return try unsafe withUnsafeMutableBytes(of: &bytes) { (bytes) throws(ImmutaError) in
       guard try unsafe io(read(into: bytes, at: offset) == CompanionEntry.size) else { return nil }
       return unsafe CompanionEntry(decoding: UnsafeRawBufferPointer(bytes), number: number)
@@ -43,7 +43,7 @@ extension Descriptor {
   func committedCount(_ header: CompanionHeader) throws(ImmutaError) -> Int {
     if header.isClean { return header.stableCount }
     // A file that ends with an entry is that of a log that was closed, whatever damage says.
-    let room = max(0, try io(size - CompanionHeader.size)) / CompanionEntry.size
+    let room = CompanionEntry.room(in: try io(size))
     if room > header.stableCount, try isPublished(room - 1) { return room }
     return try publishedCount(from: header.stableCount)
   }
@@ -52,7 +52,7 @@ extension Descriptor {
   /// ones).
   func publishedCount(from known: Int) throws(ImmutaError) -> Int {
     guard try isPublished(known) else { return known }
-    // Entries are published in order: the first that is not lies behind `lower`, at or before `upper`.
+    // Entries are published in order: the first that is not lies after `lower`, at or before `upper`.
     var (lower, step) = (known, 1)
     while try isPublished(lower + step) {
       lower += step
@@ -71,7 +71,7 @@ extension Descriptor {
   private func isPublished(_ number: Int) throws(ImmutaError) -> Bool {
     if number > LogFormat.mostRecords { return false }
     var bytes: InlineArray<24, UInt8> = .init(repeating: 0)
-    let offset = CompanionHeader.size + number * CompanionEntry.size
+    let offset = CompanionEntry.offset(of: number)
     let isPublished = try unsafe withUnsafeMutableBytes(of: &bytes) { (bytes) throws(ImmutaError) in
       guard try unsafe io(read(into: bytes, at: offset) == CompanionEntry.size) else { return false }
       return unsafe CompanionEntry.isStored(UnsafeRawBufferPointer(bytes), number: number)

@@ -4,7 +4,7 @@
 /// There are at most ``most`` of them, however many records there are. Where there would be more, the older half is
 /// thinned out, so the way from a mark to a record gets longer only once a log has many millions of records.
 struct EntryMarks {
-  /// A record, as far as its place tells.
+  /// A record, as far as its place says.
   struct Mark: Hashable {
     var number: Int
     var index: Int
@@ -12,6 +12,14 @@ struct EntryMarks {
     var time: Int64
     /// Of how it begins: see ``LogScanner/trace(at:size:)``. Nil for the end of the last record.
     var trace: UInt32?
+
+    init(number: Int, index: Int, time: Int64, trace: UInt32? = nil) {
+      (self.number, self.index, self.time, self.trace) = (number, index, time, trace)
+    }
+
+    init(_ place: RecordPlace, time: Int64, trace: UInt32) {
+      self.init(number: place.number, index: place.index, time: time, trace: trace)
+    }
   }
 
   /// In order.
@@ -30,11 +38,15 @@ struct EntryMarks {
     marks.last.map { ($0.number + stride, $0.index + stride * Self.bytesPerRecord) } ?? (0, 0)
   }
 
+  /// Whether a record that comes after all that have a mark gets one.
+  func isDue(_ place: RecordPlace) -> Bool { place.number >= next.number || place.index >= next.index }
+
   private func isFar(_ last: Mark, _ number: Int, _ index: Int) -> Bool {
     number - last.number >= stride || index - last.index >= stride * Self.bytesPerRecord
   }
 
   mutating func append(_ mark: Mark) {
+    precondition(marks.last.map { $0.number < mark.number && $0.index < mark.index } ?? true, "marks are in order")
     marks.append(mark)
     if marks.count >= Self.most { thin() }
   }

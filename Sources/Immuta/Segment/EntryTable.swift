@@ -6,20 +6,12 @@ enum EntryTable: Sendable {
   case file(DescriptorPool)
   case walked(WalkedEntries)
 
-  /// The same, held open for itself.
-  func independent() throws(ImmutaError) -> EntryTable {
-    switch self {
-    case .file(let pool): .file(try io(pool.independent()))
-    case .walked: self
-    }
-  }
-
   /// Fills `bytes` with the entries from number `first` on, as many as there are; returns how many it filled. Where they
   /// are made, those of one chunk of the log at most.
   func read(_ bytes: UnsafeMutableRawBufferPointer, from first: Int) throws(ImmutaError) -> Int {
     switch self {
     case .file(let pool):
-      let offset = CompanionHeader.size + first * CompanionEntry.size
+      let offset = CompanionEntry.offset(of: first)
       return try unsafe io(pool.descriptor(for: 0).read(into: bytes, at: offset) / CompanionEntry.size)
     case .walked(let entries):
       return try unsafe entries.read(bytes, from: first)

@@ -12,7 +12,7 @@ struct EntryWriter {
   init(_ companion: Descriptor, from first: Int) {
     self.companion = companion
     number = first
-    offset = CompanionHeader.size + first * CompanionEntry.size
+    offset = CompanionEntry.offset(of: first)
   }
 
   /// Adds the next record's entry; nil leaves one that is damaged.

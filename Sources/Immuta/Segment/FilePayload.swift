@@ -24,6 +24,7 @@ final class FilePayload: DeferredPayload {
     _ number: Int, _ entry: CompanionEntry, size: Int, headerChecksum: UInt32, from descriptor: Descriptor,
     _ check: RecordCheck
   ) {
+    precondition(size >= 0 && entry.index >= 0, "its size field was read")
     count = size
     self.descriptor = descriptor
     sequence = number
@@ -72,7 +73,8 @@ final class FilePayload: DeferredPayload {
   func begin() -> any PayloadSession { FilePayloadSession(self) }
 
   fileprivate func read(from position: Int, size: Int) throws(ImmutaError) -> Payload {
-    try unsafe PayloadMemory.payload(count: size) { (memory) throws(ImmutaError) in
+    precondition(position >= 0 && size >= 0 && position + size <= count, "a piece lies in the payload")
+    return try unsafe PayloadMemory.payload(count: size) { (memory) throws(ImmutaError) in
       guard try unsafe io(descriptor.read(into: memory, at: offset + position) == size) else {
         throw check.corrupted(sequence, index, "the log ends inside its payload")
       }

@@ -14,7 +14,10 @@ final class Lineage: Sendable {
 
   /// From now on another reader is read from.
   func succeed(_ succession: Succession) {
-    successor.withLock { $0 = succession }
+    successor.withLock { successor in
+      precondition(successor == nil && succession.lineage !== self, "files are followed by others once")
+      successor = succession
+    }
   }
 
   /// What became of the files between this place and a later one.

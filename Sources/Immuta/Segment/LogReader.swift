@@ -28,7 +28,7 @@ final class LogReader: Sendable {
   private let mapsLargeRecords: Bool
 
   /// A record up to this size is read into memory of its own where it doesn't fit a chunk; a larger one is mapped.
-  static let largestInMemory = 1 << 20
+  static let largestInMemory = Chunk.largestRecord
 
   init(
     format: LogFormat, check: RecordCheck, count: Int, end: Int, log: DescriptorPool, entries: EntryTable,
@@ -43,15 +43,6 @@ final class LogReader: Sendable {
     self.entries = Lock(entries)
     committed = Broadcaster(generation: count)
     committedEnd = Atomic(end)
-  }
-
-  /// A reader of the records there are now, with descriptors of its own: closing this one does not close it.
-  func independent() throws(ImmutaError) -> LogReader {
-    let (end, count) = (end, count)
-    return LogReader(
-      format: format, check: check, count: count, end: end, log: try io(log.independent()),
-      entries: try entries.withLock { $0 }.independent(), identity: identity, stable: stable,
-      mapsLargeRecords: mapsLargeRecords)
   }
 
   /// Committed records.

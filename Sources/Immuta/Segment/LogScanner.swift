@@ -16,6 +16,7 @@ import CImmutaCRC32C
   init(
     _ descriptor: Descriptor, _ format: LogFormat, end: Int, bufferSize: Int = 1 << 20, progress: ScanProgress? = nil
   ) {
+    precondition(bufferSize >= 1 << 10 && end >= 0, "a scanner has room for a record's beginning")
     self.descriptor = descriptor
     self.format = format
     self.end = end
@@ -41,7 +42,7 @@ import CImmutaCRC32C
   mutating func checksum(at index: Int, size: Int) throws(ImmutaError) -> UInt32? {
     var crc: UInt32 = 0
     var position = index
-    let end = index + format.recordHeaderSize + size
+    let end = format.recordEnd(at: index, size: size)
     while position < end {
       // Of a large record, holes are not read: their checksum is that of zeros.
       if unsafe end - position > buffer.count {
@@ -133,14 +134,13 @@ import CImmutaCRC32C
     return checksum == expected
   }
 
-  /// Whether the size fields lead from a record of this size to one that bears its own checksum, soon: then they are
+  /// Whether the size fields lead from a record to one that bears its own checksum, soon: then they are
   /// sound, whatever is wrong with the payloads between.
-  mutating func leadsToSoundRecord(from index: Int, size: Int) throws(ImmutaError) -> Bool {
-    var next = index + format.recordHeaderSize + size
+  mutating func leadsToSoundRecord(after place: RecordPlace) throws(ImmutaError) -> Bool {
+    var walk = RecordWalk(format, after: place)
     for _ in 0..<Self.mostDamaged {
-      guard let size = try self.size(at: next) else { return false }
-      if try bearsItsChecksum(at: next, size: size) { return true }
-      next += format.recordHeaderSize + size
+      guard let next = try walk.next(in: &self) else { return false }
+      if try bearsItsChecksum(at: next.index, size: next.size) { return true }
     }
     return false
   }
@@ -165,7 +165,7 @@ import CImmutaCRC32C
   /// Whether the bytes at an offset can be the first ones of a record that the file ends inside of.
   mutating func mayBeCutOff(at index: Int) throws(ImmutaError) -> Bool {
     let header = try unsafe bytes(index..<min(end, index + format.recordHeaderSize))
-    // A size field that is not all there tells nothing.
+    // A size field that is not all there says nothing.
     guard header.count >= MemoryLayout<Int64>.size else { return true }
     let size = unsafe RecordHeader.size(in: header, format)
     return size > end - index - format.recordHeaderSize
@@ -180,7 +180,7 @@ import CImmutaCRC32C
 
   private static var largestBelieved: Int { 1 << 48 }
 
-  /// Whether a whole record, by its own checksum, begins anywhere behind an offset: as far as it is worth looking.
+  /// Whether a whole record, by its own checksum, begins anywhere after an offset: as far as it is worth looking.
   /// Bytes that look like the beginnings of so many large records that finding out would take long are taken for one.
   mutating func hasWholeRecord(after index: Int) throws(ImmutaError) -> Bool {
     var position = index + 1
@@ -204,6 +204,7 @@ import CImmutaCRC32C
 
   /// The bytes of a range no longer than the buffer, as far as the file has them.
   private mutating func bytes(_ range: Range<Int>) throws(ImmutaError) -> UnsafeRawBufferPointer {
+    unsafe assert(range.lowerBound >= 0 && range.count <= buffer.count, "a range is no longer than the buffer")
     if !(buffered.lowerBound <= range.lowerBound && range.upperBound <= buffered.upperBound) {
       // Where records are jumped over, a page brings the next size field.
       let isNext = buffered.contains(range.lowerBound) || range.lowerBound == buffered.upperBound

@@ -25,6 +25,8 @@
 
   /// The whole records of a chunk.
   init(_ chunk: Chunk, of reader: LogReader) {
+    assert(
+      chunk.wholeCount == 0 || chunk.wholeCount < chunk.entryCount, "after each of them lies the entry of the next")
     unsafe self.reader = .passUnretained(reader)
     memory = chunk.memory
     first = chunk.first

@@ -54,6 +54,7 @@ final class RecordCheck: Sendable {
   func record(
     _ number: Int, _ entry: CompanionEntry, _ bytes: UnsafeRawBufferPointer, owner: AnyObject
   ) throws(ImmutaError) -> Record {
+    assert(bytes.count >= recordHeaderSize, "a record has a size field")
     if verifiesChecksums {
       let computed = unsafe crc32c_extend(0, bytes.baseAddress, bytes.count)
       if computed != entry.recordChecksum { throw checksumMismatch(number, entry, computed) }
@@ -86,7 +87,7 @@ final class RecordCheck: Sendable {
   }
 
   func checksumMismatch(_ number: Int, index: Int, recorded: UInt32, _ computed: UInt32) -> ImmutaError {
-    if recorded == CompanionEntry.denial(of: computed) {
+    if recorded == CompanionEntry.checksumOfDamaged(computed) {
       return corrupted(number, index, "its payload did not have its checksum when the companion was made")
     }
     return corrupted(

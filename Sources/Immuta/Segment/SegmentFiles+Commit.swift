@@ -6,7 +6,7 @@ extension SegmentFiles {
   /// The entry of one record, which ends its commit.
   @inline(__always)
   mutating func storeEntry(_ entry: CompanionEntry, number: Int) throws(ImmutaError) {
-    let offset = Self.entryOffset(number)
+    let offset = CompanionEntry.offset(of: number)
     if let memory = try unsafe io(companion.pointer(at: offset, count: CompanionEntry.size)) {
       unsafe store(
         entry, to: UnsafeMutableRawBufferPointer(start: memory, count: CompanionEntry.size), number: number)
@@ -26,7 +26,7 @@ extension SegmentFiles {
   mutating func storeEntries(
     of records: [StagedRecord], from number: Int, _ time: Int64, endCommit: Bool
   ) throws(ImmutaError) {
-    let range = Self.entryOffset(number)..<Self.entryOffset(number + records.count)
+    let range = CompanionEntry.offset(of: number)..<CompanionEntry.offset(of: number + records.count)
     precondition(!companion.isReserving || range.upperBound <= companion.reservedEnd, "entries without room")
     if let memory = try unsafe io(companion.pointer(at: range.lowerBound, count: range.count)) {
       unsafe encode(

@@ -36,10 +36,8 @@ import Synchronization
     self.flushes = flushes
     self.log = TailFile(log, size: end, smallestReservation: 64 << 10, isFlushedOften: isFlushedOften)
     self.companion = TailFile(
-      companion, size: Self.entryOffset(count), smallestReservation: 16 << 10, isFlushedOften: isFlushedOften)
+      companion, size: CompanionEntry.offset(of: count), smallestReservation: 16 << 10, isFlushedOften: isFlushedOften)
   }
-
-  static func entryOffset(_ number: Int) -> Int { CompanionHeader.size + number * CompanionEntry.size }
 
   // MARK: Failing
 
@@ -90,7 +88,7 @@ import Synchronization
   /// Makes the files end with the last committed record.
   mutating func shrink(count: Int, end: Int) throws(ImmutaError) {
     try io(log.shrink(to: end))
-    try io(companion.shrink(to: Self.entryOffset(count)))
+    try io(companion.shrink(to: CompanionEntry.offset(of: count)))
   }
 
   /// Waits for what is being filled ahead: from then on nobody else writes to the files.
@@ -149,7 +147,7 @@ import Synchronization
     let (sum, overflow) = offset.addingReportingOverflow(recordHeaderSize)
     let (end, overflow2) = sum.addingReportingOverflow(payload)
     guard !overflow, !overflow2, end <= LogFormat.largestPayload else { throw .recordTooLarge }
-    let entriesEnd = Self.entryOffset(entries)
+    let entriesEnd = CompanionEntry.offset(of: entries)
     if log.reservedEnd < end || companion.reservedEnd < entriesEnd { try reserve(through: end, entriesEnd) }
     if method == .copied, log.lacksPages(through: end) {
       try writing { (files) throws(ImmutaError) in try io(files.log.fill(through: end)) }

@@ -4,45 +4,40 @@ import Synchronization
 /// The entries of a log that is open for reading only, where no companion has them: whenever they are asked for, they
 /// are made from the log's bytes.
 ///
-/// Nothing is kept for each record. The marks tell where some of them begin, and the size fields lead on from there: some
+/// Nothing is kept for each record. The marks say where some of them begin, and the size fields lead on from there: some
 /// hundred steps at most, until a log has a hundred million records. Each reading goes on to the mark after, so that bytes
 /// which are not what they were when the log was opened are not taken for records. But whoever compares a record with what
 /// it was before must have kept its entry: one that is made later fits whatever the bytes are then.
 ///
 /// The first entries may be the companion's as they are, and others, too, where they fit the places that the size fields
-/// lead to.
+/// lead to: but only those that were found when their records were. What a companion says later of a record that was known
+/// without it does not change that record's entry.
 final class WalkedEntries: Sendable {
-  private struct State {
+  struct State {
     var marks: EntryMarks
     var count: Int
     /// Where the last record ends.
     var end: Int
     var madeCount: Int
-    var companion: Known
+    /// In the order of their numbers.
+    var companions: [Known]
   }
 
   /// A companion whose entries are taken where they fit.
   struct Known {
     var file: Descriptor?
-    /// Not those from this record on.
-    var below: Int
+    /// Of these records.
+    var numbers: Range<Int>
   }
 
-  /// A record that the size fields lead to.
-  private struct Place {
-    var number: Int
-    var index: Int
-    /// Of the record before.
-    var time: Int64
-  }
-
-  private let log: Descriptor
-  private let format: LogFormat
-  private let state: Lock<State>
+  let log: Descriptor
+  let format: LogFormat
+  /// Changed by those who follow the log: see WalkedEntries+Growth.swift.
+  let state: Lock<State>
   /// So many of the first entries are those of a companion, whole or not.
   private let kept: Int
   private let keptFile: Descriptor?
-  /// Relaxed: it is set before the error is thrown, and asked by those who were told of the error.
+  /// Relaxed: it is set before the error is thrown, and asked by those who got the error.
   private let contradicted = Atomic(false)
 
   /// Bytes that are read at once.
@@ -55,11 +50,14 @@ final class WalkedEntries: Sendable {
     _ log: Descriptor, _ format: LogFormat, kept: Int, of keptFile: Descriptor?, marks: EntryMarks = EntryMarks(),
     count: Int, end: Int, madeCount: Int, companion: Known
   ) {
+    precondition(kept <= count && madeCount <= count, "no more entries are kept or made than there are")
     self.log = log
     self.format = format
     self.kept = kept
     self.keptFile = keptFile
-    state = Lock(State(marks: marks, count: count, end: end, madeCount: madeCount, companion: companion))
+    // Of records that are found later, it is asked again.
+    let known = Known(file: companion.file, numbers: companion.numbers.clamped(to: 0..<count))
+    state = Lock(State(marks: marks, count: count, end: end, madeCount: madeCount, companions: [known]))
   }
 
   var count: Int { state.withLock { $0.count } }
@@ -78,9 +76,9 @@ final class WalkedEntries: Sendable {
     let most = target.count / CompanionEntry.size
     if first < kept { return try unsafe readKept(target, from: first, count: min(most, kept - first)) }
     var filled = 0
-    try walk(from: first, most: most) { (scanner, place, size, known) throws(ImmutaError) in
+    try walk(from: first, most: most) { (scanner, place, time, known) throws(ImmutaError) in
       let entry: CompanionEntry
-      if let known { entry = known } else { entry = try made(&scanner, place, size) }
+      if let known { entry = known } else { entry = try made(&scanner, place, time) }
       let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: target[(filled * CompanionEntry.size)...])
       unsafe entry.encode(into: rest, number: place.number)
       filled += 1
@@ -92,7 +90,7 @@ final class WalkedEntries: Sendable {
   func time(of number: Int) throws(ImmutaError) -> Int64? {
     if number < kept { return try keptFile?.companionEntry(number)?.time }
     var time: Int64?
-    try walk(from: number, most: 1) { _, place, _, known in time = known?.time ?? place.time }
+    try walk(from: number, most: 1) { _, _, found, known in time = known?.time ?? found }
     return time
   }
 
@@ -103,9 +101,9 @@ final class WalkedEntries: Sendable {
     if lower >= count { return max(0, count - most) }
     var places: [Int] = []
     var end = 0
-    try walk(from: lower, most: count - lower, bytes: .max) { _, place, size, _ in
+    try walk(from: lower, most: count - lower, bytes: .max) { _, place, _, _ in
       places.append(place.index)
-      end = place.index + format.recordHeaderSize + size
+      end = place.end
     }
     let skipped = places.dropLast().prefix { end - $0 > bytes }.count
     return skipped == 0 && lower == kept ? max(0, count - most) : lower + skipped
@@ -115,7 +113,7 @@ final class WalkedEntries: Sendable {
     _ target: UnsafeMutableRawBufferPointer, from first: Int, count: Int
   ) throws(ImmutaError) -> Int {
     let bytes = unsafe UnsafeMutableRawBufferPointer(rebasing: target[..<(count * CompanionEntry.size)])
-    let offset = CompanionHeader.size + first * CompanionEntry.size
+    let offset = CompanionEntry.offset(of: first)
     let filled = try unsafe io(keptFile?.read(into: bytes, at: offset) ?? 0)
     // What the file has not is damaged.
     for position in filled..<bytes.count { unsafe bytes[position] = 0 }
@@ -130,7 +128,27 @@ final class WalkedEntries: Sendable {
     /// Not from this record on.
     var count: Int
     var end: Int
-    var companion: Known
+    var companions: [Known]
+  }
+
+  /// The entries that companions have of some of the records, asked for in order.
+  private struct KnownEntries: ~Copyable {
+    private var companions: ArraySlice<Known>
+    private var scanner: CompanionScanner?
+
+    init(_ companions: [Known]) { self.companions = companions[...] }
+
+    /// The entry of a record, where a companion has one that fits its place.
+    mutating func entry(of place: RecordPlace) throws(ImmutaError) -> CompanionEntry? {
+      while let first = companions.first, first.numbers.upperBound <= place.number {
+        companions.removeFirst()
+        scanner = nil
+      }
+      guard let first = companions.first, first.numbers.contains(place.number) else { return nil }
+      if scanner == nil { scanner = try CompanionScanner.ofFile(first.file) }
+      guard let entry = try scanner?.entry(place.number), entry.index == place.index else { return nil }
+      return entry
+    }
   }
 
   private func route(from first: Int, most: Int) -> Route? {
@@ -146,49 +164,54 @@ final class WalkedEntries: Sendable {
       } else {
         marks.append(EntryMarks.Mark(number: state.count, index: state.end, time: 0))
       }
-      return Route(marks: marks[...], count: count, end: state.end, companion: state.companion)
+      return Route(marks: marks[...], count: count, end: state.end, companions: state.companions)
     }
   }
 
-  /// Calls `body` for records from `first` on: their places, their payloads' sizes, and the entries that a companion has.
+  /// Calls `body` for records from `first` on: their places, when they were committed by what the one before or a mark
+  /// says, and the entries that a companion has.
   ///
   /// - Parameter bytes: ends before a record other than the first that ends farther than so many bytes after it begins.
   private func walk(
     from first: Int, most: Int, bytes: Int = Chunk.size,
-    _ body: (inout LogScanner, Place, Int, CompanionEntry?) throws(ImmutaError) -> Void
+    _ body: (inout LogScanner, RecordPlace, _ time: Int64, CompanionEntry?) throws(ImmutaError) -> Void
   ) throws(ImmutaError) {
     guard let route = route(from: first, most: most), let begin = route.marks.first else { return }
     var scanner = LogScanner(log, format, end: route.end, bufferSize: Self.bufferSize)
-    var companion = try CompanionScanner.ifThere(route.companion.file)
+    var companions = KnownEntries(route.companions)
     var marks = route.marks
-    var place = Place(number: begin.number, index: begin.index, time: begin.time)
+    var walk = RecordWalk(format, number: begin.number, index: begin.index)
+    var time = begin.time
     var start = 0
     var isDone = false
     while let mark = marks.first {
-      let isMark = place.number == mark.number
+      let isMark = walk.number == mark.number
       if isMark {
-        guard place.index == mark.index else { throw changed(place) }
+        guard walk.index == mark.index else { throw changed(walk) }
         marks.removeFirst()
         if mark.trace == nil { return }
       }
-      guard let size = try scanner.size(at: place.index) else { throw changed(place) }
-      let end = place.index + format.recordHeaderSize + size
+      guard let place = try walk.place(in: &scanner) else { throw changed(walk) }
       if isMark {
-        guard try scanner.trace(at: place.index, size: size) == mark.trace else { throw changed(place) }
+        guard try scanner.trace(at: place.index, size: place.size) == mark.trace else { throw changed(walk) }
         if isDone || place.number >= route.count { return }
-        place.time = mark.time
+        time = mark.time
       }
       if place.number == first { start = place.index }
-      if place.number >= route.count || (place.number > first && end - start > bytes) { isDone = true }
-      var known = place.number < route.companion.below ? try companion?.entry(place.number) : nil
-      if let found = known, found.index != place.index { known = nil }
-      if place.number >= first, !isDone { try body(&scanner, place, size, known) }
-      place = Place(number: place.number + 1, index: end, time: known?.time ?? place.time)
+      if place.number >= route.count || (place.number > first && place.end - start > bytes) { isDone = true }
+      let known = try companions.entry(of: place)
+      if place.number >= first, !isDone { try body(&scanner, place, time, known) }
+      time = known?.time ?? time
+      walk.pass(place)
     }
   }
 
-  private func made(_ scanner: inout LogScanner, _ place: Place, _ size: Int) throws(ImmutaError) -> CompanionEntry {
-    guard let entry = try scanner.madeEntry(at: place.index, size: size, time: place.time) else { throw changed(place) }
+  private func made(
+    _ scanner: inout LogScanner, _ place: RecordPlace, _ time: Int64
+  ) throws(ImmutaError) -> CompanionEntry {
+    guard let entry = try scanner.madeEntry(at: place.index, size: place.size, time: time) else {
+      throw changed(RecordWalk(format, number: place.number, index: place.index))
+    }
     return entry
   }
 
@@ -199,100 +222,11 @@ final class WalkedEntries: Sendable {
   /// A record that was read before is not in the log any more.
   func contradict() { contradicted.store(true, ordering: .relaxed) }
 
-  private func changed(_ place: Place) -> ImmutaError {
+  private func changed(_ place: RecordWalk) -> ImmutaError {
     contradict()
     return .corrupted(
       Corruption(
         path: log.path, sequence: place.number, index: place.index,
         reason: "the log is not what it was when it was opened: somebody is changing the file"))
-  }
-
-  // MARK: Growing
-
-  /// Records that were found after those that are known.
-  struct Growth {
-    var count: Int
-    var end: Int
-    /// Of the last record.
-    var time: Int64
-    var lastIndex = 0
-    var madeCount = 0
-    /// Whether one of them has no entry in the companion.
-    var lacksEntries = false
-    fileprivate var companion: Descriptor?
-  }
-
-  /// Finds the records that follow those that are known. Nobody reads them before they are taken. One at a time.
-  ///
-  /// - Parameters:
-  ///   - status: the log's: records are looked for as far as the file reaches.
-  ///   - count: how many there are; nil for all that are whole.
-  ///   - companion: what may tell of them.
-  ///   - needsEntries: whether it must.
-  ///   - time: of the last record that is known.
-  /// - Returns: nil when they are not there; none where so many are known.
-  func growth(
-    _ status: SystemCalls.Status, through count: Int?, _ companion: Descriptor?, needsEntries: Bool = false,
-    after time: Int64
-  ) throws(ImmutaError) -> Growth? {
-    let (known, end) = state.withLock { ($0.count, $0.end) }
-    var isWhole = false
-    defer { if !isWhole { state.withLock { $0.marks.cut(to: known) } } }
-    var growth = Growth(count: known, end: end, time: time, companion: companion)
-    var scanner = LogScanner(log, format, end: status.size)
-    var entries = try CompanionScanner.ifThere(companion)
-    var next = state.withLock { $0.marks.next }
-    while growth.count < count ?? .max {
-      guard let size = try scanner.size(at: growth.end) else {
-        if count != nil { return nil }
-        break
-      }
-      let end = growth.end + format.recordHeaderSize + size
-      // Where its time is not what the record before says.
-      var isStep = false
-      if let entry = try entries?.entry(growth.count), entry.index == growth.end {
-        growth.time = entry.time
-        if entry.isMade { growth.madeCount += 1 }
-      } else if needsEntries {
-        return nil
-      } else if try scanner.bearsItsChecksum(at: growth.end, size: size) {
-        isStep = status.modified > growth.time
-        growth.time = max(growth.time, status.modified)
-        growth.lacksEntries = true
-        if !format.hasPayloadChecksum { growth.madeCount += 1 }
-      } else if end < status.size {
-        throw .corrupted(
-          Corruption(
-            path: log.path, sequence: growth.count, index: growth.end,
-            reason: "its payload does not have its checksum"))
-      } else {
-        // Perhaps it is being written.
-        break
-      }
-      if isStep || growth.count >= next.number || growth.end >= next.index {
-        let mark = EntryMarks.Mark(
-          number: growth.count, index: growth.end, time: growth.time,
-          trace: try scanner.trace(at: growth.end, size: size))
-        next = state.withLock { state in
-          state.marks.append(mark)
-          return state.marks.next
-        }
-      }
-      growth.lastIndex = growth.end
-      growth.end = end
-      growth.count += 1
-    }
-    if growth.count == known, count == nil { return nil }
-    isWhole = true
-    return growth
-  }
-
-  /// Takes the records that were found.
-  func take(_ growth: Growth) {
-    state.withLock { state in
-      (state.count, state.end) = (growth.count, growth.end)
-      state.madeCount += growth.madeCount
-      if let companion = growth.companion { state.companion = Known(file: companion, below: .max) }
-    }
   }
 }

@@ -16,8 +16,8 @@ public struct LogChange: Hashable, Sendable {
   public let path: String
   /// What happened.
   public let kind: Kind
-  /// How many records, from the first on, are known to be the same now; of a log that was removed, those it had. To go on
-  /// after the last of them, begin at this number.
+  /// How many records, from the first on, are known to be the same now. For a log that was removed, how many it had. To
+  /// go on after the last of them, begin at this sequence.
   public let sharedCount: Int
 
   init(path: String, kind: Kind, sharedCount: Int) {
@@ -98,16 +98,16 @@ extension UnsupportedVersion: CustomStringConvertible {
 public struct Corruption: Hashable, Sendable {
   /// The damaged file.
   public var path: String
-  /// Number of the damaged record; nil when the damage is not in one record.
+  /// Sequence of the damaged record; nil when the damage is not in one record.
   public var sequence: Int?
-  /// Byte offset of the damage in the log: the record's index, where it is a record.
+  /// Byte offset of the damage in the log; the record's index, if it is in a record.
   public var index: Int?
   /// What does not fit.
   public var reason: String
-  /// Another format that the file may be a log of: nothing but the caller's word decides then. Nil where there is none.
+  /// Another format that the file may be a log of: then only the caller can decide. Nil if none fits.
   public var possibleFormat: LogFormat?
-  /// Whether the file is something else that has a log's name: nothing in it speaks for a log, and nothing beside it says
-  /// that there was one.
+  /// Whether the file is something else that has a log's name: nothing in it looks like a log, and no file beside it
+  /// says that one existed.
   public var isNoLog = false
 
   /// Describes damage found in a file.

@@ -1,8 +1,8 @@
 /// Why a call did not do what it was asked to.
 ///
 /// Every error's `description` says what happened and what to do about it. Two further errors can come out of calls
-/// that wait: `CancellationError`, when the task is cancelled, and whatever a closure or a source of bytes handed to
-/// Immuta throws, passed on as it is.
+/// that wait: `CancellationError`, when the task is cancelled, and the errors of your closures and sources of bytes,
+/// passed on as they are.
 ///
 /// Later versions may have more cases: a `switch` over them needs a `default`. Two errors are equal when the same happened
 /// with the same numbers and texts; which log it happened to, ``namespace``, is not compared.
@@ -27,12 +27,12 @@ public enum ImmutaError: Error, Hashable, Sendable {
   /// A file of the log that is open for appending, or its directory, was removed, renamed or replaced. Nothing can be
   /// appended any more by this storage.
   case logMoved(path: String)
-  /// The file belongs to a user, by number, who is not to be trusted with what would be written to it: see
+  /// The file belongs to a user, by number, who must not be trusted with what would be written to it: see
   /// ``Storage/Configuration/acceptsFilesOfOthers``.
   case foreignOwner(path: String, owner: Int)
   /// The storage was opened for reading only.
   case readOnly(in: Place)
-  /// There is no committed record of this number.
+  /// No committed record has this sequence.
   case recordNotFound(Int, in: Place)
   /// The record's end would lie beyond what a 64-bit offset can name.
   case recordTooLarge(in: Place)
@@ -44,7 +44,7 @@ public enum ImmutaError: Error, Hashable, Sendable {
   /// written with, or a key or dictionary is another one. Nothing was changed. The reason says what to do.
   case codecUnknown(path: String, reason: String)
   /// The record is as it was appended, and the codec cannot read it: a wrong key or dictionary, or more bytes than
-  /// allowed. Or it is damaged, and no checksum was there to tell. The records around it can be read.
+  /// allowed. Or it is damaged, and no checksum exists that would show it. The records around it can be read.
   case undecodable(Corruption)
   /// The codec failed to transform a payload, which was not appended; the text says why.
   case untransformable(String, in: Place)
@@ -57,11 +57,12 @@ public enum ImmutaError: Error, Hashable, Sendable {
   /// The log that is followed was removed, cut back, or replaced by another: what comes next does not follow what was
   /// read. The position stays.
   case logChanged(LogChange)
-  /// The log has fewer records than the position says: it may have been put back from an older copy. Counts are of records.
+  /// The log has fewer records than the position says: it may have been restored from an older copy. Counts are of
+  /// records.
   case positionBeyondEnd(position: Int, count: Int, in: Place)
-  /// The position is another log's. `found` is nil where nothing on file says whose log this is.
+  /// The position is another log's. `found` is nil where no file holds this log's identity.
   case foreignPosition(expected: LogIdentity, found: LogIdentity?, in: Place)
-  /// A record's number is at least 0.
+  /// A record's sequence is at least 0.
   case invalidPosition(Int, in: Place)
   /// A file beside the log, or a record in it, was written by a newer version of the library, or is damaged so that it
   /// looks like that. Nothing was changed.

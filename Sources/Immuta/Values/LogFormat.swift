@@ -53,6 +53,10 @@ public enum LogFormat: UInt8, Hashable, Sendable, CaseIterable, CustomStringConv
   @inline(__always)
   package var recordHeaderSize: Int { self == .bilog ? 12 : 8 }
 
+  /// Where a record ends that begins at `index` and has so many bytes of payload.
+  @inline(__always)
+  package func recordEnd(at index: Int, size: Int) -> Int { index + recordHeaderSize + size }
+
   /// The largest payload whose end can still be named by a signed 64-bit offset, with room to spare for reservations.
   package static var largestPayload: Int { Int.max / 4 }
 

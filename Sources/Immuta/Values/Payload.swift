@@ -1,21 +1,21 @@
 /// A record's bytes: a contiguous, random-access collection that views them where they were read, without a copy.
 ///
-/// The bytes stay valid for as long as the payload, or the record it came from, is held; there is nothing to release. A
-/// payload keeps what it views in memory: a chunk of about 256 KiB that its neighbours share, a part of the log's tail,
-/// or, for a record of more than 1 MiB, a mapping of the file whose pages come and go as they are touched. To keep a
-/// few bytes for long, copy them: `Array(record.payload)`.
+/// The bytes stay valid for as long as the payload, or the record it came from, is held; you release nothing. A payload
+/// keeps what it views in memory: a chunk of about 256 KiB that its neighbours share, a part of the log's tail, or, for
+/// a record of more than 1 MiB, a mapping of the file whose pages come and go as they are touched. To keep a few bytes
+/// for long, copy them: `Array(record.payload)`.
 ///
 /// A payload of more than 1 MiB may still have to be read or decoded. Two ways into it throw where that fails:
 ///
-/// - ``forEachChunk(ofSize:_:)`` hands it out in pieces, in bounded memory;
-/// - ``inMemory()`` reads all of it; nothing that is done with the result fails.
+/// - ``forEachChunk(ofSize:_:)`` delivers it in pieces, in bounded memory;
+/// - ``inMemory()`` reads all of it; no use of the result can fail.
 ///
-/// All other ways, such as ``text``, ``withBytes(_:)``, the bytes by their positions and ``chunks(ofSize:)`` in an ordinary
-/// loop, cannot throw, and trap then. They suit payloads of up to 1 MiB, which are in memory.
+/// All other ways cannot throw, and trap then: ``text``, ``withBytes(_:)``, the bytes by their positions,
+/// ``chunks(ofSize:)`` in an ordinary loop and others. They suit payloads of up to 1 MiB, which are in memory.
 ///
-/// A large payload is decoded when it is touched, where a codec is in use; and where the log is open for reading only, so
-/// that another program may change its file, it is read when it is touched. That it can be was found out when its record
-/// was delivered: it fails only if the file or the codec changed since.
+/// Where a codec is in use, a large payload is decoded when it is touched. Where the log is open for reading only, so
+/// that another program may change its file, it is read when it is touched. That this works was checked when its record
+/// was delivered: it fails only if the file or the codec has changed since.
 ///
 /// `@unchecked Sendable`: the bytes never change once a record is committed, and `owner`, which nobody touches, only
 /// keeps them in place.
@@ -65,7 +65,7 @@
 extension Payload: RandomAccessCollection {
   /// The first byte's position: 0.
   public var startIndex: Int { 0 }
-  /// The position behind the last byte: `count`.
+  /// The position after the last byte: `count`.
   public var endIndex: Int { count }
 
   /// The byte at a position in `0 ..< count`; traps outside. O(1).

@@ -1,11 +1,11 @@
 /// Where an appended record is.
 public struct Receipt: Hashable, Sendable {
-  /// The record's number: 0 for the first of the log.
+  /// The record's number in its log: 0 for the first.
   public let sequence: Int
-  /// Byte offset of the record's size field in the log file. Not a number to find the record by: that is ``sequence``.
+  /// Byte offset of the record's size field in the log file. Find the record by its ``sequence``, not by this.
   public let index: Int
-  /// Stored payload bytes, without the size field: after compression or encryption, where a codec is in use. Not how many
-  /// bytes were appended.
+  /// Stored payload bytes, without the size field: after compression or encryption, where a codec is in use. Then it is
+  /// not the number of bytes that were appended.
   public let size: Int
 
   package init(sequence: Int, index: Int, size: Int) {

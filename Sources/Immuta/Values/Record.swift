@@ -4,13 +4,13 @@
 /// A record stays valid for as long as it is held, longer than the stream it came from and the storage; see
 /// ``Payload``.
 public struct Record: Sendable {
-  /// The record's number: 0 for the first of the log.
+  /// The record's number in its log: 0 for the first.
   public let sequence: Int
-  /// Byte offset of the record's size field in the log file. Not a number to find the record by, nor its place among the
-  /// others: that is ``sequence``.
+  /// Byte offset of the record's size field in the log file. Find the record by its ``sequence``, not by this; its
+  /// place among the others is the sequence, too.
   public let index: Int
-  /// Stored payload bytes, without the size field: after compression or encryption, where a codec is in use. Not how many
-  /// bytes were appended: that is `payload.count`.
+  /// Stored payload bytes, without the size field: after compression or encryption, where a codec is in use. Then it is
+  /// not the number of bytes that were appended: that is `payload.count`.
   public let size: Int
   /// When the record was committed. For a record appended by another program, which keeps no times, the moment the log
   /// file was last changed when Immuta first saw the record.

@@ -18,7 +18,7 @@ extension RepairReport {
     case entryAndSizeFieldDamaged
     /// The log or its companion counts the records, and neither has them.
     case notFound
-    /// The log's end is damaged, for the reason given in words: whatever is behind it is lost with it.
+    /// The log's end is damaged, for the reason given in words: whatever follows it is lost with it.
     case endDamaged(String)
     /// The record is whole, and the codec cannot read it, for the reason given in words.
     case undecodable(String)
@@ -64,8 +64,8 @@ extension RepairReport.LossReason: CustomStringConvertible {
     case .payloadChecksum: "its payload does not have its checksum"
     case .entryAndSizeFieldDamaged:
       "its companion entry is damaged, and its size field does not lead to the next record"
-    case .notFound: "nothing tells where they are"
-    case .endDamaged(let reason): "\(reason); whatever is behind it is lost with it"
+    case .notFound: "nothing says where they are"
+    case .endDamaged(let reason): "\(reason); whatever follows it is lost with it"
     case .undecodable(let reason): "cannot be decoded: \(reason)"
     }
   }
@@ -82,7 +82,7 @@ extension RepairReport.Action: CustomStringConvertible {
         + " (it says \(countBefore)" + (lastIndexBefore.map { " and \($0)" } ?? "") + ")"
     case .cutOff(let bytes, let start, let records):
       records.isEmpty
-        ? "cut off \(Words.bytes(bytes)) behind the last record, from byte \(start) on"
+        ? "cut off \(Words.bytes(bytes)) after the last record, from byte \(start) on"
         : "cut off \(Words.records(records)), \(Words.bytes(bytes)) from byte \(start) on"
     case .takeBack(let records): "take back \(Words.records(records)), of which no bytes are left"
     case .keepPartOfTransaction(let last):

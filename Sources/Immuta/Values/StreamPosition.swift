@@ -5,15 +5,16 @@ public enum StreamPosition: Hashable, Sendable {
   case beginning
   /// With the first record that is committed after the call that made the stream.
   case latest
-  /// With the record of this number, even if it has not been written yet: the first n records are skipped. At least 0.
+  /// With the record of this sequence, even if it has not been written yet: the first n records are skipped. At least
+  /// 0.
   case skipping(Int)
-  /// With the record of this number, which was written already, or is the next to be: one beyond that, or a negative one,
-  /// is thrown by the stream's first `next()`. For numbers that were kept, or come from outside.
+  /// With the record of this sequence, which was written already, or is the next one. If it is beyond that, or
+  /// negative, the stream's first `next()` throws. For sequences that were kept, or come from outside.
   case sequence(Int)
-  /// The same, in the log that the position names: another log's is thrown, too.
+  /// The same, in the log that the position names. If it is another log's, the first `next()` throws, too.
   case position(Position)
-  /// With the last n records that there are when the call is made that makes the stream; with all of them where there are
-  /// fewer. At least 0; 0 is ``latest``.
+  /// With the last n records that exist at the call that makes the stream; with all of them if the log has fewer. At
+  /// least 0; 0 is ``latest``.
   case last(Int)
 
   /// The position after `count` records, where the number comes from outside; nil for a negative one.

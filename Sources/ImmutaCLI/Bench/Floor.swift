@@ -119,5 +119,5 @@ enum Floor {
     }
   }
 
-  private static let cutShort = ToolError("the log that was written is not there as a whole")
+  private static let cutShort = ToolError("the log that was written is not complete")
 }

@@ -27,7 +27,7 @@ enum WaitingStreams {
             for number in 0...records {
               guard let record = try await stream.next() else { return }
               let sum = record.payload.withUnsafeBytes(\.sum)
-              if sum != payloads.sum(of: number) { throw ToolError("a stream got something else than was appended") }
+              if sum != payloads.sum(of: number) { throw ToolError("a stream got other bytes than were appended") }
               arrivals.add()
             }
           } catch {

@@ -38,9 +38,7 @@ struct Bench: ToolCommand {
   var json = false
 
   func validate() throws {
-    guard (1...Self.mostSeconds).contains(seconds) else {
-      throw ValidationError("--seconds is \(seconds); it must be from 1 to \(Self.mostSeconds)")
-    }
+    try checkNumber("--seconds", seconds, isIn: 1...Self.mostSeconds)
   }
 
   @MainActor func execute() async throws {

@@ -21,7 +21,7 @@ struct Demo: ToolCommand {
       For programs, an object a line:
         immuta demo --json
 
-      The exit status is 0 only if everything held.
+      The exit status is 0 only if every check passed.
       """)
 
   static let mostRecords = 100_000_000
@@ -37,12 +37,8 @@ struct Demo: ToolCommand {
   var json = false
 
   func validate() throws {
-    guard (1...Self.mostRecords).contains(records) else {
-      throw ValidationError("--records is \(records); it must be from 1 to \(Self.mostRecords)")
-    }
-    guard (0...Self.largestSize).contains(size) else {
-      throw ValidationError("--size is \(size); it must be from 0 to \(Self.largestSize)")
-    }
+    try checkNumber("--records", records, isIn: 1...Self.mostRecords)
+    try checkNumber("--size", size, isIn: 0...Self.largestSize)
   }
 
   /// Disk space for so many records, with what is kept beside each, and room for what is reserved ahead.

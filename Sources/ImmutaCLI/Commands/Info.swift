@@ -15,7 +15,7 @@ struct Info: ToolCommand {
       For programs, an object a line:
         immuta info --json
 
-      Bytes are those of the log with its header; on disk are those of all its files, with room for records to come. \
+      BYTES is the size of the log with its header; on disk is that of all its files, with space reserved ahead. \
       HEALTH is one of
 
         ok            closed in good order
@@ -23,8 +23,8 @@ struct Info: ToolCommand {
         not closed    its writer died: opening it for appending recovers it
         unverifiable  no record has a checksum from when it was appended, as after the companion was lost
         partly verifiable  some records have none; the line below says how many
-        damaged       what was looked at is; `immuta repair` says what can be done
-        not a log     something else that ends in .log
+        damaged       damage was found; `immuta repair` says what can be done
+        not a log     a file of another kind whose name ends in .log
         unreadable    it could not be opened
 
       Only headers, companions, the last record and sizes are looked at: `immuta verify` reads every record. In JSON, \

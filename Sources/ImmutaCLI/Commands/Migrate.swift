@@ -70,11 +70,11 @@ struct Migrate: ToolCommand {
       if unwrap { throw ValidationError("--unwrap is for lines") }
       if case .store = target {
         throw ValidationError(
-          "a store does not keep its keys: migrate it into logs, and those by --key-field into a store")
+          "a store does not keep the keys: migrate it into logs first, and those into a store with --key-field")
       }
       fallthrough
     case .lines:
-      if sourceOptions.isGiven { throw ValidationError("the options --from-… are for a source that is a log") }
+      if sourceOptions.isGiven { throw ValidationError("the options --from-… are only for a source that is a log") }
     }
   }
 

@@ -12,6 +12,14 @@ extension ToolCommand {
   }
 }
 
+/// Throws a usage error for a number that an option cannot have.
+func checkNumber(_ option: String, _ value: Int, isIn range: ClosedRange<Int>) throws {
+  guard !range.contains(value) else { return }
+  let (least, most) = (range.lowerBound, range.upperBound)
+  let bounds = most == .max ? "at least \(least)" : "from \(least) to \(most)"
+  throw ValidationError("\(option) is \(value); it must be \(bounds)")
+}
+
 /// Throws a usage error for a name that cannot be a namespace's.
 func checkNamespace(_ name: String) throws {
   guard Storage.isValidNamespace(name) else {

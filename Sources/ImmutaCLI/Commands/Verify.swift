@@ -25,7 +25,7 @@ struct Verify: ToolCommand {
       appended: such records are counted as readable, and not as verified.
 
       The first damaged record of each log is named by its number and its place in the file. The exit status is then 65, \
-      and it is 1 where there is nothing to check. A file that ends in .log, and is something else, is passed over.
+      and it is 1 where there is nothing to check. A file of another kind whose name ends in .log is passed over.
       """)
 
   @OptionGroup var location: Location

@@ -16,7 +16,7 @@ struct LineRefusal: Error {
 ///
 /// Not Foundation's: of a member that occurs twice it takes one, it does not keep how a number is written, it refuses more
 /// than 512 levels. `JSONSerialization` refuses 1e400 and halves of characters; `JSONDecoder` accepts control characters
-/// and 01 in members that it does not look for. For an object of 130 bytes both take 11.7 µs, this one 4.6.
+/// and 01 in members that it does not look for. For an object of 130 bytes they take 1.8 to 2.0 µs, this one 0.7.
 struct JSONLine {
   private let members: [JSONMembers.Member]
 
@@ -54,7 +54,7 @@ struct JSONLine {
   func base64(_ name: String) throws(LineRefusal) -> [UInt8]? {
     guard let text = try text(name) else { return nil }
     guard let data = Data(base64Encoded: Data(text)) else {
-      throw LineRefusal(reason: "has something else than Base64 as its member “\(name)”: correct it")
+      throw LineRefusal(reason: "has a member “\(name)” that is not Base64: correct it")
     }
     return Array(data)
   }

@@ -4,7 +4,7 @@ import ArgumentParser
 enum KeySource: Equatable {
   /// All messages have this one.
   case fixed(String)
-  /// Before the line's first tabulator; the message is what follows it.
+  /// Before the line's first tab; the message is what follows it.
   case beforeTab
   /// In this member of the line, which is a JSON object; the message is the whole line.
   case member(String)
@@ -18,7 +18,7 @@ enum KeySource: Equatable {
     case .beforeTab:
       guard let tab = line.firstIndex(of: UInt8(ascii: "\t")) else {
         throw LineRefusal(
-          reason: "has no tabulator after its key: make it KEY<TAB>VALUE, or give --key or --key-field")
+          reason: "has no tab after its key: make it KEY<TAB>VALUE, or give --key or --key-field")
       }
       return (Array(line[..<tab]), line[(tab + 1)...])
     case .member(let name):
@@ -43,12 +43,12 @@ struct KeyOptions: ParsableArguments {
       valueName: "member"))
   var keyField: String?
 
-  @Flag(help: "The key is what is before each line's first tabulator, and the message only what follows it.")
+  @Flag(help: "The key is what is before each line's first tab, and the message only what follows it.")
   var keyBeforeTab = false
 
   func validate() throws {
     if [key != nil, keyField != nil, keyBeforeTab].count(where: { $0 }) > 1 {
-      throw ValidationError("--key, --key-field and --key-before-tab exclude each other")
+      throw ValidationError("use only one of --key, --key-field and --key-before-tab")
     }
   }
 

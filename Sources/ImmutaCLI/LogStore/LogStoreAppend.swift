@@ -8,7 +8,7 @@ struct LogStoreAppend: ToolCommand {
     commandName: "append",
     abstract: "Append messages from files or standard input.",
     discussion: """
-      Each line is a message. Its key picks the partition: the text before the line's first tabulator, which is then no \
+      Each line is a message. Its key picks the partition: the text before the line's first tab, which is then no \
       part of the message, or what --key or --key-field says. A line has at most a \
       megabyte, but with --key it may have any size.
 
@@ -28,7 +28,7 @@ struct LogStoreAppend: ToolCommand {
   @OptionGroup var location: StoreLocation
 
   @OptionGroup(title: "Keys") var keys: KeyOptions
-  @Flag(help: "Pass over lines in which no key can be found, and say how many; by default the first ends the input.")
+  @Flag(help: "Pass over lines in which no key can be found, and say how many; else the first one ends the command.")
   var skipInvalid = false
 
   @OptionGroup(title: "A new store") var newStore: NewStoreOptions

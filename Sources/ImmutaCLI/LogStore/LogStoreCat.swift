@@ -20,7 +20,8 @@ struct LogStoreCat: ToolCommand {
       What is appended from now on, until Ctrl-C:
         immuta logstore cat chat --follow --latest
 
-      --from counts in each partition. JSON has the members partition, sequence, index, size, timestamp, and text, or base64 where the payload is not UTF-8.
+      --from counts in each partition. JSON has the members partition, sequence, index, size, timestamp, and text, or \
+      base64 where the payload is not UTF-8.
       """)
 
   @OptionGroup var location: StoreLocation

@@ -24,7 +24,7 @@ struct NewStoreOptions: ParsableArguments {
   var routing: RoutingOption?
 
   func validate() throws {
-    if let partitions, partitions < 1 { throw ValidationError("--partitions is \(partitions); there is at least 1") }
+    if let partitions { try checkNumber("--partitions", partitions, isIn: 1...Int.max) }
   }
 
   /// Whether anything was said.

@@ -40,7 +40,7 @@ struct Migration {
     var count = 0
     try forEachRecord(progress) { isNew in
       count += 1
-      if isNew { throw ToolError("\(source.name) has got more records meanwhile: migrate again") }
+      if isNew { throw ToolError("\(source.name) got more records meanwhile: migrate again") }
     }
     try target.checkNothingIsLeft()
     try await target.verify()

@@ -43,7 +43,7 @@ final class LogSource: MigrationSource {
     guard stream.position < count else { return false }
     do {
       guard let record = try stream.nextAtOnce() else {
-        throw ToolError("\(name) had \(count) records, and record \(stream.position) does not come")
+        throw ToolError("\(name) had \(count) records, and record \(stream.position) cannot be read")
       }
       try record.payload.withUnsafeBytes(body)
     } catch ImmutaError.undecodable(let corruption) where corruption.path == path {
@@ -74,7 +74,7 @@ final class LinesSource: MigrationSource {
   init(_ file: String, unwraps: Bool, _ skipped: SkippedLines) throws {
     self.skipped = skipped
     guard let size = try FileSource.check([file]), file != "-" else {
-      throw ToolError("\(file) is not a regular file, which could be read again to verify: write the lines into one")
+      throw ToolError("\(file) is not a regular file, and has to be read again to verify: write the lines into a file")
     }
     name = file
     self.unwraps = unwraps

@@ -72,7 +72,7 @@ final class MigrationTarget {
     let position = streams[log].position
     guard let record = try streams[log].nextAtOnce(), Self.areEqual(record.payload, payload) else {
       throw ToolError(
-        "\(name) holds something else already: record \(position) of \(label(log)) is not the source's")
+        "\(name) already holds something else: record \(position) of \(label(log)) is not the source's")
     }
     return false
   }

@@ -27,11 +27,11 @@ struct CatOptions: ParsableArguments {
 
   func validate() throws {
     if let from, from < 0 { throw ValidationError("--from is \(from); records are numbered from 0") }
-    if let limit, limit < 0 { throw ValidationError("--limit is \(limit); it must be at least 0") }
-    if ahead, from == nil || !follow { throw ValidationError("--ahead is for --from together with --follow") }
-    if from != nil, latest { throw ValidationError("--from and --latest exclude each other") }
+    if let limit { try checkNumber("--limit", limit, isIn: 0...Int.max) }
+    if ahead, from == nil || !follow { throw ValidationError("--ahead needs --from and --follow") }
+    if from != nil, latest { throw ValidationError("use either --from or --latest") }
     if json, let format, format != .json {
-      throw ValidationError("--json and --format \(format.rawValue) exclude each other")
+      throw ValidationError("use either --json or --format \(format.rawValue)")
     }
   }
 

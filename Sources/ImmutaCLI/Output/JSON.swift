@@ -56,8 +56,8 @@ enum JSON {
   ///
   /// Pieces of a whole can be added one after the other if all but the last are a multiple of three bytes long.
   ///
-  /// Not Foundation's: it makes two `Data` for each record. A record of 100 bytes then takes 1.6 µs, and this way 0.4;
-  /// only from some kilobytes on are both alike.
+  /// Not Foundation's: it makes two `Data` for each record. A record of 100 bytes then takes 0.3 µs, and this way 0.07; for
+  /// large ones both take as long.
   static func base64(_ bytes: UnsafeRawBufferPointer, into output: inout [UInt8]) {
     let start = output.count
     output.append(contentsOf: repeatElement(UInt8(ascii: "="), count: (bytes.count + 2) / 3 * 4))

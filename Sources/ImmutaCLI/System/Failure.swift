@@ -87,7 +87,7 @@ struct Failure {
       (message, status) = ("damaged: \(corruption)\(advice)", .damaged)
     case ImmutaError.undecodable(let corruption):
       let advice =
-        corruption.tellsOfNames
+        corruption.isAboutNames
         ? ""
         : corruption.isOverLimit
           ? "; if it may be so large, give a higher \(prefix)decoded-limit"

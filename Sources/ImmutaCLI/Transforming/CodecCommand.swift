@@ -43,10 +43,8 @@ struct Train: ToolCommand {
 
   func validate() throws {
     try checkNamespace(namespace)
-    if records < 1 { throw ValidationError("--records is \(records); it must be at least 1") }
-    if !(256...(16 << 20)).contains(size) {
-      throw ValidationError("--size is \(size); it must be from 256 to \(16 << 20)")
-    }
+    try checkNumber("--records", records, isIn: 1...Int.max)
+    try checkNumber("--size", size, isIn: 256...(16 << 20))
   }
 
   @MainActor func execute() async throws {

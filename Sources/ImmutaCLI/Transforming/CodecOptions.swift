@@ -7,8 +7,8 @@ struct CodecOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       """
-      Compression: deflate[:0-9], zstd[:1-19] or lz4[:0-12]; the level matters for writing only. none: of a log that says \
-      nowhere how it was written, and looks compressed or encrypted, that its records are taken as they are.
+      Compression: deflate[:0-9], zstd[:1-19] or lz4[:0-12]; the level matters for writing only. none: take the \
+      records as they are, of a log that looks compressed or encrypted and does not say how it was written.
       """,
       valueName: "name"))
   var codec: CompressionChoice?

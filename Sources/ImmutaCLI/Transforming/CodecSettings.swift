@@ -35,7 +35,7 @@ struct CodecSettings {
     if cipher != nil, keyFile.isEmpty { throw ValidationError("\(prefix)cipher needs a \(prefix)key-file") }
     if let decodedLimit {
       let name = "\(prefix)decoded-limit"
-      if decodedLimit < 0 { throw ValidationError("\(name) is \(decodedLimit); it must be at least 0") }
+      try checkNumber(name, decodedLimit, isIn: 0...Int.max)
       if codec == nil, keyFile.isEmpty { throw ValidationError("\(name) is for \(prefix)codec and \(prefix)key-file") }
     }
     if !dictionary.isEmpty, codec?.kind != .zstd {

@@ -1,0 +1,13 @@
+extension Storage.Configuration {
+  /// What opening a log goes by.
+  var opening: OpeningOptions {
+    OpeningOptions(
+      isForReading: access == .readOnly, format: format, durability: durability, readerCount: readerCount,
+      verifiesChecksums: verifiesChecksums, codecName: codecName, largestDecodedPayload: largestDecodedPayload,
+      deliversStoredPayloads: deliversStoredPayloads, takesPayloadsAsStored: takesPayloadsAsStored,
+      acceptsFilesOfOthers: acceptsFilesOfOthers, filesToKeep: filesToKeep, longWait: longWait, logger: logger
+    ) { files, size, passCount in
+      scanProgress(files, size: size, passCount: passCount)
+    }
+  }
+}

@@ -1,0 +1,123 @@
+import ImmutaLocking
+import Solid
+import Synchronization
+
+// Following a log with COUNT. Of one without, see FollowedFiles+Entries.swift.
+
+extension FollowedFiles {
+  /// Takes note of what was flushed since.
+  func refreshStable() throws(ImmutaError) {
+    let header: CompanionHeader?
+    do throws(ImmutaError) {
+      header = try companion?.companionHeader()
+    } catch .logMoved {
+      // It was replaced while it rested, which is noticed by its name.
+      return
+    }
+    guard let header else { return }
+    // Another log's says nothing of this one.
+    if let identity = header.identity, let known = reader.identity, identity != known { return }
+    stable.advance(to: min(header.stableCount, reader.count))
+  }
+
+  /// Takes note of what was committed since. Costs two short calls when nothing was.
+  ///
+  /// - Returns: false when the files do not go on from what is known of them.
+  func refresh() throws(ImmutaError) -> Bool {
+    noteUse()
+    do throws(ImmutaError) {
+      return try refreshOpen()
+    } catch .logMoved {
+      // While they rested, another file got the name of one of them.
+      return false
+    }
+  }
+
+  /// COUNT as it is on file; nil where the format has none.
+  private func loadCount() throws(ImmutaError) -> Int? {
+    let header = try log.logHeader(format)
+    // Acquiring: pairs with the writer's releasing store, so that what is read from here on are the records that COUNT
+    // counts, and their entries.
+    atomicMemoryFence(ordering: .acquiring)
+    return header?.count
+  }
+
+  private func refreshOpen() throws(ImmutaError) -> Bool {
+    // A header that is damaged says nothing: see `isAsFound`.
+    if isDamaged || reader.committed.isClosed { return true }
+    if try io(log.size < reader.end) { return false }
+    guard format.hasCount else { return try refreshByEntries() }
+    let known = reader.count
+    guard var committed = try loadCount() else { return true }
+    // It is read while it is stored; what looks as if it went down is looked at again.
+    if committed < known { committed = try loadCount() ?? committed }
+    if committed == known || committed == state.withLock({ $0.disbelieved }) { return true }
+    if committed < known { return false }
+    let end = try state.withLock { (state) throws(ImmutaError) -> (isSame: Bool, end: Int?) in
+      guard !state.isFrozen, committed > reader.count, committed != state.disbelieved else { return (true, nil) }
+      guard try state.anchors.hold(in: reader) else { return (false, nil) }
+      state.disbelieved = nil
+      if state.own == nil, let entry = try companion?.companionEntry(committed - 1) {
+        guard let end = try log.recordEnd(at: entry.index, format) else {
+          throw check.corrupted(committed - 1, entry.index, "its size field does not fit the file")
+        }
+        try state.know(committed, in: reader)
+        return (true, end)
+      }
+      let end = try readOn(&state, through: committed)
+      if end != nil { try state.know(committed, in: reader) }
+      return (true, end)
+    }
+    guard end.isSame else { return false }
+    guard let end = end.end else { return true }
+    reader.raiseEnd(to: end)
+    // Not under the lock: whoever is woken may call back at once.
+    reader.committed.advance(to: committed)
+    return true
+  }
+
+  /// Follows a writer whose entries are not in the companion that was opened, or that keeps none: takes the entries
+  /// that are there by now, and makes those that are not. Returns where the last record ends; nil when the log, as it
+  /// is, does not bear COUNT out.
+  private func readOn(_ state: inout State, through committed: Int) throws(ImmutaError) -> Int? {
+    let own = try ownEntries(state)
+    // A writer that made the companion again put another file in its place.
+    guard let growth = try own.growth(io(log.status()), through: committed, companionNow(), after: state.lastTime) else {
+      return nil
+    }
+    // Space that is reserved reads as records of no bytes: LAST INDEX says whether these were written.
+    if growth.lacksEntries,
+      try log.logHeader(format) != LogHeader(format, count: committed, lastIndex: growth.lastIndex)
+    {
+      return nil
+    }
+    take(growth, own, &state)
+    return growth.end
+  }
+
+  /// Adds records to those that are known, whose entries readers use from now on if they did not before.
+  func take(_ growth: WalkedEntries.Growth, _ own: WalkedEntries, _ state: inout State) {
+    own.take(growth)
+    state.lastTime = growth.time
+    if state.walk(own) { reader.replaceEntries(.walked(own)) }
+  }
+
+  /// What makes entries of the records to come. Those of the records that are known are in the companion.
+  func ownEntries(_ state: State) throws(ImmutaError) -> WalkedEntries {
+    if let known = state.own { return known }
+    let made = try companion?.companionHeader()?.madeCount ?? 0
+    return WalkedEntries(
+      log, format, kept: reader.count, of: companion, count: reader.count, end: reader.end,
+      madeCount: min(made, reader.count), companion: WalkedEntries.Known(numbers: 0..<0))
+  }
+
+  func companionNow() throws(ImmutaError) -> Descriptor? {
+    try io(files.directory.openIfPresent(files.companion, .read))
+  }
+
+  /// Whether a writer that keeps a companion of the log's format has the log open, or did not live to close it.
+  func isBeingWritten(_ companion: Descriptor?) throws(ImmutaError) -> Bool {
+    guard let header = try companion?.companionHeader() else { return false }
+    return header.format == format && !header.isClean
+  }
+}

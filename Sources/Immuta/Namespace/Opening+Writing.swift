@@ -1,0 +1,188 @@
+import Logging
+
+// Opening a log for appending, whose lock is held: what is on disk is read, then decided on, then brought into the state
+// that appending relies on.
+extension Opening {
+  /// - Parameter companion: the companion, once it is open: whoever gets an error asks whether its flush failed.
+  func openLocked(
+    _ log: Descriptor, _ status: SystemCalls.Status, _ companion: inout Descriptor?, _ lock: FileLock
+  ) throws(ImmutaError) -> Opened {
+    companion = try openCompanion(of: status)
+    let slots = try companion?.companionSlots()
+    // Before anything is believed that it says.
+    if let meta = files.meta, let found = try io(files.directory.status(of: meta)) {
+      try io(trust.check(found, meta, of: status))
+    }
+    let progress = progress(status.size, slots?.current)
+    defer { progress?.end() }
+    var disk = try LogOnDisk(
+      log: log, status, companion: companion, slots: slots, stated: options.format, progress: progress)
+    let isEmpty = status.size == 0
+    if isEmpty, let lost = try files.lostRecords(isEntryProof: disk.format.hasCount) { throw .corrupted(lost) }
+    let isNew = isEmpty && disk.format.hasCount
+    if isNew {
+      companion = nil
+      disk = try begin(disk)
+    }
+    let knowledge = try LogKnowledge(files, disk.slots?.current, disk.format, trust)
+    if !isNew, !disk.wasClosed { disk = try flushed(disk) }
+    let recovered = try recover(disk, knowledge, isNew: isNew, progress)
+    companion = recovered.companion
+    return try opened(log, status.identity, recovered, lock, isNew: isNew)
+  }
+
+  /// Begins a log in an empty file. Whatever companion lies beside it describes a log that is gone; but what a newer program
+  /// wrote stays.
+  private func begin(_ disk: LogOnDisk) throws(ImmutaError) -> LogOnDisk {
+    let format = disk.format
+    try codecs(format).checkName(try LogKnowledge(files, nil, format, trust).codecName)
+    try io(files.directory.removeIfPresent(files.companion))
+    if let meta = files.meta { try io(files.directory.removeIfPresent(meta)) }
+    try io(disk.log.write([UInt8](repeating: 0, count: format.headerSize), at: 0))
+    return try LogOnDisk(log: disk.log, companion: nil, format: format)
+  }
+
+  /// What the page cache shows of a log that was not closed may never have reached the disk; what is trusted from here on
+  /// has.
+  private func flushed(_ disk: LogOnDisk) throws(ImmutaError) -> LogOnDisk {
+    if let companion = disk.companion, let header = disk.slots?.current, header.hasFailedFlush {
+      try rewriteUnstable(disk, companion, header)
+    }
+    try io(disk.log.flush())
+    try io(disk.companion?.flush())
+    return try disk.readAgain()
+  }
+
+  /// After a flush that failed, the kernel takes pages for clean that never reached the device. Once they are written
+  /// again, the next flush reports the truth.
+  private func rewriteUnstable(
+    _ disk: LogOnDisk, _ companion: Descriptor, _ header: CompanionHeader
+  ) throws(ImmutaError) {
+    let stable = header.stableCount
+    let start = stable == 0 ? 0 : try companion.companionEntry(stable - 1)?.index ?? 0
+    try io(disk.log.rewrite(0..<disk.format.headerSize))
+    try io(disk.log.rewrite(start..<max(start, try disk.log.size)))
+    let entries = CompanionEntry.offset(of: stable)
+    try io(companion.rewrite(entries..<max(entries, try companion.size)))
+  }
+
+  /// A log that can be appended to.
+  private struct Recovered {
+    var outcome: Reconciliation.Outcome
+    var format: LogFormat
+    var companion: Descriptor
+    var header: CompanionHeader
+  }
+
+  /// Finds out what the log holds, decides what is to be done, and does it.
+  private func recover(
+    _ disk: LogOnDisk, _ knowledge: LogKnowledge, isNew: Bool, _ progress: ScanProgress?
+  ) throws(ImmutaError) -> Recovered {
+    let codecs = codecs(disk.format)
+    let before = disk.slots?.current
+    var reconciliation = try Reconciliation(disk, progress: progress)
+    try codecs.checkName(knowledge.codecName)
+    var outcome = try reconciliation.run()
+    var codecName: String? = options.codecName
+    let isRenamed = knowledge.namespace.map { $0 != files.namespace } ?? false
+    if before == nil || knowledge.codecName == nil || isRenamed {
+      let doubt = try codecs.checkPayloads(
+        disk.log, count: outcome.count, last: outcome.lastIndex, isNamed: knowledge.codecName != nil)
+      if let doubt {
+        outcome.add(note: doubt)
+        codecName = nil
+      }
+    } else if let companion = disk.companion {
+      try codecs.proveCodec(disk.log, companion, entries: outcome.count)
+    }
+    note(outcome)
+
+    let plan =
+      isNew ? .newLog : RecoveryPlan(opening: outcome, fileSize: disk.status.size, disk.format)
+    let newHeader = CompanionHeader(
+      replacing: before, disk.format, codecName: codecName, identity: knowledge.identity ?? .random())
+    var work = RecoveryWork(
+      files, disk, count: outcome.count, newHeader: newHeader, torn: outcome.lost, madeCount: outcome.madeCount)
+    try work.run(plan, companionOnFile: disk.companion) { (first, body) throws(ImmutaError) in
+      try reconciliation.entries(of: outcome, from: first, body)
+    }
+    for path in work.saved {
+      options.logger?.warning("kept a copy of what is cut off: \(path)", metadata: metadata)
+    }
+    guard let (companion, header) = work.companion else {
+      preconditionFailure("a log that was opened has a companion with a header")
+    }
+    var recovered = Recovered(outcome: outcome, format: disk.format, companion: companion, header: header)
+    try identify(&recovered, disk.log, knowledge, codecName: codecName)
+    return recovered
+  }
+
+  /// Makes the companion and the meta file say whose log it is, and with which codec it is written.
+  private func identify(
+    _ recovered: inout Recovered, _ log: Descriptor, _ knowledge: LogKnowledge, codecName: String?
+  ) throws(ImmutaError) {
+    let outcome = recovered.outcome
+    // A log that was made before logs had one.
+    if recovered.header.identity == nil {
+      let keeper = CompanionKeeper(recovered.companion, header: recovered.header)
+      try keeper.assignIdentity(knowledge.identity ?? .random())
+      recovered.header = keeper.current
+    }
+    // Where repair could not say it, the one who writes does.
+    recovered.header.codecName = recovered.header.codecName ?? codecName
+    // A meta file that was lost, or is older than that: whether the log is called what it was made as, a record says.
+    let asksRecords =
+      knowledge.namespace == nil && outcome.count > 0 && !options.codecName.isEmpty
+      && !options.deliversStoredPayloads
+    let isOwn =
+      asksRecords && codecs(recovered.format).canReadPayloads(log, count: outcome.count, last: outcome.lastIndex)
+    try knowledge.keep(recovered.header, files, of: log, isNew: outcome.count == 0, isOwn: isOwn)
+  }
+
+  /// The log's reader, its writer and what flushes it.
+  private func opened(
+    _ log: Descriptor, _ identity: FileIdentity, _ recovered: Recovered, _ lock: FileLock, isNew: Bool
+  ) throws(ImmutaError) -> Opened {
+    let (outcome, companion, header) = (recovered.outcome, recovered.companion, recovered.header)
+    let companionFile = try io(companion.status().identity)
+    let reader = LogReader(
+      format: recovered.format, check: check(recovered.format), count: outcome.count, end: outcome.end,
+      log: DescriptorPool(
+        like: log, identity, files.log, of: files.directory, capacity: options.readerCount),
+      entries: .file(
+        DescriptorPool(
+          like: companion, companionFile, files.companion, of: files.directory, capacity: 1)),
+      identity: header.identity, mapsLargeRecords: true)
+    let keeper = CompanionKeeper(companion, header: header)
+    let flushes = FlushPair(log: log, companion: companion)
+    let names = try io(
+      NameCheck(
+        files.directory,
+        [
+          (files.log, identity), (files.companion, companionFile),
+          (lock.name, try lock.descriptor.status().identity),
+        ],
+        others: options.filesToKeep
+      ) { [known = log.knownSize] in max(reader.end, known.value) })
+    try io(names.check())
+    lock.withoutDescriptor(in: files.directory)
+    log.mayRest(in: files.directory, as: files.log, identity, .readWrite)
+    companion.mayRest(in: files.directory, as: files.companion, companionFile, .readWrite)
+    let flusher = Flusher(
+      committed: reader.committed, stableCount: header.stableCount, files: flushes, names: names, keeper: keeper,
+      interval: options.durability.interval)
+    let segment = SegmentWriter(
+      files: SegmentFiles(
+        recovered.format, log: log, companion: companion, count: outcome.count, end: outcome.end, flushes: flushes,
+        isFlushedOften: options.durability == .synced),
+      keeper: keeper, names: names, location: files, count: outcome.count, end: outcome.end)
+    let lastTime = outcome.count == 0 ? nil : outcome.lastTime
+    let writer = LogWriter(
+      files: files, reader: reader, flusher: flusher, durability: options.durability, encoder: encoder,
+      longWaits: LongWaits(
+        namespace: files.namespace, logger: options.logger, threshold: options.longWait),
+      segment: segment, lock: lock, clock: CommitClock(last: lastTime, slow: header.slowTime))
+    writer.list()
+    return Opened(writer: writer, isNew: isNew, note: outcome.note, damage: outcome.damage, lastTime: lastTime)
+  }
+}

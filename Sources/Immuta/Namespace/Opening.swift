@@ -1,0 +1,196 @@
+import Logging
+
+/// Opens a namespace's files, and brings them into the state that appending and reading rely on.
+struct Opening {
+  let files: LogFiles
+  let options: OpeningOptions
+  /// What transforms payloads; the logs of a storage share one.
+  let pools: TransformPools
+
+  /// What an opened namespace consists of.
+  struct Opened {
+    var writer: LogWriter?
+    /// Whether the log was made just now.
+    var isNew = false
+    /// Where there is no writer.
+    var follower: Follower?
+    var note: String?
+    var damage: Corruption?
+    /// The time of the last record; nil where there is none.
+    var lastTime: Int64?
+  }
+
+  func run() throws(ImmutaError) -> Opened {
+    try options.isForReading ? openForReading() : openForWriting()
+  }
+
+  func check(_ format: LogFormat) -> RecordCheck {
+    RecordCheck(
+      path: files.logPath, format: format, verifiesChecksums: options.verifiesChecksums,
+      decoder: pools.reading.map { pool in
+        RecordDecoder(namespace: files.namespace, pool: pool, limit: options.largestDecodedPayload) { [files] in
+          LogKnowledge.advice(afterRenaming: files)
+        }
+      })
+  }
+
+  func codecs(_ format: LogFormat) -> CodecCheck {
+    CodecCheck(
+      path: files.logPath, codecName: options.codecName,
+      deliversStoredPayloads: options.deliversStoredPayloads,
+      takesPayloadsAsStored: options.takesPayloadsAsStored, isForReading: options.isForReading,
+      check: check(format))
+  }
+
+  var encoder: RecordEncoder? {
+    pools.writing.map { pool in
+      RecordEncoder(namespace: files.namespace, pool: pool, limit: options.largestDecodedPayload)
+    }
+  }
+
+  // MARK: For writing
+
+  private func openForWriting() throws(ImmutaError) -> Opened {
+    // Before anything is made.
+    let before = try trustedLog()
+    // One that is missing or empty while other files know of it was lost: a new one in its place would hide that.
+    if before == nil, let lost = try files.lostLog(trust) { throw .corrupted(lost) }
+    if before != nil, try io(files.directory.status(of: files.lock) == nil) { try refuseNoLog() }
+    let lock = try io(
+      FileLock.take(
+        files.lock, in: files.directory, subject: files.namespace, rights: before?.rights, trust: trust, of: before))
+    var made: Descriptor?
+    var opened: Descriptor?
+    var companion: Descriptor?
+    do {
+      // From here on no other writer makes or removes files of the log.
+      let exists = try trustedLog() != nil
+      let log = try io(files.directory.open(files.log, .readWriteCreating))
+      if !exists { made = log }
+      opened = log
+      let status = try io(log.status())
+      lock.adopt(status.rights)
+      return try openLocked(log, status, &companion, lock)
+    } catch {
+      if opened?.hasFailedFlush == true || companion?.hasFailedFlush == true { markFailedFlush() }
+      // A file that was made and could not be begun is none.
+      if let made, (try? made.size) == 0 { try? files.directory.remove(files.log) }
+      lock.unlock()
+      throw error
+    }
+  }
+
+  /// What is no log is refused before a lock is made beside it, which would say that there was one.
+  private func refuseNoLog() throws(ImmutaError) {
+    guard let log = try io(files.directory.openIfPresent(files.log, .read)), try io(log.size > 0),
+      try io(files.directory.status(of: files.companion) == nil)
+    else { return }
+    var reconciliation = try Reconciliation(LogOnDisk(log: log, companion: nil, stated: options.format))
+    // Nearly always the header fits, and the rest costs nothing.
+    if try reconciliation.evidence() == .none { throw .corrupted(try reconciliation.noLog()) }
+  }
+
+  var trust: FileTrust { trust(in: files.directory) }
+
+  private func trust(in directory: Directory) -> FileTrust {
+    FileTrust(in: directory, acceptsFilesOfOthers: options.acceptsFilesOfOthers)
+  }
+
+  /// What has the log's name, if it may be written to; nil when nothing has.
+  private func trustedLog() throws(ImmutaError) -> SystemCalls.Status? {
+    guard let status = try io(files.directory.statusOfFile(files.log)) else { return nil }
+    try io(trust.check(status, files.log))
+    return status
+  }
+
+  /// The companion, to write to.
+  func openCompanion(of log: SystemCalls.Status) throws(ImmutaError) -> Descriptor? {
+    guard let companion = try io(files.directory.openIfPresent(files.companion, .readWrite)) else { return nil }
+    try io(trust.check(try companion.status(), files.companion, of: log))
+    return companion
+  }
+
+  /// A flush failed while a log that was not closed was opened: the next opening's flush may succeed and prove nothing.
+  private func markFailedFlush() {
+    guard let companion = try? files.directory.openIfPresent(files.companion, .readWrite),
+      let header = try? companion.companionHeader(), !header.isClean
+    else { return }
+    CompanionKeeper(companion, header: header).markFailed()
+  }
+
+  // MARK: For reading
+
+  private func openForReading() throws(ImmutaError) -> Opened {
+    let (followed, doubt) = try openToFollow(files, waits: true)
+    let notes = [followed.note, doubt].compactMap(\.self)
+    let note = notes.isEmpty ? nil : notes.joined(separator: "; ")
+    if let note { options.logger?.notice("\(note)", metadata: metadata) }
+    let follower = Follower(followed) { (files) throws(ImmutaError) in try openToFollow(files, waits: false).files }
+    return Opened(
+      follower: follower, note: note, damage: followed.damage,
+      lastTime: followed.reader.count == 0 ? nil : follower.lastTime)
+  }
+
+  /// Opens the files that have a log's names, as they are.
+  ///
+  /// - Parameter waits: whether to wait a moment for a header: a writer that just made the file writes it soon.
+  /// - Returns: the files, and what people should know of the payloads in them.
+  private func openToFollow(
+    _ files: LogFiles, waits: Bool
+  ) throws(ImmutaError) -> (files: FollowedFiles, doubt: String?) {
+    guard let log = try io(files.directory.openIfPresent(files.log, .read)) else {
+      throw .namespaceNotFound(files.namespace)
+    }
+    let status = try statusOnceBegun(log, waits: waits)
+    let companion = try io(files.directory.openIfPresent(files.companion, .read))
+    let slots = try companion?.companionSlots()
+    let progress = progress(status.size, slots?.current)
+    defer { progress?.end() }
+    let disk = try LogOnDisk(
+      log: log, status, companion: companion, slots: slots, stated: options.format, progress: progress)
+    let codecs = codecs(disk.format)
+    let knowledge = try LogKnowledge(files, slots?.current, disk.format, trust(in: files.directory))
+    let found = try ReadableLog(disk, progress) { (name) throws(ImmutaError) in
+      try codecs.checkName(name ?? knowledge.codecName)
+    }
+    let followed = try FollowedFiles(
+      files: files, log: log, companion: companion, (status.identity, io(companion?.status().identity)), found,
+      format: disk.format, check: codecs.check, identity: knowledge.identity, readerCount: options.readerCount)
+    let doubt =
+      knowledge.codecName == nil
+      ? try codecs.checkPayloads(log, count: followed.reader.count, last: nil, isNamed: false) : nil
+    return (followed, doubt)
+  }
+
+  /// The log's status; where it is empty, what it is a moment later: a tenth of a second in all.
+  private func statusOnceBegun(_ log: Descriptor, waits: Bool) throws(ImmutaError) -> SystemCalls.Status {
+    var status = try io(log.status())
+    var pause: Int64 = waits && options.format != .bilog ? 1_000_000 : .max
+    while status.size == 0, pause < 64_000_000 {
+      ThreadGate().wait(nanoseconds: pause)
+      pause *= 2
+      status = try io(log.status())
+    }
+    return status
+  }
+
+  // MARK: Common
+
+  func note(_ outcome: Reconciliation.Outcome) {
+    guard let note = outcome.note else { return }
+    if outcome.lost > 0 {
+      options.logger?.warning("\(note)", metadata: metadata)
+    } else {
+      options.logger?.notice("\(note)", metadata: metadata)
+    }
+  }
+
+  /// Reports how far an opening has come that takes long; nil where nobody wants to know.
+  func progress(_ size: Int, _ companion: CompanionHeader?) -> ScanProgress? {
+    // Recognising the layout, finding the records, and their entries.
+    let passCount = companion == nil && options.format != .bilog ? 3 : 2
+    return options.progress(files, size, passCount)
+  }
+
+  var metadata: Logger.Metadata { ["namespace": "\(files.namespace)", "path": "\(files.logPath)"] }
+}

@@ -1,0 +1,23 @@
+/// What those go by who only read a log: its records, and where their entries are.
+struct ReadableLog {
+  enum Entries {
+    /// The companion has all of them, and will have those to come.
+    case inCompanion
+    /// They are made from the log where the companion does not have them.
+    case walked(WalkedEntries)
+    /// The log is so damaged that its header says nothing: only the companion says which records there are.
+    case onlyInCompanion
+  }
+
+  var count: Int
+  /// Where the last record ends.
+  var end: Int
+  var lastTime: Int64
+  var entries: Entries
+  /// A COUNT that was found to be wrong: it is not believed until a writer changes it.
+  var disbelieved: Int?
+  /// What people should know, of the log, as “it …”.
+  var note: String?
+  /// Damage that was passed over.
+  var damage: Corruption?
+}
