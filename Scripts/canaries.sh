@@ -160,23 +160,24 @@ canary no-flush Flusher.swift 'PowerLossTests/whatWasPromisedSurvives' \
 canary write-back FlushPair.swift 'PowerLossTests/whatWasPromisedSurvives' \
   'guard try io\(companion\.finishWriteBack\(\)\) else' 'guard mayShare else'
 # The companion grew, and the log's flush is thought to be enough.
-canary new-blocks WriterState.swift 'PowerLossTests/aCompanionThatGrew' \
-  'io\(state\.companion\.fill\(through: entriesEnd\)\) \}\s+flushes\.noteNewBlocks\(\)' \
-  'io(state.companion.fill(through: entriesEnd)) }'
+canary new-blocks SegmentFiles.swift 'PowerLossTests/aCompanionThatGrew' \
+  'io\(files\.companion\.fill\(through: entriesEnd\)\) \}\s+flushes\.noteNewBlocks\(\)' \
+  'io(files.companion.fill(through: entriesEnd)) }'
 # The checksum is of other bytes than the record's.
-canary checksum WriterState.swift 'ModelTests/aLogHolds' \
-  'StagedRecord\(index: index, checksum: checksum\)' 'StagedRecord(index: index, checksum: checksum ^ 1)'
+canary checksum SegmentWriter.swift 'ModelTests/aLogHolds' \
+  'StagedRecord\(index: record\.index, checksum: record\.checksum\)' \
+  'StagedRecord(index: record.index, checksum: record.checksum ^ 1)'
 # An entry is written, and its record's bytes are not.
-canary no-data WriterState.swift 'ModelTests/aLogHolds' \
-  'crc32c_copy_extend\(\s*checksum, memory \+ headerSize,' 'crc32c_extend(checksum,'
+canary no-data SegmentFiles.swift 'ModelTests/aLogHolds' \
+  'crc32c_copy_extend\(\s*checksum, memory \+ recordHeaderSize,' 'crc32c_extend(checksum,'
 # COUNT is stored before the entries of the records it counts. The pause stands for a thread that is preempted between.
-canary count-first WriterState.swift 'ProcessTests/(every|another)' \
-  'try writingEntries\(&self, time\)' \
-  'try storeHeader(count: count + added, lastIndex: lastIndex)
+canary count-first SegmentWriter.swift 'ProcessTests/(every|another)' \
+  'try storingEntries\(&self\)' \
+  'try files.storeCount(count + added, lastIndex: lastIndex)
       for _ in 0..<200 { Thread.yield() }
-      try writingEntries(&self, time)'
+      try storingEntries(&self)'
 # Rolling back leaves what was staged: the next commit publishes it.
-canary rollback WriterState.swift 'ModelTests/aLogHolds' \
+canary rollback SegmentWriter.swift 'ModelTests/aLogHolds' \
   'mutating func rollBack\(\) \{' 'mutating func rollBack() {
     open = nil
     if count >= 0 { return }'
@@ -208,24 +209,24 @@ canary reading RecordCheck.swift 'DamageTests/aFlippedByte' \
 canary read-ahead Chunk.swift 'DamageTests/aFlippedByte' \
   '== this\.recordChecksum else' '>= 0 else'
 # The directory that names the files is not flushed.
-canary directory WriterState.swift 'PowerLossTests/(whatWasPromisedSurvives|aLog)' \
+canary directory OpenMark.swift 'PowerLossTests/(whatWasPromisedSurvives|aLog)' \
   'try io\(directory\.flushNames\(through: namesNoted\)\)' ''
 # The log's flush fails, and only the companion's is asked.
 canary flush-error FlushPair.swift 'FailingCallTests/aFailedCall' \
   'try io\(file\.flush\(\)\) \} catch \{ failure = error \}' 'try io(file.flush()) } catch {}'
 # Many logs that are closed together are cut and marked before they are flushed.
 # shellcheck disable=SC2016
-canary close-together Closing.swift 'ManyLogsTests/manyLogs' \
+canary close-together LogWriter+Closing.swift 'ManyLogsTests/manyLogs' \
   'flush \{ \$0\.unflushedFiles \}' ''
 # Many logs that are made together are marked as open, and the mark is not flushed.
 # shellcheck disable=SC2016
-canary mark-together LogWriter.swift 'ManyLogsTests/manyLogs' \
-  'preparations\.flatMap \{ \[\$0\.log, \$0\.companion\] \}' 'preparations.flatMap { [$0.log, $0.log] }'
+canary mark-together LogWriter+Preparing.swift 'ManyLogsTests/manyLogs' \
+  'marks\.flatMap \{ \[\$0\.log, \$0\.companion\] \}' 'marks.flatMap { [$0.log, $0.log] }'
 # A log's companion goes before it is certain that the log is gone.
 canary removal-order Removal.swift 'ManyLogsTests/aLogThatIsBeingRemoved' \
   'try io\(directory\.removeIfPresent\(files\.log\)\)\s+try io\(directory\.flush\(\)\)' 'try io(directory.removeIfPresent(files.log))'
 # A write fails, and the next append is taken all the same.
-canary write-error WriterState.swift 'FailingCallTests/aFailedCall' \
+canary write-error SegmentFiles.swift 'FailingCallTests/aFailedCall' \
   'try body\(&self\)\s+\} catch \{\s+failure = error' 'try body(&self)
     } catch {'
 # btrfs is taken for a file system that overwrites blocks where they are, also after `chattr +C`.
