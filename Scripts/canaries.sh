@@ -160,23 +160,24 @@ canary no-flush Flusher.swift 'PowerLossTests/whatWasPromisedSurvives' \
 canary write-back FlushPair.swift 'PowerLossTests/whatWasPromisedSurvives' \
   'guard try io\(companion\.finishWriteBack\(\)\) else' 'guard mayShare else'
 # The companion grew, and the log's flush is thought to be enough.
-canary new-blocks WriterState.swift 'PowerLossTests/aCompanionThatGrew' \
-  'io\(state\.companion\.fill\(through: entriesEnd\)\) \}\s+flushes\.noteNewBlocks\(\)' \
-  'io(state.companion.fill(through: entriesEnd)) }'
+canary new-blocks SegmentFiles.swift 'PowerLossTests/aCompanionThatGrew' \
+  'io\(files\.companion\.fill\(through: entriesEnd\)\) \}\s+flushes\.noteNewBlocks\(\)' \
+  'io(files.companion.fill(through: entriesEnd)) }'
 # The checksum is of other bytes than the record's.
-canary checksum WriterState.swift 'ModelTests/aLogHolds' \
-  'StagedRecord\(index: index, checksum: checksum\)' 'StagedRecord(index: index, checksum: checksum ^ 1)'
+canary checksum SegmentWriter.swift 'ModelTests/aLogHolds' \
+  'StagedRecord\(index: record\.index, checksum: record\.checksum\)' \
+  'StagedRecord(index: record.index, checksum: record.checksum ^ 1)'
 # An entry is written, and its record's bytes are not.
-canary no-data WriterState.swift 'ModelTests/aLogHolds' \
-  'crc32c_copy_extend\(\s*checksum, memory \+ headerSize,' 'crc32c_extend(checksum,'
+canary no-data SegmentFiles.swift 'ModelTests/aLogHolds' \
+  'crc32c_copy_extend\(\s*checksum, memory \+ recordHeaderSize,' 'crc32c_extend(checksum,'
 # COUNT is stored before the entries of the records it counts. The pause stands for a thread that is preempted between.
-canary count-first WriterState.swift 'ProcessTests/(every|another)' \
-  'try writingEntries\(&self, time\)' \
-  'try storeHeader(count: count + added, lastIndex: lastIndex)
+canary count-first SegmentWriter.swift 'ProcessTests/(every|another)' \
+  'try storingEntries\(&self\)' \
+  'try files.storeCount(count + added, lastIndex: lastIndex)
       for _ in 0..<200 { Thread.yield() }
-      try writingEntries(&self, time)'
+      try storingEntries(&self)'
 # Rolling back leaves what was staged: the next commit publishes it.
-canary rollback WriterState.swift 'ModelTests/aLogHolds' \
+canary rollback SegmentWriter.swift 'ModelTests/aLogHolds' \
   'mutating func rollBack\(\) \{' 'mutating func rollBack() {
     open = nil
     if count >= 0 { return }'
@@ -208,24 +209,24 @@ canary reading RecordCheck.swift 'DamageTests/aFlippedByte' \
 canary read-ahead Chunk.swift 'DamageTests/aFlippedByte' \
   '== this\.recordChecksum else' '>= 0 else'
 # The directory that names the files is not flushed.
-canary directory WriterState.swift 'PowerLossTests/(whatWasPromisedSurvives|aLog)' \
+canary directory OpenMark.swift 'PowerLossTests/(whatWasPromisedSurvives|aLog)' \
   'try io\(directory\.flushNames\(through: namesNoted\)\)' ''
 # The log's flush fails, and only the companion's is asked.
 canary flush-error FlushPair.swift 'FailingCallTests/aFailedCall' \
   'try io\(file\.flush\(\)\) \} catch \{ failure = error \}' 'try io(file.flush()) } catch {}'
 # Many logs that are closed together are cut and marked before they are flushed.
 # shellcheck disable=SC2016
-canary close-together Closing.swift 'ManyLogsTests/manyLogs' \
+canary close-together LogWriter+Closing.swift 'ManyLogsTests/manyLogs' \
   'flush \{ \$0\.unflushedFiles \}' ''
 # Many logs that are made together are marked as open, and the mark is not flushed.
 # shellcheck disable=SC2016
-canary mark-together LogWriter.swift 'ManyLogsTests/manyLogs' \
-  'preparations\.flatMap \{ \[\$0\.log, \$0\.companion\] \}' 'preparations.flatMap { [$0.log, $0.log] }'
+canary mark-together LogWriter+Preparing.swift 'ManyLogsTests/manyLogs' \
+  'marks\.flatMap \{ \[\$0\.log, \$0\.companion\] \}' 'marks.flatMap { [$0.log, $0.log] }'
 # A log's companion goes before it is certain that the log is gone.
 canary removal-order Removal.swift 'ManyLogsTests/aLogThatIsBeingRemoved' \
   'try io\(directory\.removeIfPresent\(files\.log\)\)\s+try io\(directory\.flush\(\)\)' 'try io(directory.removeIfPresent(files.log))'
 # A write fails, and the next append is taken all the same.
-canary write-error WriterState.swift 'FailingCallTests/aFailedCall' \
+canary write-error SegmentFiles.swift 'FailingCallTests/aFailedCall' \
   'try body\(&self\)\s+\} catch \{\s+failure = error' 'try body(&self)
     } catch {'
 # btrfs is taken for a file system that overwrites blocks where they are, also after `chattr +C`.
@@ -246,6 +247,9 @@ canary half-reserved TailFile.swift 'TortureTests\.FileSystemTests/halfAStep' \
 # Space is reserved beyond the limit on file sizes.
 canary size-limit SystemCalls.swift 'FileSizeLimitTests' \
   'let limit = Int\(clamping: file_size_limit\(\)\)' 'let limit = max(.max, Int(clamping: file_size_limit()))'
+# Only whoever reserves space keeps to the limit on file sizes.
+canary small-limit SystemCalls.swift 'FileSizeLimitTests' \
+  'if end > knownSizeLimit\.load\(ordering: \.relaxed\) \{ try' 'if end < 0 { try'
 # A file that cannot be mapped is an error.
 canary no-mapping TailFile.swift 'FailingCallTests/whereFilesCannotBeMapped' \
   'where ErrorNumber\.cannotMap\(error\.errorNumber\)' 'where error.errorNumber < 0'
@@ -259,9 +263,8 @@ canary lock-mapping FileLock.swift 'ProcessTests/oneProcessWritesAtATime' \
   'held = \.mapped\(window, identity, directory\)' 'held = .free'
 # Whoever comes second has the lock as well.
 canary lock FileLock.swift 'ProcessTests/oneProcessWritesAtATime' \
-  'guard isTaken else \{ throw \.locked\(LockNote\(subject: subject, on: file\)\) \}\s+// One that lost' \
-  '_ = isTaken
-      // One that lost'
+  'guard try Self\.lock\(file\) else \{ throw \.locked\(LockNote\(subject: subject, on: file\)\) \}' \
+  '_ = try Self.lock(file)'
 # A file in which nothing is a log's is taken for a damaged log.
 canary no-log Reconciliation+Evidence.swift 'HostileFilesTests/whatNeverWas' \
   'try mayBeOfAnotherFormat\(\) \? \.agreement : \.none' '.agreement'
@@ -284,6 +287,9 @@ canary continuity RecordCursor+Files.swift 'FollowerTests/whatever' \
 # A follower does not look for its files by their names.
 canary names Follower.swift 'FollowerTests/whatever' \
   'return isDue \? try files\.isAsFound\(closely: looksAgain\) : true' 'return isDue || true'
+# A COUNT that was wrong once is wrong for ever.
+canary disbelief FollowedFiles+Count.swift 'FollowerTests/aRecordInPlaceOfATornOne' \
+  'return try Appearance\(log, companion\) == disbelieved\.appearance' 'return true'
 # Commits wake nobody in other processes.
 canary followers WriterState.swift 'WakeUpTests/noCommitIsMissed' \
   'if wake\.isDue\(\) \{ wakeFollowers' 'if wake.isDue(), count < 0 { wakeFollowers'

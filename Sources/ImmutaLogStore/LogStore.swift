@@ -1,5 +1,4 @@
 public import Immuta
-import ImmutaLocking
 import Logging
 
 /// A partitioned log: a key picks the partition, order holds within a partition, and partitions are written and read
@@ -31,7 +30,7 @@ public final class LogStore: Sendable {
   private let storage: Storage
   /// The partitions' logs, by number; why it cannot be used, of one that is damaged.
   private let logs: [Result<Log, ImmutaError>]
-  private let partitions: Lock<[Partition?]>
+  private let partitions: HeldPartitions
 
   /// Opens a store, and creates it if its directory has none.
   ///
@@ -93,7 +92,7 @@ public final class LogStore: Sendable {
     }
     self.routing = opening.routing
     partitionCount = opening.layout.partitions
-    self.partitions = Lock(Array(repeating: nil, count: partitionCount))
+    self.partitions = HeldPartitions(partitionCount)
   }
 
   /// Partitions that are not there are made, unless others hold messages: then they were lost, and a new one in their
@@ -136,17 +135,11 @@ public final class LogStore: Sendable {
     }
   }
 
-  /// One partition, by number. O(1).
+  /// One partition, by number: the same for as long as somebody holds it, which keeps a descriptor open. O(1).
   ///
   /// - Throws: `.partitionNotFound`, `.storageClosed`, `.io`; `.corrupted` for one that could not be opened.
   public func partition(_ index: Int) throws(ImmutaError) -> Partition {
-    let log = try log(index)
-    return try partitions.withLock { (partitions) throws(ImmutaError) in
-      if let partition = partitions[index], try partition.isCurrent { return partition }
-      let partition = try Partition(index, log)
-      partitions[index] = partition
-      return partition
-    }
+    try partitions.partition(index, log(index))
   }
 
   func log(_ index: Int) throws(ImmutaError) -> Log {
@@ -260,7 +253,7 @@ public final class LogStore: Sendable {
   /// May be called more than once and from anywhere; blocks for a flush or two per partition that was appended to.
   public func close() {
     storage.close()
-    letGoOfPartitions()
+    partitions.letGo()
   }
 
   /// Closes every partition, as ``close()`` does, and throws what went wrong, without blocking a thread that runs tasks.
@@ -271,13 +264,8 @@ public final class LogStore: Sendable {
   /// - Throws: `.io` when something could not be written or flushed, now or before: the first partition's, by name; the
   ///   configuration's logger gets them all.
   public func shutdown() async throws {
-    defer { letGoOfPartitions() }
+    defer { partitions.letGo() }
     try await storage.shutdown()
-  }
-
-  /// A partition that somebody holds keeps its descriptor.
-  private func letGoOfPartitions() {
-    partitions.withLock { $0 = Array(repeating: nil, count: partitionCount) }
   }
 }
 

@@ -1,4 +1,5 @@
 public import Immuta
+import ImmutaLocking
 
 /// One partition of a store: a log, and a file whose bytes can be sent as they are.
 ///
@@ -11,10 +12,17 @@ public final class Partition: Sendable {
   /// The partition as one of Immuta's logs: transactions, single messages by number, `details`, `verify`.
   public let log: Log
   private let file: OpenLogFile
+  private let others: Lock<Others>
 
-  init(_ index: Int, _ log: Log) throws(ImmutaError) {
+  private struct Others {
+    /// Those of the store, which hold this one once its descriptor's number was asked for.
+    weak var partitions: HeldPartitions?
+  }
+
+  init(_ index: Int, _ log: Log, of others: HeldPartitions) throws(ImmutaError) {
     self.index = index
     self.log = log
+    self.others = Lock(Others(partitions: others))
     file = try log.openFile()
   }
 
@@ -35,7 +43,10 @@ public final class Partition: Sendable {
   ///   guard sent > 0 else { … }   // sendfile moved `position`
   /// }
   /// ```
-  public var fileDescriptor: Int32 { file.descriptor.number }
+  public var fileDescriptor: Int32 {
+    others.withLock { $0.partitions }?.keep(self)
+    return file.descriptor.number
+  }
 
   /// Whether the file is still the partition's.
   ///

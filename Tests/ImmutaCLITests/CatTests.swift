@@ -192,4 +192,14 @@ struct CatTests {
     #expect(try place.run("cat", "plain", "--dir", ".", "--format", "raw").output == Array(expected.joined()))
     #expect(try place.names() == ["plain.log"])
   }
+
+  @Test("A negative number is refused as one", arguments: ["--limit", "--from"])
+  func negative(option: String) throws {
+    let place = Workplace()
+    for value in [[option, "-1"], ["\(option)=-1"]] {
+      let outcome = try Child(["cat", "e"] + value, in: place).finish()
+      #expect(outcome.ending == .exit(64))
+      #expect(outcome.errors.contains("\(option) is -1; it must be 0 or more"), "\(outcome.errors)")
+    }
+  }
 }

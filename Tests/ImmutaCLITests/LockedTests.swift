@@ -104,6 +104,46 @@ struct LockedTests {
     }
   }
 
+  @Test("Nor does it after a writer that died, however long a look takes")
+  func lookingForLong() throws {
+    try place.run("append", "e", input: "one\n")
+    let path = "\(place.path)/logs/e.lock"
+    // As a writer leaves it that died; its number is another process's by now.
+    try place.write(Array("pid \(getpid())\nsince 1\nnamespace e\n".utf8), to: "logs/e.lock")
+    let file = try #require(FileHandle(forReadingAtPath: path))
+    #expect(flock(file.fileDescriptor, LOCK_SH) == 0)
+    let tries = Tries(path, 60) { _ = flock(file.fileDescriptor, LOCK_UN) }
+    try SystemCalls.withHook(tries) {
+      try Storage(directory: "\(place.path)/logs", namespaces: ["e"]).close()
+    }
+    #expect(tries.count > 60)
+  }
+
+  /// Does something once a file was tried to lock so often.
+  private final class Tries: SystemCallHook, @unchecked Sendable {
+    private let path: String
+    private let most: Int
+    private let then: () -> Void
+    private let lock = NSLock()
+    private(set) var count = 0
+
+    init(_ path: String, _ most: Int, then: @escaping () -> Void) {
+      (self.path, self.most, self.then) = (path, most, then)
+    }
+
+    func willCall(_ call: SystemCall, path: String) -> SystemCallOutcome {
+      guard call == .lock, path == self.path else { return .proceed }
+      let isDue = lock.withLock {
+        count += 1
+        return count == most
+      }
+      if isDue { then() }
+      return .proceed
+    }
+
+    func didCall(_ call: SystemCall, path: String) {}
+  }
+
   @Test("Ctrl-C ends the wait")
   func interrupted() throws {
     let writer = try writer("append", "e")

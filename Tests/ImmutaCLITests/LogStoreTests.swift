@@ -174,4 +174,38 @@ struct LogStoreTests {
     #expect(outcome.lines.filter { $0.hasPrefix("  ") && $0.contains("immuta logstore \(command)") }.count >= 2)
     #expect(outcome.text.contains("--json"))
   }
+
+  @Test("A store of many partitions is read with few open files")
+  func manyPartitions() throws {
+    let place = Workplace()
+    try place.run("logstore", "append", "s", "--partitions", "300", "--key", "k", input: "one\n")
+    for command in [
+      ["logstore", "cat", "s"], ["logstore", "verify", "s"], ["logstore", "info", "s"], ["info", "--dir", "s"],
+      ["logstore", "cat", "s", "--follow", "--limit", "1"], ["migrate", "store:s", "log:copies/s"],
+    ] {
+      let outcome = try Child(command, in: place, as: ["/bin/sh", "-c", "ulimit -n 64; exec \"$@\"", "sh"]).finish()
+      #expect(!outcome.errors.contains("open files"), "\(command): \(outcome.errors.prefix(300))")
+      if command[0] != "info" { #expect(outcome.ending == .exit(0), "\(command): \(outcome.errors.prefix(300))") }
+    }
+  }
+
+  @Test("Messages end where --delimiter says")
+  func delimiter() throws {
+    let place = Workplace()
+    try place.run("logstore", "append", "s", "--partitions", "1", "--key", "k", "--delimiter", "nul", input: "a\nb\0c")
+    try place.run("logstore", "append", "s", "--key", "k", "--delimiter", "none", input: "d\ne\n")
+    #expect(try place.run("logstore", "cat", "s", "--json").lines.count == 3)
+    #expect(try place.run("logstore", "append", "s", "--delimiter", "none", input: "k\tx").ending == .exit(64))
+  }
+
+  @Test("A byte order mark before JSON lines is no part of them")
+  func byteOrderMark() throws {
+    let place = Workplace()
+    let line = #"{"k":"1"}"#
+    try place.run("logstore", "append", "s", "--partitions", "1", "--key-field", "k", input: "\u{FEFF}\(line)\n")
+    #expect(try place.run("logstore", "cat", "s").text == line + "\n")
+    #expect(
+      try place.run("logstore", "append", "s", "--key-field", "k", input: "\(line)\n\u{FEFF}\(line)\n").ending
+        == .exit(1), "only at the start of the input")
+  }
 }

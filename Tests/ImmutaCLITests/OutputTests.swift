@@ -83,4 +83,22 @@ struct OutputTests {
       }
     }
   }
+
+  @Test(
+    "Too little memory is told with a number, and nothing hangs or dies of a signal",
+    arguments: [20_000, 30_000, 50_000, 80_000, 120_000, 200_000, 400_000])
+  func memory(limit: Int) throws {
+    for command in [["append", "e", "--receipts"], ["cat", "e", "--limit", "1"], ["verify", "e"]] {
+      let outcome = try Child(command, in: place, as: ["/bin/sh", "-c", "ulimit -v \(limit); exec \"$@\"", "sh"])
+        .finish(feeding: Array("new\n".utf8))
+      guard case .exit(let status) = outcome.ending else {
+        Issue.record("\(command) with \(limit) KiB: \(outcome.ending)")
+        continue
+      }
+      // Below some limit not even the program's libraries can be loaded, which the system says.
+      if status != 0, status != 127 {
+        #expect(outcome.errors.contains("ulimit -v") || outcome.errors.contains("no log"), "\(outcome.errors)")
+      }
+    }
+  }
 }

@@ -72,7 +72,7 @@ import Testing
     let own = words("a")
     let boot = BootIdentity.current
     try await swapped(own, words("b")) { header in
-      (header.isClean, header.stableCount) = (false, stable)
+      (header.mark, header.stableCount) = (.open, stable)
       header.bootIdentity = isSameBoot ? boot : boot &+ 1
     }
     try await expectRefusal(of: own)

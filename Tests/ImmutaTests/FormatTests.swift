@@ -81,7 +81,7 @@ import Testing
   private var header: CompanionHeader {
     var header = CompanionHeader(format: .v2, codecName: "né")
     header.generation = 5
-    header.isClean = true
+    header.mark = .closed
     header.stableCount = 259
     header.bootIdentity = 0x0807_0605_0403_0201
     header.tornCount = 7

@@ -104,13 +104,21 @@ extension Log {
   @usableFromInline
   func settle(_ receipt: Receipt) async throws {
     let writer = try openWriter()
-    do { try await writer.settle(receipt.sequence + 1) } catch let error as ImmutaError { throw error.of(namespace) }
+    do {
+      try await writer.waitUntilStable(receipt.sequence + 1)
+    } catch let error as ImmutaError {
+      throw error.of(namespace)
+    }
   }
 
   @usableFromInline
   func settleBlocking(_ receipt: Receipt) throws {
     let writer = try openWriter()
-    do { try writer.settleBlocking(receipt.sequence + 1) } catch let error as ImmutaError { throw error.of(namespace) }
+    do {
+      try writer.waitUntilStableBlocking(receipt.sequence + 1)
+    } catch let error as ImmutaError {
+      throw error.of(namespace)
+    }
   }
 }
 

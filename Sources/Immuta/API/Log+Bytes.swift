@@ -2,9 +2,17 @@
 
 /// A log's file as it was when it was opened, which stays open for as long as it is held. What has the log's name may be
 /// another file by now.
-package struct OpenLogFile: Sendable {
+package final class OpenLogFile: Sendable {
   package let descriptor: Descriptor
   fileprivate let lineage: Lineage
+
+  fileprivate init(_ descriptor: Descriptor, _ lineage: Lineage) throws(ImmutaError) {
+    try io(descriptor.keepOpen())
+    self.descriptor = descriptor
+    self.lineage = lineage
+  }
+
+  deinit { descriptor.keepOpenNoMore() }
 }
 
 extension Log {
@@ -20,9 +28,7 @@ extension Log {
   package func openFile() throws(ImmutaError) -> OpenLogFile {
     try checkOpen()
     let reader = reader
-    let descriptor = try reader.anyDescriptor()
-    try io(descriptor.keepOpen())
-    return OpenLogFile(descriptor: descriptor, lineage: reader.lineage)
+    return try OpenLogFile(reader.anyDescriptor(), reader.lineage)
   }
 
   /// Whether a file is still the log: not once it was cut back, or another took its place.

@@ -94,7 +94,7 @@ public struct Transaction: ~Copyable, Sendable {
       let count = try writer.commit()
       // The next in turn goes on while this one waits for the flush, and shares it.
       rollBack()
-      try await writer.settle(count)
+      try await writer.waitUntilStable(count)
     } catch let error as ImmutaError {
       throw error.of(writer.namespace)
     }
@@ -149,7 +149,7 @@ extension Transaction {
     do {
       let count = try writer.commit()
       rollBack()
-      try writer.settleBlocking(count)
+      try writer.waitUntilStableBlocking(count)
     } catch let error as ImmutaError {
       throw error.of(writer.namespace)
     }
@@ -193,7 +193,7 @@ extension Log {
       try await writer.takeTurn(.append, .task, orAppend: queued)
       if let outcome = queued?.outcome {
         let receipt = try outcome.get()
-        try await writer.settle(receipt.sequence + 1)
+        try await writer.waitUntilStable(receipt.sequence + 1)
         return receipt
       }
       let transaction = Transaction(writer)
@@ -253,7 +253,7 @@ extension Log {
         return try transaction(writer) { transaction in try transaction.append(bytes) }
       }
       let receipt = try outcome.get()
-      try writer.settleBlocking(receipt.sequence + 1)
+      try writer.waitUntilStableBlocking(receipt.sequence + 1)
       return receipt
     } catch let error as ImmutaError {
       throw error.of(namespace)

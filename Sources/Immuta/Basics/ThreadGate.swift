@@ -3,11 +3,12 @@ import ImmutaLibC
 /// Where one thread waits until another opens the gate; passing closes it again. Opening before the other waits is not
 /// lost.
 ///
-/// `@unchecked Sendable`: `isOpen` is touched only under `mutex`; the three pointers never change.
+/// `@unchecked Sendable`: `isOpen` and `isAwaited` are touched only under `mutex`; the three pointers never change.
 @safe final class ThreadGate: @unchecked Sendable {
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
   private var isOpen = false
+  private var isAwaited = false
 
   init() {
     unsafe mutex.initialize(to: pthread_mutex_t())
@@ -32,6 +33,16 @@ import ImmutaLibC
     unsafe mutex.deallocate()
   }
 
+  private func beginWait() {
+    precondition(!isAwaited, "two threads at one gate: opening it would let one of them pass")
+    isAwaited = true
+  }
+
+  private func endWait() {
+    isOpen = false
+    isAwaited = false
+  }
+
   func open() {
     unsafe pthread_mutex_lock(mutex)
     isOpen = true
@@ -41,8 +52,9 @@ import ImmutaLibC
 
   func wait() {
     unsafe pthread_mutex_lock(mutex)
+    beginWait()
     while !isOpen { unsafe pthread_cond_wait(condition, mutex) }
-    isOpen = false
+    endWait()
     unsafe pthread_mutex_unlock(mutex)
   }
 
@@ -50,8 +62,9 @@ import ImmutaLibC
   @discardableResult
   func wait(nanoseconds: Int64) -> Bool {
     unsafe pthread_mutex_lock(mutex)
+    beginWait()
     defer {
-      isOpen = false
+      endWait()
       unsafe pthread_mutex_unlock(mutex)
     }
     #if canImport(Darwin)

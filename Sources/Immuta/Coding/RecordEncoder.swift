@@ -6,7 +6,7 @@ protocol StoredRecordWriter: AnyObject {
   /// A payload up to this size is appended in one piece.
   var pieceSize: Int { get }
   /// The number of the record that is begun next.
-  var nextSequence: Int { get throws(ImmutaError) }
+  var nextNumber: Int { get throws(ImmutaError) }
   /// Adds a whole record behind the staged ones.
   func stageStored(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) -> Receipt
   func beginStored() throws(ImmutaError)
@@ -112,7 +112,7 @@ final class RecordEncoder: Sendable {
 
   private func begin(_ state: inout State, size: Int?, _ writer: some StoredRecordWriter) throws(ImmutaError) {
     precondition(state.open == nil, "a record is still being written")
-    let record = RecordContext(namespace: namespace, sequence: try writer.nextSequence, size: size)
+    let record = RecordContext(namespace: namespace, sequence: try writer.nextNumber, size: size)
     state.size = 0
     state.open = try transforming {
       let run = try pool.take()

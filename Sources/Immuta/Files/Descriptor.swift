@@ -110,9 +110,14 @@ package final class Descriptor: Sendable {
     }
   }
 
-  /// From now on it stays open for as long as it is held: for those who were given its number.
+  /// From now on it stays open until ``keepOpenNoMore()``: for those who were given its number.
   func keepOpen() throws(FileError) {
     if users.add(1, ordering: .acquiringAndReleasing).newValue <= 0 { try wake() }
+  }
+
+  /// Once for each ``keepOpen()`` that did not throw.
+  func keepOpenNoMore() {
+    users.subtract(1, ordering: .acquiringAndReleasing)
   }
 
   /// Calls `body` with the number, which stays open meanwhile.

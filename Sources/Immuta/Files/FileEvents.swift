@@ -21,6 +21,8 @@ final class FileEvents: Sendable {
     /// Whether the thread runs, which it does while anything is watched.
     var isRead = false
     var watches: [Int32: [Watcher]] = [:]
+    /// Whether events could not be read, once: then nothing is watched any more, and everybody looks for itself.
+    var hasFailed = false
   }
 
   private struct Watcher {
@@ -46,6 +48,7 @@ final class FileEvents: Sendable {
   /// - Returns: false where the rest cannot be watched, for want of watches or of rights.
   func watch(_ places: Places, for observer: any FileObserver) -> Bool {
     state.withLock { state in
+      if state.hasFailed { return false }
       let isDone = watch(places, for: observer, &state)
       // A thread that is there sees to it that all is closed in the end.
       if state.isRead { return isDone }
@@ -133,9 +136,10 @@ final class FileEvents: Sendable {
       Following.noteWakeUp()
       let parsed = unsafe Self.events(in: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
       let (observers, isOver) = state.withLock { state in
-        let observers = concerned(by: parsed, &state)
+        // Without events nobody knows what changed: all look, and know by `watch` that they have to look for themselves.
+        let observers = count == 0 ? all(in: state) : concerned(by: parsed, &state)
         let isOver = state.watches.isEmpty || count == 0
-        if isOver { state = State() }
+        if isOver { state = State(hasFailed: count == 0) }
         return (observers, isOver)
       }
       // Not under the lock: whoever is told may watch again at once.
@@ -156,6 +160,11 @@ final class FileEvents: Sendable {
 
     private static var modified: UInt32 { 0x2 }
     private static var ignored: UInt32 { 0x8000 }
+  }
+
+  private func all(in state: State) -> [any FileObserver] {
+    let observers = state.watches.values.flatMap { $0 }.map { (ObjectIdentifier($0.observer), $0.observer) }
+    return Array(Dictionary(observers) { first, _ in first }.values)
   }
 
   private func concerned(by events: [Event], _ state: inout State) -> [any FileObserver] {

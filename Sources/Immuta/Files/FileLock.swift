@@ -54,9 +54,7 @@ package final class FileLock: Sendable {
     for _ in 0..<100 {
       guard let file = try Self.open(name, in: directory, rights) else { continue }
       try trust.check(try file.status(), name, of: log)
-      var isTaken = try file.tryLock()
-      if !isTaken { isTaken = try Self.outlasts(file) }
-      guard isTaken else { throw .locked(LockNote(subject: subject, on: file)) }
+      guard try Self.lock(file) else { throw .locked(LockNote(subject: subject, on: file)) }
       // One that lost its name before it was locked keeps nobody out.
       if try directory.status(of: name)?.identity == file.status().identity {
         let lock = FileLock(name, file)
@@ -69,17 +67,28 @@ package final class FileLock: Sendable {
     throw .locked(LockNote(subject: subject, processID: nil, since: nil))
   }
 
-  /// Takes a lock that nobody has who says so: somebody only looks whether it is taken, which is over in a moment, or has
-  /// just taken it.
-  private static func outlasts(_ file: Descriptor) throws(FileError) -> Bool {
-    for _ in 0..<Self.mostGlances where try file.size == 0 {
+  /// Locks a file; false when somebody else has the lock.
+  ///
+  /// Whoever only looks whether it is taken shares it for a moment, which keeps others out: that is outlasted. Whoever has
+  /// just taken it gets a moment to write down who it is. The file's words alone do not say whether somebody has the lock:
+  /// a process that died leaves its own behind.
+  private static func lock(_ file: Descriptor) throws(FileError) -> Bool {
+    if try file.tryLock() { return true }
+    for glance in 0..<Self.mostGlances {
+      if SystemCalls.isLocked(file.number) {
+        if glance >= Self.mostForWords { return false }
+        if try file.size > 0 { return false }
+      }
       ThreadGate().wait(nanoseconds: 1_000_000)
       if try file.tryLock() { return true }
     }
     return false
   }
 
-  private static var mostGlances: Int { 20 }
+  /// Milliseconds, about, until one who looks is given up: it was stopped in between its two calls.
+  private static var mostGlances: Int { 10_000 }
+  /// The same, until one is who has the lock and does not say so.
+  private static var mostForWords: Int { 20 }
 
   /// Who has the lock, without taking it; nil when nobody has it, or where this process may not look.
   package static func holder(_ name: String, in directory: Directory, subject: String) -> LockNote? {
@@ -97,7 +106,7 @@ package final class FileLock: Sendable {
     let writable = try? directory.openIfPresent(name, .readWrite)
     let file = if let writable { writable } else { try? directory.openIfPresent(name, .read) }
     guard let file else { return nil }
-    guard try file.tryLock() else { throw .locked(LockNote(subject: subject, on: file)) }
+    guard try lock(file) else { throw .locked(LockNote(subject: subject, on: file)) }
     LockNote.current(subject).write(to: file)
     return FileLock(name, file)
   }

@@ -133,9 +133,20 @@ final class OpenFiles: Sendable {
     do throws(NoThread) {
       try WorkThreads.shared.add { self.flush(unflushed) }
     } catch {
+      // They stay open.
       for holder in unflushed { add(holder) }
-      state.withLock { $0.flushing -= 2 * unflushed.count }
+      endFlushing(unflushed.count)
     }
+  }
+
+  /// So many holders are not flushed any more, whatever came of it: whoever waited for that looks again.
+  private func endFlushing(_ count: Int) {
+    let waiting = state.withLock { state in
+      state.flushing -= 2 * count
+      defer { state.waiting = [] }
+      return state.waiting
+    }
+    for gate in waiting { gate.open() }
   }
 
   private func makeRoom() {
@@ -192,11 +203,6 @@ final class OpenFiles: Sendable {
       if case .resting = holder.rest() { continue }
       add(holder)
     }
-    let waiting = state.withLock { state in
-      state.flushing -= 2 * holders.count
-      defer { state.waiting = [] }
-      return state.waiting
-    }
-    for gate in waiting { gate.open() }
+    endFlushing(holders.count)
   }
 }

@@ -26,10 +26,7 @@ extension SystemCalls {
   }
 
   static func open(_ path: String, _ mode: OpenMode) throws(FileError) -> Int32 {
-    if mode != .read { _ = sizeLimit() }
-    return try run(.open, operation: .open, path: path) { _ in
-      unsafe libcOpen(in: AT_FDCWD, path, mode.flags, mode.permissions)
-    }
+    try open(in: workingDirectory, path, mode.flags, mode, path: path)
   }
 
   /// Stands for the directory that the process is in.
@@ -39,8 +36,15 @@ extension SystemCalls {
   static func open(
     _ directory: Int32, _ name: String, _ mode: OpenMode, path: String
   ) throws(FileError) -> Int32 {
-    try run(.open, operation: .open, path: path) { _ in
-      unsafe libcOpen(in: directory, name, mode.flags | O_NOFOLLOW, mode.permissions)
+    try open(in: directory, name, mode.flags | O_NOFOLLOW, mode, path: path)
+  }
+
+  private static func open(
+    in directory: Int32, _ name: String, _ flags: Int32, _ mode: OpenMode, path: String
+  ) throws(FileError) -> Int32 {
+    if mode != .read { _ = sizeLimit() }
+    return try run(.open, operation: .open, path: path) { _ in
+      unsafe libcOpen(in: directory, name, flags, mode.permissions)
     }
   }
 

@@ -11,9 +11,10 @@ package enum SystemCalls {
   /// The size that a file may grow to, as it was last looked at. Going beyond raises SIGXFSZ, which kills the process:
   /// calls that would are not made.
   ///
-  /// It is asked for when a file is opened for writing and when space is reserved, not before each write.
-  /// Relaxed: a number on its own.
-  private static let knownSizeLimit = Atomic<Int>(.max)
+  /// It is asked for by the first call that makes a file longer, when a file is opened for writing and when space is
+  /// reserved, not before each write. Until then it is 0, which no call keeps to without asking: so it does not matter who
+  /// opened the file, and how. Relaxed: a number on its own.
+  private static let knownSizeLimit = Atomic<Int>(0)
 
   /// Asks the system for the size that a file may grow to.
   static func sizeLimit() -> Int {
@@ -115,8 +116,11 @@ package enum SystemCalls {
     }
   }
 
-  /// Cuts a file off. It never makes one longer, which a limit on file sizes might forbid.
+  /// Gives a file a size. Cutting one off is allowed whatever the limit; making one longer is not.
   static func truncate(_ descriptor: Int32, to size: Int, path: String) throws(FileError) {
+    if size > knownSizeLimit.load(ordering: .relaxed), try size > status(descriptor, path: path).size {
+      try checkSize(size, operation: .ftruncate, path: path)
+    }
     _ = try run(.truncate, operation: .ftruncate, path: path) { _ in ftruncate(descriptor, off_t(size)) }
   }
 
@@ -205,7 +209,8 @@ package enum SystemCalls {
     }
   }
 
-  /// Whether somebody has the exclusive lock. Where nobody has it, it is held for a moment by the one who asks.
+  /// Whether somebody has the exclusive lock. Where nobody has it, the one who asks shares it for a moment, with all others
+  /// who ask. Nobody gets the exclusive lock meanwhile.
   static func isLocked(_ descriptor: Int32) -> Bool {
     if flock(descriptor, LOCK_SH | LOCK_NB) != 0 { return errno == EWOULDBLOCK }
     unlock(descriptor)

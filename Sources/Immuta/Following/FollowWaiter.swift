@@ -57,7 +57,8 @@ final class FollowTicket: FileObserver {
       // If there is nothing to read yet, the thread looks again soon, in its own time.
       if self.follower.changeFiles() { self.prompt() }
     }
-    if (try? Thread.start(body)) == nil { body() }
+    // Not on the group's own thread, which looks after others.
+    if (try? Thread.start(body)) == nil { follower.giveUpChange() }
   }
 
   func noteSleep(_ isAsleep: Bool) { sleeps.store(isAsleep, ordering: .relaxed) }

@@ -51,10 +51,13 @@ extension FollowedFiles {
     guard var committed = try loadCount() else { return true }
     // It is read while it is stored; what looks as if it went down is looked at again.
     if committed < known { committed = try loadCount() ?? committed }
-    if committed == known || committed == state.withLock({ $0.disbelieved }) { return true }
+    if committed == known { return true }
+    if let disbelieved = state.withLock({ $0.disbelieved }), disbelieved.count == committed {
+      return try Appearance(log, companion) == disbelieved.appearance
+    }
     if committed < known { return false }
     let end = try state.withLock { (state) throws(ImmutaError) -> (isSame: Bool, end: Int?) in
-      guard !state.isFrozen, committed > reader.count, committed != state.disbelieved else { return (true, nil) }
+      guard !state.isFrozen, committed > reader.count, committed != state.disbelieved?.count else { return (true, nil) }
       guard try state.anchors.hold(in: reader) else { return (false, nil) }
       state.disbelieved = nil
       if state.own == nil, let entry = try companion?.companionEntry(committed - 1) {

@@ -51,7 +51,7 @@ final class FollowedFiles: OpenFiles.Holder {
     private(set) var source: Source
     var lastTime: Int64
     /// A COUNT that was found to be wrong: too high, or too low.
-    var disbelieved: Int?
+    var disbelieved: Disbelief?
     /// The last records known, by which it is noticed that the log is not what it was.
     var anchors = Anchors()
     /// Records that are known: those of the reader, or those that it is about to get.
@@ -59,7 +59,7 @@ final class FollowedFiles: OpenFiles.Holder {
     /// Whether no more are taken note of.
     var isFrozen = false
 
-    init(source: Source, lastTime: Int64, disbelieved: Int?, count: Int) {
+    init(source: Source, lastTime: Int64, disbelieved: Disbelief?, count: Int) {
       (self.source, self.lastTime, self.disbelieved, self.count) = (source, lastTime, disbelieved, count)
     }
 
@@ -227,17 +227,4 @@ final class FollowedFiles: OpenFiles.Holder {
 
   var flusherOfOwn: (any OpenFiles.HeldFilesFlusher)? { nil }
   var isOver: Bool { false }
-}
-
-/// What files looked like that were found damaged: they are worth another look once they look different.
-struct Appearance: Equatable {
-  private let size: Int
-  private let modified: Int64
-  private let generation: UInt64?
-
-  init(_ log: Descriptor, _ companion: Descriptor?) throws(ImmutaError) {
-    let status = try io(log.status())
-    (size, modified) = (status.size, status.modified)
-    generation = try companion?.companionHeader()?.generation
-  }
 }

@@ -16,6 +16,8 @@ protocol FollowedLog: AnyObject, Sendable {
   /// Opens the files that have the log's names, if they are not those that are open; false where none of them can be read
   /// yet.
   func changeFiles() -> Bool
+  /// There is no thread for `changeFiles`, after `beginChange`: those who wait look for themselves.
+  func giveUpChange()
 }
 
 /// Who waits for a log to be looked at.

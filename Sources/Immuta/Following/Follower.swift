@@ -210,6 +210,11 @@ final class Follower: FollowedLog {
     state.withLock { $0.log.beginChange() }
   }
 
+  func giveUpChange() {
+    state.withLock { $0.log.endChange() }
+    interrupt(files)
+  }
+
   func changeFiles() -> Bool {
     let files = files
     do throws(ImmutaError) { try refresh(looksAgain: true) } catch { interrupt(files) }

@@ -36,9 +36,7 @@ package struct CompanionHeader: Hashable, Sendable {
   package var format: LogFormat
   /// Counts the headers written; the newer of the two slots is the current one.
   package var generation: UInt64
-  package var isClean: Bool
-  /// Whether a flush failed since the log was last closed.
-  package var hasFailedFlush: Bool
+  package var mark: Mark
   package var stableCount: Int
   /// An identity of the machine's run, 0 when unknown.
   package var bootIdentity: UInt64
@@ -63,8 +61,7 @@ package struct CompanionHeader: Hashable, Sendable {
     self.format = format
     self.codecName = codecName
     generation = 0
-    isClean = false
-    hasFailedFlush = false
+    mark = .open
     stableCount = 0
     bootIdentity = 0
     tornCount = 0
@@ -74,6 +71,26 @@ package struct CompanionHeader: Hashable, Sendable {
     removedCount = 0
     madeCount = 0
   }
+
+  /// Whether the log was closed: what CLEAN says.
+  package enum Mark: UInt8, Sendable {
+    /// It is being written, or its writer did not live to close it.
+    case open = 0
+    /// It was closed.
+    case closed = 1
+    /// As `open`, and a flush failed since.
+    case openAfterFailedFlush = 2
+
+    /// A flush failed. A log that was closed before anything was written since is still what it was.
+    package mutating func noteFailedFlush() {
+      if self == .open { self = .openAfterFailedFlush }
+    }
+  }
+
+  /// Whether the log was closed.
+  package var isClean: Bool { mark == .closed }
+  /// Whether a flush failed since the log was last closed.
+  package var hasFailedFlush: Bool { mark == .openAfterFailedFlush }
 
   /// Bytes before the first entry.
   package static var size: Int { TwoSlots.size }
@@ -124,8 +141,7 @@ package struct CompanionHeader: Hashable, Sendable {
   private init?(decodingWholeSlot bytes: UnsafeRawBufferPointer) {
     guard let format = unsafe LogFormat(rawValue: bytes[12]) else { return nil }
     self.format = format
-    isClean = unsafe bytes[13] == 1
-    hasFailedFlush = unsafe bytes[13] == 2
+    mark = unsafe Mark(rawValue: bytes[13]) ?? .open
     generation = unsafe bytes.loadInteger(at: 16)
     stableCount = unsafe bytes.loadInteger(at: 24)
     bootIdentity = unsafe bytes.loadInteger(at: 32)
@@ -159,7 +175,7 @@ package struct CompanionHeader: Hashable, Sendable {
     let version = identity == nil ? 1 : Self.version
     return unsafe TwoSlots.encoded(magic: Self.magic, version: version, generation: generation) { bytes in
       unsafe bytes[12] = format.rawValue
-      unsafe bytes[13] = isClean ? 1 : hasFailedFlush ? 2 : 0
+      unsafe bytes[13] = mark.rawValue
       unsafe bytes.storeInteger(stableCount, at: 24)
       unsafe bytes.storeInteger(bootIdentity, at: 32)
       unsafe bytes.storeInteger(tornCount, at: 40)

@@ -52,8 +52,7 @@ extension LogWriter {
   /// it gets shorter, and this ends.
   func endTurn() {
     var served = state.withLock { state in
-      state.rollBack()
-      state.turns.end()
+      state.endTurn()
       return serve(&state)
     }
     while !served.isAll {

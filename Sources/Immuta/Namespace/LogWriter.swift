@@ -14,7 +14,7 @@ final class LogWriter: Sendable, StoredRecordWriter {
   let reader: LogReader
   let flusher: Flusher
   /// The reader's, at hand: it is told of each commit.
-  private let committed: Broadcaster
+  let committed: Broadcaster
   let state: Lock<WriterState>
   private let durability: Durability
   /// Transforms payloads; nil where they are stored as they are.
@@ -28,15 +28,14 @@ final class LogWriter: Sendable, StoredRecordWriter {
   let closing = Closing()
   let longWaits: LongWaits
   /// Whether ``OpenFiles`` knows of its descriptors.
-  private let isListed = Atomic(false)
+  let isListed = Atomic(false)
 
   /// How much of a payload is written while the mutex is held.
   var pieceSize: Int { 1 << 20 }
 
   init(
     files: LogFiles, reader: LogReader, flusher: Flusher, durability: Durability, encoder: RecordEncoder?,
-    longWaits: LongWaits,
-    state: consuming WriterState
+    longWaits: LongWaits, segment: consuming SegmentWriter, lock: FileLock, clock: CommitClock
   ) {
     self.longWaits = longWaits
     self.files = files
@@ -47,6 +46,7 @@ final class LogWriter: Sendable, StoredRecordWriter {
     self.encoder = encoder
     let logger = longWaits.logger
     let metadata: Logger.Metadata = ["namespace": "\(longWaits.namespace)", "path": "\(reader.check.path)"]
+    var state = WriterState(segment: segment, reader: reader, lock: lock, clock: clock)
     // On a thread of its own: a logger is somebody else's code, which may append to this very log.
     state.clockNews = { doubt in
       guard let logger else { return }
@@ -58,11 +58,23 @@ final class LogWriter: Sendable, StoredRecordWriter {
   /// That the system's clock was set while the log was open.
   var clockSet: ClockDoubt? { state.withLock { $0.clockSet } }
 
+  /// The log's, for messages.
+  var path: String { reader.check.path }
+
+  /// Whether a codec has payloads that others should not see, perhaps.
+  var isTransforming: Bool { encoder != nil }
+
   /// Throws when nothing can be appended any more.
   @inline(__always)
   func checkUsable(_ state: borrowing WriterState) throws(ImmutaError) {
     try state.checkUsable()
     try flusher.checkUsable()
+  }
+
+  /// Throws when a payload of so many bytes, as far as it is known, could not be appended.
+  func checkPayload(size: Int) throws(ImmutaError) {
+    try encoder?.checkPayload(size: size)
+    if size > LogFormat.largestPayload { throw .recordTooLarge }
   }
 
   // MARK: One record
@@ -136,199 +148,6 @@ final class LogWriter: Sendable, StoredRecordWriter {
     if case .interval = durability { flusher.noteUnflushed() }
   }
 
-  /// The log's, for messages.
-  var path: String { reader.check.path }
-
-  /// Whether a codec has payloads that others should not see, perhaps.
-  var isTransforming: Bool { encoder != nil }
-
-  /// Throws when a payload of so many bytes, as far as it is known, could not be appended.
-  func checkPayload(size: Int) throws(ImmutaError) {
-    try encoder?.checkPayload(size: size)
-    if size > LogFormat.largestPayload { throw .recordTooLarge }
-  }
-
-  // MARK: Before the first append
-
-  /// With the turn: marks the log as being written, on stable storage, before anything in it changes, so that a crash
-  /// from here on is known as one; on a thread that may block.
-  func prepare() async throws {
-    if state.withLock({ $0.isPrepared }) { return }
-    try await withCheckedThrowingContinuation { continuation in
-      do throws(NoThread) {
-        try WorkThreads.shared.add { continuation.resume(with: Result { try self.prepareBlocking() }) }
-      } catch {
-        continuation.resume(throwing: ImmutaError(error))
-      }
-    }
-  }
-
-  /// The same, on the caller's thread.
-  func prepareBlocking() throws {
-    let isPrepared = try state.withLock { (state) throws(ImmutaError) in
-      try checkUsable(state)
-      return state.isPrepared
-    }
-    if isPrepared { return }
-    // The files may have to be opened: where many are open, others come before.
-    OpenFiles.shared.makeRoom(mayBlock: true)
-    // Not while closing: once the log is closed, another writer may have it open.
-    try closing.whileOpen {
-      let preparation = try state.withLock { (state) throws(ImmutaError) in
-        try checkUsable(state)
-        return state.isMarked ? nil : state.preparation
-      }
-      if let preparation { try mark(preparation) }
-      try state.withLock { (state) throws(ImmutaError) in try state.prepare() }
-    }
-    list()
-  }
-
-  private func mark(_ preparation: WriterState.Preparation) throws(ImmutaError) {
-    do throws(WriterState.Preparation.Failure) {
-      try preparation.flush()
-    } catch {
-      // A failed flush is final, and so is a lost name; anything else may be tried again.
-      if error.isFinal { state.withLock { $0.fail(error.error) } }
-      throw error.error
-    }
-    state.withLock { $0.isMarked = true }
-  }
-
-  /// Marks many logs of a directory together that nobody uses yet, as `prepare` does one by one: so the first append to
-  /// each waits for no flush. Throws why the first of them could not be marked.
-  static func markTogether(_ writers: [LogWriter], in directory: Directory) throws(ImmutaError) {
-    let preparations = writers.map { writer in writer.state.withLock { $0.preparation } }
-    for preparation in preparations {
-      try io(preparation.names.check())
-      // Nothing of the logs was stored before; so the mark may reach the device together with what it vouches for.
-      try preparation.keeper.writeOpen()
-    }
-    let failures = ManyFiles.flush(preparations.flatMap { [$0.log, $0.companion] })
-    try io(directory.flushNames(through: preparations.map(\.namesNoted).max() ?? 0))
-    for (place, writer) in writers.enumerated() {
-      let failure = failures[2 * place] ?? failures[2 * place + 1]
-      writer.state.withLock { state in
-        if let failure { state.fail(ImmutaError(failure)) } else { state.isMarked = true }
-      }
-      // Its files may have been let go before.
-      writer.list()
-    }
-    if let failure = failures.compactMap(\.self).first { throw ImmutaError(failure) }
-  }
-
-  // MARK: Resting
-
-  /// Has the log's descriptors counted, and let go when others need theirs.
-  func list() {
-    let isNew = isListed.exchange(true, ordering: .acquiringAndReleasing)
-    if !isNew { OpenFiles.shared.add(self) }
-  }
-
-  // MARK: With the turn
-
-  /// Adds a whole record behind the committed ones. Bytes are copied before it returns.
-  @usableFromInline
-  func stage(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) -> Receipt {
-    if let encoder { return try unsafe encoder.stage(bytes, into: self) }
-    return try unsafe stageStored(bytes)
-  }
-
-  func beginRecord() throws(ImmutaError) {
-    if let encoder { return try encoder.begin(self) }
-    try beginStored()
-  }
-
-  /// Adds bytes to the record begun last.
-  func extendRecord(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) {
-    if let encoder { return try unsafe encoder.extend(bytes, self) }
-    try unsafe extendStored(bytes)
-  }
-
-  func endRecord() throws(ImmutaError) -> Receipt {
-    if let encoder { return try encoder.end(self) }
-    return try endStored()
-  }
-
-  /// Takes back the record begun last.
-  func abandonRecord() {
-    if let encoder { return encoder.abandon(self) }
-    abandonStored()
-  }
-
-  // MARK: With the turn, as the bytes are stored
-
-  /// The number of the record that is staged next.
-  var nextSequence: Int {
-    get throws(ImmutaError) {
-      try state.withLock { (state) throws(ImmutaError) in
-        try checkUsable(state)
-        return state.nextSequence
-      }
-    }
-  }
-
-  func stageStored(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) -> Receipt {
-    if bytes.count <= pieceSize {
-      return try state.withLock { (state) throws(ImmutaError) in
-        try checkUsable(state)
-        return try unsafe state.stage(bytes)
-      }
-    }
-    try beginStored()
-    do {
-      try unsafe extendStored(bytes)
-      return try endStored()
-    } catch {
-      abandonStored()
-      throw error
-    }
-  }
-
-  func beginStored() throws(ImmutaError) {
-    try state.withLock { (state) throws(ImmutaError) in
-      try checkUsable(state)
-      try state.beginRecord()
-    }
-  }
-
-  /// Adds bytes to the record begun last, a piece at a time: closing the log is possible in between.
-  func extendStored(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) {
-    var position = 0
-    while position < bytes.count {
-      let end = min(position + pieceSize, bytes.count)
-      try state.withLock { (state) throws(ImmutaError) in
-        try checkUsable(state)
-        try unsafe state.extendRecord(UnsafeRawBufferPointer(rebasing: bytes[position..<end]))
-      }
-      position = end
-    }
-  }
-
-  func endStored() throws(ImmutaError) -> Receipt {
-    try state.withLock { (state) throws(ImmutaError) in
-      try checkUsable(state)
-      return try state.endRecord()
-    }
-  }
-
-  /// Takes back the record begun last.
-  func abandonStored() {
-    state.withLock { $0.abandonRecord() }
-  }
-
-  /// Commits what was staged; returns the number of committed records.
-  @discardableResult
-  func commit() throws(ImmutaError) -> Int {
-    let count = try state.withLock { (state) throws(ImmutaError) in
-      try checkUsable(state)
-      try state.commit()
-      return state.count
-    }
-    announce(count)
-    return count
-  }
-
   // MARK: Durability
 
   /// Whether an append returns only when its record is stable.
@@ -336,109 +155,12 @@ final class LogWriter: Sendable, StoredRecordWriter {
 
   /// Waits until `count` records are stable, where the durability asks for it.
   @inline(__always)
-  func settle(_ count: Int) async throws {
+  func waitUntilStable(_ count: Int) async throws {
     if case .synced = durability { try await flusher.flush(through: count) }
   }
 
   @inline(__always)
-  func settleBlocking(_ count: Int) throws {
+  func waitUntilStableBlocking(_ count: Int) throws {
     if case .synced = durability { try flusher.flushBlocking(through: count) }
   }
-
-  // MARK: The end
-
-  /// Closes: what is staged is gone, whoever waits for a turn is told, the files end at the last committed record and
-  /// are on stable storage, and are open no more.
-  ///
-  /// - Returns: why they are not on stable storage, the same whoever closes; the log is closed all the same, and the
-  ///   next opening recovers.
-  func close() -> (isFirst: Bool, failure: ImmutaError?) {
-    switch closing.begin() {
-    case .closed(let failure): (false, failure)
-    case .mine: (true, finishAlone(endAppending()))
-    }
-  }
-
-  // In steps: see also Closing.swift, which closes many together.
-
-  /// Nobody appends any more, and nobody flushes. Returns those who waited for a turn.
-  func endAppending() -> [Waiter] {
-    let waiting = state.withLock { state in
-      state.isClosed = true
-      state.rollBack()
-      return state.turns.drain()
-    }
-    flusher.stop()
-    if let failure = flusher.failure { state.withLock { $0.fail(failure) } }
-    return waiting
-  }
-
-  func finishAlone(_ waiting: [Waiter]) -> ImmutaError? {
-    let failure = state.withLock { $0.finish() }
-    end(waiting, failure)
-    return failure
-  }
-
-  /// Whether the log is one that can be finished together with others.
-  func beginFinishing() -> Bool {
-    state.withLock { state in
-      guard state.isToBeMarked else { return false }
-      state.endWriting()
-      return state.isToBeMarked
-    }
-  }
-
-  /// The log and its companion, for whoever flushes them; neither where all that was committed is on stable storage.
-  var unflushedFiles: [Descriptor] {
-    state.withLock { !$0.isPrepared || flusher.hasFlushed($0.count) ? [] : $0.files }
-  }
-
-  /// The log, once it was cut; nothing where it never was written to, and is as it was when it was marked.
-  var cutFiles: [Descriptor] { state.withLock { $0.wasPrepared ? [$0.files[0]] : [] } }
-
-  /// The companion, with its mark.
-  var markedFiles: [Descriptor] { state.withLock { [$0.files[1]] } }
-
-  func cut() throws(ImmutaError) {
-    try state.withLock { (state) throws(ImmutaError) in try state.cut() }
-  }
-
-  func writeClean() throws(ImmutaError) {
-    try state.withLock { (state) throws(ImmutaError) in try state.writeClean() }
-  }
-
-  func endFinishing(_ waiting: [Waiter], _ failure: ImmutaError?) {
-    state.withLock { $0.letGo() }
-    end(waiting, failure)
-  }
-
-  private func end(_ waiting: [Waiter], _ failure: ImmutaError?) {
-    // A commit whose caller has not announced it yet is a commit.
-    committed.advance(to: state.withLock { $0.count })
-    reader.markClosed()
-    closing.end(failure)
-    // Nobody is told before the log is closed, and no lock is held while they are: whoever is told may call back at
-    // once.
-    for waiter in waiting { waiter.resume(with: .failure(ImmutaError.storageClosed)) }
-    reader.close()
-    flusher.end(with: failure)
-  }
-}
-
-extension LogWriter: OpenFiles.Holder {
-  func wasUsed() -> Bool { state.withLock { $0.wasUsed() } }
-
-  func rest() -> OpenFiles.Rest {
-    let answer = state.withLock { state -> OpenFiles.Rest in
-      if state.isClosed { return .resting }
-      if flusher.failure != nil { return .inUse }
-      if !flusher.hasFlushed(state.count) { return .unflushed }
-      return state.rest() ? .resting : .inUse
-    }
-    if case .resting = answer { isListed.store(false, ordering: .releasing) }
-    return answer
-  }
-
-  var flusherOfOwn: (any OpenFiles.HeldFilesFlusher)? { flusher }
-  var isOver: Bool { false }
 }

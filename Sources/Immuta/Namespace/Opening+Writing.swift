@@ -172,18 +172,18 @@ extension Opening {
     let flusher = Flusher(
       committed: reader.committed, stableCount: header.stableCount, files: flushes, names: names, keeper: keeper,
       interval: options.durability.interval)
-    let state = WriterState(
-      reader: reader, keeper: keeper, flushes: flushes, log: log, companion: companion, count: outcome.count,
-      end: outcome.end, lastTime: outcome.lastTime, slowTime: header.slowTime, files: files, names: names,
-      lock: lock, isFlushedOften: options.durability == .synced)
+    let segment = SegmentWriter(
+      files: SegmentFiles(
+        recovered.format, log: log, companion: companion, count: outcome.count, end: outcome.end, flushes: flushes,
+        isFlushedOften: options.durability == .synced),
+      keeper: keeper, names: names, location: files, count: outcome.count, end: outcome.end)
+    let lastTime = outcome.count == 0 ? nil : outcome.lastTime
     let writer = LogWriter(
       files: files, reader: reader, flusher: flusher, durability: options.durability, encoder: encoder,
       longWaits: LongWaits(
         namespace: files.namespace, logger: options.logger, threshold: options.longWait),
-      state: state)
+      segment: segment, lock: lock, clock: CommitClock(last: lastTime, slow: header.slowTime))
     writer.list()
-    return Opened(
-      writer: writer, isNew: isNew, note: outcome.note, damage: outcome.damage,
-      lastTime: outcome.count == 0 ? nil : outcome.lastTime)
+    return Opened(writer: writer, isNew: isNew, note: outcome.note, damage: outcome.damage, lastTime: lastTime)
   }
 }

@@ -90,9 +90,7 @@ extension ReadableLog {
     guard let header = disk.companionHeader, !header.isClean, committed >= 0 else { return false }
     let format = disk.format
     guard format.hasCount else {
-      var isDoubted = try entries?.hasHole(from: committed) ?? false
-      if !isDoubted { isDoubted = try lacksRoom(committed, end: end ?? disk.format.headerSize, disk) }
-      guard isDoubted else { return false }
+      if try entries?.hasHole(from: committed) != true, try !lacksRoom(committed, end: end ?? 0, disk) { return false }
       // A writer that is at work may have stored it meanwhile.
       return try disk.companion?.committedCount(header) == committed
     }
@@ -123,7 +121,12 @@ extension ReadableLog {
       self.init(
         count: outcome.count, end: outcome.end, lastTime: outcome.lastTime,
         entries: .walked(try reconciliation.walkedEntries(of: outcome)),
-        disbelieved: committed.flatMap { $0 == outcome.count ? nil : $0 }, note: outcome.note, damage: outcome.damage)
+        disbelieved: committed.flatMap { committed in
+          // As they were before anything was looked at: what a writer did since is noticed.
+          committed == outcome.count
+            ? nil : Disbelief(count: committed, appearance: Appearance(disk.status, disk.slots?.current))
+        },
+        note: outcome.note, damage: outcome.damage)
     } catch .corrupted(let damage) {
       guard disk.companion != nil, let readable = try reconciliation.readable(despite: damage) else {
         throw .corrupted(damage)

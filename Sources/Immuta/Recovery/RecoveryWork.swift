@@ -84,7 +84,7 @@ struct RecoveryWork {
       Replacement(of: files.companion, in: files.directory, as: files.newCompanion, like: disk.log))
     let file = new.file
     var header = newHeader
-    header.isClean = true
+    header.mark = .closed
     header.stableCount = count
     if torn > 0 { header.noteTorn(torn) }
     header.madeCount = try write(from: 0, entries, to: file)

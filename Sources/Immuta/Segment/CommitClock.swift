@@ -38,7 +38,7 @@ struct CommitClock: Sendable {
     /// `slow` is another than before.
     var isOther = false
     /// By how much the clock is behind the last time, and was not before.
-    var behind: Int64?
+    var lag: Int64?
   }
 
   /// Takes the clock's reading for the commits of a tick.
@@ -64,12 +64,12 @@ struct CommitClock: Sendable {
       if wall >= known { last = max(last, slow.time(at: wall)) }
       if known.subtractingHeld(wall) <= ClockDoubt.tolerance { return news }
     }
-    let behind = last.subtractingHeld(wall)
-    if behind > ClockDoubt.tolerance {
+    let lag = last.subtractingHeld(wall)
+    if lag > ClockDoubt.tolerance {
       last = last.addingHeld(1)
       slow = SlowTime(first: record, time: last, clock: wall)
       news.isOther = true
-      news.behind = behind
+      news.lag = lag
     }
     return news
   }

@@ -42,20 +42,22 @@ final class CompanionKeeper: Sendable {
   /// The same, for whoever flushes the companion.
   func writeOpen() throws(ImmutaError) {
     try write { header in
-      header.isClean = false
-      header.hasFailedFlush = false
+      header.mark = .open
       header.bootIdentity = BootIdentity.current
     }
   }
 
   /// A flush failed. The mark need not reach the device: it is for an opening that still sees the same page cache.
   func markFailed() {
-    try? write { $0.hasFailedFlush = true }
+    try? write { $0.mark.noteFailedFlush() }
   }
 
   /// The first `count` records are on stable storage. The mark itself need not be yet: an older one is still true.
   func markStable(_ count: Int) throws(ImmutaError) {
-    try write { $0.stableCount = max($0.stableCount, count) }
+    try write { header in
+      precondition(count >= header.stableCount, "what is stable stays so")
+      header.stableCount = count
+    }
   }
 
   /// How times are written from here on, or were until now. Whenever it reaches the device.
@@ -83,8 +85,7 @@ final class CompanionKeeper: Sendable {
   /// The same, for whoever flushes the companion before and after.
   func writeClean(count: Int, made: Int? = nil) throws(ImmutaError) {
     try write { header in
-      header.isClean = true
-      header.hasFailedFlush = false
+      header.mark = .closed
       header.stableCount = count
       header.madeCount = made ?? header.madeCount
     }

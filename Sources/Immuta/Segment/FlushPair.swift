@@ -19,8 +19,15 @@ final class FlushPair: Sendable {
   /// Whether the companion got blocks since it was flushed itself. Released by the writer before it commits what is in
   /// them, acquired by the flush after it has looked at what was committed.
   private let hasNewBlocks = Atomic(true)
-  /// Whether one flush may be enough; nil until first asked.
-  private let canShare = Lock<Bool?>(nil)
+  private let sharing = Lock(Sharing.unknown)
+
+  /// Whether one flush may be enough for both.
+  private enum Sharing {
+    /// Nobody has asked yet.
+    case unknown
+    case possible
+    case impossible
+  }
 
   init(log: Descriptor, companion: Descriptor) {
     files = Lock((log, companion))
@@ -38,12 +45,12 @@ final class FlushPair: Sendable {
   }
 
   private var mayShare: Bool {
-    canShare.withLock { canShare in
-      if let canShare { return canShare }
-      let areOnOneDevice = (try? log.status().identity.device == companion.status().identity.device) ?? false
-      let answer = areOnOneDevice && companion.overwritesInPlace
-      canShare = answer
-      return answer
+    sharing.withLock { sharing in
+      if case .unknown = sharing {
+        let areOnOneDevice = (try? log.status().identity.device == companion.status().identity.device) ?? false
+        sharing = areOnOneDevice && companion.overwritesInPlace ? .possible : .impossible
+      }
+      return sharing == .possible
     }
   }
 
@@ -70,7 +77,7 @@ final class FlushPair: Sendable {
     companion.startWriteBack()
     log.startWriteBack()
     guard try io(companion.finishWriteBack()) else {
-      canShare.withLock { $0 = false }
+      sharing.withLock { $0 = .impossible }
       return try flushBoth()
     }
     try io(log.flush())

@@ -14,8 +14,8 @@ struct ReadableLog {
   var end: Int
   var lastTime: Int64
   var entries: Entries
-  /// A COUNT that was found to be wrong: it is not believed until a writer changes it.
-  var disbelieved: Int?
+  /// A COUNT that was found to be wrong: it is not believed until a writer has changed the files.
+  var disbelieved: Disbelief?
   /// What people should know, of the log, as “it …”.
   var note: String?
   /// Damage that was passed over.

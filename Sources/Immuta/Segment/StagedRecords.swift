@@ -32,12 +32,14 @@ struct StagedRecords {
 
   @inline(__always)
   mutating func append(_ record: StagedRecord) {
+    assert(latest.last.map { $0.index < record.index } ?? true, "staged records lie one after the other")
     latest.append(record)
     count &+= 1
   }
 
   /// Moves all but the last record in memory to the file. Throws before anything changed.
   mutating func spill(beside files: LogFiles) throws(ImmutaError) {
+    precondition(isDue, "the last record stays in memory")
     var bytes = [UInt8](repeating: 0, count: Self.pieceCount * Self.recordSize)
     unsafe bytes.withUnsafeMutableBytes { bytes in
       for (position, record) in latest.prefix(Self.pieceCount).enumerated() {

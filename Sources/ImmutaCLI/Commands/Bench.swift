@@ -31,7 +31,9 @@ struct Bench: ToolCommand {
 
   @OptionGroup var location: DirectoryOption
 
-  @Option(help: ArgumentHelp("About how long to measure, 1 to \(Bench.mostSeconds).", valueName: "n"))
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("About how long to measure, 1 to \(Bench.mostSeconds).", valueName: "n")
+  )
   var seconds = 45
 
   @Flag(help: "Print an object for each row.")

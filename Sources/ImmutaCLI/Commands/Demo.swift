@@ -27,10 +27,11 @@ struct Demo: ToolCommand {
   static let mostRecords = 100_000_000
   static let largestSize = 64 << 20
 
-  @Option(help: ArgumentHelp("How many records, 1 to \(Demo.mostRecords).", valueName: "n"))
+  @Option(parsing: .unconditional, help: ArgumentHelp("How many records, 1 to \(Demo.mostRecords).", valueName: "n"))
   var records = 100_000
 
-  @Option(help: ArgumentHelp("Payload bytes of each, 0 to \(Demo.largestSize).", valueName: "bytes"))
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Payload bytes of each, 0 to \(Demo.largestSize).", valueName: "bytes"))
   var size = 1024
 
   @Flag(help: "Print an object for each step.")

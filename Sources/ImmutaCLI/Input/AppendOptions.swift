@@ -36,7 +36,7 @@ struct AppendOptions: ParsableArguments {
   ///
   /// - Parameter first: the first of the files, where it was begun to read already.
   @MainActor func append(
-    _ input: (paths: [String], size: Int?), delimiter: UInt8?, to target: any AppendTarget,
+    _ input: (paths: [String], size: Int?), delimiter: UInt8?, ignoresMark: Bool = false, to target: any AppendTarget,
     first: RecordInput? = nil, skipping skipped: SkippedLines = SkippedLines(isAllowed: false)
   ) async throws {
     let output = Output()
@@ -46,7 +46,10 @@ struct AppendOptions: ParsableArguments {
     let start = ContinuousClock.now
     do {
       for (number, path) in input.paths.enumerated() {
-        let source = try (number == 0 ? first : nil) ?? RecordInput(try FileSource(path), delimiter: delimiter)
+        let source =
+          try (number == 0 ? first : nil)
+          ?? RecordInput(
+            try FileSource(path), delimiter: delimiter, ignoresMark: ignoresMark)
         try await appender.append(source, name: input.paths.count > 1 ? path : nil)
       }
     } catch {

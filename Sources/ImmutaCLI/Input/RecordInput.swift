@@ -26,16 +26,23 @@ final class RecordInput {
   private var scanned = 0
   private var end = 0
   private var isOver = false
+  /// Whether a byte order mark at the start of the input would not belong to it, and has not been looked for.
+  private var looksForMark: Bool
 
   /// Bytes taken from the source.
   private(set) var bytesRead = 0
 
   /// - Parameters:
+  ///   - ignoresMark: whether U+FEFF at the start of the input is no part of the first record: JSON allows that (RFC 8259, 8.1).
   ///   - longest: bytes of the largest record that is held whole.
   ///   - readSize: bytes read at a time.
-  init(_ source: any ByteSource, delimiter: UInt8?, longest: Int = 1 << 20, readSize: Int = 256 << 10) {
+  init(
+    _ source: any ByteSource, delimiter: UInt8?, ignoresMark: Bool = false, longest: Int = 1 << 20,
+    readSize: Int = 256 << 10
+  ) {
     self.source = source
     self.delimiter = delimiter
+    looksForMark = ignoresMark
     self.longest = longest
     self.readSize = readSize
     buffer = [UInt8](repeating: 0, count: longest + readSize)
@@ -78,6 +85,7 @@ final class RecordInput {
   func fill() throws -> Bool {
     // A terminal would be asked for another Ctrl-D.
     if isOver { return false }
+    if start > 0 { looksForMark = false }
     if start == end { (start, scanned, end) = (0, 0, 0) }
     if start > 0, end + readSize > buffer.count {
       buffer.withUnsafeMutableBytes { bytes in
@@ -92,8 +100,18 @@ final class RecordInput {
     end += count
     bytesRead += count
     isOver = count == 0
+    passOverMark()
     return count > 0
   }
+
+  private func passOverMark() {
+    guard looksForMark, end >= Self.mark.count else { return }
+    looksForMark = false
+    if buffer[..<Self.mark.count] == Self.mark[...] { (start, scanned) = (Self.mark.count, Self.mark.count) }
+  }
+
+  /// U+FEFF in UTF-8.
+  private static let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
 
   /// The next piece of a large record; nil after its last.
   ///

@@ -21,6 +21,7 @@ struct Wait: ExpressibleByArgument {
 /// Whether to wait for a log that somebody else has: an option of each subcommand that needs a log for itself.
 struct WaitOption: ParsableArguments {
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
       """
       How long to wait while another process has the log open for writing: 500ms, 5s, 2m. The exit status is 75 if it \

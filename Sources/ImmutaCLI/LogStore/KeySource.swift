@@ -11,6 +11,9 @@ enum KeySource: Equatable {
 
   var isFixed: Bool { if case .fixed = self { true } else { false } }
 
+  /// Whether lines are JSON objects.
+  var isInJSON: Bool { if case .member = self { true } else { false } }
+
   /// A line's key and its message.
   func split(_ line: ArraySlice<UInt8>) throws(LineRefusal) -> (key: [UInt8], payload: ArraySlice<UInt8>) {
     switch self {

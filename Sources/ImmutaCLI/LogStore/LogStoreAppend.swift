@@ -31,8 +31,18 @@ struct LogStoreAppend: ToolCommand {
   @Flag(help: "Pass over lines in which no key can be found, and say how many; else the first one ends the command.")
   var skipInvalid = false
 
+  @Option(
+    help: "What ends a message; with none, which needs --key, each file, or all of standard input, is one message.")
+  var delimiter: Delimiter = .newline
+
   @OptionGroup(title: "A new store") var newStore: NewStoreOptions
   @OptionGroup var options: AppendOptions
+
+  func validate() throws {
+    if delimiter == .none, keys.key == nil {
+      throw ValidationError("--delimiter none makes one message of each file: give its key with --key")
+    }
+  }
 
   @MainActor func execute() async throws {
     let input = try options.input()
@@ -41,7 +51,8 @@ struct LogStoreAppend: ToolCommand {
     // What is refused at once makes no store.
     var first: RecordInput?
     if newStore.partitions != nil, !skipInvalid, !StoreLocation.isStore(location.directory) {
-      let input = RecordInput(try FileSource(input.paths[0]), delimiter: Delimiter.newline.byte)
+      let input = RecordInput(
+        try FileSource(input.paths[0]), delimiter: delimiter.byte, ignoresMark: source.isInJSON)
       try StoreTarget.check(input, keys: source)
       first = input
     }
@@ -61,7 +72,7 @@ struct LogStoreAppend: ToolCommand {
     }
     let target = StoreTarget(store, keys: source)
     try await options.append(
-      input, delimiter: Delimiter.newline.byte, to: target, first: first,
+      input, delimiter: delimiter.byte, ignoresMark: source.isInJSON, to: target, first: first,
       skipping: SkippedLines(isAllowed: skipInvalid))
     try await store.shutdown()
   }

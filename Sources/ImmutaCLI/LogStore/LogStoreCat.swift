@@ -26,7 +26,7 @@ struct LogStoreCat: ToolCommand {
 
   @OptionGroup var location: StoreLocation
 
-  @Option(help: ArgumentHelp("The partition to print; all, if none is given.", valueName: "n"))
+  @Option(parsing: .unconditional, help: ArgumentHelp("The partition to print; all, if none is given.", valueName: "n"))
   var partition: Int?
 
   @OptionGroup var options: CatOptions

@@ -17,7 +17,7 @@ enum RoutingOption: String, CaseIterable, ExpressibleByArgument {
 
 /// What a new store is to be; one that exists must be the same.
 struct NewStoreOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("How many partitions a new store gets.", valueName: "n"))
+  @Option(parsing: .unconditional, help: ArgumentHelp("How many partitions a new store gets.", valueName: "n"))
   var partitions: Int?
 
   @Option(help: "How keys pick their partition: the store remembers it.")

@@ -26,6 +26,7 @@ struct SourceLogOptions: ParsableArguments {
 
   @Option(
     name: .customLong("from-decoded-limit"),
+    parsing: .unconditional,
     help: ArgumentHelp("Bytes that a record of it may come to: see --decoded-limit. (default: 1 GiB)", valueName: "n"))
   var decodedLimit: Int?
 

@@ -79,7 +79,11 @@ final class LinesSource: MigrationSource {
     name = file
     self.unwraps = unwraps
     self.size = size
-    input = RecordInput(try FileSource(file), delimiter: 10, longest: Self.longest)
+    input = try Self.input(file, unwraps)
+  }
+
+  private static func input(_ file: String, _ unwraps: Bool) throws -> RecordInput {
+    RecordInput(try FileSource(file), delimiter: 10, ignoresMark: unwraps, longest: longest)
   }
 
   var progress: (done: Int, total: Int) { (input.bytesRead, size) }
@@ -126,7 +130,7 @@ final class LinesSource: MigrationSource {
   }
 
   func rewind() throws {
-    input = RecordInput(try FileSource(name), delimiter: 10, longest: Self.longest)
+    input = try Self.input(name, unwraps)
     number = 0
   }
 }

@@ -4,7 +4,10 @@ import ImmutaLogStore
 
 /// Which records are printed, and how: options of each subcommand that prints them.
 struct CatOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Number of the first record to print; the first of all is 0.", valueName: "n"))
+  // What looks like an option is taken as the value, so that a negative number is refused as one.
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Number of the first record to print; the first of all is 0.", valueName: "n"))
   var from: Int?
 
   @Flag(help: "With --follow and --from: wait for that record, even if it has not been written yet.")
@@ -13,7 +16,7 @@ struct CatOptions: ParsableArguments {
   @Flag(help: "Only what is appended from now on; for --follow.")
   var latest = false
 
-  @Option(help: ArgumentHelp("Print at most so many records.", valueName: "n"))
+  @Option(parsing: .unconditional, help: ArgumentHelp("Print at most so many records.", valueName: "n"))
   var limit: Int?
 
   @Flag(name: .shortAndLong, help: "Wait for more, and print it as it comes.")
@@ -26,7 +29,7 @@ struct CatOptions: ParsableArguments {
   var json = false
 
   func validate() throws {
-    if let from, from < 0 { throw ValidationError("--from is \(from); records are numbered from 0") }
+    if let from { try checkNumber("--from", from, isIn: 0...Int.max) }
     if let limit { try checkNumber("--limit", limit, isIn: 0...Int.max) }
     if ahead, from == nil || !follow { throw ValidationError("--ahead needs --from and --follow") }
     if from != nil, latest { throw ValidationError("use either --from or --latest") }

@@ -32,10 +32,12 @@ struct Train: ToolCommand {
   @Option(help: ArgumentHelp("Where to put the dictionary; a file that exists is not replaced.", valueName: "file"))
   var output: String
 
-  @Option(help: ArgumentHelp("Look at up to so many records, taken evenly from all of the log.", valueName: "n"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Look at up to so many records, taken evenly from all of the log.", valueName: "n"))
   var records = 10_000
 
-  @Option(help: ArgumentHelp("Bytes of the dictionary, at most.", valueName: "n"))
+  @Option(parsing: .unconditional, help: ArgumentHelp("Bytes of the dictionary, at most.", valueName: "n"))
   var size = 64 << 10
 
   @Flag(help: "Print a summary as JSON.")

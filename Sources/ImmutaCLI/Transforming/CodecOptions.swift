@@ -32,6 +32,7 @@ struct CodecOptions: ParsableArguments {
   var cipher: CodecSettings.Cipher?
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
       "Bytes that a record may come to when it is decoded, at most; appending more is refused, too. (default: 1 GiB)",
       valueName: "n"))

@@ -1,0 +1,88 @@
+import ImmutaLocking
+import Solid
+import Synchronization
+
+// The flusher on a thread of the pool, which comes when it is asked for, looks whether there is something to flush, and
+// stays for a moment when more is likely to come.
+
+extension Flusher {
+  /// Has a thread look whether there is something to flush.
+  func ask(_ state: inout FlushState) throws(ImmutaError) {
+    guard state.needsThread() else { return }
+    do throws(NoThread) { try WorkThreads.shared.add { self.run() } } catch { throw ImmutaError(error) }
+    state.threadComes()
+  }
+
+  private func run() {
+    while true {
+      let last = state.withLock { state in
+        state.beginLook()
+        return state.last
+      }
+      if last.served > 1 { gather(last.served, within: min(last.nanoseconds * 2, 1_000_000)) }
+      if waitsForInterval(last.nanoseconds) { return }
+      // Whoever is at it instead asks again.
+      if beginFlush() {
+        takeNote()
+        let start = ContinuousClock.now
+        let served = flushOnce()
+        let nanoseconds = (ContinuousClock.now - start).nanoseconds
+        state.withLock { $0.last = (served, nanoseconds) }
+        endFlush()
+        if served == 1 { linger(min(nanoseconds, 50_000)) }
+      }
+      if !goesOn() { return }
+    }
+  }
+
+  /// Whether the thread has another look. Logs that wait for a thread come first.
+  private func goesOn() -> Bool {
+    let others = WorkThreads.shared.isBehind
+    return state.withLock { state in
+      guard state.endLook() else { return false }
+      // Without another thread this one goes on.
+      return !others || (try? WorkThreads.shared.add { self.run() }) == nil
+    }
+  }
+
+  /// Whether it is too early: half of the interval after what was noted first is soon enough, or sooner if flushes take
+  /// long. Then a thread comes back at that time.
+  private func waitsForInterval(_ lastFlush: Int64) -> Bool {
+    guard let interval else { return false }
+    return state.withLock { state in
+      guard let noted = state.noted else { return false }
+      let delay = max(0, min(interval.nanoseconds / 2, interval.nanoseconds - 2 * lastFlush))
+      let time = noted + .nanoseconds(delay)
+      if time <= .now { return false }
+      guard let number = state.numberForLater() else { return false }
+      // Where there is no thread to wait, it flushes too early, which harms nobody.
+      guard (try? WorkThreads.shared.add(at: time) { self.runLater(number) }) != nil else { return false }
+      state.looksLater(number)
+      return true
+    }
+  }
+
+  private func runLater(_ number: Int) {
+    let isMine = state.withLock { $0.isDue(number) }
+    if isMine { run() }
+  }
+
+  /// Those whom the last flush served together come back one after the other: waiting for them a moment, at most two
+  /// flushes or a millisecond, saves all but the first a flush.
+  private func gather(_ count: Int, within nanoseconds: Int64) {
+    spin(within: nanoseconds) { $0 < count }
+  }
+
+  /// Who has just been served may come back at once: looking out for a moment saves waking a thread.
+  private func linger(_ nanoseconds: Int64) {
+    spin(within: nanoseconds) { $0 == 0 }
+  }
+
+  /// Lets other threads run for as long as the number of those who wait asks for it.
+  private func spin(within nanoseconds: Int64, while isOn: (_ waiterCount: Int) -> Bool) {
+    // Other logs wait for the thread: that takes long enough for more to come to this one.
+    if WorkThreads.shared.isBehind { return }
+    let end = ContinuousClock.now + .nanoseconds(nanoseconds)
+    while isOn(waiterCount.load(ordering: .relaxed)), ContinuousClock.now < end { Thread.yield() }
+  }
+}

@@ -1,0 +1,118 @@
+import ImmutaLocking
+import Solid
+
+// The end of a log: alone, or together with many others.
+
+extension LogWriter {
+  /// Closes: what is staged is gone, whoever waits for a turn is told, the files end at the last committed record and
+  /// are on stable storage, and are open no more.
+  ///
+  /// - Returns: why they are not on stable storage, the same whoever closes; the log is closed all the same, and the
+  ///   next opening recovers.
+  func close() -> (isFirst: Bool, failure: ImmutaError?) {
+    switch closing.begin() {
+    case .closed(let failure): (false, failure)
+    case .mine: (true, sealAlone(endAppending()))
+    }
+  }
+
+  // In steps, which those that are closed together make side by side.
+
+  /// Nobody appends any more, and nobody flushes. Returns those who waited for a turn.
+  func endAppending() -> [Waiter] {
+    let waiting = state.withLock { $0.close() }
+    flusher.stop()
+    if let failure = flusher.failure { state.withLock { $0.fail(failure) } }
+    return waiting
+  }
+
+  private func sealAlone(_ waiting: [Waiter]) -> ImmutaError? {
+    let failure = state.withLock { $0.seal() }
+    end(waiting, failure)
+    return failure
+  }
+
+  /// The log and its companion, for whoever flushes them; neither where all that was committed is on stable storage.
+  private var unflushedFiles: [Descriptor] {
+    state.withLock { state in
+      if !state.isPrepared || flusher.hasFlushed(state.count) { return [] }
+      let (log, companion) = state.segment.descriptors
+      return [log, companion]
+    }
+  }
+
+  /// The log, once it was cut; nothing where it never was written to, and is as it was when it was marked.
+  private var cutFiles: [Descriptor] {
+    state.withLock { $0.segment.phase.mayHaveWritten ? [$0.segment.descriptors.log] : [] }
+  }
+
+  /// The companion, with its mark.
+  private var markedFiles: [Descriptor] { state.withLock { [$0.segment.descriptors.companion] } }
+
+  private func end(_ waiting: [Waiter], _ failure: ImmutaError?) {
+    // A commit whose caller has not announced it yet is a commit.
+    committed.advance(to: state.withLock { $0.count })
+    reader.markClosed()
+    closing.end(failure)
+    // Nobody is told before the log is closed, and no lock is held while they are: whoever is told may call back at
+    // once.
+    for waiter in waiting { waiter.resume(with: .failure(ImmutaError.storageClosed)) }
+    reader.close()
+    flusher.end(with: failure)
+  }
+
+  // MARK: Many together
+
+  /// Closes many logs, and flushes them together. Otherwise as `close()`.
+  static func closeTogether(_ writers: [LogWriter]) -> [(isFirst: Bool, failure: ImmutaError?)] {
+    OpenFiles.shared.pieces(writers).flatMap(closeSome)
+  }
+
+  private static func closeSome(_ writers: [LogWriter]) -> [(isFirst: Bool, failure: ImmutaError?)] {
+    var outcomes = Array(repeating: (isFirst: false, failure: ImmutaError?.none), count: writers.count)
+    var together: [(place: Int, writer: LogWriter, waiting: [Waiter], failure: ImmutaError?)] = []
+    for (place, writer) in writers.enumerated() {
+      switch writer.closing.begin() {
+      case .closed(let failure): outcomes[place].failure = failure
+      case .mine:
+        let waiting = writer.endAppending()
+        if writer.state.withLock({ $0.beginSealing() }) {
+          together.append((place, writer, waiting, nil))
+        } else {
+          outcomes[place] = (true, writer.sealAlone(waiting))
+        }
+      }
+    }
+    func flush(_ files: (LogWriter) -> [Descriptor]) {
+      var wanted: [(place: Int, file: Descriptor)] = []
+      for place in together.indices where together[place].failure == nil {
+        wanted += files(together[place].writer).map { (place, $0) }
+      }
+      for (number, failure) in ManyFiles.flush(wanted.map(\.file)).enumerated() {
+        let place = wanted[number].place
+        together[place].failure = together[place].failure ?? failure.map { ImmutaError($0) }
+      }
+    }
+    func forEach(_ body: (inout WriterState) throws(ImmutaError) -> Void) {
+      for place in together.indices where together[place].failure == nil {
+        do throws(ImmutaError) {
+          try together[place].writer.state.withLock { (state) throws(ImmutaError) in try body(&state) }
+        } catch {
+          together[place].failure = error
+        }
+      }
+    }
+    // The order is that of sealing one: records and entries, then the files' ends, then the marks that vouch for both.
+    flush { $0.unflushedFiles }
+    forEach { (state) throws(ImmutaError) in try state.cut() }
+    flush { $0.cutFiles }
+    forEach { (state) throws(ImmutaError) in try state.writeClean() }
+    flush { $0.markedFiles }
+    for (place, writer, waiting, failure) in together {
+      writer.state.withLock { $0.letGo() }
+      writer.end(waiting, failure)
+      outcomes[place] = (true, failure)
+    }
+    return outcomes
+  }
+}

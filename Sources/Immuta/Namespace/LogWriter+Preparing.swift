@@ -1,0 +1,73 @@
+import ImmutaLocking
+
+// Before the first append: the log is marked as open, and its files are made ready.
+
+extension LogWriter {
+  /// With the turn: marks the log as being written, on stable storage, before anything in it changes, so that a crash
+  /// from here on is known as one; on a thread that may block.
+  func prepare() async throws {
+    if state.withLock({ $0.isPrepared }) { return }
+    try await withCheckedThrowingContinuation { continuation in
+      do throws(NoThread) {
+        try WorkThreads.shared.add { continuation.resume(with: Result { try self.prepareBlocking() }) }
+      } catch {
+        continuation.resume(throwing: ImmutaError(error))
+      }
+    }
+  }
+
+  /// The same, on the caller's thread.
+  func prepareBlocking() throws {
+    let isPrepared = try state.withLock { (state) throws(ImmutaError) in
+      try checkUsable(state)
+      return state.isPrepared
+    }
+    if isPrepared { return }
+    // The files may have to be opened: where many are open, others come before.
+    OpenFiles.shared.makeRoom(mayBlock: true)
+    // Not while closing: once the log is closed, another writer may have it open.
+    try closing.whileOpen {
+      let missingMark = try state.withLock { (state) throws(ImmutaError) in
+        try checkUsable(state)
+        return state.missingMark
+      }
+      if let missingMark { try set(missingMark) }
+      try state.withLock { (state) throws(ImmutaError) in try state.prepare() }
+    }
+    list()
+  }
+
+  private func set(_ mark: OpenMark) throws(ImmutaError) {
+    do throws(OpenMark.Failure) {
+      try mark.set()
+    } catch {
+      // A failed flush is final, and so is a lost name; anything else may be tried again.
+      if error.isFinal { state.withLock { $0.fail(error.error) } }
+      throw error.error
+    }
+    state.withLock { $0.noteMarked() }
+  }
+
+  /// Marks many logs of a directory together that nobody uses yet, as `prepare` does one by one: so the first append to
+  /// each waits for no flush. Throws why the first of them could not be marked.
+  static func markTogether(_ writers: [LogWriter], in directory: Directory) throws(ImmutaError) {
+    let writers = writers.compactMap { writer in writer.state.withLock { $0.missingMark }.map { (writer, $0) } }
+    let marks = writers.map(\.1)
+    for mark in marks {
+      try io(mark.names.check())
+      // Nothing of the logs was stored before; so the mark may reach the device together with what it vouches for.
+      try mark.keeper.writeOpen()
+    }
+    let failures = ManyFiles.flush(marks.flatMap { [$0.log, $0.companion] })
+    try io(directory.flushNames(through: marks.map(\.namesNoted).max() ?? 0))
+    for (place, (writer, _)) in writers.enumerated() {
+      let failure = failures[2 * place] ?? failures[2 * place + 1]
+      writer.state.withLock { state in
+        if let failure { state.fail(ImmutaError(failure)) } else { state.noteMarked() }
+      }
+      // Its files may have been let go before.
+      writer.list()
+    }
+    if let failure = failures.compactMap(\.self).first { throw ImmutaError(failure) }
+  }
+}

@@ -1,0 +1,107 @@
+import ImmutaLocking
+
+// What whoever has the turn does with it: records, through the codec if there is one, and their commit.
+
+extension LogWriter {
+  /// Adds a whole record after the committed ones. Bytes are copied before it returns.
+  @usableFromInline
+  func stage(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) -> Receipt {
+    if let encoder { return try unsafe encoder.stage(bytes, into: self) }
+    return try unsafe stageStored(bytes)
+  }
+
+  func beginRecord() throws(ImmutaError) {
+    if let encoder { return try encoder.begin(self) }
+    try beginStored()
+  }
+
+  /// Adds bytes to the record begun last.
+  func extendRecord(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) {
+    if let encoder { return try unsafe encoder.extend(bytes, self) }
+    try unsafe extendStored(bytes)
+  }
+
+  func endRecord() throws(ImmutaError) -> Receipt {
+    if let encoder { return try encoder.end(self) }
+    return try endStored()
+  }
+
+  /// Takes back the record begun last.
+  func abandonRecord() {
+    if let encoder { return encoder.abandon(self) }
+    abandonStored()
+  }
+
+  // MARK: With the turn, as the bytes are stored
+
+  /// The number of the record that is staged next.
+  var nextNumber: Int {
+    get throws(ImmutaError) {
+      try state.withLock { (state) throws(ImmutaError) in
+        try checkUsable(state)
+        return state.nextNumber
+      }
+    }
+  }
+
+  func stageStored(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) -> Receipt {
+    if bytes.count <= pieceSize {
+      return try state.withLock { (state) throws(ImmutaError) in
+        try checkUsable(state)
+        return try unsafe state.stage(bytes)
+      }
+    }
+    try beginStored()
+    do {
+      try unsafe extendStored(bytes)
+      return try endStored()
+    } catch {
+      abandonStored()
+      throw error
+    }
+  }
+
+  func beginStored() throws(ImmutaError) {
+    try state.withLock { (state) throws(ImmutaError) in
+      try checkUsable(state)
+      try state.beginRecord()
+    }
+  }
+
+  /// Adds bytes to the record begun last, a piece at a time: closing the log is possible in between.
+  func extendStored(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) {
+    var position = 0
+    while position < bytes.count {
+      let end = min(position + pieceSize, bytes.count)
+      try state.withLock { (state) throws(ImmutaError) in
+        try checkUsable(state)
+        try unsafe state.extendRecord(UnsafeRawBufferPointer(rebasing: bytes[position..<end]))
+      }
+      position = end
+    }
+  }
+
+  func endStored() throws(ImmutaError) -> Receipt {
+    try state.withLock { (state) throws(ImmutaError) in
+      try checkUsable(state)
+      return try state.endRecord()
+    }
+  }
+
+  /// Takes back the record begun last.
+  func abandonStored() {
+    state.withLock { $0.abandonRecord() }
+  }
+
+  /// Commits what was staged; returns the number of committed records.
+  @discardableResult
+  func commit() throws(ImmutaError) -> Int {
+    let count = try state.withLock { (state) throws(ImmutaError) in
+      try checkUsable(state)
+      try state.commit()
+      return state.count
+    }
+    announce(count)
+    return count
+  }
+}

@@ -1,0 +1,226 @@
+import Synchronization
+
+/// The writing side of a log: whose turn it is, the segment that is appended to, and what time it is. Its owner,
+/// ``LogWriter``, keeps it under a lock.
+///
+/// Invariants: whatever is staged was staged by the one who has the turn; records are appended for those who have none only
+/// while nobody has it.
+struct WriterState: ~Copyable, Sendable {
+  var turns = TurnQueue()
+  private(set) var isClosed = false
+  /// The newest segment of the log, the one that is appended to.
+  private(set) var segment: SegmentWriter
+  private let reader: LogReader
+  private let lock: FileLock
+  private var clock: CommitClock
+  private var wake = CommitWake()
+  /// How many records there were when it was last asked whether the log is used.
+  private var countWhenAsked = -1
+  /// That the system's clock was set, last, since the log was opened.
+  private(set) var clockSet: ClockDoubt?
+  /// Told of what the clock did, under the lock: it must not call whoever may call back.
+  var clockNews: @Sendable (ClockDoubt) -> Void = { _ in }
+
+  init(segment: consuming SegmentWriter, reader: LogReader, lock: FileLock, clock: CommitClock) {
+    self.segment = segment
+    self.reader = reader
+    self.lock = lock
+    self.clock = clock
+  }
+
+  /// Throws when nothing can be appended any more.
+  @inline(__always)
+  func checkUsable() throws(ImmutaError) {
+    if isClosed { throw .storageClosed }
+    try segment.checkUsable()
+  }
+
+  /// Nothing may be appended any more, for this reason.
+  mutating func fail(_ error: ImmutaError) { segment.fail(error) }
+
+  // MARK: Positions
+
+  /// Committed records.
+  var count: Int { segment.count }
+
+  /// The number of the record that is staged next.
+  var nextNumber: Int { segment.nextNumber }
+
+  // MARK: Before the first append
+
+  /// Whether the log may be appended to at once.
+  @inline(__always)
+  var isPrepared: Bool { segment.phase == .prepared }
+
+  /// What is to be put on stable storage before the log is appended to; nil where it is.
+  var missingMark: OpenMark? { segment.phase.isMarked ? nil : segment.mark }
+
+  mutating func noteMarked() { segment.noteMarked() }
+
+  /// Makes the log's files ready to be appended to; the log is marked as open.
+  mutating func prepare() throws(ImmutaError) {
+    countWhenAsked = -1
+    try segment.prepare()
+  }
+
+  // MARK: One record
+
+  /// Appends a whole record for whoever needs no turn, and commits it.
+  @inline(__always)
+  mutating func append(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) -> Receipt {
+    precondition(!turns.isTaken, "appending while somebody else has the turn")
+    let record = try unsafe segment.write(bytes)
+    let receipt = try segment.commit(record, at: commitTime())
+    noteCommit(first: receipt.sequence)
+    return receipt
+  }
+
+  // MARK: With the turn
+
+  /// Adds a whole record after the staged ones.
+  @inline(__always)
+  mutating func stage(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) -> Receipt {
+    checkTurn()
+    return try unsafe segment.stage(bytes)
+  }
+
+  mutating func beginRecord() throws(ImmutaError) {
+    checkTurn()
+    try segment.beginRecord()
+  }
+
+  mutating func extendRecord(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) {
+    checkTurn()
+    try unsafe segment.extendRecord(bytes)
+  }
+
+  mutating func endRecord() throws(ImmutaError) -> Receipt {
+    checkTurn()
+    return try segment.endRecord()
+  }
+
+  mutating func abandonRecord() {
+    checkTurn()
+    segment.abandonRecord()
+  }
+
+  /// Commits what was staged.
+  mutating func commit() throws(ImmutaError) {
+    checkTurn()
+    if !segment.hasStaged { return try segment.commit(at: clock.last) }
+    let first = segment.count
+    try segment.commit(at: commitTime())
+    noteCommit(first: first)
+  }
+
+  /// Ends the turn: what was staged and not committed is gone.
+  mutating func endTurn() {
+    segment.rollBack()
+    turns.end()
+  }
+
+  @inline(__always)
+  private func checkTurn() {
+    precondition(turns.isTaken, "writing without the turn")
+  }
+
+  // MARK: Committing
+
+  /// Records from `first` on are part of the log: those who read, here and elsewhere, may find them.
+  @inline(__always)
+  private mutating func noteCommit(first: Int) {
+    if let windows = segment.files.newWindows() { reader.publish(windows) }
+    // Releasing: pairs with the reader's load of the end, after its load of the count that is announced later.
+    reader.committedEnd.store(segment.tail, ordering: .releasing)
+    if wake.isDue() { wakeFollowers(first: first) }
+  }
+
+  /// Wakes the followers in other processes that wait for record `first`: see ``CommitWord``. They are told after
+  /// the commit, so that who was told finds it.
+  @inline(never)
+  private mutating func wakeFollowers(first: Int) {
+    let (log, companion) = segment.descriptors
+    let (file, offset) = CommitWord.place(of: first, reader.format, log: log, companion: companion)
+    wake.called(waking: segment.files.wake(at: offset, of: file))
+  }
+
+  /// Never earlier than that of the commit before.
+  @inline(__always)
+  private mutating func commitTime() -> Int64 {
+    let tick = Clocks.coarseWallClock()
+    if !clock.isCurrent(tick) { readClock(tick) }
+    return clock.last
+  }
+
+  @inline(never)
+  private mutating func readClock(_ tick: Int64) {
+    let wall = Clocks.wallClock()
+    let news = clock.read(wall, tick: tick, record: count, steady: Clocks.steadyClock)
+    wake.beginTick()
+    if news == CommitClock.News() { return }
+    if let jump = news.jump {
+      let doubt = ClockDoubt.clockSet(by: .nanoseconds(jump), at: Timestamp(nanosecondsSince1970: wall))
+      clockSet = doubt
+      clockNews(doubt)
+    }
+    if let lag = news.lag { clockNews(.recordsAhead(from: max(0, count - 1), by: .nanoseconds(lag))) }
+    // It helps to read times that are none: nothing depends on it.
+    if news.isOther, let slow = clock.slow { try? segment.keeper.noteSlowTime(slow) }
+  }
+
+  // MARK: Resting
+
+  /// Whether something was appended since this was last asked.
+  mutating func wasUsed() -> Bool {
+    defer { countWhenAsked = count }
+    return isPrepared && count != countWhenAsked
+  }
+
+  /// Lets go of the files, which `prepare` takes up again; false where that cannot be now. Everything that was committed is
+  /// on stable storage.
+  mutating func rest() -> Bool {
+    guard !isClosed, segment.failure == nil, !turns.isTaken else { return false }
+    if isPrepared { reader.publish(nil) }
+    return segment.rest()
+  }
+
+  // MARK: Closing
+
+  /// Nobody appends any more. Returns those who waited for a turn.
+  mutating func close() -> [Waiter] {
+    precondition(!isClosed, "closing twice")
+    isClosed = true
+    segment.rollBack()
+    return turns.drain()
+  }
+
+  /// Seals the segment and lets go of everything. Returns why the log could not be sealed.
+  mutating func seal() -> ImmutaError? {
+    var failure: ImmutaError?
+    do throws(ImmutaError) { try segment.seal() } catch { failure = error }
+    letGo()
+    return failure
+  }
+
+  // In steps, for whoever closes many logs together.
+
+  /// Whether the log is one that can be sealed together with others; nobody writes to its files any more then.
+  mutating func beginSealing() -> Bool {
+    guard segment.isToBeSealed else { return false }
+    segment.endWriting()
+    return segment.isToBeSealed
+  }
+
+  mutating func cut() throws(ImmutaError) { try segment.cut() }
+
+  func writeClean() throws(ImmutaError) { try segment.writeClean() }
+
+  /// Holds the files and the lock no more.
+  mutating func letGo() {
+    precondition(isClosed, "letting go of an open log")
+    // While the lock is held: whoever opens the log next must know it.
+    segment.noteFailedFlush()
+    lock.unlock()
+    segment.letGo()
+  }
+}
