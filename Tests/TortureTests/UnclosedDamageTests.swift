@@ -136,7 +136,7 @@ import Testing
       var places: [Range<Int>] = []
       var syncAt = Int.random(in: 0..<2 * payloads.count, using: &generator)
       for payload in payloads {
-        let receipt = try log.append(payload)
+        let receipt = try await log.append(payload)
         places.append(receipt.index..<receipt.index + format.recordHeaderSize + payload.count)
         if syncAt == 0 { try await log.sync() }
         syncAt -= 1
