@@ -16,7 +16,7 @@ extension ToolCommand {
 func checkNumber(_ option: String, _ value: Int, isIn range: ClosedRange<Int>) throws {
   guard !range.contains(value) else { return }
   let (least, most) = (range.lowerBound, range.upperBound)
-  let bounds = most == .max ? "at least \(least)" : "from \(least) to \(most)"
+  let bounds = most == .max ? "\(least) or more" : "from \(least) to \(most)"
   throw ValidationError("\(option) is \(value); it must be \(bounds)")
 }
 
