@@ -176,41 +176,40 @@ import Testing
     for (name, bytes) in files where try FileBytes.read(directory.file(name)) != bytes {
       throw Finding("reading changed \(name)")
     }
-    var note: String?
     do {
       let storage = try Storage(
         directory: directory.path, namespaces: ["events"], configuration: configuration(sample.format))
       defer { storage.close() }
       let log = try storage.log("events")
-      note = try log.details.openingNote
-      guard log.count == count || isUncounted else {
-        throw Finding("opening leaves \(log.count) records: \(note ?? "")")
+      let note = try log.details.openingNote ?? ""
+      guard log.count == count || isUncounted else { throw Finding("opening leaves \(log.count) records: \(note)") }
+      for name in try copies(directory) where !note.contains(name) {
+        throw Finding("it does not name \(name): \(note)")
       }
     } catch ImmutaError.corrupted {
       for (name, bytes) in files where try FileBytes.read(directory.file(name)) != bytes {
         throw Finding("opening refuses, and changed \(name)")
       }
-      do {
-        _ = try Storage.repair("events", in: directory.path, format: sample.format, applying: true)
-      } catch {
-        // Nothing was cut off, then.
-        guard case ImmutaError.corrupted = error else { throw error }
-        return
-      }
     }
-    try checkWhole(sample, name == sample.log ? range : 0..<0, note, directory)
+    do {
+      _ = try Storage.repair("events", in: directory.path, format: sample.format, applying: true)
+    } catch {
+      // Nothing was cut off, then.
+      guard case ImmutaError.corrupted = error else { throw error }
+      return
+    }
+    try checkWhole(sample, name == sample.log ? range : 0..<0, directory)
+  }
+
+  private static func copies(_ directory: TemporaryDirectory) throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: directory.path).filter { $0.contains(".tail.saved-") }
   }
 
   /// Each record that the damage left whole can be read, or lies in a copy.
   private static func checkWhole(
-    _ sample: Sample, _ damage: Range<Int>, _ note: String?, _ directory: TemporaryDirectory
+    _ sample: Sample, _ damage: Range<Int>, _ directory: TemporaryDirectory
   ) throws {
-    var saved: [UInt8] = []
-    for name in try FileManager.default.contentsOfDirectory(atPath: directory.path) where name.contains(".tail.saved-")
-    {
-      saved += try FileBytes.read(directory.file(name)) ?? []
-      if let note, !note.contains(name) { throw Finding("the note does not name \(name): \(note)") }
-    }
+    let saved = try copies(directory).flatMap { try FileBytes.read(directory.file($0)) ?? [] }
     let storage = try Storage(
       directory: directory.path, namespaces: ["events"], configuration: configuration(sample.format))
     defer { storage.close() }
@@ -222,7 +221,7 @@ import Testing
         continue
       }
       guard saved.firstRange(of: payload) != nil else {
-        throw Finding("record \(number) is whole, and nowhere any more")
+        throw Finding("record \(number) is whole, and nowhere any more: \(log.count) records are there")
       }
     }
   }

@@ -44,7 +44,9 @@ struct CompanionOrigin {
       BootIdentity.current != 0 && header?.bootIdentity == BootIdentity.current && header?.hasFailedFlush != true
     let stable = min(header?.stableCount ?? 0, room)
     if stable > 1 {
-      (count, mayBeTorn) = (stable, false)
+      // The companion may know of more records than the log has.
+      let most = logHeader.map { $0.count > 0 ? $0.count : stable } ?? stable
+      (count, mayBeTorn) = (min(stable, most), false)
     } else {
       // Without a COUNT nothing but the entries says what was committed.
       guard format.hasCount, let logHeader else { return nil }
@@ -88,6 +90,9 @@ struct CompanionOrigin {
     var same = 0
     var different = 0
 
+    /// Damage spoils a record or two.
+    var isOfAnotherLog: Bool { different >= 2 && different >= 4 * same }
+
     mutating func add(_ isSame: Bool?) {
       switch isSame {
       case true?: same += 1
@@ -114,7 +119,7 @@ struct CompanionOrigin {
     let others = min(count - 2, Self.mostOthers)
     for position in 0..<others { found.add(try isSame(1 + position * (count - 2) / others, &log, &entries)) }
     if mayBeTorn, found.same > 0 { return nil }
-    return found.different >= 2 && found.different >= 4 * found.same ? found : nil
+    return found.isOfAnotherLog ? found : nil
   }
 
   /// Whether the log's last record is what its entry says, or, where it is too large to look, lies there.
@@ -153,9 +158,11 @@ struct CompanionOrigin {
     }
     // It goes its own way to its end: a few entries that were put into the log's own do not.
     if isLastWrong, elsewhere > 0, found.different > 1 || found.same == 0 { return found }
+    if mayBeTorn { return nil }
+    if found.isOfAnotherLog { return found }
     // Nothing was ever written where the log's last entry would be, and what was written is of other bytes.
     let isShort = try entries?.isBlank(logHeader.count - 1) ?? true
-    return isShort && !mayBeTorn && found.same == 0 && found.different > 0 ? found : nil
+    return isShort && found.same == 0 && found.different > 0 ? found : nil
   }
 
   /// Whether a record has the checksum that its entry says; nil where that says nothing.
