@@ -146,6 +146,11 @@ struct CompanionOrigin {
     var walk = RecordWalk(format)
     while walk.number < min(logHeader.count, entries?.count ?? 0), let place = try walk.next(in: &log) {
       guard let entry = try entries?.entry(place.number) else { continue }
+      // Nothing bears the last size field out but what follows: damage that ran into it is no other log's.
+      if place.number == logHeader.count - 1, entry.index == place.index {
+        let isBorneOut = isClean ? place.end == log.end : try log.isBlank(from: place.end)
+        if !isBorneOut { continue }
+      }
       isLastWrong = entry.index != place.index
       if isLastWrong {
         elsewhere += 1

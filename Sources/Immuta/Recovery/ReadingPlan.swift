@@ -51,12 +51,6 @@ extension ReadableLog {
     let format = disk.format
     // A file that is empty, or ends inside it, reads as zeros.
     let header = if let header = disk.header { header } else { try disk.log.logHeader(format) }
-    // Unless a writer has just begun it.
-    if disk.isTooShort, let companion = disk.companion, try companion.namesRecords(disk.slots?.current),
-      try io(disk.log.size) < format.headerSize
-    {
-      throw .corrupted(.lost(disk.log.path, says: companion.path))
-    }
     var scanner = LogScanner(disk.log, format, end: disk.status.size, bufferSize: Self.largestReadAtOnce)
     var entries = try CompanionScanner.ofFile(disk.companion)
     // Before anything is believed that it says.
