@@ -225,6 +225,28 @@ import Testing
     #expect(try payloads(log) == indices(of: before).map { Array(before[$0 + 8..<$0 + 8 + integer(before, at: $0)]) })
   }
 
+  /// Entries that are damaged, and one between them that leads elsewhere: the log's own header says where its records are.
+  @Test func repairCutsNothingOffThatTheHeaderVouchesFor() async throws {
+    let directory = try await killed(.v2)
+    var companion = try directory.bytes(of: "log.idx")
+    for number in 37..<40 {
+      var entry = [UInt8](repeating: 0, count: CompanionEntry.size)
+      if number == 38 {
+        entry.withUnsafeMutableBytes {
+          CompanionEntry(index: 2000, time: 1, recordChecksum: 1).encode(into: $0, number: number)
+        }
+      }
+      let start = CompanionEntry.offset(of: number)
+      companion.replaceSubrange(start..<start + CompanionEntry.size, with: entry)
+    }
+    try directory.write(companion, to: "log.idx")
+    let report = try Storage.repair("log", in: directory.path, applying: true)
+    #expect(report.sound == Self.count && report.lost.isEmpty)
+    let storage = try directory.open()
+    defer { storage.close() }
+    #expect(try texts(storage.log("log")) == Self.lines)
+  }
+
   /// Damage that runs from one small record into the next is damage, and keeps the companion.
   @Test func twoSmallRecordsThatAreDamagedAreDamage() async throws {
     let directory = TemporaryDirectory()
