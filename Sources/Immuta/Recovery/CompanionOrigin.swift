@@ -164,7 +164,8 @@ struct CompanionOrigin {
     // It goes its own way to its end: a few entries that were put into the log's own do not.
     if isLastWrong, elsewhere > 0, found.different > 1 || found.same == 0 { return found }
     if mayBeTorn { return nil }
-    if found.isOfAnotherLog { return found }
+    // One damage can spoil two small records that follow each other.
+    if found.different > 2, found.isOfAnotherLog { return found }
     // Nothing was ever written where the log's last entry would be, and what was written is of other bytes.
     let isShort = try entries?.isBlank(logHeader.count - 1) ?? true
     return isShort && found.same == 0 && found.different > 0 ? found : nil
