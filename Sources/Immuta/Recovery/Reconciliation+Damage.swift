@@ -7,7 +7,7 @@ extension Reconciliation {
     // Whatever is promised, there is nothing to be had of records that neither file has room for.
     var count = min(companionHeader.stableCount, max(format.room(in: fileSize), companion?.count ?? 0))
     if !companionHeader.isClean, !format.hasCount {
-      count = try countByEntries(from: count)
+      count = try withoutReservedSpace(countByEntries(from: count), from: count)
     } else if !companionHeader.isClean {
       var number = count
       while let entry = try companion?.entry(number) {
@@ -25,6 +25,19 @@ extension Reconciliation {
     outcome.madeCount = madeCount(through: count)
     outcome.add(note: "is damaged: \(damage.reason); \(Words.records(count)) can be read, by what the companion says")
     return outcome
+  }
+
+  /// The same count without the damaged entries at its end whose records would lie in space that is only reserved.
+  private mutating func withoutReservedSpace(_ count: Int, from stable: Int) throws(ImmutaError) -> Int {
+    var whole = count
+    while whole > stable, try companion?.entry(whole - 1) == nil { whole -= 1 }
+    guard whole > 0, whole < count, var index = try companion?.entry(whole - 1)?.index else { return count }
+    for number in whole..<count {
+      guard let size = try log.size(at: index) else { return count }
+      index = format.recordEnd(at: index, size: size)
+      if try log.isBlank(from: index) { return number }
+    }
+    return count
   }
 
   /// How many records there are to go by, where no companion helps and the header contradicts the file: the most that
