@@ -85,7 +85,9 @@ import Testing
       do {
         opened = try copy.open()
       } catch ImmutaError.corrupted {
-        _ = try Storage.repair("log", in: copy.path, applying: true)
+        let report = try Storage.repair("log", in: copy.path, applying: true)
+        // A companion that was copied later names records that this copy of the log does not hold: they are lost to it.
+        if order.first == "log.log", !report.lost.isEmpty { continue }
         opened = try copy.open()
       }
       defer { opened.close() }
