@@ -92,7 +92,13 @@ import Testing
       }
       defer { opened.close() }
       let log = try opened.log("log")
-      let texts = try texts(log)
+      var texts: [String] = []
+      do {
+        texts = try ImmutaTests.texts(log)
+      } catch ImmutaError.corrupted where order.first == "log.log" {
+        // The same, where opening believed the companion: reading says so.
+        continue
+      }
       #expect(texts == (0..<texts.count).map { "record \($0)" })
     }
     writing.cancel()
