@@ -31,11 +31,10 @@ extension Reconciliation {
   private mutating func withoutReservedSpace(_ count: Int, from stable: Int) throws(ImmutaError) -> Int {
     var whole = count
     while whole > stable, try companion?.entry(whole - 1) == nil { whole -= 1 }
-    guard whole > 0, whole < count, var index = try companion?.entry(whole - 1)?.index else { return count }
-    for number in whole..<count {
-      guard let size = try log.size(at: index) else { return count }
-      index = format.recordEnd(at: index, size: size)
-      if try log.isBlank(from: index) { return number }
+    guard whole > 0, whole < count, let entry = try companion?.entry(whole - 1) else { return count }
+    var walk = RecordWalk(format, number: whole - 1, index: entry.index)
+    while walk.number < count - 1, try walk.next(in: &log) != nil {
+      if try log.isBlank(from: walk.index) { return walk.number }
     }
     return count
   }
