@@ -6,7 +6,7 @@ actor Worker {
 
   init(_ orders: RecordReader) { self.orders = orders }
 
-  /// Takes one record, or gives up after a second. The next call goes on behind it.
+  /// Takes one record, or gives up after a second. The next call takes the record after it.
   func takeOne() async throws -> String? {
     try await orders.next(timeout: .seconds(1))?.text
   }

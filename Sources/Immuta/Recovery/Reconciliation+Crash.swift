@@ -56,7 +56,7 @@ extension Reconciliation {
   }
 
   /// The end of the longest run of whole commits: their records are what their entries say. With how many of the entries
-  /// before it were made, of which there are `made` before the start.
+  /// before it were made; `made` of them are before the start.
   private mutating func wholeCommits(
     from first: Cursor, made: Int
   ) throws(ImmutaError) -> (whole: Cursor, made: Int) {
@@ -131,7 +131,7 @@ extension Reconciliation {
     if outcome.lost == 0 { return "was not closed; \(Self.whole(outcome.count))" }
     let promise =
       mayForgetStable
-      ? "of which the companion, damaged, does not say whether they were promised to be stable"
+      ? "that may have been promised to be stable (the companion, which would say so, is damaged)"
       : "that were never promised to be stable"
     return "was not closed: cut off \(Words.of(outcome.lost, "torn record")) \(promise), \(outcome.count) are whole"
   }

@@ -19,7 +19,7 @@ extension SegmentFiles {
     }
   }
 
-  /// The entries of staged records, of which the first is record `number`.
+  /// The entries of staged records; the first of them is record `number`.
   ///
   /// - Parameter endCommit: whether the last of them is the commit's last.
   @inline(__always)

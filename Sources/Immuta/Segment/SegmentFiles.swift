@@ -181,7 +181,7 @@ import Synchronization
     guard log.isOutsized(for: end) else { return }
     try? writing { (files) throws(ImmutaError) in try io(files.log.collect()) }
     // Keeping an outsized reservation would be a waste, not an error: closing gives it back in any case.
-    // After a failed commit nobody knows how much of it the header tells of: then nothing is cut off.
+    // After a failed commit the header may count a part of it, or all: then nothing is cut off.
     if failure == nil { try? log.shrink(to: end) }
   }
 
