@@ -197,7 +197,7 @@ extension Log {
         return receipt
       }
       let transaction = Transaction(writer)
-      try await writer.prepare()
+      try await writer.prepare(for: bytes.count)
       let receipt = try transaction.stage(bytes)
       try await transaction.commit()
       return receipt
@@ -217,13 +217,13 @@ extension Log {
   }
 
   func beginTransaction(
-    _ work: TakenTurn.Work, _ party: TurnHolder.Party
+    _ work: TakenTurn.Work, _ party: TurnHolder.Party, for size: Int = 0
   ) async throws -> Transaction {
     let writer = try openWriter()
     do {
       try await writer.takeTurn(work, party)
       let transaction = Transaction(writer)
-      try await writer.prepare()
+      try await writer.prepare(for: size)
       return transaction
     } catch let error as ImmutaError {
       throw error.of(namespace)
@@ -250,7 +250,7 @@ extension Log {
       let queued = unsafe withBytes(of: bytes, writer.queuedAppend)
       try writer.takeTurnBlocking(.append, orAppend: queued)
       guard let outcome = queued?.outcome else {
-        return try transaction(writer) { transaction in try transaction.append(bytes) }
+        return try transaction(writer, for: bytes.count) { transaction in try transaction.append(bytes) }
       }
       let receipt = try outcome.get()
       try writer.waitUntilStableBlocking(receipt.sequence + 1)
@@ -262,10 +262,10 @@ extension Log {
 
   /// The caller has taken the turn.
   private func transaction<Result>(
-    _ writer: LogWriter, _ body: (inout Transaction) throws -> Result
+    _ writer: LogWriter, for size: Int = 0, _ body: (inout Transaction) throws -> Result
   ) throws -> Result {
     var transaction = Transaction(writer)
-    do { try writer.prepareBlocking() } catch let error as ImmutaError { throw error.of(namespace) }
+    do { try writer.prepareBlocking(for: size) } catch let error as ImmutaError { throw error.of(namespace) }
     let result = try body(&transaction)
     transaction.checkIsFor(writer)
     try transaction.commit()
