@@ -128,7 +128,9 @@ import Testing
     let log = try storage.log("log")
     for round in 0..<10 {
       try await log.transaction { transaction in
-        for number in 0..<20 { try await transaction.append("\(round * 20 + number)" + String(repeating: "x", count: 80)) }
+        for number in 0..<20 {
+          try await transaction.append("\(round * 20 + number)" + String(repeating: "x", count: 80))
+        }
       }
     }
     #expect(log.count == 200)
@@ -275,7 +277,9 @@ import Testing
       let log = try storage.log("log")
       #expect(log.firstSequence > 40 && log.firstSequence <= 50)
       #expect(try texts(log, from: log.firstSequence) == numbers(log.firstSequence..<100))
-      await #expect(throws: ImmutaError.recordRemoved(sequence: 0, first: log.firstSequence)) { try await log.record(at: 0) }
+      await #expect(throws: ImmutaError.recordRemoved(sequence: 0, first: log.firstSequence)) {
+        try await log.record(at: 0)
+      }
     }
   }
 

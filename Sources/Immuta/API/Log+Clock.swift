@@ -50,5 +50,7 @@ extension Log {
     return low
   }
 
-  private func time(of number: Int) -> Int64? { try? open.reader(of: number, reader).timestamp(of: number).nanosecondsSince1970 }
+  private func time(of number: Int) -> Int64? {
+    try? open.reader(of: number, reader).timestamp(of: number).nanosecondsSince1970
+  }
 }

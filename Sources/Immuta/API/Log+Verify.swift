@@ -82,7 +82,9 @@ extension Log {
         found.number = next
         continue
       }
-      try await verify(segment, through: Swift.min(count, segment.count), &found) { progress($0 - first, count - first) }
+      try await verify(segment, through: Swift.min(count, segment.count), &found) {
+        progress($0 - first, count - first)
+      }
     }
     if newest.first == count { try await verifyHeader(newest, count: 0, lastIndex: 0) }
     // Not in a record: such as bytes behind the last one which are none.

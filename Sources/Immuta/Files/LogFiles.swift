@@ -103,6 +103,13 @@ package struct LogFiles: Sendable {
   /// Folders that belong to the log.
   var folders: [String] { [segmentsFolder, isPartition ? "\(namespace).bilog.consumers" : "\(namespace).consumers"] }
 
+  /// Whether there is a log of the name: the segment with its first record, or, where that was removed, another one.
+  package func isThere() throws(FileError) -> Bool {
+    let home = home
+    if try home.directory.status(of: home.log) != nil { return true }
+    return try home.directory.folder(segmentsFolder)?.names().contains { first(ofLog: $0) != nil } ?? false
+  }
+
   // MARK: Paths, for messages
 
   package var logPath: String { directory.path(of: log) }

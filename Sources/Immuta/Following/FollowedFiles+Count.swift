@@ -58,7 +58,9 @@ extension FollowedFiles {
     }
     if committed < known { return false }
     let end = try state.withLock { (state) throws(ImmutaError) -> (isSame: Bool, end: Int?) in
-      guard !state.isFrozen, committed > reader.count - first, committed != state.disbelieved?.count else { return (true, nil) }
+      guard !state.isFrozen, committed > reader.count - first, committed != state.disbelieved?.count else {
+        return (true, nil)
+      }
       guard try state.anchors.hold(in: reader) else { return (false, nil) }
       state.disbelieved = nil
       if state.own == nil, let entry = try companion?.companionEntry(committed - 1) {

@@ -27,7 +27,7 @@ extension LogWriter {
       try flusher.noteRemoved(removed)
       let gone = sealed.remove(before: removed)
       let header = flusher.companionHeader
-      try LogKnowledge(files, header, header.format, roller.maker.opening.trust)
+      try LogKnowledge(files, header, header.format, roller.maker.setup.trust)
         .keep(header, files, of: state.withLock { $0.segment.descriptors.log }, isSegmented: true)
       for first in gone { try remove(first) }
       return removed
@@ -124,7 +124,7 @@ extension LogWriter {
 
   /// Looks after segments and records that become too old while nothing is appended, until the log is closed.
   func lookAfterAges() {
-    let ages = [roller.maker.opening.options.segments.maximumAge, roller.retention.maximumAge].compactMap(\.self)
+    let ages = [roller.maker.setup.options.segments.maximumAge, roller.retention.maximumAge].compactMap(\.self)
     guard let shortest = ages.min() else { return }
     let pause = min(max(.milliseconds(50), shortest / 8), .seconds(30))
     try? WorkThreads.shared.add(at: .now + pause) { [weak self] in

@@ -91,7 +91,9 @@ extension LogWriter {
   private func serve(_ state: inout WriterState) -> Served {
     var served = Served()
     if state.turns.isTaken || state.turns.isFree { return served }
-    while served.appended.count < Self.mostServed, let next = state.turns.next(mayAppend: state.isReady(for: QueuedAppend.largest)) {
+    while served.appended.count < Self.mostServed,
+      let next = state.turns.next(mayAppend: state.isReady(for: QueuedAppend.largest))
+    {
       switch next {
       case .turn(let waiter):
         served.next = [waiter]

@@ -51,7 +51,8 @@ extension Opening {
     try io(trust.check(status, files.log))
     var companion = try io(files.directory.openIfPresent(files.companion, .readWrite))
     let header = try companion?.companionHeader()
-    if let header, header.isClean, header.firstSequence == files.first, files.first + header.stableCount == newest.first {
+    if let header, header.isClean, header.firstSequence == files.first, files.first + header.stableCount == newest.first
+    {
       let last = try companion?.companionEntry(header.stableCount - 1)
       return Previous(lastTime: last?.time)
     }
@@ -95,14 +96,17 @@ extension Opening {
       throw .corrupted(
         Corruption(
           path: newest.logPath, sequence: end,
-          reason: "records \(end) to \(newest.first - 1) are missing, which come before it: put the segment before it back "
+          reason:
+            "records \(end) to \(newest.first - 1) are missing, which come before it: put the segment before it back "
             + "from a backup"))
     }
     let size = try io(log.size)
     let hasRecords = try log.recordEnd(at: (header?.format ?? .v2).headerSize, header?.format ?? .v2) != nil
     if hasRecords {
       let suffix = try SavedCopies.suffix(newest)
-      let copies = [(log, SavedCopies.tail(newest, suffix))] + (companion.map { [($0, SavedCopies.companion(newest, suffix))] } ?? [])
+      let copies =
+        [(log, SavedCopies.tail(newest, suffix))]
+        + (companion.map { [($0, SavedCopies.companion(newest, suffix))] } ?? [])
       for (file, name) in copies {
         try io(file.copy(0..<(try file.size), to: name, in: newest.directory, like: log))
         let path = newest.directory.path(of: name)

@@ -28,7 +28,8 @@ extension Opening {
     if first == 0 { return Opening(files: files.home, options: options, pools: pools) }
     // A log that has rolled since it was opened has a folder now.
     let home = files.home
-    let known = if let known = folder.folder { Optional(known) } else { try io(home.directory.folder(home.segmentsFolder)) }
+    let known =
+      if let known = folder.folder { Optional(known) } else { try io(home.directory.folder(home.segmentsFolder)) }
     guard let place = known else {
       throw .namespaceNotFound(home.namespace)
     }

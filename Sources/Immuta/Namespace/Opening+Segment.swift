@@ -15,14 +15,16 @@ extension Opening {
     let (first, format) = (files.first, recovered.format)
     let companionFile = try io(companion.status().identity)
     let progress = LogProgress(count: first + outcome.count, stableCount: first + header.stableCount)
-    let reader = reader(
+    let reader = setup.reader(
       log, identity, companion, companionFile, progress, end: outcome.end, logIdentity, format)
     let keeper = CompanionKeeper(companion, header: header)
     let flushes = FlushPair(log: log, companion: companion)
     let home = files.home.directory
-    var once = [NameCheck.NamedFile(directory: home, name: lock.name, identity: try io(lock.descriptor.status().identity))]
+    var once = [
+      NameCheck.NamedFile(directory: home, name: lock.name, identity: try io(lock.descriptor.status().identity))
+    ]
     once += try io(NameCheck.files(options.filesToKeep, in: home))
-    let names = names(reader, log, identity, companionFile, once)
+    let names = setup.names(reader, log, identity, companionFile, once)
     try io(names.check())
     lock.withoutDescriptor(in: home)
     log.mayRest(in: files.directory, as: files.log, identity, .readWrite)
@@ -53,37 +55,10 @@ extension Opening {
         rolling: rolling),
       roller: Roller(
         maker: SegmentMaker(
-          opening: self, format: format, identity: logIdentity, codecName: header.codecName, progress: progress),
+          setup: setup, format: format, identity: logIdentity, codecName: header.codecName, progress: progress),
         once: once, retention: options.retention))
     writer.list()
     return Opened(
       writer: writer, isNew: recovered.isNew, note: outcome.note, damage: outcome.damage, lastTime: lastTime)
-  }
-
-  /// The reader of a segment whose files are open for writing.
-  func reader(
-    _ log: Descriptor, _ logFile: FileIdentity, _ companion: Descriptor, _ companionFile: FileIdentity,
-    _ progress: LogProgress, end: Int, _ identity: LogIdentity, _ format: LogFormat
-  ) -> LogReader {
-    LogReader(
-      format: format, check: check(format), progress: progress, end: end,
-      log: DescriptorPool(like: log, logFile, files.log, of: files.directory, capacity: options.readerCount),
-      entries: .file(
-        DescriptorPool(like: companion, companionFile, files.companion, of: files.directory, capacity: 1)),
-      identity: identity, mapsLargeRecords: true)
-  }
-
-  /// What tells whether the files of a segment still have their names.
-  ///
-  /// - Parameter once: the files that the log has once.
-  func names(
-    _ reader: LogReader, _ log: Descriptor, _ logFile: FileIdentity, _ companionFile: FileIdentity,
-    _ once: [NameCheck.NamedFile]
-  ) -> NameCheck {
-    let own = [
-      NameCheck.NamedFile(directory: files.directory, name: files.log, identity: logFile),
-      NameCheck.NamedFile(directory: files.directory, name: files.companion, identity: companionFile),
-    ]
-    return NameCheck(own + once) { [known = log.knownSize] in max(reader.end, known.value) }
   }
 }

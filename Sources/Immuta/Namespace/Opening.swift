@@ -24,15 +24,9 @@ struct Opening {
     try options.isForReading ? openForReading() : openForWriting()
   }
 
-  func check(_ format: LogFormat) -> RecordCheck {
-    RecordCheck(
-      path: files.logPath, first: files.first, format: format, verifiesChecksums: options.verifiesChecksums,
-      decoder: pools.reading.map { pool in
-        RecordDecoder(namespace: files.namespace, pool: pool, limit: options.largestDecodedPayload) { [files] in
-          LogKnowledge.advice(afterRenaming: files)
-        }
-      })
-  }
+  var setup: LogSetup { LogSetup(files: files, options: options, pools: pools) }
+
+  func check(_ format: LogFormat) -> RecordCheck { setup.check(format) }
 
   func codecs(_ format: LogFormat) -> CodecCheck {
     CodecCheck(
@@ -97,7 +91,7 @@ struct Opening {
     if try reconciliation.evidence() == .none { throw .corrupted(try reconciliation.noLog()) }
   }
 
-  var trust: FileTrust { trust(in: files.directory) }
+  var trust: FileTrust { setup.trust }
 
   private func trust(in directory: Directory) -> FileTrust {
     FileTrust(in: directory, acceptsFilesOfOthers: options.acceptsFilesOfOthers)

@@ -54,7 +54,7 @@ final class Roller: Sendable {
       state.next = .ready(made)
       return nil
     }
-    unused?.abandon(maker.opening.files.home)
+    unused?.abandon(maker.setup.files.home)
     waiting.open()
   }
 
@@ -106,6 +106,6 @@ final class Roller: Sendable {
       state.next = .none
       return next
     }
-    next?.abandon(maker.opening.files.home)
+    next?.abandon(maker.setup.files.home)
   }
 }

@@ -3,13 +3,13 @@ import ImmutaLocking
 /// Makes the segment that comes next, ahead of the need: what takes long is done by then.
 struct SegmentMaker: Sendable {
   /// How the log was opened, and where.
-  let opening: Opening
+  let setup: LogSetup
   let format: LogFormat
   let identity: LogIdentity
   let codecName: String?
   let progress: LogProgress
 
-  private var home: LogFiles { opening.files.home }
+  private var home: LogFiles { setup.files.home }
 
   /// The files of a segment, ready to be appended to, under names of their own. They are on stable storage, and say that
   /// the log is open.
@@ -39,13 +39,13 @@ struct SegmentMaker: Sendable {
     try io(companion.write([UInt8](repeating: 0, count: CompanionHeader.size), at: 0))
     try companion.write(slot: header.encoded(), of: header.generation)
     // What cannot be derived is kept in a place of its own from here on.
-    try LogKnowledge(home, header, format, opening.trust).keep(header, home, of: log, isSegmented: true)
+    try LogKnowledge(home, header, format, setup.trust).keep(header, home, of: log, isSegmented: true)
     let (logFile, companionFile) = (try io(log.status().identity), try io(companion.status().identity))
     let flushes = FlushPair(log: log, companion: companion)
     var segment = SegmentWriter(
       files: SegmentFiles(
         format, log: log, companion: companion, count: 0, end: format.headerSize, flushes: flushes,
-        isFlushedOften: opening.options.durability == .synced),
+        isFlushedOften: setup.options.durability == .synced),
       keeper: CompanionKeeper(companion, header: header),
       names: NameCheck([NameCheck.NamedFile(directory: folder, name: home.nextLog, identity: logFile)]) { 0 },
       location: home, count: 0, end: format.headerSize)
@@ -83,10 +83,10 @@ struct SegmentMaker: Sendable {
     let (log, companion) = segment.descriptors
     log.noteName(files.logPath)
     companion.noteName(files.companionPath)
-    let opening = Opening(files: files, options: opening.options, pools: opening.pools)
-    let reader = opening.reader(
+    let setup = setup.at(files)
+    let reader = setup.reader(
       log, next.logFile, companion, next.companionFile, progress, end: format.headerSize, identity, format)
-    let names = opening.names(
+    let names = setup.names(
       reader, log, next.logFile, next.companionFile, carried.once)
     segment.take(files, names)
     let target = FlushTarget(

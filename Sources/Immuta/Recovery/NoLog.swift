@@ -74,7 +74,8 @@ extension LogFiles {
   package var hasTraces: Bool {
     // A store's layout says that its partitions were logs.
     let once = [meta, lock, segmentsFolder] + (isPartition ? ["logstore.layout"] : [])
-    return (try? directory.status(of: companion)) != nil || once.contains { (try? home.directory.status(of: $0)) != nil }
+    return (try? directory.status(of: companion)) != nil
+      || once.contains { (try? home.directory.status(of: $0)) != nil }
   }
 
   /// What says that the log is missing, where it is and other files of it exist; nil otherwise.
@@ -87,7 +88,8 @@ extension LogFiles {
       try io(trust?.check(status, meta))
       lost = Corruption(
         path: logPath,
-        reason: "the log is missing, but \(home.directory.path(of: meta)) says that there was one: put the log back from a "
+        reason:
+          "the log is missing, but \(home.directory.path(of: meta)) says that there was one: put the log back from a "
           + "backup, or remove that file to begin a new one")
     } else {
       lost = try lostRecords(isEntryProof: true)

@@ -10,6 +10,7 @@ public struct SegmentLimits: Hashable, Sendable {
   /// without a record never is. Nil for no limit.
   public var maximumAge: Duration?
 
+  /// Limits, each at least 1; nil for none.
   public init(maximumBytes: Int? = nil, maximumAge: Duration? = nil) {
     self.maximumBytes = maximumBytes
     self.maximumAge = maximumAge
@@ -29,6 +30,7 @@ public struct Retention: Hashable, Sendable {
   /// Records.
   public var maximumRecords: Int?
 
+  /// Limits, each at least 1; nil for none.
   public init(maximumBytes: Int? = nil, maximumAge: Duration? = nil, maximumRecords: Int? = nil) {
     self.maximumBytes = maximumBytes
     self.maximumAge = maximumAge
