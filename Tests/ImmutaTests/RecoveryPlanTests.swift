@@ -8,7 +8,7 @@ import Testing
 
   private func companion(_ stable: Int, isClean: Bool, _ format: LogFormat = .v2) -> CompanionHeader {
     var header = CompanionHeader(format: format)
-    (header.stableCount, header.isClean) = (stable, isClean)
+    (header.stableCount, header.mark) = (stable, isClean ? .closed : .open)
     return header
   }
 

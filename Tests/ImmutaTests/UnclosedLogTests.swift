@@ -7,7 +7,7 @@ import Testing
 /// passes over records that were committed.
 @Suite(.timeLimit(.minutes(3))) struct UnclosedLogTests {
   private static let count = 40
-  private static let texts = (0..<count).map { "record \($0) " + String(repeating: "z", count: 45) }
+  private static let lines = (0..<count).map { "record \($0) " + String(repeating: "z", count: 45) }
 
   struct Spot: Sendable, CustomTestStringConvertible {
     let bytes: Range<Int>
@@ -17,7 +17,7 @@ import Testing
   }
 
   /// The files as a writer leaves them that is killed.
-  private func killed(_ texts: [String] = texts, _ format: LogFormat, isSynced: Bool = false) async throws
+  private func killed(_ format: LogFormat, _ texts: [String] = lines, isSynced: Bool = false) async throws
     -> TemporaryDirectory
   {
     let directory = TemporaryDirectory()
@@ -68,7 +68,7 @@ import Testing
     try await expectDamage(directory, format)
     let report = try Storage.repair("log", in: directory.path, applying: true)
     // What is whole is still there.
-    let untouched = Self.texts.filter { text in
+    let untouched = Self.lines.filter { text in
       let place = log.firstRange(of: Array(text.utf8))
       return place.map { $0.lowerBound - 8 >= spot.bytes.upperBound } ?? false
     }
@@ -77,13 +77,13 @@ import Testing
     defer { storage.close() }
     let found = try storage.log("log")
     for number in Self.count - untouched.count..<Self.count where number < found.count {
-      #expect(try await found.record(at: number).text == Self.texts[number])
+      #expect(try await found.record(at: number).text == Self.lines[number])
     }
     #expect(found.count >= untouched.count)
   }
 
   @Test(arguments: [LogFormat.v1, .v2]) func theOnlyRecordIsNotPassedOverEither(format: LogFormat) async throws {
-    let directory = try await killed(["only"], format)
+    let directory = try await killed(format, ["only"])
     try spoil("log.log", Spot(bytes: 0..<512), in: directory)
     #expect((await corruption { try directory.open().close() }) != nil)
     _ = await corruption {
@@ -100,7 +100,7 @@ import Testing
     #expect(try Storage.repair("log", in: directory.path, applying: true).sound == Self.count)
     let storage = try directory.open()
     defer { storage.close() }
-    #expect(try texts(storage.log("log")) == Self.texts)
+    #expect(try texts(storage.log("log")) == Self.lines)
   }
 
   @Test(arguments: [LogFormat.v1, .v2]) func anEmptiedLogIsLost(format: LogFormat) async throws {
@@ -130,7 +130,7 @@ import Testing
     let note = try storage.log("log").details.openingNote ?? ""
     let dropped = Self.count - first
     #expect(note.contains("cut off \(dropped) record"))
-    try expectSaved(Self.texts[first...], note, in: directory)
+    try expectSaved(Self.lines[first...], note, in: directory)
   }
 
   @Test(arguments: [LogFormat.v1, .v2, .bilog]) func afterARestartWhatIsCutOffIsKeptAndSaid(format: LogFormat)
@@ -146,7 +146,7 @@ import Testing
     let log = try storage.log("log")
     let note = try log.details.openingNote ?? ""
     #expect(log.count == 0 && note.contains("cut off 40 torn records"))
-    let whole = Self.texts.filter { bytes.firstRange(of: Array($0.utf8)) != nil }
+    let whole = Self.lines.filter { bytes.firstRange(of: Array($0.utf8)) != nil }
     try expectSaved(whole[...], note, in: directory)
   }
 
@@ -204,7 +204,7 @@ import Testing
         + String(repeating: name, count: pair.likeness == .sizes ? 0 : (number * 7 + (name == "a" ? 3 : 40)) % 61)
     }
     if pair.likeness == .first { texts[0] = "date;name;amount" }
-    if isKilled { return try await killed(texts, .v2, isSynced: pair.isSynced) }
+    if isKilled { return try await killed(.v2, texts, isSynced: pair.isSynced) }
     let directory = TemporaryDirectory()
     try await directory.fill(texts.map { Array($0.utf8) })
     return directory

@@ -22,6 +22,7 @@ package final class Descriptor: Sendable {
     let name: String
     let identity: FileIdentity
     let mode: SystemCalls.OpenMode
+    let whenWoken: (@Sendable () -> Void)?
   }
 
   private static var resting: Int { Int.min / 2 }
@@ -92,8 +93,15 @@ package final class Descriptor: Sendable {
   // MARK: Resting
 
   /// From now on it may be closed while nobody needs it. It is counted by ``OpenFiles``.
-  func mayRest(in directory: Directory, as name: String, _ identity: FileIdentity, _ mode: SystemCalls.OpenMode) {
-    origin.withLock { $0 = Origin(directory: directory, name: name, identity: identity, mode: mode) }
+  ///
+  /// - Parameter whenWoken: called once it was opened again, by whoever needs it, with what locks they hold.
+  func mayRest(
+    in directory: Directory, as name: String, _ identity: FileIdentity, _ mode: SystemCalls.OpenMode,
+    whenWoken: (@Sendable () -> Void)? = nil
+  ) {
+    origin.withLock {
+      $0 = Origin(directory: directory, name: name, identity: identity, mode: mode, whenWoken: whenWoken)
+    }
     if !canRest.exchange(true, ordering: .relaxed) { OpenFiles.shared.noteOpened() }
   }
 
@@ -133,14 +141,16 @@ package final class Descriptor: Sendable {
   @inline(never)
   private func wake() throws(FileError) {
     do throws(FileError) {
-      try origin.withLock { (origin) throws(FileError) in
+      let whenWoken = try origin.withLock { (origin) throws(FileError) -> (@Sendable () -> Void)? in
         // Somebody else may have been faster.
-        guard let origin, users.load(ordering: .acquiring) <= 0 else { return }
+        guard let origin, users.load(ordering: .acquiring) <= 0 else { return nil }
         let number = try reopened(origin)
         current.store(number, ordering: .relaxed)
         OpenFiles.shared.noteOpened()
         users.subtract(Self.resting, ordering: .acquiringAndReleasing)
+        return origin.whenWoken
       }
+      whenWoken?()
     } catch {
       users.subtract(1, ordering: .acquiringAndReleasing)
       throw error

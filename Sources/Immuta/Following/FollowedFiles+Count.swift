@@ -24,7 +24,7 @@ extension FollowedFiles {
   ///
   /// - Returns: false when the files do not go on from what is known of them.
   func refresh() throws(ImmutaError) -> Bool {
-    noteUse()
+    defer { noteUse() }
     do throws(ImmutaError) {
       return try refreshOpen()
     } catch .logMoved {

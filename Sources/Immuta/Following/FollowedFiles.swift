@@ -125,9 +125,14 @@ final class FollowedFiles: OpenFiles.Holder {
       State(source: source, lastTime: found.lastTime, disbelieved: found.disbelieved, count: found.count))
     let anchors = try Anchors(before: found.count, in: reader)
     state.withLock { $0.anchors = anchors }
-    log.mayRest(in: files.directory, as: files.log, logFile, .read)
-    if let companionFile { companion?.mayRest(in: files.directory, as: files.companion, companionFile, .read) }
+    // Whoever opens them again has them listed, however it came to that.
+    let whenWoken: @Sendable () -> Void = { [weak self] in self?.list() }
+    log.mayRest(in: files.directory, as: files.log, logFile, .read, whenWoken: whenWoken)
+    if let companionFile {
+      companion?.mayRest(in: files.directory, as: files.companion, companionFile, .read, whenWoken: whenWoken)
+    }
     list()
+    OpenFiles.shared.makeRoom(mayBlock: false)
   }
 
   /// Where readers find the entries, and what says which records there are.
@@ -202,16 +207,17 @@ final class FollowedFiles: OpenFiles.Holder {
 
   // MARK: Resting
 
-  /// Has the descriptors counted, and let go when others need theirs. Nobody may call it who holds a lock of the log.
+  /// Has others let go of theirs where too many are open by now. Nobody may call it who holds a lock of the log.
   func noteUse() {
     isUsed.store(true, ordering: .relaxed)
-    list()
+    OpenFiles.shared.makeRoom(mayBlock: false)
   }
 
+  /// Has the descriptors let go when others need theirs. Once they are open: those that were let go before would be open
+  /// from then on, and known to nobody.
   private func list() {
     if isListed.load(ordering: .relaxed) || isListed.exchange(true, ordering: .acquiringAndReleasing) { return }
     OpenFiles.shared.add(self)
-    OpenFiles.shared.makeRoom(mayBlock: false)
   }
 
   func wasUsed() -> Bool { isUsed.exchange(false, ordering: .relaxed) }
