@@ -10,8 +10,9 @@
 
 // Swift's scheduler starts a thread for each processor, up to so many where there is work; and some wait for files.
 enum { most_processors = 14, other_threads = 2 };
-// What the runtime and a command need besides the stacks. Measured: 10 MiB for an append, 20 with a large record.
-enum { besides = 64 << 20 };
+// What the runtime and a command need besides the stacks: 10 MiB for an append, 20 with a large record; and address space
+// alone, which each thread's allocator reserves 64 MiB of, and 128 for a moment.
+enum { besides = 256 << 20 };
 
 static size_t needed_memory(void) {
   size_t stack = 8 << 20;

@@ -199,7 +199,7 @@ struct CatTests {
     for value in [[option, "-1"], ["\(option)=-1"]] {
       let outcome = try Child(["cat", "e"] + value, in: place).finish()
       #expect(outcome.ending == .exit(64))
-      #expect(outcome.errors.contains("\(option) is -1; it must be at least 0"), "\(outcome.errors)")
+      #expect(outcome.errors.contains("\(option) is -1; it must be 0 or more"), "\(outcome.errors)")
     }
   }
 }

@@ -183,7 +183,7 @@ struct LogStoreTests {
       ["logstore", "cat", "s"], ["logstore", "verify", "s"], ["logstore", "info", "s"], ["info", "--dir", "s"],
       ["logstore", "cat", "s", "--follow", "--limit", "1"], ["migrate", "store:s", "log:copies/s"],
     ] {
-      let outcome = try Child(command, in: place, as: ["/bin/sh", "-c", "ulimit -n 256; exec \"$@\"", "sh"]).finish()
+      let outcome = try Child(command, in: place, as: ["/bin/sh", "-c", "ulimit -n 64; exec \"$@\"", "sh"]).finish()
       #expect(!outcome.errors.contains("open files"), "\(command): \(outcome.errors.prefix(300))")
       if command[0] != "info" { #expect(outcome.ending == .exit(0), "\(command): \(outcome.errors.prefix(300))") }
     }

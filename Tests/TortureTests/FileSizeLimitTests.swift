@@ -108,6 +108,11 @@ import Testing
     // No backtrace: where a signal ends it, that is all there is to say.
     // Whoever started the tests may have had it ignored, as some build servers do; the child inherits that.
     _ = Foundation.signal(SIGXFSZ, SIG_DFL)
+    // Threads that run tasks block signals. Where it is blocked, the call fails and nobody dies; a child inherits that, too.
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    sigaddset(&signals, SIGXFSZ)
+    pthread_sigmask(SIG_UNBLOCK, &signals, nil)
     let child = try ChildProcess(
       "/bin/sh",
       [

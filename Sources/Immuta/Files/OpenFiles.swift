@@ -128,8 +128,7 @@ final class OpenFiles: Sendable {
 
   /// Has those let go that can at once; the others are flushed by one of the ``WorkThreads``.
   private func letGoWithoutFlushing() {
-    // Otherwise somebody is at it.
-    guard let unflushed = making.withLockIfAvailable({ _ in letGo() }), !unflushed.isEmpty else { return }
+    guard let unflushed = letGoInTurn(), !unflushed.isEmpty else { return }
     do throws(NoThread) {
       try WorkThreads.shared.add { self.flush(unflushed) }
     } catch {
@@ -138,6 +137,19 @@ final class OpenFiles: Sendable {
       endFlushing(unflushed.count)
     }
   }
+
+  /// The same as ``letGo()``; nil where somebody else is at it. Then it waits while far too many are open, a twentieth of a
+  /// second at most: whoever is at it may be held up, but must not be waited for, as it may need a lock of the caller's.
+  private func letGoInTurn() -> [any Holder]? {
+    for _ in 0..<Self.mostGlances {
+      if let unflushed = making.withLockIfAvailable({ _ in letGo() }) { return unflushed }
+      if count <= 3 * limit { return nil }
+      ThreadGate().wait(nanoseconds: 1_000_000)
+    }
+    return nil
+  }
+
+  private static var mostGlances: Int { 50 }
 
   /// So many holders are not flushed any more, whatever came of it: whoever waited for that looks again.
   private func endFlushing(_ count: Int) {

@@ -108,7 +108,7 @@ struct CompanionOrigin {
     if count > 1 { found.add(last) }
     let isAtEnd = last == true ? true : try namesLast(&log, &entries)
     if !isAtEnd, let misled = try comparisonByPlaces(&log, &entries) { return misled }
-    if count < 2 || (found.same > 0 && found.different == 0) { return nil }
+    if count < 2 || (isAtEnd && found.same > 0 && found.different == 0) { return nil }
     // What was not yet flushed may be torn, but not the first record where it shares a sector with the COUNT that counts it.
     if mayBeTorn, first != false { return nil }
     let others = min(count - 2, Self.mostOthers)

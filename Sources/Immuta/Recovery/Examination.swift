@@ -64,11 +64,15 @@ struct Examination: ~Copyable {
     var sequence = 0
     // Where the next record begins; nil after a record whose end is unknown.
     var next: Int? = format.headerSize
+    // Where it begins at the earliest.
+    var least = format.headerSize
     var time: Int64 = 0
     while sequence < count {
       var entry = try companion?.entry(sequence)
       // Records follow one another: an entry that says otherwise, after a whole record, is not this log's.
       if let next, let index = entry?.index, index != next { entry = nil }
+      if let index = entry?.index, index < least { entry = nil }
+      least += format.recordHeaderSize
       // Without an entry, and without the end of the record before, there is nothing to go by.
       guard let index = entry?.index ?? next else {
         if !hasCompanion { return }
@@ -77,6 +81,7 @@ struct Examination: ~Copyable {
         sequence += 1
         continue
       }
+      least = index + format.recordHeaderSize
       var finding = Finding(sequence: sequence, index: index, entry: entry)
       if !hasCompanion, LogScanner.isHoleDue(sequence),
         min(count - sequence, log.emptyRecords(inHoleAt: index)) > LogScanner.mostInHole

@@ -99,7 +99,7 @@ extension Reconciliation {
 
   /// How many records the entries say were committed to a log without COUNT: an entry whose last field was stored was
   /// published, be it whole or damaged, but where more of its commit was to follow.
-  private mutating func countByEntries(from number: Int) throws(ImmutaError) -> Int {
+  mutating func countByEntries(from number: Int) throws(ImmutaError) -> Int {
     var count = number
     for number in number..<max(number, companion?.count ?? 0) where try companion?.isStored(number) == true {
       if try companion?.entry(number)?.endsCommit ?? true { count = number + 1 }

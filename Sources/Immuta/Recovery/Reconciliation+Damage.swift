@@ -6,7 +6,9 @@ extension Reconciliation {
     guard let companionHeader else { return nil }
     // Whatever is promised, there is nothing to be had of records that neither file has room for.
     var count = min(companionHeader.stableCount, max(format.room(in: fileSize), companion?.count ?? 0))
-    if !companionHeader.isClean {
+    if !companionHeader.isClean, !format.hasCount {
+      count = try countByEntries(from: count)
+    } else if !companionHeader.isClean {
       var number = count
       while let entry = try companion?.entry(number) {
         number += 1
