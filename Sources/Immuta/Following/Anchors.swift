@@ -40,6 +40,9 @@ struct Anchors {
     }
   }
 
+  /// The last of them, by its number; nil where there are none.
+  var last: (number: Int, entry: CompanionEntry?)? { entries.last.map { (count - 1, $0) } }
+
   /// Whether the last one is still on file, and what it says is still in the log, where nothing but the log says it.
   func hold(in reader: LogReader) throws(ImmutaError) -> Bool {
     assert(entries.count <= Self.most, "they are few")
