@@ -124,8 +124,10 @@ extension LogReader.Batch {
   /// - Parameter first: the number of the first record that was read.
   fileprivate func entry(of number: Int, at first: Int) -> CompanionEntry? {
     switch self {
-    case .single(_, let entry): number == first ? entry : nil
-    case .chunk(let chunk, let entry, _): number == first ? entry : number > first ? chunk.entry(at: number - first) : nil
+    case .single(_, let entry): return number == first ? entry : nil
+    case .chunk(let chunk, let entry, _):
+      if number <= first { return number == first ? entry : nil }
+      return chunk.entry(at: number - first)
     }
   }
 }

@@ -18,6 +18,9 @@ extension RepairReport {
     case entryAndSizeFieldDamaged
     /// The log or its companion counts the records, and neither has them.
     case notFound
+    /// The log is older than its companion, as a copy is that was made of the log first while somebody wrote it: it lacks
+    /// the first of them, or a part of it, and the others follow that one.
+    case olderThanCompanion
     /// The log's end is damaged, for the reason given in words: whatever follows it is lost with it.
     case endDamaged(String)
     /// The record is whole, and the codec cannot read it, for the reason given in words.
@@ -65,6 +68,9 @@ extension RepairReport.LossReason: CustomStringConvertible {
     case .entryAndSizeFieldDamaged:
       "its companion entry is damaged, and its size field does not lead to the next record"
     case .notFound: "nothing says where they are"
+    case .olderThanCompanion:
+      "the log is older than its companion, as if it had been copied first while somebody wrote it: it lacks the first of "
+        + "them, and the others follow that one"
     case .endDamaged(let reason): "\(reason); whatever follows it is lost with it"
     case .undecodable(let reason): "cannot be decoded: \(reason)"
     }
