@@ -68,15 +68,19 @@ extension Storage {
   ///   they are bound to the numbers and the namespace they had. The report says so when it was not known.
   ///
   /// The damaged log stays as it is. O(bytes of the log), in bounded memory; blocks the calling thread. Either all
-  /// sound records are in the new namespace when it returns, or, if it throws, none.
+  /// sound records are in the new namespace when it returns, on stable storage, or, if it throws, none.
+  ///
+  /// The new log is made in a folder beside the others, whose name ends in `.salvage`, and gets its name when all of it is
+  /// there. Where the process does not live to do so, the folder stays. The next salvage into the same namespace removes it,
+  /// and says so in its report; so does ``remove(_:)``.
   ///
   /// - Parameters:
   ///   - namespace: the damaged log's name.
   ///   - directory: where its files are.
   ///   - newNamespace: the name of the log to be made.
   ///   - configuration: the codec that the log was written with, if any; see the warning.
-  /// - Throws: as ``repair(_:in:format:applying:)``; `.duplicateNamespace` when the new namespace exists,
-  ///   `.codecMismatch`.
+  /// - Throws: as ``repair(_:in:format:applying:)``; `.duplicateNamespace` when the new namespace exists, `.locked` also
+  ///   while another salvage into it is at work, `.codecMismatch`.
   public static func salvage(
     _ namespace: String, in directory: String = "./logs", into newNamespace: String,
     configuration: Configuration = .init()
@@ -85,10 +89,6 @@ extension Storage {
     let place = try io(Directory(opening: directory))
     let files = configuration.files(of: namespace, in: place)
     let newFiles = configuration.files(of: newNamespace, in: place)
-    // Any file of it: what the new log would replace, or go on with, is somebody's.
-    for name in newFiles.ofLog where try io(place.status(of: name) != nil) {
-      throw ImmutaError.duplicateNamespace(newNamespace)
-    }
     let trust = FileTrust(in: place, acceptsFilesOfOthers: configuration.acceptsFilesOfOthers)
     let repair = try Repair(files, stated: configuration.format, for: .copying, trust: trust) { size in
       configuration.scanProgress(files, size: size, passCount: 3)
@@ -100,20 +100,20 @@ extension Storage {
     try codecs.checkName(repair.codecName)
     if repair.codecName == nil { try repair.checkPayloads(codecs) }
     var report = repair.report
-    var made: FileIdentity?
-    // The repair holds the log's lock: nobody changes it meanwhile.
+    var made = try SalvagePlace(newFiles, like: repair.disk.log, trust)
     do {
+      // The repair holds the log's lock: nobody changes it meanwhile.
       try withExtendedLifetime(repair) {
-        try copySoundRecords(of: opening, configuration, repair, &report, into: newNamespace, &made)
+        try copySoundRecords(of: opening, configuration, repair, &report, into: newNamespace, in: made.folder)
       }
+      try made.publish()
     } catch {
-      // None, if not all: the new namespace holds nothing. What somebody else made meanwhile stays.
-      if let made, (try? place.status(of: newFiles.log))?.identity == made {
-        for name in newFiles.ofLog { try? place.remove(name) }
-      }
+      // None, if not all: the new namespace holds nothing.
+      made.abandon()
       throw error
     }
-    report.actions = [.copyRecords(report.sound, into: newNamespace)]
+    report.actions = made.hasCleared ? [.removeUnfinishedSalvage] : []
+    report.actions.append(.copyRecords(report.sound, into: newNamespace))
     if repair.codecName == nil, configuration.codecName.isEmpty {
       report.actions.append(.takePayloadsAsStored)
     }
@@ -123,10 +123,8 @@ extension Storage {
 
   private static func copySoundRecords(
     of opening: Opening, _ configuration: Configuration, _ repair: Repair, _ report: inout RepairReport,
-    into newNamespace: String,
-    _ made: inout FileIdentity?
+    into newNamespace: String, in folder: Directory
   ) throws {
-    let files = opening.files
     // One that belongs to another log was set aside.
     let (log, format) = (repair.disk.log, repair.format)
     var examination = try Examination(repair.disk, count: report.promised)
@@ -134,9 +132,10 @@ extension Storage {
     configuration.access = .readWrite
     // The examination compares the checksums.
     let check = opening.check(format).verifyingChecksums(false)
-    let storage = try Storage(in: io(files.directory.duplicate()), configuration: configuration)
+    let storage = try Storage(in: io(folder.duplicate()), configuration: configuration)
     defer { storage.close() }
-    made = try begin(newNamespace, configuration.files(of: newNamespace, in: files.directory), like: log)
+    // Empty, with the rights of the one it comes from: the storage goes on with it.
+    _ = try io(folder.create(configuration.files(of: newNamespace, in: folder).log, like: log))
     _ = try storage.log(newNamespace, creating: true)
     var undecodable: [RepairReport.LostRange] = []
     var lostCount = 0
@@ -174,21 +173,9 @@ extension Storage {
         }
       }
     }
-    try storage.sync()
+    try storage.closeReporting()
     report.sound -= lostCount
     report.lost = (report.lost + undecodable).sorted { $0.sequences.lowerBound < $1.sequences.lowerBound }
-  }
-
-  /// Makes an empty log with the rights of the one it comes from; the storage goes on with it, as with any that is empty.
-  /// Returns which file that is.
-  private static func begin(
-    _ name: String, _ files: LogFiles, like log: Descriptor
-  ) throws(ImmutaError) -> FileIdentity {
-    do throws(FileError) {
-      return try files.directory.create(files.log, like: log).status().identity
-    } catch {
-      throw error.errorNumber == ErrorNumber.exists ? .duplicateNamespace(name) : ImmutaError(error)
-    }
   }
 
   /// Adds a record of this payload, or nothing: a large one may turn out not to be decodable half-way.

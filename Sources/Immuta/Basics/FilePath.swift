@@ -7,4 +7,9 @@ package enum FilePath {
     let parent = components.map { String(decoding: $0, as: UTF8.self) }.joined(separator: "/")
     return path.hasPrefix("/") ? "/\(parent)" : parent.isEmpty ? "." : parent
   }
+
+  /// The path of what has a name in the directory at a path.
+  static func joined(_ path: String, _ name: String) -> String {
+    path.hasSuffix("/") ? path + name : "\(path)/\(name)"
+  }
 }

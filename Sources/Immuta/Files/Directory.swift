@@ -52,7 +52,7 @@ package final class Directory: Sendable {
 
   /// The path of a file in it, for messages.
   package func path(of name: String) -> String {
-    path.hasSuffix("/") ? path + name : "\(path)/\(name)"
+    FilePath.joined(path, name)
   }
 
   // MARK: Its files
@@ -129,11 +129,35 @@ package final class Directory: Sendable {
   /// that holds another one: then it throws.
   func removeFolder(_ name: String) throws(FileError) {
     guard try status(of: name)?.isDirectory == true else { return }
-    let folder = try Descriptor(openingDirectory: name, of: opened(), path: path(of: name))
+    let folder = try Descriptor(openingFolder: name, of: opened(), path: path(of: name))
     for file in try SystemCalls.names(folder.number, path: folder.path) where file != "." && file != ".." {
       try SystemCalls.unlink(folder.number, file, path: "\(folder.path)/\(file)")
     }
     try SystemCalls.unlink(opened().number, name, isFolder: true, path: path(of: name))
+  }
+
+  /// A folder in it: what else has the name is refused, a symbolic link too.
+  func folder(_ name: String) throws(FileError) -> Directory {
+    try Directory(name, in: self, Descriptor(openingFolder: name, of: opened(), path: path(of: name)))
+  }
+
+  /// Makes a folder for this process's user alone.
+  func makeFolder(_ name: String) throws(FileError) -> Directory {
+    try SystemCalls.makeDirectory(opened().number, name, path: path(of: name))
+    return try folder(name)
+  }
+
+  private init(_ name: String, in other: Directory, _ descriptor: Descriptor) throws(FileError) {
+    path = other.path(of: name)
+    absolutePath = other.absolutePath.map { FilePath.joined($0, name) }
+    resolvedPath = other.resolvedPath.map { FilePath.joined($0, name) }
+    identity = try descriptor.status().identity
+    handle = Lock(descriptor)
+  }
+
+  /// Gives a file of a folder its name here.
+  func takeOver(_ name: String, from folder: Directory) throws(FileError) {
+    try SystemCalls.rename(folder.opened().number, name, in: opened().number, to: name, path: path(of: name))
   }
 
   package func rename(_ name: String, to newName: String) throws(FileError) {

@@ -39,8 +39,11 @@ package struct LogFiles: Sendable {
   /// Folders that belong to the log.
   var folders: [String] {
     let name = isPartition ? log : namespace
-    return ["\(name).segments", "\(name).consumers"]
+    return ["\(name).segments", "\(name).consumers", salvage]
   }
+
+  /// The folder in which a salvage makes the log. It stays only where the salvage did not end.
+  package var salvage: String { "\(log).salvage" }
 
   // Paths, for messages.
 

@@ -6,6 +6,11 @@ extension SystemCalls {
     _ = try run(.makeDirectory, operation: .mkdir, path: path) { _ in unsafe mkdir(path, 0o755) }
   }
 
+  /// A folder of a directory, for this process's user alone.
+  static func makeDirectory(_ directory: Int32, _ name: String, path: String) throws(FileError) {
+    _ = try run(.makeDirectory, operation: .mkdir, path: path) { _ in unsafe mkdirat(directory, name, 0o700) }
+  }
+
   static func unlink(
     _ directory: Int32, _ name: String, isFolder: Bool = false, path: String
   ) throws(FileError) {
@@ -13,12 +18,14 @@ extension SystemCalls {
     _ = try run(.unlink, operation: .unlink, path: path) { _ in unsafe unlinkat(directory, name, flags) }
   }
 
-  /// - Parameter path: of the new name.
+  /// - Parameters:
+  ///   - newDirectory: of the new name; nil for the same.
+  ///   - path: of the new name.
   static func rename(
-    _ directory: Int32, _ name: String, to newName: String, path: String
+    _ directory: Int32, _ name: String, in newDirectory: Int32? = nil, to newName: String, path: String
   ) throws(FileError) {
     _ = try run(.rename, operation: .rename, path: path) { _ in
-      unsafe renameat(directory, name, directory, newName)
+      unsafe renameat(directory, name, newDirectory ?? directory, newName)
     }
   }
 

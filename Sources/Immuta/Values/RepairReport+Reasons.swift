@@ -48,6 +48,8 @@ extension RepairReport {
     case makeEntries(Int)
     /// Marks the log as closed with as many records.
     case markClosed(count: Int)
+    /// Removes what a salvage into the same namespace left that did not end.
+    case removeUnfinishedSalvage
     /// Copies the whole records, as many, into a new namespace.
     case copyRecords(Int, into: String)
     /// Takes the payloads as they are stored: nothing says whether a codec was used.
@@ -96,6 +98,7 @@ extension RepairReport.Action: CustomStringConvertible {
     case .makeCompanion: "make the companion from the log"
     case .makeEntries(let count): "make \(count) missing or damaged companion entries from the log"
     case .markClosed(let count): "mark the log as closed with \(Words.records(count))"
+    case .removeUnfinishedSalvage: "remove what an earlier salvage into the same namespace left that did not end"
     case .copyRecords(let count, let namespace):
       "copy its \(count == 1 ? "one whole record" : "\(count) whole records") into “\(namespace)”"
     case .takePayloadsAsStored: "take them as they are stored: nothing says whether a codec was used"
