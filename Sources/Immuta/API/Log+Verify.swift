@@ -149,6 +149,10 @@ extension Log {
       header = try reader.header()
     }
     guard let header else { return }
+    // What a power cut leaves of it is no damage.
+    if writer == nil, let known = try companionHeader(), known.format == reader.format, known.leavesHeaderInDoubt {
+      return
+    }
     let place = header.lastIndex.map { " and LAST INDEX \($0)" } ?? ""
     throw ImmutaError.corrupted(
       Corruption(
