@@ -154,7 +154,7 @@ root="$copy"
 if "$checks_only"; then root="$PWD"; else run_control; fi
 
 # Nothing is flushed, and everybody is told it was.
-canary no-flush Flusher.swift 'PowerLossTests/whatWasPromisedSurvives' \
+canary no-flush FlushTarget.swift 'PowerLossTests/whatWasPromisedSurvives' \
   'try files\.flush\(\)' ''
 # The companion's pages are not given to the device before the one flush that is to cover both files.
 canary write-back FlushPair.swift 'PowerLossTests/whatWasPromisedSurvives' \

@@ -11,22 +11,48 @@ import Testing
   private static let year = 365 * 86_400 * second
 
   /// A closed log whose records have these times.
+  ///
+  /// - Parameter firsts: the first records of its segments but the first.
   private func makeLog(
-    _ directory: TemporaryDirectory, times: [Int64], slow: SlowTime? = nil, damaged: Set<Int> = []
+    _ directory: TemporaryDirectory, times: [Int64], slow: SlowTime? = nil, damaged: Set<Int> = [], firsts: [Int] = []
   ) async throws {
-    try await directory.fill(times.indices.map { Array("\($0)".utf8) })
-    var companion = try directory.bytes(of: "log.idx")
-    var header = try #require(companion.withUnsafeBytes { CompanionHeader.current(in: $0) })
-    header.slowTime = slow
-    companion.replaceSubrange(header.slotOffset..<header.slotOffset + CompanionHeader.slotSize, with: header.encoded())
-    for (number, time) in times.enumerated() {
-      let range = CompanionEntry.offset(of: number)..<CompanionEntry.offset(of: number + 1)
-      var entry = try #require(companion[range].withUnsafeBytes { CompanionEntry(decoding: $0, number: number) })
-      entry.time = time
-      companion[range].withUnsafeMutableBytes { entry.encode(into: $0, number: number) }
-      if damaged.contains(number) { companion[range.lowerBound + 9] ^= 1 }
+    let storage = try directory.open()
+    let log = try storage.log("log")
+    let ends = firsts + [times.count]
+    for (first, end) in zip([0] + firsts, ends) {
+      if first > 0 { try await log.roll() }
+      try await log.append(contentsOf: (first..<end).map { "\($0)" })
     }
-    try directory.write(companion, to: "log.idx")
+    storage.close()
+    for (first, end) in zip([0] + firsts, ends) {
+      let name = segment(first, "idx")
+      var companion = try directory.bytes(of: name)
+      var header = try #require(companion.withUnsafeBytes { CompanionHeader.current(in: $0) })
+      header.slowTime = slow
+      companion.replaceSubrange(
+        header.slotOffset..<header.slotOffset + CompanionHeader.slotSize, with: header.encoded())
+      for number in first..<end {
+        let range = CompanionEntry.offset(of: number - first)..<CompanionEntry.offset(of: number - first + 1)
+        var entry = try #require(
+          companion[range].withUnsafeBytes { CompanionEntry(decoding: $0, number: number - first) })
+        entry.time = times[number]
+        companion[range].withUnsafeMutableBytes { entry.encode(into: $0, number: number - first) }
+        if damaged.contains(number) { companion[range.lowerBound + 9] ^= 1 }
+      }
+      try directory.write(companion, to: name)
+    }
+  }
+
+  /// The file of the segment that begins with a record.
+  private func segment(_ first: Int, _ kind: String) -> String {
+    if first == 0 { return "log.\(kind)" }
+    return "log.segments/" + String(repeating: "0", count: 20 - "\(first)".count) + "\(first).\(kind)"
+  }
+
+  /// Some of the numbers of a log's records, in order.
+  private func randomFirsts(_ count: Int, _ generator: inout SeededGenerator) -> [Int] {
+    let oneIn = Int.random(in: 3...50, using: &generator)
+    return (1..<max(2, count)).filter { _ in generator.oneIn(oneIn) }.filter { $0 < count }
   }
 
   /// Records that seldom have a time of their own.
@@ -46,7 +72,8 @@ import Testing
       var generator = SeededGenerator(seed: seed)
       let directory = TemporaryDirectory(inMemory: true)
       let times = randomTimes(Int.random(in: 1...200, using: &generator), &generator)
-      try await makeLog(directory, times: times)
+      let firsts = generator.oneIn(2) ? [] : randomFirsts(times.count, &generator)
+      try await makeLog(directory, times: times, firsts: firsts)
       let storage = try directory.open(access: access)
       defer { storage.close() }
       let log = try storage.log("log")
@@ -100,8 +127,9 @@ import Testing
       let directory = TemporaryDirectory(inMemory: true)
       let times = randomTimes(Int.random(in: 5...60, using: &generator), &generator)
       // A log whose last entry is damaged is recovered when it is opened.
-      let damaged = Set((0..<times.count - 1).filter { _ in generator.oneIn(2) })
-      try await makeLog(directory, times: times, damaged: damaged)
+      let firsts = generator.oneIn(2) ? [] : randomFirsts(times.count, &generator)
+      let damaged = Set((0..<times.count - 1).filter { !firsts.contains($0 + 1) && generator.oneIn(2) })
+      try await makeLog(directory, times: times, damaged: damaged, firsts: firsts)
       let storage = try directory.open()
       defer { storage.close() }
       let log = try storage.log("log")
@@ -151,6 +179,63 @@ import Testing
     #expect(log.reader.hasOwnEntries)
     #expect(try log.sequence(at: moment(1_700_000_000 * Self.second)) == 0)
     #expect(try log.sequence(at: moment(1_700_000_000 * Self.second + 1)) == 3)
+  }
+
+  // MARK: Segments
+
+  @Test func recordsOfManySegmentsAreFoundByOpeningFewOfThem() async throws {
+    let directory = TemporaryDirectory(inMemory: true)
+    let start = Timestamp.now.nanosecondsSince1970 - Self.year
+    let times = (0..<600).map { start + Int64($0) }
+    try await makeLog(directory, times: times, firsts: Array(stride(from: 2, to: 600, by: 2)))
+    let storage = try directory.open()
+    defer { storage.close() }
+    let log = try storage.log("log")
+    let opened = CountedReads(directory.path, of: .open)
+    let found = try SystemCalls.withHook(opened) { try log.sequence(at: moment(start + 101)) }
+    #expect(found == 101)
+    // Nine halve 300 segments; each has a log and a companion, and may be looked at twice.
+    #expect(opened.count > 0 && opened.count <= 9 * 4, "\(opened.count) files were opened")
+  }
+
+  @Test func aMissingSegmentIsNotPassedOverUnlessALaterRecordIsTooEarly() async throws {
+    let directory = TemporaryDirectory()
+    let start = Timestamp.now.nanosecondsSince1970 - Self.year
+    try await makeLog(directory, times: (0..<12).map { start + Int64($0) }, firsts: [4, 8])
+    try directory.remove(segment(4, "log"))
+    try directory.remove(segment(4, "idx"))
+    let storage = try directory.open(access: .readOnly)
+    defer { storage.close() }
+    let log = try storage.log("log")
+    let found = try (0...12).map { try log.sequence(at: moment(start + Int64($0))) }
+    #expect(found == [0, 1, 2, 3, 4, 4, 4, 4, 4, 9, 10, 11, 12])
+    var stream = log.stream(from: .time(moment(start + 6)))
+    #expect { try stream.nextAtOnce() } throws: { error in
+      guard case ImmutaError.corrupted(let corruption) = error else { return false }
+      return corruption.sequence == 4
+    }
+  }
+
+  @Test(arguments: [Storage.Access.readWrite, .readOnly])
+  func recordsThatWereRemovedAreNotLookedFor(access: Storage.Access) async throws {
+    let directory = TemporaryDirectory()
+    let start = Timestamp.now.nanosecondsSince1970 - Self.year
+    try await makeLog(directory, times: (0..<12).map { start + Int64($0) }, firsts: [4, 8])
+    let storage = try directory.open()
+    defer { storage.close() }
+    let other = access == .readOnly ? try directory.open(access: .readOnly) : nil
+    defer { other?.close() }
+    let log = try (other ?? storage).log("log")
+    #expect(try log.sequence(at: moment(start)) == 0)
+    #expect(try await storage.log("log").removeRecords(before: 5) == 4)
+    #expect(try log.sequence(at: moment(start)) == 4)
+    #expect(try log.sequence(at: moment(start + 6)) == 6)
+    for time in [start, start + 4] {
+      var stream = log.stream(from: .time(moment(time)))
+      #expect(try stream.nextAtOnce()?.sequence == 4)
+      var history = log.history(from: .time(moment(time)))
+      #expect(try await history.next()?.sequence == 4)
+    }
   }
 
   // MARK: Wrong clocks
@@ -290,17 +375,21 @@ import Testing
   }
 }
 
-/// Counts the reads of a directory's files.
+/// Counts the reads of a directory's files, or other calls.
 private final class CountedReads: SystemCallHook {
   private let directory: String
+  private let counted: SystemCall
   private let reads = Atomic(0)
 
-  init(_ directory: String) { self.directory = directory }
+  init(_ directory: String, of counted: SystemCall = .read) {
+    self.directory = directory
+    self.counted = counted
+  }
 
   var count: Int { reads.load(ordering: .relaxed) }
 
   func willCall(_ call: SystemCall, path: String) -> SystemCallOutcome {
-    if call == .read, path.hasPrefix(directory) { reads.add(1, ordering: .relaxed) }
+    if call == counted, path.hasPrefix(directory) { reads.add(1, ordering: .relaxed) }
     return .proceed
   }
 

@@ -81,7 +81,7 @@ extension Log {
     let end = try reader.end(of: count)
     if offset == end { return end..<end }
     // Indices grow: the first one at or behind the offset must be it.
-    let first = try reader.firstRecord(in: 0..<count) { index in index >= offset }
+    let first = try reader.firstRecord(in: reader.first..<count) { index in index >= offset }
     guard first < count, try reader.entry(of: first).index == offset else { throw .invalidOffset(offset).of(namespace) }
     let (farthest, overflow) = offset.addingReportingOverflow(max(0, limit))
     if overflow || farthest >= end { return offset..<end }
@@ -95,7 +95,7 @@ extension Log {
 extension LogReader {
   /// Where the first `count` committed records end.
   fileprivate func end(of count: Int) throws(ImmutaError) -> Int {
-    if count == 0 { return format.headerSize }
+    if count == first { return format.headerSize }
     if count < self.count { return try entry(of: count).index }
     // By its size field alone: whoever asks for ranges checks no payload.
     let index = try entry(of: count - 1).index

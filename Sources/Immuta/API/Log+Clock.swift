@@ -53,7 +53,7 @@ extension Log {
     var doubts: [ClockDoubt] = []
     let now = Clocks.wallClock()
     let count = reader.count
-    if count > 0, let last = time(of: count - 1), last.subtractingHeld(now) > ClockDoubt.tolerance {
+    if count > firstSequence, let last = time(of: count - 1), last.subtractingHeld(now) > ClockDoubt.tolerance {
       let by = Duration.nanoseconds(last.subtractingHeld(now))
       doubts.append(.recordsAhead(from: firstRecord(after: now, count), by: by))
     }
@@ -68,7 +68,7 @@ extension Log {
 
   private func firstRecord(after now: Int64, _ count: Int) -> Int {
     // Of records whose times cannot be read nobody knows; they are passed over towards the end.
-    var (low, high) = (0, count - 1)
+    var (low, high) = (firstSequence, count - 1)
     while low < high {
       let middle = (low + high) / 2
       if let time = time(of: middle), time.subtractingHeld(now) > ClockDoubt.tolerance {
@@ -80,5 +80,7 @@ extension Log {
     return low
   }
 
-  private func time(of number: Int) -> Int64? { try? reader.timestamp(of: number).nanosecondsSince1970 }
+  private func time(of number: Int) -> Int64? {
+    try? open.reader(of: number, reader).timestamp(of: number).nanosecondsSince1970
+  }
 }

@@ -11,9 +11,13 @@ extension Log {
     public let codec: String
     /// Whose log it is; nil where nothing on file says so.
     public let identity: LogIdentity?
-    /// Committed records.
+    /// Committed records, with those that were removed: the number that the next one gets.
     public let count: Int
-    /// Bytes of the log, header and committed records: its file's size once it is closed.
+    /// The first record that was not removed.
+    public let firstSequence: Int
+    /// Segments: files with records.
+    public let segmentCount: Int
+    /// Bytes of the log, headers and committed records: the size of its files once it is closed.
     public let byteCount: Int
     /// Records known to be on stable storage.
     public let stableCount: Int
@@ -99,20 +103,26 @@ extension Log.Details.Turn.Work: CustomStringConvertible {
 extension Log.Details {
   init(_ log: Log, openingNote: String?, damage: Corruption?) throws(ImmutaError) {
     let count = log.reader.count
+    firstSequence = log.firstSequence
     namespace = log.namespace
     path = log.files.logPath
     format = log.reader.format
     self.count = count
-    byteCount = log.reader.end
+    let segments = try log.segmentSizes()
+    byteCount = segments.bytes + log.reader.end
+    segmentCount = segments.count + 1
     stableCount = log.stableCount
-    firstTimestamp = try Self.timestamp(of: 0, count, log)
+    firstTimestamp = try Self.timestamp(of: log.firstSequence, count, log)
     lastTimestamp = try Self.timestamp(of: count - 1, count, log)
     self.openingNote = openingNote
     let header = try log.companionHeader()
     codec = try log.knownCodec()
     identity = log.identity
     verifiable =
-      count - min(count, log.reader.madeCount ?? header?.madeCount ?? (format.hasPayloadChecksum ? 0 : count))
+      count - firstSequence
+      - min(
+        log.reader.ownCount,
+        log.reader.madeCount ?? header?.madeCount ?? (format.hasPayloadChecksum ? 0 : log.reader.ownCount))
     tornCount = header?.tornCount ?? 0
     lastRecovery = header.flatMap { $0.recoveryTime == 0 ? nil : Timestamp(nanosecondsSince1970: $0.recoveryTime) }
     self.damage = damage
@@ -123,9 +133,9 @@ extension Log.Details {
 
 extension Log.Details {
   private static func timestamp(of number: Int, _ count: Int, _ log: Log) throws(ImmutaError) -> Timestamp? {
-    guard count > 0 else { return nil }
+    guard count > log.firstSequence else { return nil }
     do {
-      return try log.reader.timestamp(of: number)
+      return try log.open.reader(of: number, log.reader).timestamp(of: number)
     } catch .corrupted {
       // Details are for looking at damaged logs, too.
       return nil
@@ -136,10 +146,13 @@ extension Log.Details {
 extension Log.Details: CustomStringConvertible {
   /// One line for people.
   public var description: String {
-    var text = "\(namespace): \(Words.records(count)) in \(Words.bytes(byteCount)) (\(format))"
+    var text = "\(namespace): \(Words.records(count - firstSequence)) in \(Words.bytes(byteCount)) (\(format))"
+    if segmentCount > 1 { text += ", \(segmentCount) segments" }
+    if firstSequence > 0 { text += ", from record \(firstSequence) on" }
     if let firstTimestamp, let lastTimestamp { text += ", \(firstTimestamp) to \(lastTimestamp)" }
     if !codec.isEmpty { text += "; codec \(Words.printable(codec))" }
-    if verifiable < count { text += "; \(count - verifiable) of them without a checksum from when they were appended" }
+    let kept = count - firstSequence
+    if verifiable < kept { text += "; \(kept - verifiable) of them without a checksum from when they were appended" }
     for doubt in clock { text += "; \(doubt)" }
     if let openingNote { text += "; \(openingNote)" }
     if let lastRecovery { text += "; \(tornCount) torn records cut off, last on \(lastRecovery)" }

@@ -33,7 +33,7 @@ extension Log {
   /// Appends one record, bytes, if the log has exactly so many records. Otherwise as for text.
   @discardableResult
   public func append(_ bytes: some Collection<UInt8>, expecting count: Int) async throws -> Receipt {
-    let transaction = try await beginTransaction(.append, .task, onlyAt: count)
+    let transaction = try await beginTransaction(.append, .task, onlyAt: count, for: bytes.count)
     let receipt = try transaction.stage(bytes)
     try await transaction.commit()
     if receipt.isPause, !awaitsFlush { await Task.yield() }
@@ -70,7 +70,9 @@ extension Log {
   @inlinable
   @discardableResult
   public func append(_ text: some StringProtocol, expecting count: Int) throws -> Receipt {
-    try transactionBlocking(onlyAt: count) { transaction in try transaction.append(text) }
+    var text = String(text)
+    text.makeContiguousUTF8()
+    return try append(text.utf8, expecting: count)
   }
 
   /// Appends one record, bytes, if the log has exactly so many records. Blocks while a transaction has the writer, and for the
@@ -78,7 +80,7 @@ extension Log {
   @inlinable
   @discardableResult
   public func append(_ bytes: some Collection<UInt8>, expecting count: Int) throws -> Receipt {
-    try transactionBlocking(onlyAt: count) { transaction in try transaction.append(bytes) }
+    try transactionBlocking(onlyAt: count, for: bytes.count) { transaction in try transaction.append(bytes) }
   }
 
   /// Appends records all together or not at all, if the log has exactly so many records. Blocks while another transaction

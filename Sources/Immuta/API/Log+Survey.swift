@@ -27,7 +27,7 @@ package struct LogSurvey: Hashable, Sendable {
     let directory = try io(Directory(opening: directory))
     let files = LogFiles(directory: directory, namespace: namespace, isPartition: isPartition)
     var size = 0
-    for name in [files.log, files.companion, files.meta].compactMap(\.self) {
+    for name in files.ofLog {
       size += try io(directory.status(of: name)?.sizeOnDisk ?? 0)
     }
     sizeOnDisk = size
@@ -64,7 +64,7 @@ package struct LogSurvey: Hashable, Sendable {
     _ files: LogFiles, _ companion: Descriptor
   ) throws(ImmutaError) -> String? {
     guard let log = try io(files.directory.openIfPresent(files.log, .read)) else { return nil }
-    let disk = try LogOnDisk(log: log, companion: companion, stated: files.meta == nil ? .bilog : nil)
+    let disk = try LogOnDisk(log: log, companion: companion, stated: files.isPartition ? .bilog : nil)
     var reconciliation = try Reconciliation(disk)
     return try reconciliation.run().note
   }

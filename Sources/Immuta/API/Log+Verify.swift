@@ -68,45 +68,77 @@ extension Log {
   }
 
   private func verify(
-    _ reader: LogReader, progress: (_ done: Int, _ count: Int) -> Void
+    _ newest: LogReader, progress: (_ done: Int, _ count: Int) -> Void
   ) async throws -> VerificationReport {
-    try reader.checkOpen()
-    let count = reader.count
-    let check = reader.check.verifyingChecksums(true)
-    var next = reader.format.headerSize
-    var time = Timestamp(nanosecondsSince1970: .min)
-    var sizes = (smallest: count == 0 ? 0 : Int.max, largest: 0)
-    var lastIndex = 0
-    var number = 0
-    var verifiable = 0
-    while number < count {
-      try Task.checkCancellation()
-      try reader.check(from: number, count: count, check) { (record, isMade) throws(ImmutaError) in
-        if record.index != next {
-          throw check.corrupted(number, record.index, "the record before ends at byte \(next)")
-        }
-        if record.timestamp < time {
-          throw check.corrupted(number, record.index, "its time is before that of the record before")
-        }
-        time = record.timestamp
-        sizes = (Swift.min(sizes.smallest, record.size), Swift.max(sizes.largest, record.size))
-        lastIndex = record.index
-        next = record.index + reader.format.recordHeaderSize + record.size
-        number += 1
-        if !isMade { verifiable += 1 }
+    try newest.checkOpen()
+    let count = newest.count
+    var found = Verified(number: open.firstSequence)
+    let first = found.number
+    while found.number < count {
+      let segment: LogReader
+      do throws(ImmutaError) {
+        segment = try open.reader(of: found.number, newest)
+      } catch .recordRemoved(_, let next, _) {
+        found.number = next
+        continue
       }
-      progress(number, count)
-      await Task.yield()
+      try await verify(segment, through: Swift.min(count, segment.count), &found) {
+        progress($0 - first, count - first)
+      }
     }
-    try await verifyHeader(reader, count: count, lastIndex: lastIndex)
+    if newest.first == count { try await verifyHeader(newest, count: 0, lastIndex: 0) }
     // Not in a record: such as bytes behind the last one which are none.
     if let damage { throw ImmutaError.corrupted(damage) }
     return VerificationReport(
-      records: count, bytes: next, smallestPayload: sizes.smallest, largestPayload: sizes.largest,
-      verifiable: verifiable, undecodedCodec: reader.check.decoder == nil ? try knownCodec() : "")
+      records: found.records, bytes: found.bytes, smallestPayload: found.records == 0 ? 0 : found.sizes.smallest,
+      largestPayload: found.sizes.largest, verifiable: found.verifiable,
+      undecodedCodec: newest.check.decoder == nil ? try knownCodec() : "")
   }
 
-  /// Checks that the header on file says what was found.
+  /// What was found sound so far.
+  private struct Verified {
+    /// Of the record that comes next.
+    var number: Int
+    var records = 0
+    var bytes = 0
+    var verifiable = 0
+    var time = Timestamp(nanosecondsSince1970: .min)
+    var sizes = (smallest: Int.max, largest: 0)
+  }
+
+  /// The records of one segment.
+  private func verify(
+    _ segment: LogReader, through end: Int, _ found: inout Verified, progress: (_ number: Int) -> Void
+  ) async throws {
+    let check = segment.check.verifyingChecksums(true)
+    var (verified, next, lastIndex) = (found, segment.format.headerSize, 0)
+    while verified.number < end {
+      try Task.checkCancellation()
+      try segment.check(from: verified.number, count: end, check) { (record, isMade) throws(ImmutaError) in
+        let number = verified.number
+        if record.index != next {
+          throw check.corrupted(number, record.index, "the record before ends at byte \(next)")
+        }
+        if record.timestamp < verified.time {
+          throw check.corrupted(number, record.index, "its time is before that of the record before")
+        }
+        verified.time = record.timestamp
+        verified.sizes.smallest = Swift.min(verified.sizes.smallest, record.size)
+        verified.sizes.largest = Swift.max(verified.sizes.largest, record.size)
+        lastIndex = record.index
+        next = record.index + segment.format.recordHeaderSize + record.size
+        verified.number += 1
+        verified.records += 1
+        if !isMade { verified.verifiable += 1 }
+      }
+      progress(verified.number)
+      await Task.yield()
+    }
+    verified.bytes += next
+    found = verified
+    try await verifyHeader(segment, count: end - segment.first, lastIndex: lastIndex)
+  }
+
   private func verifyHeader(_ reader: LogReader, count: Int, lastIndex: Int) async throws {
     // A commit stores LAST INDEX first: a moment later COUNT has moved on, unless the header is wrong.
     var header = try reader.header()
@@ -120,7 +152,7 @@ extension Log {
     let place = header.lastIndex.map { " and LAST INDEX \($0)" } ?? ""
     throw ImmutaError.corrupted(
       Corruption(
-        path: files.logPath,
+        path: reader.check.path,
         reason:
           "its header says COUNT \(header.count)\(place), but it holds \(count) records, the last at \(lastIndex)"))
   }

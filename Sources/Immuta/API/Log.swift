@@ -17,7 +17,6 @@ import Synchronization
   /// Whether an append returns only when its record is stable.
   @usableFromInline let awaitsFlush: Bool
   /// The writer's; nil as that is.
-  private let ownReader: LogReader?
   /// What is read from; closes the log once neither it nor a stream is held.
   let open: OpenLog
   /// Whether opening made it.
@@ -43,7 +42,6 @@ import Synchronization
       throw files.seenInPlace(error).of(namespace)
     }
     writer = opened.writer
-    ownReader = opened.writer?.reader
     open = OpenLog(
       opened.writer, opened.follower, path: files.logPath, namespace: namespace, logger: configuration.logger)
     awaitsFlush = opened.writer?.awaitsFlush ?? false
@@ -66,7 +64,7 @@ import Synchronization
   var follower: Follower? { open.follower }
 
   /// What is read from. A follower may give another one each time: when the files are not what they were.
-  var reader: LogReader { ownReader ?? open.reader }
+  var reader: LogReader { open.reader }
 
   func checkOpen() throws(ImmutaError) {
     if !reader.isOpen { throw .storageClosed.of(namespace) }
@@ -90,8 +88,12 @@ import Synchronization
   /// After the storage was closed, the number there was then.
   public var count: Int { open.current.count }
 
-  /// Number of the first record that there is: 0, as nothing is ever removed. O(1).
-  public var firstSequence: Int { 0 }
+  /// The number of the first record that was not removed: 0 unless ``Retention`` or ``removeRecords(before:)-(Int)`` have
+  /// removed any. O(1); of a log that is open for reading only, a look at its directory.
+  public var firstSequence: Int {
+    follower?.noteRemoved()
+    return open.firstSequence
+  }
 
   /// A place in the log's records.
   func cursor(from position: StreamPosition, only visibility: StreamVisibility) -> RecordCursor {
@@ -117,7 +119,7 @@ import Synchronization
   func readRecord(_ sequence: Int) throws(ImmutaError) -> Record {
     let number = nextReader.load(ordering: .relaxed) & Int.max
     do throws(ImmutaError) {
-      if let ownReader { return try ownReader.record(sequence, reader: number) }
+      if let writer { return try open.reader(of: sequence, writer.reader).record(sequence, reader: number) }
       return try readFollowed(sequence, reader: number)
     } catch {
       throw error.of(namespace)
@@ -130,11 +132,11 @@ import Synchronization
     try follower?.refresh()
     let reader = reader
     do throws(ImmutaError) {
-      return try reader.record(sequence, reader: number)
+      return try open.reader(of: sequence, reader).record(sequence, reader: number)
     } catch {
       // The file may not be what it was.
       guard try open.isDueToChange(error, of: reader) else { throw error }
-      return try self.reader.record(sequence, reader: number)
+      return try open.reader(of: sequence, self.reader).record(sequence, reader: number)
     }
   }
 

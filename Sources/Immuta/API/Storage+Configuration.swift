@@ -82,6 +82,13 @@ extension Storage {
     /// wait. It is told again when that time has doubled, and so on. More than zero. Default: 10 seconds.
     public var longWait: Duration = .seconds(10)
 
+    /// When logs begin their next segment. Default: never; each log stays one file.
+    public var segments = SegmentLimits()
+
+    /// What logs keep. Default: everything. Whole segments are removed, so it needs ``segments`` that are limited, or calls
+    /// of ``Log/roll()-(async)``.
+    public var retention = Retention()
+
     /// Whether files that another user put there are written to. Default: false, opening for appending throws
     /// ``ImmutaError/foreignOwner(path:owner:)`` for them.
     ///
@@ -141,6 +148,7 @@ extension Storage {
 
     /// Throws `.readerCountIsZero` or `.invalidConfiguration`.
     func check() throws(ImmutaError) {
+      try checkSegments()
       if readerCount == 0 { throw .readerCountIsZero }
       if readerCount < 0 { throw .invalidConfiguration("readerCount is \(readerCount); it must be at least 1") }
       if let interval = durability.interval, interval <= .zero {
@@ -149,6 +157,22 @@ extension Storage {
       if longWait <= .zero { throw .invalidConfiguration("longWait is \(longWait); it must be more than zero") }
       try uploads.check()
       try checkTransforms()
+    }
+
+    private func checkSegments() throws(ImmutaError) {
+      let numbers: [(String, Int?)] = [
+        ("segments.maximumBytes", segments.maximumBytes), ("retention.maximumBytes", retention.maximumBytes),
+        ("retention.maximumRecords", retention.maximumRecords),
+      ]
+      for case (let name, let number?) in numbers where number < 1 {
+        throw .invalidConfiguration("\(name) is \(number); it must be at least 1, or nil for no limit")
+      }
+      let ages: [(String, Duration?)] = [
+        ("segments.maximumAge", segments.maximumAge), ("retention.maximumAge", retention.maximumAge),
+      ]
+      for case (let name, let age?) in ages where age <= .zero {
+        throw .invalidConfiguration("\(name) is \(age); it must be more than zero, or nil for no limit")
+      }
     }
 
     private func checkTransforms() throws(ImmutaError) {

@@ -5,7 +5,8 @@ extension Storage.Configuration {
       isForReading: access == .readOnly, format: format, durability: durability, readerCount: readerCount,
       verifiesChecksums: verifiesChecksums, codecName: codecName, largestDecodedPayload: largestDecodedPayload,
       deliversStoredPayloads: deliversStoredPayloads, takesPayloadsAsStored: takesPayloadsAsStored,
-      acceptsFilesOfOthers: acceptsFilesOfOthers, filesToKeep: filesToKeep, longWait: longWait, logger: logger
+      acceptsFilesOfOthers: acceptsFilesOfOthers, filesToKeep: filesToKeep, longWait: longWait, segments: segments,
+      retention: retention, logger: logger
     ) { files, size, passCount in
       scanProgress(files, size: size, passCount: passCount)
     }

@@ -176,7 +176,7 @@ public final class Storage: Sendable {
       if let log = try openLog(namespace) { return try Self.checked(log, access) }
       let configuration = try configuration.with(access ?? configuration.access(of: namespace))
       let files = configuration.files(of: namespace, in: place)
-      if !creating, try io(place.status(of: files.log) == nil) { throw .namespaceNotFound(namespace) }
+      if !creating, try !io(files.isThere()) { throw .namespaceNotFound(namespace) }
       let log = try Log(
         directory: place, namespace: namespace, configuration: configuration, pools: pools)
       let isClosed = state.withLock { state in

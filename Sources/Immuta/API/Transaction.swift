@@ -213,7 +213,7 @@ extension Log {
         return receipt
       }
       let transaction = Transaction(writer)
-      try await writer.prepare()
+      try await writer.prepare(for: bytes.count)
       let receipt = try transaction.stage(bytes)
       try await transaction.commit()
       return receipt
@@ -232,16 +232,18 @@ extension Log {
     try await beginTransaction(.openTransaction, .task)
   }
 
-  /// - Parameter count: how many records the log must have; nil for any number.
+  /// - Parameters:
+  ///   - count: how many records the log must have; nil for any number.
+  ///   - size: how many bytes are to be appended, at least.
   func beginTransaction(
-    _ work: TakenTurn.Work, _ party: TurnHolder.Party, onlyAt count: Int? = nil
+    _ work: TakenTurn.Work, _ party: TurnHolder.Party, onlyAt count: Int? = nil, for size: Int = 0
   ) async throws -> Transaction {
     let writer = try openWriter()
     do {
       try await writer.takeTurn(work, party)
       let transaction = Transaction(writer)
       if let count { try writer.expect(count) }
-      try await writer.prepare()
+      try await writer.prepare(for: size)
       return transaction
     } catch let error as ImmutaError {
       throw error.of(namespace)
@@ -257,10 +259,12 @@ extension Log {
 
   /// Under a name of its own: a closure that need not be async would take this one, with `await` or without.
   ///
-  /// - Parameter count: how many records the log must have; nil for any number.
+  /// - Parameters:
+  ///   - count: how many records the log must have; nil for any number.
+  ///   - size: how many bytes are to be appended, at least.
   @usableFromInline
   func transactionBlocking<Result>(
-    onlyAt count: Int?, _ body: (inout Transaction) throws -> Result
+    onlyAt count: Int?, for size: Int = 0, _ body: (inout Transaction) throws -> Result
   ) throws -> Result {
     let writer = try openWriter()
     do {
@@ -268,7 +272,7 @@ extension Log {
     } catch let error as ImmutaError {
       throw error.of(namespace)
     }
-    return try transaction(writer, onlyAt: count, body)
+    return try transaction(writer, onlyAt: count, for: size, body)
   }
 
   @usableFromInline
@@ -278,7 +282,7 @@ extension Log {
       let queued = unsafe withBytes(of: bytes, writer.queuedAppend)
       try writer.takeTurnBlocking(.append, orAppend: queued)
       guard let outcome = queued?.outcome else {
-        return try transaction(writer) { transaction in try transaction.append(bytes) }
+        return try transaction(writer, for: bytes.count) { transaction in try transaction.append(bytes) }
       }
       let receipt = try outcome.get()
       try writer.waitUntilStableBlocking(receipt.sequence + 1)
@@ -290,12 +294,13 @@ extension Log {
 
   /// The caller has taken the turn.
   private func transaction<Result>(
-    _ writer: LogWriter, onlyAt count: Int? = nil, _ body: (inout Transaction) throws -> Result
+    _ writer: LogWriter, onlyAt count: Int? = nil, for size: Int = 0,
+    _ body: (inout Transaction) throws -> Result
   ) throws -> Result {
     var transaction = Transaction(writer)
     do {
       if let count { try writer.expect(count) }
-      try writer.prepareBlocking()
+      try writer.prepareBlocking(for: size)
     } catch let error as ImmutaError {
       throw error.of(namespace)
     }

@@ -1,5 +1,10 @@
 /// Paths of files, as text.
 package enum FilePath {
+  /// The path of what has a name in a directory.
+  package static func appending(_ name: String, to path: String) -> String {
+    path.hasSuffix("/") ? path + name : "\(path)/\(name)"
+  }
+
   /// The directory that holds the entry of the file or directory at a path.
   package static func parent(of path: String) -> String {
     var components = path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: true)

@@ -7,7 +7,12 @@ import Synchronization
 /// One that ``mayRest(in:as:_:_:)`` may be closed while it is held, and is opened again by the next call on it: see
 /// ``OpenFiles``. Only whoever knows that nothing of the file waits for a flush lets it ``rest()``.
 package final class Descriptor: Sendable {
-  package let path: String
+  private let firstPath: String
+  /// See ``noteName(_:)``. Relaxed: whoever gives the file its name has it alone.
+  private let isRenamed = Atomic(false)
+  private let newPath = Lock("")
+  /// For messages.
+  package var path: String { isRenamed.load(ordering: .relaxed) ? newPath.withLock { $0 } : firstPath }
   /// -1 while it rests. Relaxed: read by those who are among the `users`, whose count orders it.
   private let current: Atomic<Int32>
   /// Calls under way; less by ``resting`` while it rests. Acquiring and releasing: who finds it open sees the number.
@@ -42,7 +47,7 @@ package final class Descriptor: Sendable {
 
   private init(number: Int32, path: String) {
     current = Atomic(number)
-    self.path = path
+    firstPath = path
   }
 
   /// A file by its path: for files that belong to no log. Files of a log are opened in their ``Directory``.
@@ -88,6 +93,12 @@ package final class Descriptor: Sendable {
     if number < 0 { return }
     SystemCalls.close(number)
     if canRest.load(ordering: .relaxed) { OpenFiles.shared.noteClosed() }
+  }
+
+  /// The file was given another name, while nobody else has the descriptor.
+  func noteName(_ path: String) {
+    newPath.withLock { $0 = path }
+    isRenamed.store(true, ordering: .relaxed)
   }
 
   // MARK: Resting

@@ -12,9 +12,9 @@ package final class Directory: Sendable {
   /// The directory that holds its entry, once that was needed.
   private let parent = Lock<Descriptor?>(nil)
   /// The path from the root, as it was given otherwise; nil where the system does not say where this process is.
-  private let absolutePath: String?
+  let absolutePath: String?
   /// The same with every symbolic link followed, when the directory was opened.
-  private let resolvedPath: String?
+  let resolvedPath: String?
   private let identity: FileIdentity
   /// Relaxed: it is set before the error is thrown, and asked by those who were told of the error.
   private let flushFailed = Atomic(false)
@@ -52,7 +52,7 @@ package final class Directory: Sendable {
 
   /// The path of a file in it, for messages.
   package func path(of name: String) -> String {
-    path.hasSuffix("/") ? path + name : "\(path)/\(name)"
+    FilePath.appending(name, to: path)
   }
 
   // MARK: Its files
@@ -257,6 +257,16 @@ package final class Directory: Sendable {
   /// The same directory, opened once more: closing one leaves the other open.
   package func duplicate() throws(FileError) -> Directory {
     Directory(of: self, try Descriptor(openingDirectory: ".", of: opened(), path: path))
+  }
+
+  /// A folder of another directory.
+  init(folder name: String, of parent: Directory) throws(FileError) {
+    path = parent.path(of: name)
+    let descriptor = try Descriptor(openingDirectory: name, of: parent.opened(), path: path)
+    identity = try descriptor.status().identity
+    absolutePath = parent.absolutePath.map { FilePath.appending(name, to: $0) }
+    resolvedPath = parent.resolvedPath.map { FilePath.appending(name, to: $0) }
+    handle = Lock(descriptor)
   }
 
   private init(of other: Directory, _ descriptor: Descriptor) {

@@ -1,14 +1,25 @@
-/// Where the files of a namespace are.
+/// Where the files of a namespace are: those of one of its segments, and those that it has once.
 package struct LogFiles: Sendable {
+  /// Where the segment's files are: the namespace's directory, or the folder of its other segments.
   package let directory: Directory
   package let namespace: String
   /// Whether the log is a LogStore's partition rather than a storage's log.
   let isPartition: Bool
+  /// The number of the segment's first record.
+  let first: Int
+  /// The namespace's directory, for a segment in the folder.
+  private let homeDirectory: Directory?
 
   package init(directory: Directory, namespace: String, isPartition: Bool = false) {
+    self.init(directory: directory, namespace: namespace, isPartition: isPartition, first: 0, home: nil)
+  }
+
+  private init(directory: Directory, namespace: String, isPartition: Bool, first: Int, home: Directory?) {
     self.directory = directory
     self.namespace = namespace
     self.isPartition = isPartition
+    self.first = first
+    homeDirectory = home
   }
 
   /// The same in another directory.
@@ -16,33 +27,90 @@ package struct LogFiles: Sendable {
     LogFiles(directory: directory, namespace: namespace, isPartition: isPartition)
   }
 
-  // Names in the directory.
+  // MARK: Segments
+
+  /// The segment with the namespace's first record: its directory has what the log has once.
+  var home: LogFiles {
+    guard let homeDirectory else { return self }
+    return LogFiles(directory: homeDirectory, namespace: namespace, isPartition: isPartition)
+  }
+
+  /// The segment that begins with record `first`, which is in the folder.
+  func segment(_ first: Int, in folder: Directory) -> LogFiles {
+    precondition(first > 0, "the segment with the first record is not in the folder")
+    return LogFiles(
+      directory: folder, namespace: namespace, isPartition: isPartition, first: first, home: home.directory)
+  }
+
+  /// The name, in the folder, of the log file that begins with record `first`.
+  func segmentLog(_ first: Int) -> String { Self.digits(first) + logSuffix }
+
+  /// The folder of the other segments.
+  var segmentsFolder: String { "\(namespace).segments" }
+
+  /// How the name of a log file ends.
+  private var logSuffix: String { isPartition ? ".bilog" : ".log" }
+  /// How the name of a companion ends. A partition's name ends in neither of a namespace's suffixes, so that no namespace,
+  /// whatever it is called, shares a file with a partition.
+  private var companionSuffix: String { isPartition ? ".bilog.companion" : ".idx" }
+
+  /// The first part of the names of a segment's files.
+  private var stem: String { first == 0 ? namespace : Self.digits(first) }
+
+  /// 20 digits: names in their order are segments in theirs.
+  private static func digits(_ first: Int) -> String {
+    let digits = String(first)
+    return String(repeating: "0", count: 20 - digits.count) + digits
+  }
+
+  /// The first record of the segment whose log, or companion, has this name in the folder; nil for other files.
+  func first(ofLog name: String) -> Int? { first(of: name, logSuffix) }
+  func first(ofCompanion name: String) -> Int? { first(of: name, companionSuffix) }
+
+  private func first(of name: String, _ suffix: String) -> Int? {
+    guard name.utf8.count == 20 + suffix.utf8.count, name.hasSuffix(suffix),
+      name.utf8.prefix(20).allSatisfy({ (48...57).contains($0) }), let first = Int(name.prefix(20)), first > 0
+    else { return nil }
+    return first
+  }
+
+  /// What the next segment's files are called, in the folder, until the log rolls.
+  var nextLog: String { "next" + logSuffix }
+  var nextCompanion: String { "next" + companionSuffix }
+
+  // MARK: Names of the segment's files, in `directory`
 
   /// The log file: exactly Immuta's, or LogStore's.
-  package var log: String { isPartition ? "\(namespace).bilog" : "\(namespace).log" }
-  /// The companion. A partition's name ends in neither of a namespace's suffixes, so that no namespace, whatever it is
-  /// called, shares a file with a partition.
-  package var companion: String { isPartition ? "\(namespace).bilog.companion" : "\(namespace).idx" }
-  /// The file whose lock the writer has. A partition may share it with a namespace of a strange name: then only one of
-  /// the two is open for writing at a time.
-  package var lock: String { isPartition ? "\(namespace).bilog.lock" : "\(namespace).lock" }
+  package var log: String { stem + logSuffix }
+  /// The companion.
+  package var companion: String { stem + companionSuffix }
   /// A companion that is being made, until it takes the old one's place.
   package var newCompanion: String { companion + ".new" }
 
-  /// What is kept beside the companion as well, so that losing one of them loses nothing. A partition has none: its
-  /// payloads are stored as they are.
-  package var meta: String? { isPartition ? nil : "\(namespace).meta" }
+  // MARK: Names of what the log has once, in the directory of `home`
 
-  /// The names of all files that hold something of the log.
-  package var ofLog: [String] { [log, companion] + (meta.map { [$0] } ?? []) }
+  /// The file whose lock the writer has. A partition may share it with a namespace of a strange name: then only one of
+  /// the two is open for writing at a time.
+  package var lock: String { isPartition ? "\(namespace).bilog.lock" : "\(namespace).lock" }
+
+  /// What is kept beside the companion as well, so that losing one of them loses nothing. The meta file of a partition,
+  /// whose payloads are stored as they are, exists once it has rolled.
+  package var meta: String { isPartition ? "\(namespace).bilog.meta" : "\(namespace).meta" }
+
+  /// The names of all files that hold something of the log and are not in a folder.
+  package var ofLog: [String] { [log, companion, meta] }
 
   /// Folders that belong to the log.
-  var folders: [String] {
-    let name = isPartition ? log : namespace
-    return ["\(name).segments", "\(name).consumers"]
+  var folders: [String] { [segmentsFolder, isPartition ? "\(namespace).bilog.consumers" : "\(namespace).consumers"] }
+
+  /// Whether there is a log of the name: the segment with its first record, or, where that was removed, another one.
+  package func isThere() throws(FileError) -> Bool {
+    let home = home
+    if try home.directory.status(of: home.log) != nil { return true }
+    return try home.directory.folder(segmentsFolder)?.names().contains { first(ofLog: $0) != nil } ?? false
   }
 
-  // Paths, for messages.
+  // MARK: Paths, for messages
 
   package var logPath: String { directory.path(of: log) }
   package var companionPath: String { directory.path(of: companion) }

@@ -6,6 +6,11 @@ extension SystemCalls {
     _ = try run(.makeDirectory, operation: .mkdir, path: path) { _ in unsafe mkdir(path, 0o755) }
   }
 
+  /// A directory in another, for everybody whom the process's mask allows.
+  static func makeDirectory(_ name: String, in directory: Int32, path: String) throws(FileError) {
+    _ = try run(.makeDirectory, operation: .mkdir, path: path) { _ in unsafe mkdirat(directory, name, 0o777) }
+  }
+
   static func unlink(
     _ directory: Int32, _ name: String, isFolder: Bool = false, path: String
   ) throws(FileError) {

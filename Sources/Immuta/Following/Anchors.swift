@@ -24,11 +24,12 @@ struct Anchors {
   /// Takes the entries before record `count` instead.
   mutating func move(before count: Int, in reader: LogReader) throws(ImmutaError) {
     guard let own = reader.ownEntries else {
-      first = max(0, count - Self.most)
+      first = max(reader.first, count - Self.most)
       entries = try reader.entries(first..<count)
       return
     }
-    let first = try own.firstOfLast(Self.most, before: count, bytes: Self.mostBytes)
+    let base = reader.first
+    let first = try base + own.firstOfLast(Self.most, before: count - base, bytes: Self.mostBytes)
     // Those that are known are what they were then: they cannot be made again.
     if first <= self.count, self.count <= count, !entries.isEmpty {
       let from = max(first, self.first)
@@ -49,6 +50,12 @@ struct Anchors {
       return try reader.isInLog(last)
     }
     return try reader.entries(count - 1..<count).first == last
+  }
+
+  /// The last one; nil where it was damaged, or there is none.
+  var last: (number: Int, entry: CompanionEntry)? {
+    guard let last = entries.last ?? nil else { return nil }
+    return (count - 1, last)
   }
 
   /// Whether all of them are on file still.
@@ -93,11 +100,12 @@ struct Anchors {
     with reader: LogReader
   ) throws(ImmutaError) -> [(number: Int, known: CompanionEntry, found: CompanionEntry)] {
     let end = min(count, reader.count)
-    guard end > first else { return [] }
-    let found = try reader.entries(first..<end)
-    return zip(entries, found).enumerated().compactMap { position, pair in
+    let start = max(first, reader.first)
+    guard end > start else { return [] }
+    let found = try reader.entries(start..<end)
+    return zip(entries[(start - first)...], found).enumerated().compactMap { position, pair in
       guard let known = pair.0, let found = pair.1 else { return nil }
-      return (first + position, known, found)
+      return (start + position, known, found)
     }
   }
 }

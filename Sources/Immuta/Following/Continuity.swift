@@ -22,6 +22,8 @@ struct Continuity {
     let end = min(known, new.reader.count)
     if end == 0 { return 0 }
     let anchors = old.state.withLock { $0.anchors }
+    // Of logs that have rolled, what both have in their newest segments is compared.
+    if max(old.reader.first, new.reader.first) >= end { return try isContinued(anchors) ? known : 0 }
     do throws(ImmutaError) {
       if try canCompareAll(anchors) { return try sharedOfAll(end) }
     } catch {
@@ -32,6 +34,18 @@ struct Continuity {
     return try sharedOfAnchors(anchors, end)
   }
 
+  /// Whether the new state is the old one, rolled: the last record that was known is in a segment that was sealed since, or
+  /// was removed since.
+  private func isContinued(_ anchors: Anchors) throws(ImmutaError) -> Bool {
+    guard isSameLog, let last = anchors.last, last.number < new.reader.first else { return false }
+    do throws(ImmutaError) {
+      let found = try new.sealed.reader(of: last.number).entries(last.number..<last.number + 1).first ?? nil
+      return found.map { isSame(last.entry, $0) } ?? false
+    } catch .recordRemoved {
+      return true
+    }
+  }
+
   private func sharedOfAnchors(_ anchors: Anchors, _ end: Int) throws(ImmutaError) -> Int {
     // Of one log, what is the same once was the same before. Of another, only what was looked at is known.
     if isSameLog { return min(try anchors.sharedUpToLast(with: new.reader, isSame), end) }
@@ -40,8 +54,9 @@ struct Continuity {
   }
 
   private func sharedOfAll(_ end: Int) throws(ImmutaError) -> Int {
-    if !isSameLog { return try firstDifference(in: 0..<end) }
-    var (lower, upper) = (0, end)
+    let start = max(old.reader.first, new.reader.first)
+    if !isSameLog { return start > 0 ? 0 : try firstDifference(in: 0..<end) }
+    var (lower, upper) = (start, end)
     while upper - lower > Self.piece {
       let middle = (lower + upper) / 2
       switch try isSame(around: middle) {
@@ -71,7 +86,7 @@ struct Continuity {
 
   /// Whether the records just before a number are the same; nil where no entry says so.
   private func isSame(around number: Int) throws(ImmutaError) -> Bool? {
-    let range = max(0, number - 64)..<number
+    let range = max(old.reader.first, new.reader.first, number - 64)..<number
     for (one, other) in zip(try old.reader.entries(range), try new.reader.entries(range)).reversed() {
       if let one, let other { return isSame(one, other) }
     }

@@ -17,7 +17,7 @@ extension FollowedFiles {
     guard let header else { return }
     // Another log's says nothing of this one.
     if let identity = header.identity, let known = reader.identity, identity != known { return }
-    stable.advance(to: min(header.stableCount, reader.count))
+    stable.advance(to: min(files.first + header.stableCount, reader.count))
   }
 
   /// Takes note of what was committed since. Costs two short calls when nothing was.
@@ -47,7 +47,8 @@ extension FollowedFiles {
     if isDamaged || reader.committed.isClosed { return true }
     if try io(log.size < reader.end) { return false }
     guard format.hasCount else { return try refreshByEntries() }
-    let known = reader.count
+    let first = files.first
+    let known = reader.count - first
     guard var committed = try loadCount() else { return true }
     // It is read while it is stored; what looks as if it went down is looked at again.
     if committed < known { committed = try loadCount() ?? committed }
@@ -57,25 +58,27 @@ extension FollowedFiles {
     }
     if committed < known { return false }
     let end = try state.withLock { (state) throws(ImmutaError) -> (isSame: Bool, end: Int?) in
-      guard !state.isFrozen, committed > reader.count, committed != state.disbelieved?.count else { return (true, nil) }
+      guard !state.isFrozen, committed > reader.count - first, committed != state.disbelieved?.count else {
+        return (true, nil)
+      }
       guard try state.anchors.hold(in: reader) else { return (false, nil) }
       state.disbelieved = nil
       if state.own == nil, let entry = try companion?.companionEntry(committed - 1) {
         guard let end = try log.recordEnd(at: entry.index, format) else {
-          throw check.corrupted(committed - 1, entry.index, "its size field does not fit the file")
+          throw check.corrupted(first + committed - 1, entry.index, "its size field does not fit the file")
         }
-        try state.know(committed, in: reader)
+        try state.know(first + committed, in: reader)
         return (true, end)
       }
       let end = try readOn(&state, through: committed)
-      if end != nil { try state.know(committed, in: reader) }
+      if end != nil { try state.know(first + committed, in: reader) }
       return (true, end)
     }
     guard end.isSame else { return false }
     guard let end = end.end else { return true }
     reader.raiseEnd(to: end)
     // Not under the lock: whoever is woken may call back at once.
-    reader.committed.advance(to: committed)
+    reader.committed.advance(to: first + committed)
     return true
   }
 
@@ -111,8 +114,8 @@ extension FollowedFiles {
     if let known = state.own { return known }
     let made = try companion?.companionHeader()?.madeCount ?? 0
     return WalkedEntries(
-      log, format, kept: reader.count, of: companion, count: reader.count, end: reader.end,
-      madeCount: min(made, reader.count), companion: WalkedEntries.Known(numbers: 0..<0))
+      log, format, kept: ownCount, of: companion, count: ownCount, end: reader.end,
+      madeCount: min(made, ownCount), companion: WalkedEntries.Known(numbers: 0..<0))
   }
 
   func companionNow() throws(ImmutaError) -> Descriptor? {

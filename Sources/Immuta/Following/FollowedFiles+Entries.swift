@@ -15,18 +15,18 @@ extension FollowedFiles {
       guard try state.anchors.hold(in: reader) else { return (false, nil) }
       var found: Progress?
       if state.own == nil, let companion {
-        let count = try companion.publishedCount(from: reader.count)
-        if count > reader.count { found = Progress(count: count, end: try end(ofLast: count, companion)) }
+        let count = try companion.publishedCount(from: ownCount)
+        if count > ownCount { found = Progress(count: count, end: try end(ofLast: count, companion)) }
       }
       if found == nil { found = try readOnByEntries(&state) }
-      if let found { try state.know(found.count, in: reader) }
+      if let found { try state.know(files.first + found.count, in: reader) }
       return (true, found)
     }
     guard isSame else { return false }
-    guard let found, found.count > reader.count else { return true }
+    guard let found, found.count > ownCount else { return true }
     reader.raiseEnd(to: found.end)
     // Not under the lock: whoever is woken may call back at once.
-    reader.committed.advance(to: found.count)
+    reader.committed.advance(to: files.first + found.count)
     return true
   }
 
@@ -39,7 +39,7 @@ extension FollowedFiles {
     // Whoever reads a record whose entry is damaged finds out; until then it may end anywhere.
     guard let entry = try companion.companionEntry(count - 1) else { return try io(log.size) }
     guard let end = try log.recordEnd(at: entry.index, format) else {
-      throw check.corrupted(count - 1, entry.index, "its LENGTH does not fit the file")
+      throw check.corrupted(files.first + count - 1, entry.index, "its LENGTH does not fit the file")
     }
     return end
   }

@@ -6,7 +6,7 @@ extension FollowedFiles {
   var word: (file: Descriptor, offset: Int)? {
     if format.hasCount { return CommitWord.place(of: 0, format, log: log, companion: log) }
     guard let companion else { return nil }
-    return CommitWord.place(of: reader.count, format, log: log, companion: companion)
+    return CommitWord.place(of: ownCount, format, log: log, companion: companion)
   }
 
   /// What a word holds now; nil where its page is not in the file, so that nobody can wait for it. After the file's

@@ -17,6 +17,8 @@ final class FollowedFiles: OpenFiles.Holder {
   let format: LogFormat
   let check: RecordCheck
   let reader: LogReader
+  /// The segments before this one.
+  let sealed: SealedSegments
   /// Its generation is the number of records that the companion says are on stable storage.
   let stable: Broadcaster
   let state: Lock<State>
@@ -103,7 +105,8 @@ final class FollowedFiles: OpenFiles.Holder {
   init(
     files: LogFiles, log: Descriptor, companion: Descriptor?,
     _ identities: (log: FileIdentity, companion: FileIdentity?),
-    _ found: ReadableLog, format: LogFormat, check: RecordCheck, identity: LogIdentity?, readerCount: Int
+    _ found: ReadableLog, format: LogFormat, check: RecordCheck, progress: LogProgress, identity: LogIdentity?,
+    sealed: SealedSegments, readerCount: Int
   ) throws(ImmutaError) {
     self.files = files
     self.log = log
@@ -112,18 +115,18 @@ final class FollowedFiles: OpenFiles.Holder {
     self.check = check
     (logFile, companionFile) = identities
     reportsChanges = log.fileSystem.reportsChanges
-    let stable = Broadcaster()
-    self.stable = stable
+    stable = progress.stable
+    self.sealed = sealed
     (note, damage) = (found.note, found.damage)
     isDamaged = if case .onlyInCompanion = found.entries { true } else { false }
     let (entries, source) = try Self.source(found.entries, files, log, companion, companionFile)
     reader = LogReader(
-      format: format, check: check, count: found.count, end: found.end,
+      format: format, check: check, progress: progress, end: found.end,
       log: DescriptorPool(like: log, logFile, files.log, of: files.directory, capacity: readerCount),
-      entries: entries, identity: identity, stable: stable, mapsLargeRecords: false)
+      entries: entries, identity: identity, mapsLargeRecords: false)
     state = Lock(
-      State(source: source, lastTime: found.lastTime, disbelieved: found.disbelieved, count: found.count))
-    let anchors = try Anchors(before: found.count, in: reader)
+      State(source: source, lastTime: found.lastTime, disbelieved: found.disbelieved, count: reader.count))
+    let anchors = try Anchors(before: reader.count, in: reader)
     state.withLock { $0.anchors = anchors }
     // Whoever opens them again has them listed, however it came to that.
     let whenWoken: @Sendable () -> Void = { [weak self] in self?.list() }
@@ -139,10 +142,10 @@ final class FollowedFiles: OpenFiles.Holder {
   private static func source(
     _ entries: ReadableLog.Entries, _ files: LogFiles, _ log: Descriptor, _ companion: Descriptor?,
     _ companionFile: FileIdentity?
-  ) throws(ImmutaError) -> (EntryTable, Source) {
+  ) throws(ImmutaError) -> (EntryTable.Source, Source) {
     if case .walked(let own) = entries { return (.walked(own), .walked(own)) }
     guard let companion, let companionFile else { preconditionFailure("without a companion entries are made") }
-    let table = EntryTable.file(
+    let table = EntryTable.Source.file(
       DescriptorPool(like: companion, companionFile, files.companion, of: files.directory, capacity: 1))
     if case .onlyInCompanion = entries { return (table, .damaged(try Appearance(log, companion))) }
     return (table, .companion)
@@ -161,6 +164,7 @@ final class FollowedFiles: OpenFiles.Holder {
       try io(files.directory.status(of: files.companion)?.identity == companionFile)
     else { return false }
     if let appearance { return try Appearance(log, companion) == appearance }
+    if try hasRolled() { return false }
     // A writer gives one to a log that was made before logs had one.
     if reader.identity == nil, let header = try companion?.companionHeader(), header.format == format,
       header.identity != nil
@@ -173,6 +177,23 @@ final class FollowedFiles: OpenFiles.Holder {
       if !closely { return true }
     }
     return try state.withLock { (state) throws(ImmutaError) in try state.anchors.hold(in: reader) }
+  }
+
+  /// Records of the segment that are known.
+  var ownCount: Int { reader.count - files.first }
+
+  /// Whether the next segment begins after the records that are known.
+  private func hasRolled() throws(ImmutaError) -> Bool {
+    if ownCount == 0 { return false }
+    let home = files.home
+    let name = "\(home.segmentsFolder)/\(home.segmentLog(reader.count))"
+    do throws(FileError) {
+      return try home.directory.status(of: name) != nil
+    } catch let error where error.errorNumber == ErrorNumber.notFound || error.errorNumber == ErrorNumber.notDirectory {
+      return false
+    } catch {
+      throw ImmutaError(error)
+    }
   }
 
   // MARK: Others in their place

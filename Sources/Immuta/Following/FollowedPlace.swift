@@ -142,7 +142,7 @@ struct FollowedPlace {
     }
     let places = FileEvents.Places(
       directory: files.files.directory, files: [files.log] + [files.companion].compactMap { $0 },
-      names: [files.files.log, files.files.companion])
+      names: [files.files.log, files.files.companion, files.files.segmentsFolder])
     if FileEvents.shared.watch(places, for: ticket) { return true }
     watchesFrom = now + Self.secondTry
     return false

@@ -37,7 +37,7 @@ final class Follower: FollowedLog {
     _ files: FollowedFiles, open: @escaping @Sendable (LogFiles) throws(ImmutaError) -> FollowedFiles
   ) {
     current = Lock(files)
-    directory = files.files.directory
+    directory = files.files.home.directory
     self.open = open
   }
 
@@ -93,9 +93,9 @@ final class Follower: FollowedLog {
     defer { if !isChanged { old.thaw() } }
     let new: FollowedFiles
     do throws(ImmutaError) {
-      let directory = old.files.directory
-      new = try open(
-        directory.placeByName == .elsewhere ? old.files.moved(to: io(directory.reopened())) : old.files)
+      let home = old.files.home
+      let directory = home.directory
+      new = try open(directory.placeByName == .elsewhere ? home.moved(to: io(directory.reopened())) : home)
     } catch {
       if error.isNotFound {
         throw .logChanged(LogChange(path: old.files.logPath, kind: .removed, sharedCount: old.reader.count))
@@ -127,14 +127,16 @@ final class Follower: FollowedLog {
       state.retired.append(Retired(reader: old.reader))
       return state.log.isClosed
     }
-    if isClosed { close(new) } else if old.files.directory !== new.files.directory { close(old.files.directory) }
+    let (before, after) = (old.files.home.directory, new.files.home.directory)
+    if isClosed { close(new) } else if before !== after { close(before) }
   }
 
   private func close(_ files: FollowedFiles) {
     files.close()
     // It may be that of those that stay open.
-    if files.files.directory !== self.files.files.directory || state.withLock({ $0.log.isClosed }) {
-      close(files.files.directory)
+    let directory = files.files.home.directory
+    if directory !== self.files.files.home.directory || state.withLock({ $0.log.isClosed }) {
+      close(directory)
     }
   }
 
@@ -145,6 +147,9 @@ final class Follower: FollowedLog {
 
   /// Whether the files were not what they were when they were last looked at, and no others could be opened.
   var isLost: Bool { state.withLock { $0.log.isLost } }
+
+  /// Takes note of records that were removed since.
+  func noteRemoved() { files.sealed.noteRemoved() }
 
   /// Takes note of what was flushed since.
   func refreshStable() throws(ImmutaError) {

@@ -92,6 +92,9 @@ package struct CompanionHeader: Hashable, Sendable {
   /// Whether a flush failed since the log was last closed.
   package var hasFailedFlush: Bool { mark == .openAfterFailedFlush }
 
+  /// FIRST of a segment that was made ahead, and has no name yet.
+  package static var unnamedFirst: Int { LogFormat.mostRecords }
+
   /// Bytes before the first entry.
   package static var size: Int { TwoSlots.size }
   package static var slotSize: Int { TwoSlots.slotSize }

@@ -13,9 +13,7 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
   /// Its generation is the number of records known stable; closed with the log.
   let stable: Broadcaster
   private let committed: Broadcaster
-  private let files: FlushPair
-  private let names: NameCheck
-  private let keeper: CompanionKeeper
+  private let targets: Lock<FlushTargets>
   let interval: Duration?
   /// Opened when the last flush has ended, once there are to be no more.
   private let flushed = ThreadGate()
@@ -32,17 +30,34 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
   let waiterCount = Atomic(0)
 
   init(
-    committed: Broadcaster, stableCount: Int, files: FlushPair, names: NameCheck, keeper: CompanionKeeper,
-    interval: Duration?
+    _ progress: LogProgress, _ target: FlushTarget, interval: Duration?
   ) {
-    precondition(stableCount <= committed.generation, "what is stable was committed")
-    self.committed = committed
-    self.files = files
-    self.names = names
-    self.keeper = keeper
+    committed = progress.committed
+    stable = progress.stable
+    precondition(stable.generation <= committed.generation, "what is stable was committed")
+    targets = Lock(FlushTargets(target))
     self.interval = interval
-    stable = Broadcaster(generation: stableCount)
   }
+
+  // MARK: Segments
+
+  /// The log has rolled: records from now on are in another segment. Before one of them is committed.
+  func add(_ target: FlushTarget) {
+    targets.withLock { $0.add(target) }
+  }
+
+  /// A segment before the newest was sealed: it is on stable storage.
+  func noteSealed(_ first: Int) {
+    targets.withLock { $0.remove(first) }
+  }
+
+  /// The records before a number are being removed. On stable storage when this returns.
+  func noteRemoved(_ count: Int) throws(ImmutaError) {
+    try targets.withLock { $0.newest.keeper }.noteRemoved(count)
+  }
+
+  /// A segment before the newest could not be sealed: nobody knows what of it is on the device.
+  func noteNotSealed(_ error: ImmutaError) { fail(error) }
 
   /// Throws once a flush has failed. One atomic load while none has.
   @inline(__always)
@@ -59,7 +74,7 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
   /// Throws when what was flushed before is in files that nobody finds again: as a failed flush, that is final.
   func checkNames() throws(ImmutaError) {
     do throws(ImmutaError) {
-      try io(names.check())
+      try io(targets.withLock { $0.newest.names }.check())
     } catch {
       fail(error)
       throw error
@@ -67,7 +82,7 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
   }
 
   /// What the companion's header says, as it was written last.
-  var companionHeader: CompanionHeader { keeper.current }
+  var companionHeader: CompanionHeader { targets.withLock { $0.newest.keeper }.current }
 
   /// Waits until the first `count` records are stable. Not cancellable: the records are committed already, and the
   /// answer to whether they are stable is the only one that is true.
@@ -151,10 +166,11 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
     let count = committed.generation
     do throws(ImmutaError) {
       if count > stable.generation {
-        try files.flush()
-        // What is stable in a file that nobody finds again is lost.
-        try io(names.check())
-        try keeper.markStable(count)
+        // Asked after the records were counted: a segment that was added since has none of them.
+        for (target, end) in targets.withLock({ $0.due(for: count) }) {
+          try target.flush(through: end)
+          targets.withLock { $0.note(target.first, flushed: end) }
+        }
       }
       return finish(count)
     } catch {
@@ -173,22 +189,29 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
   static func flushTogether(_ flushers: [Flusher]) {
     let flushers = flushers.filter { $0.committed.generation > $0.stable.generation && $0.beginFlush(here: true) }
     var files: [Descriptor] = []
+    var pieces: [(place: Int, target: FlushTarget, end: Int)] = []
     var counts: [Int] = []
-    for flusher in flushers {
+    for (place, flusher) in flushers.enumerated() {
       flusher.takeNote()
       counts.append(flusher.committed.generation)
-      files += flusher.files.takeOver()
-    }
-    let failures = ManyFiles.flush(files)
-    for (place, flusher) in flushers.enumerated() {
-      do throws(ImmutaError) {
-        if let failure = failures[2 * place] ?? failures[2 * place + 1] { throw ImmutaError(failure) }
-        try io(flusher.names.check())
-        try flusher.keeper.markStable(counts[place])
-        flusher.finish(counts[place])
-      } catch {
-        flusher.fail(error)
+      for (target, end) in flusher.targets.withLock({ $0.due(for: counts[place]) }) {
+        pieces.append((place, target, end))
+        files += target.files.takeOver()
       }
+    }
+    let flushFailures = ManyFiles.flush(files)
+    var failures = [ImmutaError?](repeating: nil, count: flushers.count)
+    for (number, piece) in pieces.enumerated() where failures[piece.place] == nil {
+      do throws(ImmutaError) {
+        if let failure = flushFailures[2 * number] ?? flushFailures[2 * number + 1] { throw ImmutaError(failure) }
+        try piece.target.noteFlushed(through: piece.end)
+        flushers[piece.place].targets.withLock { $0.note(piece.target.first, flushed: piece.end) }
+      } catch {
+        failures[piece.place] = error
+      }
+    }
+    for (place, flusher) in flushers.enumerated() {
+      if let failure = failures[place] { flusher.fail(failure) } else { flusher.finish(counts[place]) }
       flusher.endFlush()
     }
   }
@@ -208,7 +231,7 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
   }
 
   private func fail(_ error: ImmutaError) {
-    if files.hasFailedFlush { keeper.markFailed() }
+    for target in targets.withLock({ $0.all }) where target.files.hasFailedFlush { target.keeper.markFailed() }
     tell(error)
   }
 
@@ -241,7 +264,6 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
       waiter.resume(with: count <= stable.generation ? .success(()) : .failure(ImmutaError.storageClosed))
     }
     stable.close()
-    files.letGo()
-    keeper.letGo()
+    for target in targets.withLock({ $0.all }) { target.letGo() }
   }
 }

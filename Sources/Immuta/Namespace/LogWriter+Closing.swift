@@ -22,6 +22,8 @@ extension LogWriter {
   func endAppending() -> [Waiter] {
     let waiting = state.withLock { $0.close() }
     flusher.stop()
+    roller.close()
+    _ = sealNow()
     if let failure = flusher.failure { state.withLock { $0.fail(failure) } }
     return waiting
   }
@@ -52,12 +54,13 @@ extension LogWriter {
   private func end(_ waiting: [Waiter], _ failure: ImmutaError?) {
     // A commit whose caller has not announced it yet is a commit.
     committed.advance(to: state.withLock { $0.count })
-    reader.markClosed()
+    reader.progress.markClosed()
     closing.end(failure)
     // Nobody is told before the log is closed, and no lock is held while they are: whoever is told may call back at
     // once.
     for waiter in waiting { waiter.resume(with: .failure(ImmutaError.storageClosed)) }
     reader.close()
+    sealed.close()
     flusher.end(with: failure)
   }
 

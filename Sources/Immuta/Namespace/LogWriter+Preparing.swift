@@ -4,12 +4,15 @@ import ImmutaLocking
 
 extension LogWriter {
   /// With the turn: marks the log as being written, on stable storage, before anything in it changes, so that a crash
-  /// from here on is known as one; on a thread that may block.
-  func prepare() async throws {
-    if state.withLock({ $0.isPrepared }) { return }
+  /// from here on is known as one; on a thread that may block. Before a record that has no room in the newest segment, the
+  /// log rolls.
+  ///
+  /// - Parameter size: how many bytes are to be appended, at least.
+  func prepare(for size: Int = 0) async throws {
+    if state.withLock({ $0.isPrepared && !$0.isRollDue(adding: size) }) { return }
     try await withCheckedThrowingContinuation { continuation in
       do throws(NoThread) {
-        try WorkThreads.shared.add { continuation.resume(with: Result { try self.prepareBlocking() }) }
+        try WorkThreads.shared.add { continuation.resume(with: Result { try self.prepareBlocking(for: size) }) }
       } catch {
         continuation.resume(throwing: ImmutaError(error))
       }
@@ -17,12 +20,14 @@ extension LogWriter {
   }
 
   /// The same, on the caller's thread.
-  func prepareBlocking() throws {
-    let isPrepared = try state.withLock { (state) throws(ImmutaError) in
+  func prepareBlocking(for size: Int = 0) throws {
+    let (isPrepared, isRollDue) = try state.withLock { (state) throws(ImmutaError) in
       try checkUsable(state)
-      return state.isPrepared
+      return (state.isPrepared, state.isRollDue(adding: size))
     }
-    if isPrepared { return }
+    if isRollDue { try roll() }
+    // The next segment is.
+    if isPrepared || isRollDue { return }
     // The files may have to be opened: where many are open, others come before.
     OpenFiles.shared.makeRoom(mayBlock: true)
     // Not while closing: once the log is closed, another writer may have it open.

@@ -91,7 +91,9 @@ extension LogWriter {
   private func serve(_ state: inout WriterState) -> Served {
     var served = Served()
     if state.turns.isTaken || state.turns.isFree { return served }
-    while served.appended.count < Self.mostServed, let next = state.turns.next(mayAppend: state.isPrepared) {
+    while served.appended.count < Self.mostServed,
+      let next = state.turns.next(mayAppend: state.isReady(for: QueuedAppend.largest))
+    {
       switch next {
       case .turn(let waiter):
         served.next = [waiter]
@@ -148,7 +150,7 @@ extension LogWriter {
 
   /// Takes the turn if it is free, or, where that is all that is wanted, appends; false when the caller has to wait.
   private func goOn(_ holder: TurnHolder, _ append: QueuedAppend?, _ state: inout WriterState) -> Bool {
-    guard let append, state.isPrepared else { return state.turns.take(holder) }
+    guard let append, state.isReady(for: append.bytes.count) else { return state.turns.take(holder) }
     if !state.turns.isFree { return false }
     append.outcome = outcome(of: append, &state)
     return true

@@ -11,7 +11,11 @@ import Synchronization
 @usableFromInline
 final class LogWriter: Sendable, StoredRecordWriter {
   let files: LogFiles
-  let reader: LogReader
+  /// The reader of the newest segment.
+  let newest: Lock<LogReader>
+  /// The segments before that.
+  let sealed: SealedSegments
+  let roller: Roller
   let flusher: Flusher
   /// The reader's, at hand: it is told of each commit.
   let committed: Broadcaster
@@ -34,32 +38,43 @@ final class LogWriter: Sendable, StoredRecordWriter {
   var pieceSize: Int { 1 << 20 }
 
   init(
-    files: LogFiles, reader: LogReader, flusher: Flusher, durability: Durability, encoder: RecordEncoder?,
-    longWaits: LongWaits, segment: consuming SegmentWriter, lock: FileLock, clock: CommitClock
+    files: LogFiles, reader: LogReader, sealed: SealedSegments, flusher: Flusher, durability: Durability,
+    encoder: RecordEncoder?, longWaits: LongWaits, state: consuming WriterState, roller: Roller
   ) {
     self.longWaits = longWaits
     self.files = files
-    self.reader = reader
+    newest = Lock(reader)
+    self.sealed = sealed
+    self.roller = roller
     committed = reader.committed
     self.flusher = flusher
     self.durability = durability
     self.encoder = encoder
     let logger = longWaits.logger
     let metadata: Logger.Metadata = ["namespace": "\(longWaits.namespace)", "path": "\(reader.check.path)"]
-    var state = WriterState(segment: segment, reader: reader, lock: lock, clock: clock)
     // On a thread of its own: a logger is somebody else's code, which may append to this very log.
     state.clockNews = { doubt in
       guard let logger else { return }
       try? Thread.start { logger.warning("\(doubt)", metadata: metadata) }
     }
     self.state = Lock(state)
+    self.state.withLock { state in
+      state.nextIsDue = { [weak self] in
+        guard let self else { return }
+        try? WorkThreads.shared.add { self.makeNextNow() }
+      }
+    }
+    lookAfterAges()
   }
+
+  /// The reader of the newest segment.
+  var reader: LogReader { newest.withLock { $0 } }
 
   /// That the system's clock was set while the log was open.
   var clockSet: ClockDoubt? { state.withLock { $0.clockSet } }
 
   /// The log's, for messages.
-  var path: String { reader.check.path }
+  var path: String { files.logPath }
 
   /// Whether a codec has payloads that others should not see, perhaps.
   var isTransforming: Bool { encoder != nil }
@@ -99,7 +114,7 @@ final class LogWriter: Sendable, StoredRecordWriter {
     _ bytes: UnsafeRawBufferPointer, _ state: inout WriterState
   ) throws(ImmutaError) -> Receipt? {
     try checkUsable(state)
-    guard state.turns.isFree, state.isPrepared else { return nil }
+    guard state.turns.isFree, state.isReady(for: bytes.count) else { return nil }
     return try unsafe state.append(bytes)
   }
 
@@ -133,7 +148,7 @@ final class LogWriter: Sendable, StoredRecordWriter {
   ) throws(ImmutaError) -> Receipt? {
     let isMine = try state.withLock { (state) throws(ImmutaError) in
       try checkUsable(state)
-      return state.isPrepared && state.turns.take(TurnHolder(.append, .thread(Thread.identity)))
+      return state.isReady(for: bytes.count) && state.turns.take(TurnHolder(.append, .thread(Thread.identity)))
     }
     guard isMine else { return nil }
     defer { endTurn() }

@@ -8,8 +8,6 @@ import Solid
 final class OpenLog: Sendable {
   /// Nil when the log is open for reading only: then there is a follower.
   let writer: LogWriter?
-  /// The writer's; nil as that is.
-  let ownReader: LogReader?
   private let following: Lock<Following>
   /// Whether another process may write the log.
   let isFollowing: Bool
@@ -24,14 +22,13 @@ final class OpenLog: Sendable {
     case none
     case open(Follower)
     /// No more: nothing keeps its files open. What was read from last.
-    case closed(LogReader)
+    case closed(LogReader, SealedSegments)
   }
 
   /// - Precondition: it has a writer or a follower.
   init(_ writer: LogWriter?, _ follower: Follower?, path: String, namespace: String, logger: Logger?) {
     precondition((writer == nil) != (follower == nil), "a log has a writer or is followed")
     self.writer = writer
-    ownReader = writer?.reader
     following = Lock(follower.map { .open($0) } ?? .none)
     isFollowing = follower != nil
     self.path = path
@@ -45,15 +42,47 @@ final class OpenLog: Sendable {
 
   /// What is read from. A follower may give another one each time: when the files are not what they were.
   var reader: LogReader {
-    if let ownReader { return ownReader }
+    if let writer { return writer.reader }
     return following.withLock { following in
       switch following {
       case .open(let follower): follower.files.reader
-      case .closed(let reader): reader
+      case .closed(let reader, _): reader
       case .none: preconditionFailure("a log has a writer or is followed")
       }
     }
   }
+
+  /// The segments before the newest.
+  var sealed: SealedSegments {
+    if let writer { return writer.sealed }
+    return following.withLock { following in
+      switch following {
+      case .open(let follower): follower.files.sealed
+      case .closed(_, let sealed): sealed
+      case .none: preconditionFailure("a log has a writer or is followed")
+      }
+    }
+  }
+
+  /// What a record is read from.
+  ///
+  /// - Parameter newest: what is read from now; a moment later it may be the segment before the newest.
+  /// - Throws: `.recordRemoved`; `.corrupted` where the record's segment is missing.
+  func reader(of number: Int, _ newest: LogReader) throws(ImmutaError) -> LogReader {
+    if !newest.isElsewhere(number) { return newest }
+    if number < 0 { throw .recordNotFound(number) }
+    let now = reader
+    if number >= now.first { return now }
+    return try sealed.reader(of: number)
+  }
+
+  /// The entry of a record that is committed; nil where it is damaged.
+  func entry(of number: Int, _ newest: LogReader) throws(ImmutaError) -> CompanionEntry? {
+    try reader(of: number, newest).entries(number..<number + 1).first ?? nil
+  }
+
+  /// The first record that was not removed.
+  var firstSequence: Int { sealed.firstSequence }
 
   func checkOpen() throws(ImmutaError) {
     if !reader.isOpen { throw .storageClosed.of(namespace) }
@@ -109,7 +138,7 @@ final class OpenLog: Sendable {
   func progress(_ visibility: StreamVisibility, _ reader: LogReader) -> Broadcaster {
     switch visibility {
     case .committed: reader.committed
-    case .durable: writer?.flusher.stable ?? reader.stable ?? reader.committed
+    case .durable: reader.progress.stable
     }
   }
 
@@ -131,11 +160,12 @@ final class OpenLog: Sendable {
     guard let writer else {
       let follower = following.withLock { following -> Follower? in
         guard case .open(let follower) = following else { return nil }
-        following = .closed(follower.files.reader)
+        following = .closed(follower.files.reader, follower.files.sealed)
         return follower
       }
       follower?.close()
       reader.close()
+      sealed.close()
       return nil
     }
     let (isFirst, failure) = writer.close()

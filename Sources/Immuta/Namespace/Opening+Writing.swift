@@ -3,21 +3,24 @@ import Logging
 // Opening a log for appending, whose lock is held: what is on disk is read, then decided on, then brought into the state
 // that appending relies on.
 extension Opening {
+  /// Brings a segment into the state that appending relies on.
+  ///
   /// - Parameter companion: the companion, once it is open: whoever gets an error asks whether its flush failed.
-  func openLocked(
-    _ log: Descriptor, _ status: SystemCalls.Status, _ companion: inout Descriptor?, _ lock: FileLock
-  ) throws(ImmutaError) -> Opened {
+  func recoverLocked(
+    _ log: Descriptor, _ status: SystemCalls.Status, _ companion: inout Descriptor?
+  ) throws(ImmutaError) -> Recovered {
     companion = try openCompanion(of: status)
     let slots = try companion?.companionSlots()
     // Before anything is believed that it says.
-    if let meta = files.meta, let found = try io(files.directory.status(of: meta)) {
-      try io(trust.check(found, meta, of: status))
+    if let found = try io(files.home.directory.status(of: files.meta)) {
+      try io(trust.check(found, files.meta, of: status))
     }
     let progress = progress(status.size, slots?.current)
     defer { progress?.end() }
     var disk = try LogOnDisk(
       log: log, status, companion: companion, slots: slots, stated: options.format, progress: progress)
     let isEmpty = status.size == 0
+    if let header = disk.companionHeader { try checkPlace(header) }
     if isEmpty, let lost = try files.lostRecords(isEntryProof: disk.format.hasCount) { throw .corrupted(lost) }
     let isNew = isEmpty && disk.format.hasCount
     if isNew {
@@ -26,9 +29,24 @@ extension Opening {
     }
     let knowledge = try LogKnowledge(files, disk.slots?.current, disk.format, trust)
     if !isNew, !disk.wasClosed { disk = try flushed(disk) }
-    let recovered = try recover(disk, knowledge, isNew: isNew, progress)
+    let recovered = try numbered(from: files.first) { () throws(ImmutaError) in
+      try recover(disk, knowledge, isNew: isNew, progress)
+    }
     companion = recovered.companion
-    return try opened(log, status.identity, recovered, lock, isNew: isNew)
+    return recovered
+  }
+
+  /// Throws where a companion says that its segment begins with another record than its name says.
+  func checkPlace(_ header: CompanionHeader) throws(ImmutaError) {
+    let stated = header.firstSequence
+    // One that was given its name just before the machine went down may not say it yet.
+    if stated == files.first || (files.first > 0 && stated == CompanionHeader.unnamedFirst) { return }
+    throw .corrupted(
+      Corruption(
+        path: files.companionPath,
+        reason:
+          "it says that its segment begins with record \(stated), and its name says with record \(files.first): it was "
+          + "moved or renamed; put the files back under their names"))
   }
 
   /// Begins a log in an empty file. Whatever companion lies beside it describes a log that is gone; but what a newer program
@@ -37,7 +55,7 @@ extension Opening {
     let format = disk.format
     try codecs(format).checkName(try LogKnowledge(files, nil, format, trust).codecName)
     try io(files.directory.removeIfPresent(files.companion))
-    if let meta = files.meta { try io(files.directory.removeIfPresent(meta)) }
+    if files.first == 0 { try io(files.directory.removeIfPresent(files.meta)) }
     try io(disk.log.write([UInt8](repeating: 0, count: format.headerSize), at: 0))
     return try LogOnDisk(log: disk.log, companion: nil, format: format)
   }
@@ -66,12 +84,13 @@ extension Opening {
     try io(companion.rewrite(entries..<max(entries, try companion.size)))
   }
 
-  /// A log that can be appended to.
-  private struct Recovered {
+  /// A segment that can be appended to.
+  struct Recovered {
     var outcome: Reconciliation.Outcome
     var format: LogFormat
     var companion: Descriptor
     var header: CompanionHeader
+    var isNew: Bool
   }
 
   /// Finds out what the log holds, decides what is to be done, and does it.
@@ -113,7 +132,8 @@ extension Opening {
     guard let (companion, header) = work.companion else {
       preconditionFailure("a log that was opened has a companion with a header")
     }
-    var recovered = Recovered(outcome: outcome, format: disk.format, companion: companion, header: header)
+    var recovered = Recovered(outcome: outcome, format: disk.format, companion: companion, header: header, isNew: isNew)
+    recovered.header.firstSequence = files.first
     try identify(&recovered, disk.log, knowledge, codecName: codecName)
     return recovered
   }
@@ -138,52 +158,5 @@ extension Opening {
     let isOwn =
       asksRecords && codecs(recovered.format).canReadPayloads(log, count: outcome.count, last: outcome.lastIndex)
     try knowledge.keep(recovered.header, files, of: log, isNew: outcome.count == 0, isOwn: isOwn)
-  }
-
-  /// The log's reader, its writer and what flushes it.
-  private func opened(
-    _ log: Descriptor, _ identity: FileIdentity, _ recovered: Recovered, _ lock: FileLock, isNew: Bool
-  ) throws(ImmutaError) -> Opened {
-    let (outcome, companion, header) = (recovered.outcome, recovered.companion, recovered.header)
-    let companionFile = try io(companion.status().identity)
-    let reader = LogReader(
-      format: recovered.format, check: check(recovered.format), count: outcome.count, end: outcome.end,
-      log: DescriptorPool(
-        like: log, identity, files.log, of: files.directory, capacity: options.readerCount),
-      entries: .file(
-        DescriptorPool(
-          like: companion, companionFile, files.companion, of: files.directory, capacity: 1)),
-      identity: header.identity, mapsLargeRecords: true)
-    let keeper = CompanionKeeper(companion, header: header)
-    let flushes = FlushPair(log: log, companion: companion)
-    let names = try io(
-      NameCheck(
-        files.directory,
-        [
-          (files.log, identity), (files.companion, companionFile),
-          (lock.name, try lock.descriptor.status().identity),
-        ],
-        others: options.filesToKeep
-      ) { [known = log.knownSize] in max(reader.end, known.value) })
-    try io(names.check())
-    lock.withoutDescriptor(in: files.directory)
-    log.mayRest(in: files.directory, as: files.log, identity, .readWrite)
-    companion.mayRest(in: files.directory, as: files.companion, companionFile, .readWrite)
-    let flusher = Flusher(
-      committed: reader.committed, stableCount: header.stableCount, files: flushes, names: names, keeper: keeper,
-      interval: options.durability.interval)
-    let segment = SegmentWriter(
-      files: SegmentFiles(
-        recovered.format, log: log, companion: companion, count: outcome.count, end: outcome.end, flushes: flushes,
-        isFlushedOften: options.durability == .synced),
-      keeper: keeper, names: names, location: files, count: outcome.count, end: outcome.end)
-    let lastTime = outcome.count == 0 ? nil : outcome.lastTime
-    let writer = LogWriter(
-      files: files, reader: reader, flusher: flusher, durability: options.durability, encoder: encoder,
-      longWaits: LongWaits(
-        namespace: files.namespace, logger: options.logger, threshold: options.longWait),
-      segment: segment, lock: lock, clock: CommitClock(last: lastTime, slow: header.slowTime))
-    writer.list()
-    return Opened(writer: writer, isNew: isNew, note: outcome.note, damage: outcome.damage, lastTime: lastTime)
   }
 }

@@ -24,15 +24,9 @@ struct Opening {
     try options.isForReading ? openForReading() : openForWriting()
   }
 
-  func check(_ format: LogFormat) -> RecordCheck {
-    RecordCheck(
-      path: files.logPath, format: format, verifiesChecksums: options.verifiesChecksums,
-      decoder: pools.reading.map { pool in
-        RecordDecoder(namespace: files.namespace, pool: pool, limit: options.largestDecodedPayload) { [files] in
-          LogKnowledge.advice(afterRenaming: files)
-        }
-      })
-  }
+  var setup: LogSetup { LogSetup(files: files, options: options, pools: pools) }
+
+  func check(_ format: LogFormat) -> RecordCheck { setup.check(format) }
 
   func codecs(_ format: LogFormat) -> CodecCheck {
     CodecCheck(
@@ -53,8 +47,9 @@ struct Opening {
   private func openForWriting() throws(ImmutaError) -> Opened {
     // Before anything is made.
     let before = try trustedLog()
+    let hasRolled = try io(files.directory.status(of: files.segmentsFolder)) != nil
     // One that is missing or empty while other files know of it was lost: a new one in its place would hide that.
-    if before == nil, let lost = try files.lostLog(trust) { throw .corrupted(lost) }
+    if before == nil, !hasRolled, let lost = try files.lostLog(trust) { throw .corrupted(lost) }
     if before != nil, try io(files.directory.status(of: files.lock) == nil) { try refuseNoLog() }
     let lock = try io(
       FileLock.take(
@@ -62,15 +57,21 @@ struct Opening {
     var made: Descriptor?
     var opened: Descriptor?
     var companion: Descriptor?
-    do {
+    do throws(ImmutaError) {
       // From here on no other writer makes or removes files of the log.
+      let folder = try SegmentFolder(files)
+      if folder.newest.first > 0 { return try openSegmented(folder, lock) }
       let exists = try trustedLog() != nil
+      if !exists, hasRolled, let lost = try files.lostLog(trust) { throw .corrupted(lost) }
       let log = try io(files.directory.open(files.log, .readWriteCreating))
       if !exists { made = log }
       opened = log
       let status = try io(log.status())
       lock.adopt(status.rights)
-      return try openLocked(log, status, &companion, lock)
+      let recovered = try recoverLocked(log, status, &companion)
+      var own = folder
+      try own.clear(removed: 0)
+      return try self.opened(log, status.identity, recovered, lock, own, removed: 0, lastTime: nil)
     } catch {
       if opened?.hasFailedFlush == true || companion?.hasFailedFlush == true { markFailedFlush() }
       // A file that was made and could not be begun is none.
@@ -90,7 +91,7 @@ struct Opening {
     if try reconciliation.evidence() == .none { throw .corrupted(try reconciliation.noLog()) }
   }
 
-  var trust: FileTrust { trust(in: files.directory) }
+  var trust: FileTrust { setup.trust }
 
   private func trust(in directory: Directory) -> FileTrust {
     FileTrust(in: directory, acceptsFilesOfOthers: options.acceptsFilesOfOthers)
@@ -111,7 +112,7 @@ struct Opening {
   }
 
   /// A flush failed while a log that was not closed was opened: the next opening's flush may succeed and prove nothing.
-  private func markFailedFlush() {
+  func markFailedFlush() {
     guard let companion = try? files.directory.openIfPresent(files.companion, .readWrite),
       let header = try? companion.companionHeader(), !header.isClean
     else { return }
@@ -128,7 +129,7 @@ struct Opening {
     let follower = Follower(followed) { (files) throws(ImmutaError) in try openToFollow(files, waits: false).files }
     return Opened(
       follower: follower, note: note, damage: followed.damage,
-      lastTime: followed.reader.count == 0 ? nil : follower.lastTime)
+      lastTime: followed.reader.ownCount == 0 ? nil : follower.lastTime)
   }
 
   /// Opens the files that have a log's names, as they are.
@@ -136,7 +137,15 @@ struct Opening {
   /// - Parameter waits: whether to wait a moment for a header: a writer that just made the file writes it soon.
   /// - Returns: the files, and what people should know of the payloads in them.
   private func openToFollow(
-    _ files: LogFiles, waits: Bool
+    _ home: LogFiles, waits: Bool
+  ) throws(ImmutaError) -> (files: FollowedFiles, doubt: String?) {
+    let folder = try SegmentFolder(home)
+    return try Opening(files: folder.newest, options: options, pools: pools).openToFollow(folder, waits: waits)
+  }
+
+  /// The same; this is the newest segment.
+  private func openToFollow(
+    _ folder: SegmentFolder, waits: Bool
   ) throws(ImmutaError) -> (files: FollowedFiles, doubt: String?) {
     guard let log = try io(files.directory.openIfPresent(files.log, .read)) else {
       throw .namespaceNotFound(files.namespace)
@@ -148,17 +157,25 @@ struct Opening {
     defer { progress?.end() }
     let disk = try LogOnDisk(
       log: log, status, companion: companion, slots: slots, stated: options.format, progress: progress)
+    if let header = disk.companionHeader { try checkPlace(header) }
     let codecs = codecs(disk.format)
     let knowledge = try LogKnowledge(files, slots?.current, disk.format, trust(in: files.directory))
-    let found = try ReadableLog(disk, progress) { (name) throws(ImmutaError) in
-      try codecs.checkName(name ?? knowledge.codecName)
+    let found = try numbered(from: files.first) { () throws(ImmutaError) in
+      try ReadableLog(disk, progress) { (name) throws(ImmutaError) in
+        try codecs.checkName(name ?? knowledge.codecName)
+      }
     }
+    let progressOfLog = LogProgress(count: files.first + found.count)
+    let header = disk.companionHeader
+    let removed = max(knowledge.removedCount, header?.removedCount ?? 0)
     let followed = try FollowedFiles(
       files: files, log: log, companion: companion, (status.identity, io(companion?.status().identity)), found,
-      format: disk.format, check: codecs.check, identity: knowledge.identity, readerCount: options.readerCount)
+      format: disk.format, check: codecs.check, progress: progressOfLog, identity: knowledge.identity,
+      sealed: sealedSegments(folder, removed: removed, progressOfLog, knowledge.identity, disk.format),
+      readerCount: options.readerCount)
     let doubt =
       knowledge.codecName == nil
-      ? try codecs.checkPayloads(log, count: followed.reader.count, last: nil, isNamed: false) : nil
+      ? try codecs.checkPayloads(log, count: found.count, last: nil, isNamed: false) : nil
     return (followed, doubt)
   }
 

@@ -18,6 +18,8 @@ struct OpeningOptions {
   /// Files of the directory that belong to the storage, and whose names must stay.
   var filesToKeep: [String]
   var longWait: Duration
+  var segments: SegmentLimits
+  var retention: Retention
   var logger: Logger?
   /// What gets to know how far work on a log has come that takes long; nil where nobody wants to know.
   var progress: @Sendable (_ files: LogFiles, _ size: Int, _ passCount: Int) -> ScanProgress?

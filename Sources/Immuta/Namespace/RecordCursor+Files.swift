@@ -42,7 +42,7 @@ extension RecordCursor {
   /// Whether the record delivered last is the one before the place in the files that are read now.
   private func isAfterAnchor(in current: LogReader) throws(ImmutaError) -> Bool {
     guard let last = lastDelivered, last.sequence < current.count,
-      let entry = try current.entries(last.sequence..<last.sequence + 1).first ?? nil
+      let entry = try known(last.sequence, current)
     else { return false }
     return entry.isOfSameRecord(as: last.entry) && entry.time == last.entry.time
   }
@@ -60,7 +60,7 @@ extension RecordCursor {
     let last = lastDelivered
     // Whatever happens, it is not forgotten: the chunk may be.
     anchor = last
-    let entry = place > 0 ? try current.entries(place - 1..<place).first ?? nil : nil
+    let entry = place > 0 ? try known(place - 1, current) : nil
     if let last, let entry, !entry.isOfSameRecord(as: last.entry) { return false }
     anchor = entry.map { (place - 1, $0) }
     return true
@@ -74,6 +74,8 @@ extension RecordCursor {
       guard place > 0, try source.mayHaveChanged(since: reader) else { return }
       throw changing(place - 1)
     }
+    // A sealed segment is not written any more: that its file is the log's was seen when it was opened.
+    if anchor.sequence < reader.first { return }
     if let own = reader.ownEntries {
       if try reader.isInLog(anchor.entry) { return }
       own.contradict()
@@ -81,6 +83,15 @@ extension RecordCursor {
       return
     }
     throw changing(anchor.sequence, at: anchor.entry.index)
+  }
+
+  /// The entry of a record in the files that are read now; nil where it is damaged, or was removed.
+  private func known(_ number: Int, _ current: LogReader) throws(ImmutaError) -> CompanionEntry? {
+    do throws(ImmutaError) {
+      return try source?.entry(of: number, current)
+    } catch .recordRemoved {
+      return nil
+    }
   }
 
   private func changing(_ sequence: Int, at index: Int? = nil) -> ImmutaError {

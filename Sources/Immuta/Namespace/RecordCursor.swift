@@ -18,6 +18,8 @@ struct RecordCursor: Sendable {
   /// The records of `chunk` that need no further look, where they are delivered as they are stored.
   private var ahead = ReadAhead()
   private(set) var chunk: Chunk?
+  /// What `chunk` was read from: `ahead` does not hold it.
+  private var chunkReader: LogReader?
   private var windows: TailWindows?
   /// Records that the next chunk is expected to hold.
   private var expected = 64
@@ -30,6 +32,8 @@ struct RecordCursor: Sendable {
   var anchor: (sequence: Int, entry: CompanionEntry)?
   /// What is asked of the log before the first record is delivered.
   var demand: Demand?
+  /// Whether the place is that of the first record which was not removed, whatever its number is when it is read.
+  private var beginsWithFirst = false
   /// The files that `.logChanged` was last thrown of, and how many records they share with what was read before: whoever
   /// moves the cursor to one of those is in these files, which may change once more before it looks.
   var change: (lineage: Lineage, shared: Int)?
@@ -49,7 +53,7 @@ struct RecordCursor: Sendable {
     failure = nil
     readerNumber = reader
     switch start {
-    case .beginning: break
+    case .beginning: beginsWithFirst = true
     case .latest: begin(with: source.current, before: 0)
     case .last(let count):
       precondition(count >= 0, "a stream begins with the last 0 records or more")
@@ -78,7 +82,7 @@ struct RecordCursor: Sendable {
   }
 
   private mutating func begin(with reader: LogReader, before count: Int) {
-    (place, self.reader) = (max(0, reader.count - count), reader)
+    (place, self.reader) = (max(source?.firstSequence ?? 0, reader.count - count), reader)
   }
 
   /// Goes to the record of a number of at least 0.
@@ -86,7 +90,7 @@ struct RecordCursor: Sendable {
     precondition(number >= 0, "a stream's position is at least 0")
     place = number
     // Wherever it is now, it has not come there by what it delivered.
-    (reader, anchor, demand) = (nil, nil, nil)
+    (reader, anchor, demand, beginsWithFirst) = (nil, nil, nil, false)
     if let change, number > change.shared { self.change = nil }
     forgetChunk()
   }
@@ -124,6 +128,7 @@ struct RecordCursor: Sendable {
       // Nothing is late enough yet.
       if self.demand != nil { return nil }
     }
+    if beginsWithFirst { begin(in: source) }
     var reader = try self.reader(of: source)
     try reader.checkOpen()
     if let record = recordOfChunk(reader.check) { return take(record) }
@@ -185,6 +190,11 @@ struct RecordCursor: Sendable {
     return source.map { error.of($0.namespace) } ?? error
   }
 
+  /// Until a record was delivered: what comes first may be removed meanwhile.
+  private mutating func begin(in source: OpenLog) {
+    place = max(place, source.firstSequence)
+  }
+
   private func openSource() throws(ImmutaError) -> OpenLog {
     guard let source else { throw failure ?? .storageClosed }
     return source
@@ -204,8 +214,14 @@ struct RecordCursor: Sendable {
 
   /// The record at the place, which is committed: from the writer's windows, or a new chunk.
   private mutating func read(_ source: OpenLog, _ reader: LogReader, _ count: Int) throws(ImmutaError) -> Record {
+    let newest = reader
+    let reader = try source.reader(of: place, newest)
+    let count = min(count, reader.count)
     let end = reader.end
-    if let record = try windows?.record(place, committedEnd: end, reader.check) { return take(record) }
+    if chunkReader === reader, let record = try windows?.record(place, committedEnd: end, reader.check) {
+      return take(record)
+    }
+    chunkReader = reader
     windows = reader.windows
     if let record = try windows?.record(place, committedEnd: end, reader.check) {
       forgetChunk()
@@ -215,7 +231,7 @@ struct RecordCursor: Sendable {
     let old = chunk
     forgetChunk()
     let batch = try reader.read(place, count: count, most: expected, reader: readerNumber, reusing: old)
-    if source.isFollowing { try checkAnchor(source, reader) }
+    if source.isFollowing { try checkAnchor(source, newest) }
     switch batch {
     case .single(let record, let entry):
       expected = 16
@@ -238,7 +254,7 @@ struct RecordCursor: Sendable {
   /// Forgets what was read from the files that were read so far.
   mutating func forgetFiles() {
     forgetChunk()
-    windows = nil
+    (windows, chunkReader) = (nil, nil)
   }
 
   private mutating func forgetChunk() {
@@ -248,6 +264,7 @@ struct RecordCursor: Sendable {
 
   private mutating func take(_ record: Record) -> Record {
     place += 1
+    beginsWithFirst = false
     return record
   }
 

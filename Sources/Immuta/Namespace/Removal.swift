@@ -22,7 +22,7 @@ struct Removal {
     for folder in files.folders { try io(directory.removeFolder(folder)) }
     // Last, those that say that there was a log.
     try io(directory.removeIfPresent(files.companion))
-    if let meta = files.meta { try io(directory.removeIfPresent(meta)) }
+    try io(directory.removeIfPresent(files.meta))
     // While it is held: whoever opens it now finds that it has lost its name, and makes another.
     try io(directory.removeIfPresent(files.lock))
     try io(directory.flush())
@@ -30,7 +30,7 @@ struct Removal {
 
   /// Whether something is left of a log whose removal was cut off, or that was lost.
   private func hasRemains() throws(ImmutaError) -> Bool {
-    for name in [files.companion, files.newCompanion, files.meta].compactMap(\.self) + files.folders
+    for name in [files.companion, files.newCompanion, files.meta] + files.folders
     where try io(files.directory.status(of: name) != nil) {
       return true
     }

@@ -10,7 +10,10 @@ struct WriterState: ~Copyable, Sendable {
   private(set) var isClosed = false
   /// The newest segment of the log, the one that is appended to.
   private(set) var segment: SegmentWriter
-  private let reader: LogReader
+  private var reader: LogReader
+  private var rolling: RollState
+  /// Whether the next segment was asked for.
+  private var hasAskedForNext = false
   private let lock: FileLock
   private var clock: CommitClock
   private var wake = CommitWake()
@@ -21,11 +24,17 @@ struct WriterState: ~Copyable, Sendable {
   /// Told of what the clock did, under the lock: it must not call whoever may call back.
   var clockNews: @Sendable (ClockDoubt) -> Void = { _ in }
 
-  init(segment: consuming SegmentWriter, reader: LogReader, lock: FileLock, clock: CommitClock) {
+  /// Told, under the lock, that it is time to make the next segment: the same holds for it.
+  var nextIsDue: @Sendable () -> Void = {}
+
+  init(
+    segment: consuming SegmentWriter, reader: LogReader, lock: FileLock, clock: CommitClock, rolling: RollState
+  ) {
     self.segment = segment
     self.reader = reader
     self.lock = lock
     self.clock = clock
+    self.rolling = rolling
   }
 
   /// Throws when nothing can be appended any more.
@@ -40,8 +49,11 @@ struct WriterState: ~Copyable, Sendable {
 
   // MARK: Positions
 
-  /// Committed records.
-  var count: Int { segment.count }
+  /// The number of the first record that is not committed.
+  var count: Int { segment.endNumber }
+
+  /// Committed records of the newest segment.
+  var segmentCount: Int { segment.count }
 
   /// The number of the record that is staged next.
   var nextNumber: Int { segment.nextNumber }
@@ -51,6 +63,10 @@ struct WriterState: ~Copyable, Sendable {
   /// Whether the log may be appended to at once.
   @inline(__always)
   var isPrepared: Bool { segment.phase == .prepared }
+
+  /// Whether a record of so many bytes may be appended at once: the log is prepared, and need not roll first.
+  @inline(__always)
+  func isReady(for size: Int) -> Bool { segment.phase == .prepared && segment.tail &+ size <= rolling.lastEnd }
 
   /// What is to be put on stable storage before the log is appended to; nil where it is.
   var missingMark: OpenMark? { segment.phase.isMarked ? nil : segment.mark }
@@ -108,7 +124,7 @@ struct WriterState: ~Copyable, Sendable {
   mutating func commit() throws(ImmutaError) {
     checkTurn()
     if !segment.hasStaged { return try segment.commit(at: clock.last) }
-    let first = segment.count
+    let first = segment.endNumber
     try segment.commit(at: commitTime())
     noteCommit(first: first)
   }
@@ -140,7 +156,7 @@ struct WriterState: ~Copyable, Sendable {
   @inline(never)
   private mutating func wakeFollowers(first: Int) {
     let (log, companion) = segment.descriptors
-    let (file, offset) = CommitWord.place(of: first, reader.format, log: log, companion: companion)
+    let (file, offset) = CommitWord.place(of: first - segment.first, reader.format, log: log, companion: companion)
     wake.called(waking: segment.files.wake(at: offset, of: file))
   }
 
@@ -157,6 +173,7 @@ struct WriterState: ~Copyable, Sendable {
     let wall = Clocks.wallClock()
     let news = clock.read(wall, tick: tick, record: count, steady: Clocks.steadyClock)
     wake.beginTick()
+    if rolling.hasLimits { lookAhead() }
     if news == CommitClock.News() { return }
     if let jump = news.jump {
       let doubt = ClockDoubt.clockSet(by: .nanoseconds(jump), at: Timestamp(nanosecondsSince1970: wall))
@@ -166,6 +183,45 @@ struct WriterState: ~Copyable, Sendable {
     if let lag = news.lag { clockNews(.recordsAhead(from: max(0, count - 1), by: .nanoseconds(lag))) }
     // It helps to read times that are none: nothing depends on it.
     if news.isOther, let slow = clock.slow { try? segment.keeper.noteSlowTime(slow) }
+  }
+
+  // MARK: Rolling
+
+  /// Whether a record of so many bytes, or more, begins another segment.
+  func isRollDue(adding size: Int) -> Bool {
+    !segment.hasStaged && rolling.isDue(count: segment.count, tail: segment.tail, adding: size)
+  }
+
+  /// Takes note of the time, for segments that become too old.
+  mutating func noteTime() { rolling.noteTime() }
+
+  /// Whether the segment is too old, which only its age makes it while nothing is appended.
+  var isTooOld: Bool { segment.count > 0 && rolling.lastEnd < 0 }
+
+  /// Once a tick of the clock.
+  @inline(never)
+  private mutating func lookAhead() {
+    rolling.noteFirst()
+    rolling.noteTime()
+    if !hasAskedForNext, rolling.isNextDue(tail: segment.tail) {
+      hasAskedForNext = true
+      nextIsDue()
+    }
+  }
+
+  /// Appends go to the next segment from here on. Returns the one before, which is to be sealed.
+  mutating func roll(to next: consuming SegmentWriter, _ nextReader: LogReader) -> SegmentWriter {
+    precondition(turns.isTaken && !segment.hasStaged, "a log rolls between commits, with the turn")
+    precondition(next.first == segment.endNumber, "segments follow each other")
+    // Followers that wait for its next record look, and find the other segment.
+    if isPrepared { wakeFollowers(first: count) }
+    swap(&segment, &next)
+    reader = nextReader
+    rolling.begin()
+    hasAskedForNext = false
+    countWhenAsked = -1
+    reader.committedEnd.store(segment.tail, ordering: .releasing)
+    return next
   }
 
   // MARK: Resting

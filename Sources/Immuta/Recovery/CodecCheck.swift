@@ -42,7 +42,7 @@ struct CodecCheck {
     for sample in samples {
       do throws(ImmutaError) {
         let entry = CompanionEntry(index: sample.index, time: 0, recordChecksum: 0)
-        _ = try LargeRecord.read(sample.number, entry, size: sample.size, from: log, check)
+        _ = try LargeRecord.read(check.first + sample.number, entry, size: sample.size, from: log, check)
         return nil
       } catch .undecodable(let corruption) {
         failure = failure ?? corruption
@@ -102,7 +102,7 @@ struct CodecCheck {
       let size = end - entry.index - format.recordHeaderSize
       if size > Chunk.largestRecord { continue }
       do throws(ImmutaError) {
-        _ = try LargeRecord.readWhole(number, entry, size: size, from: log, check)
+        _ = try LargeRecord.readWhole(check.first + number, entry, size: size, from: log, check)
         return
       } catch .undecodable(let corruption) {
         // It could be read, and is more than may be.
@@ -111,7 +111,7 @@ struct CodecCheck {
           path: path,
           reason:
             "it was written with \(Words.quoted(codecName)), and what was given under that name cannot "
-            + "read its record \(number): \(corruption.reason). To append, open it with the keys and dictionaries that "
+            + "read its record \(check.first + number): \(corruption.reason). To append, open it with the keys and dictionaries that "
             + "the record was written with; to read the others, open it for reading only")
       } catch .corrupted {
         // It proves nothing.

@@ -7,6 +7,8 @@ struct LogKnowledge {
   let identity: LogIdentity?
   /// What the log was called when it was made; nil when nothing says it.
   var namespace: String? { meta?.meta.namespace }
+  /// The first record that was not removed from the log, as far as the meta file says.
+  var removedCount: Int { meta?.meta.removedCount ?? 0 }
   /// What the meta file says, and its generation.
   private let meta: (meta: LogMeta, generation: UInt64)?
 
@@ -40,18 +42,19 @@ struct LogKnowledge {
   private static func disagreement(_ files: LogFiles, _ reason: String) -> ImmutaError {
     .corrupted(
       Corruption(
-        path: files.directory.path(of: files.meta ?? files.log),
+        path: files.home.directory.path(of: files.meta),
         reason:
           "\(reason): put the one back that belongs to \(files.log), or move the one that does not out of the way "
-          + "(\(files.companion) or \(files.meta ?? ""))"))
+          + "(\(files.companion) or \(files.meta))"))
   }
 
   private static func meta(
     _ files: LogFiles, _ trust: FileTrust
   ) throws(ImmutaError) -> (meta: LogMeta, generation: UInt64)? {
-    guard let name = files.meta, let found = try io(files.directory.status(of: name)),
+    let directory = files.home.directory
+    guard let found = try io(directory.status(of: files.meta)),
       try io(trust.holds(found, of: try files.directory.status(of: files.log))),
-      let file = try io(files.directory.openIfPresent(name, .read)),
+      let file = try io(directory.openIfPresent(files.meta, .read)),
       // What was looked at, and not what took its place since.
       try io(file.status().rights.owner == found.rights.owner)
     else { return nil }
@@ -65,26 +68,30 @@ struct LogKnowledge {
     return slots.current
   }
 
-  /// Makes the meta file say what the companion's header says, where a codec is in use: nothing is written where it does.
+  /// Makes the meta file say what the companion's header says, where a codec is in use or the log has rolled: nothing is
+  /// written where it does.
   /// Its bytes are on stable storage when it returns, its directory's entry with that of the log, before the first record
   /// is acknowledged.
   ///
   /// - Parameters:
   ///   - isNew: whether the log has no records yet: then it is called what it was made as.
+  ///   - isSegmented: whether the log has rolled, or is about to.
   ///   - isOwn: whether one of its records can be read under the name that it has now.
   func keep(
-    _ header: CompanionHeader, _ files: LogFiles, of log: Descriptor, isNew: Bool = false, isOwn: Bool = false
+    _ header: CompanionHeader, _ files: LogFiles, of log: Descriptor, isNew: Bool = false, isOwn: Bool = false,
+    isSegmented: Bool = false
   ) throws(ImmutaError) {
-    guard let name = files.meta, let codecName = header.codecName, let identity = header.identity,
-      !codecName.isEmpty || meta != nil
+    guard let codecName = header.codecName, let identity = header.identity,
+      !codecName.isEmpty || meta != nil || files.first > 0 || isSegmented
     else { return }
+    let directory = files.home.directory
     let wanted = LogMeta(
-      identity: identity, codecName: codecName, removedCount: header.removedCount,
-      namespace: isNew ? files.namespace : namespace ?? (isOwn ? files.namespace : nil))
+      identity: identity, codecName: codecName, removedCount: max(header.removedCount, removedCount),
+      namespace: isNew && files.first == 0 ? files.namespace : namespace ?? (isOwn ? files.namespace : nil))
     if meta?.meta == wanted { return }
     let file =
-      if let file = try io(files.directory.openIfPresent(name, .readWrite)) { file } else {
-        try io(files.directory.create(name, like: log))
+      if let file = try io(directory.openIfPresent(files.meta, .readWrite)) { file } else {
+        try io(directory.create(files.meta, like: log))
       }
     if let meta {
       let generation = TwoSlots.next(after: meta.generation)

@@ -73,9 +73,9 @@ extension LogFiles {
   /// Whether a file exists that only a log leaves beside itself.
   package var hasTraces: Bool {
     // A store's layout says that its partitions were logs.
-    [companion, meta, lock, isPartition ? "logstore.layout" : nil].compactMap(\.self).contains {
-      (try? directory.status(of: $0)) != nil
-    }
+    let once = [meta, lock, segmentsFolder] + (isPartition ? ["logstore.layout"] : [])
+    return (try? directory.status(of: companion)) != nil
+      || once.contains { (try? home.directory.status(of: $0)) != nil }
   }
 
   /// What says that the log is missing, where it is and other files of it exist; nil otherwise.
@@ -84,11 +84,12 @@ extension LogFiles {
   /// - Throws: `.foreignOwner`, `.unsupportedVersion`, `.io`.
   package func lostLog(_ trust: FileTrust? = nil) throws(ImmutaError) -> Corruption? {
     let lost: Corruption?
-    if let meta, let status = try io(directory.status(of: meta)) {
+    if let status = try io(home.directory.status(of: meta)) {
       try io(trust?.check(status, meta))
       lost = Corruption(
         path: logPath,
-        reason: "the log is missing, but \(directory.path(of: meta)) says that there was one: put the log back from a "
+        reason:
+          "the log is missing, but \(home.directory.path(of: meta)) says that there was one: put the log back from a "
           + "backup, or remove that file to begin a new one")
     } else {
       lost = try lostRecords(isEntryProof: true)

@@ -86,6 +86,7 @@ struct RecoveryWork {
     var header = newHeader
     header.mark = .closed
     header.stableCount = count
+    header.firstSequence = files.first
     if torn > 0 { header.noteTorn(torn) }
     header.madeCount = try write(from: 0, entries, to: file)
     // The slot that is not used yet reads as zeros: no header.
@@ -141,6 +142,7 @@ extension CompanionHeader {
     tornCount = before?.tornCount ?? 0
     recoveryTime = before?.recoveryTime ?? 0
     slowTime = before?.slowTime
+    removedCount = before?.removedCount ?? 0
     self.identity = identity
   }
 }

@@ -52,16 +52,17 @@ struct Repair {
       throw .namespaceNotFound(files.namespace)
     }
     // No lock is made beside what is refused.
-    if purpose != .looking, try io(directory.status(of: files.lock) == nil) {
+    let home = files.home.directory
+    if purpose != .looking, try io(home.status(of: files.lock) == nil) {
       _ = try Repair(files, stated: stated, for: .looking, trust: trust)
     }
     if purpose == .looking {
-      lock = try io(FileLock.look(files.lock, in: directory, subject: files.namespace))
+      lock = try io(FileLock.look(files.lock, in: home, subject: files.namespace))
     } else {
       if purpose == .applying { try io(trust.check(status, files.log)) }
       lock = try io(
         FileLock.take(
-          files.lock, in: directory, subject: files.namespace, rights: status.rights, trust: trust, of: status))
+          files.lock, in: home, subject: files.namespace, rights: status.rights, trust: trust, of: status))
     }
     let mode: SystemCalls.OpenMode = purpose == .applying ? .readWrite : .read
     let log = try io(directory.open(files.log, mode))

@@ -19,6 +19,8 @@ struct Chunk: @unchecked Sendable {
   private let logCapacity: Int
   /// Number of the first record.
   let first: Int
+  /// The number of the segment's first record: entries are numbered from there.
+  private let base: Int
   /// Where in the log the first record begins.
   var start = 0
   /// Entries read; at least as many as there are records.
@@ -32,9 +34,10 @@ struct Chunk: @unchecked Sendable {
 
   /// - Parameter old: a chunk whose memory is used again if nobody else holds it, and it has the room: the pages of
   ///   fresh memory cost more than reading into them.
-  init(first: Int, entryCapacity: Int, logCapacity: Int, reusing old: consuming Chunk? = nil) {
-    precondition(first >= 0 && entryCapacity > 0 && logCapacity >= 0, "a chunk has room for an entry")
+  init(first: Int, base: Int, entryCapacity: Int, logCapacity: Int, reusing old: consuming Chunk? = nil) {
+    precondition(first >= base && base >= 0 && entryCapacity > 0 && logCapacity >= 0, "a chunk has room for an entry")
     self.first = first
+    self.base = base
     self.entryCapacity = entryCapacity
     self.logCapacity = logCapacity
     let capacity = entryCapacity * CompanionEntry.size + logCapacity
@@ -69,7 +72,7 @@ struct Chunk: @unchecked Sendable {
     let start = position * CompanionEntry.size
     return unsafe CompanionEntry(
       decoding: UnsafeRawBufferPointer(rebasing: entryBytes[start..<start + CompanionEntry.size]),
-      number: first + position)
+      number: first - base + position)
   }
 
   /// Finds out how many of the first records are whole. In one go, a processor works on several records at a time,

@@ -47,6 +47,20 @@ final class CompanionKeeper: Sendable {
     }
   }
 
+  /// A segment that was made ahead gets its place in the log. Whenever it reaches the device: until then it has none, and
+  /// its name says it.
+  func begin(first: Int, removed: Int, _ slow: SlowTime?) throws(ImmutaError) {
+    try write { header in
+      (header.firstSequence, header.removedCount, header.slowTime) = (first, removed, slow)
+    }
+  }
+
+  /// The records before this one are being removed. On stable storage when this returns.
+  func noteRemoved(_ count: Int) throws(ImmutaError) {
+    try write { $0.removedCount = max($0.removedCount, count) }
+    try io(descriptor.flush())
+  }
+
   /// A flush failed. The mark need not reach the device: it is for an opening that still sees the same page cache.
   func markFailed() {
     try? write { $0.mark.noteFailedFlush() }
@@ -55,8 +69,8 @@ final class CompanionKeeper: Sendable {
   /// The first `count` records are on stable storage. The mark itself need not be yet: an older one is still true.
   func markStable(_ count: Int) throws(ImmutaError) {
     try write { header in
-      precondition(count >= header.stableCount, "what is stable stays so")
-      header.stableCount = count
+      // Sealing may have been faster.
+      header.stableCount = max(header.stableCount, count)
     }
   }
 

@@ -1,26 +1,45 @@
 import ImmutaLocking
 
-/// Where readers find the entries of records: in the companion's file, or, where a log is open for reading only and its
-/// companion does not fit it, by the log's size fields.
-enum EntryTable: Sendable {
-  case file(DescriptorPool)
-  case walked(WalkedEntries)
+/// Where readers find the entries of a segment's records, by the records' numbers in the log: in the companion's file, or,
+/// where a log is open for reading only and its companion does not fit it, by the log's size fields.
+struct EntryTable: Sendable {
+  /// The number of the segment's first record. What is on file is numbered from there.
+  let first: Int
+  let source: Source
 
-  /// Fills `bytes` with the entries from number `first` on, as many as there are; returns how many it filled. Where they
+  enum Source: Sendable {
+    case file(DescriptorPool)
+    case walked(WalkedEntries)
+  }
+
+  /// Fills `bytes` with the entries from number `number` on, as many as there are; returns how many it filled. Where they
   /// are made, those of one chunk of the log at most.
-  func read(_ bytes: UnsafeMutableRawBufferPointer, from first: Int) throws(ImmutaError) -> Int {
-    switch self {
+  func read(_ bytes: UnsafeMutableRawBufferPointer, from number: Int) throws(ImmutaError) -> Int {
+    switch source {
     case .file(let pool):
-      let offset = CompanionEntry.offset(of: first)
+      let offset = CompanionEntry.offset(of: number - first)
       return try unsafe io(pool.descriptor(for: 0).read(into: bytes, at: offset) / CompanionEntry.size)
     case .walked(let entries):
-      return try unsafe entries.read(bytes, from: first)
+      return try numbered(from: first) { () throws(ImmutaError) in
+        try unsafe entries.read(bytes, from: number - first)
+      }
     }
   }
 
   /// Where the companion does not have them.
   var walked: WalkedEntries? {
-    if case .walked(let entries) = self { return entries }
+    if case .walked(let entries) = source { return entries }
     return nil
+  }
+}
+
+/// Calls `body`, which numbers records from the first of a segment, and has its errors name them by their numbers in the
+/// log.
+func numbered<R>(from first: Int, _ body: () throws(ImmutaError) -> R) throws(ImmutaError) -> R {
+  do throws(ImmutaError) {
+    return try body()
+  } catch .corrupted(var damage) {
+    damage.sequence = damage.sequence.map { $0 + first }
+    throw .corrupted(damage)
   }
 }

@@ -50,7 +50,7 @@ final class LargeRecord: MappedPayload {
   static func readWhole(
     _ number: Int, _ entry: CompanionEntry, size: Int, from descriptor: Descriptor, _ check: RecordCheck
   ) throws(ImmutaError) -> Record {
-    let whole = Chunk(first: number, entryCapacity: 1, logCapacity: check.recordHeaderSize + size)
+    let whole = Chunk(first: number, base: check.first, entryCapacity: 1, logCapacity: check.recordHeaderSize + size)
     let bytes = unsafe whole.logBytes
     guard try unsafe io(descriptor.read(into: bytes, at: entry.index) == bytes.count) else {
       throw check.corrupted(number, entry.index, "the log ends inside its payload")

@@ -2,17 +2,23 @@ import ImmutaLocking
 import Solid
 import Synchronization
 
-/// The reading side of a log: finds, reads and checks committed records. Any number of threads at once.
+/// The reading side of a segment: finds, reads and checks its committed records, by their numbers in the log. Any number of
+/// threads at once.
 final class LogReader: Sendable {
   let format: LogFormat
   let check: RecordCheck
-  /// Its generation is the number of committed records; closed with the log.
+  /// Of the log, beyond this segment.
+  let progress: LogProgress
+  /// See ``LogProgress/committed``; at hand.
   let committed: Broadcaster
+  /// The number of the segment's first record.
+  let first: Int
+  /// Where the segment's records end by number; nobody knows while it is the newest one. Stored, releasing, before a record
+  /// of the next segment is committed: who has seen such a record in `committed` sees it.
+  private let limit = Atomic(Int.max)
   /// Where the last committed record ends. Stored, releasing, before `committed` is advanced: who has seen a record's
   /// number in `committed` sees an end behind that record.
   let committedEnd: Atomic<Int>
-  /// Acquiring and releasing: whoever sees it set sees the log closed.
-  private let isClosed = Atomic(false)
   private let log: DescriptorPool
   private let entries: Lock<EntryTable>
   /// Changed by the writer before it commits a record that lies in the new windows.
@@ -20,10 +26,8 @@ final class LogReader: Sendable {
 
   /// Whose log it is, if anything on file says so.
   let identity: LogIdentity?
-  /// Its generation is the number of records that are known to be on stable storage; nil where the writer knows.
-  let stable: Broadcaster?
   /// Its place among the readers of a log whose files change.
-  let lineage = Lineage()
+  var lineage: Lineage { progress.lineage }
   /// Whether records too large for memory are mapped: not where another program may cut the file short.
   private let mapsLargeRecords: Bool
 
@@ -31,22 +35,35 @@ final class LogReader: Sendable {
   static let largestInMemory = Chunk.largestRecord
 
   init(
-    format: LogFormat, check: RecordCheck, count: Int, end: Int, log: DescriptorPool, entries: EntryTable,
-    identity: LogIdentity?, stable: Broadcaster? = nil, mapsLargeRecords: Bool
+    format: LogFormat, check: RecordCheck, progress: LogProgress, end: Int, log: DescriptorPool,
+    entries: EntryTable.Source, identity: LogIdentity?, mapsLargeRecords: Bool
   ) {
     self.identity = identity
-    self.stable = stable
+    self.progress = progress
+    first = check.first
     self.mapsLargeRecords = mapsLargeRecords
     self.format = format
     self.check = check
     self.log = log
-    self.entries = Lock(entries)
-    committed = Broadcaster(generation: count)
+    self.entries = Lock(EntryTable(first: check.first, source: entries))
+    committed = progress.committed
     committedEnd = Atomic(end)
   }
 
-  /// Committed records.
-  var count: Int { committed.generation }
+  /// The number of the first record after those that are committed; of the segment's, once it is sealed.
+  var count: Int { min(committed.generation, limit.load(ordering: .acquiring)) }
+
+  /// Records of the segment.
+  var ownCount: Int { count - first }
+
+  /// Whether record `number` is one of another segment.
+  @inline(__always)
+  func isElsewhere(_ number: Int) -> Bool { number < first || number >= limit.load(ordering: .acquiring) }
+
+  /// The segment has no record from this number on.
+  func seal(at end: Int) {
+    limit.store(end, ordering: .releasing)
+  }
 
   /// Where the last of at least `count` committed records ends. Acquiring: pairs with the writer's releasing store.
   var end: Int { committedEnd.load(ordering: .acquiring) }
@@ -63,8 +80,8 @@ final class LogReader: Sendable {
   }
 
   /// Readers find their entries there from now on.
-  func replaceEntries(_ table: EntryTable) {
-    entries.withLock { $0 = table }
+  func replaceEntries(_ source: EntryTable.Source) {
+    entries.withLock { $0 = EntryTable(first: first, source: source) }
   }
 
   /// What makes the entries, where no companion has them.
@@ -92,33 +109,32 @@ final class LogReader: Sendable {
         let start = position * CompanionEntry.size
         return unsafe CompanionEntry(
           decoding: UnsafeRawBufferPointer(rebasing: bytes[start..<start + CompanionEntry.size]),
-          number: range.lowerBound + position)
+          number: range.lowerBound + position - first)
       }
     }
   }
 
   /// The descriptors that reads go through.
   var pools: [DescriptorPool] {
-    if case .file(let pool) = entries.withLock({ $0 }) { return [log, pool] }
+    if case .file(let pool) = entries.withLock({ $0.source }) { return [log, pool] }
     return [log]
   }
 
-  /// Every later call throws.
-  func markClosed() {
-    isClosed.store(true, ordering: .releasing)
+  /// Wakes everyone who waits, and lets go of the descriptors: every later call on a reader of the log throws.
+  func close() {
+    progress.markClosed()
+    committed.close()
+    letGo()
   }
 
-  /// Wakes everyone who waits, and lets go of the descriptors.
-  func close() {
-    markClosed()
-    committed.close()
-    log.close()
-    if case .file(let pool) = entries.withLock({ $0 }) { pool.close() }
+  /// Lets go of the descriptors, for good.
+  func letGo() {
+    for pool in pools { pool.close() }
     publish(nil)
   }
 
   @inline(__always)
-  var isOpen: Bool { !isClosed.load(ordering: .acquiring) }
+  var isOpen: Bool { progress.isOpen }
 
   func checkOpen() throws(ImmutaError) {
     if !isOpen { throw .storageClosed }
@@ -128,7 +144,7 @@ final class LogReader: Sendable {
   func record(_ number: Int, reader: Int) throws(ImmutaError) -> Record {
     try checkOpen()
     let count = count
-    guard number >= 0, number < count else { throw .recordNotFound(number) }
+    guard number >= first, number < count else { throw .recordNotFound(number) }
     if let windows,
       let record = try windows.record(number, committedEnd: end, check)
     {
@@ -162,7 +178,7 @@ final class LogReader: Sendable {
   func timestamp(of number: Int) throws(ImmutaError) -> Timestamp {
     if let own = ownEntries {
       // Not its entry, which takes as long as reading the record.
-      guard let time = try own.time(of: number) else { throw check.entryDamaged(number) }
+      guard let time = try own.time(of: number - first) else { throw check.entryDamaged(number) }
       return Timestamp(nanosecondsSince1970: time)
     }
     return Timestamp(nanosecondsSince1970: try entry(of: number).time)
@@ -180,22 +196,22 @@ final class LogReader: Sendable {
     }
   }
 
-  /// Calls `body` with records from `first` on, checked by `check`, as many as one read brings and at least one; an
+  /// Calls `body` with records from `start` on, checked by `check`, as many as one read brings and at least one; an
   /// error is the first one's. One at a time: with a codec each takes memory of its own. `isMade` says whether a record's
   /// checksum was made from the log's bytes rather than taken when it was appended.
   func check(
-    from first: Int, count: Int, _ check: RecordCheck,
+    from start: Int, count: Int, _ check: RecordCheck,
     _ body: (Record, _ isMade: Bool) throws(ImmutaError) -> Void
   ) throws(ImmutaError) {
-    switch try read(first, count: count, most: 1024, reader: 0, check: check) {
+    switch try read(start, count: count, most: 1024, reader: 0, check: check) {
     case .single(let record, let entry): try body(record, entry.isMade)
     case .chunk(let chunk, _, _):
-      var number = first
+      var number = start
       while number < count, let record = try chunk.record(number, check) {
-        try body(record, chunk.entry(at: number - first)?.isMade ?? false)
+        try body(record, chunk.entry(at: number - start)?.isMade ?? false)
         number += 1
       }
-      if number == first { throw check.corrupted(first, chunk.start, "the log ends inside it") }
+      if number == start { throw check.corrupted(start, chunk.start, "the log ends inside it") }
     }
   }
 
@@ -207,20 +223,20 @@ final class LogReader: Sendable {
     case single(Record, CompanionEntry)
   }
 
-  /// Reads record `first`, of `count` committed ones, and up to `most` in all, as far as they fit a chunk.
+  /// Reads record `number`, of `count` committed ones, and up to `most` in all, as far as they fit a chunk.
   func read(
-    _ first: Int, count: Int, most: Int, reader: Int, check: RecordCheck? = nil, reusing old: consuming Chunk? = nil
+    _ number: Int, count: Int, most: Int, reader: Int, check: RecordCheck? = nil, reusing old: consuming Chunk? = nil
   ) throws(ImmutaError) -> Batch {
     let check = check ?? self.check
     try checkOpen()
     let committedEnd = end
     // One entry more than records wanted: it tells where the last of them ends.
-    let entryCapacity = min(most + 1, count - first)
+    let entryCapacity = min(most + 1, count - number)
     // Behind the committed end there is nothing to read; a single record is read once its size is known.
     let logCapacity = most == 1 ? 4096 : max(0, min(Chunk.size, committedEnd - format.headerSize))
-    var chunk = Chunk(first: first, entryCapacity: entryCapacity, logCapacity: logCapacity, reusing: old)
-    chunk.entryCount = try unsafe entries.withLock { $0 }.read(chunk.entryBytes, from: first)
-    guard let entry = chunk.entry(at: 0) else { throw check.entryDamaged(first) }
+    var chunk = Chunk(first: number, base: first, entryCapacity: entryCapacity, logCapacity: logCapacity, reusing: old)
+    chunk.entryCount = try unsafe entries.withLock { $0 }.read(chunk.entryBytes, from: number)
+    guard let entry = chunk.entry(at: 0) else { throw check.entryDamaged(number) }
     chunk.start = entry.index
     chunk.end = committedEnd
 
@@ -228,7 +244,7 @@ final class LogReader: Sendable {
     let next = chunk.entry(at: 1)
     let length = (next?.index ?? committedEnd) - entry.index
     if length > logCapacity {
-      return try readAlone(first, entry, end: next?.index ?? committedEnd, isExact: next != nil, reader: reader, check)
+      return try readAlone(number, entry, end: next?.index ?? committedEnd, isExact: next != nil, reader: reader, check)
     }
     let wanted = most == 1 ? length : min(logCapacity, committedEnd - entry.index)
     let bytes = unsafe UnsafeMutableRawBufferPointer(rebasing: chunk.logBytes[..<max(0, wanted)])

@@ -9,11 +9,14 @@ final class RecordCheck: Sendable {
   /// The format's, at hand: it is asked for at each record.
   let recordHeaderSize: Int
   let verifiesChecksums: Bool
+  /// The number of the segment's first record: entries are numbered from there.
+  let first: Int
   /// Undoes what the codec did; nil where there is none.
   let decoder: RecordDecoder?
 
-  init(path: String, format: LogFormat, verifiesChecksums: Bool, decoder: RecordDecoder?) {
+  init(path: String, first: Int, format: LogFormat, verifiesChecksums: Bool, decoder: RecordDecoder?) {
     self.path = path
+    self.first = first
     self.format = format
     recordHeaderSize = format.recordHeaderSize
     self.verifiesChecksums = verifiesChecksums
@@ -27,7 +30,7 @@ final class RecordCheck: Sendable {
 
   /// The same, but for whether checksums are compared.
   func verifyingChecksums(_ verifies: Bool) -> RecordCheck {
-    RecordCheck(path: path, format: format, verifiesChecksums: verifies, decoder: decoder)
+    RecordCheck(path: path, first: first, format: format, verifiesChecksums: verifies, decoder: decoder)
   }
 
   /// The payload size in a record's size field.
@@ -74,7 +77,7 @@ final class RecordCheck: Sendable {
 
   /// The entry of record `number` from its bytes.
   func entry(_ number: Int, _ bytes: UnsafeRawBufferPointer) throws(ImmutaError) -> CompanionEntry {
-    guard let entry = unsafe CompanionEntry(decoding: bytes, number: number) else { throw entryDamaged(number) }
+    guard let entry = unsafe CompanionEntry(decoding: bytes, number: number - first) else { throw entryDamaged(number) }
     return entry
   }
 

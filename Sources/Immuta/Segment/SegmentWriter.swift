@@ -13,7 +13,9 @@ import CImmutaCRC32C
 /// both files have room for all that committing it writes.
 struct SegmentWriter: ~Copyable, Sendable {
   var files: SegmentFiles
-  /// Committed records.
+  /// The number of its first record.
+  private(set) var first: Int
+  /// Its committed records.
   private(set) var count: Int
   /// End of the last committed record.
   private(set) var tail: Int
@@ -23,8 +25,8 @@ struct SegmentWriter: ~Copyable, Sendable {
   /// How far the segment is on its way from opening to appending.
   var phase = Phase.opened
   let keeper: CompanionKeeper
-  let names: NameCheck
-  let location: LogFiles
+  private(set) var names: NameCheck
+  private(set) var location: LogFiles
   /// See ``Directory/noteNames()``.
   let namesNoted: Int
 
@@ -69,13 +71,23 @@ struct SegmentWriter: ~Copyable, Sendable {
     self.names = names
     self.location = location
     namesNoted = location.directory.noteNames()
+    first = location.first
     self.count = count
     tail = end
     stagedEnd = end
   }
 
-  /// The number of the record that is staged next.
-  var nextNumber: Int { count + staged.count }
+  /// The number, in the log, of the first record that is not committed.
+  var endNumber: Int { first + count }
+
+  /// The number, in the log, of the record that is staged next.
+  var nextNumber: Int { first + count + staged.count }
+
+  /// The segment, which is ready to be appended to and has no record yet, gets its name and its first record's number.
+  mutating func take(_ location: LogFiles, _ names: NameCheck) {
+    precondition(count == 0 && !hasStaged && phase == .prepared, "a segment is named before it is used")
+    (self.location, self.names, first) = (location, names, location.first)
+  }
 
   // MARK: Staging
 
@@ -141,7 +153,7 @@ struct SegmentWriter: ~Copyable, Sendable {
   @inline(__always)
   private mutating func finishStaging(_ record: Written) -> Receipt {
     assert(record.index == stagedEnd, "staged records lie one after the other")
-    let receipt = Receipt(sequence: count + staged.count, index: record.index, size: record.size)
+    let receipt = Receipt(sequence: nextNumber, index: record.index, size: record.size)
     staged.append(StagedRecord(index: record.index, checksum: record.checksum))
     stagedEnd = record.index + files.recordHeaderSize + record.size
     return receipt
@@ -165,7 +177,7 @@ struct SegmentWriter: ~Copyable, Sendable {
     precondition(staged.isEmpty, "something is staged")
     assert(record.index == tail, "a record begins where the last one ends")
     stagedEnd = record.index + files.recordHeaderSize + record.size
-    let receipt = Receipt(sequence: count, index: record.index, size: record.size)
+    let receipt = Receipt(sequence: first + count, index: record.index, size: record.size)
     try commit(1, lastIndex: record.index) { (segment) throws(ImmutaError) in
       let entry = CompanionEntry(
         index: record.index, time: time, recordChecksum: record.checksum, endsCommit: true)

@@ -11,7 +11,8 @@ final class TailWindows: Sendable {
 
   /// Record `number`, which is committed, checked; nil when it is not whole in the windows.
   func record(_ number: Int, committedEnd: Int, _ check: RecordCheck) throws(ImmutaError) -> Record? {
-    let entryOffset = CompanionEntry.offset(of: number)
+    if number < check.first { return nil }
+    let entryOffset = CompanionEntry.offset(of: number - check.first)
     let entryRange = entryOffset..<entryOffset + CompanionEntry.size
     guard companion.contains(entryRange) else { return nil }
     let entry = try unsafe check.entry(number, UnsafeRawBufferPointer(companion.bytes(entryRange)))

@@ -38,6 +38,11 @@ extension ImmutaError: CustomStringConvertible {
       "\(place.named ?? "the storage") was opened for reading only: open it with access .readWrite to append"
     case .recordNotFound(let sequence, let place):
       "there is no committed record \(sequence)\(place.suffix): numbers run from 0 up to the log's count, exclusive"
+    case .recordRemoved(let sequence, let first, let place):
+      """
+      record \(sequence)\(place.suffix) was removed, as the log keeps its newest records only: the first that it has is \
+      record \(first); begin there
+      """
     case .recordTooLarge(let place):
       "the record is too large\(place.suffix(" for")): its end would lie beyond what a 64-bit file offset can name"
     case .corrupted(let corruption):

@@ -43,6 +43,7 @@ extension ImmutaError {
     case .storageClosed: .storageClosed(in: new)
     case .readOnly: .readOnly(in: new)
     case .recordNotFound(let number, _): .recordNotFound(number, in: new)
+    case .recordRemoved(let number, let first, _): .recordRemoved(sequence: number, first: first, in: new)
     case .recordTooLarge: .recordTooLarge(in: new)
     case .codecMismatch(let written, let opened, _): .codecMismatch(written: written, opened: opened, in: new)
     case .untransformable(let reason, _): .untransformable(reason, in: new)
@@ -62,7 +63,8 @@ extension ImmutaError {
     case .storageClosed(let place), .readOnly(let place), .recordTooLarge(let place), .recordNotFound(_, let place),
       .codecMismatch(_, _, let place), .untransformable(_, let place), .invalidOffset(_, let place),
       .positionBeyondEnd(_, _, let place), .foreignPosition(_, _, let place), .invalidPosition(_, let place),
-      .unexpectedCount(_, _, let place), .uploadTooLarge(_, let place), .uploadStalled(_, let place):
+      .unexpectedCount(_, _, let place), .uploadTooLarge(_, let place), .uploadStalled(_, let place),
+      .recordRemoved(_, _, let place):
       place
     default: nil
     }
@@ -83,6 +85,11 @@ extension ImmutaError {
 
   /// There is no committed record of this number.
   public static func recordNotFound(_ sequence: Int) -> ImmutaError { .recordNotFound(sequence, in: .none) }
+
+  /// The record was removed, with all before `first`.
+  public static func recordRemoved(sequence: Int, first: Int) -> ImmutaError {
+    .recordRemoved(sequence: sequence, first: first, in: .none)
+  }
 
   /// The log was written with the first codec chain, and opened with the second.
   public static func codecMismatch(written: String, opened: String) -> ImmutaError {

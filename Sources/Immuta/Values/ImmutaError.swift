@@ -34,6 +34,8 @@ public enum ImmutaError: Error, Hashable, Sendable {
   case readOnly(in: Place)
   /// No committed record has this sequence.
   case recordNotFound(Int, in: Place)
+  /// The record was removed, with all before `first`: see ``Retention``. The records from `first` on can be read.
+  case recordRemoved(sequence: Int, first: Int, in: Place)
   /// The record's end would lie beyond what a 64-bit offset can name.
   case recordTooLarge(in: Place)
   /// The file is not a log, or is damaged.

@@ -1,0 +1,107 @@
+// A log's segments: when it begins the next, and which it keeps.
+
+extension Log {
+  /// Begins the next segment now, whatever the limits of ``Storage/Configuration/segments`` are; nothing where the newest has
+  /// no record. Waits for its turn as a transaction does. The segment before is sealed beside this.
+  ///
+  /// - Throws: `.storageClosed`, `.readOnly`, `.io`; `CancellationError` when cancelled while it waits for its turn.
+  public func roll() async throws {
+    // A transaction that is dropped gives the turn back.
+    let transaction = try await beginTransaction(.append, .task)
+    let writer = transaction.writer
+    try await onWorkThread { () throws(ImmutaError) in try writer.roll() }
+    withExtendedLifetime(transaction) {}
+  }
+
+  /// The same for code that is not async. Blocks while another transaction has the writer.
+  public func roll() throws {
+    let writer = try openWriter()
+    do {
+      try writer.takeTurnBlocking(.append)
+      defer { writer.endTurn() }
+      try writer.prepareBlocking()
+      try writer.roll()
+    } catch let error as ImmutaError {
+      throw error.of(namespace)
+    }
+  }
+
+  /// Removes the segments all of whose records are before a number: whole segments, from the first on, never the newest.
+  /// Those who hold records of them keep those; a stream that stands in one gets `.recordRemoved`.
+  ///
+  /// On stable storage when it returns: a crash leaves the log as it was, or without these records.
+  ///
+  /// - Returns: the number of the first record that is left, ``firstSequence``.
+  /// - Throws: `.storageClosed`, `.readOnly`, `.recordNotFound` where the log has fewer records, `.io`.
+  @discardableResult
+  public func removeRecords(before number: Int) async throws -> Int {
+    let writer = try openWriter()
+    try checkRemoval(before: number)
+    return try await onWorkThread { () throws(ImmutaError) in try writer.removeRecords(before: number) }
+  }
+
+  /// The same for code that is not async. Blocks for the flush.
+  @discardableResult
+  public func removeRecords(before number: Int) throws -> Int {
+    let writer = try openWriter()
+    try checkRemoval(before: number)
+    do throws(ImmutaError) {
+      return try writer.removeRecords(before: number)
+    } catch {
+      throw error.of(namespace)
+    }
+  }
+
+  private func checkRemoval(before number: Int) throws(ImmutaError) {
+    if number < 0 { throw .invalidPosition(number).of(namespace) }
+    let count = count
+    if number > count { throw .positionBeyondEnd(position: number, count: count).of(namespace) }
+  }
+
+  /// How many segments there are before the newest, and how many bytes their logs have. O(segments).
+  func segmentSizes() throws(ImmutaError) -> (count: Int, bytes: Int) {
+    let (firsts, _) = open.sealed.list
+    if firsts.isEmpty { return (0, 0) }
+    let home = currentFiles.home
+    let folder = try io(home.directory.folder(home.segmentsFolder))
+    var bytes = 0
+    for first in firsts {
+      let segment = first == 0 ? home : folder.map { home.segment(first, in: $0) }
+      // One that is missing has none.
+      if let segment { bytes += try io(segment.directory.status(of: segment.log)?.size ?? 0) }
+    }
+    return (firsts.count, bytes)
+  }
+
+  private func onWorkThread<R: Sendable>(
+    _ body: @escaping @Sendable () throws(ImmutaError) -> R
+  ) async throws -> R {
+    let namespace = namespace
+    return try await withCheckedThrowingContinuation { continuation in
+      do throws(NoThread) {
+        try WorkThreads.shared.add {
+          do throws(ImmutaError) {
+            continuation.resume(returning: try body())
+          } catch {
+            continuation.resume(throwing: error.of(namespace))
+          }
+        }
+      } catch {
+        continuation.resume(throwing: ImmutaError(error).of(namespace))
+      }
+    }
+  }
+}
+
+extension Storage {
+  /// As ``Log/roll()-(async)``, of a namespace.
+  public func roll(_ namespace: String) async throws {
+    try await log(namespace).roll()
+  }
+
+  /// As ``Log/removeRecords(before:)-(Int)``, of a namespace.
+  @discardableResult
+  public func removeRecords(before number: Int, from namespace: String) async throws -> Int {
+    try await log(namespace).removeRecords(before: number)
+  }
+}

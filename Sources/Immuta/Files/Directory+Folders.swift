@@ -1,0 +1,29 @@
+import ImmutaLocking
+
+// Folders in a directory that belong to a log.
+
+extension Directory {
+  /// A folder in it, found by this directory's descriptor, whatever becomes of its path; nil where there is none. What else
+  /// has the name, a symbolic link too, is an error.
+  func folder(_ name: String) throws(FileError) -> Directory? {
+    guard let status = try status(of: name) else { return nil }
+    guard status.isDirectory else { throw .failed(.open, ErrorNumber.notDirectory, path: path(of: name)) }
+    return try Directory(folder: name, of: self)
+  }
+
+  /// The same; made where there is none, with the owner and the rights of this directory.
+  func makeFolder(_ name: String) throws(FileError) -> Directory {
+    if let folder = try folder(name) { return folder }
+    do throws(FileError) {
+      try SystemCalls.makeDirectory(name, in: opened().number, path: path(of: name))
+    } catch let error where error.errorNumber == ErrorNumber.exists {
+      // Somebody else was faster.
+      return try Directory(folder: name, of: self)
+    }
+    let folder = try Directory(folder: name, of: self)
+    let (wanted, made) = (try status().rights, try folder.status().rights)
+    // Only those who may give files away have made one that belongs to somebody else.
+    if wanted.owner != made.owner, ThisProcess.effectiveUser == 0 { try folder.opened().take(wanted) }
+    return folder
+  }
+}

@@ -1,0 +1,67 @@
+/// The files of a segment, for whoever flushes the log.
+struct FlushTarget: Sendable {
+  let files: FlushPair
+  let names: NameCheck
+  let keeper: CompanionKeeper
+  /// The number of the segment's first record.
+  let first: Int
+  /// The folder that has the names of new files, which are to be on stable storage with the first record.
+  var newNames: Directory?
+  /// Up to which record the segment was flushed.
+  var flushed: Int
+
+  /// Puts the segment's records before record `count` on stable storage.
+  func flush(through count: Int) throws(ImmutaError) {
+    try files.flush()
+    try noteFlushed(through: count)
+  }
+
+  /// The same, for whoever has flushed the files.
+  func noteFlushed(through count: Int) throws(ImmutaError) {
+    if let newNames { try io(newNames.flush()) }
+    // What is stable in a file that nobody finds again is lost.
+    try io(names.check())
+    try keeper.markStable(count - first)
+  }
+
+  func letGo() {
+    files.letGo()
+    keeper.letGo()
+  }
+}
+
+/// The segments that may have records which are not stable: the one that is appended to, and those before it that are not
+/// sealed yet. In order.
+struct FlushTargets {
+  private(set) var all: [FlushTarget]
+
+  init(_ newest: FlushTarget) { all = [newest] }
+
+  var newest: FlushTarget { all[all.count - 1] }
+
+  mutating func add(_ target: FlushTarget) {
+    precondition(target.first >= newest.first, "segments follow each other")
+    all.append(target)
+  }
+
+  /// A segment is sealed, and on stable storage with that.
+  mutating func remove(_ first: Int) {
+    precondition(all.count > 1, "the newest segment is never sealed")
+    all.removeAll { $0.first == first }
+  }
+
+  /// What has to be flushed, and up to which record, for the first `count` records to be stable.
+  func due(for count: Int) -> [(target: FlushTarget, end: Int)] {
+    all.indices.compactMap { place in
+      let end = place + 1 < all.count ? min(count, all[place + 1].first) : count
+      return end > all[place].flushed ? (all[place], end) : nil
+    }
+  }
+
+  mutating func note(_ first: Int, flushed: Int) {
+    for place in all.indices where all[place].first == first {
+      all[place].flushed = max(all[place].flushed, flushed)
+      all[place].newNames = nil
+    }
+  }
+}

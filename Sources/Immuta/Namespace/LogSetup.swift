@@ -1,0 +1,51 @@
+/// How a segment of a log is set up for those who read and write it: where its files are, and what the log was opened with.
+struct LogSetup: Sendable {
+  let files: LogFiles
+  let options: OpeningOptions
+  /// What transforms payloads; the logs of a storage share one.
+  let pools: TransformPools
+
+  /// The same, of another segment.
+  func at(_ files: LogFiles) -> LogSetup { LogSetup(files: files, options: options, pools: pools) }
+
+  var trust: FileTrust {
+    FileTrust(in: files.directory, acceptsFilesOfOthers: options.acceptsFilesOfOthers)
+  }
+
+  func check(_ format: LogFormat) -> RecordCheck {
+    RecordCheck(
+      path: files.logPath, first: files.first, format: format, verifiesChecksums: options.verifiesChecksums,
+      decoder: pools.reading.map { pool in
+        RecordDecoder(namespace: files.namespace, pool: pool, limit: options.largestDecodedPayload) { [files] in
+          LogKnowledge.advice(afterRenaming: files)
+        }
+      })
+  }
+
+  /// The reader of a segment whose files are open for writing.
+  func reader(
+    _ log: Descriptor, _ logFile: FileIdentity, _ companion: Descriptor, _ companionFile: FileIdentity,
+    _ progress: LogProgress, end: Int, _ identity: LogIdentity, _ format: LogFormat
+  ) -> LogReader {
+    LogReader(
+      format: format, check: check(format), progress: progress, end: end,
+      log: DescriptorPool(like: log, logFile, files.log, of: files.directory, capacity: options.readerCount),
+      entries: .file(
+        DescriptorPool(like: companion, companionFile, files.companion, of: files.directory, capacity: 1)),
+      identity: identity, mapsLargeRecords: true)
+  }
+
+  /// What tells whether the files of a segment still have their names.
+  ///
+  /// - Parameter once: the files that the log has once.
+  func names(
+    _ reader: LogReader, _ log: Descriptor, _ logFile: FileIdentity, _ companionFile: FileIdentity,
+    _ once: [NameCheck.NamedFile]
+  ) -> NameCheck {
+    let own = [
+      NameCheck.NamedFile(directory: files.directory, name: files.log, identity: logFile),
+      NameCheck.NamedFile(directory: files.directory, name: files.companion, identity: companionFile),
+    ]
+    return NameCheck(own + once) { [known = log.knownSize] in max(reader.end, known.value) }
+  }
+}

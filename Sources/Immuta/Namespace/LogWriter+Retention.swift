@@ -1,0 +1,152 @@
+import ImmutaLocking
+import Logging
+import Solid
+
+// What a log keeps of its records: whole segments are removed from the front, never the newest.
+
+extension LogWriter {
+  /// The first record that was not removed.
+  var firstSequence: Int { sealed.firstSequence }
+
+  /// Removes the segments all of whose records are before a number. Returns the first record that is left. May block.
+  ///
+  /// What was removed is stored first, and is on stable storage before a file goes; the files go in order, companions last. So
+  /// a crash leaves the log as it was, or files that the next opening removes.
+  @discardableResult
+  func removeRecords(before number: Int) throws(ImmutaError) -> Int {
+    try roller.maintenance.withLock { (_) throws(ImmutaError) in
+      try state.withLock { (state) throws(ImmutaError) in try checkUsable(state) }
+      let (firsts, end) = sealed.list
+      // Where the segments end: the next one's first record.
+      let ends = firsts.dropFirst() + [end]
+      guard let removed = ends.last(where: { $0 <= number }), removed > sealed.firstSequence else {
+        return sealed.firstSequence
+      }
+      // None that is still being written.
+      if let failure = sealNow() { throw failure }
+      try flusher.noteRemoved(removed)
+      let gone = sealed.remove(before: removed)
+      let header = flusher.companionHeader
+      try LogKnowledge(files, header, header.format, roller.maker.setup.trust)
+        .keep(header, files, of: state.withLock { $0.segment.descriptors.log }, isSegmented: true)
+      for first in gone { try remove(first) }
+      return removed
+    }
+  }
+
+  private func remove(_ first: Int) throws(ImmutaError) {
+    let segment: LogFiles
+    if first == 0 {
+      segment = files
+    } else {
+      guard let folder = try io(files.directory.folder(files.segmentsFolder)) else { return }
+      segment = files.segment(first, in: folder)
+    }
+    try io(segment.directory.removeIfPresent(segment.log))
+    try io(segment.directory.removeIfPresent(segment.companion))
+  }
+
+  /// Removes what the log need not keep. May block.
+  func retain() throws(ImmutaError) {
+    if let number = try firstToKeep() { try removeRecords(before: number) }
+  }
+
+  /// The number before which nothing need be kept; nil where everything is.
+  private func firstToKeep() throws(ImmutaError) -> Int? {
+    let retention = roller.retention
+    let (firsts, end) = sealed.list
+    if retention.keepsEverything || firsts.isEmpty { return nil }
+    let ends = Array(firsts.dropFirst()) + [end]
+    var kept: Int?
+    if let most = retention.maximumRecords {
+      // The first segment with which the log has no more than that.
+      let count = committed.generation
+      kept = ends.first { count - $0 <= most } ?? end
+      if count - (firsts.first ?? end) <= most { kept = nil }
+    }
+    if let most = retention.maximumBytes { kept = Self.later(kept, try firstToKeep(bytes: most, firsts, ends)) }
+    if let age = retention.maximumAge { kept = Self.later(kept, firstToKeep(age: age, ends)) }
+    return kept
+  }
+
+  private static func later(_ one: Int?, _ other: Int?) -> Int? {
+    guard let one, let other else { return one ?? other }
+    return max(one, other)
+  }
+
+  private func firstToKeep(bytes most: Int, _ firsts: [Int], _ ends: [Int]) throws(ImmutaError) -> Int? {
+    let folder = try io(files.directory.folder(files.segmentsFolder))
+    var sizes: [Int] = []
+    for first in firsts {
+      let segment = first == 0 ? files : folder.map { files.segment(first, in: $0) }
+      sizes.append(try io(segment?.directory.status(of: segment?.log ?? "")?.size ?? 0))
+    }
+    var total = sizes.reduce(reader.end, +)
+    var kept: Int?
+    for (size, end) in zip(sizes, ends) where total > most {
+      total -= size
+      kept = end
+    }
+    return kept
+  }
+
+  private func firstToKeep(age: Duration, _ ends: [Int]) -> Int? {
+    let oldest = Clocks.wallClock().subtractingHeld(age.nanoseconds)
+    var kept: Int?
+    for end in ends {
+      // One whose time cannot be read is kept.
+      guard let time = try? sealed.reader(of: end - 1).timestamp(of: end - 1).nanosecondsSince1970, time < oldest else {
+        break
+      }
+      kept = end
+    }
+    return kept
+  }
+
+  /// Has a thread remove what need not be kept.
+  func retainBeside() {
+    if roller.retention.keepsEverything { return }
+    try? WorkThreads.shared.add { [weak self] in self?.retainNow() }
+  }
+
+  /// What cannot be removed now is removed later.
+  private func retainNow() {
+    do throws(ImmutaError) {
+      try retain()
+    } catch {
+      if state.withLock({ $0.isClosed }) { return }
+      longWaits.logger?.warning(
+        "what the log need not keep could not be removed: \(error)", metadata: ["namespace": "\(namespace)"])
+    }
+  }
+
+  // MARK: From time to time
+
+  /// Looks after segments and records that become too old while nothing is appended, until the log is closed.
+  func lookAfterAges() {
+    let ages = [roller.maker.setup.options.segments.maximumAge, roller.retention.maximumAge].compactMap(\.self)
+    guard let shortest = ages.min() else { return }
+    let pause = min(max(.milliseconds(50), shortest / 8), .seconds(30))
+    try? WorkThreads.shared.add(at: .now + pause) { [weak self] in
+      guard let self, !self.state.withLock({ $0.isClosed }) else { return }
+      self.rollIfOld()
+      self.retainNow()
+      self.lookAfterAges()
+    }
+  }
+
+  /// Rolls a segment that is too old, unless somebody has the turn: then that one's next append does, or the next look.
+  private func rollIfOld() {
+    let isMine = state.withLock { state in
+      state.noteTime()
+      return !state.isClosed && state.isTooOld && state.turns.take(TurnHolder(.append, .thread(Thread.identity)))
+    }
+    guard isMine else { return }
+    defer { endTurn() }
+    do throws(ImmutaError) {
+      try roll()
+    } catch {
+      longWaits.logger?.warning("the log could not roll: \(error)", metadata: ["namespace": "\(namespace)"])
+    }
+  }
+}

@@ -1,0 +1,89 @@
+import ImmutaLocking
+import Solid
+
+// A log's segments, one after the other: see DESIGN of the file format, "Segments".
+
+extension LogWriter {
+  /// Begins the next segment, unless the newest has no record. For who has the turn; may block.
+  ///
+  /// Each step leaves the log as it was, or rolled: the next segment is made under names of its own; it gets its names; and
+  /// then records go into it, and the one before is sealed beside that.
+  func roll() throws(ImmutaError) {
+    do {
+      try closing.whileOpen { try rollOpen() }
+    } catch let error as ImmutaError {
+      throw error
+    } catch {
+      preconditionFailure("rolling throws nothing else")
+    }
+    sealBeside()
+    retainBeside()
+  }
+
+  private func rollOpen() throws {
+    let (count, log) = try state.withLock { (state) throws(ImmutaError) in
+      try checkUsable(state)
+      return (state.segmentCount == 0 ? nil : state.count, state.segment.descriptors.log)
+    }
+    guard let count else { return }
+    // One at a time: a crash finds at most two segments that are not sealed.
+    if let failure = sealNow() { throw failure }
+    let next = try roller.takeNext(like: log)
+    try roller.maintenance.withLock { (_) throws(ImmutaError) in
+      let carried = NextSegment.Carried(
+        removed: sealed.firstSequence, slowTime: flusher.companionHeader.slowTime, once: roller.once)
+      let named: NextSegment.Named
+      do throws(ImmutaError) {
+        named = try roller.maker.name(next, first: count, carried)
+      } catch {
+        next.abandon(files)
+        throw error
+      }
+      goOn(in: named)
+    }
+  }
+
+  /// From here on records go into the next segment.
+  private func goOn(in named: consuming NextSegment.Named) {
+    let (next, target) = (named.reader, named.target)
+    let old = reader
+    // Before a record of the next segment is committed: who has seen one finds its reader.
+    flusher.add(target)
+    old.seal(at: next.first)
+    sealed.add(old, end: next.first)
+    newest.withLock { $0 = next }
+    var segment = Optional(named.segment)
+    let sealing = state.withLock { state in
+      guard let segment = segment.take() else { preconditionFailure("a log rolls once at a time") }
+      return SealingSegment(state.roll(to: segment, next))
+    }
+    old.publish(nil)
+    roller.add(sealing)
+  }
+
+  /// Has a thread seal the segments before the newest.
+  private func sealBeside() {
+    // Without a thread the next roll does it, or closing.
+    try? WorkThreads.shared.add { _ = self.sealNow() }
+  }
+
+  /// Seals the segments before the newest. May block. Returns why one could not be: then nothing is appended any more.
+  func sealNow() -> ImmutaError? {
+    let failure = roller.sealAll { first in
+      flusher.noteSealed(first)
+      // Its reader keeps files open that were open for writing.
+      sealed.forget(first)
+    }
+    if let failure {
+      state.withLock { $0.fail(failure) }
+      flusher.noteNotSealed(failure)
+    }
+    return failure
+  }
+
+  /// Makes the next segment, ahead of the need.
+  func makeNextNow() {
+    guard roller.wantsNext() else { return }
+    roller.makeNext(like: state.withLock { $0.segment.descriptors.log })
+  }
+}

@@ -1,0 +1,125 @@
+import Logging
+
+// Opening a log that has rolled, for appending: what matters are its newest segment, and the one before where a crash came
+// before it was sealed.
+
+extension Opening {
+  /// - Parameter lock: the log's, which is held.
+  func openSegmented(_ folder: SegmentFolder, _ lock: FileLock) throws(ImmutaError) -> Opened {
+    var folder = folder
+    let previous = try sealPrevious(&folder)
+    let opening = Opening(files: folder.newest, options: options, pools: pools)
+    let log = try io(opening.files.directory.open(opening.files.log, .readWrite))
+    let status = try io(log.status())
+    try io(opening.trust.check(status, opening.files.log))
+    lock.adopt(status.rights)
+    var companion: Descriptor?
+    do throws(ImmutaError) {
+      var recovered = try opening.recoverLocked(log, status, &companion)
+      let meta = try LogKnowledge(files.home, nil, recovered.format, trust)
+      let removed = max(recovered.header.removedCount, meta.removedCount)
+      recovered.header.removedCount = removed
+      try folder.clear(removed: removed)
+      if let note = previous.note {
+        recovered.outcome.add(note: note)
+        recovered.outcome.lost += previous.lost
+      }
+      return try opening.opened(
+        log, status.identity, recovered, lock, folder, removed: removed, lastTime: previous.lastTime)
+    } catch {
+      if log.hasFailedFlush || companion?.hasFailedFlush == true { opening.markFailedFlush() }
+      throw error
+    }
+  }
+
+  /// What became of the segment before the newest.
+  private struct Previous {
+    var lastTime: Int64?
+    var note: String?
+    /// Records that were taken back.
+    var lost = 0
+  }
+
+  /// Brings the segment before the newest to its end, where a crash came before it was sealed: then the next one begins where
+  /// it ends, or has nothing that was promised, and goes.
+  private func sealPrevious(_ folder: inout SegmentFolder) throws(ImmutaError) -> Previous {
+    guard let files = folder.previous else { return Previous() }
+    let newest = folder.newest
+    let opening = Opening(files: files, options: options, pools: pools)
+    let log = try io(files.directory.open(files.log, .readWrite))
+    let status = try io(log.status())
+    try io(trust.check(status, files.log))
+    var companion = try io(files.directory.openIfPresent(files.companion, .readWrite))
+    let header = try companion?.companionHeader()
+    if let header, header.isClean, header.firstSequence == files.first, files.first + header.stableCount == newest.first
+    {
+      let last = try companion?.companionEntry(header.stableCount - 1)
+      return Previous(lastTime: last?.time)
+    }
+    // One that has lost its companion, or is damaged, is for those who read it to find: it was sealed.
+    if header == nil { return Previous() }
+    if header?.isClean == true { return Previous() }
+    var previous = Previous()
+    let recovered: Recovered
+    do throws(ImmutaError) {
+      recovered = try opening.recoverLocked(log, status, &companion)
+    } catch {
+      if log.hasFailedFlush || companion?.hasFailedFlush == true { opening.markFailedFlush() }
+      throw error
+    }
+    let end = files.first + recovered.outcome.count
+    if recovered.outcome.count > 0 { previous.lastTime = recovered.outcome.lastTime }
+    if end == newest.first { return previous }
+    if end > newest.first {
+      throw .corrupted(
+        Corruption(
+          path: files.logPath, sequence: newest.first,
+          reason:
+            "it goes on to record \(end - 1), and \(newest.logPath) begins with record \(newest.first): another program "
+            + "appended to a segment that was sealed; move what it appended to a log of its own"))
+    }
+    try dropNewest(&folder, after: end, &previous)
+    return previous
+  }
+
+  /// The segment before lost records that nobody was promised: what came after them goes, too, so that the log is a part of
+  /// what was appended, from the beginning on.
+  private func dropNewest(
+    _ folder: inout SegmentFolder, after end: Int, _ previous: inout Previous
+  ) throws(ImmutaError) {
+    let newest = folder.newest
+    let log = try io(newest.directory.open(newest.log, .read))
+    let companion = try io(newest.directory.openIfPresent(newest.companion, .read))
+    let header = try companion?.companionHeader()
+    // Its records are flushed after those before them.
+    if let header, header.stableCount > 0 {
+      throw .corrupted(
+        Corruption(
+          path: newest.logPath, sequence: end,
+          reason:
+            "records \(end) to \(newest.first - 1) are missing, which come before it: put the segment before it back "
+            + "from a backup"))
+    }
+    let size = try io(log.size)
+    let hasRecords = try log.recordEnd(at: (header?.format ?? .v2).headerSize, header?.format ?? .v2) != nil
+    if hasRecords {
+      let suffix = try SavedCopies.suffix(newest)
+      let copies =
+        [(log, SavedCopies.tail(newest, suffix))]
+        + (companion.map { [($0, SavedCopies.companion(newest, suffix))] } ?? [])
+      for (file, name) in copies {
+        try io(file.copy(0..<(try file.size), to: name, in: newest.directory, like: log))
+        let path = newest.directory.path(of: name)
+        options.logger?.warning("kept a copy of what is cut off: \(path)", metadata: metadata)
+      }
+      previous.lost = newest.first - end
+      previous.note =
+        "the machine went down before the last records were on stable storage: the log ends with record \(end - 1), and "
+        + "what came later is kept in \(newest.directory.path(of: copies[0].1)) (\(Words.bytes(size)))"
+    }
+    try io(newest.directory.removeIfPresent(newest.log))
+    try io(newest.directory.removeIfPresent(newest.companion))
+    try io(newest.directory.flush())
+    folder.dropNewest()
+  }
+}

@@ -1,0 +1,102 @@
+// The segments before the newest: how they are opened when somebody reads them.
+
+extension Opening {
+  /// The segments of a log before the newest, which is this one.
+  ///
+  /// - Parameters:
+  ///   - identity: the log's, if anything on file says it.
+  func sealedSegments(
+    _ folder: SegmentFolder, removed: Int, _ progress: LogProgress, _ identity: LogIdentity?, _ format: LogFormat
+  ) -> SealedSegments {
+    let opening = self
+    return SealedSegments(
+      Array(folder.firsts.dropLast()), end: files.first, removed: removed, path: files.home.logPath,
+      removedNow: { opening.removedNow(format) }
+    ) { (first, end) throws(ImmutaError) in
+      try opening.at(first, in: folder).sealed(end: end, progress, identity, format)
+    }
+  }
+
+  /// The first record that was not removed, by what is kept of that beside the segments.
+  private func removedNow(_ format: LogFormat) -> Int {
+    if !options.isForReading { return 0 }
+    return (try? LogKnowledge(files.home, nil, format, trust))?.removedCount ?? 0
+  }
+
+  /// The same, of another segment.
+  func at(_ first: Int, in folder: SegmentFolder) throws(ImmutaError) -> Opening {
+    if first == 0 { return Opening(files: files.home, options: options, pools: pools) }
+    // A log that has rolled since it was opened has a folder now.
+    let home = files.home
+    let known =
+      if let known = folder.folder { Optional(known) } else { try io(home.directory.folder(home.segmentsFolder)) }
+    guard let place = known else {
+      throw .namespaceNotFound(home.namespace)
+    }
+    return Opening(files: home.segment(first, in: place), options: options, pools: pools)
+  }
+
+  /// The reader of a sealed segment. O(1) where its companion is whole.
+  ///
+  /// - Parameter end: the first record of the segment after it.
+  private func sealed(
+    end: Int, _ progress: LogProgress, _ identity: LogIdentity?, _ format: LogFormat
+  ) throws(ImmutaError) -> LogReader {
+    guard let log = try io(files.directory.openIfPresent(files.log, .read)) else {
+      throw .corrupted(
+        Corruption(
+          path: files.logPath, sequence: files.first,
+          reason: "the segment is missing: put it back from a backup; the records of the other segments can be read"))
+    }
+    let status = try io(log.status())
+    let companion = try io(files.directory.openIfPresent(files.companion, .read))
+    let disk = try LogOnDisk(
+      log: log, status, companion: companion, slots: companion?.companionSlots(), stated: format)
+    if let header = disk.companionHeader {
+      try checkPlace(header)
+      if let found = header.identity, let identity, found != identity {
+        throw .corrupted(
+          Corruption(
+            path: files.companionPath,
+            reason: "it belongs to the log \(found), and this is the log \(identity): put the log's own segment back"))
+      }
+    }
+    let codecs = codecs(format)
+    let found = try numbered(from: files.first) { () throws(ImmutaError) in
+      try ReadableLog(disk, nil) { (name) throws(ImmutaError) in try codecs.checkName(name ?? codecs.codecName) }
+    }
+    if files.first + found.count > end {
+      throw .corrupted(
+        Corruption(
+          path: files.logPath, sequence: end,
+          reason:
+            "the segment has \(Words.records(found.count)), and the next one begins with record \(end): another program "
+            + "appended to it; move what it appended to a log of its own, and put the segment back from a backup"))
+    }
+    return try sealedReader(found, disk, status.identity, progress, identity)
+  }
+
+  private func sealedReader(
+    _ found: ReadableLog, _ disk: LogOnDisk, _ logFile: FileIdentity, _ progress: LogProgress, _ identity: LogIdentity?
+  ) throws(ImmutaError) -> LogReader {
+    let logPool = DescriptorPool(
+      like: disk.log, logFile, files.log, of: files.directory, capacity: options.readerCount)
+    let entries: EntryTable.Source
+    switch found.entries {
+    case .walked(let own): entries = .walked(own)
+    case .inCompanion, .onlyInCompanion:
+      guard let companion = disk.companion else { preconditionFailure("without a companion entries are made") }
+      let companionFile = try io(companion.status().identity)
+      entries = .file(DescriptorPool(like: companion, companionFile, files.companion, of: files.directory, capacity: 1))
+      companion.mayRest(in: files.directory, as: files.companion, companionFile, .read)
+      _ = companion.rest()
+    }
+    disk.log.mayRest(in: files.directory, as: files.log, logFile, .read)
+    _ = disk.log.rest()
+    let reader = LogReader(
+      format: disk.format, check: check(disk.format), progress: progress, end: found.end, log: logPool,
+      entries: entries, identity: identity, mapsLargeRecords: !options.isForReading)
+    reader.seal(at: files.first + found.count)
+    return reader
+  }
+}

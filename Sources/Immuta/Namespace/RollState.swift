@@ -1,0 +1,61 @@
+/// When a log rolls: what the configuration says of its segments. A pure state machine: its owner counts bytes and reads the
+/// clock.
+struct RollState: Sendable {
+  private let maximumBytes: Int
+  private let maximumAge: Int64?
+  /// A record whose payload ends beyond this byte begins another segment, unless it is the first of its own.
+  private(set) var lastEnd: Int
+  private let recordHeaderSize: Int
+  /// When the segment is too old, by a clock that nobody sets; nil while it has no record, or may be of any age.
+  private(set) var deadline: Int64?
+  private var isOld = false
+
+  /// - Parameter firstTime: of the first record of the segment that is appended to; nil where it has none.
+  init(_ limits: SegmentLimits, _ format: LogFormat, firstTime: Int64?) {
+    maximumBytes = limits.maximumBytes ?? .max
+    maximumAge = limits.maximumAge?.nanoseconds
+    recordHeaderSize = format.recordHeaderSize
+    lastEnd = maximumBytes == .max ? .max : maximumBytes - recordHeaderSize
+    if let firstTime, let maximumAge {
+      // A clock that was set back makes nothing younger than it can be.
+      let age = max(0, Clocks.wallClock().subtractingHeld(firstTime))
+      deadline = Clocks.steadyClock().addingHeld(max(0, maximumAge - age))
+    }
+  }
+
+  /// Whether the log ever rolls by itself.
+  var hasLimits: Bool { maximumAge != nil || maximumBytes != .max }
+
+  /// The first record of the segment was committed.
+  mutating func noteFirst() {
+    if let maximumAge, deadline == nil { deadline = Clocks.steadyClock().addingHeld(maximumAge) }
+  }
+
+  /// Takes note of the time.
+  mutating func noteTime() {
+    if let deadline, !isOld, Clocks.steadyClock() >= deadline { (isOld, lastEnd) = (true, -1) }
+  }
+
+  /// Whether a record of so many bytes, or more, begins another segment.
+  ///
+  /// - Parameters:
+  ///   - count: records of the segment.
+  ///   - tail: where the last of them ends.
+  func isDue(count: Int, tail: Int, adding size: Int) -> Bool {
+    if count == 0 { return false }
+    if isOld { return true }
+    return maximumBytes != .max && size > maximumBytes - recordHeaderSize - tail
+  }
+
+  /// Whether it is time to make the next segment: half of the room is used.
+  func isNextDue(tail: Int) -> Bool {
+    if isOld { return true }
+    return maximumBytes != .max && tail > maximumBytes / 2
+  }
+
+  /// Another segment is appended to.
+  mutating func begin() {
+    (isOld, deadline) = (false, nil)
+    lastEnd = maximumBytes == .max ? .max : maximumBytes - recordHeaderSize
+  }
+}

@@ -1,0 +1,111 @@
+import ImmutaLocking
+
+/// What comes after a log's newest segment, and what becomes of those before it: makes the next segment ahead, seals those
+/// that are appended to no more, and removes the oldest.
+///
+/// Who rolls a log has its turn. Lock order: `maintenance` before all others.
+final class Roller: Sendable {
+  let maker: SegmentMaker
+  /// The files that the log has once.
+  let once: [NameCheck.NamedFile]
+  let retention: Retention
+  /// Held while the log gets another first or last segment, with what is stored of that.
+  let maintenance = Lock<Void>(())
+  private let state = Lock(State())
+
+  private struct State {
+    var next = Next.none
+    /// Segments that are not sealed yet, as far as is known.
+    var sealing: [SealingSegment] = []
+    var isClosed = false
+  }
+
+  private enum Next {
+    case none
+    case making
+    case ready(NextSegment)
+  }
+
+  init(maker: SegmentMaker, once: [NameCheck.NamedFile], retention: Retention) {
+    self.maker = maker
+    self.once = once
+    self.retention = retention
+  }
+
+  // MARK: The next segment
+
+  /// Whether a thread should make the next segment; then ``makeNext(like:)`` must follow.
+  func wantsNext() -> Bool {
+    state.withLock { state in
+      guard case .none = state.next, !state.isClosed else { return false }
+      state.next = .making
+      return true
+    }
+  }
+
+  /// Makes the next segment, for later. Where that fails, whoever needs it tries again, and gets the error.
+  func makeNext(like log: Descriptor) {
+    let made = try? maker.make(like: log)
+    let unused = state.withLock { state -> NextSegment? in
+      guard let made, !state.isClosed else {
+        state.next = .none
+        return made
+      }
+      state.next = .ready(made)
+      return nil
+    }
+    unused?.abandon(maker.setup.files.home)
+    waiting.open()
+  }
+
+  private let waiting = ThreadGate()
+
+  /// The next segment: made ahead, or now. For who has the turn.
+  func takeNext(like log: Descriptor) throws(ImmutaError) -> NextSegment {
+    while true {
+      let isMaking = state.withLock { state -> Bool in if case .making = state.next { true } else { false } }
+      if !isMaking { break }
+      waiting.wait()
+    }
+    let ready = state.withLock { state -> NextSegment? in
+      guard case .ready(let ready) = state.next else { return nil }
+      state.next = .none
+      return ready
+    }
+    if let ready { return ready }
+    return try maker.make(like: log)
+  }
+
+  // MARK: Sealing
+
+  func add(_ segment: SealingSegment) {
+    state.withLock { $0.sealing.append(segment) }
+  }
+
+  /// Seals what is to be sealed, and calls `body` with the first record of each that is. May block. Returns why something
+  /// could not be.
+  func sealAll(_ body: (_ first: Int) -> Void) -> ImmutaError? {
+    var failure: ImmutaError?
+    for segment in state.withLock({ $0.sealing }) {
+      if let error = segment.seal() { failure = failure ?? error }
+      let isMine = state.withLock { state in
+        let known = state.sealing.count
+        state.sealing.removeAll { $0 === segment }
+        return state.sealing.count < known
+      }
+      if isMine, failure == nil { body(segment.first) }
+    }
+    return failure
+  }
+
+  /// The log is about to be closed: no segment follows.
+  func close() {
+    let next = state.withLock { state -> NextSegment? in
+      state.isClosed = true
+      guard case .ready(let next) = state.next else { return nil }
+      state.next = .none
+      return next
+    }
+    next?.abandon(maker.setup.files.home)
+  }
+}

@@ -1,0 +1,84 @@
+/// Which segments a log has, by the names of their files: read once, when the log is opened.
+struct SegmentFolder: Sendable {
+  /// The folder of the segments after the first; nil for a log that never rolled.
+  let folder: Directory?
+  /// The first records of all segments, in order. The last one is the segment that is appended to.
+  private(set) var firsts: [Int]
+  private let files: LogFiles
+  /// Companions in the folder whose logs are not there.
+  private(set) var orphans: [Int] = []
+  /// Whether files were left that were made for a segment to come.
+  private var hasNext = false
+
+  /// O(names in the folder).
+  init(_ files: LogFiles) throws(ImmutaError) {
+    let files = files.home
+    self.files = files
+    folder = try io(files.directory.folder(files.segmentsFolder))
+    // Whether a log that never rolled exists finds out who opens it.
+    var firsts = [0]
+    if let folder {
+      if try io(files.directory.status(of: files.log)) == nil { firsts = [] }
+      var companions: [Int] = []
+      for name in try io(folder.names()) {
+        if let first = files.first(ofLog: name) {
+          firsts.append(first)
+        } else if let first = files.first(ofCompanion: name) {
+          companions.append(first)
+        } else if name == files.nextLog || name == files.nextCompanion {
+          hasNext = true
+        }
+      }
+      firsts.sort()
+      if companions.count >= firsts.count { orphans = Set(companions).subtracting(firsts).sorted() }
+    }
+    self.firsts = firsts
+  }
+
+  /// The files of the segment that begins with a record.
+  func files(of first: Int) -> LogFiles {
+    guard first > 0, let folder else { return files }
+    return files.segment(first, in: folder)
+  }
+
+  /// The segment that is appended to; that of the first record where there is none.
+  var newest: LogFiles { files(of: firsts.last ?? 0) }
+
+  /// The segment before that.
+  var previous: LogFiles? { firsts.count < 2 ? nil : files(of: firsts[firsts.count - 2]) }
+
+  /// The last segment is not one of the log any more.
+  mutating func dropNewest() { firsts.removeLast() }
+
+  /// Removes what a crash left: files that were made for a segment to come, which hold no records; companions whose logs
+  /// never got their names, or were removed; and segments that were being removed. For who has the log's lock.
+  ///
+  /// - Parameter removed: the first record that was not removed.
+  mutating func clear(removed: Int) throws(ImmutaError) {
+    guard let folder else { return }
+    if hasNext {
+      try io(folder.removeIfPresent(files.nextLog))
+      try io(folder.removeIfPresent(files.nextCompanion))
+    }
+    while firsts.count > 1, firsts[1] <= removed {
+      let gone = files(of: firsts[0])
+      try io(gone.directory.removeIfPresent(gone.log))
+      try io(gone.directory.removeIfPresent(gone.companion))
+      firsts.removeFirst()
+    }
+    if removed > 0 {
+      // The companion goes last.
+      if firsts.first != 0 { try io(files.directory.removeIfPresent(files.companion)) }
+    }
+    for first in orphans {
+      let segment = files(of: first)
+      let isGone = first < removed ? true : try isUnused(segment)
+      if isGone { try io(folder.removeIfPresent(segment.companion)) }
+    }
+  }
+
+  private func isUnused(_ segment: LogFiles) throws(ImmutaError) -> Bool {
+    if segment.first < firsts.last ?? 0 { return false }
+    return try segment.lostRecords(isEntryProof: true) == nil
+  }
+}

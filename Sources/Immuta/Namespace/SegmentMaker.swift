@@ -1,0 +1,154 @@
+import ImmutaLocking
+
+/// Makes the segment that comes next, ahead of the need: what takes long is done by then.
+struct SegmentMaker: Sendable {
+  /// How the log was opened, and where.
+  let setup: LogSetup
+  let format: LogFormat
+  let identity: LogIdentity
+  let codecName: String?
+  let progress: LogProgress
+
+  private var home: LogFiles { setup.files.home }
+
+  /// The files of a segment, ready to be appended to, under names of their own. They are on stable storage, and say that
+  /// the log is open.
+  ///
+  /// - Parameter log: whose rights they get.
+  func make(like log: Descriptor) throws(ImmutaError) -> NextSegment {
+    let folder = try io(home.directory.makeFolder(home.segmentsFolder))
+    try io(folder.removeIfPresent(home.nextLog))
+    try io(folder.removeIfPresent(home.nextCompanion))
+    let newLog = try io(folder.create(home.nextLog, like: log))
+    do throws(ImmutaError) {
+      return try fill(newLog, folder)
+    } catch {
+      try? folder.remove(home.nextLog)
+      try? folder.remove(home.nextCompanion)
+      throw error
+    }
+  }
+
+  private func fill(_ log: Descriptor, _ folder: Directory) throws(ImmutaError) -> NextSegment {
+    let companion = try io(folder.create(home.nextCompanion, like: log))
+    var header = CompanionHeader(format: format, codecName: codecName)
+    header.identity = identity
+    header.firstSequence = CompanionHeader.unnamedFirst
+    header.bootIdentity = BootIdentity.current
+    try io(log.write([UInt8](repeating: 0, count: format.headerSize), at: 0))
+    try io(companion.write([UInt8](repeating: 0, count: CompanionHeader.size), at: 0))
+    try companion.write(slot: header.encoded(), of: header.generation)
+    // What cannot be derived is kept in a place of its own from here on.
+    try LogKnowledge(home, header, format, setup.trust).keep(header, home, of: log, isSegmented: true)
+    let (logFile, companionFile) = (try io(log.status().identity), try io(companion.status().identity))
+    let flushes = FlushPair(log: log, companion: companion)
+    var segment = SegmentWriter(
+      files: SegmentFiles(
+        format, log: log, companion: companion, count: 0, end: format.headerSize, flushes: flushes,
+        isFlushedOften: setup.options.durability == .synced),
+      keeper: CompanionKeeper(companion, header: header),
+      names: NameCheck([NameCheck.NamedFile(directory: folder, name: home.nextLog, identity: logFile)]) { 0 },
+      location: home, count: 0, end: format.headerSize)
+    segment.noteMarked()
+    try segment.prepare()
+    try io(log.flush())
+    try io(companion.flush())
+    try io(folder.flush())
+    try io(folder.flushEntry())
+    return NextSegment(
+      segment, folder: folder, flushes: flushes, logFile: logFile, companionFile: companionFile)
+  }
+
+  /// Gives the next segment its name. A crash leaves the log as it was, or with an empty segment at its end.
+  ///
+  /// - Parameters:
+  ///   - first: the number of its first record.
+  ///   - state: of the log, as it goes on in it.
+  /// - Returns: the segment for its writer, its reader, and what flushes it.
+  func name(
+    _ next: NextSegment, first: Int, _ carried: NextSegment.Carried
+  ) throws(ImmutaError) -> NextSegment.Named {
+    let files = home.segment(first, in: next.folder)
+    let keeper = next.keeper
+    try keeper.begin(first: first, removed: carried.removed, carried.slowTime)
+    try io(next.folder.rename(home.nextCompanion, to: files.companion))
+    do throws(FileError) {
+      try next.folder.rename(home.nextLog, to: files.log)
+    } catch {
+      // A companion alone is removed by the next opening.
+      try? next.folder.rename(files.companion, to: home.nextCompanion)
+      throw ImmutaError(error)
+    }
+    var segment = next.take()
+    let (log, companion) = segment.descriptors
+    log.noteName(files.logPath)
+    companion.noteName(files.companionPath)
+    let setup = setup.at(files)
+    let reader = setup.reader(
+      log, next.logFile, companion, next.companionFile, progress, end: format.headerSize, identity, format)
+    let names = setup.names(
+      reader, log, next.logFile, next.companionFile, carried.once)
+    segment.take(files, names)
+    let target = FlushTarget(
+      files: next.flushes, names: names, keeper: keeper, first: first, newNames: next.folder, flushed: first)
+    return NextSegment.Named(segment: segment, reader: reader, target: target)
+  }
+}
+
+/// A segment that was made for what comes.
+final class NextSegment: Sendable {
+  let folder: Directory
+  let flushes: FlushPair
+  let logFile: FileIdentity
+  let companionFile: FileIdentity
+  let keeper: CompanionKeeper
+  private let segment: Lock<SegmentWriter?>
+
+  /// What a segment says of the log beyond its own records.
+  struct Carried {
+    /// The first record that was not removed.
+    var removed: Int
+    var slowTime: SlowTime?
+    /// The files that the log has once.
+    var once: [NameCheck.NamedFile]
+  }
+
+  /// The segment under its own name.
+  struct Named: ~Copyable {
+    var segment: SegmentWriter
+    let reader: LogReader
+    let target: FlushTarget
+  }
+
+  init(
+    _ segment: consuming SegmentWriter, folder: Directory, flushes: FlushPair, logFile: FileIdentity,
+    companionFile: FileIdentity
+  ) {
+    self.folder = folder
+    self.flushes = flushes
+    self.logFile = logFile
+    self.companionFile = companionFile
+    keeper = segment.keeper
+    self.segment = Lock(segment)
+  }
+
+  /// The segment; once.
+  func take() -> SegmentWriter {
+    let segment = segment.withLock { $0.take() }
+    guard let segment else { preconditionFailure("a segment is used once") }
+    return segment
+  }
+
+  /// Removes the files, which nobody uses.
+  func abandon(_ home: LogFiles) {
+    segment.withLock { segment in
+      guard var unused = segment.take() else { return }
+      unused.endWriting()
+      unused.letGo()
+      try? folder.remove(home.nextLog)
+      try? folder.remove(home.nextCompanion)
+    }
+    flushes.letGo()
+    keeper.letGo()
+  }
+}
