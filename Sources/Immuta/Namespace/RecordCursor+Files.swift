@@ -113,11 +113,13 @@ extension RecordCursor {
 
   /// Throws unless the place is one that the caller may ask for.
   mutating func meet(_ demand: Demand, _ source: OpenLog) throws(ImmutaError) {
+    if case .isAt(let moment) = demand { return try passEarlier(than: moment, source) }
     try source.refresh()
     let reader = source.reader
     try reader.checkOpen()
     var number = place
     switch demand {
+    case .isAt: break
     case .exists(let stated): number = stated
     case .isIn(let identity):
       if reader.identity != identity { throw .foreignPosition(expected: identity, found: reader.identity) }
