@@ -82,8 +82,14 @@ extension Log {
         found.number = next
         continue
       }
-      try await verify(segment, through: Swift.min(count, segment.count), &found) {
-        progress($0 - first, count - first)
+      do {
+        try await verify(segment, through: Swift.min(count, segment.count), &found) {
+          progress($0 - first, count - first)
+        }
+      } catch let error as ImmutaError {
+        // It may have been removed while it was read.
+        guard open.removal(of: found.number) != nil else { throw error }
+        found.number = open.firstSequence
       }
     }
     if newest.first == count { try await verifyHeader(newest, count: 0, lastIndex: 0) }
