@@ -124,6 +124,13 @@ extension Log {
       of: (Int, Result<(segment: LogReader, found: Verified), any Error>).self
     ) { group in
       while true {
+        // Before others are begun: those that are done make room.
+        while let next = waiting.removeValue(forKey: ended) {
+          let (segment, more) = try next.get()
+          try found.add(more, segment)
+          ended += 1
+          progress(segment.count)
+        }
         while number < newest.first, begun - ended < Self.mostAtOnce {
           // Opened in order: a segment says where the next one begins.
           let segment: LogReader
@@ -149,12 +156,6 @@ extension Log {
           }
           begun += 1
           number = segment.count
-        }
-        while let next = waiting.removeValue(forKey: ended) {
-          let (segment, more) = try next.get()
-          try found.add(more, segment)
-          ended += 1
-          progress(segment.count)
         }
         guard let (place, result) = try await group.next() else { break }
         waiting[place] = result
