@@ -92,7 +92,8 @@ public final class LogModel: Sendable {
   public func begins(with first: Int) throws {
     try state.withLock { state in
       if first > state.removable {
-        throw Finding("the log begins with record \(first), and nobody removed more than those before \(state.removable)")
+        throw Finding(
+          "the log begins with record \(first), and nobody removed more than those before \(state.removable)")
       }
       if first < state.removed { throw Finding("the log begins with record \(first) again, after \(state.removed)") }
       state.removed = first

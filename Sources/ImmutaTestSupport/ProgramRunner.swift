@@ -109,7 +109,8 @@ public struct ProgramRunner {
     case .read(let stream, let count):
       for _ in 0..<count where streams[stream].position < model.count {
         let (place, first) = (streams[stream].position, log.firstSequence)
-        guard let record = try await Self.unlessRemoved(log, model, { try await Self.next(&streams[stream], log) }) else {
+        guard let record = try await Self.unlessRemoved(log, model, { try await Self.next(&streams[stream], log) })
+        else {
           // Nothing is left.
           if place == 0, log.firstSequence == model.count { break }
           // It goes on from there.
@@ -126,7 +127,9 @@ public struct ProgramRunner {
     case .recordAt(let place):
       guard log.count > log.firstSequence else { return }
       let number = min(number(place), log.count - 1)
-      if let record = try await Self.unlessRemoved(log, model, { try await log.record(at: number) }) { try check(record, number) }
+      if let record = try await Self.unlessRemoved(log, model, { try await log.record(at: number) }) {
+        try check(record, number)
+      }
     case .range(let from, let to):
       let range = min(number(from), number(to))..<max(number(from), number(to))
       guard let records = try await Self.unlessRemoved(log, model, { try log.records(in: range) }) else { return }

@@ -149,7 +149,9 @@ extension Log {
           let place = begun
           group.addTask {
             do {
-              return (place, .success((segment, try await self.verifyUnlessRemoved(segment, through: segment.count) { _ in })))
+              return (
+                place, .success((segment, try await self.verifyUnlessRemoved(segment, through: segment.count) { _ in }))
+              )
             } catch {
               return (place, .failure(error))
             }
