@@ -22,6 +22,7 @@ final class Roller: Sendable {
 
   private enum Next {
     case none
+    /// Or being given its names.
     case making
     case ready(NextSegment)
   }
@@ -57,16 +58,36 @@ final class Roller: Sendable {
 
   private var isMaking: Bool { state.withLock { state in if case .making = state.next { true } else { false } } }
 
-  /// The next segment: made ahead, or now. For who has the turn.
+  /// The next segment: made ahead, or now. For who has the turn, and ends that with ``endTaking()`` when the segment has its
+  /// names: until then no other is made, whose files would be called the same.
   func takeNext(like log: Descriptor) throws(ImmutaError) -> NextSegment {
-    while isMaking { waiting.wait() }
-    let ready = state.withLock { state -> NextSegment? in
-      guard case .ready(let ready) = state.next else { return nil }
-      state.next = .none
-      return ready
+    while true {
+      let (mayGoOn, ready) = state.withLock { state -> (Bool, NextSegment?) in
+        switch state.next {
+        case .making: return (false, nil)
+        case .none:
+          state.next = .making
+          return (true, nil)
+        case .ready(let ready):
+          state.next = .making
+          return (true, ready)
+        }
+      }
+      if let ready { return ready }
+      if mayGoOn { break }
+      waiting.wait()
     }
-    if let ready { return ready }
-    return try maker.make(like: log)
+    do throws(ImmutaError) {
+      return try maker.make(like: log)
+    } catch {
+      endTaking()
+      throw error
+    }
+  }
+
+  /// The names of the next segment's files are free again.
+  func endTaking() {
+    state.withLock { $0.next = .none }
   }
 
   // MARK: Sealing
