@@ -25,9 +25,7 @@ import Testing
   }
 
   private func segment() throws -> SegmentWriter {
-    let names = try NameCheck(
-      place, [("events.log", log.status().identity), ("events.idx", companion.status().identity)], others: []
-    ) { 0 }
+    let names = NameCheck(try NameCheck.files(["events.log", "events.idx"], in: place)) { 0 }
     return SegmentWriter(
       files: SegmentFiles(
         .v2, log: log, companion: companion, count: 0, end: LogFormat.v2.headerSize,
