@@ -132,12 +132,16 @@ struct Layout: Equatable {
   /// Whether a message seems to begin a partition's file: not where it is empty, and not where it holds zeros.
   static func hasMessages(_ partition: Int, in directory: Directory) throws(ImmutaError) -> Bool {
     let files = LogFiles(directory: directory, namespace: "\(partition)", isPartition: true)
-    return try io(directory.open(files.log, .read)).recordEnd(at: 0, .bilog) != nil
+    // One whose first messages were removed has had some.
+    guard let file = try io(directory.openIfPresent(files.log, .read)) else { return true }
+    return try file.recordEnd(at: 0, .bilog) != nil
   }
 
   /// Whether partitions of a directory have been open here: their companions are not another program's.
   static func hasCompanions(in directory: Directory) throws(ImmutaError) -> Bool {
-    try !partitions(in: directory, by: companionSuffix).isEmpty
+    // Another program's partitions never roll.
+    if try !partitions(in: directory, by: companionSuffix).isEmpty { return true }
+    return try !presentPartitions(in: directory).isSubset(of: partitions(in: directory, by: ".bilog"))
   }
 
   /// How many partition files are in a directory.
@@ -150,9 +154,9 @@ struct Layout: Equatable {
     return last + 1
   }
 
-  /// The partitions whose files are in a directory.
+  /// The partitions whose files are in a directory: all segments, or some.
   static func presentPartitions(in directory: Directory) throws(ImmutaError) -> Set<Int> {
-    try partitions(in: directory, by: ".bilog")
+    Set(try io(LogFiles.names(in: directory, arePartitions: true)).compactMap { number($0) })
   }
 
   /// The error for a partition that was lost.
@@ -169,11 +173,14 @@ struct Layout: Equatable {
   /// The partitions of which a directory has a file with the suffix.
   private static func partitions(in directory: Directory, by suffix: String) throws(ImmutaError) -> Set<Int> {
     let numbers = try io(directory.names()).compactMap { name -> Int? in
-      guard name.hasSuffix(suffix), let number = Int(name.dropLast(suffix.count)),
-        (0..<mostPartitions).contains(number), name == "\(number)\(suffix)"
-      else { return nil }
-      return number
+      name.hasSuffix(suffix) ? number(String(name.dropLast(suffix.count))) : nil
     }
     return Set(numbers)
+  }
+
+  /// The number that a partition's name is; nil for other names.
+  private static func number(_ name: String) -> Int? {
+    guard let number = Int(name), (0..<mostPartitions).contains(number), name == "\(number)" else { return nil }
+    return number
   }
 }

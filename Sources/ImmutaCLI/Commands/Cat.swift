@@ -47,9 +47,11 @@ struct Cat: ToolCommand {
     try log.details.sayOpeningNote(.namespace)
     let present = log.count
     // A number beyond the end is an error: the log may have been put back from an older copy.
-    let from = options.from ?? 0
-    if !options.ahead, from > present { throw ImmutaError.positionBeyondEnd(position: from, count: log.count) }
-    let start: StreamPosition = options.latest ? .latest : options.ahead ? .skipping(from) : .sequence(from)
+    let from = options.from
+    if !options.ahead, let from, from > present { throw ImmutaError.positionBeyondEnd(position: from, count: log.count) }
+    // Without a number, from the first record that was not removed.
+    let numbered: StreamPosition = from.map { options.ahead ? .skipping($0) : .sequence($0) } ?? .beginning
+    let start: StreamPosition = options.latest ? .latest : numbered
     try await options.print(log.stream(from: start), of: { _ in log }) { $0.position >= present }
   }
 }

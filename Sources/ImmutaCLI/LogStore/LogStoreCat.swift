@@ -50,7 +50,8 @@ struct LogStoreCat: ToolCommand {
 
   /// A number beyond the end of the partition is an error, and so is one beyond the end of each.
   private func start(in store: LogStore) throws -> StreamPosition {
-    let from = options.from ?? 0
+    // Without a number, each from its first message that was not removed.
+    guard let from = options.from else { return .beginning }
     if options.ahead { return .skipping(from) }
     if partition != nil { return .sequence(from) }
     let most = (0..<store.partitionCount).compactMap { try? store.partition($0).count }.max() ?? 0

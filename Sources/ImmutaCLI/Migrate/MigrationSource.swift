@@ -92,14 +92,14 @@ final class LinesSource: MigrationSource {
 
   func next(_ body: (UnsafeRawBufferPointer) throws -> Void) throws -> Bool {
     while true {
-      switch input.next() {
+      switch try input.next() {
       case .whole(let line):
         try hand(line, to: body)
         return true
       case .large: throw ToolError("line \(number + 1) of \(name) has more than \(Self.longest >> 20) MiB")
       case nil:
         if try input.fill() { continue }
-        guard let last = input.takeLast() else { return false }
+        guard let last = try input.takeLast() else { return false }
         try hand(last, to: body)
         return true
       }
