@@ -45,10 +45,36 @@ extension Storage {
   ) throws(ImmutaError) -> RepairReport {
     guard isValidNamespace(namespace) else { throw .invalidNamespace(namespace) }
     let place = try io(Directory(opening: directory))
+    let files = LogFiles(directory: place, namespace: namespace, isPartition: format == .bilog)
+    let folder = try SegmentFolder(files)
+    func repaired(_ files: LogFiles) throws(ImmutaError) -> RepairReport {
+      try repair(files, format: format, applying: applying, acceptingFilesOfOthers, progress)
+    }
+    if folder.firsts == [0] { return try repaired(files) }
+    var reports: [(first: Int, report: RepairReport)] = []
+    for first in folder.firsts { reports.append((first, try repaired(folder.files(of: first)))) }
+    return RepairReport(namespace, of: reports, from: try firstSequence(folder, acceptingFilesOfOthers))
+  }
+
+  /// The first record that was not removed from a log that has rolled.
+  private static func firstSequence(
+    _ folder: SegmentFolder, _ acceptingFilesOfOthers: Bool
+  ) throws(ImmutaError) -> Int {
+    let newest = folder.newest
+    let trust = FileTrust(in: newest.directory, acceptsFilesOfOthers: acceptingFilesOfOthers)
+    let header = try io(newest.directory.openIfPresent(newest.companion, .read))?.companionHeader()
+    let knowledge = try LogKnowledge(newest, header, header?.format ?? .v2, trust)
+    return max(header?.removedCount ?? 0, knowledge.removedCount)
+  }
+
+  /// One segment.
+  private static func repair(
+    _ files: LogFiles, format: LogFormat?, applying: Bool, _ acceptingFilesOfOthers: Bool,
+    _ progress: (@Sendable (_ done: Int, _ total: Int) -> Void)?
+  ) throws(ImmutaError) -> RepairReport {
     var repair = try Repair(
-      LogFiles(directory: place, namespace: namespace, isPartition: format == .bilog), stated: format,
-      for: applying ? .applying : .looking,
-      trust: FileTrust(in: place, acceptsFilesOfOthers: acceptingFilesOfOthers)
+      files, stated: format, for: applying ? .applying : .looking,
+      trust: FileTrust(in: files.directory, acceptsFilesOfOthers: acceptingFilesOfOthers)
     ) { size in
       // Recognising the layout, opening it on trial, examining it, and once more to write what was found.
       progress.map { ScanProgress(size: size, passCount: applying ? 4 : 3, pause: .milliseconds(100), tell: $0) }

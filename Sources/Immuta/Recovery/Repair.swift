@@ -73,6 +73,7 @@ struct Repair {
     let progress = progress(try io(log.size))
     self.progress = progress
     let onFile = try LogOnDisk(log: log, companion: companionOnFile, stated: stated, progress: progress)
+    if let header = onFile.companionHeader { try files.checkPlace(header) }
     let isForeign = try CompanionOrigin.isForeign(onFile)
     let disk = isForeign ? try onFile.withoutCompanion() : onFile
     self.disk = disk

@@ -20,13 +20,15 @@ extension RepairReport {
     case notFound
     /// The log's end is damaged, for the reason given in words: whatever follows it is lost with it.
     case endDamaged(String)
+    /// The segment that had them is missing, or ends before the next one begins.
+    case segmentMissing
     /// The record is whole, and the codec cannot read it, for the reason given in words.
     case undecodable(String)
   }
 
   /// Something that a repair does, or would do. Its description says it in words. Later versions may have more cases.
   @nonexhaustive
-  public enum Action: Hashable, Sendable {
+  public indirect enum Action: Hashable, Sendable {
     /// Sets the companion aside: it belongs to another log.
     case setCompanionAside
     /// Recovers the log as opening it for appending does; what that is, in words.
@@ -49,6 +51,8 @@ extension RepairReport {
     case copyRecords(Int, into: String)
     /// Takes the payloads as they are stored: nothing says whether a codec was used.
     case takePayloadsAsStored
+    /// Does this in the segment that begins with a record. Counts and numbers are the segment's.
+    case inSegment(first: Int, Action)
   }
 }
 
@@ -66,6 +70,7 @@ extension RepairReport.LossReason: CustomStringConvertible {
       "its companion entry is damaged, and its size field does not lead to the next record"
     case .notFound: "nothing says where they are"
     case .endDamaged(let reason): "\(reason); whatever follows it is lost with it"
+    case .segmentMissing: "the segment that had them is missing: put it back from a backup"
     case .undecodable(let reason): "cannot be decoded: \(reason)"
     }
   }
@@ -92,6 +97,7 @@ extension RepairReport.Action: CustomStringConvertible {
     case .markClosed(let count): "mark the log as closed with \(Words.records(count))"
     case .copyRecords(let count, let namespace):
       "copy its \(count == 1 ? "one whole record" : "\(count) whole records") into “\(namespace)”"
+    case .inSegment(let first, let action): "in the segment that begins with record \(first): \(action)"
     case .takePayloadsAsStored: "take them as they are stored: nothing says whether a codec was used"
     }
   }
