@@ -86,7 +86,10 @@ extension Log {
         progress($0 - first, count - first)
       }
     }
-    if newest.first == count { try await verifyHeader(newest, count: 0, lastIndex: 0) }
+    if newest.first == count {
+      try await verifyHeader(newest, count: 0, lastIndex: 0)
+      found.bytes += newest.format.headerSize
+    }
     // Not in a record: such as bytes behind the last one which are none.
     if let damage { throw ImmutaError.corrupted(damage) }
     return VerificationReport(

@@ -48,7 +48,9 @@ struct Cat: ToolCommand {
     let present = log.count
     // A number beyond the end is an error: the log may have been put back from an older copy.
     let from = options.from
-    if !options.ahead, let from, from > present { throw ImmutaError.positionBeyondEnd(position: from, count: log.count) }
+    if !options.ahead, let from, from > present {
+      throw ImmutaError.positionBeyondEnd(position: from, count: log.count)
+    }
     // Without a number, from the first record that was not removed.
     let numbered: StreamPosition = from.map { options.ahead ? .skipping($0) : .sequence($0) } ?? .beginning
     let start: StreamPosition = options.latest ? .latest : numbered

@@ -22,7 +22,8 @@ func checkNumber(_ option: String, _ value: Int, isIn range: ClosedRange<Int>) t
 
 /// Throws a usage error for a span of no time.
 func checkIsNotZero(_ option: String, _ span: TimeSpan) throws {
-  if span.duration <= .zero { throw ValidationError("\(option) is no time at all; give some, such as 5s, 2m, 1h or 30d") }
+  guard span.duration <= .zero else { return }
+  throw ValidationError("\(option) is no time at all; give some, such as 5s, 2m, 1h or 30d")
 }
 
 /// Throws a usage error for a name that cannot be a namespace's.

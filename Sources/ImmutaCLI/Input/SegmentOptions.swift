@@ -20,6 +20,9 @@ struct SegmentOptions: ParsableArguments {
     if let segmentAge { try checkIsNotZero("--segment-age", segmentAge) }
   }
 
+  /// Whether anything was said.
+  var isGiven: Bool { segmentBytes != nil || segmentAge != nil }
+
   func set(in configuration: inout Storage.Configuration) {
     configuration.segments = SegmentLimits(
       maximumBytes: segmentBytes?.bytes, maximumAge: segmentAge?.duration)
