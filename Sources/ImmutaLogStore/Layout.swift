@@ -132,9 +132,9 @@ struct Layout: Equatable {
   /// Whether a message seems to begin a partition's file: not where it is empty, and not where it holds zeros.
   static func hasMessages(_ partition: Int, in directory: Directory) throws(ImmutaError) -> Bool {
     let files = LogFiles(directory: directory, namespace: "\(partition)", isPartition: true)
-    // One whose first messages were removed has had some.
-    guard let file = try io(directory.openIfPresent(files.log, .read)) else { return true }
-    return try file.recordEnd(at: 0, .bilog) != nil
+    // Where the first segment was removed, it had some.
+    guard let log = try io(directory.openIfPresent(files.log, .read)) else { return true }
+    return try log.recordEnd(at: 0, .bilog) != nil
   }
 
   /// Whether partitions of a directory have been open here: their companions are not another program's.
@@ -154,9 +154,14 @@ struct Layout: Equatable {
     return last + 1
   }
 
-  /// The partitions whose files are in a directory: all segments, or some.
+  /// The partitions whose files are in a directory: their first segments, or others.
   static func presentPartitions(in directory: Directory) throws(ImmutaError) -> Set<Int> {
-    Set(try io(LogFiles.names(in: directory, arePartitions: true)).compactMap { number($0) })
+    var present = try partitions(in: directory, by: ".bilog")
+    for number in try partitions(in: directory, by: ".segments").subtracting(present)
+    where try io(LogFiles(directory: directory, namespace: "\(number)", isPartition: true).isThere()) {
+      present.insert(number)
+    }
+    return present
   }
 
   /// The error for a partition that was lost.
@@ -173,14 +178,11 @@ struct Layout: Equatable {
   /// The partitions of which a directory has a file with the suffix.
   private static func partitions(in directory: Directory, by suffix: String) throws(ImmutaError) -> Set<Int> {
     let numbers = try io(directory.names()).compactMap { name -> Int? in
-      name.hasSuffix(suffix) ? number(String(name.dropLast(suffix.count))) : nil
+      guard name.hasSuffix(suffix), let number = Int(name.dropLast(suffix.count)),
+        (0..<mostPartitions).contains(number), name == "\(number)\(suffix)"
+      else { return nil }
+      return number
     }
     return Set(numbers)
-  }
-
-  /// The number that a partition's name is; nil for other names.
-  private static func number(_ name: String) -> Int? {
-    guard let number = Int(name), (0..<mostPartitions).contains(number), name == "\(number)" else { return nil }
-    return number
   }
 }

@@ -27,9 +27,21 @@ struct Transactions {
       print("taken back, still \(orders.count) records")
     }
 
+    // What is at hand, all or nothing, without a closure.
+    let receipts = try await orders.append(contentsOf: ["order 3: 1 apple", "order 3: paid"])
+    print("committed records", receipts.sequences)
+
+    // Only if nobody else has appended since the records were counted.
+    let count = orders.count
+    do {
+      try await orders.append("order 3: cancelled", expecting: count)
+    } catch ImmutaError.unexpectedCount {
+      print("somebody else was faster")
+    }
+
     // Begun in one place, ended in another.
     let transaction = try await orders.beginTransaction()
-    try await transaction.append("order 3: 1 apple")
+    try await transaction.append("order 4: 1 apple")
     try await transaction.commit()
 
     // A payload in pieces, in bounded memory: any asynchronous sequence of byte collections.

@@ -50,7 +50,16 @@ extension Log {
   @discardableResult
   public func append<Chunks: AsyncSequence>(_ chunks: Chunks) async throws -> Receipt
   where Chunks.Element: Collection<UInt8> {
+    try await append(chunks, onlyAt: nil)
+  }
+
+  /// - Parameter count: how many records the log must have; nil for any number.
+  func append<Chunks: AsyncSequence>(_ chunks: Chunks, onlyAt count: Int?) async throws -> Receipt
+  where Chunks.Element: Collection<UInt8> {
     let writer = try openWriter()
+    // It never has fewer again.
+    let present = self.count
+    if let count, present > count { throw ImmutaError.unexpectedCount(expected: count, actual: present).of(namespace) }
     let upload: Upload
     do {
       upload = try await Upload.receive(
@@ -60,8 +69,10 @@ extension Log {
     }
     // A source that ends early because its task was cancelled has not given all of its bytes.
     try Task.checkCancellation()
-    if let whole = upload.inMemory { return try await append(whole) }
-    let transaction = try await beginTransaction(.upload, .task)
+    if let whole = upload.inMemory {
+      return if let count { try await append(whole, expecting: count) } else { try await append(whole) }
+    }
+    let transaction = try await beginTransaction(.upload, .task, onlyAt: count)
     let receipt = try await transaction.append(upload)
     try await transaction.commit()
     return receipt

@@ -18,6 +18,36 @@ extension Log {
     return slow.clock(at: time.nanosecondsSince1970).map(Timestamp.init(nanosecondsSince1970:))
   }
 
+  /// Number of the first record that was committed at or after a moment; ``count`` when all were committed before it.
+  ///
+  /// That is the first record whose ``Record/timestamp`` is not earlier. Where a clock was wrong, it is the first whose
+  /// ``clockTime(of:)`` is not earlier, as far as that is known: times after one from a clock that was years ahead are in the
+  /// future, and without that all of those records would be later than any moment of today. No record is passed over whose
+  /// time is not known: one with a damaged entry, or one that was committed while the clock was wrong, unless a later
+  /// record is known to be too early. To find a record by a timestamp that is itself in the future, its timestamp counts.
+  ///
+  /// Records that another program appended all have the time at which the log file was last changed when they were found.
+  ///
+  /// - Complexity: O(log n) small reads.
+  /// - Throws: `.storageClosed`, `.io`; where the log is open for reading only also `.corrupted`, if its files are being
+  ///   changed.
+  public func sequence(at moment: Timestamp) throws(ImmutaError) -> Int {
+    do throws(ImmutaError) {
+      try open.refresh()
+      let reader = reader
+      do throws(ImmutaError) {
+        return try open.firstRecord(at: moment, in: 0..<reader.count, of: reader)
+      } catch {
+        // The file may not be what it was.
+        guard try open.isDueToChange(error, of: reader) else { throw error }
+        let other = self.reader
+        return try open.firstRecord(at: moment, in: 0..<other.count, of: other)
+      }
+    } catch {
+      throw error.of(namespace)
+    }
+  }
+
   /// What makes the log's times doubtful, as things are now.
   func clockDoubts() throws(ImmutaError) -> [ClockDoubt] {
     var doubts: [ClockDoubt] = []

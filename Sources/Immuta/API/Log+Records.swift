@@ -40,7 +40,7 @@ extension Log {
   /// ```
   ///
   /// Never fails; what stands in the way, such as a closed storage, is thrown by its `next()`. From a position at or
-  /// beyond the end there are no records; `.sequence` and `.position` throw there as they do of a stream. O(1).
+  /// beyond the end there are no records; `.sequence` and `.position` throw there as they do of a stream. O(1), from `.time` O(log n).
   public func history(
     from position: StreamPosition = .beginning, only visibility: StreamVisibility = .committed
   ) -> RecordHistory {

@@ -158,10 +158,7 @@ import Synchronization
   }
 
   /// The companion's header as it is on file; nil when there is none that is whole.
-  func companionHeader() throws(ImmutaError) -> CompanionHeader? {
-    if let writer { return writer.flusher.companionHeader }
-    return try follower?.files.companion?.companionHeader()
-  }
+  func companionHeader() throws(ImmutaError) -> CompanionHeader? { try open.companionHeader() }
 
   /// The codec that the log was written with, by its companion or its meta file; empty for none, and where neither tells.
   func knownCodec() throws(ImmutaError) -> String {

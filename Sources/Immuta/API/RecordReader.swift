@@ -80,7 +80,7 @@ public final class RecordReader: Sendable {
 
 extension Log {
   /// A reader of the records from a position on: those that are there, then those to come. Never fails: a closed storage
-  /// is thrown by the reader's first `next()`. O(1), and the reader costs nothing while it waits.
+  /// is thrown by the reader's first `next()`. O(1), from `.time` O(log n), and the reader costs nothing while it waits.
   public func reader(
     from position: StreamPosition = .beginning, only visibility: StreamVisibility = .committed
   ) -> RecordReader {

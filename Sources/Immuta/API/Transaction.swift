@@ -125,6 +125,14 @@ public struct Transaction: ~Copyable, Sendable {
       throw error.of(writer.namespace)
     }
   }
+
+  /// The number that the next record gets.
+  @usableFromInline
+  var nextSequence: Int {
+    get throws(ImmutaError) {
+      do throws(ImmutaError) { return try writer.nextNumber } catch { throw error.of(writer.namespace) }
+    }
+  }
 }
 
 // The same for code that is not async; see Log+Append.swift for when these are called.
@@ -174,8 +182,16 @@ extension Log {
   public func transaction<Result>(
     _ body: (inout Transaction) async throws -> Result
   ) async throws -> Result {
+    try await transaction(onlyAt: nil, body)
+  }
+
+  /// - Parameter count: how many records the log must have; nil for any number.
+  @usableFromInline
+  func transaction<Result>(
+    onlyAt count: Int?, _ body: (inout Transaction) async throws -> Result
+  ) async throws -> Result {
     let note = TransactionNote(inside: TransactionNote.innermost)
-    var transaction = try await beginTransaction(.transaction, .closure(note))
+    var transaction = try await beginTransaction(.transaction, .closure(note), onlyAt: count)
     let writer = transaction.writer
     let result = try await TransactionNote.$innermost.withValue(note) { try await body(&transaction) }
     transaction.checkIsFor(writer)
@@ -216,13 +232,17 @@ extension Log {
     try await beginTransaction(.openTransaction, .task)
   }
 
+  /// - Parameters:
+  ///   - count: how many records the log must have; nil for any number.
+  ///   - size: how many bytes are to be appended, at least.
   func beginTransaction(
-    _ work: TakenTurn.Work, _ party: TurnHolder.Party, for size: Int = 0
+    _ work: TakenTurn.Work, _ party: TurnHolder.Party, onlyAt count: Int? = nil, for size: Int = 0
   ) async throws -> Transaction {
     let writer = try openWriter()
     do {
       try await writer.takeTurn(work, party)
       let transaction = Transaction(writer)
+      if let count { try writer.expect(count) }
       try await writer.prepare(for: size)
       return transaction
     } catch let error as ImmutaError {
@@ -234,13 +254,25 @@ extension Log {
   /// writer.
   @discardableResult
   public func transaction<Result>(_ body: (inout Transaction) throws -> Result) throws -> Result {
+    try transactionBlocking(onlyAt: nil, body)
+  }
+
+  /// Under a name of its own: a closure that need not be async would take this one, with `await` or without.
+  ///
+  /// - Parameters:
+  ///   - count: how many records the log must have; nil for any number.
+  ///   - size: how many bytes are to be appended, at least.
+  @usableFromInline
+  func transactionBlocking<Result>(
+    onlyAt count: Int?, for size: Int = 0, _ body: (inout Transaction) throws -> Result
+  ) throws -> Result {
     let writer = try openWriter()
     do {
       try writer.takeTurnBlocking(.transaction)
     } catch let error as ImmutaError {
       throw error.of(namespace)
     }
-    return try transaction(writer, body)
+    return try transaction(writer, onlyAt: count, for: size, body)
   }
 
   @usableFromInline
@@ -262,10 +294,16 @@ extension Log {
 
   /// The caller has taken the turn.
   private func transaction<Result>(
-    _ writer: LogWriter, for size: Int = 0, _ body: (inout Transaction) throws -> Result
+    _ writer: LogWriter, onlyAt count: Int? = nil, for size: Int = 0,
+    _ body: (inout Transaction) throws -> Result
   ) throws -> Result {
     var transaction = Transaction(writer)
-    do { try writer.prepareBlocking(for: size) } catch let error as ImmutaError { throw error.of(namespace) }
+    do {
+      if let count { try writer.expect(count) }
+      try writer.prepareBlocking(for: size)
+    } catch let error as ImmutaError {
+      throw error.of(namespace)
+    }
     let result = try body(&transaction)
     transaction.checkIsFor(writer)
     try transaction.commit()

@@ -43,6 +43,8 @@ struct RecordCursor: Sendable {
     case exists(Int)
     /// The same, and it must be this log's.
     case isIn(LogIdentity)
+    /// Records are passed over until one was committed at or after this moment; the place is after those that were.
+    case isAt(Timestamp)
   }
 
   init(_ source: OpenLog, from start: StreamPosition, only visibility: StreamVisibility, reader: Int) {
@@ -65,6 +67,10 @@ struct RecordCursor: Sendable {
     case .position(let position):
       place = position.sequence
       demand = .isIn(position.identity)
+    case .time(let moment):
+      demand = .isAt(moment)
+      // What stands in the way is thrown by the first read.
+      try? passEarlier(than: moment, source)
     }
   }
 
@@ -117,7 +123,11 @@ struct RecordCursor: Sendable {
   }
 
   private mutating func next(in source: OpenLog) throws(ImmutaError) -> Record? {
-    if let demand { try meet(demand, source) }
+    if let demand {
+      try meet(demand, source)
+      // Nothing is late enough yet.
+      if self.demand != nil { return nil }
+    }
     if beginsWithFirst { begin(in: source) }
     var reader = try self.reader(of: source)
     try reader.checkOpen()
@@ -136,6 +146,30 @@ struct RecordCursor: Sendable {
       let count = source.count(visibility, reader)
       return place < count ? try read(source, reader, count) : nil
     }
+  }
+
+  /// Goes to the first record that was committed at or after a moment; with none there yet, after all that exist.
+  mutating func passEarlier(than moment: Timestamp, _ source: OpenLog) throws(ImmutaError) {
+    try source.refresh(visibility)
+    var reader = try self.reader(of: source)
+    do throws(ImmutaError) {
+      try passEarlier(than: moment, source, reader)
+    } catch {
+      // The file may not be what it was.
+      guard try source.isDueToChange(error, of: reader) else { throw error }
+      reader = try self.reader(of: source)
+      try passEarlier(than: moment, source, reader)
+    }
+  }
+
+  private mutating func passEarlier(
+    than moment: Timestamp, _ source: OpenLog, _ reader: LogReader
+  ) throws(ImmutaError) {
+    let count = source.count(visibility, reader)
+    guard place < count else { return }
+    place = try source.firstRecord(at: moment, in: place..<count, of: reader)
+    // What came meanwhile was not looked at.
+    if place < count { demand = nil }
   }
 
   /// Throws what the first record would, where that is known without reading one: that the log is closed, or that the place
@@ -197,7 +231,7 @@ struct RecordCursor: Sendable {
     let old = chunk
     forgetChunk()
     let batch = try reader.read(place, count: count, most: expected, reader: readerNumber, reusing: old)
-    if source.isFollowing { try checkAnchor(source, newest) }
+    if source.isFollowing { try check(batch, source, newest) }
     switch batch {
     case .single(let record, let entry):
       expected = 16

@@ -24,6 +24,8 @@ final class Roller: Sendable {
     case none
     case making
     case ready(NextSegment)
+    /// The log rolls into it: until it has a name of its own, no other may be made, which would take its place.
+    case taken
   }
 
   init(maker: SegmentMaker, once: [NameCheck.NamedFile], retention: Retention) {
@@ -60,7 +62,7 @@ final class Roller: Sendable {
 
   private let waiting = ThreadGate()
 
-  /// The next segment: made ahead, or now. For who has the turn.
+  /// The next segment: made ahead, or now. For who has the turn; ``endTaking()`` must follow, also where it throws.
   func takeNext(like log: Descriptor) throws(ImmutaError) -> NextSegment {
     while true {
       let isMaking = state.withLock { state -> Bool in if case .making = state.next { true } else { false } }
@@ -68,12 +70,17 @@ final class Roller: Sendable {
       waiting.wait()
     }
     let ready = state.withLock { state -> NextSegment? in
+      defer { state.next = .taken }
       guard case .ready(let ready) = state.next else { return nil }
-      state.next = .none
       return ready
     }
     if let ready { return ready }
     return try maker.make(like: log)
+  }
+
+  /// What was taken has its name, or is gone: another segment may be made.
+  func endTaking() {
+    state.withLock { $0.next = .none }
   }
 
   // MARK: Sealing
@@ -107,5 +114,7 @@ final class Roller: Sendable {
       return next
     }
     next?.abandon(maker.setup.files.home)
+    // Whoever removes segments now is done first: afterwards the log may be another writer's.
+    maintenance.withLock { _ in }
   }
 }

@@ -83,6 +83,11 @@ extension ImmutaError: CustomStringConvertible {
         + ": begin at a record's number instead"
     case .invalidPosition(let position, let place):
       "\(position) is no record's number\(place.suffix): records are counted from 0"
+    case .unexpectedCount(let expected, let actual, let place):
+      """
+      the log\(place.suffix("")) has \(Words.records(actual)), not \(expected) as expected, and nothing was appended: read what \
+      came, decide again, and append with the new count
+      """
     case .unsupportedVersion(let unsupported):
       "\(unsupported): use a newer version of the library; nothing was changed"
     case .wouldDeadlock(let text):

@@ -51,6 +51,7 @@ extension ImmutaError {
     case .positionBeyondEnd(let position, let count, _): .positionBeyondEnd(position: position, count: count, in: new)
     case .foreignPosition(let expected, let found, _): .foreignPosition(expected: expected, found: found, in: new)
     case .invalidPosition(let number, _): .invalidPosition(number, in: new)
+    case .unexpectedCount(let expected, let actual, _): .unexpectedCount(expected: expected, actual: actual, in: new)
     case .uploadTooLarge(let limit, _): .uploadTooLarge(limit: limit, in: new)
     case .uploadStalled(let time, _): .uploadStalled(time, in: new)
     default: self
@@ -62,7 +63,8 @@ extension ImmutaError {
     case .storageClosed(let place), .readOnly(let place), .recordTooLarge(let place), .recordNotFound(_, let place),
       .codecMismatch(_, _, let place), .untransformable(_, let place), .invalidOffset(_, let place),
       .positionBeyondEnd(_, _, let place), .foreignPosition(_, _, let place), .invalidPosition(_, let place),
-      .uploadTooLarge(_, let place), .uploadStalled(_, let place), .recordRemoved(_, _, let place):
+      .unexpectedCount(_, _, let place), .uploadTooLarge(_, let place), .uploadStalled(_, let place),
+      .recordRemoved(_, _, let place):
       place
     default: nil
     }
@@ -112,6 +114,11 @@ extension ImmutaError {
 
   /// A record's number is at least 0.
   public static func invalidPosition(_ sequence: Int) -> ImmutaError { .invalidPosition(sequence, in: .none) }
+
+  /// The log has not the number of records that the caller expected.
+  public static func unexpectedCount(expected: Int, actual: Int) -> ImmutaError {
+    .unexpectedCount(expected: expected, actual: actual, in: .none)
+  }
 
   /// A payload that comes in chunks has more bytes than are allowed.
   public static func uploadTooLarge(limit: Int) -> ImmutaError { .uploadTooLarge(limit: limit, in: .none) }

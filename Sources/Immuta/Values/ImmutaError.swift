@@ -66,6 +66,9 @@ public enum ImmutaError: Error, Hashable, Sendable {
   case foreignPosition(expected: LogIdentity, found: LogIdentity?, in: Place)
   /// A record's sequence is at least 0.
   case invalidPosition(Int, in: Place)
+  /// An append or a transaction that expected the log to have the first number of records found the second. Nothing was
+  /// appended.
+  case unexpectedCount(expected: Int, actual: Int, in: Place)
   /// A file beside the log, or a record in it, was written by a newer version of the library, or is damaged so that it
   /// looks like that. Nothing was changed.
   case unsupportedVersion(UnsupportedVersion)

@@ -18,6 +18,9 @@ extension RepairReport {
     case entryAndSizeFieldDamaged
     /// The log or its companion counts the records, and neither has them.
     case notFound
+    /// The log is older than its companion, as a copy is that was made of the log first while somebody wrote it: it lacks
+    /// the first of them, or a part of it, and the others follow that one.
+    case olderThanCompanion
     /// The log's end is damaged, for the reason given in words: whatever follows it is lost with it.
     case endDamaged(String)
     /// The segment that had them is missing, or ends before the next one begins.
@@ -47,6 +50,8 @@ extension RepairReport {
     case makeEntries(Int)
     /// Marks the log as closed with as many records.
     case markClosed(count: Int)
+    /// Removes what a salvage into the same namespace left that did not end.
+    case removeUnfinishedSalvage
     /// Copies the whole records, as many, into a new namespace.
     case copyRecords(Int, into: String)
     /// Takes the payloads as they are stored: nothing says whether a codec was used.
@@ -69,6 +74,9 @@ extension RepairReport.LossReason: CustomStringConvertible {
     case .entryAndSizeFieldDamaged:
       "its companion entry is damaged, and its size field does not lead to the next record"
     case .notFound: "nothing says where they are"
+    case .olderThanCompanion:
+      "the log is older than its companion, as if it had been copied first while somebody wrote it: it lacks the first of "
+        + "them, and the others follow that one"
     case .endDamaged(let reason): "\(reason); whatever follows it is lost with it"
     case .segmentMissing: "the segment that had them is missing: put it back from a backup"
     case .undecodable(let reason): "cannot be decoded: \(reason)"
@@ -95,6 +103,7 @@ extension RepairReport.Action: CustomStringConvertible {
     case .makeCompanion: "make the companion from the log"
     case .makeEntries(let count): "make \(count) missing or damaged companion entries from the log"
     case .markClosed(let count): "mark the log as closed with \(Words.records(count))"
+    case .removeUnfinishedSalvage: "remove what an earlier salvage into the same namespace left that did not end"
     case .copyRecords(let count, let namespace):
       "copy its \(count == 1 ? "one whole record" : "\(count) whole records") into “\(namespace)”"
     case .inSegment(let first, let action): "in the segment that begins with record \(first): \(action)"

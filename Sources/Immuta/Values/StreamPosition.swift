@@ -16,6 +16,10 @@ public enum StreamPosition: Hashable, Sendable {
   /// With the last n records that exist at the call that makes the stream; with all of them if the log has fewer. At
   /// least 0; 0 is ``latest``.
   case last(Int)
+  /// With the first record whose time is this moment or later; if there is none yet, with the first one that is committed
+  /// from now on and is that late. A record's time is its ``Record/timestamp``. Where a clock was wrong, it is what the clock
+  /// said when the record was committed, as far as anybody knows: see ``Log/sequence(at:)``.
+  case time(Timestamp)
 
   /// The position after `count` records, where the number comes from outside; nil for a negative one.
   public init?(skipping count: Int) {

@@ -14,8 +14,16 @@ struct Cat: ToolCommand {
       From record 1000 on, ten of them, as JSON:
         immuta cat events --from 1000 --limit 10 --format json
 
-      What is appended from now on, until Ctrl-C:
-        immuta cat events --follow --latest
+      The last ten, and what is appended from now on, until Ctrl-C:
+        immuta cat events -n 10 --follow
+
+      Of the last ten minutes; of a day; of an hour, by another zone's clock:
+        immuta cat events --since "10 min ago"
+        immuta cat events --since 2026-11-26 --until 2026-11-27
+        immuta cat events --since 2026-11-26T10:00:00+01:00 --until 2026-11-26T11:00:00+01:00
+
+      A time without a zone is local, and a date is its midnight; yesterday and today are as well. --until ends before that \
+      time. Where a clock was wrong, the time of a record is the one that --json calls clock.
 
       A number beyond the end is an error, as the log may have been put back from an older copy. To wait for record 5000:
         immuta cat events --follow --from 5000 --ahead
@@ -45,15 +53,23 @@ struct Cat: ToolCommand {
     let (storage, log) = try location.openForReading(namespace, codecOptions.configuration())
     defer { storage.close() }
     try log.details.sayOpeningNote(.namespace)
-    let present = log.count
+    let present = try options.end(of: log)
     // A number beyond the end is an error: the log may have been put back from an older copy.
     let from = options.from
-    if !options.ahead, let from, from > present {
+    if !options.ahead, let from, from > log.count {
       throw ImmutaError.positionBeyondEnd(position: from, count: log.count)
     }
-    // Without a number, from the first record that was not removed.
-    let numbered: StreamPosition = from.map { options.ahead ? .skipping($0) : .sequence($0) } ?? .beginning
-    let start: StreamPosition = options.latest ? .latest : numbered
+    let start: StreamPosition =
+      if let since = options.since {
+        .time(since)
+      } else if let last = options.last {
+        .skipping(max(log.firstSequence, present - last))
+      } else if let from {
+        options.ahead ? .skipping(from) : .sequence(from)
+      } else {
+        // From the first record that was not removed.
+        options.latest ? .latest : .beginning
+      }
     try await options.print(log.stream(from: start), of: { _ in log }) { $0.position >= present }
   }
 }

@@ -20,7 +20,10 @@ struct LogStoreCat: ToolCommand {
       What is appended from now on, until Ctrl-C:
         immuta logstore cat chat --follow --latest
 
-      --from counts in each partition. JSON has the members partition, sequence, index, size, timestamp, and text, or \
+      Of the last ten minutes:
+        immuta logstore cat chat --since "10 min ago"
+
+      --from and -n count in each partition. JSON has the members partition, sequence, index, size, timestamp, and text, or \
       base64 where the payload is not UTF-8.
       """)
 
@@ -38,18 +41,31 @@ struct LogStoreCat: ToolCommand {
   @MainActor func execute() async throws {
     let store = try location.openForReading()
     defer { store.close() }
-    for number in partition.map({ [$0] }) ?? Array(0..<store.partitionCount) {
+    let numbers = partition.map { [$0] } ?? Array(0..<store.partitionCount)
+    for number in numbers {
       // What cannot be opened is reported by the stream.
       try? store.details(partition: number).sayOpeningNote(.partition)
     }
     let start: StreamPosition = options.latest ? .latest : try start(in: store)
-    try await options.print(store.stream(partitions: partition.map { [$0] }, from: start)) { number in
+    var starts = Dictionary(uniqueKeysWithValues: numbers.map { ($0, start) })
+    if let last = options.last {
+      for number in numbers { starts[number] = try self.start(before: last, in: store, number) }
+    }
+    try await options.print(store.stream(from: starts)) { number in
       number.flatMap { try? store.partition($0).log }
     }
   }
 
+  /// Before the last so many messages of a partition.
+  private func start(before count: Int, in store: LogStore, _ number: Int) throws -> StreamPosition {
+    // What cannot be opened is reported by the stream.
+    guard let log = try? store.partition(number).log else { return .last(count) }
+    return .skipping(max(log.firstSequence, try options.end(of: log) - count))
+  }
+
   /// A number beyond the end of the partition is an error, and so is one beyond the end of each.
   private func start(in store: LogStore) throws -> StreamPosition {
+    if let since = options.since { return .time(since) }
     // Without a number, each from its first message that was not removed.
     guard let from = options.from else { return .beginning }
     if options.ahead { return .skipping(from) }

@@ -16,6 +16,26 @@ struct CatOptions: ParsableArguments {
   @Flag(help: "Only what is appended from now on; for --follow.")
   var latest = false
 
+  @Option(
+    name: [.customShort("n"), .long], parsing: .unconditional,
+    help: ArgumentHelp("Begin with the last n records that exist.", valueName: "n"))
+  var last: Int?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      """
+      Begin with the first record of this time or later: 2026-11-26, 2026-11-26T10:30:00Z, "10 min ago", yesterday.
+      """, valueName: "time"), transform: Moment.parse)
+  var since: Timestamp?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "End before the first record of this time or later; with --follow, also when the time is over.",
+      valueName: "time"), transform: Moment.parse)
+  var until: Timestamp?
+
   @Option(parsing: .unconditional, help: ArgumentHelp("Print at most so many records.", valueName: "n"))
   var limit: Int?
 
@@ -32,7 +52,18 @@ struct CatOptions: ParsableArguments {
     if let from { try checkNumber("--from", from, isIn: 0...Int.max) }
     if let limit { try checkNumber("--limit", limit, isIn: 0...Int.max) }
     if ahead, from == nil || !follow { throw ValidationError("--ahead needs --from and --follow") }
-    if from != nil, latest { throw ValidationError("use either --from or --latest") }
+    if let last { try checkNumber("-n", last, isIn: 0...Int.max) }
+    let beginnings = [
+      ("--from", from != nil), ("--latest", latest), ("-n", last != nil), ("--since", since != nil),
+    ].filter(\.1).map(\.0)
+    if beginnings.count > 1 {
+      throw ValidationError(
+        "use either \(beginnings.joined(separator: " or ")): each says where to begin")
+    }
+    if let since, let until, until < since { throw ValidationError("--until is before --since: nothing is in between") }
+    if latest, let until, until <= Moment.now {
+      throw ValidationError("--latest is what comes from now on, and the time of --until is over")
+    }
     if json, let format, format != .json {
       throw ValidationError("use either --json or --format \(format.rawValue)")
     }
@@ -48,8 +79,11 @@ struct CatOptions: ParsableArguments {
     _ stream: Stream, of log: @escaping (_ partition: Int?) -> Log?,
     isAtEnd: (borrowing Stream) -> Bool = { _ in false }
   ) async throws {
-    if latest, !follow, System.isTerminal(System.standardError) {
-      Failure.say("note: --latest is what comes from now on: add --follow to wait for it")
+    if !follow, System.isTerminal(System.standardError) {
+      if latest { Failure.say("note: --latest is what comes from now on: add --follow to wait for it") }
+      if let since, since > Moment.now {
+        Failure.say("note: the time of --since has not come yet: add --follow to wait for it")
+      }
     }
     let output = Output()
     do {
@@ -73,18 +107,52 @@ struct CatOptions: ParsableArguments {
     var left = limit ?? Int.max
     var isWatched = false
     while left > 0, follow || !isAtEnd(stream) {
-      if let element = try stream.nextAtOnce() {
-        try Stream.print(element, with: &printer)
-      } else {
+      var next = try stream.nextAtOnce()
+      if next == nil {
         try output.flush()
         // A pipe that nobody reads any more is noticed only when it is asked, and nothing comes that would be written to it.
         if follow, !isWatched { System.exitOnceAbandoned() }
         isWatched = true
-        guard follow, let element = try await stream.next() else { break }
-        try Stream.print(element, with: &printer)
+        if follow { next = try await waitForNext(of: &stream) }
       }
+      guard let element = next, try !isTooLate(Stream.place(of: element), log) else { break }
+      try Stream.print(element, with: &printer)
       left -= 1
     }
+  }
+}
+
+extension CatOptions {
+  /// The next element, once it has come; nil when the time of `--until` is over before.
+  @MainActor private func waitForNext<Stream: PrintableStream>(of stream: inout Stream) async throws -> Stream.Element?
+  {
+    guard let until else { return try await stream.next() }
+    let end = Duration.nanoseconds(until.nanosecondsSince1970) + Self.slack
+    while true {
+      let left = end - .nanoseconds(Timestamp.now.nanosecondsSince1970)
+      // What was committed in time is there by now.
+      guard left > .zero else { return try stream.nextAtOnce() }
+      // In pieces: somebody may set the clock meanwhile.
+      if let next = try await stream.next(timeout: min(left, .seconds(60))) { return next }
+    }
+  }
+
+  /// A record's time may be so much earlier than its commit.
+  private static var slack: Duration { .milliseconds(20) }
+
+  /// Whether a record was committed at the time of `--until` or later.
+  private func isTooLate(_ place: (record: Record, partition: Int?), _ log: (_ partition: Int?) -> Log?) throws -> Bool
+  {
+    guard let until, place.record.timestamp >= until else { return false }
+    // Where a clock was wrong, the log knows more.
+    guard let log = log(place.partition) else { return true }
+    return try log.sequence(at: until) <= place.record.sequence
+  }
+
+  /// How many records of a log come before the time of `--until`.
+  func end(of log: Log) throws -> Int {
+    let count = log.count
+    return try until.map { min(count, try log.sequence(at: $0)) } ?? count
   }
 }
 
@@ -95,13 +163,20 @@ protocol PrintableStream {
   mutating func nextAtOnce() throws(ImmutaError) -> Element?
   /// The next element, once it has come.
   mutating func next() async throws -> Element?
+  /// The same; nil when it has not come in time.
+  mutating func next(timeout: Duration) async throws -> Element?
+  static func place(of element: Element) -> (record: Record, partition: Int?)
   static func print(_ element: Element, with printer: inout RecordPrinter) throws
 }
 
 extension RecordStream: PrintableStream {
+  static func place(of record: Record) -> (record: Record, partition: Int?) { (record, nil) }
   static func print(_ record: Record, with printer: inout RecordPrinter) throws { try printer.print(record) }
 }
 
 extension MessageStream: PrintableStream {
+  static func place(of message: StoredMessage) -> (record: Record, partition: Int?) {
+    (message.record, message.partition)
+  }
   static func print(_ message: StoredMessage, with printer: inout RecordPrinter) throws { try printer.print(message) }
 }
