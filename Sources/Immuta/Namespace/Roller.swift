@@ -24,6 +24,8 @@ final class Roller: Sendable {
     case none
     case making
     case ready(NextSegment)
+    /// The log rolls into it: until it has a name of its own, no other may be made, which would take its place.
+    case taken
   }
 
   init(maker: SegmentMaker, once: [NameCheck.NamedFile], retention: Retention) {
@@ -57,16 +59,21 @@ final class Roller: Sendable {
 
   private var isMaking: Bool { state.withLock { state in if case .making = state.next { true } else { false } } }
 
-  /// The next segment: made ahead, or now. For who has the turn.
+  /// The next segment: made ahead, or now. For who has the turn; ``endTaking()`` must follow, also where it throws.
   func takeNext(like log: Descriptor) throws(ImmutaError) -> NextSegment {
     while isMaking { waiting.wait() }
     let ready = state.withLock { state -> NextSegment? in
+      defer { state.next = .taken }
       guard case .ready(let ready) = state.next else { return nil }
-      state.next = .none
       return ready
     }
     if let ready { return ready }
     return try maker.make(like: log)
+  }
+
+  /// What was taken has its name, or is gone: another segment may be made.
+  func endTaking() {
+    state.withLock { $0.next = .none }
   }
 
   // MARK: Sealing
