@@ -198,7 +198,7 @@ canary fairness TurnQueue.swift 'FairnessTests' \
     while head < tail {'
 # Each small append that waits is given the turn.
 canary convoy LogWriter+Turns.swift 'FairnessTests' \
-  'next\(mayAppend: state\.isPrepared\)' 'next(mayAppend: false)'
+  'next\(mayAppend: state\.isReady\(for: QueuedAppend\.largest\)\)' 'next(mayAppend: false)'
 # Recovery believes the entries, without a look at the records' bytes.
 canary recovery Reconciliation+Crash.swift 'PowerLossTests/whatWasPromisedSurvives' \
   'try log\.checksum\(at: cursor\.index, size: place\.size\) == entry\.recordChecksum' 'entry.index >= 0'
@@ -255,9 +255,8 @@ canary no-mapping TailFile.swift 'FailingCallTests/whereFilesCannotBeMapped' \
   'where ErrorNumber\.cannotMap\(error\.errorNumber\)' 'where error.errorNumber < 0'
 
 # The files have lost their names, and what is flushed to them is called stable.
-canary lost-name Flusher.swift 'ProcessTests/whatIsLost' \
-  'try files\.flush\(\)\s+// What is stable in a file that nobody finds again is lost\.\s+try io\(names\.check\(\)\)' \
-  'try files.flush()'
+canary lost-name FlushTarget.swift 'ProcessTests/whatIsLost' \
+  'try io\(names\.check\(\)\)' ''
 # The lock's descriptor is closed, and no mapping keeps its file open.
 canary lock-mapping FileLock.swift 'ProcessTests/oneProcessWritesAtATime' \
   'held = \.mapped\(window, identity, directory\)' 'held = .free'

@@ -6,6 +6,8 @@ import Foundation
 struct Disk: ~Copyable {
   private let directory: String
   private var generator: SeededGenerator
+  /// At one moment in so many, pages reach the device by themselves.
+  private let oddsOfWriteBack: Int
   private var moments = 0
   /// Every file seen, by its identity, those removed since included.
   private var files: [UInt64: DiskFile] = [:]
@@ -30,8 +32,9 @@ struct Disk: ~Copyable {
     case renamed(String, to: String, UInt64)
   }
 
-  init(directory: String, seed: UInt64) {
+  init(directory: String, seed: UInt64, oddsOfWriteBack: Int) {
     self.directory = directory
+    self.oddsOfWriteBack = oddsOfWriteBack
     generator = SeededGenerator(seed: seed)
     stableNames = [:]
     names = listing()
@@ -43,7 +46,7 @@ struct Disk: ~Copyable {
 
   /// Counts, and lets some pages reach the device now and then.
   mutating func nextMoment() -> Int {
-    if generator.oneIn(24) {
+    if generator.oneIn(oddsOfWriteBack) {
       for identity in files.keys.sorted() where Bool.random(using: &generator) {
         if let file = files[identity] { file.stable = file.remains(using: &generator) }
       }

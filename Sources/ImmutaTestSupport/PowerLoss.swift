@@ -42,12 +42,13 @@ public final class PowerLoss: SystemCallHook {
   ///   - directory: holds files only.
   ///   - seed: decides what reaches the device by itself.
   ///   - overwritesInPlace: whether the file system is one that overwrites blocks where they are.
+  ///   - oddsOfWriteBack: at one moment in so many, pages reach the device by themselves.
   ///   - obeysFlush: whether flushing a path does anything: a device that lies, or a program that forgot, when it says
   ///     no.
   ///   - observer: called before and after each call on the directory's files, on whatever thread makes it, with the
   ///     number of times it was called before. It may take images; it must not call Immuta.
   public init(
-    directory: String, seed: UInt64, overwritesInPlace: Bool = false,
+    directory: String, seed: UInt64, overwritesInPlace: Bool = false, oddsOfWriteBack: Int = 24,
     obeysFlush: @escaping @Sendable (_ path: String) -> Bool = { _ in true },
     observer: (@Sendable (_ power: PowerLoss, _ moment: Int) -> Void)? = nil
   ) {
@@ -55,7 +56,7 @@ public final class PowerLoss: SystemCallHook {
     self.obeysFlush = obeysFlush
     self.overwritesInPlace = overwritesInPlace
     self.observer = observer
-    disk = Lock(Disk(directory: directory, seed: seed))
+    disk = Lock(Disk(directory: directory, seed: seed, oddsOfWriteBack: oddsOfWriteBack))
   }
 
   /// Runs `body` while watching.

@@ -377,6 +377,55 @@ import Testing
     #expect(error.map { "\($0)" }?.contains("another program") == true, "\(error.map { "\($0)" } ?? "")")
   }
 
+  @Test func repairGoesThroughAllSegments() async throws {
+    let directory = TemporaryDirectory()
+    try await Self.fill(directory)
+    #expect(try Storage.repair("log", in: directory.path).isHealthy)
+    let file = "log.segments/\(name(10)).log"
+    var bytes = try directory.bytes(of: file)
+    bytes[bytes.count - 1] ^= 0xFF
+    try directory.write(bytes, to: file)
+    try directory.remove("log.segments/\(name(20)).log")
+    try directory.remove("log.segments/\(name(20)).idx")
+    var entries = try directory.bytes(of: "log.segments/\(name(30)).idx")
+    entries[4096 + 30] ^= 0xFF
+    try directory.write(entries, to: "log.segments/\(name(30)).idx")
+    let found = try Storage.repair("log", in: directory.path)
+    #expect(found.actions == [.inSegment(first: 30, .makeEntries(1))])
+    #expect(found.promised == 40 && found.sound == 29)
+    #expect(found.lost.map(\.sequences) == [19..<20, 20..<30])
+    let done = try Storage.repair("log", in: directory.path, applying: true)
+    #expect(done.isApplied && done.saved.count > 0)
+    let storage = try open(directory)
+    defer { storage.close() }
+    let log = try storage.log("log")
+    for number in Array(0..<19) + Array(30..<40) { #expect(try await log.record(at: number).text == "\(number)") }
+    await #expect(throws: ImmutaError.self) { try await log.record(at: 19) }
+    await #expect(throws: ImmutaError.self) { try await log.record(at: 25) }
+  }
+
+  @Test func repairDoesNotGiveRecordsOtherNumbers() async throws {
+    let directory = TemporaryDirectory()
+    try await Self.fill(directory)
+    let folder = directory.file("log.segments/")
+    for suffix in [".log", ".idx"] {
+      try FileManager.default.moveItem(atPath: folder + name(10) + suffix, toPath: folder + name(5) + suffix)
+    }
+    let error = #expect(throws: ImmutaError.self) { try Storage.repair("log", in: directory.path, applying: true) }
+    #expect(error.map { "\($0)" }?.contains("moved or renamed") == true, "\(error.map { "\($0)" } ?? "")")
+  }
+
+  @Test func removingANamespaceRemovesItsSegments() async throws {
+    let directory = TemporaryDirectory()
+    try await Self.fill(directory)
+    let storage = try open(directory)
+    defer { storage.close() }
+    try storage.remove("log")
+    #expect(try directory.allFiles().isEmpty)
+    let log = try storage.log("log", creating: true)
+    #expect(log.count == 0 && log.firstSequence == 0)
+  }
+
   /// A closed log with 40 records in four segments.
   static func fill(_ directory: TemporaryDirectory) async throws {
     let storage = try open(directory)

@@ -17,13 +17,17 @@ import Testing
   }
 
   /// The files as a writer leaves them that is killed.
-  private func killed(_ format: LogFormat, _ texts: [String] = lines, isSynced: Bool = false) async throws
-    -> TemporaryDirectory
-  {
+  private func killed(
+    _ format: LogFormat, _ texts: [String] = lines, isSynced: Bool = false, isFailedFlush: Bool = false
+  ) async throws -> TemporaryDirectory {
     let directory = TemporaryDirectory()
     let storage = try directory.open(isSynced ? .synced : .buffered, format: format)
     defer { storage.close() }
     for text in texts { try await storage.append(text, to: "log") }
+    if isFailedFlush {
+      let injector = FaultInjector(directory: directory.path, .error(ErrorNumber.ioError), of: .flush, lasting: true)
+      await injector.run { _ = try? await storage.log("log").sync() }
+    }
     let copy = TemporaryDirectory()
     for name in try directory.allFiles().keys { try copy.write(try directory.bytes(of: name), to: name) }
     return copy
@@ -101,6 +105,44 @@ import Testing
     let storage = try directory.open()
     defer { storage.close() }
     #expect(try texts(storage.log("log")) == Self.lines)
+  }
+
+  /// The same where the last record's entry is damaged: then the size fields say where it begins.
+  @Test func aLastIndexThatNoWriterLeavesIsDamageAlsoWithoutItsEntry() async throws {
+    let directory = try await killed(.v2, isSynced: true)
+    let entry = CompanionEntry.offset(of: Self.count - 1)
+    try spoil("log.idx", Spot(bytes: entry..<entry + CompanionEntry.size), in: directory)
+    let sound = TemporaryDirectory()
+    for (name, bytes) in try directory.allFiles() { try sound.write(bytes, to: name) }
+    try sound.open().close()
+    try spoil("log.log", Spot(bytes: 9..<10, value: 0x7E), in: directory)
+    try await expectDamage(directory, .v2)
+  }
+
+  static let doubts = [Spot(bytes: 9..<10, value: 0x7E), Spot(bytes: 8..<16), Spot(bytes: 8..<16, value: 0xFF)]
+
+  /// After a restart, or a failed flush, the header may be of any moment: opening corrects it, and no command calls that
+  /// damage.
+  @Test(arguments: doubts, [false, true]) func aLastIndexThatARestartLeavesIsCorrected(
+    spot: Spot, isFailedFlush: Bool
+  ) async throws {
+    let directory = try await killed(.v2, isFailedFlush: isFailedFlush)
+    if !isFailedFlush { try Reboot.mark(directory: directory.path) }
+    try spoil("log.log", spot, in: directory)
+    let before = try directory.allFiles()
+    let reading = try directory.open(access: .readOnly)
+    #expect(try await reading.verify("log").records == Self.count)
+    reading.close()
+    #expect(try LogSurvey("log", in: directory.path).recovery?.contains("opening for appending corrects") == true)
+    #expect(try Storage.repair("log", in: directory.path).opensAsItIs)
+    #expect(try directory.allFiles() == before)
+    let storage = try directory.open()
+    #expect(try storage.log("log").details.openingNote?.contains("LAST INDEX") == true)
+    #expect(try texts(storage.log("log")) == Self.lines)
+    storage.close()
+    let again = try directory.open()
+    defer { again.close() }
+    #expect(try await again.verify("log").verifiable == Self.count)
   }
 
   @Test(arguments: [LogFormat.v1, .v2]) func anEmptiedLogIsLost(format: LogFormat) async throws {

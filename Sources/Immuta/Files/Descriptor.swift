@@ -72,6 +72,11 @@ package final class Descriptor: Sendable {
     self.init(number: try SystemCalls.openDirectory(directory.number, name, path: path), path: path)
   }
 
+  /// The same, where no symbolic link of this name is followed.
+  convenience init(openingFolder name: String, of directory: Descriptor, path: String) throws(FileError) {
+    self.init(number: try SystemCalls.openDirectory(directory.number, name, follows: false, path: path), path: path)
+  }
+
   /// A new file of a directory that no name leads to.
   ///
   /// - Parameters:

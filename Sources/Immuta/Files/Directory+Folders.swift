@@ -11,6 +11,12 @@ extension Directory {
     return try Directory(folder: name, of: self)
   }
 
+  /// Makes a folder for this process's user alone.
+  func makePrivateFolder(_ name: String) throws(FileError) -> Directory {
+    try SystemCalls.makeDirectory(name, in: opened().number, mode: 0o700, path: path(of: name))
+    return try Directory(folder: name, of: self)
+  }
+
   /// The same; made where there is none, with the owner and the rights of this directory.
   func makeFolder(_ name: String) throws(FileError) -> Directory {
     if let folder = try folder(name) { return folder }

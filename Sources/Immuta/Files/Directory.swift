@@ -129,11 +129,16 @@ package final class Directory: Sendable {
   /// that holds another one: then it throws.
   func removeFolder(_ name: String) throws(FileError) {
     guard try status(of: name)?.isDirectory == true else { return }
-    let folder = try Descriptor(openingDirectory: name, of: opened(), path: path(of: name))
+    let folder = try Descriptor(openingFolder: name, of: opened(), path: path(of: name))
     for file in try SystemCalls.names(folder.number, path: folder.path) where file != "." && file != ".." {
       try SystemCalls.unlink(folder.number, file, path: "\(folder.path)/\(file)")
     }
     try SystemCalls.unlink(opened().number, name, isFolder: true, path: path(of: name))
+  }
+
+  /// Gives a file of a folder its name here.
+  func takeOver(_ name: String, from folder: Directory) throws(FileError) {
+    try SystemCalls.rename(folder.opened().number, name, in: opened().number, to: name, path: path(of: name))
   }
 
   package func rename(_ name: String, to newName: String) throws(FileError) {
@@ -262,7 +267,7 @@ package final class Directory: Sendable {
   /// A folder of another directory.
   init(folder name: String, of parent: Directory) throws(FileError) {
     path = parent.path(of: name)
-    let descriptor = try Descriptor(openingDirectory: name, of: parent.opened(), path: path)
+    let descriptor = try Descriptor(openingFolder: name, of: parent.opened(), path: path)
     identity = try descriptor.status().identity
     absolutePath = parent.absolutePath.map { FilePath.appending(name, to: $0) }
     resolvedPath = parent.resolvedPath.map { FilePath.appending(name, to: $0) }

@@ -101,7 +101,12 @@ package struct LogFiles: Sendable {
   package var ofLog: [String] { [log, companion, meta] }
 
   /// Folders that belong to the log.
-  var folders: [String] { [segmentsFolder, isPartition ? "\(namespace).bilog.consumers" : "\(namespace).consumers"] }
+  var folders: [String] {
+    [segmentsFolder, isPartition ? "\(namespace).bilog.consumers" : "\(namespace).consumers", salvage]
+  }
+
+  /// The folder in which a salvage makes the log. It stays only where the salvage did not end.
+  package var salvage: String { "\(home.log).salvage" }
 
   /// Whether there is a log of the name: the segment with its first record, or, where that was removed, another one.
   package func isThere() throws(FileError) -> Bool {

@@ -6,9 +6,13 @@ extension SystemCalls {
     _ = try run(.makeDirectory, operation: .mkdir, path: path) { _ in unsafe mkdir(path, 0o755) }
   }
 
-  /// A directory in another, for everybody whom the process's mask allows.
-  static func makeDirectory(_ name: String, in directory: Int32, path: String) throws(FileError) {
-    _ = try run(.makeDirectory, operation: .mkdir, path: path) { _ in unsafe mkdirat(directory, name, 0o777) }
+  /// A directory in another.
+  ///
+  /// - Parameter mode: what everybody may do there whom the process's mask allows.
+  static func makeDirectory(
+    _ name: String, in directory: Int32, mode: UInt32 = 0o777, path: String
+  ) throws(FileError) {
+    _ = try run(.makeDirectory, operation: .mkdir, path: path) { _ in unsafe mkdirat(directory, name, mode_t(mode)) }
   }
 
   static func unlink(
@@ -18,12 +22,14 @@ extension SystemCalls {
     _ = try run(.unlink, operation: .unlink, path: path) { _ in unsafe unlinkat(directory, name, flags) }
   }
 
-  /// - Parameter path: of the new name.
+  /// - Parameters:
+  ///   - newDirectory: of the new name; nil for the same.
+  ///   - path: of the new name.
   static func rename(
-    _ directory: Int32, _ name: String, to newName: String, path: String
+    _ directory: Int32, _ name: String, in newDirectory: Int32? = nil, to newName: String, path: String
   ) throws(FileError) {
     _ = try run(.rename, operation: .rename, path: path) { _ in
-      unsafe renameat(directory, name, directory, newName)
+      unsafe renameat(directory, name, newDirectory ?? directory, newName)
     }
   }
 

@@ -49,15 +49,20 @@ extension SystemCalls {
   }
 
   /// A directory, to look for files in. One that may be passed through and not listed will do.
-  static func openDirectory(_ directory: Int32, _ name: String, path: String) throws(FileError) -> Int32 {
+  ///
+  /// - Parameter follows: whether a symbolic link of this name is followed.
+  static func openDirectory(
+    _ directory: Int32, _ name: String, follows: Bool = true, path: String
+  ) throws(FileError) -> Int32 {
+    let flags = O_DIRECTORY | O_CLOEXEC | (follows ? 0 : O_NOFOLLOW)
     do {
       return try run(.open, operation: .open, path: path) { _ in
-        unsafe libcOpen(in: directory, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        unsafe libcOpen(in: directory, name, O_RDONLY | flags)
       }
     } catch let error where error.errorNumber == EACCES {
       #if os(Linux)
         return try run(.open, operation: .open, path: path) { _ in
-          unsafe libcOpen(in: directory, name, Self.pathOnly | O_DIRECTORY | O_CLOEXEC)
+          unsafe libcOpen(in: directory, name, Self.pathOnly | flags)
         }
       #else
         throw error

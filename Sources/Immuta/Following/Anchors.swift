@@ -41,6 +41,9 @@ struct Anchors {
     }
   }
 
+  /// The last of them, by its number; nil where there are none.
+  var last: (number: Int, entry: CompanionEntry?)? { entries.last.map { (count - 1, $0) } }
+
   /// Whether the last one is still on file, and what it says is still in the log, where nothing but the log says it.
   func hold(in reader: LogReader) throws(ImmutaError) -> Bool {
     assert(entries.count <= Self.most, "they are few")
@@ -50,12 +53,6 @@ struct Anchors {
       return try reader.isInLog(last)
     }
     return try reader.entries(count - 1..<count).first == last
-  }
-
-  /// The last one; nil where it was damaged, or there is none.
-  var last: (number: Int, entry: CompanionEntry)? {
-    guard let last = entries.last ?? nil else { return nil }
-    return (count - 1, last)
   }
 
   /// Whether all of them are on file still.

@@ -37,10 +37,12 @@ struct Continuity {
   /// Whether the new state is the old one, rolled: the last record that was known is in a segment that was sealed since, or
   /// was removed since.
   private func isContinued(_ anchors: Anchors) throws(ImmutaError) -> Bool {
-    guard isSameLog, let last = anchors.last, last.number < new.reader.first else { return false }
+    guard isSameLog, let last = anchors.last, let known = last.entry, last.number < new.reader.first else {
+      return false
+    }
     do throws(ImmutaError) {
       let found = try new.sealed.reader(of: last.number).entries(last.number..<last.number + 1).first ?? nil
-      return found.map { isSame(last.entry, $0) } ?? false
+      return found.map { isSame(known, $0) } ?? false
     } catch .recordRemoved {
       return true
     }

@@ -196,6 +196,22 @@ final class FollowedFiles: OpenFiles.Holder {
     }
   }
 
+  /// Whether what was just read from the files is theirs: whether they still hold the last record that is known of them. They
+  /// may have been written over, which nobody has noticed yet; what is found out later of these files and of others does
+  /// not hold for what was read of something else.
+  ///
+  /// - Parameter read: the entry of a record as it was just read; nil for one that was not.
+  func hold(_ read: (_ number: Int) -> CompanionEntry?) throws(ImmutaError) -> Bool {
+    if isDamaged { return true }
+    return try state.withLock { (state) throws(ImmutaError) in
+      // Whoever is at the end has just read that very record: most are.
+      if let last = state.anchors.last, let known = last.entry, let entry = read(last.number) {
+        return entry.isOfSameRecord(as: known)
+      }
+      return try state.anchors.hold(in: reader)
+    }
+  }
+
   // MARK: Others in their place
 
   /// Takes note of no more records until `thaw`: these files are about to be compared with others. Returns how many are

@@ -25,9 +25,13 @@ extension LogWriter {
       try checkUsable(state)
       return (state.isPrepared, state.isRollDue(adding: size))
     }
+    if !isPrepared { try prepareNewest() }
+    // Also a segment that was never written to since it was opened: sealing it is what tells those who wait for its next
+    // record.
     if isRollDue { try roll() }
-    // The next segment is.
-    if isPrepared || isRollDue { return }
+  }
+
+  private func prepareNewest() throws {
     // The files may have to be opened: where many are open, others come before.
     OpenFiles.shared.makeRoom(mayBlock: true)
     // Not while closing: once the log is closed, another writer may have it open.

@@ -143,8 +143,9 @@ extension LogWriter {
     }
     guard isMine else { return }
     defer { endTurn() }
-    do throws(ImmutaError) {
-      try roll()
+    do {
+      // Its segment is too old: so it rolls.
+      try prepareBlocking()
     } catch {
       longWaits.logger?.warning("the log could not roll: \(error)", metadata: ["namespace": "\(namespace)"])
     }

@@ -46,20 +46,19 @@ extension Opening {
     guard let files = folder.previous else { return Previous() }
     let newest = folder.newest
     let opening = Opening(files: files, options: options, pools: pools)
+    let known = try io(files.directory.openIfPresent(files.companion, .read))
+    let header = try known?.companionHeader()
+    var previous = Previous()
+    // One that has lost its companion, or is damaged, is for those who read it to find: it was sealed.
+    guard let known, let header else { return previous }
+    if header.isClean {
+      previous.lastTime = try known.companionEntry(header.stableCount - 1)?.time
+      return previous
+    }
     let log = try io(files.directory.open(files.log, .readWrite))
     let status = try io(log.status())
     try io(trust.check(status, files.log))
-    var companion = try io(files.directory.openIfPresent(files.companion, .readWrite))
-    let header = try companion?.companionHeader()
-    if let header, header.isClean, header.firstSequence == files.first, files.first + header.stableCount == newest.first
-    {
-      let last = try companion?.companionEntry(header.stableCount - 1)
-      return Previous(lastTime: last?.time)
-    }
-    // One that has lost its companion, or is damaged, is for those who read it to find: it was sealed.
-    if header == nil { return Previous() }
-    if header?.isClean == true { return Previous() }
-    var previous = Previous()
+    var companion: Descriptor?
     let recovered: Recovered
     do throws(ImmutaError) {
       recovered = try opening.recoverLocked(log, status, &companion)

@@ -53,7 +53,7 @@ extension Opening {
     let disk = try LogOnDisk(
       log: log, status, companion: companion, slots: companion?.companionSlots(), stated: format)
     if let header = disk.companionHeader {
-      try checkPlace(header)
+      try files.checkPlace(header)
       if let found = header.identity, let identity, found != identity {
         throw .corrupted(
           Corruption(

@@ -20,7 +20,7 @@ extension Opening {
     var disk = try LogOnDisk(
       log: log, status, companion: companion, slots: slots, stated: options.format, progress: progress)
     let isEmpty = status.size == 0
-    if let header = disk.companionHeader { try checkPlace(header) }
+    if let header = disk.companionHeader { try files.checkPlace(header) }
     if isEmpty, let lost = try files.lostRecords(isEntryProof: disk.format.hasCount) { throw .corrupted(lost) }
     let isNew = isEmpty && disk.format.hasCount
     if isNew {
@@ -34,19 +34,6 @@ extension Opening {
     }
     companion = recovered.companion
     return recovered
-  }
-
-  /// Throws where a companion says that its segment begins with another record than its name says.
-  func checkPlace(_ header: CompanionHeader) throws(ImmutaError) {
-    let stated = header.firstSequence
-    // One that was given its name just before the machine went down may not say it yet.
-    if stated == files.first || (files.first > 0 && stated == CompanionHeader.unnamedFirst) { return }
-    throw .corrupted(
-      Corruption(
-        path: files.companionPath,
-        reason:
-          "it says that its segment begins with record \(stated), and its name says with record \(files.first): it was "
-          + "moved or renamed; put the files back under their names"))
   }
 
   /// Begins a log in an empty file. Whatever companion lies beside it describes a log that is gone; but what a newer program

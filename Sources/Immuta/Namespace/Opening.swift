@@ -157,7 +157,7 @@ struct Opening {
     defer { progress?.end() }
     let disk = try LogOnDisk(
       log: log, status, companion: companion, slots: slots, stated: options.format, progress: progress)
-    if let header = disk.companionHeader { try checkPlace(header) }
+    if let header = disk.companionHeader { try files.checkPlace(header) }
     let codecs = codecs(disk.format)
     let knowledge = try LogKnowledge(files, slots?.current, disk.format, trust(in: files.directory))
     let found = try numbered(from: files.first) { () throws(ImmutaError) in

@@ -66,9 +66,19 @@ extension RecordCursor {
     return true
   }
 
-  /// Throws unless the record delivered last is still on file, after others were read: those follow it then. Another program
-  /// may have put an older copy of the log over this one.
-  func checkAnchor(_ source: OpenLog, _ reader: LogReader) throws(ImmutaError) {
+  /// Throws unless what was read is what comes after the record delivered last, in the files that are known. Another program
+  /// may have put other bytes into them.
+  func check(_ batch: LogReader.Batch, _ source: OpenLog, _ reader: LogReader) throws(ImmutaError) {
+    if let files = source.follower?.files {
+      guard files.reader === reader, try files.hold({ number in batch.entry(of: number, at: place) }) else {
+        throw changing(place)
+      }
+    }
+    try checkAnchor(source, reader)
+  }
+
+  /// Throws unless the record delivered last is still on file, after others were read: those follow it then.
+  private func checkAnchor(_ source: OpenLog, _ reader: LogReader) throws(ImmutaError) {
     guard let anchor, anchor.sequence == place - 1 else {
       // The cursor was moved here: all that is known is which files it was moved in.
       guard place > 0, try source.mayHaveChanged(since: reader) else { return }
@@ -118,5 +128,19 @@ extension RecordCursor {
     if number > reader.count { throw .positionBeyondEnd(position: number, count: reader.count) }
     self.demand = nil
     self.reader = reader
+  }
+}
+
+extension LogReader.Batch {
+  /// The entry of a record; nil where it was not read, or is damaged.
+  ///
+  /// - Parameter first: the number of the first record that was read.
+  fileprivate func entry(of number: Int, at first: Int) -> CompanionEntry? {
+    switch self {
+    case .single(_, let entry): return number == first ? entry : nil
+    case .chunk(let chunk, let entry, _):
+      if number <= first { return number == first ? entry : nil }
+      return chunk.entry(at: number - first)
+    }
   }
 }

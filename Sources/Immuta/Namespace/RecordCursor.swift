@@ -231,7 +231,7 @@ struct RecordCursor: Sendable {
     let old = chunk
     forgetChunk()
     let batch = try reader.read(place, count: count, most: expected, reader: readerNumber, reusing: old)
-    if source.isFollowing { try checkAnchor(source, newest) }
+    if source.isFollowing { try check(batch, source, newest) }
     switch batch {
     case .single(let record, let entry):
       expected = 16

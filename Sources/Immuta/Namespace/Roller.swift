@@ -107,5 +107,7 @@ final class Roller: Sendable {
       return next
     }
     next?.abandon(maker.setup.files.home)
+    // Whoever removes segments now is done first: afterwards the log may be another writer's.
+    maintenance.withLock { _ in }
   }
 }

@@ -83,6 +83,8 @@ struct SegmentMaker: Sendable {
     let (log, companion) = segment.descriptors
     log.noteName(files.logPath)
     companion.noteName(files.companionPath)
+    log.mayRest(in: next.folder, as: files.log, next.logFile, .readWrite)
+    companion.mayRest(in: next.folder, as: files.companion, next.companionFile, .readWrite)
     let setup = setup.at(files)
     let reader = setup.reader(
       log, next.logFile, companion, next.companionFile, progress, end: format.headerSize, identity, format)

@@ -35,7 +35,9 @@ extension Corruption {
   }
 
   /// Whether the reason says what to do, as nothing can be repaired.
-  package var namesRemedy: Bool { reason.contains("put the ") || reason.contains("appending begins a log") }
+  package var namesRemedy: Bool {
+    reason.contains("put the ") || reason.contains("appending begins a log") || reason.contains("salvage into it again")
+  }
 
   /// Whether a payload cannot be decoded since its log was given another name.
   package var isAboutNames: Bool { reason.contains(LogKnowledge.renamed) }
@@ -95,7 +97,10 @@ extension LogFiles {
       lost = try lostRecords(isEntryProof: true)
     }
     // Only now: somebody may be making it this very moment, and makes the log before its other files.
-    guard let lost, try io(directory.status(of: log) == nil) else { return nil }
+    guard var lost, try io(directory.status(of: log) == nil) else { return nil }
+    if try io(directory.status(of: salvage)?.isDirectory == true) {
+      lost.reason = "a salvage into it did not end: salvage into it again, which removes what that one left"
+    }
     return lost
   }
 

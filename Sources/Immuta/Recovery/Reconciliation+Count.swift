@@ -18,9 +18,19 @@ extension Reconciliation {
     throw corrupted(contradiction)
   }
 
-  /// Whether the files hold every byte that was written: the machine has not been down since, and no flush failed, after
-  /// which the kernel may let go of pages that never reached the device.
-  var isMemoryWhole: Bool { isSameBoot && companionHeader?.hasFailedFlush != true }
+  var isMemoryWhole: Bool { companionHeader?.isMemoryWhole ?? false }
+
+  /// The same where no entry says where the last of the stable records begins, but the size fields do.
+  func checkLastIndex(stable first: Cursor, whole: Cursor) throws(ImmutaError) {
+    guard isMemoryWhole, let header, header.count == first.number, header.denies(lastIndex: first.lastIndex),
+      header.denies(lastIndex: whole.lastIndex), try disk.log.logHeader(format) == header
+    else { return }
+    throw corrupted(Self.lastIndexOfNobody(header))
+  }
+
+  private static func lastIndexOfNobody(_ header: LogHeader) -> String {
+    "LAST INDEX is \(header.lastIndex ?? 0), where none of its last records begins: no writer leaves that"
+  }
 
   private mutating func contradictionByEntries(_ header: LogHeader) throws(ImmutaError) -> String? {
     let count = header.count
@@ -41,7 +51,7 @@ extension Reconciliation {
       guard let last = try companion?.entry(end - 1) else { return nil }
       if !header.denies(lastIndex: last.index) { return nil }
     }
-    return "LAST INDEX is \(header.lastIndex ?? 0), where none of its last records begins: no writer leaves that"
+    return Self.lastIndexOfNobody(header)
   }
 }
 
@@ -59,4 +69,16 @@ extension CompanionScanner {
     }
     return nil
   }
+}
+
+extension CompanionHeader {
+  /// Whether it was written in this run of the machine.
+  var isOfThisRun: Bool { BootIdentity.current != 0 && bootIdentity == BootIdentity.current }
+
+  /// Whether the files hold every byte that was written: the machine has not been down since, and no flush failed, after
+  /// which the kernel may let go of pages that never reached the device.
+  var isMemoryWhole: Bool { isOfThisRun && !hasFailedFlush }
+
+  /// Whether opening for appending writes the log's header again by its records, whatever it says of the last ones.
+  var leavesHeaderInDoubt: Bool { !isClean && !isMemoryWhole }
 }

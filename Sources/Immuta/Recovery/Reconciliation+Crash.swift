@@ -16,6 +16,7 @@ extension Reconciliation {
     }
     let (whole, madeOfWhole) = try wholeCommits(
       from: first, made: remade?.madeCount ?? madeCount(through: first.number))
+    if remade != nil { try checkLastIndex(stable: first, whole: whole) }
     var claimed: Int
     if let header { claimed = header.count } else { claimed = try countByEntries(from: whole.number) }
     var tail = Outcome.Tail.nothing
@@ -52,6 +53,10 @@ extension Reconciliation {
     if outcome.lost > 0 { tail = .keptWhole }
     outcome.tail = tail
     outcome.add(note: note(outcome, unclaimed: unclaimed))
+    if outcome.lost == 0, let header, header != LogHeader(format, count: outcome.count, lastIndex: outcome.lastIndex) {
+      let place = header.lastIndex.map { " and LAST INDEX \($0)" } ?? ""
+      outcome.add(note: "its header says COUNT \(header.count)\(place), which opening for appending corrects")
+    }
     return outcome
   }
 

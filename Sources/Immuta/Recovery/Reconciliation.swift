@@ -50,7 +50,7 @@ struct Reconciliation: ~Copyable {
       ? nil : CompanionOrigin(disk.slots?.current, header, room: companion?.count ?? 0, format)
     companionHeader = disk.companionHeader
     mayForgetStable = disk.slots.map { $0.whole.count < 2 } ?? false
-    isSameBoot = BootIdentity.current != 0 && companionHeader?.bootIdentity == BootIdentity.current
+    isSameBoot = companionHeader?.isOfThisRun ?? false
   }
 
   /// The same of files that are open.

@@ -48,9 +48,10 @@ extension Repair {
     let plan = RecoveryPlan(
       repairing: wanted, end: examined.end, header: disk.header, fileSize: disk.status.size,
       hasCompanion: companionOnFile != nil, format)
-    let newHeader = CompanionHeader(
+    var newHeader = CompanionHeader(
       replacing: disk.slots?.current, format, codecName: knowledge.codecName,
       identity: knowledge.identity ?? .random())
+    newHeader.removedCount = max(newHeader.removedCount, knowledge.removedCount)
     // Its name is made stable with the companion's.
     try knowledge.keep(newHeader, files, of: disk.log)
     var work = RecoveryWork(files, disk, count: kept, newHeader: newHeader)

@@ -73,6 +73,7 @@ struct Repair {
     let progress = progress(try io(log.size))
     self.progress = progress
     let onFile = try LogOnDisk(log: log, companion: companionOnFile, stated: stated, progress: progress)
+    if let header = onFile.companionHeader { try files.checkPlace(header) }
     let isForeign = try CompanionOrigin.isForeign(onFile)
     let disk = isForeign ? try onFile.withoutCompanion() : onFile
     self.disk = disk
@@ -83,7 +84,8 @@ struct Repair {
       namespace: files.namespace, promised: 0, sound: 0, verifiable: 0, lost: [],
       actions: isForeign ? [.setCompanionAside] : [], isApplied: false, saved: [])
     var (outcome, refusal) = try tryOpening(stated: stated)
-    try examine()
+    // What is copied elsewhere is every whole record, wherever it lies.
+    try examine(as: refusal == nil || purpose == .copying ? nil : OlderState(disk))
     if let alone = try outcomeWithoutForeignCompanion() {
       self.disk = try disk.withoutCompanion()
       report = RepairReport(
@@ -172,14 +174,20 @@ struct Repair {
     return isForeign ? alone : nil
   }
 
-  private mutating func examine() throws(ImmutaError) {
+  /// - Parameter older: where the log lacks what its companion names: it ends before the first commit that is not whole, and
+  ///   no whole record after that one stays.
+  private mutating func examine(as older: OlderState? = nil) throws(ImmutaError) {
     progress?.beginPass()
     let format = format
     var examination = try Examination(disk, count: report.promised, progress: progress)
     var (report, examined) = (report, Examined(end: format.headerSize))
+    // Through the last commit that is whole.
+    var whole = (examined: examined, sound: 0, verifiable: 0)
+    var isOver = false
     var seen = 0
     try examination.run { (finding) throws(ImmutaError) in
       seen = finding.sequence + 1
+      if isOver { return }
       guard let damage = finding.damage else {
         report.sound += 1
         if finding.entry?.isMade != true { report.verifiable += 1 }
@@ -189,11 +197,25 @@ struct Repair {
         examined.end = format.recordEnd(at: index, size: finding.size)
         if finding.isEntryDamaged { examined.damagedEntries += 1 }
         examined.isCommitCut = finding.entry?.endsCommit == false
+        if let older, finding.sequence < older.floor || !examined.isCommitCut {
+          whole = (examined, report.sound, report.verifiable)
+        }
         return
       }
-      report.addLost(finding.sequence, index: finding.index, reason: damage)
+      if let older, finding.sequence >= older.floor {
+        isOver = true
+      } else {
+        report.addLost(finding.sequence, index: finding.index, reason: damage)
+      }
     }
-    if report.promised > seen {
+    if isOver, let older {
+      (examined, report.sound, report.verifiable) = whole
+      let first = max(examined.kept, older.floor)
+      report.lost.append(
+        RepairReport.LostRange(
+          sequences: first..<report.promised, index: first == examined.kept ? examined.end : nil,
+          reason: .olderThanCompanion))
+    } else if report.promised > seen {
       report.lost.append(
         RepairReport.LostRange(
           sequences: seen..<report.promised, index: nil, reason: .notFound))

@@ -18,15 +18,20 @@ extension RepairReport {
     case entryAndSizeFieldDamaged
     /// The log or its companion counts the records, and neither has them.
     case notFound
+    /// The log is older than its companion, as a copy is that was made of the log first while somebody wrote it: it lacks
+    /// the first of them, or a part of it, and the others follow that one.
+    case olderThanCompanion
     /// The log's end is damaged, for the reason given in words: whatever follows it is lost with it.
     case endDamaged(String)
+    /// The segment that had them is missing, or ends before the next one begins.
+    case segmentMissing
     /// The record is whole, and the codec cannot read it, for the reason given in words.
     case undecodable(String)
   }
 
   /// Something that a repair does, or would do. Its description says it in words. Later versions may have more cases.
   @nonexhaustive
-  public enum Action: Hashable, Sendable {
+  public indirect enum Action: Hashable, Sendable {
     /// Sets the companion aside: it belongs to another log.
     case setCompanionAside
     /// Recovers the log as opening it for appending does; what that is, in words.
@@ -45,10 +50,14 @@ extension RepairReport {
     case makeEntries(Int)
     /// Marks the log as closed with as many records.
     case markClosed(count: Int)
+    /// Removes what a salvage into the same namespace left that did not end.
+    case removeUnfinishedSalvage
     /// Copies the whole records, as many, into a new namespace.
     case copyRecords(Int, into: String)
     /// Takes the payloads as they are stored: nothing says whether a codec was used.
     case takePayloadsAsStored
+    /// Does this in the segment that begins with a record. Counts and numbers are the segment's.
+    case inSegment(first: Int, Action)
   }
 }
 
@@ -65,7 +74,11 @@ extension RepairReport.LossReason: CustomStringConvertible {
     case .entryAndSizeFieldDamaged:
       "its companion entry is damaged, and its size field does not lead to the next record"
     case .notFound: "nothing says where they are"
+    case .olderThanCompanion:
+      "the log is older than its companion, as if it had been copied first while somebody wrote it: it lacks the first of "
+        + "them, and the others follow that one"
     case .endDamaged(let reason): "\(reason); whatever follows it is lost with it"
+    case .segmentMissing: "the segment that had them is missing: put it back from a backup"
     case .undecodable(let reason): "cannot be decoded: \(reason)"
     }
   }
@@ -90,8 +103,10 @@ extension RepairReport.Action: CustomStringConvertible {
     case .makeCompanion: "make the companion from the log"
     case .makeEntries(let count): "make \(count) missing or damaged companion entries from the log"
     case .markClosed(let count): "mark the log as closed with \(Words.records(count))"
+    case .removeUnfinishedSalvage: "remove what an earlier salvage into the same namespace left that did not end"
     case .copyRecords(let count, let namespace):
       "copy its \(count == 1 ? "one whole record" : "\(count) whole records") into “\(namespace)”"
+    case .inSegment(let first, let action): "in the segment that begins with record \(first): \(action)"
     case .takePayloadsAsStored: "take them as they are stored: nothing says whether a codec was used"
     }
   }

@@ -12,6 +12,8 @@ import Testing
 /// hold DIRECTORY                                       opens for writing until its input ends
 /// follow DIRECTORY SEED STEPS FORMAT                   reads the script's first STEPS steps as they come
 /// listen DIRECTORY FORMAT COUNT HOW                    follows so many logs, and answers its input
+/// soak-write DIRECTORY                                 appends to two logs that roll, until killed
+/// soak-follow DIRECTORY NAMESPACE                      follows one of them, until killed
 /// change WHAT DIRECTORY        goes on with an open log after its process has changed, and says how
 /// ```
 ///
@@ -63,6 +65,8 @@ import Testing
     case "change": await change(words[1], words[2])
     case "listen": try await Listener.listen(words[1], format(words[2]), number(words[3]), words[4])
     case "follow": try await follow(words[1], words[2], words[3], format(words[4]))
+    case "soak-write": try await Soaked.write(words[1])
+    case "soak-follow": try await Soaked.follow(words[1], words[2])
     case "greet": say("hello")
     default: fatalError("unknown command \(words[0])")
     }

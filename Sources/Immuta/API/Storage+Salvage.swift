@@ -1,0 +1,190 @@
+// Copying what is whole of a log into another.
+
+extension Storage {
+  /// Copies the sound records of a log, damaged or not, in their order, into a new namespace, and says which are lost.
+  ///
+  /// The records get new numbers, without gaps, and new times. With a codec they are decoded, and encoded for their new
+  /// place; those that cannot be decoded are lost.
+  ///
+  /// - Warning: Only the companion tells which codec a log was written with. Where it is lost, give the codec: without
+  ///   one the stored bytes are copied as if they were payloads. Encrypted ones cannot be decoded in the new log, as
+  ///   they are bound to the numbers and the namespace they had. The report says so when it was not known.
+  ///
+  /// The damaged log stays as it is. O(bytes of the log), in bounded memory; blocks the calling thread. Either all
+  /// sound records are in the new namespace when it returns, on stable storage, or, if it throws, none.
+  ///
+  /// The new log is made in a folder beside the others, whose name ends in `.salvage`, and gets its name when all of it is
+  /// there. Where the process does not live to do so, the folder stays. The next salvage into the same namespace removes it,
+  /// and says so in its report; so does ``remove(_:)``.
+  ///
+  /// - Parameters:
+  ///   - namespace: the damaged log's name.
+  ///   - directory: where its files are.
+  ///   - newNamespace: the name of the log to be made.
+  ///   - configuration: the codec that the log was written with, if any; see the warning.
+  /// - Throws: as ``repair(_:in:format:applying:)``; `.duplicateNamespace` when the new namespace exists, `.locked` also
+  ///   while another salvage into it is at work, `.codecMismatch`.
+  public static func salvage(
+    _ namespace: String, in directory: String = "./logs", into newNamespace: String,
+    configuration: Configuration = .init()
+  ) throws -> RepairReport {
+    for name in [namespace, newNamespace] where !isValidNamespace(name) { throw ImmutaError.invalidNamespace(name) }
+    let place = try io(Directory(opening: directory))
+    let files = configuration.files(of: namespace, in: place)
+    let newFiles = configuration.files(of: newNamespace, in: place)
+    let trust = FileTrust(in: place, acceptsFilesOfOthers: configuration.acceptsFilesOfOthers)
+    let segments = try SegmentFolder(files)
+    // Before anything is made. It holds the log's lock: nobody changes it meanwhile.
+    var first: SalvageSource? = try SalvageSource(segments.files(of: segments.firsts.first ?? 0), configuration, trust)
+    guard let original = first?.repair.disk.log else { preconditionFailure("it was opened") }
+    let takesAsStored = first?.repair.codecName == nil && configuration.codecName.isEmpty
+    var made = try SalvagePlace(newFiles, like: original, trust)
+    var reports: [(first: Int, report: RepairReport)] = []
+    do {
+      let storage = try newStorage(newNamespace, configuration, in: made.folder, like: original)
+      defer { storage.close() }
+      try storage.transaction(in: newNamespace) { transaction in
+        for (number, start) in segments.firsts.enumerated() {
+          let source = number == 0 ? first : nil
+          first = nil
+          let end = number + 1 < segments.firsts.count ? segments.firsts[number + 1] : nil
+          reports.append(
+            (start, try copy(source, segments.files(of: start), end: end, configuration, trust, to: transaction.writer))
+          )
+        }
+      }
+      try storage.closeReporting()
+      try made.publish()
+    } catch {
+      // None, if not all: the new namespace holds nothing.
+      made.abandon()
+      throw error
+    }
+    var report =
+      reports.count == 1 && segments.firsts == [0]
+      ? reports[0].report : RepairReport(namespace, of: reports, from: segments.firsts.first ?? 0)
+    report.actions = made.hasCleared ? [.removeUnfinishedSalvage] : []
+    report.actions.append(.copyRecords(report.sound, into: newNamespace))
+    if takesAsStored { report.actions.append(.takePayloadsAsStored) }
+    report.isApplied = true
+    return report
+  }
+
+  private static func newStorage(
+    _ namespace: String, _ configuration: Configuration, in folder: Directory, like log: Descriptor
+  ) throws -> Storage {
+    var configuration = configuration
+    configuration.access = .readWrite
+    // What is copied is one transaction, and nothing of it is removed.
+    (configuration.segments, configuration.retention) = (SegmentLimits(), Retention())
+    let storage = try Storage(in: io(folder.duplicate()), configuration: configuration)
+    // Empty, with the rights of the one it comes from: the storage goes on with it.
+    _ = try io(folder.create(configuration.files(of: namespace, in: folder).log, like: log))
+    _ = try storage.log(namespace, creating: true)
+    return storage
+  }
+
+  /// The records of one segment.
+  ///
+  /// - Parameters:
+  ///   - source: the segment, where it is open already.
+  ///   - end: the first record of the next one; nil for the newest.
+  private static func copy(
+    _ source: SalvageSource?, _ files: LogFiles, end: Int?, _ configuration: Configuration, _ trust: FileTrust,
+    to writer: LogWriter
+  ) throws(ImmutaError) -> RepairReport {
+    do throws(ImmutaError) {
+      let source = if let source { source } else { try SalvageSource(files, configuration, trust) }
+      return try source.copySoundRecords(to: writer)
+    } catch .corrupted(let damage) {
+      // Of a segment that is none, the others are copied all the same.
+      guard let end else { throw .corrupted(damage) }
+      var report = RepairReport(
+        namespace: files.namespace, promised: end - files.first, sound: 0, verifiable: 0, lost: [], actions: [],
+        isApplied: false, saved: [])
+      report.lost = [
+        RepairReport.LostRange(sequences: 0..<end - files.first, index: nil, reason: .endDamaged(damage.reason))
+      ]
+      return report
+    }
+  }
+}
+
+/// A segment whose whole records are copied, with the log's lock.
+private struct SalvageSource {
+  let repair: Repair
+  private let opening: Opening
+
+  init(_ files: LogFiles, _ configuration: Storage.Configuration, _ trust: FileTrust) throws(ImmutaError) {
+    repair = try Repair(files, stated: configuration.format, for: .copying, trust: trust) { size in
+      configuration.scanProgress(files, size: size, passCount: 3)
+    }
+    opening = Opening(
+      files: files, options: configuration.opening,
+      pools: TransformPools(encoding: configuration.encoding, decoding: configuration.decoding))
+    let codecs = opening.codecs(repair.format)
+    try codecs.checkName(repair.codecName)
+    if repair.codecName == nil { try repair.checkPayloads(codecs) }
+  }
+
+  /// Adds the whole records to what is staged. Returns which they were, and which were not.
+  func copySoundRecords(to writer: LogWriter) throws(ImmutaError) -> RepairReport {
+    var report = repair.report
+    // One that belongs to another log was set aside.
+    let (log, format) = (repair.disk.log, repair.format)
+    var examination = try Examination(repair.disk, count: report.promised)
+    // The examination compares the checksums.
+    let check = opening.check(format).verifyingChecksums(false)
+    var undecodable: [RepairReport.LostRange] = []
+    var lostCount = 0
+    // Small payloads are taken from a buffer: a call for each would take longer than all the rest.
+    var payloads = LogScanner(log, format, end: try io(log.size))
+    try examination.run { (finding) throws(ImmutaError) in
+      guard finding.damage == nil, let entry = finding.entry else { return }
+      if check.decoder == nil,
+        try unsafe payloads.withPayload(
+          at: entry.index, size: finding.size,
+          { (bytes) throws(ImmutaError) in _ = try unsafe writer.stage(bytes) })
+      {
+        return
+      }
+      let number = finding.sequence
+      do throws(ImmutaError) {
+        let isSmall = finding.size <= LogReader.largestInMemory
+        let record =
+          isSmall
+          ? try LargeRecord.readWhole(check.first + number, entry, size: finding.size, from: log, check)
+          : try LargeRecord.read(check.first + number, entry, size: finding.size, from: log, check)
+        try copy(record.payload, to: writer)
+      } catch .undecodable(let corruption) {
+        let reason = RepairReport.LossReason.undecodable(corruption.reason)
+        // All of them, with another key.
+        if let last = undecodable.last, last.sequences.upperBound == number, last.reason == reason {
+          undecodable[undecodable.count - 1].sequences = last.sequences.lowerBound..<number + 1
+        } else {
+          undecodable.append(
+            RepairReport.LostRange(sequences: number..<number + 1, index: entry.index, reason: reason))
+        }
+        lostCount += 1
+      }
+    }
+    report.sound -= lostCount
+    report.lost = (report.lost + undecodable).sorted { $0.sequences.lowerBound < $1.sequences.lowerBound }
+    return report
+  }
+
+  /// Adds a record of this payload, or nothing: a large one may turn out not to be decodable half-way.
+  private func copy(_ payload: Payload, to writer: LogWriter) throws(ImmutaError) {
+    var chunks = payload.chunks().makeIterator()
+    try writer.beginRecord()
+    do throws(ImmutaError) {
+      while let chunk = try chunks.nextOrThrow() {
+        try unsafe chunk.withUnsafeBytes { (bytes) throws(ImmutaError) in try unsafe writer.extendRecord(bytes) }
+      }
+      _ = try writer.endRecord()
+    } catch {
+      writer.abandonRecord()
+      throw error
+    }
+  }
+}
