@@ -132,7 +132,9 @@ struct Layout: Equatable {
   /// Whether a message seems to begin a partition's file: not where it is empty, and not where it holds zeros.
   static func hasMessages(_ partition: Int, in directory: Directory) throws(ImmutaError) -> Bool {
     let files = LogFiles(directory: directory, namespace: "\(partition)", isPartition: true)
-    return try io(directory.open(files.log, .read)).recordEnd(at: 0, .bilog) != nil
+    // Where the first segment was removed, it had some.
+    guard let log = try io(directory.openIfPresent(files.log, .read)) else { return true }
+    return try log.recordEnd(at: 0, .bilog) != nil
   }
 
   /// Whether partitions of a directory have been open here: their companions are not another program's.
@@ -150,9 +152,14 @@ struct Layout: Equatable {
     return last + 1
   }
 
-  /// The partitions whose files are in a directory.
+  /// The partitions whose files are in a directory: their first segments, or others.
   static func presentPartitions(in directory: Directory) throws(ImmutaError) -> Set<Int> {
-    try partitions(in: directory, by: ".bilog")
+    var present = try partitions(in: directory, by: ".bilog")
+    for number in try partitions(in: directory, by: ".segments").subtracting(present)
+    where try io(LogFiles(directory: directory, namespace: "\(number)", isPartition: true).isThere()) {
+      present.insert(number)
+    }
+    return present
   }
 
   /// The error for a partition that was lost.

@@ -8,7 +8,8 @@ extension LogStore {
   ///
   /// - Parameters:
   ///   - partition: its number.
-  ///   - offset: where to begin: 0, or where a message ended.
+  ///   - offset: where to begin: 0, or where a message ended. Where partitions roll, it is one in the partition's newest
+  ///     segment: for the messages of all segments, use a stream.
   ///   - buffer: is filled from its start on; its size stays.
   /// - Returns: how many bytes were read: 0 at the end of the partition.
   /// - Throws: `.partitionNotFound`, `.invalidOffset` for a negative one, `.storageClosed`, `.io`.

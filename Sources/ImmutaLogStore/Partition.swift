@@ -6,6 +6,9 @@ import ImmutaLocking
 /// The file is the one that the partition had when you asked for it. In a store that is open for reading only, another
 /// program may cut it back, or put another in its place. Then the calls that ask for its bytes throw `.logChanged`, and
 /// ``LogStore/partition(_:)`` returns the partition with the file that is read now.
+///
+/// Where partitions roll, the file is that of the segment which was the newest when you asked. Its messages stay what they
+/// are; those that come later are in the file of the partition that you ask for then.
 public final class Partition: Sendable {
   /// Its number.
   public let index: Int

@@ -4,12 +4,13 @@
 /// another file by now.
 package final class OpenLogFile: Sendable {
   package let descriptor: Descriptor
-  fileprivate let lineage: Lineage
+  /// Of the segment whose file it is.
+  fileprivate let reader: LogReader
 
-  fileprivate init(_ descriptor: Descriptor, _ lineage: Lineage) throws(ImmutaError) {
+  fileprivate init(_ descriptor: Descriptor, _ reader: LogReader) throws(ImmutaError) {
     try io(descriptor.keepOpen())
     self.descriptor = descriptor
-    self.lineage = lineage
+    self.reader = reader
   }
 
   deinit { descriptor.keepOpenNoMore() }
@@ -28,14 +29,13 @@ extension Log {
   package func openFile() throws(ImmutaError) -> OpenLogFile {
     try checkOpen()
     let reader = reader
-    return try OpenLogFile(reader.anyDescriptor(), reader.lineage)
+    return try OpenLogFile(reader.anyDescriptor(), reader)
   }
 
   /// Whether a file is still the log: not once it was cut back, or another took its place.
   package func isCurrent(_ file: OpenLogFile) throws(ImmutaError) -> Bool {
     do throws(ImmutaError) {
-      _ = try upToDate(file)
-      return true
+      return try upToDate(file).first == reader.first
     } catch .logChanged {
       return false
     }
@@ -47,12 +47,18 @@ extension Log {
     try open.refresh()
     // From here on the same one: a follower may have another at any moment.
     let reader = reader
-    guard let file, file.lineage !== reader.lineage else { return reader }
-    let change = file.lineage.change(to: reader.lineage)
+    guard let file else { return reader }
+    // Of a log that has rolled since, it is a segment that is not written any more.
+    if file.reader.lineage === reader.lineage { return file.reader }
+    let change = file.reader.lineage.change(to: reader.lineage)
     // Its companion alone may have been made again.
     let now = try reader.anyDescriptor()
     let isSameFile = try io(now.status().identity == file.descriptor.status().identity)
-    if isSameFile, change.shared == .max { return reader }
+    if change.shared == .max {
+      if isSameFile { return reader }
+      // As above.
+      if file.reader.first < reader.first { return file.reader }
+    }
     throw .logChanged(
       LogChange(path: files.logPath, kind: change.kind, sharedCount: min(change.shared, reader.count)))
   }

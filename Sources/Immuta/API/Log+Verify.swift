@@ -71,22 +71,13 @@ extension Log {
     _ newest: LogReader, progress: (_ done: Int, _ count: Int) -> Void
   ) async throws -> VerificationReport {
     try newest.checkOpen()
-    let count = newest.count
-    var found = Verified(number: open.firstSequence)
-    let first = found.number
-    while found.number < count {
-      let segment: LogReader
-      do throws(ImmutaError) {
-        segment = try open.reader(of: found.number, newest)
-      } catch .recordRemoved(_, let next, _) {
-        found.number = next
-        continue
-      }
-      try await verify(segment, through: Swift.min(count, segment.count), &found) {
-        progress($0 - first, count - first)
-      }
+    let (count, first) = (newest.count, open.firstSequence)
+    var found = Verified()
+    if newest.first > first {
+      found = try await verifySealed(from: first, newest) { progress($0 - first, count - first) }
     }
-    if newest.first == count { try await verifyHeader(newest, count: 0, lastIndex: 0) }
+    let last = try await verify(newest, through: count) { progress($0 - first, count - first) }
+    try found.add(last, newest)
     // Not in a record: such as bytes behind the last one which are none.
     if let damage { throw ImmutaError.corrupted(damage) }
     return VerificationReport(
@@ -95,48 +86,119 @@ extension Log {
       undecodedCodec: newest.check.decoder == nil ? try knownCodec() : "")
   }
 
-  /// What was found sound so far.
-  private struct Verified {
-    /// Of the record that comes next.
-    var number: Int
+  /// What was found sound.
+  private struct Verified: Sendable {
     var records = 0
     var bytes = 0
     var verifiable = 0
-    var time = Timestamp(nanosecondsSince1970: .min)
+    /// Of the first record, and of the last; nil where there is none.
+    var times: ClosedRange<Timestamp>?
     var sizes = (smallest: Int.max, largest: 0)
+
+    /// Adds what follows.
+    mutating func add(_ next: Verified, _ segment: LogReader) throws(ImmutaError) {
+      if let times, let later = next.times, later.lowerBound < times.upperBound {
+        throw segment.check.corrupted(segment.first, nil, "its time is before that of the record before")
+      }
+      records += next.records
+      bytes += next.bytes
+      verifiable += next.verifiable
+      let (lowest, highest) = (times?.lowerBound ?? next.times?.lowerBound, next.times?.upperBound ?? times?.upperBound)
+      if let lowest, let highest { times = lowest...highest }
+      sizes = (Swift.min(sizes.smallest, next.sizes.smallest), Swift.max(sizes.largest, next.sizes.largest))
+    }
+  }
+
+  /// How many segments are verified at once.
+  private static var mostAtOnce: Int { Swift.min(8, ThisProcess.processorCount) }
+
+  /// The segments before the newest, several at once. What is damaged is told by its first record.
+  private func verifySealed(
+    from first: Int, _ newest: LogReader, progress: (_ number: Int) -> Void
+  ) async throws -> Verified {
+    var number = first
+    var waiting: [Int: Result<(segment: LogReader, found: Verified), any Error>] = [:]
+    var (begun, ended) = (0, 0)
+    var found = Verified()
+    try await withThrowingTaskGroup(
+      of: (Int, Result<(segment: LogReader, found: Verified), any Error>).self
+    ) { group in
+      while true {
+        while number < newest.first, begun - ended < Self.mostAtOnce {
+          // Opened in order: a segment says where the next one begins.
+          let segment: LogReader
+          do throws(ImmutaError) {
+            segment = try open.reader(of: number, newest)
+          } catch .recordRemoved(_, let next, _) {
+            number = next
+            continue
+          } catch {
+            // Those before it may be damaged, too, and come first.
+            waiting[begun] = .failure(error)
+            begun += 1
+            number = newest.first
+            break
+          }
+          let place = begun
+          group.addTask {
+            do {
+              return (place, .success((segment, try await self.verify(segment, through: segment.count) { _ in })))
+            } catch {
+              return (place, .failure(error))
+            }
+          }
+          begun += 1
+          number = segment.count
+        }
+        while let next = waiting.removeValue(forKey: ended) {
+          let (segment, more) = try next.get()
+          try found.add(more, segment)
+          ended += 1
+          progress(segment.count)
+        }
+        guard let (place, result) = try await group.next() else { break }
+        waiting[place] = result
+      }
+      while let next = waiting.removeValue(forKey: ended) {
+        let (segment, more) = try next.get()
+        try found.add(more, segment)
+        ended += 1
+      }
+    }
+    return found
   }
 
   /// The records of one segment.
   private func verify(
-    _ segment: LogReader, through end: Int, _ found: inout Verified, progress: (_ number: Int) -> Void
-  ) async throws {
+    _ segment: LogReader, through end: Int, progress: (_ number: Int) -> Void
+  ) async throws -> Verified {
     let check = segment.check.verifyingChecksums(true)
-    var (verified, next, lastIndex) = (found, segment.format.headerSize, 0)
-    while verified.number < end {
+    var (verified, next, lastIndex, number) = (Verified(), segment.format.headerSize, 0, segment.first)
+    while number < end {
       try Task.checkCancellation()
-      try segment.check(from: verified.number, count: end, check) { (record, isMade) throws(ImmutaError) in
-        let number = verified.number
+      try segment.check(from: number, count: end, check) { (record, isMade) throws(ImmutaError) in
         if record.index != next {
           throw check.corrupted(number, record.index, "the record before ends at byte \(next)")
         }
-        if record.timestamp < verified.time {
+        let times = verified.times ?? record.timestamp...record.timestamp
+        if record.timestamp < times.upperBound {
           throw check.corrupted(number, record.index, "its time is before that of the record before")
         }
-        verified.time = record.timestamp
+        verified.times = times.lowerBound...record.timestamp
         verified.sizes.smallest = Swift.min(verified.sizes.smallest, record.size)
         verified.sizes.largest = Swift.max(verified.sizes.largest, record.size)
         lastIndex = record.index
         next = record.index + segment.format.recordHeaderSize + record.size
-        verified.number += 1
+        number += 1
         verified.records += 1
         if !isMade { verified.verifiable += 1 }
       }
-      progress(verified.number)
+      progress(number)
       await Task.yield()
     }
-    verified.bytes += next
-    found = verified
+    verified.bytes = next
     try await verifyHeader(segment, count: end - segment.first, lastIndex: lastIndex)
+    return verified
   }
 
   /// Checks that the header on file says what was found.

@@ -11,6 +11,9 @@ package enum ThisProcess {
   /// The user whose rights it has.
   static var effectiveUser: UInt32 { geteuid() }
 
+  /// Processors that it may run on, at least 1.
+  static var processorCount: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+
   /// Files that it may have open at once.
   package static var mostOpenFiles: Int { Int(sysconf(Int32(_SC_OPEN_MAX))) }
 }
