@@ -26,6 +26,13 @@ public final class RecordReader: Sendable {
     self.cursor = Lock(cursor)
   }
 
+  /// The place, for somebody who waits there.
+  var waiting: RecordCursor { cursor.withLock { $0.waiting } }
+
+  func withCursor<R>(_ body: (inout RecordCursor) throws(ImmutaError) -> R) throws(ImmutaError) -> R {
+    try cursor.withLock { (cursor) throws(ImmutaError) in try body(&cursor) }
+  }
+
   /// Number of the record that comes next. Setting it moves the reader; at least 0. O(1).
   public var position: Int {
     get { cursor.withLock { $0.place } }
@@ -52,7 +59,7 @@ public final class RecordReader: Sendable {
     while true {
       try Task.checkCancellation()
       if let record = try nextAtOnce() { return record }
-      try await cursor.withLock { $0.waiting }.waitForNext()
+      try await waiting.waitForNext()
     }
   }
 
@@ -66,7 +73,7 @@ public final class RecordReader: Sendable {
       try Task.checkCancellation()
       if let record = try nextAtOnce() { return record }
       if !isInTime { return nil }
-      isInTime = try await cursor.withLock { $0.waiting }.waitForNext(until: deadline)
+      isInTime = try await waiting.waitForNext(until: deadline)
     }
   }
 

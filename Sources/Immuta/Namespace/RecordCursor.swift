@@ -16,7 +16,7 @@ struct RecordCursor: Sendable {
   /// Which of the log's descriptors it reads through.
   private let readerNumber: Int
   /// The records of `chunk` that need no further look, where they are delivered as they are stored.
-  private var ahead = ReadAhead()
+  private(set) var ahead = ReadAhead()
   private(set) var chunk: Chunk?
   /// What `chunk` was read from: `ahead` does not hold it.
   private var chunkReader: LogReader?
@@ -260,6 +260,12 @@ struct RecordCursor: Sendable {
   private mutating func forgetChunk() {
     chunk = nil
     ahead = ReadAhead()
+  }
+
+  /// So many of the records that were read ahead are delivered.
+  mutating func pass(_ count: Int) {
+    place += count
+    beginsWithFirst = false
   }
 
   private mutating func take(_ record: Record) -> Record {

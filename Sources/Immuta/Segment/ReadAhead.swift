@@ -43,13 +43,34 @@
     guard position >= 0, position < count, let entries = unsafe entries, let reader = unsafe reader,
       unsafe reader._withUnsafeGuaranteedRef({ $0.isOpen })
     else { return nil }
+    let (entry, index, payload) = unsafe Self.place(position, entries, log, headerSize)
+    return unsafe Record(
+      sequence: number, index: index, timestamp: Timestamp(nanosecondsSince1970: CompanionEntry.time(in: entry)),
+      payload: Payload(payload, owner: memory))
+  }
+
+  /// Where a whole record of a chunk is: its entry, its index, and its payload.
+  @inline(__always)
+  static func place(
+    _ position: Int, _ entries: UnsafeRawPointer, _ log: Int, _ headerSize: Int
+  ) -> (entry: UnsafeRawBufferPointer, index: Int, payload: UnsafeRawBufferPointer) {
     let entry = unsafe UnsafeRawBufferPointer(
       start: entries + position &* CompanionEntry.size, count: 2 &* CompanionEntry.size)
     let (index, end) = unsafe CompanionEntry.indexes(ofTwo: entry)
     let start = index &+ headerSize
     let payload = unsafe UnsafeRawBufferPointer(start: UnsafeRawPointer(bitPattern: log &+ start), count: end &- start)
-    return unsafe Record(
-      sequence: number, index: index, timestamp: Timestamp(nanosecondsSince1970: CompanionEntry.time(in: entry)),
-      payload: Payload(payload, owner: memory))
+    return unsafe (entry, index, payload)
+  }
+
+  /// Record `number` and those after it, for somebody who may hold them for longer than the log; nil when it is not one of
+  /// these, or the log is closed.
+  func run(from number: Int) -> RecordRun? {
+    let position = number - first
+    guard position >= 0, position < count, let memory, let entries = unsafe entries, let reader = unsafe reader,
+      unsafe reader._withUnsafeGuaranteedRef({ $0.isOpen })
+    else { return nil }
+    return unsafe RecordRun(
+      memory, entries: entries + position * CompanionEntry.size, log: log, numbers: number..<first + count,
+      headerSize: headerSize)
   }
 }

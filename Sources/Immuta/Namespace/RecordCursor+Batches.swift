@@ -1,0 +1,42 @@
+/// Several records that were delivered together.
+enum TakenRecords: Sendable {
+  /// As they were read ahead.
+  case run(RecordRun)
+  /// Those of the log's tail, large ones, and those that were decoded. At least one.
+  case records([Record])
+}
+
+extension RecordCursor {
+  /// The records that come next, as many as were read ahead or are at hand: at least one if one is committed already; nil
+  /// otherwise. Does not wait.
+  mutating func nextBatchAtOnce() throws(ImmutaError) -> TakenRecords? {
+    if let run = ahead.run(from: place) {
+      pass(run.numbers.count)
+      return .run(run)
+    }
+    guard let first = try nextAtOnce() else { return nil }
+    // To read it may have brought others.
+    if let run = ahead.run(from: first.sequence) {
+      pass(run.numbers.count - 1)
+      return .run(run)
+    }
+    return .records(rest(after: first))
+  }
+
+  /// A record, and those after it that need no waiting, in bounded memory.
+  private mutating func rest(after first: Record) -> [Record] {
+    guard let source, let reader else { return [first] }
+    let count = source.count(visibility, reader)
+    var records = [first]
+    var bytes = first.payload.count
+    while place < count, bytes < Chunk.size, records.count < Self.mostInBatch, ahead.run(from: place) == nil {
+      // What is thrown is thrown again, by the next call: the place stays.
+      guard let record = try? nextAtOnce() else { break }
+      bytes += record.payload.count
+      records.append(record)
+    }
+    return records
+  }
+
+  private static var mostInBatch: Int { 1024 }
+}
