@@ -156,13 +156,12 @@ extension Log {
           ended += 1
           progress(segment.count)
         }
-        guard let (place, result) = try await group.next() else { break }
-        waiting[place] = result
-      }
-      while let next = waiting.removeValue(forKey: ended) {
-        let (segment, more) = try next.get()
-        try found.add(more, segment)
-        ended += 1
+        if let (place, result) = try await group.next() {
+          waiting[place] = result
+        } else if number >= newest.first, waiting.isEmpty {
+          // Not before: all that were begun may have ended, and others wait to be begun.
+          break
+        }
       }
     }
     return found

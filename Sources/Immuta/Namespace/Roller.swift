@@ -65,17 +65,17 @@ final class Roller: Sendable {
   /// The next segment: made ahead, or now. For who has the turn; ``endTaking()`` must follow, also where it throws.
   func takeNext(like log: Descriptor) throws(ImmutaError) -> NextSegment {
     while true {
-      let isMaking = state.withLock { state -> Bool in if case .making = state.next { true } else { false } }
-      if !isMaking { break }
+      // At once: a thread that is about to make one must not begin in between.
+      let (isTaken, ready) = state.withLock { state -> (Bool, NextSegment?) in
+        if case .making = state.next { return (false, nil) }
+        defer { state.next = .taken }
+        guard case .ready(let ready) = state.next else { return (true, nil) }
+        return (true, ready)
+      }
+      if let ready { return ready }
+      if isTaken { return try maker.make(like: log) }
       waiting.wait()
     }
-    let ready = state.withLock { state -> NextSegment? in
-      defer { state.next = .taken }
-      guard case .ready(let ready) = state.next else { return nil }
-      return ready
-    }
-    if let ready { return ready }
-    return try maker.make(like: log)
   }
 
   /// What was taken has its name, or is gone: another segment may be made.
