@@ -236,23 +236,12 @@ import Testing
     let storage = try open(directory)
     defer { storage.close() }
     let log = try storage.log("log")
-    // The large ones take longer than those that are verified beside them.
-    let (large, small) = (pattern(300_000, seed: 1), pattern(10, seed: 2))
+    // Those that are verified beside the first are done long before it.
     for number in 0..<24 {
-      try await log.append(number % 2 == 0 ? large : small)
+      try await log.append(pattern(number == 0 ? 16 << 20 : 10, seed: number))
       try await log.roll()
     }
-    for _ in 0..<20 { #expect(try await log.verify().records == 24) }
-  }
-
-  @Test func aSegmentThatIsMadeAheadIsNotInTheWayOfTheNext() async throws {
-    // Each append rolls, as fast as segments can be made, and so threads make them ahead all the time.
-    let directory = TemporaryDirectory()
-    let storage = try open(directory, maximumBytes: 40)
-    defer { storage.close() }
-    let log = try storage.log("log")
-    for number in 0..<400 { try await log.append("\(number)") }
-    #expect(try texts(log) == numbers(0..<400))
+    for _ in 0..<5 { #expect(try await log.verify().records == 24) }
   }
 
   // MARK: Removing
