@@ -260,6 +260,7 @@ struct SegmentsTests {
       #expect(outcome.text.contains("e: "))
     }
     #expect(try Storage.namespaces(in: "\(place.path)/logs") == ["e"])
+    #expect(try place.run("info", "--json").objects().count == 1)
     #expect(try place.run("cat", "nope").errors.contains("`immuta info` lists those that exist"))
     // A folder that merely is called so is no log.
     try FileManager.default.createDirectory(

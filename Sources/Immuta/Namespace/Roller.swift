@@ -61,14 +61,18 @@ final class Roller: Sendable {
 
   /// The next segment: made ahead, or now. For who has the turn; ``endTaking()`` must follow, also where it throws.
   func takeNext(like log: Descriptor) throws(ImmutaError) -> NextSegment {
-    while isMaking { waiting.wait() }
-    let ready = state.withLock { state -> NextSegment? in
-      defer { state.next = .taken }
-      guard case .ready(let ready) = state.next else { return nil }
-      return ready
+    while true {
+      // At once: a thread that is about to make one must not begin in between.
+      let (isTaken, ready) = state.withLock { state -> (Bool, NextSegment?) in
+        if case .making = state.next { return (false, nil) }
+        defer { state.next = .taken }
+        guard case .ready(let ready) = state.next else { return (true, nil) }
+        return (true, ready)
+      }
+      if let ready { return ready }
+      if isTaken { return try maker.make(like: log) }
+      waiting.wait()
     }
-    if let ready { return ready }
-    return try maker.make(like: log)
   }
 
   /// What was taken has its name, or is gone: another segment may be made.
