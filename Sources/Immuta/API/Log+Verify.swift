@@ -156,8 +156,11 @@ extension Log {
           ended += 1
           progress(segment.count)
         }
-        guard let (place, result) = try await group.next() else { break }
-        waiting[place] = result
+        if let (place, result) = try await group.next() {
+          waiting[place] = result
+        } else if number >= newest.first {
+          break
+        }
       }
       while let next = waiting.removeValue(forKey: ended) {
         let (segment, more) = try next.get()
