@@ -216,6 +216,7 @@ extension Log {
     return verified
   }
 
+  /// Checks that the header on file says what was found.
   private func verifyHeader(_ reader: LogReader, count: Int, lastIndex: Int) async throws {
     // A commit stores LAST INDEX first: a moment later COUNT has moved on, unless the header is wrong.
     var header = try reader.header()
@@ -227,14 +228,18 @@ extension Log {
     }
     guard let header else { return }
     // What a power cut leaves of it is no damage.
-    if writer == nil, let known = try companionHeader(), known.format == reader.format, known.leavesHeaderInDoubt {
-      return
-    }
+    if try isHeaderInDoubt(of: reader) { return }
     let place = header.lastIndex.map { " and LAST INDEX \($0)" } ?? ""
     throw ImmutaError.corrupted(
       Corruption(
         path: reader.check.path,
         reason:
           "its header says COUNT \(header.count)\(place), but it holds \(count) records, the last at \(lastIndex)"))
+  }
+
+  /// Whether opening the log for appending would correct the header of a segment, whatever it says of the last records.
+  private func isHeaderInDoubt(of segment: LogReader) throws(ImmutaError) -> Bool {
+    guard writer == nil, let known = try companionHeader(), known.format == segment.format else { return false }
+    return known.firstSequence == segment.first && known.leavesHeaderInDoubt
   }
 }

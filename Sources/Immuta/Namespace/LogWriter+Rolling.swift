@@ -28,8 +28,8 @@ extension LogWriter {
     guard let count else { return }
     // One at a time: a crash finds at most two segments that are not sealed.
     if let failure = sealNow() { throw failure }
-    let next = try roller.takeNext(like: log)
     defer { roller.endTaking() }
+    let next = try roller.takeNext(like: log)
     try roller.maintenance.withLock { (_) throws(ImmutaError) in
       let carried = NextSegment.Carried(
         removed: sealed.firstSequence, slowTime: flusher.companionHeader.slowTime, once: roller.once)

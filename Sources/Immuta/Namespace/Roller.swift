@@ -22,9 +22,10 @@ final class Roller: Sendable {
 
   private enum Next {
     case none
-    /// Or being given its names.
     case making
     case ready(NextSegment)
+    /// The log rolls into it: until it has a name of its own, no other may be made, which would take its place.
+    case taken
   }
 
   init(maker: SegmentMaker, once: [NameCheck.NamedFile], retention: Retention) {
@@ -58,34 +59,23 @@ final class Roller: Sendable {
 
   private var isMaking: Bool { state.withLock { state in if case .making = state.next { true } else { false } } }
 
-  /// The next segment: made ahead, or now. For who has the turn, and ends that with ``endTaking()`` when the segment has its
-  /// names: until then no other is made, whose files would be called the same.
+  /// The next segment: made ahead, or now. For who has the turn; ``endTaking()`` must follow, also where it throws.
   func takeNext(like log: Descriptor) throws(ImmutaError) -> NextSegment {
     while true {
-      let (mayGoOn, ready) = state.withLock { state -> (Bool, NextSegment?) in
-        switch state.next {
-        case .making: return (false, nil)
-        case .none:
-          state.next = .making
-          return (true, nil)
-        case .ready(let ready):
-          state.next = .making
-          return (true, ready)
-        }
+      // At once: a thread that is about to make one must not begin in between.
+      let (isTaken, ready) = state.withLock { state -> (Bool, NextSegment?) in
+        if case .making = state.next { return (false, nil) }
+        defer { state.next = .taken }
+        guard case .ready(let ready) = state.next else { return (true, nil) }
+        return (true, ready)
       }
       if let ready { return ready }
-      if mayGoOn { break }
+      if isTaken { return try maker.make(like: log) }
       waiting.wait()
-    }
-    do throws(ImmutaError) {
-      return try maker.make(like: log)
-    } catch {
-      endTaking()
-      throw error
     }
   }
 
-  /// The names of the next segment's files are free again.
+  /// What was taken has its name, or is gone: another segment may be made.
   func endTaking() {
     state.withLock { $0.next = .none }
   }
