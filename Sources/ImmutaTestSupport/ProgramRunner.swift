@@ -112,7 +112,9 @@ public struct ProgramRunner {
     case .read(let stream, let count):
       for _ in 0..<count where streams[stream].position < model.count {
         let (place, first) = (streams[stream].position, log.firstSequence)
-        guard let record = try await Self.unlessRemoved(log, model, { try await Self.next(&streams[stream], log, atBeginning.contains(stream)) })
+        guard
+          let record = try await Self.unlessRemoved(
+            log, model, { try await Self.next(&streams[stream], log, atBeginning.contains(stream)) })
         else {
           // Nothing is left.
           if atBeginning.contains(stream), log.firstSequence == model.count { break }
