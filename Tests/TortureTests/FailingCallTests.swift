@@ -30,15 +30,15 @@ import Testing
       if Rounds.areMany { return Setting.all }
       let rolling = [Setting(.nothing, .synced, rolls: true), Setting(.unclosed, .buffered, rolls: true)]
       if error != EIO {
-        return [Setting(.nothing, .synced), Setting(.unclosed, .buffered, canReserve: false)] + rolling
+        return [Setting(.nothing, .synced), Setting(.unclosed, .buffered, canReserve: false), rolling[0]]
       }
-      if isLasting { return [Setting(.unclosed, .synced)] + rolling }
+      if isLasting { return [Setting(.unclosed, .synced), rolling[1]] }
       let written = kind == .write || kind == .flush
       return FailingStart.allCases.map { Setting($0, .synced) } + [Setting(.unclosed, .buffered)]
         + (written
           ? [Setting(.unclosed, .synced, canReserve: false), Setting(.unclosed, .buffered, on: .xfsSharing)] : [])
         + [Setting(.unclosed, .synced, .bilog), Setting(.withoutCompanion, .buffered, .bilog)]
-        + [Setting(.rebooted, .synced, .v1), Setting(.unclosed, .synced, .bilog, rolls: true)] + rolling
+        + [Setting(.rebooted, .synced, .v1)] + rolling
     }
   }
 
