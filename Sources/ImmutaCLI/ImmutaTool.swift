@@ -19,7 +19,8 @@ struct ImmutaTool: ParsableCommand {
         immuta cat events
         immuta cat events --follow
 
-      Logs are files in a directory, ./logs unless --dir names another: a namespace “events” is the file events.log there.
+      Logs are files in a directory, ./logs unless --dir names another: a namespace “events” is the file events.log there, \
+      and, where the log is kept in segments, those in the folder events.segments.
 
       Exit status:
         0   all of it was done: everything was checked, everything was written
@@ -37,8 +38,8 @@ struct ImmutaTool: ParsableCommand {
       """,
     version: Version.current,
     subcommands: [
-      Demo.self, Bench.self, Append.self, Cat.self, Info.self, Verify.self, RepairCommand.self, CodecCommand.self,
-      LogStoreCommand.self, Migrate.self,
+      Demo.self, Bench.self, Append.self, Cat.self, Info.self, Verify.self, Trim.self, RepairCommand.self,
+      CodecCommand.self, LogStoreCommand.self, Migrate.self,
     ])
 }
 

@@ -139,7 +139,9 @@ struct Layout: Equatable {
 
   /// Whether partitions of a directory have been open here: their companions are not another program's.
   static func hasCompanions(in directory: Directory) throws(ImmutaError) -> Bool {
-    try !partitions(in: directory, by: companionSuffix).isEmpty
+    // Another program's partitions never roll.
+    if try !partitions(in: directory, by: companionSuffix).isEmpty { return true }
+    return try !presentPartitions(in: directory).isSubset(of: partitions(in: directory, by: ".bilog"))
   }
 
   /// How many partition files are in a directory.

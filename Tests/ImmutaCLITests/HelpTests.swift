@@ -26,7 +26,9 @@ struct HelpTests {
     }
   }
 
-  @Test("Each subcommand's help teaches by example", arguments: ["demo", "bench", "append", "cat", "info", "verify"])
+  @Test(
+    "Each subcommand's help teaches by example",
+    arguments: ["demo", "bench", "append", "cat", "info", "verify", "trim"])
   func examples(command: String) throws {
     let outcome = try place.run(command, "--help")
     #expect(outcome.ending == .exit(0))
@@ -44,7 +46,12 @@ struct HelpTests {
       ["cat", "e", "--from", "1", "--latest"], ["cat", "e", "--json", "--format", "raw"],
       ["cat", "e", "--format", "xml"],
       ["append", "e", "--delimiter", "tab"], ["append", "e", "--durability", "maybe"], ["append", "e", "--wait", "5"],
-      ["append", "e", "--wait", "-1s"], ["demo", "--records", "0"],
+      ["append", "e", "--wait", "-1s"], ["append", "e", "--segment-bytes", "0"],
+      ["append", "e", "--segment-age", "0s"],
+      ["append", "e", "--segment-bytes", "big"], ["append", "e", "--max-record", "0"],
+      ["trim", "e"], ["trim", "e", "--apply"], ["trim", "e", "--records", "1", "--bytes", "1"],
+      ["trim", "e", "--records", "0"], ["trim", "e", "--before", "-1"], ["trim", "e", "--age", "30"],
+      ["trim", "../e", "--records", "1"], ["demo", "--records", "0"],
       ["demo", "--size=-1"], ["demo", "--records", "100000001"], ["demo", "--size", "67108865"],
       ["bench", "--seconds", "0"],
       ["bench", "--seconds=-1"], ["bench", "--seconds", "3601"], ["bench", "--seconds", "x"], ["bench", "events"],

@@ -14,10 +14,10 @@ struct InfoTests {
     #expect(outcome.lines.allSatisfy { $0.count <= 80 })
     #expect(
       outcome.lines[0].split(separator: " ")
-        == ["NAMESPACE", "RECORDS", "BYTES", "FIRST", "LAST", "FORMAT", "HEALTH"])
-    #expect(outcome.lines[1].split(separator: " ") == ["empty", "0", "16", "-", "-", "v2", "ok"])
+        == ["NAMESPACE", "RECORDS", "SIZE", "FIRST", "LAST", "FORMAT", "HEALTH"])
+    #expect(outcome.lines[1].split(separator: " ") == ["empty", "0", "16", "B", "-", "-", "v2", "ok"])
     let orders = outcome.lines[2].split(separator: " ")
-    #expect(orders.prefix(3) == ["orders", "2", "38"] && orders.suffix(2) == ["v2", "ok"])
+    #expect(orders.prefix(4) == ["orders", "2", "38", "B"] && orders.suffix(2) == ["v2", "ok"])
     #expect(outcome.lines[3].hasPrefix("empty: ") && outcome.text.contains(" bytes on disk; no codec known; companion"))
     #expect(outcome.lines.last == "Looked at headers, last records and sizes; `immuta verify` reads every record.")
     let long = String(repeating: "n", count: 70)

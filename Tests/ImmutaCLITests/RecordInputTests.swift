@@ -27,7 +27,7 @@ struct RecordInputTests {
   private func records(_ input: RecordInput) async throws -> [[UInt8]] {
     var records: [[UInt8]] = []
     repeat {
-      while let next = input.next() {
+      while let next = try input.next() {
         switch next {
         case .whole(let record): records.append(Array(record))
         case .large(let pieces):
@@ -37,7 +37,7 @@ struct RecordInputTests {
         }
       }
     } while try input.fill()
-    if let last = input.takeLast() { records.append(Array(last)) }
+    if let last = try input.takeLast() { records.append(Array(last)) }
     return records
   }
 

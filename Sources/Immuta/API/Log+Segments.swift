@@ -94,12 +94,12 @@ extension Log {
 }
 
 extension Storage {
-  /// As ``Log/roll()-(async)``, of a namespace.
+  /// As `roll()` of a log.
   public func roll(_ namespace: String) async throws {
     try await log(namespace).roll()
   }
 
-  /// As ``Log/removeRecords(before:)-(Int)``, of a namespace.
+  /// As `removeRecords(before:)` of a log.
   @discardableResult
   public func removeRecords(before number: Int, from namespace: String) async throws -> Int {
     try await log(namespace).removeRecords(before: number)

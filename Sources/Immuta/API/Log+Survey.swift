@@ -22,20 +22,19 @@ package struct LogSurvey: Hashable, Sendable {
   /// Bytes that its files take on the disk: with space that was reserved for records to come.
   package let sizeOnDisk: Int
 
-  /// Looks at the files of a namespace, or of a partition. O(1), and after a crash O(records that were not flushed).
+  /// Looks at the files of a namespace, or of a partition: at all sizes, and at what the newest segment says. O(segments), and
+  /// after a crash O(records that were not flushed).
   package init(_ namespace: String, in directory: String, isPartition: Bool = false) throws(ImmutaError) {
     let directory = try io(Directory(opening: directory))
-    let files = LogFiles(directory: directory, namespace: namespace, isPartition: isPartition)
-    var size = 0
-    for name in files.ofLog {
-      size += try io(directory.status(of: name)?.sizeOnDisk ?? 0)
-    }
-    sizeOnDisk = size
+    let home = LogFiles(directory: directory, namespace: namespace, isPartition: isPartition)
+    sizeOnDisk = try io(home.sizeOnDisk())
+    // The others are sealed.
+    let files = try SegmentFolder(home).newest
     let holder = FileLock.holder(files.lock, in: directory, subject: namespace)
     self.holder = holder.map { LockHolder($0) }
     let file: Descriptor?
     do throws(FileError) {
-      file = try directory.openIfPresent(files.companion, .read)
+      file = try files.directory.openIfPresent(files.companion, .read)
     } catch {
       (wasClosed, recovery, companion) = (true, nil, .damaged)
       return
@@ -75,12 +74,13 @@ extension Storage {
   package static func lostNamespaces(in directory: String) throws(ImmutaError) -> [(name: String, damage: Corruption)] {
     let place = try io(Directory(opening: directory))
     let names = try io(place.names())
-    let logs = Set(names.filter { $0.hasSuffix(".log") }.map { $0.dropLast(4) })
+    let logs = try io(LogFiles.names(in: place))
     let others = Set(
-      [".idx", ".meta"].flatMap { suffix in names.filter { $0.hasSuffix(suffix) }.map { $0.dropLast(suffix.utf8.count) }
+      [".idx", ".meta"].flatMap { suffix in
+        names.filter { $0.hasSuffix(suffix) }.map { String($0.dropLast(suffix.utf8.count)) }
       })
     var lost: [(name: String, damage: Corruption)] = []
-    for name in others.subtracting(logs).map(String.init).sorted() where isValidNamespace(name) {
+    for name in others.subtracting(logs).sorted() where isValidNamespace(name) {
       // One that cannot be read says nothing.
       if let damage = (try? LogFiles(directory: place, namespace: name).lostLog()) ?? nil {
         lost.append((name, damage))
@@ -91,10 +91,11 @@ extension Storage {
 
   /// What a directory holds, by the names in it.
   package static func contents(of directory: String) throws(ImmutaError) -> (logs: Bool, partitions: Bool) {
-    let names = try io(Directory(opening: directory).names())
+    let place = try io(Directory(opening: directory))
+    let hasLayout = try io(place.status(of: "logstore.layout")) != nil
     return (
-      names.contains { $0.hasSuffix(".log") },
-      names.contains { $0.hasSuffix(".bilog") || $0 == "logstore.layout" }
+      try io(LogFiles.names(in: place)).isEmpty == false,
+      try io(LogFiles.names(in: place, arePartitions: true)).isEmpty == false || hasLayout
     )
   }
 

@@ -76,7 +76,7 @@ extension Log {
     if newest.first > first {
       found = try await verifySealed(from: first, newest) { progress($0 - first, count - first) }
     }
-    let last = try await verify(newest, through: count) { progress($0 - first, count - first) }
+    let last = try await verifyUnlessRemoved(newest, through: count) { progress($0 - first, count - first) }
     try found.add(last, newest)
     // Not in a record: such as bytes behind the last one which are none.
     if let damage { throw ImmutaError.corrupted(damage) }
@@ -124,6 +124,13 @@ extension Log {
       of: (Int, Result<(segment: LogReader, found: Verified), any Error>).self
     ) { group in
       while true {
+        // Before others are begun: those that are done make room.
+        while let next = waiting.removeValue(forKey: ended) {
+          let (segment, more) = try next.get()
+          try found.add(more, segment)
+          ended += 1
+          progress(segment.count)
+        }
         while number < newest.first, begun - ended < Self.mostAtOnce {
           // Opened in order: a segment says where the next one begins.
           let segment: LogReader
@@ -142,19 +149,15 @@ extension Log {
           let place = begun
           group.addTask {
             do {
-              return (place, .success((segment, try await self.verify(segment, through: segment.count) { _ in })))
+              return (
+                place, .success((segment, try await self.verifyUnlessRemoved(segment, through: segment.count) { _ in }))
+              )
             } catch {
               return (place, .failure(error))
             }
           }
           begun += 1
           number = segment.count
-        }
-        while let next = waiting.removeValue(forKey: ended) {
-          let (segment, more) = try next.get()
-          try found.add(more, segment)
-          ended += 1
-          progress(segment.count)
         }
         guard let (place, result) = try await group.next() else { break }
         waiting[place] = result
@@ -166,6 +169,18 @@ extension Log {
       }
     }
     return found
+  }
+
+  /// The records of one segment; none where it was removed while it was read.
+  private func verifyUnlessRemoved(
+    _ segment: LogReader, through end: Int, progress: (_ number: Int) -> Void
+  ) async throws -> Verified {
+    do {
+      return try await verify(segment, through: end, progress: progress)
+    } catch let error as ImmutaError {
+      guard open.removal(of: segment.first) != nil else { throw error }
+      return Verified()
+    }
   }
 
   /// The records of one segment.

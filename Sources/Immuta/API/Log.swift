@@ -88,7 +88,7 @@ import Synchronization
   /// After the storage was closed, the number there was then.
   public var count: Int { open.current.count }
 
-  /// The number of the first record that was not removed: 0 unless ``Retention`` or ``removeRecords(before:)-(Int)`` have
+  /// The number of the first record that was not removed: 0 unless ``Retention`` or `removeRecords(before:)` have
   /// removed any. O(1); of a log that is open for reading only, a look at its directory.
   public var firstSequence: Int {
     follower?.noteRemoved()
@@ -122,7 +122,7 @@ import Synchronization
       if let writer { return try open.reader(of: sequence, writer.reader).record(sequence, reader: number) }
       return try readFollowed(sequence, reader: number)
     } catch {
-      throw error.of(namespace)
+      throw (open.removal(of: sequence) ?? error).of(namespace)
     }
   }
 

@@ -86,7 +86,7 @@ extension Storage {
     public var segments = SegmentLimits()
 
     /// What logs keep. Default: everything. Whole segments are removed, so it needs ``segments`` that are limited, or calls
-    /// of ``Log/roll()-(async)``.
+    /// of `roll()` of a log.
     public var retention = Retention()
 
     /// Whether files that another user put there are written to. Default: false, opening for appending throws
@@ -135,6 +135,24 @@ extension Storage {
 
     /// Names of files of the directory without which its logs are not to be appended to.
     package var filesToKeep: [String] = []
+
+    /// Whether a log is opened for appending whose keys nobody has given, to remove records from its front: ``codec`` is
+    /// called what the log says it was written with, and transforms nothing. Nothing can be appended then.
+    var isWithoutKeys = false
+
+    /// For removing records from logs with a codec, without its keys.
+    ///
+    /// - Parameter codecName: what the log says it was written with.
+    package static func withoutKeys(codecName: String) -> Configuration {
+      var configuration = Configuration()
+      if codecName.isEmpty { return configuration }
+      let refusing = WholePayloadTransformer(name: codecName) { _, _ in
+        throw ImmutaError.invalidConfiguration("the log was opened without its keys")
+      }
+      configuration.codec = Codec(name: codecName, writing: refusing, reading: refusing)
+      configuration.isWithoutKeys = true
+      return configuration
+    }
 
     /// The codec chain's name, recorded beside the log; empty for none.
     var codecName: String {

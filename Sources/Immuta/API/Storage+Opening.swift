@@ -4,7 +4,7 @@ extension Storage.Configuration {
     OpeningOptions(
       isForReading: access == .readOnly, format: format, durability: durability, readerCount: readerCount,
       verifiesChecksums: verifiesChecksums, codecName: codecName, largestDecodedPayload: largestDecodedPayload,
-      deliversStoredPayloads: deliversStoredPayloads, takesPayloadsAsStored: takesPayloadsAsStored,
+      deliversStoredPayloads: deliversStoredPayloads || isWithoutKeys, takesPayloadsAsStored: takesPayloadsAsStored,
       acceptsFilesOfOthers: acceptsFilesOfOthers, filesToKeep: filesToKeep, longWait: longWait, segments: segments,
       retention: retention, logger: logger
     ) { files, size, passCount in

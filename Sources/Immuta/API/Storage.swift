@@ -102,17 +102,14 @@ public final class Storage: Sendable {
     }
   }
 
-  /// The namespaces whose logs are in a directory, sorted. O(files in the directory).
+  /// The namespaces whose logs are in a directory, sorted, also those whose first segments were removed. O(files in the
+  /// directory).
   ///
   /// A symbolic link that is called like a log is listed: opening it says that it is one.
   ///
   /// - Throws: `.io` when the directory cannot be listed.
   public static func namespaces(in directory: String = "./logs") throws(ImmutaError) -> [String] {
-    try io(Directory(opening: directory).names())
-      .filter { $0.hasSuffix(".log") }
-      .map { String($0.dropLast(4)) }
-      .filter(isValidNamespace)
-      .sorted()
+    try io(LogFiles.names(in: Directory(opening: directory))).filter(isValidNamespace).sorted()
   }
 
   private static func prepareDirectory(_ directory: String, _ access: Access) throws(ImmutaError) {

@@ -17,9 +17,8 @@ extension LogWriter {
     try roller.maintenance.withLock { (_) throws(ImmutaError) in
       try state.withLock { (state) throws(ImmutaError) in try checkUsable(state) }
       let (firsts, end) = sealed.list
-      // Where the segments end: the next one's first record.
-      let ends = firsts.dropFirst() + [end]
-      guard let removed = ends.last(where: { $0 <= number }), removed > sealed.firstSequence else {
+      let plan = RetentionPlan(firsts: firsts, newest: end, count: committed.generation)
+      guard let removed = plan.firstToKeep(before: number), removed > sealed.firstSequence else {
         return sealed.firstSequence
       }
       // None that is still being written.
@@ -56,51 +55,16 @@ extension LogWriter {
     let retention = roller.retention
     let (firsts, end) = sealed.list
     if retention.keepsEverything || firsts.isEmpty { return nil }
-    let ends = Array(firsts.dropFirst()) + [end]
-    var kept: Int?
-    if let most = retention.maximumRecords {
-      // The first segment with which the log has no more than that.
-      let count = committed.generation
-      kept = ends.first { count - $0 <= most } ?? end
-      if count - (firsts.first ?? end) <= most { kept = nil }
-    }
-    if let most = retention.maximumBytes { kept = Self.later(kept, try firstToKeep(bytes: most, firsts, ends)) }
-    if let age = retention.maximumAge { kept = Self.later(kept, firstToKeep(age: age, ends)) }
-    return kept
-  }
-
-  private static func later(_ one: Int?, _ other: Int?) -> Int? {
-    guard let one, let other else { return one ?? other }
-    return max(one, other)
-  }
-
-  private func firstToKeep(bytes most: Int, _ firsts: [Int], _ ends: [Int]) throws(ImmutaError) -> Int? {
+    let (files, newest) = (files, reader)
     let folder = try io(files.directory.folder(files.segmentsFolder))
-    var sizes: [Int] = []
-    for first in firsts {
-      let segment = first == 0 ? files : folder.map { files.segment(first, in: $0) }
-      sizes.append(try io(segment?.directory.status(of: segment?.log ?? "")?.size ?? 0))
-    }
-    var total = sizes.reduce(reader.end, +)
-    var kept: Int?
-    for (size, end) in zip(sizes, ends) where total > most {
-      total -= size
-      kept = end
-    }
-    return kept
-  }
-
-  private func firstToKeep(age: Duration, _ ends: [Int]) -> Int? {
-    let oldest = Clocks.wallClock().subtractingHeld(age.nanoseconds)
-    var kept: Int?
-    for end in ends {
-      // One whose time cannot be read is kept.
-      guard let time = try? sealed.reader(of: end - 1).timestamp(of: end - 1).nanosecondsSince1970, time < oldest else {
-        break
+    return try RetentionPlan(firsts: firsts, newest: end, count: committed.generation)
+      .firstToKeep(retention, now: Clocks.wallClock()) { (first) throws(ImmutaError) in
+        if first == end { return newest.end }
+        let segment = first == 0 ? files : folder.map { files.segment(first, in: $0) }
+        return try io(segment?.directory.status(of: segment?.log ?? "")?.size ?? 0)
+      } lastTime: { end in
+        try? sealed.reader(of: end - 1).timestamp(of: end - 1).nanosecondsSince1970
       }
-      kept = end
-    }
-    return kept
   }
 
   /// Has a thread remove what need not be kept.

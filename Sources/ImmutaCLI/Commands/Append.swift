@@ -36,6 +36,9 @@ struct Append: ToolCommand {
       File names, which may hold newlines:
         find . -print0 | immuta append names --delimiter nul
 
+      A log that grows for years, in files of 256 MiB; `immuta trim` removes the oldest of them:
+        ./server | immuta append events --segment-bytes 256M --segment-age 7d
+
       Compressed, and encrypted with a key of 32 random bytes; cat and verify take the same options:
         (umask 077; head -c 32 /dev/urandom > secret.key)
         immuta append events app.log --codec deflate --key-file secret.key
@@ -67,18 +70,19 @@ struct Append: ToolCommand {
     // A file that cannot be read makes no log. Standard input may have nothing for long.
     var first: RecordInput?
     if input.paths[0] != "-" {
-      let source = RecordInput(try FileSource(input.paths[0]), delimiter: delimiter.byte)
+      let source = RecordInput(
+        try FileSource(input.paths[0]), delimiter: delimiter.byte, most: options.maxRecord.bytes)
       _ = try source.fill()
       first = source
     }
     var configuration = try codecOptions.configuration()
     configuration.acceptsFilesOfOthers = options.allowForeignOwner
+    options.segments.set(in: &configuration)
     let storage = try options.lock.waiting { try location.open(namespace, configuration) }
     defer { storage.close() }
     let log = try storage.log(namespace)
-    let details = try log.details
-    details.sayOpeningNote(.namespace)
-    try FileSource.check(input.paths, differFrom: details.path)
+    try log.details.sayOpeningNote(.namespace)
+    try FileSource.check(input.paths, differFrom: log.filePaths())
     try await options.append(input, delimiter: delimiter.byte, to: LogTarget(log), first: first)
     try await storage.shutdown()
   }

@@ -55,15 +55,20 @@ struct Cat: ToolCommand {
     try log.details.sayOpeningNote(.namespace)
     let present = try options.end(of: log)
     // A number beyond the end is an error: the log may have been put back from an older copy.
-    let from = options.from ?? 0
-    if !options.ahead, from > log.count { throw ImmutaError.positionBeyondEnd(position: from, count: log.count) }
+    let from = options.from
+    if !options.ahead, let from, from > log.count {
+      throw ImmutaError.positionBeyondEnd(position: from, count: log.count)
+    }
     let start: StreamPosition =
       if let since = options.since {
         .time(since)
       } else if let last = options.last {
-        .skipping(max(0, present - last))
+        .skipping(max(log.firstSequence, present - last))
+      } else if let from {
+        options.ahead ? .skipping(from) : .sequence(from)
       } else {
-        options.latest ? .latest : options.ahead ? .skipping(from) : .sequence(from)
+        // From the first record that was not removed.
+        options.latest ? .latest : .beginning
       }
     try await options.print(log.stream(from: start), of: { _ in log }) { $0.position >= present }
   }

@@ -12,11 +12,15 @@ struct Info: ToolCommand {
       Two of them, elsewhere:
         immuta info orders invoices --dir /var/lib/shop
 
+      A row for each file of a log that is kept in segments, with all bytes counted:
+        immuta info events --segments --bytes
+
       For programs, an object a line:
         immuta info --json
 
-      BYTES is the size of the log with its header; on disk is that of all its files, with space reserved ahead. \
-      HEALTH is one of
+      SIZE is that of the log with its header; on disk is that of all its files, with space reserved ahead. RECORDS are \
+      those that there are, without those that were removed. A segment is called by the number of its first record. HEALTH \
+      is one of
 
         ok            closed in good order
         open          a process has it open for writing
@@ -26,6 +30,7 @@ struct Info: ToolCommand {
         damaged       damage was found; `immuta repair` says what can be done
         not a log     a file of another kind whose name ends in .log
         unreadable    it could not be opened
+        missing       a segment whose files are gone, and were not removed by the log
 
       Only headers, companions, the last record and sizes are looked at: `immuta verify` reads every record. In JSON, \
       “open” is the process that has it, 0 where that is not known, and null where nobody has.
@@ -35,6 +40,7 @@ struct Info: ToolCommand {
 
   @OptionGroup var location: Location
   @OptionGroup var selection: NamespaceSelection
+  @OptionGroup var view: InfoOptions
 
   @MainActor func execute() async throws {
     let names = try location.namespaces(selection.namespaces)
@@ -45,10 +51,30 @@ struct Info: ToolCommand {
         Result {
           let (storage, log) = try location.openForReading(name, .storedPayloads)
           defer { storage.close() }
-          return try (log.details, InfoRow.damage(atEndOf: log))
+          return try InfoRow.known(of: log, view)
         })
     }
-    try InfoReport(rows, kind: .namespace, verifying: "immuta verify").print(asJSON: selection.json)
+    try InfoReport(rows, kind: .namespace, verifying: "immuta verify", sizes: view.sizes).print(asJSON: selection.json)
     if rows.allSatisfy(\.isPassedOver) { throw location.noLogs }
+  }
+}
+
+/// What is shown of each log: options of each subcommand that shows what is known of logs.
+struct InfoOptions: ParsableArguments {
+  @Flag(help: "Show a row for each segment of a log: each has a file of its own.")
+  var segments = false
+
+  @Flag(help: "Show all digits of sizes.")
+  var bytes = false
+
+  var sizes: ByteWords { bytes ? .exact : .rounded }
+}
+
+extension InfoRow {
+  /// What there is to show of a log that is open.
+  static func known(of log: Log, _ view: InfoOptions) throws -> (Log.Details, Corruption?, [SegmentDetails]?) {
+    // Of each segment the last record is looked at, of the newest, too.
+    if view.segments { return (try log.details, nil, try log.segments()) }
+    return (try log.details, try damage(atEndOf: log), nil)
   }
 }

@@ -30,6 +30,10 @@ struct Migrate: ToolCommand {
       The source is only read. What the target has already must be the first of the source's records: so a migration that \
       was stopped goes on when it is run again, and one that is over can be repeated to check it. At the end every record \
       is compared with the source's, and checked. Records get new times.
+
+      All segments of a log are copied, into one, or as --segment-bytes says. Of a log into a log each record keeps its \
+      number: where the source's first records were removed, a new log begins with the same number as the source. In a \
+      store, messages are counted from 0 in each partition.
       """)
 
   @Argument(help: "Where the records are.")
@@ -106,6 +110,7 @@ struct Migrate: ToolCommand {
     var migrated = (records: 0, appended: 0)
     let skipped = SkippedLines(isAllowed: skipInvalid)
     let pairs = try pairs(skipped)
+    sayRemoved(pairs)
     for (source, target) in pairs {
       let migration = Migration(source, target, skipped)
       migrated.appended += try migration.run()
@@ -120,6 +125,8 @@ struct Migrate: ToolCommand {
       object.add("records", migrated.records)
       object.add("appended", migrated.appended)
       object.add("verified", true)
+      let removed = pairs.reduce(0) { $0 + $1.0.first }
+      if removed > 0 { object.add("removedBefore", removed) }
       if skipped.count > 0 { object.add("skipped", skipped.count) }
       object.add("seconds", seconds: time)
       output.bytes += object.line
@@ -137,14 +144,28 @@ struct Migrate: ToolCommand {
     case (.store(let directory), .log(let targetDirectory, let namespace)):
       let store = try StoreLocation.openForReading(directory)
       let names = (0..<store.partitionCount).map { "\(namespace)-\($0)" }
-      let storage = try lock.waiting { try targetOptions.open(names, in: targetDirectory) }
-      return try names.enumerated().map { number, name in
-        (
-          try LogSource(store.partition(number).log, .partition, name: "partition \(number)", keeping: store),
-          MigrationTarget(try storage.log(name), name: name, of: storage)
-        )
+      let sources = try names.indices.map { number in
+        try LogSource(store.partition(number).log, .partition, name: "partition \(number)", keeping: store)
       }
-    default: return [(try openSource(skipped), try openTarget(skipped))]
+      let storage = try lock.waiting {
+        try targetOptions.open(names, in: targetDirectory, firsts: sources.map(\.first))
+      }
+      return try zip(sources, names).map { source, name in
+        (source, MigrationTarget(try storage.log(name), name: name, of: storage))
+      }
+    default:
+      let source = try openSource(skipped)
+      return [(source, try openTarget(skipped, first: source.first))]
+    }
+  }
+
+  /// Says what there is to know of records that are not copied: they were removed.
+  private func sayRemoved(_ pairs: [(any MigrationSource, MigrationTarget)]) {
+    for (source, target) in pairs where source.first > 0 {
+      let start = "note: records 0 to \(source.first - 1) of \(source.name) were removed before, and are not copied; "
+      let isStore = if case .store = self.target { true } else { false }
+      Failure.say(
+        start + (isStore ? "messages of \(target.name) are counted from 0" : "the others keep their numbers"))
     }
   }
 
@@ -158,10 +179,10 @@ struct Migrate: ToolCommand {
     }
   }
 
-  @MainActor private func openTarget(_ skipped: SkippedLines) throws -> MigrationTarget {
+  @MainActor private func openTarget(_ skipped: SkippedLines, first: Int) throws -> MigrationTarget {
     switch target {
     case .log(let directory, let namespace):
-      let storage = try lock.waiting { try targetOptions.open([namespace], in: directory) }
+      let storage = try lock.waiting { try targetOptions.open([namespace], in: directory, firsts: [first]) }
       return MigrationTarget(try storage.log(namespace), name: namespace, of: storage)
     case .store(let directory):
       guard let keys = keys.source else { preconditionFailure("`validate` asks for one") }

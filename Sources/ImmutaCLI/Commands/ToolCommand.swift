@@ -20,6 +20,12 @@ func checkNumber(_ option: String, _ value: Int, isIn range: ClosedRange<Int>) t
   throw ValidationError("\(option) is \(value); it must be \(bounds)")
 }
 
+/// Throws a usage error for a span of no time.
+func checkIsNotZero(_ option: String, _ span: TimeSpan) throws {
+  guard span.duration <= .zero else { return }
+  throw ValidationError("\(option) is no time at all; give some, such as 5s, 2m, 1h or 30d")
+}
+
 /// Throws a usage error for a name that cannot be a namespace's.
 func checkNamespace(_ name: String) throws {
   guard Storage.isValidNamespace(name) else {

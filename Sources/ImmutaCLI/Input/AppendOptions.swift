@@ -21,10 +21,22 @@ struct AppendOptions: ParsableArguments {
   @Flag(help: "Print a summary as JSON at the end; not with --receipts, which are JSON already.")
   var json = false
 
+  @OptionGroup var segments: SegmentOptions
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Bytes that a record may have: a longer one is an error, and nothing of it is appended.", valueName: "size"))
+  var maxRecord = ByteCount(1 << 30)
+
   @OptionGroup var lock: WaitOption
 
   @Flag(help: "Write also to files that another user put there: by default they are refused.")
   var allowForeignOwner = false
+
+  func validate() throws {
+    try checkNumber("--max-record", maxRecord.bytes, isIn: 1...Int.max)
+  }
 
   /// The files, checked: see ``FileSource/check(_:)``.
   func input() throws -> (paths: [String], size: Int?) {
@@ -49,7 +61,7 @@ struct AppendOptions: ParsableArguments {
         let source =
           try (number == 0 ? first : nil)
           ?? RecordInput(
-            try FileSource(path), delimiter: delimiter, ignoresMark: ignoresMark)
+            try FileSource(path), delimiter: delimiter, ignoresMark: ignoresMark, most: maxRecord.bytes)
         try await appender.append(source, name: input.paths.count > 1 ? path : nil)
       }
     } catch {

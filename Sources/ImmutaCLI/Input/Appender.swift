@@ -46,17 +46,28 @@ final class Appender {
   /// - Parameter name: what it is called in errors, where there are several.
   func append(_ input: RecordInput, name: String? = nil) async throws {
     line = (0, name)
+    do {
+      try await appendAll(of: input)
+    } catch let error as RecordTooLong {
+      throw ToolError(
+        "\(place(line.number + 1)) has more than \(ByteCount(error.most).argument) bytes, and nothing of it was appended: "
+          + "give a higher --max-record if it may be so long")
+    }
+  }
+
+  private func appendAll(of input: RecordInput) async throws {
     repeat {
-      while let next = input.next() {
+      while let next = try input.next() {
         switch next {
         case .whole(let record): try await appendOne(record)
         case .large(let pieces):
           // Whoever waits for the receipts of those before does not wait for all of this one.
           try await report()
-          line.number += 1
           do {
-            note(try await target.append(pieces, number: line.number))
+            note(try await target.append(pieces, number: line.number + 1))
+            line.number += 1
           } catch let refusal as LineRefusal {
+            line.number += 1
             try skip(refusal)
             // What is left of it is not the next line.
             for try await _ in pieces {}
@@ -66,7 +77,7 @@ final class Appender {
       try await report()
       progress?.bar.update(bytesOfInputsBefore + input.bytesRead, of: progress?.total ?? 0)
     } while try input.fill()
-    if let last = input.takeLast() { try await appendOne(last) }
+    if let last = try input.takeLast() { try await appendOne(last) }
     try await report()
     bytesOfInputsBefore += input.bytesRead
   }
@@ -115,8 +126,10 @@ final class Appender {
     if let receipts, receipts.bytes.count >= Self.mostReceiptBytes { try await report() }
   }
 
+  private func place(_ number: Int) -> String { "line \(number)\(line.input.map { " of \($0)" } ?? "")" }
+
   private func skip(_ refusal: LineRefusal) throws {
-    try skipped.take("line \(line.number)\(line.input.map { " of \($0)" } ?? "") \(refusal.reason)")
+    try skipped.take("\(place(line.number)) \(refusal.reason)")
   }
 
   private func note(_ receipt: AppendReceipt) {

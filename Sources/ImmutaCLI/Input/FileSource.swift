@@ -57,11 +57,13 @@ final class FileSource: ByteSource {
     return total
   }
 
-  /// Throws if one of the files is the log itself: appending it would never come to an end.
-  static func check(_ paths: [String], differFrom log: String) throws(ToolError) {
-    let identity = try System.info(log).identity
+  /// Throws if one of the files is the log's own: appending it would never come to an end.
+  static func check(_ paths: [String], differFrom log: [String]) throws(ToolError) {
+    // Hardly any command names a file.
+    if paths.allSatisfy({ $0 == "-" }) { return }
+    let identities = log.compactMap { try? System.info($0).identity }
     for path in paths where path != "-" {
-      if try System.info(path).identity == identity { throw ToolError("cannot append \(path) to itself") }
+      if identities.contains(try System.info(path).identity) { throw ToolError("cannot append \(path) to itself") }
     }
   }
 }

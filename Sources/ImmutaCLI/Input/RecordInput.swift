@@ -4,6 +4,11 @@ protocol ByteSource {
   func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int
 }
 
+/// A record that has more bytes than it may.
+struct RecordTooLong: Error {
+  let most: Int
+}
+
 /// Cuts a stream of bytes into records at a delimiter.
 ///
 /// Records that fit the buffer are handed out as views of it. One that doesn't is handed out in pieces, as an
@@ -20,6 +25,7 @@ final class RecordInput {
   private let source: any ByteSource
   private let delimiter: UInt8?
   private let longest: Int
+  private let most: Int
   private let readSize: Int
   private var buffer: [UInt8]
   private var start = 0
@@ -35,15 +41,17 @@ final class RecordInput {
   /// - Parameters:
   ///   - ignoresMark: whether U+FEFF at the start of the input is no part of the first record: JSON allows that (RFC 8259, 8.1).
   ///   - longest: bytes of the largest record that is held whole.
+  ///   - most: bytes that a record may have.
   ///   - readSize: bytes read at a time.
   init(
     _ source: any ByteSource, delimiter: UInt8?, ignoresMark: Bool = false, longest: Int = 1 << 20,
-    readSize: Int = 256 << 10
+    most: Int = .max, readSize: Int = 256 << 10
   ) {
     self.source = source
     self.delimiter = delimiter
     looksForMark = ignoresMark
     self.longest = longest
+    self.most = most
     self.readSize = readSize
     buffer = [UInt8](repeating: 0, count: longest + readSize)
   }
@@ -59,8 +67,13 @@ final class RecordInput {
   }
 
   /// The next record; nil when more must be read first, with ``fill()``.
-  func next() -> Next? {
-    if let record = takeRecord() { return .whole(record) }
+  ///
+  /// - Throws: ``RecordTooLong``; so do the pieces of a large one.
+  func next() throws(RecordTooLong) -> Next? {
+    if let record = takeRecord() {
+      try check(record.count)
+      return .whole(record)
+    }
     let isLarge = start < end && (delimiter == nil || end - start >= longest)
     return isLarge ? .large(Pieces(input: self)) : nil
   }
@@ -74,9 +87,14 @@ final class RecordInput {
     }
   }
 
+  fileprivate func check(_ count: Int) throws(RecordTooLong) {
+    if count > most { throw RecordTooLong(most: most) }
+  }
+
   /// What is left when the input ended without a delimiter; nil when nothing is.
-  func takeLast() -> ArraySlice<UInt8>? {
+  func takeLast() throws(RecordTooLong) -> ArraySlice<UInt8>? {
     guard start < end else { return nil }
+    try check(end - start)
     defer { start = end }
     return buffer[start..<end]
   }
@@ -155,6 +173,7 @@ final class RecordInput {
   struct Pieces: AsyncSequence, AsyncIteratorProtocol {
     fileprivate let input: RecordInput
     private var isOver = false
+    private var count = 0
 
     fileprivate init(input: RecordInput) {
       self.input = input
@@ -162,12 +181,15 @@ final class RecordInput {
 
     func makeAsyncIterator() -> Pieces { self }
 
-    mutating func next() async throws -> ArraySlice<UInt8>? {
-      try input.takePiece(&isOver)
-    }
+    mutating func next() async throws -> ArraySlice<UInt8>? { try takePiece() }
 
-    mutating func next(isolation actor: isolated (any Actor)?) async throws -> ArraySlice<UInt8>? {
-      try input.takePiece(&isOver)
+    mutating func next(isolation actor: isolated (any Actor)?) async throws -> ArraySlice<UInt8>? { try takePiece() }
+
+    private mutating func takePiece() throws -> ArraySlice<UInt8>? {
+      let piece = try input.takePiece(&isOver)
+      count += piece?.count ?? 0
+      try input.check(count)
+      return piece
     }
   }
 }

@@ -1,23 +1,6 @@
 import ArgumentParser
 import Immuta
 
-/// A span of time as an argument: a number and a unit.
-struct Wait: ExpressibleByArgument {
-  let duration: Duration
-
-  init?(argument: String) {
-    let digits = argument.prefix { $0.isASCII && $0.isNumber }
-    guard let count = Int64(digits), count <= 1_000_000_000 else { return nil }
-    switch argument.dropFirst(digits.count) {
-    case "ms": duration = .milliseconds(count)
-    case "s": duration = .seconds(count)
-    case "m": duration = .seconds(count * 60)
-    case "h": duration = .seconds(count * 3600)
-    default: return nil
-    }
-  }
-}
-
 /// Whether to wait for a log that somebody else has: an option of each subcommand that needs a log for itself.
 struct WaitOption: ParsableArguments {
   @Option(
@@ -27,7 +10,7 @@ struct WaitOption: ParsableArguments {
       How long to wait while another process has the log open for writing: 500ms, 5s, 2m. The exit status is 75 if it \
       still has it then.
       """, valueName: "duration"))
-  var wait: Wait?
+  var wait: TimeSpan?
 
   /// Opens what is needed, again and again while somebody else has it, for as long as the user wants to wait.
   @MainActor func waiting<Opened>(_ open: () throws -> Opened) throws -> Opened {

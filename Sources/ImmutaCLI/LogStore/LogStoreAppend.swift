@@ -52,12 +52,14 @@ struct LogStoreAppend: ToolCommand {
     var first: RecordInput?
     if newStore.partitions != nil, !skipInvalid, !StoreLocation.isStore(location.directory) {
       let input = RecordInput(
-        try FileSource(input.paths[0]), delimiter: delimiter.byte, ignoresMark: source.isInJSON)
+        try FileSource(input.paths[0]), delimiter: delimiter.byte, ignoresMark: source.isInJSON,
+        most: options.maxRecord.bytes)
       try StoreTarget.check(input, keys: source)
       first = input
     }
     let store = try options.lock.waiting {
-      try newStore.open(location.directory, acceptsFilesOfOthers: options.allowForeignOwner)
+      try newStore.open(
+        location.directory, acceptsFilesOfOthers: options.allowForeignOwner, segments: options.segments)
     }
     defer { store.close() }
     for number in 0..<store.partitionCount {

@@ -60,13 +60,14 @@ struct LogStoreCat: ToolCommand {
   private func start(before count: Int, in store: LogStore, _ number: Int) throws -> StreamPosition {
     // What cannot be opened is reported by the stream.
     guard let log = try? store.partition(number).log else { return .last(count) }
-    return .skipping(max(0, try options.end(of: log) - count))
+    return .skipping(max(log.firstSequence, try options.end(of: log) - count))
   }
 
   /// A number beyond the end of the partition is an error, and so is one beyond the end of each.
   private func start(in store: LogStore) throws -> StreamPosition {
     if let since = options.since { return .time(since) }
-    let from = options.from ?? 0
+    // Without a number, each from its first message that was not removed.
+    guard let from = options.from else { return .beginning }
     if options.ahead { return .skipping(from) }
     if partition != nil { return .sequence(from) }
     let most = (0..<store.partitionCount).compactMap { try? store.partition($0).count }.max() ?? 0

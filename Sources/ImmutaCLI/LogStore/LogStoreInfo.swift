@@ -11,13 +11,15 @@ struct LogStoreInfo: ToolCommand {
       A line for each partition:
         immuta logstore info chat
 
-      For programs, an object a line:
-        immuta logstore info chat --json
+      For programs, an object a line, also of each file of a partition that is kept in segments:
+        immuta logstore info chat --json --segments
 
       HEALTH, and what is looked at, are as in `immuta info`. A partition that is damaged is listed all the same; the exit status is then 65.
       """)
 
   @OptionGroup var location: StoreLocation
+
+  @OptionGroup var view: InfoOptions
 
   @Flag(help: "Print an object a line.")
   var json = false
@@ -30,12 +32,13 @@ struct LogStoreInfo: ToolCommand {
         "\(number)", survey: try? LogSurvey("\(number)", in: location.directory, isPartition: true),
         Result {
           let log = try store.partition(number).log
-          return try (log.details, InfoRow.damage(atEndOf: log))
+          return try InfoRow.known(of: log, view)
         })
     }
     let partitions = Quantities.counted(store.partitionCount, "partition")
     try InfoReport(
-      rows, kind: .partition, verifying: "immuta logstore verify \(ToolCommandLine.word(location.directory))"
+      rows, kind: .partition, verifying: "immuta logstore verify \(ToolCommandLine.word(location.directory))",
+      sizes: view.sizes
     ).print(
       asJSON: json, summary: "\(partitions), routed by \(store.routing.name)")
   }

@@ -62,6 +62,7 @@ struct SourceLogOptions: ParsableArguments {
 /// How the logs that are migrated to are stored.
 struct TargetLogOptions: ParsableArguments {
   @OptionGroup private var codec: CodecOptions
+  @OptionGroup private var segments: SegmentOptions
 
   @Option(
     help: """
@@ -71,13 +72,22 @@ struct TargetLogOptions: ParsableArguments {
   var logFormat: LogFormatOption?
 
   /// Whether anything was said.
-  var isGiven: Bool { codec.settings.isGiven || logFormat != nil }
+  var isGiven: Bool {
+    codec.settings.isGiven || logFormat != nil || segments.isGiven
+  }
 
   /// Opens logs for appending; makes them if they are not there.
-  func open(_ namespaces: [String], in directory: String) throws -> Storage {
+  ///
+  /// - Parameter firsts: the numbers of the first records of those that are made; 0 for all by default.
+  func open(_ namespaces: [String], in directory: String, firsts: [Int] = []) throws -> Storage {
     for namespace in namespaces { try Location.checkIsNoStore(directory, for: namespace) }
     var configuration = try codec.configuration().showingProgress
     configuration.format = logFormat?.format
+    segments.set(in: &configuration)
+    let present = (try? Storage.namespaces(in: directory)) ?? []
+    for (namespace, first) in zip(namespaces, firsts) where first > 0 && !present.contains(namespace) {
+      try Storage.begin(namespace, at: first, in: directory, configuration)
+    }
     return try Storage(directory: directory, namespaces: namespaces, configuration: configuration)
   }
 }

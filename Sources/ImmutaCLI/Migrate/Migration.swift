@@ -48,6 +48,7 @@ struct Migration {
   }
 
   private func forEachRecord(_ progress: Progress, _ body: (_ isNew: Bool) throws -> Void) throws {
+    try target.begin(with: source)
     var count = 0
     while try source.next({ if let isNew = try target.accept($0, from: source.place) { try body(isNew) } }) {
       count += 1

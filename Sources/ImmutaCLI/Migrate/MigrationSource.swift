@@ -4,6 +4,8 @@ import Immuta
 protocol MigrationSource: AnyObject {
   /// For messages.
   var name: String { get }
+  /// The number of the first record: above 0 in a log whose first records were removed. The others follow it without gaps.
+  var first: Int { get }
   /// How far it is, of how much, for a progress bar.
   var progress: (done: Int, total: Int) { get }
   /// What the record that was handed out last is called in an error, such as “line 3 of a.jsonl”.
@@ -17,25 +19,24 @@ protocol MigrationSource: AnyObject {
 /// The records that a log held when the migration began.
 final class LogSource: MigrationSource {
   let name: String
+  let first: Int
   private let log: Log
   private let count: Int
   private var stream: RecordStream
   private let storage: AnyObject
-  private let path: String
 
   /// - Parameter storage: kept open.
   init(_ log: Log, _ kind: LogKind, name: String, keeping storage: AnyObject) throws {
     self.log = log
-    let details = try log.details
-    details.sayOpeningNote(kind)
-    path = details.path
+    try log.details.sayOpeningNote(kind)
     self.name = name
     self.storage = storage
     count = log.count
-    stream = log.stream()
+    first = log.firstSequence
+    stream = log.stream(from: .skipping(first))
   }
 
-  var progress: (done: Int, total: Int) { (stream.position, count) }
+  var progress: (done: Int, total: Int) { (stream.position - first, count - first) }
 
   var place: String { "record \(stream.position - 1) of \(name)" }
 
@@ -46,20 +47,25 @@ final class LogSource: MigrationSource {
         throw ToolError("\(name) had \(count) records, and record \(stream.position) cannot be read")
       }
       try record.payload.withUnsafeBytes(body)
-    } catch ImmutaError.undecodable(let corruption) where corruption.path == path {
+    } catch ImmutaError.undecodable(let corruption) where (try? log.filePaths())?.contains(corruption.path) == true {
       throw ToolError(.undecodable(corruption), prefix: CodecSettings.sourcePrefix)
+    } catch ImmutaError.recordRemoved(let sequence, let first, _) {
+      throw ToolError(
+        "records \(sequence) to \(first - 1) of \(name) were removed before they were copied, as the log keeps its newest "
+          + "records only: migrate it into a new log, at a time when less goes")
     }
     return true
   }
 
   func rewind() {
-    stream = log.stream()
+    stream = log.stream(from: .skipping(first))
   }
 }
 
 /// The lines of a file: each is a record, or holds one as `immuta cat --json` prints it.
 final class LinesSource: MigrationSource {
   let name: String
+  let first = 0
   private let unwraps: Bool
   private let size: Int
   private var input: RecordInput
@@ -92,14 +98,14 @@ final class LinesSource: MigrationSource {
 
   func next(_ body: (UnsafeRawBufferPointer) throws -> Void) throws -> Bool {
     while true {
-      switch input.next() {
+      switch try input.next() {
       case .whole(let line):
         try hand(line, to: body)
         return true
       case .large: throw ToolError("line \(number + 1) of \(name) has more than \(Self.longest >> 20) MiB")
       case nil:
         if try input.fill() { continue }
-        guard let last = input.takeLast() else { return false }
+        guard let last = try input.takeLast() else { return false }
         try hand(last, to: body)
         return true
       }

@@ -4,7 +4,8 @@ import ImmutaLogStore
 /// Where records are migrated to: one log or several, each of which gets its records in the source's order.
 ///
 /// What a log has already must be what it would get: so a migration that was interrupted goes on, and one that is over
-/// is verified by doing it again.
+/// is verified by doing it again. A log alone gives each record the number that it has in the source; what either of the two
+/// has removed is not compared.
 final class MigrationTarget {
   /// For messages.
   let name: String
@@ -17,6 +18,10 @@ final class MigrationTarget {
   let shutdown: () async throws -> Void
   private var streams: [RecordStream] = []
   private var present: [Int] = []
+  /// The first records that the logs have.
+  private var firsts: [Int] = []
+  /// The numbers that the next records get.
+  private var positions: [Int] = []
 
   /// A single log.
   init(_ log: Log, name: String, of storage: Storage) {
@@ -44,8 +49,22 @@ final class MigrationTarget {
 
   /// Begins again: what the target has is compared from the first record on.
   func rewind() {
-    streams = logs.map { $0.stream() }
+    firsts = logs.map(\.firstSequence)
+    streams = zip(logs, firsts).map { $0.stream(from: .skipping($1)) }
     present = logs.map(\.count)
+    positions = logs.map { _ in 0 }
+  }
+
+  /// The first record that comes next is the source's first.
+  func begin(with source: any MigrationSource) throws {
+    guard logs.count == 1, !isRouting, source.first > 0 else { return }
+    let first = source.first
+    if present[0] < first {
+      let lost = "records \(present[0]) to \(first - 1) of \(source.name) were removed before they were copied"
+      throw ToolError("\(lost): \(name) cannot go on with record \(first); migrate into a new log")
+    }
+    positions[0] = first
+    if streams[0].position < first { streams[0] = logs[0].stream(from: .skipping(first)) }
   }
 
   /// Compares a record with what the target has, or appends it where nothing is; whether it appended. Nil for one that has no
@@ -54,9 +73,9 @@ final class MigrationTarget {
   /// - Parameter place: what the record is called in an error.
   func accept(_ bytes: UnsafeRawBufferPointer, from place: @autoclosure () -> String) throws -> Bool? {
     // A log of its own takes the bytes where they are.
-    if logs.count == 1, streams[0].position >= present[0], !isRouting {
+    if logs.count == 1, positions[0] >= present[0], !isRouting {
       try logs[0].append(bytes)
-      streams[0].position += 1
+      positions[0] += 1
       return true
     }
     let routed: Result<(log: Int, payload: ArraySlice<UInt8>), LineRefusal> = routed(Array(bytes)[...])
@@ -64,12 +83,14 @@ final class MigrationTarget {
       if case .failure(let refusal) = routed { try skipped.take("\(place()) \(refusal.reason)") }
       return nil
     }
-    guard streams[log].position < present[log] else {
+    let position = positions[log]
+    positions[log] += 1
+    if position >= present[log] {
       try logs[log].append(payload)
-      streams[log].position += 1
       return true
     }
-    let position = streams[log].position
+    // The target had it once.
+    if position < firsts[log] { return false }
     guard let record = try streams[log].nextAtOnce(), Self.areEqual(record.payload, payload) else {
       throw ToolError(
         "\(name) already holds something else: record \(position) of \(label(log)) is not the source's")
@@ -92,7 +113,7 @@ final class MigrationTarget {
 
   /// Throws unless all that the target has was compared.
   func checkNothingIsLeft() throws {
-    for (number, log) in logs.enumerated() where streams[number].position < log.count {
+    for (number, log) in logs.enumerated() where positions[number] < log.count {
       let count = Quantities.counted(log.count, "record")
       throw ToolError("\(name) holds more than the source: \(count) in \(label(number))")
     }

@@ -32,11 +32,17 @@ enum Place: ExpressibleByArgument, Equatable {
     get throws {
       switch self {
       case .log(let directory, let namespace):
-        [LogFiles(directory: try io(Directory(opening: directory)), namespace: namespace).logPath]
+        try io(LogFiles(directory: Directory(opening: directory), namespace: namespace).logPaths())
       case .store(let directory):
-        try io(Directory(opening: directory).names()).filter { $0.hasSuffix(".bilog") }.map { "\(directory)/\($0)" }
+        try files(ofStoreIn: Directory(opening: directory))
       case .lines(let file): [file]
       }
+    }
+  }
+
+  private func files(ofStoreIn directory: Directory) throws -> [String] {
+    try LogFiles.names(in: directory, arePartitions: true).flatMap { partition in
+      try LogFiles(directory: directory, namespace: partition, isPartition: true).logPaths()
     }
   }
 

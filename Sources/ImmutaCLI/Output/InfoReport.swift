@@ -5,12 +5,16 @@ struct InfoReport {
   private let rows: [InfoRow]
   private let kind: LogKind
   private let verifying: String
+  private let sizes: ByteWords
 
-  /// - Parameter verifying: the command that reads every record.
-  init(_ rows: [InfoRow], kind: LogKind, verifying: String) {
+  /// - Parameters:
+  ///   - verifying: the command that reads every record.
+  ///   - sizes: how numbers of bytes are said in tables.
+  init(_ rows: [InfoRow], kind: LogKind, verifying: String, sizes: ByteWords) {
     self.rows = rows
     self.kind = kind
     self.verifying = verifying
+    self.sizes = sizes
   }
 
   /// Prints it, then what is wrong, and throws if anything is.
@@ -21,7 +25,7 @@ struct InfoReport {
     if asJSON {
       for row in rows { output.bytes += row.json(kind) }
     } else {
-      let table = InfoRow.table(rows, kind)
+      let table = InfoRow.table(rows, kind, sizes)
       let isNarrow = table.allSatisfy { $0.count <= Paragraph.width }
       if isNarrow { for line in table { try output.line(line) } }
       if let summary { try output.line(summary) }
@@ -30,6 +34,7 @@ struct InfoReport {
         if !text.isEmpty {
           for line in Paragraph.lines("\(kind.label(row.name)): \(text)".printable) { try output.line(line) }
         }
+        for line in row.segmentTable(sizes) { try output.line(line) }
       }
       if rows.contains(where: \.wasLookedAt) {
         for line in Paragraph.lines("Looked at headers, last records and sizes; `\(verifying)` reads every record.") {
@@ -38,7 +43,7 @@ struct InfoReport {
       }
     }
     try output.flush()
-    let failures = rows.filter { !$0.isPassedOver }.compactMap(\.failure)
+    let failures = rows.filter { !$0.isPassedOver }.flatMap(\.failures)
     for failure in failures { failure.report() }
     try ExitStatus.throwUnlessSuccess(of: failures)
   }
@@ -50,23 +55,28 @@ struct InfoRow {
   private let details: Log.Details?
   private let survey: LogSurvey?
   let failure: Failure?
+  /// What is wrong with the log, and with its segments.
+  var failures: [Failure] { (failure.map { [$0] } ?? []) + (segments?.failures ?? []) }
+  /// Nil where nobody asks for them.
+  private let segments: SegmentTable?
   /// Whether it is a file that never was a log, and nobody asked for it by its name.
   let isPassedOver: Bool
   private let isNoLog: Bool
 
   init(
     _ name: String, survey: LogSurvey?, isPassedOver: (any Error) -> Bool = { _ in false },
-    _ result: Result<(Log.Details, Corruption?), any Error>
+    _ result: Result<(Log.Details, Corruption?, [SegmentDetails]?), any Error>
   ) {
     self.name = name
     switch result {
-    case .success(let (details, damage)):
+    case .success(let (details, damage, segments)):
       self.details = details
       self.survey = survey
+      self.segments = segments.map { SegmentTable($0, survey) }
       failure = (details.damage ?? damage).map { Failure(ImmutaError.corrupted($0)) }
       (self.isPassedOver, isNoLog) = (false, false)
     case .failure(let error):
-      (details, failure) = (nil, Failure(error))
+      (details, failure, segments) = (nil, Failure(error), nil)
       self.isPassedOver = isPassedOver(error)
       if case ImmutaError.corrupted(let damage) = error { isNoLog = damage.isNoLog } else { isNoLog = false }
       // What is no log has no companion to speak of.
@@ -101,7 +111,7 @@ struct InfoRow {
   /// In one or two words.
   private var health: String {
     if isNoLog { return "not a log" }
-    switch failure?.status {
+    switch failures.first?.status {
     case nil: break
     case .damaged: return "damaged"
     default: return "unreadable"
@@ -112,10 +122,10 @@ struct InfoRow {
   }
 
   /// Whether nothing is known of any record but that it can be read.
-  private var isUnverifiable: Bool { details.map { $0.count > 0 && $0.verifiable == 0 } ?? false }
+  private var isUnverifiable: Bool { details.map { $0.recordCount > 0 && $0.verifiable == 0 } ?? false }
 
   /// Whether that is so of some records, and the others can be compared with what was appended.
-  private var isPartlyVerifiable: Bool { details.map { $0.verifiable < $0.count } ?? false }
+  private var isPartlyVerifiable: Bool { details.map { $0.verifiable < $0.recordCount } ?? false }
 
   /// All that people should know, and that has no place in the table.
   fileprivate var sentences: [String] {
@@ -123,19 +133,21 @@ struct InfoRow {
     if isPassedOver, let message = failure?.message { sentences.append(message) }
     if let holder = survey?.holder {
       let process = holder.processID.map { "process \($0)" } ?? "a process that did not say which it is"
-      sentences.append("open in \(process)" + (holder.since.map { " since \(Self.short($0))" } ?? ""))
+      sentences.append("open in \(process)" + (holder.since.map { " since \($0.toTheSecond)" } ?? ""))
     } else if failure == nil, survey?.wasClosed == false {
       sentences.append("\(survey?.recovery ?? "was not closed"); opening it for appending recovers it")
     }
     if let details {
       if let first = details.firstTimestamp, let last = details.lastTimestamp {
-        sentences.append("\(Self.short(first)) to \(Self.short(last))")
+        sentences.append("\(first.toTheSecond) to \(last.toTheSecond)")
       }
+      if details.firstSequence > 0 { sentences.append("begins with record \(details.firstSequence)") }
+      if details.segmentCount > 1 { sentences.append(Quantities.counted(details.segmentCount, "segment")) }
       if let survey { sentences.append("\(Quantities.counted(survey.sizeOnDisk, "byte")) on disk") }
       sentences.append(details.codec.isEmpty ? "no codec known" : "codec \(details.codec)")
-      if details.verifiable < details.count {
-        let unverifiable = Quantities.grouped(details.count - details.verifiable)
-        sentences.append("\(unverifiable) of \(Quantities.counted(details.count, "record")) cannot be verified")
+      if details.verifiable < details.recordCount {
+        let unverifiable = Quantities.grouped(details.recordCount - details.verifiable)
+        sentences.append("\(unverifiable) of \(Quantities.counted(details.recordCount, "record")) cannot be verified")
       }
     } else if let survey, failure?.status == .damaged {
       sentences.append("\(Quantities.counted(survey.sizeOnDisk, "byte")) on disk")
@@ -150,23 +162,26 @@ struct InfoRow {
   /// What the table says, for where it is too wide.
   fileprivate var inWords: String {
     guard let details else { return health }
-    let records = Quantities.counted(details.count, "record")
+    let records = Quantities.counted(details.recordCount, "record")
     return "\(health), \(records), \(Quantities.counted(details.byteCount, "byte")), \(details.format)"
   }
 
-  static func table(_ rows: [InfoRow], _ kind: LogKind) -> [String] {
+  /// A row for each segment, with its title; nothing where nobody asks for them.
+  fileprivate func segmentTable(_ sizes: ByteWords) -> [String] { segments?.lines(sizes) ?? [] }
+
+  static func table(_ rows: [InfoRow], _ kind: LogKind, _ sizes: ByteWords) -> [String] {
     if rows.isEmpty { return [] }
     var table = Table([
-      (kind.title, .left), ("RECORDS", .right), ("BYTES", .right), ("FIRST", .left), ("LAST", .left),
+      (kind.title, .left), ("RECORDS", .right), (sizes.title, .right), ("FIRST", .left), ("LAST", .left),
       ("FORMAT", .left), ("HEALTH", .left),
     ])
     for row in rows {
       table.add([
         row.name,
-        row.details.map { Quantities.grouped($0.count) } ?? "-",
-        row.details.map { Quantities.grouped($0.byteCount) } ?? "-",
-        row.details?.firstTimestamp.map(Self.day) ?? "-",
-        row.details?.lastTimestamp.map(Self.day) ?? "-",
+        row.details.map { Quantities.grouped($0.recordCount) } ?? "-",
+        row.details.map { sizes.of($0.byteCount) } ?? "-",
+        row.details?.firstTimestamp?.day ?? "-",
+        row.details?.lastTimestamp?.day ?? "-",
         row.details.map { "\($0.format)" } ?? "-",
         row.health,
       ])
@@ -182,10 +197,10 @@ struct InfoRow {
       object.add("path", details.path)
       object.add("identity", details.identity?.description)
       object.add("version", Int(details.format.rawValue))
-      object.add("records", details.count)
+      object.add("records", details.recordCount)
       object.add("count", details.count)
-      object.add("firstSequence", 0)
-      object.add("segments", 1)
+      object.add("firstSequence", details.firstSequence)
+      object.add("segments", details.segmentCount)
       object.add("verifiable", details.verifiable)
       object.add("bytes", details.byteCount)
       object.add("stable", details.stableCount)
@@ -202,15 +217,16 @@ struct InfoRow {
       object.add("closed", survey.holder == nil && survey.wasClosed)
       object.add("sizeOnDisk", survey.sizeOnDisk)
     }
+    segments?.add(to: &object)
     object.add("health", health)
     object.add("note", note)
     if !clock.isEmpty { object.add("clock", strings: clock) }
     object.add("error", failure?.message)
     return object.line
   }
+}
 
-  private static func day(_ timestamp: Timestamp) -> String { String(timestamp.description.prefix { $0 != "T" }) }
-
-  /// To the second: nine digits more help nobody to read a table.
-  private static func short(_ timestamp: Timestamp) -> String { timestamp.description.dropLast(11) + "Z" }
+extension Log.Details {
+  /// Records that there are: without those that were removed.
+  fileprivate var recordCount: Int { count - firstSequence }
 }

@@ -63,3 +63,22 @@ enum Quantities {
     return "\(grouped(scaled / scale)).\(String(repeating: "0", count: digits - fraction.count))\(fraction)"
   }
 }
+
+/// How numbers of bytes are said in a table.
+enum ByteWords {
+  /// Each of them: `1,234,567`.
+  case exact
+  /// Three digits, in a unit that suits: `38 B`, `1.18 MiB`.
+  case rounded
+
+  /// What the column is called.
+  var title: String { self == .exact ? "BYTES" : "SIZE" }
+
+  func of(_ bytes: Int) -> String {
+    if self == .exact { return Quantities.grouped(bytes) }
+    if bytes < 1000 { return "\(bytes) B" }
+    var (value, unit) = (Double(bytes), "B")
+    for larger in ["KiB", "MiB", "GiB", "TiB"] where value >= 999.5 { (value, unit) = (value / 1024, larger) }
+    return "\(Quantities.rounded(value, digits: value < 9.995 ? 2 : value < 99.95 ? 1 : 0)) \(unit)"
+  }
+}

@@ -22,3 +22,11 @@ struct TimestampText {
     output.append("Z")
   }
 }
+
+extension Timestamp {
+  /// The day: `2026-11-21`.
+  var day: String { String(description.prefix { $0 != "T" }) }
+
+  /// To the second: nine digits more help nobody to read a table.
+  var toTheSecond: String { description.dropLast(11) + "Z" }
+}

@@ -115,6 +115,12 @@ struct Failure {
           + "record \(count). Was it put back from an older copy? To wait for record \(position) all the same, give "
           + "--follow --from \(position) --ahead", .failure
       )
+    case ImmutaError.recordRemoved(let sequence, let first, let place):
+      let log = place.namespace.map { " of “\($0)”" } ?? ""
+      (message, status) = (
+        "record \(sequence)\(log) was removed: the log keeps its newest records only, from number \(first) on; give "
+          + "--from \(first), or leave --from out", .failure
+      )
     case ImmutaError.invalidConfiguration(let reason):
       (message, status) = (reason, .failure)
     case ImmutaError.locked(let holder):
@@ -162,12 +168,19 @@ extension Corruption {
 enum ToolCommandLine {
   /// What repairs a log, by its file's path; nil for files that are none.
   static func repair(ofFile path: String) -> String? {
-    let slash = path.lastIndex(of: "/")
-    let directory = slash.map { String(path[..<$0]) } ?? "."
-    let name = String(slash.map { path[path.index(after: $0)...] } ?? path[...])
-    if name.hasSuffix(".bilog") { return "immuta logstore repair \(word(directory)) \(name.dropLast(6))" }
-    guard name.hasSuffix(".log") else { return nil }
-    return of("repair", String(name.dropLast(4)), in: directory)
+    var (directory, name) = parts(of: path)
+    guard let suffix = [".bilog", ".log"].first(where: { name.hasSuffix($0) }) else { return nil }
+    name = String(name.dropLast(suffix.utf8.count))
+    // A segment is called by a number, and its folder after the log.
+    let (parent, folder) = parts(of: directory)
+    if folder.hasSuffix(".segments") { (directory, name) = (parent, String(folder.dropLast(9))) }
+    if suffix == ".bilog" { return "immuta logstore repair \(word(directory)) \(name)" }
+    return of("repair", name, in: directory)
+  }
+
+  private static func parts(of path: String) -> (directory: String, name: String) {
+    guard let slash = path.lastIndex(of: "/") else { return (".", path) }
+    return (String(path[..<slash]), String(path[path.index(after: slash)...]))
   }
 
   /// A subcommand for a namespace.

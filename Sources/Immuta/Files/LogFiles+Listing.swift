@@ -1,0 +1,46 @@
+// Which logs a directory has, and which files one has.
+
+extension LogFiles {
+  /// The names of the logs in a directory, in no order: of those whose first segment is there, and of those that have others
+  /// only. O(files in the directory), and in the folders of the latter.
+  ///
+  /// What merely is called like a log, or like its folder, may be among them or not: opening it says what it is.
+  package static func names(in directory: Directory, arePartitions: Bool = false) throws(FileError) -> [String] {
+    let suffix = arePartitions ? ".bilog" : ".log"
+    let names = try directory.names()
+    var logs = Set(names.filter { $0.hasSuffix(suffix) }.map { String($0.dropLast(suffix.utf8.count)) })
+    for name in names where name.hasSuffix(foldersSuffix) {
+      let log = String(name.dropLast(foldersSuffix.utf8.count))
+      if logs.contains(log) || log.isEmpty { continue }
+      let files = LogFiles(directory: directory, namespace: log, isPartition: arePartitions)
+      // A folder that cannot be read, or something else of that name, has no segments that could be opened.
+      if (try? files.isThere()) == true { logs.insert(log) }
+    }
+    return Array(logs)
+  }
+
+  /// How the name of a folder of segments ends.
+  private static var foldersSuffix: String { ".segments" }
+
+  /// The log files of all segments that are there, by their paths; sorted by their first records. O(segments).
+  package func logPaths() throws(FileError) -> [String] {
+    let home = home
+    var paths: [String] = []
+    if try home.directory.status(of: home.log) != nil { paths.append(home.logPath) }
+    guard let folder = try home.directory.folder(segmentsFolder) else { return paths }
+    let names = try folder.names().filter { first(ofLog: $0) != nil }.sorted()
+    return paths + names.map { folder.path(of: $0) }
+  }
+
+  /// Bytes that all files of the log take on the disk: with space that was reserved for records to come. O(files).
+  func sizeOnDisk() throws(FileError) -> Int {
+    var size = 0
+    for name in ofLog { size += try home.directory.status(of: name)?.sizeOnDisk ?? 0 }
+    for name in folders {
+      // A folder that goes, or that may not be read, has nothing that counts.
+      guard let folder = try? home.directory.folder(name) else { continue }
+      for file in (try? folder.names()) ?? [] { size += (try? folder.status(of: file))??.sizeOnDisk ?? 0 }
+    }
+    return size
+  }
+}

@@ -1,0 +1,76 @@
+import Immuta
+
+/// What `trim` would remove, or has removed.
+struct TrimReport {
+  let namespace: String
+  /// The segments that go.
+  let segments: [SegmentDetails]
+  /// Records of the log, with those that were removed.
+  let count: Int
+  /// The first record that the log has.
+  var firstSequence: Int
+  /// What was known of the log before.
+  let all: Log.Details
+  var isApplied = false
+
+  /// The records that go, without those of segments that are missing.
+  private var records: Int { segments.reduce(0) { $0 + ($1.path == nil ? 0 : $1.records.count) } }
+
+  private var bytes: Int { segments.reduce(0) { $0 + $1.byteCount } }
+
+  /// The first record that is left.
+  private var next: Int { segments.last?.records.upperBound ?? firstSequence }
+
+  private var times: (first: Timestamp, last: Timestamp)? {
+    guard let first = segments.lazy.compactMap(\.times).first,
+      let last = segments.reversed().lazy.compactMap(\.times).first
+    else { return nil }
+    return (first.first, last.last)
+  }
+
+  /// For people.
+  ///
+  /// - Parameter command: what removes it, without --apply.
+  func lines(next command: String?) -> [String] {
+    let left = all.segmentCount - segments.count { $0.path != nil }
+    guard let first = segments.first else { return Paragraph.lines("\(namespace): \(nothing)".printable) }
+    var text = "\(namespace): \(isApplied ? "removed" : "would remove") "
+    text += "\(Quantities.counted(segments.count, "segment")), records \(first.records.lowerBound) to \(next - 1)"
+    text += " (\(Quantities.counted(records, "record")), \(Quantities.counted(bytes, "byte")))"
+    if let times { text += ", \(times.first.toTheSecond) to \(times.last.toTheSecond)" }
+    text +=
+      "; \(isApplied ? "left" : "would leave") \(Quantities.counted(count - next, "record")) from number \(next) on, "
+    text += "in \(Quantities.counted(left, "segment")) of \(Quantities.counted(all.byteCount - bytes, "byte"))"
+    let advice = command.map { ["  next: `\($0) --apply` removes them".printable] } ?? []
+    return Paragraph.lines(text.printable) + advice
+  }
+
+  /// Why nothing goes.
+  private var nothing: String {
+    if all.segmentCount == 1 {
+      let has = "nothing to remove: \(Quantities.counted(count - firstSequence, "record")) in a single segment, "
+      return has + "and the newest one stays; `immuta append --segment-bytes 256M` begins others"
+    }
+    return
+      "nothing to remove: no whole segment of its \(Quantities.grouped(all.segmentCount)) is older than what is kept"
+  }
+
+  /// One line for programs.
+  var json: [UInt8] {
+    var object = JSONObject()
+    object.add("namespace", namespace)
+    object.add("applied", isApplied)
+    object.add("segments", segments.count)
+    object.add("records", records)
+    object.add("bytes", bytes)
+    if let first = segments.first {
+      object.add("from", first.records.lowerBound)
+      object.add("before", next)
+    }
+    object.add("first", times?.first.description)
+    object.add("last", times?.last.description)
+    object.add("firstSequence", firstSequence)
+    object.add("count", count)
+    return object.line
+  }
+}
