@@ -139,7 +139,7 @@ run_control() {
     fail "the package does not build"
   }
   local control
-  control='ModelTests/aLogHolds|PowerLossTests/(whatWasPromisedSurvives|aLog|aCompanion)|ProcessTests/(every|another)|DamageTests/aFlippedByte'
+  control='ModelTests/aLogHolds|PowerLossTests/(whatWasPromisedSurvives|aLog|aCompanion|aSegment|theName)|ProcessTests/(every|another)|DamageTests/aFlippedByte'
   control="$control|FailingCallTests/aFailedCall|HostileFilesTests|LossTests"
   run_suite "$control" $((4 * patience)) || {
     tail -n 40 "$work/test.log" >&2
@@ -221,16 +221,16 @@ canary removed LogWriter+Retention.swift 'PowerLossTests/whatWasPromisedSurvives
       try LogKnowledge(files, header, header.format, roller.maker.setup.trust)
         .keep(header, files, of: state.withLock { $0.segment.descriptors.log }, isSegmented: true)'
 # A record of the next segment is acknowledged, and the segment's name is not stable.
-canary next-entry FlushTarget.swift 'PowerLossTests/whatWasPromisedSurvives' \
+canary next-entry FlushTarget.swift 'PowerLossTests/theName' \
   'if let newNames \{ try io\(newNames\.flush\(\)\) \}' ''
 # A segment is called sealed, and the name of the one after it is not stable.
-canary next-name SealingSegment.swift 'PowerLossTests/whatWasPromisedSurvives' \
+canary next-name SealingSegment.swift 'PowerLossTests/theName' \
   'try io\(newNames\.flush\(\)\)' ''
 # A crash came before a segment was sealed, and it is taken for one that was.
-canary two-newest Opening+Rolled.swift 'PowerLossTests/whatWasPromisedSurvives' \
+canary two-newest Opening+Rolled.swift 'PowerLossTests/aSegmentThatLost' \
   'guard let known, let header else' 'guard let known, let header, header.isClean else'
 # A segment lost its last records, and the log goes on in the one after it.
-canary gap Opening+Rolled.swift 'PowerLossTests/whatWasPromisedSurvives' \
+canary gap Opening+Rolled.swift 'PowerLossTests/aSegmentThatLost' \
   'try dropNewest\(&folder, after: end, &previous\)\s+return previous\s+\}' 'return previous
   }'
 # The log's flush fails, and only the companion's is asked.

@@ -1,3 +1,4 @@
+import Foundation
 import Immuta
 import ImmutaTestSupport
 import Synchronization
@@ -96,6 +97,56 @@ import Testing
     }
   }
 
+  @Test func theNameOfTheNextSegmentIsStableWithItsFirstRecord() async throws {
+    try await images(.synced) { storage, power in
+      defer { storage.close() }
+      let log = try storage.log("events")
+      try await power.append(0, to: log)
+      power.model.promise(1)
+      // The segment before it is not sealed meanwhile.
+      let held = HeldCall(.truncate, of: "\(power.directory)/events.log")
+      try await SystemCalls.withHook(held) {
+        defer { held.letGo() }
+        try await log.roll()
+        try await power.append(1, to: log)
+        power.model.promise(2)
+        power.take()
+      }
+    }
+  }
+
+  @Test func aSegmentThatLostItsLastRecordsIsFollowedByNone() async throws {
+    try await images { storage, power in
+      defer { storage.close() }
+      let log = try storage.log("events")
+      try await power.append(0, to: log)
+      try await log.sync()
+      power.model.promise(1)
+      for number in 1..<4 { try await power.append(number, to: log) }
+      let held = HeldCall(.flush, of: "\(power.directory)/events.log")
+      try await SystemCalls.withHook(held) {
+        defer { held.letGo() }
+        try await log.roll()
+        for number in 4..<7 { try await power.append(number, to: log) }
+        power.take(100)
+      }
+    }
+  }
+
+  @Test func theNameOfTheNewestSegmentIsStableOnceTheLogIsClosed() async throws {
+    try await images { storage, power in
+      let log = try storage.log("events")
+      for number in 0..<3 {
+        try await power.append(number, to: log)
+        try await log.roll()
+      }
+      try await power.append(3, to: log)
+      storage.close()
+      power.model.promise(4)
+      power.take()
+    }
+  }
+
   /// Takes images of one short program, and checks that each is possible.
   private func images(
     _ durability: TestedDurability = .buffered, overwritesInPlace: Bool = false,
@@ -130,6 +181,13 @@ import Testing
     init(root: TemporaryDirectory, directory: String) {
       self.root = root
       self.directory = directory
+    }
+
+    /// Appends a record that the model is told of.
+    func append(_ number: Int, to log: Log) async throws {
+      let content = Content(identity: UInt64(number), size: 3000)
+      let batch = model.begins([content])
+      try model.succeeded(batch, first: try await log.append(content.bytes).sequence)
     }
 
     func take(_ count: Int = 40) {
@@ -262,4 +320,27 @@ import Testing
       return record
     }
   }
+}
+
+/// Holds the calls of a kind on a file until it lets go.
+private final class HeldCall: SystemCallHook {
+  private let call: SystemCall
+  private let path: String
+  private let isOver = Atomic(false)
+
+  init(_ call: SystemCall, of path: String) {
+    self.call = call
+    self.path = path
+  }
+
+  func letGo() { isOver.store(true, ordering: .releasing) }
+
+  func willCall(_ call: SystemCall, path: String) -> SystemCallOutcome {
+    if call == self.call, path == self.path {
+      while !isOver.load(ordering: .acquiring) { usleep(200) }
+    }
+    return .proceed
+  }
+
+  func didCall(_ call: SystemCall, path: String) {}
 }

@@ -33,7 +33,7 @@ final class SealingSegment: Sendable {
         if let flushFailure { segment.fail(flushFailure) }
         do throws(ImmutaError) {
           try segment.seal()
-          // A log whose next segment has no record is not flushed for that one.
+          // Closing the log flushes the next segment's files, and not their names.
           try io(newNames.flush())
         } catch {
           failure = error
