@@ -11,12 +11,8 @@ struct Disk: ~Copyable {
   private var moments = 0
   /// Every file seen, by its identity, those removed since included.
   private var files: [UInt64: DiskFile] = [:]
-  /// Names that survive a power cut now, and the files they name.
-  private var stableNames: [String: UInt64]
-  /// Names as programs see them, when last looked.
-  private var names: [String: UInt64] = [:]
-  /// What happened to the names since the directory was flushed, in order.
-  private var changes: [Change] = []
+  /// The names in the directory, and in each folder of it, whose path from the directory is the key: "" is its own.
+  private var folders: [String: Names] = [:]
   /// Bytes that the flushes being made now cover, and how far the file had been written.
   private var flushing: [String: (bytes: [UInt8], writtenEnd: Int)] = [:]
   /// Bytes that the device is being given, and those that it has, in a cache that the next flush of any file empties.
@@ -24,7 +20,18 @@ struct Disk: ~Copyable {
   private var cached: [String: [UInt8]] = [:]
   /// What was in the device's cache when the flush of a file began.
   private var flushingCached: [String: [String: [UInt8]]] = [:]
-  private var flushingChanges = 0
+
+  /// The names in one folder.
+  private struct Names {
+    /// Those that survive a power cut now, and the files they name.
+    var stable: [String: UInt64] = [:]
+    /// As programs see them, when last looked.
+    var now: [String: UInt64] = [:]
+    /// What happened to them since the folder was flushed, in order.
+    var changes: [Change] = []
+    /// How many of the changes the flush covers that is being made.
+    var flushing = 0
+  }
 
   private enum Change {
     case created(String, UInt64)
@@ -36,12 +43,7 @@ struct Disk: ~Copyable {
     self.directory = directory
     self.oddsOfWriteBack = oddsOfWriteBack
     generator = SeededGenerator(seed: seed)
-    stableNames = [:]
-    names = listing()
-    stableNames = names
-    for (name, identity) in names {
-      files[identity] = DiskFile(path: "\(directory)/\(name)", isStable: true)
-    }
+    noteEntries(areStable: true)
   }
 
   /// Counts, and lets some pages reach the device now and then.
@@ -57,39 +59,52 @@ struct Disk: ~Copyable {
 
   // MARK: Names
 
-  private func listing() -> [String: UInt64] {
+  /// The files and folders in a folder, by name.
+  private func listing(_ folder: String) -> (all: [String: UInt64], folders: [String]) {
+    let path = path(of: folder)
     var result: [String: UInt64] = [:]
-    for name in (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? [] {
-      guard let attributes = try? FileManager.default.attributesOfItem(atPath: "\(directory)/\(name)"),
-        attributes[.type] as? FileAttributeType == .typeRegular,
-        let identity = attributes[.systemFileNumber] as? UInt64
-          ?? (attributes[.systemFileNumber] as? Int).map(UInt64.init)
-      else { continue }
-      result[name] = identity
+    var folders: [String] = []
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [] {
+      var status = stat()
+      guard lstat("\(path)/\(name)", &status) == 0 else { continue }
+      let kind = status.st_mode & S_IFMT
+      guard kind == S_IFREG || kind == S_IFDIR else { continue }
+      result[name] = UInt64(status.st_ino)
+      if kind == S_IFDIR { folders.append(name) }
     }
-    return result
+    return (result, folders)
   }
 
+  private func path(of folder: String) -> String { folder.isEmpty ? directory : "\(directory)/\(folder)" }
+
   /// Finds out what happened to the names since it last looked.
-  mutating func noteEntries() {
-    let now = listing()
-    if now == names { return }
-    var gone = names.filter { now[$0.key] != $0.value }
-    for (name, identity) in now.sorted(by: { $0.key < $1.key }) where names[name] != identity {
-      if files[identity] == nil {
-        files[identity] = DiskFile(path: "\(directory)/\(name)", isStable: false)
-        changes.append(.created(name, identity))
+  mutating func noteEntries(areStable: Bool = false) {
+    let top = listing("")
+    note(top.all, in: "", except: top.folders, areStable)
+    for folder in top.folders { note(listing(folder).all, in: folder, except: [], areStable) }
+  }
+
+  private mutating func note(_ now: [String: UInt64], in folder: String, except known: [String], _ areStable: Bool) {
+    var names = folders[folder] ?? Names()
+    if now == names.now, folders[folder] != nil { return }
+    var gone = names.now.filter { now[$0.key] != $0.value }
+    for (name, identity) in now.sorted(by: { $0.key < $1.key }) where names.now[name] != identity {
+      if files[identity] == nil, !known.contains(name) {
+        files[identity] = DiskFile(path: "\(path(of: folder))/\(name)", isStable: areStable)
+        names.changes.append(.created(name, identity))
       } else if let (old, _) = gone.first(where: { $0.value == identity }) {
-        changes.append(.renamed(old, to: name, identity))
+        names.changes.append(.renamed(old, to: name, identity))
         gone[old] = nil
       } else {
         // A listing that is made while names change may lack one: it was taken for gone.
-        changes.append(.created(name, identity))
+        names.changes.append(.created(name, identity))
       }
       gone[name] = nil
     }
-    for name in gone.keys.sorted() { changes.append(.removed(name)) }
-    names = now
+    for name in gone.keys.sorted() { names.changes.append(.removed(name)) }
+    names.now = now
+    if areStable { (names.stable, names.changes) = (now, []) }
+    folders[folder] = names
   }
 
   private static func apply(_ change: Change, to names: inout [String: UInt64]) {
@@ -106,8 +121,9 @@ struct Disk: ~Copyable {
 
   mutating func flushBegins(_ path: String) {
     noteEntries()
-    if path == directory {
-      flushingChanges = changes.count
+    if let folder = folder(at: path) {
+      let count = folders[folder]?.changes.count ?? 0
+      folders[folder]?.flushing = count
     } else if let file = file(at: path) {
       flushing[path] = (file.current(), file.writtenEnd)
       flushingCached[path] = cached
@@ -129,10 +145,11 @@ struct Disk: ~Copyable {
   }
 
   mutating func flushEnds(_ path: String) {
-    if path == directory {
-      for change in changes.prefix(flushingChanges) { Self.apply(change, to: &stableNames) }
-      changes.removeFirst(flushingChanges)
-      flushingChanges = 0
+    if let folder = folder(at: path), var names = folders[folder] {
+      for change in names.changes.prefix(names.flushing) { Self.apply(change, to: &names.stable) }
+      names.changes.removeFirst(names.flushing)
+      names.flushing = 0
+      folders[folder] = names
     } else if let (bytes, writtenEnd) = flushing.removeValue(forKey: path) {
       for (other, bytes) in flushingCached.removeValue(forKey: path) ?? [:] where other != path {
         file(at: other)?.settleKnownBlocks(bytes)
@@ -142,27 +159,55 @@ struct Disk: ~Copyable {
     }
   }
 
+  private func folder(at path: String) -> String? {
+    if path == directory { return "" }
+    let folder = String(path.dropFirst(directory.count + 1))
+    return folders[folder] == nil ? nil : folder
+  }
+
   private func file(at path: String) -> DiskFile? {
-    names[String(path.dropFirst(directory.count + 1))].flatMap { files[$0] }
+    let parts = path.dropFirst(directory.count + 1).split(separator: "/").map(String.init)
+    guard let name = parts.last else { return nil }
+    return folders[parts.count == 1 ? "" : parts[0]]?.now[name].flatMap { files[$0] }
   }
 
   // MARK: The power cut
 
-  /// The files, by name, that a power cut now may leave.
-  mutating func remains(using generator: inout SeededGenerator) -> [String: [UInt8]] {
+  /// What a power cut now may leave.
+  struct Remains {
+    /// By their paths from the directory.
+    var files: [String: [UInt8]] = [:]
+    var folders: [String] = []
+  }
+
+  /// What a power cut now may leave. Each folder keeps its own part of what was not flushed.
+  mutating func remains(using generator: inout SeededGenerator) -> Remains {
     noteEntries()
-    var left = stableNames
-    // The journal of a file system keeps the order of what happened; a careless one keeps none.
-    if Bool.random(using: &generator) {
-      let count = Int.random(in: 0...changes.count, using: &generator)
-      for change in changes.prefix(count) { Self.apply(change, to: &left) }
-    } else {
-      for change in changes where Bool.random(using: &generator) { Self.apply(change, to: &left) }
-    }
-    var result: [String: [UInt8]] = [:]
-    for (name, identity) in left.sorted(by: { $0.key < $1.key }) {
-      result[name] = files[identity]?.remains(using: &generator)
+    var result = Remains()
+    let top = left(in: "", &generator)
+    for (name, identity) in top.sorted(by: { $0.key < $1.key }) {
+      if folders[name] == nil {
+        result.files[name] = files[identity]?.remains(using: &generator)
+        continue
+      }
+      result.folders.append(name)
+      for (file, identity) in left(in: name, &generator).sorted(by: { $0.key < $1.key }) {
+        result.files["\(name)/\(file)"] = files[identity]?.remains(using: &generator)
+      }
     }
     return result
+  }
+
+  private func left(in folder: String, _ generator: inout SeededGenerator) -> [String: UInt64] {
+    guard let names = folders[folder] else { return [:] }
+    var left = names.stable
+    // The journal of a file system keeps the order of what happened; a careless one keeps none.
+    if !folder.isEmpty || Bool.random(using: &generator) {
+      let count = Int.random(in: 0...names.changes.count, using: &generator)
+      for change in names.changes.prefix(count) { Self.apply(change, to: &left) }
+    } else {
+      for change in names.changes where Bool.random(using: &generator) { Self.apply(change, to: &left) }
+    }
+    return left
   }
 }

@@ -4,8 +4,9 @@ import Synchronization
 /// What a log must hold, told by what was done to it: the array that a real log is compared with.
 ///
 /// Whoever appends says so before (`begins`) and after (`succeeded`, `takenBack`); what was begun and not answered may
-/// be there or not, but whole. `promise` says how many records must survive a power cut. A model may be asked at any
-/// moment and from any thread; ``Snapshot/check(_:)`` then tells whether what a log holds is possible.
+/// be there or not, but whole. `promise` says how many records must survive a power cut. Records may be removed from the
+/// front: up to where that was asked for, whole segments, and they do not come back once that was answered. A model may be
+/// asked at any moment and from any thread; ``Snapshot/check(_:)`` then tells whether what a log holds is possible.
 public final class LogModel: Sendable {
   /// Names records that are appended together.
   public struct Batch: Hashable, Sendable {
@@ -22,6 +23,10 @@ public final class LogModel: Sendable {
     fileprivate var open: [Int: [Content]] = [:]
     /// Records that must be there, whatever happens to the machine.
     public var promised = 0
+    /// The records before this one are gone for good.
+    public fileprivate(set) var removed = 0
+    /// The records before this one may be gone.
+    fileprivate var removable = 0
     fileprivate var nextBatch = 0
     /// One more than the largest known number.
     public fileprivate(set) var count = 0
@@ -76,6 +81,25 @@ public final class LogModel: Sendable {
     state.withLock { $0.open[batch.number] = nil }
   }
 
+  /// The records before a number are about to be removed, as far as their segments have no others.
+  public func removes(before number: Int) {
+    state.withLock { $0.removable = max($0.removable, number) }
+  }
+
+  /// The log said that it begins with record `first`: nothing before that comes back, whatever happens to the machine.
+  ///
+  /// - Throws: `Finding` when nobody asked for so much to be removed, or records came back.
+  public func begins(with first: Int) throws {
+    try state.withLock { state in
+      if first > state.removable {
+        throw Finding(
+          "the log begins with record \(first), and nobody removed more than those before \(state.removable)")
+      }
+      if first < state.removed { throw Finding("the log begins with record \(first) again, after \(state.removed)") }
+      state.removed = first
+    }
+  }
+
   /// The first `count` records must survive a power cut from now on.
   public func promise(_ count: Int) {
     state.withLock { $0.promised = max($0.promised, count) }
@@ -88,24 +112,30 @@ extension LogModel.Snapshot {
   public static func between(_ first: Self, _ second: Self) -> Self {
     var both = second
     both.promised = first.promised
+    both.removed = first.removed
     return both
   }
 
-  /// Checks what a log holds: `count` records, each given by `record`.
+  /// Checks what a log holds: the records from `first` up to `count`, each given by `record`, in order.
   ///
   /// - Parameter isUp: whether the machine stayed up: then every record with a known place must be there, promised or
   ///   not.
   /// - Returns: what is known now: the records that are there, and no other.
   /// - Throws: `Finding` when a promised record is missing, a record is not what was appended, half of a batch is
-  ///   there, or a record is there that nobody appended; and what `record` throws.
+  ///   there, a record is there that nobody appended, or one that was removed; and what `record` throws.
   public func check(
-    count found: Int, isUp: Bool = false, _ record: (Int) async throws -> Record
+    count found: Int, first: Int = 0, isUp: Bool = false, _ record: (Int) async throws -> Record
   ) async throws -> Self {
     let least = isUp ? max(count, promised) : promised
     if found < least { throw Finding("\(found) records are there, \(least) must be") }
+    guard first <= found, (removed...max(removed, removable)).contains(first) else {
+      throw Finding("\(first) of \(found) records were removed, \(removed) to \(removable) may be")
+    }
+    if joined.contains(first) { throw Finding("half a transaction is there: it began before record \(first)") }
     var open = open
     var result = Self()
     result.promised = promised
+    (result.removed, result.removable, result.count) = (first, max(first, removable == .max ? .max : 0), first)
     while result.count < found {
       let number = result.count
       let next = try await record(number)

@@ -23,7 +23,8 @@ import ImmutaLocking
 /// - Where `overwritesInPlace`, a flush of one file also makes stable the bytes of another that the device had been
 ///   given before, as far as they lie in blocks that a flush of that file itself has made known.
 /// - That a file is there, under its name, is stable once its directory was flushed. Until then each creation, removal
-///   and renaming may have happened or not; renaming is atomic.
+///   and renaming may have happened or not; renaming is atomic. In a folder of the directory they reach the device in order,
+///   whatever reaches it of other folders: what a log does to its segments relies on that, as file systems do it.
 /// - Now and then pages reach the device by themselves, so an image may also hold what the files held some time before.
 /// - After a power cut the machine has started again: Immuta's companions in an image are made to say so.
 ///
@@ -39,7 +40,7 @@ public final class PowerLoss: SystemCallHook {
   /// Watches a directory.
   ///
   /// - Parameters:
-  ///   - directory: holds files only.
+  ///   - directory: holds files, and folders with files.
   ///   - seed: decides what reaches the device by itself.
   ///   - overwritesInPlace: whether the file system is one that overwrites blocks where they are.
   ///   - oddsOfWriteBack: at one moment in so many, pages reach the device by themselves.
@@ -71,7 +72,10 @@ public final class PowerLoss: SystemCallHook {
     generator = drawn
     try? FileManager.default.removeItem(atPath: target)
     try FileManager.default.createDirectory(atPath: target, withIntermediateDirectories: true)
-    for (name, bytes) in remains {
+    for folder in remains.folders {
+      try FileManager.default.createDirectory(atPath: "\(target)/\(folder)", withIntermediateDirectories: true)
+    }
+    for (name, bytes) in remains.files {
       var bytes = bytes
       if Reboot.isCompanion(name) { Reboot.markCompanion(&bytes) }
       try FileBytes.write(bytes, to: "\(target)/\(name)")
@@ -100,7 +104,7 @@ public final class PowerLoss: SystemCallHook {
     guard isWatched(path) else { return }
     let moment = disk.withLock { disk in
       switch call {
-      case .open, .rename, .unlink: disk.noteEntries()
+      case .open, .rename, .unlink, .makeDirectory: disk.noteEntries()
       case .flush: if obeysFlush(path) { disk.flushEnds(path) }
       case .writeBack: disk.writeBackEnds(path)
       default: break
@@ -123,7 +127,7 @@ public final class PowerLoss: SystemCallHook {
 public enum Reboot {
   /// Makes every companion in a directory say that the machine has been down since it was written.
   public static func mark(directory: String) throws {
-    for name in try FileManager.default.contentsOfDirectory(atPath: directory) where isCompanion(name) {
+    for name in try FileManager.default.subpathsOfDirectory(atPath: directory) where isCompanion(name) {
       guard var bytes = try FileBytes.read("\(directory)/\(name)") else { continue }
       markCompanion(&bytes)
       try FileBytes.write(bytes, to: "\(directory)/\(name)")

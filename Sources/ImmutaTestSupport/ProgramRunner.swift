@@ -25,6 +25,8 @@ public struct ProgramRunner {
     self.model = model
     self.directory = directory
     self.configuration = configuration
+    // It may remove what it finds at once.
+    if !configuration.retention.keepsEverything { model.removes(before: .max) }
     storage = try Storage(directory: directory, namespaces: [Self.namespace], configuration: configuration)
     log = try storage.log(Self.namespace)
     makeStreams()
@@ -59,12 +61,22 @@ public struct ProgramRunner {
 
   /// Reads every record and compares; the machine has stayed up.
   public func checkAll() async throws {
-    var stream = log.stream()
-    _ = try await model.snapshot.check(count: log.count, isUp: true) { _ in
-      guard let record = try stream.nextAtOnce() else { throw Finding("record \(stream.position) does not come") }
-      return record
+    while true {
+      let first = log.firstSequence
+      do {
+        var stream = log.stream(from: .skipping(first))
+        _ = try await model.snapshot.check(count: log.count, first: first, isUp: true) { _ in
+          guard let record = try stream.nextAtOnce() else { throw Finding("record \(stream.position) does not come") }
+          return record
+        }
+        if try stream.nextAtOnce() != nil { throw Finding("a record came that was not counted") }
+        return
+      } catch let error as ImmutaError {
+        // What its configuration does not keep may go meanwhile.
+        guard case .recordRemoved(_, let next, _) = error, next > first else { throw error }
+        try model.begins(with: next)
+      }
     }
-    if try stream.nextAtOnce() != nil { throw Finding("a record came that was not counted") }
   }
 
   /// Closes the storage: everything committed is stable then.
@@ -96,22 +108,44 @@ public struct ProgramRunner {
       if log.letGoOfFiles() { model.promise(count) }
     case .read(let stream, let count):
       for _ in 0..<count where streams[stream].position < model.count {
-        let place = streams[stream].position
-        guard let record = try await streams[stream].next() else { throw Finding("a stream ended") }
-        try check(record, place)
+        let (place, first) = (streams[stream].position, log.firstSequence)
+        guard let record = try await Self.unlessRemoved(log, model, { try await Self.next(&streams[stream], log) })
+        else {
+          // Nothing is left.
+          if place == 0, log.firstSequence == model.count { break }
+          // It goes on from there.
+          streams[stream].position = model.snapshot.removed
+          if streams[stream].position <= place { throw Finding("stream \(stream) ended at record \(place)") }
+          continue
+        }
+        // One that was made for the beginning begins with what is there.
+        let isFirst = place == 0 && (first...log.firstSequence).contains(record.sequence)
+        try check(record, isFirst ? record.sequence : place)
       }
     case .move(let stream, let place):
       streams[stream].position = number(place)
     case .recordAt(let place):
-      guard log.count > 0 else { return }
+      guard log.count > log.firstSequence else { return }
       let number = min(number(place), log.count - 1)
-      try check(try await log.record(at: number), number)
+      if let record = try await Self.unlessRemoved(log, model, { try await log.record(at: number) }) {
+        try check(record, number)
+      }
     case .range(let from, let to):
       let range = min(number(from), number(to))..<max(number(from), number(to))
-      for (number, record) in zip(range, try log.records(in: range)) { try check(record, number) }
+      guard let records = try await Self.unlessRemoved(log, model, { try log.records(in: range) }) else { return }
+      for (number, record) in zip(range, records) { try check(record, number) }
+    case .roll(let isBlocking):
+      if isBlocking { try Self.blockingRoll(log) } else { try await log.roll() }
+    case .remove(let place):
+      let number = Int(place * Double(log.count))
+      model.removes(before: number)
+      let first = try await log.removeRecords(before: number)
+      try model.begins(with: first)
     case .verify:
+      let first = log.firstSequence
       let report = try await log.verify()
-      if report.records != model.count { throw Finding("verify checked \(report.records) of \(model.count) records") }
+      let records = (model.count - log.firstSequence)...(model.count - first)
+      if !records.contains(report.records) { throw Finding("verify checked \(report.records) of \(records) records") }
     case .reopen:
       close()
       storage = try Storage(directory: directory, namespaces: [Self.namespace], configuration: configuration)
@@ -120,9 +154,44 @@ public struct ProgramRunner {
       if log.count != model.count { throw Finding("\(log.count) records after reopening, of \(model.count)") }
     }
     if log.count != model.count { throw Finding("count is \(log.count), must be \(model.count)") }
+    try model.begins(with: log.firstSequence)
   }
 
-  private func number(_ place: Double) -> Int { Int(place * Double(log.count)) }
+  /// A place among the records that are there, or some that were there shortly before.
+  private func number(_ place: Double) -> Int {
+    let first = max(0, log.firstSequence - 2)
+    return first + Int(place * Double(log.count - first))
+  }
+
+  /// Nil where a record was removed that `body` asks for.
+  private static func unlessRemoved<R>(
+    _ log: Log, _ model: LogModel, _ body: () async throws -> R?
+  ) async throws -> R? {
+    let before = log.firstSequence
+    do {
+      return try await body()
+    } catch let error as ImmutaError {
+      guard case .recordRemoved(let number, let first, _) = error else { throw error }
+      guard number < first, first >= before, first <= log.firstSequence else {
+        throw Finding("\(error), and the log begins with record \(log.firstSequence)")
+      }
+      try model.begins(with: first)
+      return nil
+    }
+  }
+
+  /// The next record; nil where one that begins with what is there finds nothing, since all was removed.
+  private static func next(_ stream: inout RecordStream, _ log: Log) async throws -> Record? {
+    for _ in 0..<60 {
+      if stream.position == 0, log.firstSequence == log.count { return nil }
+      if let record = try await stream.next(timeout: .seconds(1)) { return record }
+    }
+    throw Finding("record \(stream.position) does not come")
+  }
+
+  private static func blockingRoll(_ log: Log) throws {
+    try log.roll()
+  }
 
   private func check(_ record: Record, _ number: Int) throws {
     guard record.sequence == number else { throw Finding("record \(record.sequence) came as number \(number)") }

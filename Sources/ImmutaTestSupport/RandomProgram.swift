@@ -22,6 +22,10 @@ public enum Operation: Sendable, CustomStringConvertible {
   case recordAt(Double)
   /// Reads a range between two places.
   case range(Double, Double)
+  /// Begins the next segment; through the call that blocks its thread, or not.
+  case roll(isBlocking: Bool)
+  /// Removes the records before a place, whole segments.
+  case remove(before: Double)
   /// Checks every record.
   case verify
   /// Closes the storage and opens it again.
@@ -54,6 +58,8 @@ public enum Operation: Sendable, CustomStringConvertible {
     case .move(let stream, let place): "move stream \(stream) to \(place)"
     case .recordAt(let place): "record at \(place)"
     case .range(let from, let to): "records from \(from) to \(to)"
+    case .roll(let isBlocking): isBlocking ? "roll, blocking" : "roll"
+    case .remove(let place): "remove the records before \(place)"
     case .verify: "verify"
     case .reopen: "reopen"
     }
@@ -65,6 +71,7 @@ public struct RandomProgram: Sequence, IteratorProtocol, Sendable {
   private var generator: SeededGenerator
   private let largest: Int
   private let reopens: Bool
+  private let rolls: Bool
 
   /// Streams that programs read from are numbered from 0 up to this, exclusive.
   public static var streams: Int { 4 }
@@ -74,14 +81,19 @@ public struct RandomProgram: Sequence, IteratorProtocol, Sendable {
   /// - Parameters:
   ///   - largest: the size of the largest, rare records, at most `Content.largest`.
   ///   - reopens: whether it closes and reopens the storage now and then.
-  public init(seed: UInt64, largest: Int = 2 << 20, reopens: Bool = true) {
+  ///   - rolls: whether it begins segments, and removes the oldest.
+  public init(seed: UInt64, largest: Int = 2 << 20, reopens: Bool = true, rolls: Bool = false) {
     generator = SeededGenerator(seed: seed)
     self.largest = largest
     self.reopens = reopens
+    self.rolls = rolls
   }
 
   /// The next operation; never nil.
   public mutating func next() -> Operation? {
+    if rolls, generator.oneIn(8) {
+      return generator.oneIn(3) ? .remove(before: place()) : .roll(isBlocking: generator.oneIn(3))
+    }
     switch Int.random(in: 0..<100, using: &generator) {
     case 0..<30: return .append(content())
     case 30..<34: return .appendBlocking(content())

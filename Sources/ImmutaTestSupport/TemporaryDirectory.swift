@@ -61,12 +61,23 @@ public enum FileBytes {
     try Data(bytes).write(to: URL(filePath: path))
   }
 
-  /// Copies the files of a directory, as they are now, into another, which is made again.
+  /// Copies the files of a directory and of its folders, as they are now, into another, which is made again.
   public static func copy(directory: String, to target: String) throws {
     try? FileManager.default.removeItem(atPath: target)
     try FileManager.default.createDirectory(atPath: target, withIntermediateDirectories: true)
     for name in try FileManager.default.contentsOfDirectory(atPath: directory) {
-      if let bytes = try read("\(directory)/\(name)") { try write(bytes, to: "\(target)/\(name)") }
+      let path = "\(directory)/\(name)"
+      if isFolder(path) {
+        try copy(directory: path, to: "\(target)/\(name)")
+      } else if let bytes = try read(path) {
+        try write(bytes, to: "\(target)/\(name)")
+      }
     }
+  }
+
+  /// Whether a path leads to a directory.
+  public static func isFolder(_ path: String) -> Bool {
+    var isFolder: ObjCBool = false
+    return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue
   }
 }

@@ -145,6 +145,31 @@ import Testing
     #expect(try await again.verify("log").verifiable == Self.count)
   }
 
+  /// Only what was written last may be of any moment: a segment before it was closed.
+  @Test func theHeaderOfASealedSegmentIsDamagedAlsoAfterARestart() async throws {
+    let directory = TemporaryDirectory()
+    let storage = try directory.open()
+    defer { storage.close() }
+    for text in ["one", "two"] { try await storage.append(text, to: "log") }
+    try await storage.log("log").roll()
+    for text in ["three", "four"] { try await storage.append(text, to: "log") }
+    let parent = TemporaryDirectory()
+    try FileManager.default.copyItem(atPath: directory.path, toPath: parent.file("copy"))
+    try Reboot.mark(directory: parent.file("copy/log.segments"))
+    func verify() async throws {
+      var configuration = Storage.Configuration()
+      configuration.access = .readOnly
+      let reading = try Storage(directory: parent.file("copy"), namespaces: ["log"], configuration: configuration)
+      defer { reading.close() }
+      #expect(try await reading.verify("log").records == 4)
+    }
+    try await verify()
+    var bytes = try parent.bytes(of: "copy/log.log")
+    bytes[9] = 0x7E
+    try parent.write(bytes, to: "copy/log.log")
+    #expect((await corruption { try await verify() }) != nil)
+  }
+
   @Test(arguments: [LogFormat.v1, .v2]) func anEmptiedLogIsLost(format: LogFormat) async throws {
     let directory = try await killed(format)
     try directory.write([], to: "log.log")

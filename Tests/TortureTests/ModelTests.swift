@@ -34,9 +34,11 @@ import Testing
     meddling: ((Log) async throws -> Void)? = nil
   ) async throws {
     let directory = directory ?? TemporaryDirectory(inMemory: true)
-    var runner = try ProgramRunner(directory: directory.path, configuration: configuration, model: LogModel())
+    var runner = try ProgramRunner(
+      directory: directory.path, configuration: configuration.rolling(seed), model: LogModel())
     defer { runner.close() }
-    for operation in RandomProgram(seed: seed).prefix(operations) { try await runner.run(operation) }
+    let program = RandomProgram(seed: seed, rolls: Storage.Configuration.rolls(seed))
+    for operation in program.prefix(operations) { try await runner.run(operation) }
     if let meddling { try await runner.withLog(meddling) }
     try await runner.checkAll()
     try await runner.run(.reopen)

@@ -168,16 +168,16 @@ import Testing
     let root = root ?? TemporaryDirectory(inMemory: true)
     var directory = try root.subdirectory("start")
     var known = LogModel().snapshot
+    let (configuration, rolls) = (durability.configuration(format).rolling(seed), Storage.Configuration.rolls(seed))
     for generation in 0..<3 {
       let model = LogModel(known)
       let images = try await images(
-        of: directory, in: root.file("images-\(generation)"), model, durability.configuration(format), &generator,
-        obeysFlush)
+        of: directory, in: root.file("images-\(generation)"), model, configuration, rolls, &generator, obeysFlush)
       for image in images {
         do {
           let copy = root.file("copy")
           try FileBytes.copy(directory: image.path, to: copy)
-          known = try await check(copy, image.expected, durability.configuration(format), &generator)
+          known = try await check(copy, image.expected, configuration, rolls, &generator)
           directory = image.path
         } catch {
           throw Finding("\(error)\nafter a power cut in generation \(generation), moment \(image.moment)")
@@ -188,7 +188,7 @@ import Testing
 
   /// Runs a program, and takes images at random moments of it, the last one when it is done.
   private static func images(
-    of directory: String, in target: String, _ model: LogModel, _ configuration: Storage.Configuration,
+    of directory: String, in target: String, _ model: LogModel, _ configuration: Storage.Configuration, _ rolls: Bool,
     _ generator: inout SeededGenerator, _ obeysFlush: @escaping @Sendable (String) -> Bool
   ) async throws -> [Image] {
     let longest = [10, 60, 400].randomElement(using: &generator) ?? 60
@@ -214,14 +214,17 @@ import Testing
     ) { power, moment in
       if moments.contains(moment) { take(power, moment) }
     }
-    let program = RandomProgram(seed: generator.next(), largest: generator.oneIn(20) ? 2 << 20 : 70_000)
+    let program = RandomProgram(
+      seed: generator.next(), largest: generator.oneIn(20) ? 2 << 20 : 70_000, rolls: rolls)
     let length = Int.random(in: 0...40, using: &generator)
+    let closes = generator.oneIn(2)
     try await power.run {
       var runner = try ProgramRunner(directory: directory, configuration: configuration, model: model)
       defer { runner.close() }
       // What a log showed after it was recovered is stable.
       model.promise(model.count)
       for operation in program.prefix(length) { try await runner.run(operation) }
+      if closes { runner.close() }
       take(power, 1_000_000)
     }
     if let error = findings.withLock({ $0.first }) { throw error }
@@ -230,16 +233,17 @@ import Testing
 
   /// Opens an image, compares, appends, and opens it again.
   private static func check(
-    _ path: String, _ expected: LogModel.Snapshot, _ configuration: Storage.Configuration,
+    _ path: String, _ expected: LogModel.Snapshot, _ configuration: Storage.Configuration, _ rolls: Bool,
     _ generator: inout SeededGenerator
   ) async throws -> LogModel.Snapshot {
-    let found = try await open(path, expected, configuration)
-    let known = try await open(path, found, configuration)
+    let found = try await open(path, expected, configuration.keepingEverything)
+    let known = try await open(path, found, configuration.keepingEverything)
     guard known.count == found.count else { throw Finding("\(known.count) records are left of \(found.count)") }
     let model = LogModel(known)
     var runner = try ProgramRunner(directory: path, configuration: configuration, model: model)
     defer { runner.close() }
-    for operation in RandomProgram(seed: generator.next(), largest: 5000).prefix(6) { try await runner.run(operation) }
+    let program = RandomProgram(seed: generator.next(), largest: 5000, rolls: rolls)
+    for operation in program.prefix(6) { try await runner.run(operation) }
     try await runner.run(.reopen)
     try await runner.run(.verify)
     try await runner.checkAll()
@@ -253,7 +257,7 @@ import Testing
     defer { storage.close() }
     let log = try storage.log("events")
     var stream = log.stream()
-    return try await expected.check(count: log.count) { number in
+    return try await expected.check(count: log.count, first: log.firstSequence) { number in
       guard let record = try stream.nextAtOnce() else { throw Finding("record \(number) does not come") }
       return record
     }

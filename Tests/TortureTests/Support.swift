@@ -26,6 +26,33 @@ enum TestedDurability: String, CaseIterable, CustomTestStringConvertible {
   var testDescription: String { rawValue }
 }
 
+extension Storage.Configuration {
+  /// The same for half of all seeds; for the others the log begins a segment every few records, or by hand only, and may
+  /// remove the oldest by itself.
+  func rolling(_ seed: UInt64) -> Self {
+    if !Self.rolls(seed) { return self }
+    var generator = SeededGenerator(seed: seed &* 3)
+    var configuration = self
+    configuration.segments.maximumBytes = [nil, 100, 400, 400, 2000, 40_000].randomElement(using: &generator) ?? nil
+    switch Int.random(in: 0..<6, using: &generator) {
+    case 0: configuration.retention.maximumRecords = Int.random(in: 1...60, using: &generator)
+    case 1: configuration.retention.maximumBytes = Int.random(in: 1...20_000, using: &generator)
+    default: break
+    }
+    return configuration
+  }
+
+  /// Whether the programs of a seed roll.
+  static func rolls(_ seed: UInt64) -> Bool { seed % 2 == 0 }
+
+  /// The same, for a log that loses nothing that it has.
+  var keepingEverything: Self {
+    var configuration = self
+    configuration.retention = Retention()
+    return configuration
+  }
+}
+
 extension LogFormat {
   /// The paths of a namespace's files.
   func testFiles(of namespace: String, in directory: String) -> (log: String, companion: String) {

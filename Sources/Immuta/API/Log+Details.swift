@@ -136,6 +136,8 @@ extension Log.Details {
     guard count > log.firstSequence else { return nil }
     do {
       return try log.open.reader(of: number, log.reader).timestamp(of: number)
+    } catch  where log.open.removal(of: number) != nil {
+      return try timestamp(of: log.firstSequence, count, log)
     } catch .corrupted {
       // Details are for looking at damaged logs, too.
       return nil

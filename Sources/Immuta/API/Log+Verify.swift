@@ -76,7 +76,7 @@ extension Log {
     if newest.first > first {
       found = try await verifySealed(from: first, newest) { progress($0 - first, count - first) }
     }
-    let last = try await verify(newest, through: count) { progress($0 - first, count - first) }
+    let last = try await verifyUnlessRemoved(newest, through: count) { progress($0 - first, count - first) }
     try found.add(last, newest)
     // Not in a record: such as bytes behind the last one which are none.
     if let damage { throw ImmutaError.corrupted(damage) }
@@ -124,6 +124,13 @@ extension Log {
       of: (Int, Result<(segment: LogReader, found: Verified), any Error>).self
     ) { group in
       while true {
+        // Before others are begun: those that are done make room.
+        while let next = waiting.removeValue(forKey: ended) {
+          let (segment, more) = try next.get()
+          try found.add(more, segment)
+          ended += 1
+          progress(segment.count)
+        }
         while number < newest.first, begun - ended < Self.mostAtOnce {
           // Opened in order: a segment says where the next one begins.
           let segment: LogReader
@@ -142,7 +149,9 @@ extension Log {
           let place = begun
           group.addTask {
             do {
-              return (place, .success((segment, try await self.verify(segment, through: segment.count) { _ in })))
+              return (
+                place, .success((segment, try await self.verifyUnlessRemoved(segment, through: segment.count) { _ in }))
+              )
             } catch {
               return (place, .failure(error))
             }
@@ -150,21 +159,28 @@ extension Log {
           begun += 1
           number = segment.count
         }
-        while let next = waiting.removeValue(forKey: ended) {
-          let (segment, more) = try next.get()
-          try found.add(more, segment)
-          ended += 1
-          progress(segment.count)
-        }
-        if let (place, result) = try await group.next() {
-          waiting[place] = result
-        } else if number >= newest.first, waiting.isEmpty {
-          // Not before: all that were begun may have ended, and others wait to be begun.
-          break
-        }
+        guard let (place, result) = try await group.next() else { break }
+        waiting[place] = result
+      }
+      while let next = waiting.removeValue(forKey: ended) {
+        let (segment, more) = try next.get()
+        try found.add(more, segment)
+        ended += 1
       }
     }
     return found
+  }
+
+  /// The records of one segment; none where it was removed while it was read.
+  private func verifyUnlessRemoved(
+    _ segment: LogReader, through end: Int, progress: (_ number: Int) -> Void
+  ) async throws -> Verified {
+    do {
+      return try await verify(segment, through: end, progress: progress)
+    } catch let error as ImmutaError {
+      guard open.removal(of: segment.first) != nil else { throw error }
+      return Verified()
+    }
   }
 
   /// The records of one segment.
@@ -200,6 +216,7 @@ extension Log {
     return verified
   }
 
+  /// Checks that the header on file says what was found.
   private func verifyHeader(_ reader: LogReader, count: Int, lastIndex: Int) async throws {
     // A commit stores LAST INDEX first: a moment later COUNT has moved on, unless the header is wrong.
     var header = try reader.header()
@@ -211,14 +228,18 @@ extension Log {
     }
     guard let header else { return }
     // What a power cut leaves of it is no damage.
-    if writer == nil, let known = try companionHeader(), known.format == reader.format, known.leavesHeaderInDoubt {
-      return
-    }
+    if try isHeaderInDoubt(of: reader) { return }
     let place = header.lastIndex.map { " and LAST INDEX \($0)" } ?? ""
     throw ImmutaError.corrupted(
       Corruption(
         path: reader.check.path,
         reason:
           "its header says COUNT \(header.count)\(place), but it holds \(count) records, the last at \(lastIndex)"))
+  }
+
+  /// Whether opening the log for appending would correct the header of a segment, whatever it says of the last records.
+  private func isHeaderInDoubt(of segment: LogReader) throws(ImmutaError) -> Bool {
+    guard writer == nil, let known = try companionHeader(), known.format == segment.format else { return false }
+    return known.firstSequence == segment.first && known.leavesHeaderInDoubt
   }
 }

@@ -122,7 +122,7 @@ import Synchronization
       if let writer { return try open.reader(of: sequence, writer.reader).record(sequence, reader: number) }
       return try readFollowed(sequence, reader: number)
     } catch {
-      throw error.of(namespace)
+      throw (open.removal(of: sequence) ?? error).of(namespace)
     }
   }
 

@@ -264,7 +264,7 @@ package final class Directory: Sendable {
     Directory(of: self, try Descriptor(openingDirectory: ".", of: opened(), path: path))
   }
 
-  /// A folder of another directory.
+  /// A folder of another directory. A symbolic link of that name is not followed.
   init(folder name: String, of parent: Directory) throws(FileError) {
     path = parent.path(of: name)
     let descriptor = try Descriptor(openingFolder: name, of: parent.opened(), path: path)

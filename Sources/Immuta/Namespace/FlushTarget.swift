@@ -44,11 +44,14 @@ struct FlushTargets {
     all.append(target)
   }
 
-  /// A segment is sealed, and on stable storage with that.
+  /// A segment is sealed, and on stable storage with that. Does nothing where that is known.
   mutating func remove(_ first: Int) {
-    precondition(all.count > 1, "the newest segment is never sealed")
-    all.removeAll { $0.first == first }
+    precondition(first <= newest.first, "segments follow each other")
+    if first < newest.first { all.removeAll { $0.first == first } }
   }
+
+  /// Whether a segment may have records that are not stable.
+  func has(_ first: Int) -> Bool { all.contains { $0.first == first } }
 
   /// What has to be flushed, and up to which record, for the first `count` records to be stable.
   func due(for count: Int) -> [(target: FlushTarget, end: Int)] {

@@ -168,7 +168,11 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
       if count > stable.generation {
         // Asked after the records were counted: a segment that was added since has none of them.
         for (target, end) in targets.withLock({ $0.due(for: count) }) {
-          try target.flush(through: end)
+          do throws(ImmutaError) {
+            try target.flush(through: end)
+          } catch {
+            if !wasSealed(target, error) { throw error }
+          }
           targets.withLock { $0.note(target.first, flushed: end) }
         }
       }
@@ -177,6 +181,11 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
       fail(error)
       return 0
     }
+  }
+
+  /// Whether a segment lost its names because it was sealed, and then removed, while it was flushed.
+  private func wasSealed(_ target: FlushTarget, _ error: ImmutaError) -> Bool {
+    error.isLogMoved && !targets.withLock { $0.has(target.first) }
   }
 
   /// Flushes many logs together. Those that are being flushed, or where nothing is to be flushed, are left
@@ -204,7 +213,11 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
     for (number, piece) in pieces.enumerated() where failures[piece.place] == nil {
       do throws(ImmutaError) {
         if let failure = flushFailures[2 * number] ?? flushFailures[2 * number + 1] { throw ImmutaError(failure) }
-        try piece.target.noteFlushed(through: piece.end)
+        do throws(ImmutaError) {
+          try piece.target.noteFlushed(through: piece.end)
+        } catch {
+          if !flushers[piece.place].wasSealed(piece.target, error) { throw error }
+        }
         flushers[piece.place].targets.withLock { $0.note(piece.target.first, flushed: piece.end) }
       } catch {
         failures[piece.place] = error

@@ -40,12 +40,12 @@ extension LogWriter {
         next.abandon(files)
         throw error
       }
-      goOn(in: named)
+      goOn(in: named, next.folder)
     }
   }
 
   /// From here on records go into the next segment.
-  private func goOn(in named: consuming NextSegment.Named) {
+  private func goOn(in named: consuming NextSegment.Named, _ folder: Directory) {
     let (next, target) = (named.reader, named.target)
     let old = reader
     // Before a record of the next segment is committed: who has seen one finds its reader.
@@ -56,7 +56,7 @@ extension LogWriter {
     var segment = Optional(named.segment)
     let sealing = state.withLock { state in
       guard let segment = segment.take() else { preconditionFailure("a log rolls once at a time") }
-      return SealingSegment(state.roll(to: segment, next))
+      return SealingSegment(state.roll(to: segment, next), newNames: folder)
     }
     old.publish(nil)
     roller.add(sealing)
@@ -70,7 +70,7 @@ extension LogWriter {
 
   /// Seals the segments before the newest. May block. Returns why one could not be: then nothing is appended any more.
   func sealNow() -> ImmutaError? {
-    let failure = roller.sealAll { first in
+    let failure = roller.sealAll(after: flusher.failure) { first in
       flusher.noteSealed(first)
       // Its reader keeps files open that were open for writing.
       sealed.forget(first)

@@ -81,6 +81,15 @@ final class OpenLog: Sendable {
     try reader(of: number, newest).entries(number..<number + 1).first ?? nil
   }
 
+  /// What reading a record fails with, where the record was removed meanwhile: its files may be closed, and not be found
+  /// again.
+  func removal(of number: Int) -> ImmutaError? {
+    if number < 0 { return nil }
+    sealed.noteRemoved()
+    let first = firstSequence
+    return number < first ? .recordRemoved(sequence: number, first: first) : nil
+  }
+
   /// The first record that was not removed.
   var firstSequence: Int { sealed.firstSequence }
 

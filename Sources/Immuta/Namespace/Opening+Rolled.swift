@@ -17,7 +17,7 @@ extension Opening {
     do throws(ImmutaError) {
       var recovered = try opening.recoverLocked(log, status, &companion)
       let meta = try LogKnowledge(files.home, nil, recovered.format, trust)
-      let removed = max(recovered.header.removedCount, meta.removedCount)
+      let removed = max(recovered.header.removedCount, previous.removed, meta.removedCount)
       recovered.header.removedCount = removed
       try folder.clear(removed: removed)
       if let note = previous.note {
@@ -35,6 +35,8 @@ extension Opening {
   /// What became of the segment before the newest.
   private struct Previous {
     var lastTime: Int64?
+    /// The first record that was not removed, by what it says.
+    var removed = 0
     var note: String?
     /// Records that were taken back.
     var lost = 0
@@ -51,8 +53,14 @@ extension Opening {
     var previous = Previous()
     // One that has lost its companion, or is damaged, is for those who read it to find: it was sealed.
     guard let known, let header else { return previous }
+    previous.removed = header.removedCount
     if header.isClean {
       previous.lastTime = try known.companionEntry(header.stableCount - 1)?.time
+      // A crash may have come when it had been brought to its end, and before the next one went.
+      let end = files.first + header.stableCount
+      if header.firstSequence == files.first, end < newest.first, try newest.hasNothingPromised() {
+        try dropNewest(&folder, after: end, &previous)
+      }
       return previous
     }
     let log = try io(files.directory.open(files.log, .readWrite))

@@ -55,6 +55,8 @@ extension Opening {
     }
     try io(disk.log.flush())
     try io(disk.companion?.flush())
+    // The segment may have gotten its name just before.
+    if files.first > 0 { try io(files.directory.flush()) }
     return try disk.readAgain()
   }
 

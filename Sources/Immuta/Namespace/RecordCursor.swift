@@ -140,6 +140,7 @@ struct RecordCursor: Sendable {
     do throws(ImmutaError) {
       return try read(source, reader, source.count(visibility, reader))
     } catch {
+      if let removal = source.removal(of: place) { throw removal }
       // The file may not be what it was.
       guard try source.isDueToChange(error, of: reader) else { throw error }
       reader = try self.reader(of: source)

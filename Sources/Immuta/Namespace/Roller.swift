@@ -48,19 +48,16 @@ final class Roller: Sendable {
   /// Makes the next segment, for later. Where that fails, whoever needs it tries again, and gets the error.
   func makeNext(like log: Descriptor) {
     let made = try? maker.make(like: log)
-    let unused = state.withLock { state -> NextSegment? in
-      guard let made, !state.isClosed else {
-        state.next = .none
-        return made
-      }
-      state.next = .ready(made)
-      return nil
+    state.withLock { state in
+      state.next = if let made { .ready(made) } else { .none }
     }
-    unused?.abandon(maker.setup.files.home)
     waiting.open()
   }
 
+  /// For who has the turn, or closes the log.
   private let waiting = ThreadGate()
+
+  private var isMaking: Bool { state.withLock { state in if case .making = state.next { true } else { false } } }
 
   /// The next segment: made ahead, or now. For who has the turn; ``endTaking()`` must follow, also where it throws.
   func takeNext(like log: Descriptor) throws(ImmutaError) -> NextSegment {
@@ -89,26 +86,26 @@ final class Roller: Sendable {
     state.withLock { $0.sealing.append(segment) }
   }
 
-  /// Seals what is to be sealed, and calls `body` with the first record of each that is. May block. Returns why something
-  /// could not be.
-  func sealAll(_ body: (_ first: Int) -> Void) -> ImmutaError? {
+  /// Seals what is to be sealed, and calls `body` with the first record of each that is: twice where two come at once, as
+  /// each returns only when that was done. May block. Returns why something could not be.
+  ///
+  /// - Parameter flushFailure: why a flush of the log failed, if one did.
+  func sealAll(after flushFailure: ImmutaError?, _ body: (_ first: Int) -> Void) -> ImmutaError? {
     var failure: ImmutaError?
     for segment in state.withLock({ $0.sealing }) {
-      if let error = segment.seal() { failure = failure ?? error }
-      let isMine = state.withLock { state in
-        let known = state.sealing.count
-        state.sealing.removeAll { $0 === segment }
-        return state.sealing.count < known
-      }
-      if isMine, failure == nil { body(segment.first) }
+      if let error = segment.seal(after: flushFailure) { failure = failure ?? error }
+      if failure == nil { body(segment.first) }
+      state.withLock { $0.sealing.removeAll { $0 === segment } }
     }
     return failure
   }
 
-  /// The log is about to be closed: no segment follows.
+  /// The log is about to be closed: no segment follows, and nothing is removed. Returns when nobody is at that any more: once
+  /// the log is closed, the names of its files are another writer's. Nobody rolls meanwhile.
   func close() {
+    state.withLock { $0.isClosed = true }
+    while isMaking { waiting.wait() }
     let next = state.withLock { state -> NextSegment? in
-      state.isClosed = true
       guard case .ready(let next) = state.next else { return nil }
       state.next = .none
       return next

@@ -1,23 +1,28 @@
 import ImmutaLocking
 
 /// A segment that is appended to no more, until it is sealed: its files end with its last record, are on stable storage,
-/// and are marked as closed. Whoever comes first seals it.
+/// and are marked as closed. Whoever comes first seals it. So is the name of the segment after it on stable storage then.
 final class SealingSegment: Sendable {
   private let state: Lock<State>
   let first: Int
+  /// The folder that has the name of the segment after it.
+  private let newNames: Directory
 
   private enum State: ~Copyable {
     case open(SegmentWriter)
     case sealed(ImmutaError?)
   }
 
-  init(_ segment: consuming SegmentWriter) {
+  init(_ segment: consuming SegmentWriter, newNames: Directory) {
     first = segment.first
+    self.newNames = newNames
     state = Lock(.open(segment))
   }
 
   /// Returns once it is sealed, or why it could not be. May block.
-  func seal() -> ImmutaError? {
+  ///
+  /// - Parameter flushFailure: why a flush of the log failed, if one did: then one that succeeds proves nothing.
+  func seal(after flushFailure: ImmutaError?) -> ImmutaError? {
     state.withLock { state in
       switch consume state {
       case .sealed(let failure):
@@ -25,7 +30,14 @@ final class SealingSegment: Sendable {
         return failure
       case .open(var segment):
         var failure: ImmutaError?
-        do throws(ImmutaError) { try segment.seal() } catch { failure = error }
+        if let flushFailure { segment.fail(flushFailure) }
+        do throws(ImmutaError) {
+          try segment.seal()
+          // A log whose next segment has no record is not flushed for that one.
+          try io(newNames.flush())
+        } catch {
+          failure = error
+        }
         segment.noteFailedFlush()
         segment.letGo()
         state = .sealed(failure)

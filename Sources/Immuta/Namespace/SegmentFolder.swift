@@ -72,13 +72,21 @@ struct SegmentFolder: Sendable {
     }
     for first in orphans {
       let segment = files(of: first)
-      let isGone = first < removed ? true : try isUnused(segment)
-      if isGone { try io(folder.removeIfPresent(segment.companion)) }
+      if first < removed {
+        try io(folder.removeIfPresent(segment.companion))
+      } else if first >= firsts.last ?? 0 {
+        // What is not stable is not promised, and its log's name may have been lost.
+        if let lost = try segment.lostRecords(isEntryProof: false) { throw .corrupted(lost) }
+        try io(folder.removeIfPresent(segment.companion))
+      }
     }
   }
+}
 
-  private func isUnused(_ segment: LogFiles) throws(ImmutaError) -> Bool {
-    if segment.first < firsts.last ?? 0 { return false }
-    return try segment.lostRecords(isEntryProof: true) == nil
+extension LogFiles {
+  /// Whether the segment was being appended to, and nobody was told that a record of it is stable.
+  func hasNothingPromised() throws(ImmutaError) -> Bool {
+    guard let header = try io(directory.openIfPresent(companion, .read))?.companionHeader() else { return false }
+    return !header.isClean && header.stableCount == 0
   }
 }

@@ -98,7 +98,7 @@ extension LogFiles {
     }
     // Only now: somebody may be making it this very moment, and makes the log before its other files.
     guard var lost, try io(directory.status(of: log) == nil) else { return nil }
-    if try io(directory.status(of: salvage)?.isDirectory == true) {
+    if try io(home.directory.status(of: salvage)?.isDirectory == true) {
       lost.reason = "a salvage into it did not end: salvage into it again, which removes what that one left"
     }
     return lost
