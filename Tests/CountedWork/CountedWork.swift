@@ -8,6 +8,7 @@ import ImmutaTransforms
 /// CountedWork append|transaction DIRECTORY COUNT   appends COUNT records of 100 B, one or 64 per commit
 /// CountedWork stream|record DIRECTORY COUNT        reads COUNT records of the log there, in order or one by one
 /// CountedWork many|many-synced DIRECTORY COUNT     makes, writes, closes and opens COUNT namespaces: ManyNamespaces
+/// CountedWork segments|rolling DIRECTORY COUNT      reads, opens and appends to a log of many segments: ManySegments
 /// ```
 ///
 /// With `-deflate` or `-aes` after the work, as in `stream-aes`, payloads are compressed or encrypted.
@@ -24,6 +25,8 @@ import ImmutaTransforms
       let durability: Durability = work.count == 2 ? .synced : .buffered
       return try await ManyNamespaces(directory: arguments[2], count: count, durability: durability).run()
     }
+    if work[0] == "segments" { return try await ManySegments(directory: arguments[2], count: count).run() }
+    if work[0] == "rolling" { return try ManySegments(directory: arguments[2], count: count).runRolling() }
     var configuration = Storage.Configuration()
     if work.count == 2 { configuration.codec = codec(work[1]) }
     let storage = try Storage(directory: arguments[2], namespaces: ["events"], configuration: configuration)

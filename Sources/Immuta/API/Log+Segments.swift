@@ -94,12 +94,12 @@ extension Log {
 }
 
 extension Storage {
-  /// As `roll()` of a log.
+  /// As ``Log/roll()-1vms3``, of a namespace.
   public func roll(_ namespace: String) async throws {
     try await log(namespace).roll()
   }
 
-  /// As `removeRecords(before:)` of a log.
+  /// As ``Log/removeRecords(before:)-ee8z``, of a namespace.
   @discardableResult
   public func removeRecords(before number: Int, from namespace: String) async throws -> Int {
     try await log(namespace).removeRecords(before: number)

@@ -88,7 +88,7 @@ import Synchronization
   /// After the storage was closed, the number there was then.
   public var count: Int { open.current.count }
 
-  /// The number of the first record that was not removed: 0 unless ``Retention`` or `removeRecords(before:)` have
+  /// The number of the first record that was not removed: 0 unless ``Retention`` or ``removeRecords(before:)-ee8z`` have
   /// removed any. O(1); of a log that is open for reading only, a look at its directory.
   public var firstSequence: Int {
     follower?.noteRemoved()

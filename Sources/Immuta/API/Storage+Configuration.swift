@@ -86,7 +86,7 @@ extension Storage {
     public var segments = SegmentLimits()
 
     /// What logs keep. Default: everything. Whole segments are removed, so it needs ``segments`` that are limited, or calls
-    /// of `roll()` of a log.
+    /// of ``Log/roll()-1vms3``.
     public var retention = Retention()
 
     /// Whether files that another user put there are written to. Default: false, opening for appending throws

@@ -14,6 +14,7 @@ package enum ErrorNumber {
   package static var quotaExceeded: Int32 { EDQUOT }
   package static var ioError: Int32 { EIO }
   package static var isSymbolicLink: Int32 { ELOOP }
+  static var tryAgain: Int32 { EAGAIN }
   /// What flushing says of a directory that could not be opened for reading.
   static var isPathOnly: Int32 { EBADF }
 

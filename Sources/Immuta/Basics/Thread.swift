@@ -1,5 +1,6 @@
 import CImmutaFileCalls
 import ImmutaLibC
+import Synchronization
 
 /// The system gave no thread.
 struct NoThread: Error {
@@ -7,6 +8,19 @@ struct NoThread: Error {
   let errorNumber: Int32
   /// The call that makes one.
   static let call = "pthread_create"
+}
+
+/// For tests: the system gives no thread, while that is so.
+package enum ThreadShortage {
+  /// Relaxed: whoever sets it has whatever is asked for later begun on its own thread, or waits for its outcome.
+  private static let lasts = Atomic(false)
+
+  package static func begin() { lasts.store(true, ordering: .relaxed) }
+  package static func end() { lasts.store(false, ordering: .relaxed) }
+
+  static func check() throws(NoThread) {
+    if lasts.load(ordering: .relaxed) { throw NoThread(errorNumber: ErrorNumber.tryAgain) }
+  }
 }
 
 /// Threads of our own, for calls that block: those must not hold one of the few threads that run Swift's tasks.
@@ -18,6 +32,7 @@ enum Thread {
 
   /// Runs `body` on a new detached thread.
   static func start(_ body: @escaping @Sendable () -> Void) throws(NoThread) {
+    try ThreadShortage.check()
     let number = create(Body(body))
     if number != 0 { throw NoThread(errorNumber: number) }
   }

@@ -66,6 +66,7 @@ final class WorkThreads: Sendable {
   ///
   /// - Throws: where there is no thread, and none to be had; then the work is not done.
   func add(_ work: @escaping Work) throws(NoThread) {
+    try ThreadShortage.check()
     let gate = try state.withLock { (state) throws(NoThread) -> ThreadGate? in
       if let gate = state.resting.popLast() {
         state.waiting.append(work)

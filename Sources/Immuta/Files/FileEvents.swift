@@ -12,8 +12,10 @@ protocol FileObserver: AnyObject, Sendable {
 /// It reports what this machine's processes do by calls, on a file system of this machine: not stores into mappings, not
 /// what another host does, not what happens in the layers below an overlay. See ``FileSystem/reportsChanges``.
 final class FileEvents: Sendable {
-  static let shared = FileEvents()
+  static let shared = FileEvents(name: "inotify")
 
+  /// What tests know its calls by.
+  private let name: String
   private let state = Lock(State())
 
   private struct State {
@@ -24,6 +26,8 @@ final class FileEvents: Sendable {
     /// Whether events could not be read, once: then nothing is watched any more, and everybody looks for itself.
     var hasFailed = false
   }
+
+  init(name: String) { self.name = name }
 
   private struct Watcher {
     let observer: any FileObserver
@@ -132,7 +136,7 @@ final class FileEvents: Sendable {
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 8)
     defer { unsafe buffer.deallocate() }
     while true {
-      let count = unsafe SystemCalls.readEvents(events.number, into: buffer)
+      let count = unsafe SystemCalls.readEvents(events.number, into: buffer, path: name)
       Following.noteWakeUp()
       let parsed = unsafe Self.events(in: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
       let (observers, isOver) = state.withLock { state in

@@ -57,11 +57,13 @@ extension SystemCalls {
   }
 
   /// Waits for events; returns how many bytes of them it read, 0 when there will be no more.
-  static func readEvents(_ events: Int32, into bytes: UnsafeMutableRawBufferPointer) -> Int {
-    while true {
-      let count = unsafe libcRead(events, bytes.baseAddress, bytes.count)
-      if count >= 0 || errno != EINTR { return max(0, count) }
+  ///
+  /// - Parameter path: what tests know them by.
+  static func readEvents(_ events: Int32, into bytes: UnsafeMutableRawBufferPointer, path: String) -> Int {
+    let count = try? run(.read, operation: .pread, path: path) { _ in
+      unsafe libcRead(events, bytes.baseAddress, bytes.count)
     }
+    return count ?? 0
   }
 
   /// A result that is an error number below 0, as `run` wants it.
