@@ -113,6 +113,9 @@ struct SegmentsTests {
     let last = try place.run("append", "l", "--max-record", "1k", input: String(repeating: "x", count: 1025))
     #expect(last.ending == .exit(1) && last.errors.contains("line 1 has more than 1k bytes"))
     #expect(try place.run("cat", "l").text.isEmpty)
+    let whole = try place.run(
+      "append", "w", "--delimiter", "none", "--max-record", "1k", input: String(repeating: "x\n", count: 1 << 20))
+    #expect(whole.ending == .exit(1) && whole.errors.contains("record 1 has more than 1k bytes"), "\(whole.errors)")
     let most = String(repeating: "x", count: 2 << 20)
     #expect(try place.run("append", "m", "--max-record", "2M", input: most + "\n").ending == .exit(0))
     #expect(try place.run("cat", "m").text == most + "\n")
@@ -249,6 +252,23 @@ struct SegmentsTests {
     #expect(segments[0]["path"] as? String == "./logs/e.segments/\(name(20)).log")
     let sizes = try ["e.meta"].map { "logs/\($0)" } + place.names(in: "logs/e.segments").map { "logs/e.segments/\($0)" }
     #expect(try #require(object["sizeOnDisk"] as? Int) >= sizes.count * 4096)
+  }
+
+  @Test("info says which records it speaks of where a writer died in the newest segment, and trim recovers it")
+  func died() async throws {
+    try await fill()
+    let writer = try place.start("append", "e", "--receipts")
+    try writer.send("40\n")
+    #expect(try writer.line() != nil)
+    writer.signal(SIGKILL)
+    _ = try writer.waitForEnd()
+    let info = try place.run("info", "e", "--segments")
+    #expect(info.ending == .exit(0) && info.lines[1].hasSuffix("not closed"))
+    #expect(info.lines.joined(separator: " ").contains("in its newest segment, from record 30 on: "), "\(info.text)")
+    #expect(info.lines.contains { $0.hasPrefix("       30 ") && $0.hasSuffix("not closed") })
+    #expect(try place.run("trim", "e", "--records", "11", "--apply").text.contains("removed 3 segments"))
+    #expect(try place.run("cat", "e").lines == (30..<41).map(String.init))
+    #expect(try place.run("info", "e").lines[1].hasSuffix("ok"))
   }
 
   @Test("A namespace without its first segment is found, and is not taken for one that was lost")

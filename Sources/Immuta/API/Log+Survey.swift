@@ -65,7 +65,9 @@ package struct LogSurvey: Hashable, Sendable {
     guard let log = try io(files.directory.openIfPresent(files.log, .read)) else { return nil }
     let disk = try LogOnDisk(log: log, companion: companion, stated: files.isPartition ? .bilog : nil)
     var reconciliation = try Reconciliation(disk)
-    return try reconciliation.run().note
+    let note = try reconciliation.run().note
+    // What it says is of this segment alone.
+    return files.first == 0 ? note : note.map { "in its newest segment, from record \(files.first) on: \($0)" }
   }
 }
 

@@ -48,7 +48,7 @@ final class LogTarget: AppendTarget {
     var text = "appended \(Quantities.counted(summary.records, "record")), "
     text += "\(Quantities.counted(summary.bytes, "byte")), to \(log.namespace) in \(Quantities.time(time))"
     text += Quantities.rateSuffix(summary.bytes, in: time)
-    return text + "; it has \(Quantities.grouped(log.count))"
+    return text + "; it has \(Quantities.grouped(log.count - log.firstSequence))"
   }
 
   func object(of summary: Appender.Summary, time: Duration) -> JSONObject {

@@ -50,7 +50,7 @@ final class Appender {
       try await appendAll(of: input)
     } catch let error as RecordTooLong {
       throw ToolError(
-        "\(place(line.number + 1)) has more than \(ByteCount(error.most).argument) bytes, and nothing of it was appended: "
+        "\(place(line.number + 1, input.unit)) has more than \(ByteCount(error.most).argument) bytes, and nothing of it was appended: "
           + "give a higher --max-record if it may be so long")
     }
   }
@@ -126,7 +126,9 @@ final class Appender {
     if let receipts, receipts.bytes.count >= Self.mostReceiptBytes { try await report() }
   }
 
-  private func place(_ number: Int) -> String { "line \(number)\(line.input.map { " of \($0)" } ?? "")" }
+  private func place(_ number: Int, _ unit: String = "line") -> String {
+    "\(unit) \(number)\(line.input.map { " of \($0)" } ?? "")"
+  }
 
   private func skip(_ refusal: LineRefusal) throws {
     try skipped.take("\(place(line.number)) \(refusal.reason)")

@@ -35,6 +35,9 @@ final class RecordInput {
   /// Whether a byte order mark at the start of the input would not belong to it, and has not been looked for.
   private var looksForMark: Bool
 
+  /// What one of its records is called.
+  var unit: String { delimiter == UInt8(ascii: "\n") ? "line" : "record" }
+
   /// Bytes taken from the source.
   private(set) var bytesRead = 0
 
