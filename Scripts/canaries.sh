@@ -211,6 +211,28 @@ canary read-ahead Chunk.swift 'DamageTests/aFlippedByte' \
 # The directory that names the files is not flushed.
 canary directory OpenMark.swift 'PowerLossTests/(whatWasPromisedSurvives|aLog)' \
   'try io\(directory\.flushNames\(through: namesNoted\)\)' ''
+# Segments are removed before it is stored that they are.
+# shellcheck disable=SC2016
+canary removed LogWriter+Retention.swift 'PowerLossTests/whatWasPromisedSurvives' \
+  'try flusher\.noteRemoved\(removed\)((?:.|\n)*?)      for first in gone \{ try remove\(first\) \}' \
+  'for first in sealed.remove(before: removed) { try remove(first) }
+      try flusher.noteRemoved(removed)
+      let header = flusher.companionHeader
+      try LogKnowledge(files, header, header.format, roller.maker.setup.trust)
+        .keep(header, files, of: state.withLock { $0.segment.descriptors.log }, isSegmented: true)'
+# A record of the next segment is acknowledged, and the segment's name is not stable.
+canary next-entry FlushTarget.swift 'PowerLossTests/whatWasPromisedSurvives' \
+  'if let newNames \{ try io\(newNames\.flush\(\)\) \}' ''
+# A segment is called sealed, and the name of the one after it is not stable.
+canary next-name SealingSegment.swift 'PowerLossTests/whatWasPromisedSurvives' \
+  'try io\(newNames\.flush\(\)\)' ''
+# A crash came before a segment was sealed, and it is taken for one that was.
+canary two-newest Opening+Rolled.swift 'PowerLossTests/whatWasPromisedSurvives' \
+  'guard let known, let header else' 'guard let known, let header, header.isClean else'
+# A segment lost its last records, and the log goes on in the one after it.
+canary gap Opening+Rolled.swift 'PowerLossTests/whatWasPromisedSurvives' \
+  'try dropNewest\(&folder, after: end, &previous\)\s+return previous\s+\}' 'return previous
+  }'
 # The log's flush fails, and only the companion's is asked.
 canary flush-error FlushPair.swift 'FailingCallTests/aFailedCall' \
   'try io\(file\.flush\(\)\) \} catch \{ failure = error \}' 'try io(file.flush()) } catch {}'

@@ -79,9 +79,20 @@ struct Disk: ~Copyable {
 
   /// Finds out what happened to the names since it last looked.
   mutating func noteEntries(areStable: Bool = false) {
-    let top = listing("")
+    let top = wholeListing("")
     note(top.all, in: "", except: top.folders, areStable)
-    for folder in top.folders { note(listing(folder).all, in: folder, except: [], areStable) }
+    for folder in top.folders { note(wholeListing(folder).all, in: folder, except: [], areStable) }
+  }
+
+  /// The same, once two in a row agree: one that is made while names change may lack one.
+  private func wholeListing(_ folder: String) -> (all: [String: UInt64], folders: [String]) {
+    var found = listing(folder)
+    if found.all == folders[folder]?.now { return found }
+    while true {
+      let again = listing(folder)
+      if again.all == found.all { return found }
+      found = again
+    }
   }
 
   private mutating func note(_ now: [String: UInt64], in folder: String, except known: [String], _ areStable: Bool) {
@@ -96,7 +107,7 @@ struct Disk: ~Copyable {
         names.changes.append(.renamed(old, to: name, identity))
         gone[old] = nil
       } else {
-        // A listing that is made while names change may lack one: it was taken for gone.
+        // One that a listing lacked was taken for gone.
         names.changes.append(.created(name, identity))
       }
       gone[name] = nil

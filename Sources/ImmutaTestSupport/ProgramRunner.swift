@@ -13,6 +13,8 @@ public struct ProgramRunner {
   private var log: Log
   private var streams: [RecordStream] = []
   private var trace: [String] = []
+  /// Streams that were made for the beginning, and have delivered nothing yet.
+  private var atBeginning: Set<Int> = []
 
   /// The namespace of all programs.
   public static var namespace: String { "events" }
@@ -36,6 +38,7 @@ public struct ProgramRunner {
   public var history: String { trace.joined(separator: "\n") }
 
   private mutating func makeStreams() {
+    atBeginning = [0]
     streams = (0..<RandomProgram.streams).map { number in
       log.stream(from: number == 0 ? .beginning : .skipping(min(number, log.count)))
     }
@@ -109,20 +112,24 @@ public struct ProgramRunner {
     case .read(let stream, let count):
       for _ in 0..<count where streams[stream].position < model.count {
         let (place, first) = (streams[stream].position, log.firstSequence)
-        guard let record = try await Self.unlessRemoved(log, model, { try await Self.next(&streams[stream], log) })
+        guard
+          let record = try await Self.unlessRemoved(
+            log, model, { try await Self.next(&streams[stream], log, atBeginning.contains(stream)) })
         else {
           // Nothing is left.
-          if place == 0, log.firstSequence == model.count { break }
+          if atBeginning.contains(stream), log.firstSequence == model.count { break }
           // It goes on from there.
+          atBeginning.remove(stream)
           streams[stream].position = model.snapshot.removed
           if streams[stream].position <= place { throw Finding("stream \(stream) ended at record \(place)") }
           continue
         }
         // One that was made for the beginning begins with what is there.
-        let isFirst = place == 0 && (first...log.firstSequence).contains(record.sequence)
+        let isFirst = atBeginning.remove(stream) != nil && (first...log.firstSequence).contains(record.sequence)
         try check(record, isFirst ? record.sequence : place)
       }
     case .move(let stream, let place):
+      atBeginning.remove(stream)
       streams[stream].position = number(place)
     case .recordAt(let place):
       guard log.count > log.firstSequence else { return }
@@ -181,9 +188,11 @@ public struct ProgramRunner {
   }
 
   /// The next record; nil where one that begins with what is there finds nothing, since all was removed.
-  private static func next(_ stream: inout RecordStream, _ log: Log) async throws -> Record? {
+  private static func next(
+    _ stream: inout RecordStream, _ log: Log, _ isAtBeginning: Bool
+  ) async throws -> Record? {
     for _ in 0..<60 {
-      if stream.position == 0, log.firstSequence == log.count { return nil }
+      if isAtBeginning, log.firstSequence == log.count { return nil }
       if let record = try await stream.next(timeout: .seconds(1)) { return record }
     }
     throw Finding("record \(stream.position) does not come")

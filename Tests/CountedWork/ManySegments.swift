@@ -85,7 +85,6 @@ struct ManySegments {
     let before = Self.residentMemory
     let storage = try storage(name)
     defer { storage.close() }
-    malloc_trim(0)
     return max(0, Self.residentMemory - before)
   }
 

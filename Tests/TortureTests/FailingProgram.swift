@@ -6,6 +6,8 @@ import ImmutaTestSupport
 /// - A call that throws, throws the injected error. An append that returned has its record, whole and in place.
 /// - After a failed write or flush every later append throws. Readers go on, and closing returns.
 /// - What comes of a flush that failed is never acknowledged.
+/// - Where the log rolls, the failure may be another thread's, and it may go on without the segment that could not be made: of
+///   the above only holds what is acknowledged. What was removed does not come back once that was answered.
 /// - Opened anew, without faults, the log holds every acknowledged record, in order, and nothing else but appends that
 ///   threw; of no transaction a part.
 struct FailingProgram {
@@ -16,6 +18,9 @@ struct FailingProgram {
     case commit([Content])
     case rollBack([Content])
     case sync
+    case roll
+    /// Removes the first of two halves of the records there are.
+    case removeHalf
   }
 
   struct RolledBack: Error {}
@@ -29,6 +34,7 @@ struct FailingProgram {
   private let error: Int32?
   /// Whether a call that throws for lack of room is made again, with room.
   private let retries: Bool
+  private let rolls: Bool
   /// Whether the session's writer must throw from now on.
   private var isStopped = false
   private var injectedBefore = 0
@@ -41,7 +47,10 @@ struct FailingProgram {
     retries: Bool = false
   ) async throws {
     self.directory = directory
-    configuration = setting.durability.configuration(setting.format)
+    var configuration = setting.durability.configuration(setting.format)
+    rolls = setting.rolls
+    if rolls { configuration.segments.maximumBytes = 21_000 }
+    self.configuration = configuration
     self.injector = injector
     self.error = error
     self.retries = retries
@@ -64,7 +73,13 @@ struct FailingProgram {
       .rollBack([Self.content(8, 60), Self.content(9, 17_000)]),
       .sync, .append(Self.content(10, 10)),
     ])
-    try await session([.append(Self.content(11, 200)), .commit([Self.content(12, 30), Self.content(13, 17_000)])])
+    let more = [Step.append(Self.content(11, 200)), .commit([Self.content(12, 30), Self.content(13, 17_000)])]
+    guard rolls else { return try await session(more) }
+    try await session(
+      more + [
+        .roll, .append(Self.content(14, 10)), .removeHalf, .append(Self.content(15, 20_900)), .roll,
+        .append(Self.content(16, 0)), .sync, .removeHalf, .append(Self.content(17, 3)),
+      ])
   }
 
   /// Opens the log without faults, and checks all of it, twice: appending goes on.
@@ -79,9 +94,12 @@ struct FailingProgram {
       }
       defer { storage.close() }
       let log = try storage.log("events")
-      known = try await known.check(count: log.count, isUp: true) { try await log.record(at: $0) }
+      let first = log.firstSequence
+      known = try await known.check(count: log.count, first: first, isUp: true) { try await log.record(at: $0) }
       let report = try await log.verify()
-      if report.records != log.count { throw Finding("verify checked \(report.records) of \(log.count) records") }
+      if report.records != log.count - first {
+        throw Finding("verify checked \(report.records) of the records \(first) to \(log.count - 1)")
+      }
       let next = LogModel(known)
       let content = Self.content(2000 + UInt64(round), 500)
       try next.succeeded(next.begins([content]), first: try await log.append(content.bytes).sequence)
@@ -113,10 +131,14 @@ struct FailingProgram {
 
   private mutating func perform(_ step: Step, _ log: Log, _ hasAppended: inout Bool) async throws {
     let (count, injected) = (log.count, injector.injectedInto.count)
-    let isAppend = if case .sync = step { false } else { true }
+    let isAppend =
+      switch step {
+      case .sync, .roll, .removeHalf: false
+      default: true
+      }
     do {
       try await run(step, log)
-      if error != nil, injector.injectedInto.dropFirst(injected).contains(.flush) {
+      if error != nil, !rolls, injector.injectedInto.dropFirst(injected).contains(.flush) {
         throw Finding("\(step) returned, though its flush failed")
       }
       if isStopped, isAppend { throw Finding("\(step) returned after a failed write or flush") }
@@ -125,7 +147,7 @@ struct FailingProgram {
       try expect(thrown, "\(step)")
       let kinds = injector.injectedInto.dropFirst(injected)
       // Before the first append nothing is written that would not be written anew.
-      if kinds.contains(.flush) || kinds.contains(.write) && hasAppended { isStopped = true }
+      if !rolls, kinds.contains(.flush) || kinds.contains(.write) && hasAppended { isStopped = true }
       guard retries else { return }
       if log.count != count { throw Finding("\(step) found no room, and count went from \(count) to \(log.count)") }
       try await read(log)
@@ -176,6 +198,11 @@ struct FailingProgram {
         }
       } catch is RolledBack {}
     case .sync: try await log.sync()
+    case .roll: try await log.roll()
+    case .removeHalf:
+      let number = (log.firstSequence + log.count) / 2
+      model.removes(before: number)
+      try model.begins(with: try await log.removeRecords(before: number))
     }
   }
 
@@ -198,13 +225,14 @@ struct FailingProgram {
   private func read(_ log: Log) async throws {
     let injected = injector.injected
     let known = model.snapshot
+    let first = log.firstSequence
     var stream = log.stream()
     do {
-      _ = try await known.check(count: log.count, isUp: true) { number in
+      _ = try await known.check(count: log.count, first: first, isUp: true) { number in
         guard let record = try stream.nextAtOnce() else { throw Finding("record \(number) does not come") }
         return record
       }
-      _ = try await known.check(count: log.count, isUp: true) { try await log.record(at: $0) }
+      _ = try await known.check(count: log.count, first: first, isUp: true) { try await log.record(at: $0) }
     } catch let thrown as ImmutaError {
       guard injector.injected > injected, isInjected(thrown) else { throw Finding("reading throws \(thrown)") }
     }

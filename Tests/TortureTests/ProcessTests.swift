@@ -25,11 +25,16 @@ import Testing
     var generator = SeededGenerator(seed: seed)
     let directory = TemporaryDirectory()
     let script = AppendScript(seed: seed)
-    var known = LogModel().snapshot
+    // Half of them roll, and half of those drop their front.
+    let bytes = seed % 2 == 0 ? [100, 1000, 20_000].randomElement(using: &generator) ?? 100 : 0
+    let kept = bytes > 0 && generator.oneIn(2) ? Int.random(in: 1...200, using: &generator) : 0
+    let start = LogModel()
+    if kept > 0 { start.removes(before: .max) }
+    var known = start.snapshot
     var step = 0
     for _ in 0..<5 {
       let child = try OtherProcess.start(
-        command, directory.path, durability.rawValue, "\(seed)", "\(step)", "\(format.rawValue)")
+        command, directory.path, durability.rawValue, "\(seed)", "\(step)", "\(format.rawValue)", "\(bytes)", "\(kept)")
       let model = LogModel(known)
       var lines: [String] = []
       for _ in 0..<Int.random(in: 0...300, using: &generator) {
@@ -62,11 +67,14 @@ import Testing
     defer { storage.close() }
     let log = try storage.log("events")
     try await log.verify()
-    let found = try await model.snapshot.check(count: log.count, isUp: true) { try await log.record(at: $0) }
+    let first = log.firstSequence
+    let found = try await model.snapshot.check(count: log.count, first: first, isUp: true) {
+      try await log.record(at: $0)
+    }
     let next = LogModel(found)
     let content = Content(identity: UInt64(found.count), size: 50)
     try next.succeeded(next.begins([content]), first: try await log.append(content.bytes).sequence)
-    return try await next.snapshot.check(count: log.count, isUp: true) { try await log.record(at: $0) }
+    return try await next.snapshot.check(count: log.count, first: first, isUp: true) { try await log.record(at: $0) }
   }
 
   @Test func oneProcessWritesAtATime() async throws {

@@ -19,6 +19,8 @@ import Synchronization
   /// The writer's; nil as that is.
   /// What is read from; closes the log once neither it nor a stream is held.
   let open: OpenLog
+  /// The writer's, at hand; nil where there is none.
+  private let newest: NewestSegment?
   /// Whether opening made it.
   let isNew: Bool
 
@@ -42,6 +44,7 @@ import Synchronization
       throw files.seenInPlace(error).of(namespace)
     }
     writer = opened.writer
+    newest = opened.writer?.newest
     open = OpenLog(
       opened.writer, opened.follower, path: files.logPath, namespace: namespace, logger: configuration.logger)
     awaitsFlush = opened.writer?.awaitsFlush ?? false
@@ -119,7 +122,10 @@ import Synchronization
   func readRecord(_ sequence: Int) throws(ImmutaError) -> Record {
     let number = nextReader.load(ordering: .relaxed) & Int.max
     do throws(ImmutaError) {
-      if let writer { return try open.reader(of: sequence, writer.reader).record(sequence, reader: number) }
+      if let newest = newest?.reader {
+        if !newest.isElsewhere(sequence) { return try newest.record(sequence, reader: number) }
+        return try open.reader(of: sequence, newest).record(sequence, reader: number)
+      }
       return try readFollowed(sequence, reader: number)
     } catch {
       throw (open.removal(of: sequence) ?? error).of(namespace)

@@ -39,8 +39,9 @@ extension SystemCalls {
     }
   }
 
-  static func outcome(_ call: SystemCall, _ path: String) -> SystemCallOutcome {
+  static func outcome(_ call: SystemCall, _ path: @autoclosure () -> String) -> SystemCallOutcome {
     guard isHooked.load(ordering: .relaxed) else { return .proceed }
+    let path = path()
     for hook in hooks.withLock({ $0 }) {
       let outcome = hook.willCall(call, path: path)
       if case .proceed = outcome { continue }
@@ -49,8 +50,9 @@ extension SystemCalls {
     return .proceed
   }
 
-  static func succeeded(_ call: SystemCall, _ path: String) {
+  static func succeeded(_ call: SystemCall, _ path: @autoclosure () -> String) {
     guard isHooked.load(ordering: .relaxed) else { return }
+    let path = path()
     for hook in hooks.withLock({ $0 }) { hook.didCall(call, path: path) }
   }
 

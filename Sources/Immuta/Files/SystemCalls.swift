@@ -34,25 +34,27 @@ package enum SystemCalls {
   }
 
   /// Calls, again while interrupted; a negative result becomes an error.
+  ///
+  /// - Parameter path: made only where somebody is told of it.
   static func run<Result: SignedInteger>(
-    _ call: SystemCall, operation: CallName, path: String, _ body: (_ limit: Int) -> Result
+    _ call: SystemCall, operation: CallName, path: @autoclosure () -> String, _ body: (_ limit: Int) -> Result
   ) throws(FileError) -> Result {
     while true {
       var limit = Int.max
-      switch outcome(call, path) {
+      switch outcome(call, path()) {
       case .proceed: break
       case .limit(let most): limit = most
       case .fail(let number):
         if number == EINTR { continue }
-        throw .failed(operation, number, path: path)
+        throw .failed(operation, number, path: path())
       }
       let result = body(limit)
       if result >= 0 {
-        succeeded(call, path)
+        succeeded(call, path())
         return result
       }
       let number = errno
-      if number != EINTR { throw .failed(operation, number, path: path) }
+      if number != EINTR { throw .failed(operation, number, path: path()) }
     }
   }
 
@@ -71,9 +73,9 @@ package enum SystemCalls {
   // MARK: The calls
 
   static func read(
-    _ descriptor: Int32, into bytes: UnsafeMutableRawBufferPointer, at offset: Int, path: String
+    _ descriptor: Int32, into bytes: UnsafeMutableRawBufferPointer, at offset: Int, path: @autoclosure () -> String
   ) throws(FileError) -> Int {
-    try run(.read, operation: .pread, path: path) { limit in
+    try run(.read, operation: .pread, path: path()) { limit in
       unsafe pread(descriptor, bytes.baseAddress, min(bytes.count, limit), off_t(offset))
     }
   }

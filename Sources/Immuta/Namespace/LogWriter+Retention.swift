@@ -70,7 +70,7 @@ extension LogWriter {
   /// Has a thread remove what need not be kept.
   func retainBeside() {
     if roller.retention.keepsEverything { return }
-    try? WorkThreads.shared.add { [weak self] in self?.retainNow() }
+    try? WorkThreads.shared.add { self.retainNow() }
   }
 
   /// What cannot be removed now is removed later.
@@ -91,8 +91,8 @@ extension LogWriter {
     let ages = [roller.maker.setup.options.segments.maximumAge, roller.retention.maximumAge].compactMap(\.self)
     guard let shortest = ages.min() else { return }
     let pause = min(max(.milliseconds(50), shortest / 8), .seconds(30))
-    try? WorkThreads.shared.add(at: .now + pause) { [weak self] in
-      guard let self, !self.state.withLock({ $0.isClosed }) else { return }
+    try? WorkThreads.shared.add(at: .now + pause) {
+      if self.state.withLock({ $0.isClosed }) { return }
       self.rollIfOld()
       self.retainNow()
       self.lookAfterAges()

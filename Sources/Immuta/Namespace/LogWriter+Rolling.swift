@@ -52,7 +52,7 @@ extension LogWriter {
     flusher.add(target)
     old.seal(at: next.first)
     sealed.add(old, end: next.first)
-    newest.withLock { $0 = next }
+    newest.roll(to: next)
     var segment = Optional(named.segment)
     let sealing = state.withLock { state in
       guard let segment = segment.take() else { preconditionFailure("a log rolls once at a time") }

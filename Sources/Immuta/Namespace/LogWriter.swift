@@ -12,7 +12,7 @@ import Synchronization
 final class LogWriter: Sendable, StoredRecordWriter {
   let files: LogFiles
   /// The reader of the newest segment.
-  let newest: Lock<LogReader>
+  let newest: NewestSegment
   /// The segments before that.
   let sealed: SealedSegments
   let roller: Roller
@@ -43,7 +43,7 @@ final class LogWriter: Sendable, StoredRecordWriter {
   ) {
     self.longWaits = longWaits
     self.files = files
-    newest = Lock(reader)
+    newest = NewestSegment(reader)
     self.sealed = sealed
     self.roller = roller
     committed = reader.committed
@@ -59,16 +59,14 @@ final class LogWriter: Sendable, StoredRecordWriter {
     }
     self.state = Lock(state)
     self.state.withLock { state in
-      state.nextIsDue = { [weak self] in
-        guard let self else { return }
-        try? WorkThreads.shared.add { self.makeNextNow() }
-      }
+      // Until the log is closed, which whoever holds it sees to. A weak reference would make each retain of the writer slower.
+      state.nextIsDue = { try? WorkThreads.shared.add { self.makeNextNow() } }
     }
     lookAfterAges()
   }
 
   /// The reader of the newest segment.
-  var reader: LogReader { newest.withLock { $0 } }
+  var reader: LogReader { newest.reader }
 
   /// That the system's clock was set while the log was open.
   var clockSet: ClockDoubt? { state.withLock { $0.clockSet } }

@@ -8,6 +8,8 @@ import Solid
 final class OpenLog: Sendable {
   /// Nil when the log is open for reading only: then there is a follower.
   let writer: LogWriter?
+  /// The writer's, at hand; nil as that is.
+  private let newest: NewestSegment?
   private let following: Lock<Following>
   /// Whether another process may write the log.
   let isFollowing: Bool
@@ -29,6 +31,7 @@ final class OpenLog: Sendable {
   init(_ writer: LogWriter?, _ follower: Follower?, path: String, namespace: String, logger: Logger?) {
     precondition((writer == nil) != (follower == nil), "a log has a writer or is followed")
     self.writer = writer
+    newest = writer?.newest
     following = Lock(follower.map { .open($0) } ?? .none)
     isFollowing = follower != nil
     self.path = path
@@ -42,7 +45,7 @@ final class OpenLog: Sendable {
 
   /// What is read from. A follower may give another one each time: when the files are not what they were.
   var reader: LogReader {
-    if let writer { return writer.reader }
+    if let newest { return newest.reader }
     return following.withLock { following in
       switch following {
       case .open(let follower): follower.files.reader

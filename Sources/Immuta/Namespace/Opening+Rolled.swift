@@ -58,7 +58,7 @@ extension Opening {
       previous.lastTime = try known.companionEntry(header.stableCount - 1)?.time
       // A crash may have come when it had been brought to its end, and before the next one went.
       let end = files.first + header.stableCount
-      if header.firstSequence == files.first, end < newest.first, try newest.hasNothingPromised() {
+      if header.firstSequence == files.first, end < newest.first, try newest.hasNothingPromised(after: files) {
         try dropNewest(&folder, after: end, &previous)
       }
       return previous

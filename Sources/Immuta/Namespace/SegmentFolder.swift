@@ -84,9 +84,10 @@ struct SegmentFolder: Sendable {
 }
 
 extension LogFiles {
-  /// Whether the segment was being appended to, and nobody was told that a record of it is stable.
-  func hasNothingPromised() throws(ImmutaError) -> Bool {
+  /// Whether the segment was being appended to, nobody was told that a record of it is stable, and it needs the one before it,
+  /// which was not being removed.
+  func hasNothingPromised(after segment: LogFiles) throws(ImmutaError) -> Bool {
     guard let header = try io(directory.openIfPresent(companion, .read))?.companionHeader() else { return false }
-    return !header.isClean && header.stableCount == 0
+    return !header.isClean && header.stableCount == 0 && header.removedCount <= segment.first
   }
 }

@@ -246,6 +246,8 @@ struct WriterState: ~Copyable, Sendable {
   mutating func close() -> [Waiter] {
     precondition(!isClosed, "closing twice")
     isClosed = true
+    // It holds the writer.
+    nextIsDue = {}
     segment.rollBack()
     return turns.drain()
   }

@@ -15,8 +15,9 @@ struct Chunk: @unchecked Sendable {
   /// Its header is its size.
   typealias Memory = ManagedBuffer<Int, UInt8>
   private(set) var memory: Memory
-  private let entryCapacity: Int
-  private let logCapacity: Int
+  // Halves of a word: a larger chunk would be copied by a call.
+  private let capacityOfEntries: Int32
+  private let capacityOfLog: Int32
   /// Number of the first record.
   let first: Int
   /// The number of the segment's first record: entries are numbered from there.
@@ -38,8 +39,7 @@ struct Chunk: @unchecked Sendable {
     precondition(first >= base && base >= 0 && entryCapacity > 0 && logCapacity >= 0, "a chunk has room for an entry")
     self.first = first
     self.base = base
-    self.entryCapacity = entryCapacity
-    self.logCapacity = logCapacity
+    (capacityOfEntries, capacityOfLog) = (Int32(entryCapacity), Int32(logCapacity))
     let capacity = entryCapacity * CompanionEntry.size + logCapacity
     if var old, isKnownUniquelyReferenced(&old.memory), old.memory.header >= capacity {
       memory = old.memory
@@ -54,14 +54,15 @@ struct Chunk: @unchecked Sendable {
   /// Room for the entries.
   var entryBytes: UnsafeMutableRawBufferPointer {
     unsafe memory.withUnsafeMutablePointerToElements { elements in
-      unsafe UnsafeMutableRawBufferPointer(start: elements, count: entryCapacity * CompanionEntry.size)
+      unsafe UnsafeMutableRawBufferPointer(start: elements, count: Int(capacityOfEntries) * CompanionEntry.size)
     }
   }
 
   /// Room for the log's bytes.
   var logBytes: UnsafeMutableRawBufferPointer {
     unsafe memory.withUnsafeMutablePointerToElements { elements in
-      unsafe UnsafeMutableRawBufferPointer(start: elements + entryCapacity * CompanionEntry.size, count: logCapacity)
+      unsafe UnsafeMutableRawBufferPointer(
+        start: elements + Int(capacityOfEntries) * CompanionEntry.size, count: Int(capacityOfLog))
     }
   }
 

@@ -8,7 +8,7 @@ import Testing
 /// program but the tool, which is what `swift run` runs.
 ///
 /// ```
-/// append|boast DIRECTORY DURABILITY SEED STEP FORMAT   appends the script's steps from STEP on, until killed
+/// append|boast DIRECTORY DURABILITY SEED STEP FORMAT BYTES KEPT   appends the script's steps from STEP on, until killed
 /// hold DIRECTORY                                       opens for writing until its input ends
 /// follow DIRECTORY SEED STEPS FORMAT                   reads the script's first STEPS steps as they come
 /// listen DIRECTORY FORMAT COUNT HOW                    follows so many logs, and answers its input
@@ -20,6 +20,9 @@ import Testing
 ///
 /// `listen` prints the number of each record whose text is `last`. HOW is `told`, or `looking`: as on a system where nothing
 /// tells. Asked for `asleep`, it says so once nothing looks any more; asked for `counts`, it says what following has cost.
+///
+/// Where BYTES is not 0, `append` begins a segment after so many bytes, and now and then by hand; where KEPT is not 0, it keeps
+/// so many records.
 ///
 /// `append` prints a step's number when its records are appended; `boast` before, which no log could keep.
 @Suite struct OtherProcess {
@@ -61,7 +64,11 @@ import Testing
   private static func be(_ words: [String]) async throws {
     switch words[0] {
     case "append", "boast":
-      try await append(words[1], words[2], words[3], words[4], format(words[5]), words[0] == "boast")
+      var configuration = Storage.Configuration()
+      configuration.format = format(words[5])
+      configuration.segments.maximumBytes = limit(words[6])
+      configuration.retention.maximumRecords = limit(words[7])
+      try await append(words[1], words[2], words[3], words[4], configuration, words[0] == "boast")
     case "hold": hold(words[1])
     case "change": await change(words[1], words[2])
     case "listen": try await Listener.listen(words[1], format(words[2]), number(words[3]), words[4])
@@ -85,23 +92,25 @@ import Testing
     return number
   }
 
+  private static func limit(_ text: String) -> Int? { number(text) == 0 ? nil : number(text) }
+
   private static func format(_ text: String) -> LogFormat {
     guard let format = LogFormat(rawValue: number(text)) else { fatalError("\(text) is no format") }
     return format
   }
 
   private static func append(
-    _ directory: String, _ durability: String, _ seed: String, _ step: String, _ format: LogFormat, _ isBoasting: Bool
+    _ directory: String, _ durability: String, _ seed: String, _ step: String, _ configuration: Storage.Configuration,
+    _ isBoasting: Bool
   ) async throws {
-    let durability: Durability =
+    var configuration = configuration
+    configuration.durability =
       switch durability {
       case "synced": .synced
       case "interval": .interval(.milliseconds(5))
       default: .buffered
       }
     let script = AppendScript(seed: number(seed))
-    var configuration = Storage.Configuration(durability: durability)
-    configuration.format = format
     let storage = try Storage(directory: directory, namespaces: ["events"], configuration: configuration)
     let log = try storage.log("events")
     say("open \(log.count)")
@@ -118,6 +127,7 @@ import Testing
         }
       }
       if !isBoasting { say("\(step) \(first)") }
+      if step % 5 == 0, configuration.segments.maximumBytes != nil { try await log.roll() }
       step += 1
     }
   }
