@@ -58,10 +58,13 @@ extension Log {
   /// - Throws: `.storageClosed`, `.io`.
   package func removable(by retention: Retention) throws(ImmutaError) -> [SegmentDetails] {
     try removable { (plan, segments) throws(ImmutaError) in
-      try plan.firstToKeep(retention, now: Clocks.wallClock()) { first in
-        segments.first { $0.records.lowerBound == first }?.byteCount ?? 0
+      let sizes = Dictionary(segments.map { ($0.records.lowerBound, $0.byteCount) }) { size, _ in size }
+      // An empty newest one ends where the one before it does.
+      let times = Dictionary(segments.map { ($0.records.upperBound, $0.times?.last) }) { time, _ in time }
+      return try plan.firstToKeep(retention, now: Clocks.wallClock()) { first in
+        sizes[first] ?? 0
       } lastTime: { end in
-        segments.first { $0.records.upperBound == end }?.times?.last.nanosecondsSince1970
+        times[end]??.nanosecondsSince1970
       }
     }
   }
