@@ -63,6 +63,21 @@ final class DescriptorPool: Sendable {
     slots = Slots(capacity)
   }
 
+  /// A pool of one descriptor, which is open already, and is opened again by its name once it was let go.
+  init(of file: Descriptor, _ identity: FileIdentity, _ name: String, in directory: Directory) {
+    self.directory = directory
+    self.name = name
+    original = Lock(nil)
+    self.identity = identity
+    slots = Slots(1)
+    file.mayRest(in: directory, as: name, identity, .read)
+    slots.state.withLock { slots in
+      slots.open[0] = file
+      slots.isListed = true
+    }
+    OpenFiles.shared.add(slots, isKept: true)
+  }
+
   deinit {
     slots.state.withLock { slots in
       slots.letGo()

@@ -50,8 +50,13 @@ extension Opening {
     }
     let status = try io(log.status())
     let companion = try io(files.directory.openIfPresent(files.companion, .read))
-    let disk = try LogOnDisk(
-      log: log, status, companion: companion, slots: companion?.companionSlots(), stated: format)
+    let slots = try companion?.companionSlots()
+    if let companion, let header = slots?.current,
+      let reader = try sealedAtOnce(log, status, companion, header, end: end, progress, identity, format)
+    {
+      return reader
+    }
+    let disk = try LogOnDisk(log: log, status, companion: companion, slots: slots, stated: format)
     if let header = disk.companionHeader {
       try files.checkPlace(header)
       if let found = header.identity, let identity, found != identity {
@@ -74,6 +79,34 @@ extension Opening {
             + "appended to it; move what it appended to a log of its own, and put the segment back from a backup"))
     }
     return try sealedReader(found, disk, status.identity, progress, identity)
+  }
+
+  /// The reader of a segment of which all headers say the same, and what the names of the segments say; nil where they do not,
+  /// and it has to be looked at more closely. What its entries say is checked by who reads.
+  private func sealedAtOnce(
+    _ log: Descriptor, _ status: SystemCalls.Status, _ companion: Descriptor, _ header: CompanionHeader, end: Int,
+    _ progress: LogProgress, _ identity: LogIdentity?, _ format: LogFormat
+  ) throws(ImmutaError) -> LogReader? {
+    let count = end - files.first
+    guard header.isClean, header.format == format, header.firstSequence == files.first, header.stableCount == count,
+      header.identity != nil, header.identity == identity
+    else { return nil }
+    // Closed by this library, and by no other program since.
+    if let logHeader = try log.logHeader(format), logHeader.count != count { return nil }
+    let companionStatus = try io(companion.status())
+    guard CompanionEntry.room(in: companionStatus.size) == count, let last = try companion.companionEntry(count - 1),
+      try log.recordEnd(at: last.index, format, within: status.size) == status.size
+    else { return nil }
+    try codecs(format).checkName(header.codecName)
+    let reader = LogReader(
+      format: format, check: check(format), progress: progress, end: status.size,
+      log: DescriptorPool(of: log, status.identity, files.log, in: files.directory),
+      entries: .file(
+        DescriptorPool(of: companion, companionStatus.identity, files.companion, in: files.directory)),
+      identity: identity, mapsLargeRecords: !options.isForReading)
+    reader.seal(at: end)
+    OpenFiles.shared.makeRoom(mayBlock: false)
+    return reader
   }
 
   private func sealedReader(
