@@ -346,6 +346,54 @@ import Testing
     }
   }
 
+  @Test(arguments: [
+    ["log.segments"], ["log.segments/00000000000000000030.log", "log.segments/00000000000000000030.idx"],
+  ])
+  func aNewestSegmentThatIsMissingIsNoticed(gone: [String]) async throws {
+    let directory = TemporaryDirectory()
+    try await Self.fill(directory)
+    for name in gone { try directory.remove(name) }
+    #expect(throws: ImmutaError.self) { try open(directory) }
+    let report = try Storage.repair("log", in: directory.path)
+    #expect(report.lost.last.map { $0.sequences.contains(30) && $0.reason == .segmentMissing } == true)
+    let reading = try open(directory, access: .readOnly)
+    defer { reading.close() }
+    let log = try reading.log("log")
+    #expect(try await log.record(at: 3).text == "3")
+    await #expect(throws: ImmutaError.self) { try await log.verify() }
+  }
+
+  @Test func aMissingSegmentCostsNoOtherWhereTheLogWasNotClosed() async throws {
+    let directory = TemporaryDirectory()
+    let copy = TemporaryDirectory()
+    do {
+      let storage = try open(directory)
+      defer { storage.close() }
+      let log = try storage.log("log")
+      for number in 0..<40 {
+        try await log.append("\(number)")
+        if number % 10 == 9, number < 39 { try await log.roll() }
+      }
+      // Sealed segments say so in one of the two slots.
+      #expect(
+        await eventually {
+          let header = try? directory.bytes(of: "log.segments/\(name(20)).idx")
+          return header.map { $0[13] == 1 || $0[2048 + 13] == 1 } == true
+        })
+      // As a process leaves it that is killed.
+      try FileManager.default.removeItem(atPath: copy.path)
+      try FileManager.default.copyItem(atPath: directory.path, toPath: copy.path)
+    }
+    for suffix in [".log", ".idx"] { try copy.remove("log.segments/\(name(20))\(suffix)") }
+    let storage = try open(copy)
+    defer { storage.close() }
+    let log = try storage.log("log")
+    #expect(log.count == 40)
+    #expect(try await log.append("40").sequence == 40)
+    #expect(try await log.record(at: 35).text == "35")
+    await #expect(throws: ImmutaError.self) { try await log.record(at: 25) }
+  }
+
   @Test func segmentsThatChangedPlacesAreNoticed() async throws {
     let directory = TemporaryDirectory()
     try await Self.fill(directory)

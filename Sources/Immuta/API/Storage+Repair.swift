@@ -50,10 +50,14 @@ extension Storage {
     func repaired(_ files: LogFiles) throws(ImmutaError) -> RepairReport {
       try repair(files, format: format, applying: applying, acceptingFilesOfOthers, progress)
     }
-    if folder.firsts == [0] { return try repaired(files) }
+    let trust = FileTrust(in: place, acceptsFilesOfOthers: acceptingFilesOfOthers)
+    let newestFirst = try LogKnowledge(files, nil, .v2, trust).newestFirst
+    if folder.firsts == [0], newestFirst == 0 { return try repaired(files) }
     var reports: [(first: Int, report: RepairReport)] = []
     for first in folder.firsts { reports.append((first, try repaired(folder.files(of: first)))) }
-    return RepairReport(namespace, of: reports, from: try firstSequence(folder, acceptingFilesOfOthers))
+    return RepairReport(
+      namespace, of: reports, from: try firstSequence(folder, acceptingFilesOfOthers),
+      newestFirst: newestFirst)
   }
 
   /// The first record that was not removed from a log that has rolled.

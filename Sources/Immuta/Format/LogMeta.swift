@@ -4,11 +4,12 @@
 /// ```
 /// offset 0       8         12     14     16           24         40        48     56        1,080     1,082
 /// +--------+---------+------+------+------------+----------+---------+------+---------+-----------+-------+--------+
-/// | MAGIC  | VERSION |  0   | NAME | GENERATION | IDENTITY | REMOVED |  0   | NAME …  | NAMESPACE | NAME- |  CRC   |
+/// | MAGIC  | VERSION |  0   | NAME | GENERATION | IDENTITY | REMOVED | LAST | NAME …  | NAMESPACE | NAME- |  CRC   |
 /// |   8    |    4    |  2   | LEN 2|     8      |    16    |    8    |  8   | ≤ 1,024 |   LEN 2   | SPACE | 2,044  |
 /// +--------+---------+------+------+------------+----------+---------+------+---------+-----------+-------+--------+
 /// ```
 ///
+/// LAST is the first record of the newest segment whose name is known to be on stable storage: 0 in a log that never rolled.
 /// NAME, IDENTITY and REMOVED are what the companion's header says under these names. NAMESPACE is what the log was called
 /// when it was made, at most 200 bytes: sealed payloads are bound to it. Its length is 0 where nobody knows. The file
 /// exists where a codec is in use; it is written when one of them changes, which is hardly ever, and never while records
@@ -19,6 +20,8 @@ package struct LogMeta: Hashable, Sendable {
   package var codecName: String
   /// The first record that was not removed from the log.
   package var removedCount: Int
+  /// The first record of the newest segment whose name is known to be on stable storage.
+  package var newestFirst = 0
   /// What the log was called when it was made; nil where that is not known.
   package var namespace: String?
 
@@ -33,6 +36,7 @@ package struct LogMeta: Hashable, Sendable {
   private static var magic: UInt64 { 0x4154_454D_4154_4D49 }  // "IMTAMETA", little-endian
   private static var identityOffset: Int { 24 }
   private static var removedOffset: Int { 40 }
+  private static var newestOffset: Int { 48 }
   private static var namespaceOffset: Int { 1080 }
   private static var longestNamespace: Int { 200 }
 
@@ -60,8 +64,11 @@ package struct LogMeta: Hashable, Sendable {
     guard let identity = unsafe LogIdentity(decoding: UnsafeRawBufferPointer(rebasing: bytes[range])),
       case .name(let name) = unsafe SlotName.load(from: bytes), (0...LogFormat.mostRecords).contains(removed)
     else { return nil }
+    let newest: Int = unsafe bytes.loadInteger(at: Self.newestOffset)
+    guard (0...LogFormat.mostRecords).contains(newest) else { return nil }
     self.init(
       identity: identity, codecName: name, removedCount: removed, namespace: unsafe Self.namespace(in: bytes))
+    newestFirst = newest
   }
 
   private static func namespace(in bytes: UnsafeRawBufferPointer) -> String? {
@@ -78,6 +85,7 @@ package struct LogMeta: Hashable, Sendable {
       let range = Self.identityOffset..<Self.identityOffset + LogIdentity.size
       unsafe identity.encode(into: UnsafeMutableRawBufferPointer(rebasing: bytes[range]))
       unsafe bytes.storeInteger(removedCount, at: Self.removedOffset)
+      unsafe bytes.storeInteger(newestFirst, at: Self.newestOffset)
       let name = Array((namespace ?? "").utf8.prefix(Self.longestNamespace))
       unsafe bytes.storeInteger(UInt16(name.count), at: Self.namespaceOffset)
       let start = Self.namespaceOffset + MemoryLayout<UInt16>.size

@@ -26,10 +26,20 @@ extension LogWriter {
       try flusher.noteRemoved(removed)
       let gone = sealed.remove(before: removed)
       let header = flusher.companionHeader
-      try LogKnowledge(files, header, header.format, roller.maker.setup.trust)
-        .keep(header, files, of: state.withLock { $0.segment.descriptors.log }, isSegmented: true)
+      try keepMeta(header)
       for first in gone { try remove(first) }
       return removed
+    }
+  }
+
+  /// Makes the meta file say what the newest segment's companion does.
+  ///
+  /// - Parameter newestFirst: the first record of that segment, once its name is on stable storage.
+  func keepMeta(_ header: CompanionHeader, newestFirst: Int = 0) throws(ImmutaError) {
+    let log = state.withLock { $0.segment.descriptors.log }
+    try roller.maker.meta.lock.withLock { (_) throws(ImmutaError) in
+      try LogKnowledge(files, header, header.format, roller.maker.setup.trust)
+        .keep(header, files, of: log, isSegmented: true, newestFirst: newestFirst)
     }
   }
 

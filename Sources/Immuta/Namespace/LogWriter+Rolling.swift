@@ -74,6 +74,8 @@ extension LogWriter {
       flusher.noteSealed(first)
       // Its reader keeps files open that were open for writing.
       sealed.forget(first)
+      // Should that fail, the loss of the newest segment is not noticed, and nothing else.
+      try? keepMeta(flusher.companionHeader, newestFirst: reader.first)
     }
     if let failure {
       state.withLock { $0.fail(failure) }

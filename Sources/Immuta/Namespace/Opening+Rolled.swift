@@ -55,12 +55,8 @@ extension Opening {
     guard let known, let header else { return previous }
     previous.removed = header.removedCount
     if header.isClean {
+      // It was sealed: where the newest one does not begin at its end, a segment between them is missing.
       previous.lastTime = try known.companionEntry(header.stableCount - 1)?.time
-      // A crash may have come when it had been brought to its end, and before the next one went.
-      let end = files.first + header.stableCount
-      if header.firstSequence == files.first, end < newest.first, try newest.hasNothingPromised(after: files) {
-        try dropNewest(&folder, after: end, &previous)
-      }
       return previous
     }
     let log = try io(files.directory.open(files.log, .readWrite))
@@ -69,6 +65,10 @@ extension Opening {
     var companion: Descriptor?
     let recovered: Recovered
     do throws(ImmutaError) {
+      companion = try io(files.directory.openIfPresent(files.companion, .readWrite))
+      // What it lost decides what becomes of the newest one, which goes first: after a crash in between, it is the newest.
+      let end = files.first + (try opening.countToKeep(log, companion))
+      if end < newest.first { try dropNewest(&folder, after: end, &previous) }
       recovered = try opening.recoverLocked(log, status, &companion)
     } catch {
       if log.hasFailedFlush || companion?.hasFailedFlush == true { opening.markFailedFlush() }
@@ -85,8 +85,21 @@ extension Opening {
             "it goes on to record \(end - 1), and \(newest.logPath) begins with record \(newest.first): another program "
             + "appended to a segment that was sealed; move what it appended to a log of its own"))
     }
-    try dropNewest(&folder, after: end, &previous)
-    return previous
+    if folder.newest.first == files.first { return previous }
+    throw .corrupted(
+      Corruption(
+        path: files.logPath, sequence: end,
+        reason: "it has lost records \(end) to \(newest.first - 1) while it was opened: open the log again"))
+  }
+
+  /// How many records recovery keeps, found without changing anything but what has reached the device.
+  private func countToKeep(_ log: Descriptor, _ companion: Descriptor?) throws(ImmutaError) -> Int {
+    try io(log.flush())
+    try io(companion?.flush())
+    return try numbered(from: files.first) { () throws(ImmutaError) in
+      var reconciliation = try Reconciliation(LogOnDisk(log: log, companion: companion, stated: options.format))
+      return try reconciliation.run().count
+    }
   }
 
   /// The segment before lost records that nobody was promised: what came after them goes, too, so that the log is a part of

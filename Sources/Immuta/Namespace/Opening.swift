@@ -60,6 +60,9 @@ struct Opening {
     do throws(ImmutaError) {
       // From here on no other writer makes or removes files of the log.
       let folder = try SegmentFolder(files)
+      if let missing = try files.missingNewest(LogKnowledge(files, nil, .v2, trust).newestFirst, in: folder) {
+        throw .corrupted(missing)
+      }
       if folder.newest.first > 0 { return try openSegmented(folder, lock) }
       let exists = try trustedLog() != nil
       if !exists, hasRolled, let lost = try files.lostLog(trust) { throw .corrupted(lost) }
@@ -139,13 +142,16 @@ struct Opening {
   private func openToFollow(
     _ home: LogFiles, waits: Bool
   ) throws(ImmutaError) -> (files: FollowedFiles, doubt: String?) {
+    // Before the names are listed: a writer may roll meanwhile.
+    let last = try LogKnowledge(home, nil, .v2, trust(in: home.directory)).newestFirst
     let folder = try SegmentFolder(home)
-    return try Opening(files: folder.newest, options: options, pools: pools).openToFollow(folder, waits: waits)
+    return try Opening(files: folder.newest, options: options, pools: pools)
+      .openToFollow(folder, missing: home.missingNewest(last, in: folder), waits: waits)
   }
 
   /// The same; this is the newest segment.
   private func openToFollow(
-    _ folder: SegmentFolder, waits: Bool
+    _ folder: SegmentFolder, missing: Corruption?, waits: Bool
   ) throws(ImmutaError) -> (files: FollowedFiles, doubt: String?) {
     guard let log = try io(files.directory.openIfPresent(files.log, .read)) else {
       throw .namespaceNotFound(files.namespace)
@@ -160,11 +166,12 @@ struct Opening {
     if let header = disk.companionHeader { try files.checkPlace(header) }
     let codecs = codecs(disk.format)
     let knowledge = try LogKnowledge(files, slots?.current, disk.format, trust(in: files.directory))
-    let found = try numbered(from: files.first) { () throws(ImmutaError) in
+    var found = try numbered(from: files.first) { () throws(ImmutaError) in
       try ReadableLog(disk, progress) { (name) throws(ImmutaError) in
         try codecs.checkName(name ?? knowledge.codecName)
       }
     }
+    found.damage = found.damage ?? missing
     let progressOfLog = LogProgress(count: files.first + found.count)
     let header = disk.companionHeader
     let removed = max(knowledge.removedCount, header?.removedCount ?? 0)

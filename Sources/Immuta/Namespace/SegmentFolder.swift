@@ -75,8 +75,9 @@ struct SegmentFolder: Sendable {
       if first < removed {
         try io(folder.removeIfPresent(segment.companion))
       } else if first >= firsts.last ?? 0 {
-        // What is not stable is not promised, and its log's name may have been lost.
-        if let lost = try segment.lostRecords(isEntryProof: false) { throw .corrupted(lost) }
+        // What is not stable is not promised, and its log's name may have been lost with the machine.
+        let isUp = try segment.isOfThisRun()
+        if let lost = try segment.lostRecords(isEntryProof: isUp) { throw .corrupted(lost) }
         try io(folder.removeIfPresent(segment.companion))
       }
     }
@@ -84,10 +85,21 @@ struct SegmentFolder: Sendable {
 }
 
 extension LogFiles {
-  /// Whether the segment was being appended to, nobody was told that a record of it is stable, and it needs the one before it,
-  /// which was not being removed.
-  func hasNothingPromised(after segment: LogFiles) throws(ImmutaError) -> Bool {
+  /// Whether the segment's companion was last written in this run of the machine.
+  fileprivate func isOfThisRun() throws(ImmutaError) -> Bool {
     guard let header = try io(directory.openIfPresent(companion, .read))?.companionHeader() else { return false }
-    return !header.isClean && header.stableCount == 0 && header.removedCount <= segment.first
+    return header.bootIdentity != 0 && header.bootIdentity == BootIdentity.current
+  }
+
+  /// That the newest segment is missing; nil where it is not. What is kept beside the segments says which it is, once its
+  /// name is on stable storage.
+  func missingNewest(_ newestFirst: Int, in folder: SegmentFolder) -> Corruption? {
+    guard newestFirst > folder.newest.first else { return nil }
+    let meta = home.directory.path(of: meta)
+    return Corruption(
+      path: home.logPath, sequence: newestFirst,
+      reason:
+        "the segment that begins with record \(newestFirst) is missing, and so is what came after it: put its files back "
+        + "into \(home.directory.path(of: segmentsFolder)) from a backup; to go on without them, remove \(meta)")
   }
 }

@@ -8,6 +8,8 @@ struct SegmentMaker: Sendable {
   let identity: LogIdentity
   let codecName: String?
   let progress: LogProgress
+  /// Held while the meta file is read and written.
+  let meta = MetaLock()
 
   private var home: LogFiles { setup.files.home }
 
@@ -39,7 +41,9 @@ struct SegmentMaker: Sendable {
     try io(companion.write([UInt8](repeating: 0, count: CompanionHeader.size), at: 0))
     try companion.write(slot: header.encoded(), of: header.generation)
     // What cannot be derived is kept in a place of its own from here on.
-    try LogKnowledge(home, header, format, setup.trust).keep(header, home, of: log, isSegmented: true)
+    try meta.lock.withLock { (_) throws(ImmutaError) in
+      try LogKnowledge(home, header, format, setup.trust).keep(header, home, of: log, isSegmented: true)
+    }
     let (logFile, companionFile) = (try io(log.status().identity), try io(companion.status().identity))
     let flushes = FlushPair(log: log, companion: companion)
     var segment = SegmentWriter(
@@ -95,6 +99,11 @@ struct SegmentMaker: Sendable {
       files: next.flushes, names: names, keeper: keeper, first: first, newNames: next.folder, flushed: first)
     return NextSegment.Named(segment: segment, reader: reader, target: target)
   }
+}
+
+/// For the meta file of a log, which several threads of its writer change.
+final class MetaLock: Sendable {
+  let lock = Lock<Void>(())
 }
 
 /// A segment that was made for what comes.

@@ -9,6 +9,8 @@ struct LogKnowledge {
   var namespace: String? { meta?.meta.namespace }
   /// The first record that was not removed from the log, as far as the meta file says.
   var removedCount: Int { meta?.meta.removedCount ?? 0 }
+  /// See ``LogMeta/newestFirst``; 0 where nothing says it.
+  var newestFirst: Int { meta?.meta.newestFirst ?? 0 }
   /// What the meta file says, and its generation.
   private let meta: (meta: LogMeta, generation: UInt64)?
 
@@ -79,15 +81,16 @@ struct LogKnowledge {
   ///   - isOwn: whether one of its records can be read under the name that it has now.
   func keep(
     _ header: CompanionHeader, _ files: LogFiles, of log: Descriptor, isNew: Bool = false, isOwn: Bool = false,
-    isSegmented: Bool = false
+    isSegmented: Bool = false, newestFirst: Int = 0
   ) throws(ImmutaError) {
     guard let codecName = header.codecName, let identity = header.identity,
       !codecName.isEmpty || meta != nil || files.first > 0 || isSegmented
     else { return }
     let directory = files.home.directory
-    let wanted = LogMeta(
+    var wanted = LogMeta(
       identity: identity, codecName: codecName, removedCount: max(header.removedCount, removedCount),
       namespace: isNew && files.first == 0 ? files.namespace : namespace ?? (isOwn ? files.namespace : nil))
+    wanted.newestFirst = max(self.newestFirst, newestFirst)
     if meta?.meta == wanted { return }
     let file =
       if let file = try io(directory.openIfPresent(files.meta, .readWrite)) { file } else {

@@ -4,7 +4,10 @@ extension RepairReport {
   /// - Parameters:
   ///   - segments: the first record of each, and what was found of it by its own numbers; in order.
   ///   - first: the first record that was not removed.
-  init(_ namespace: String, of segments: [(first: Int, report: RepairReport)], from first: Int) {
+  ///   - newestFirst: that of the newest segment, as far as is known.
+  init(
+    _ namespace: String, of segments: [(first: Int, report: RepairReport)], from first: Int, newestFirst: Int = 0
+  ) {
     self.init(
       namespace: namespace, promised: 0, sound: 0, verifiable: 0, lost: [], actions: [], isApplied: false, saved: [])
     opensAsItIs = segments.allSatisfy { $0.report.opensAsItIs || $0.report.isHealthy }
@@ -25,6 +28,8 @@ extension RepairReport {
       possibleFormat = possibleFormat ?? report.possibleFormat
       end = start + report.promised
     }
+    // Nobody knows how many records it had.
+    if let last = segments.last, newestFirst > last.first { addMissing(end..<max(end, newestFirst) + 1) }
   }
 
   private mutating func addMissing(_ numbers: Range<Int>) {
