@@ -422,6 +422,28 @@ import Testing
     #expect(try texts(storage.log("log")) == numbers(0..<40))
   }
 
+  @Test func aSealedSegmentWhoseHeaderCountsTooManyIsNoticed() async throws {
+    let directory = TemporaryDirectory()
+    try await Self.fill(directory)
+    let file = "log.segments/\(name(10)).log"
+    var bytes = try directory.bytes(of: file)
+    bytes[0] = 127
+    try directory.write(bytes, to: file)
+    let storage = try open(directory)
+    defer { storage.close() }
+    await #expect(throws: ImmutaError.self) { try await storage.log("log").verify() }
+  }
+
+  @Test func aSegmentThatLostItsCompanionIsNotDamagedByItsTimes() async throws {
+    let directory = TemporaryDirectory()
+    try await Self.fill(directory)
+    for file in ["log.idx", "log.segments/\(name(20)).idx"] { try directory.remove(file) }
+    let storage = try open(directory, access: .readOnly)
+    defer { storage.close() }
+    let report = try await storage.log("log").verify()
+    #expect(report.records == 40 && report.verifiable == 20)
+  }
+
   @Test func whatAnotherProgramAppendsToASealedSegmentIsNoticed() async throws {
     let directory = TemporaryDirectory()
     try await Self.fill(directory)

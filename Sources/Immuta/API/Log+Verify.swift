@@ -97,14 +97,15 @@ extension Log {
 
     /// Adds what follows.
     mutating func add(_ next: Verified, _ segment: LogReader) throws(ImmutaError) {
-      if let times, let later = next.times, later.lowerBound < times.upperBound {
+      // Entries of partitions do not say whether they were made.
+      if segment.format != .bilog, let times, let later = next.times, later.lowerBound < times.upperBound {
         throw segment.check.corrupted(segment.first, nil, "its time is before that of the record before")
       }
       records += next.records
       bytes += next.bytes
       verifiable += next.verifiable
       let (lowest, highest) = (times?.lowerBound ?? next.times?.lowerBound, next.times?.upperBound ?? times?.upperBound)
-      if let lowest, let highest { times = lowest...highest }
+      if let lowest, let highest { times = lowest...Swift.max(lowest, highest) }
       sizes = (Swift.min(sizes.smallest, next.sizes.smallest), Swift.max(sizes.largest, next.sizes.largest))
     }
   }
@@ -188,6 +189,7 @@ extension Log {
     _ segment: LogReader, through end: Int, progress: (_ number: Int) -> Void
   ) async throws -> Verified {
     let check = segment.check.verifyingChecksums(true)
+    let hasOwnEntries = segment.hasOwnEntries
     var (verified, next, lastIndex, number) = (Verified(), segment.format.headerSize, 0, segment.first)
     while number < end {
       try Task.checkCancellation()
@@ -195,11 +197,14 @@ extension Log {
         if record.index != next {
           throw check.corrupted(number, record.index, "the record before ends at byte \(next)")
         }
-        let times = verified.times ?? record.timestamp...record.timestamp
-        if record.timestamp < times.upperBound {
-          throw check.corrupted(number, record.index, "its time is before that of the record before")
+        // The time of an entry that was made is that of the file, which may be later than that of the next segment.
+        if !isMade, !hasOwnEntries {
+          let times = verified.times ?? record.timestamp...record.timestamp
+          if record.timestamp < times.upperBound {
+            throw check.corrupted(number, record.index, "its time is before that of the record before")
+          }
+          verified.times = times.lowerBound...record.timestamp
         }
-        verified.times = times.lowerBound...record.timestamp
         verified.sizes.smallest = Swift.min(verified.sizes.smallest, record.size)
         verified.sizes.largest = Swift.max(verified.sizes.largest, record.size)
         lastIndex = record.index
@@ -222,7 +227,9 @@ extension Log {
     var header = try reader.header()
     for _ in 0..<1000 {
       guard let found = header else { return }
-      if found.count > count || found == LogHeader(reader.format, count: count, lastIndex: lastIndex) { return }
+      // Not in a segment that is not appended to.
+      if found.count > count, !reader.isSealed { return }
+      if found == LogHeader(reader.format, count: count, lastIndex: lastIndex) { return }
       await Task.yield()
       header = try reader.header()
     }

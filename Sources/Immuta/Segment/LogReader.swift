@@ -60,6 +60,9 @@ final class LogReader: Sendable {
   @inline(__always)
   func isElsewhere(_ number: Int) -> Bool { number < first || number >= limit.load(ordering: .acquiring) }
 
+  /// Whether no record comes any more.
+  var isSealed: Bool { limit.load(ordering: .acquiring) < .max }
+
   /// The segment has no record from this number on.
   func seal(at end: Int) {
     limit.store(end, ordering: .releasing)
