@@ -460,6 +460,25 @@ import Testing
     #expect(error.map { "\($0)" }?.contains("another program") == true, "\(error.map { "\($0)" } ?? "")")
   }
 
+  @Test(arguments: [Storage.Access.readOnly, .readWrite])
+  func whatIsSaidToBeRemovedIsNeverTheNewestSegment(access: Storage.Access) async throws {
+    let directory = TemporaryDirectory()
+    try await Self.fill(directory)
+    let file = "log.segments/\(name(30)).idx"
+    var bytes = try directory.bytes(of: file)
+    var header = try #require(bytes.withUnsafeBytes { unsafe CompanionHeader.current(in: $0) })
+    header.removedCount = 1 << 40
+    header.generation += 1
+    bytes.replaceSubrange(header.slotOffset..<header.slotOffset + CompanionHeader.slotSize, with: header.encoded())
+    try directory.write(bytes, to: file)
+    let storage = try open(directory, access: access)
+    defer { storage.close() }
+    let log = try storage.log("log")
+    #expect(log.firstSequence == 30 && log.count == 40)
+    #expect(try log.details.verifiable == 10)
+    #expect(try texts(log, from: 30) == numbers(30..<40))
+  }
+
   @Test func repairGoesThroughAllSegments() async throws {
     let directory = TemporaryDirectory()
     try await Self.fill(directory)

@@ -68,7 +68,7 @@ extension Storage {
     let trust = FileTrust(in: newest.directory, acceptsFilesOfOthers: acceptingFilesOfOthers)
     let header = try io(newest.directory.openIfPresent(newest.companion, .read))?.companionHeader()
     let knowledge = try LogKnowledge(newest, header, header?.format ?? .v2, trust)
-    return max(header?.removedCount ?? 0, knowledge.removedCount)
+    return min(newest.first, max(header?.removedCount ?? 0, knowledge.removedCount))
   }
 
   /// One segment.

@@ -17,7 +17,9 @@ extension Opening {
     do throws(ImmutaError) {
       var recovered = try opening.recoverLocked(log, status, &companion)
       let meta = try LogKnowledge(files.home, nil, recovered.format, trust)
-      let removed = max(recovered.header.removedCount, previous.removed, meta.removedCount)
+      // The newest segment is never removed, whatever the files say.
+      let removed = min(
+        folder.newest.first, max(recovered.header.removedCount, previous.removed, meta.removedCount))
       recovered.header.removedCount = removed
       try folder.clear(removed: removed)
       if let note = previous.note {

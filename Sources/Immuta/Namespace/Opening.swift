@@ -71,7 +71,8 @@ struct Opening {
       opened = log
       let status = try io(log.status())
       lock.adopt(status.rights)
-      let recovered = try recoverLocked(log, status, &companion)
+      var recovered = try recoverLocked(log, status, &companion)
+      recovered.header.removedCount = 0
       var own = folder
       try own.clear(removed: 0)
       return try self.opened(log, status.identity, recovered, lock, own, removed: 0, lastTime: nil)
@@ -174,7 +175,8 @@ struct Opening {
     found.damage = found.damage ?? missing
     let progressOfLog = LogProgress(count: files.first + found.count)
     let header = disk.companionHeader
-    let removed = max(knowledge.removedCount, header?.removedCount ?? 0)
+    // The newest segment is never removed, whatever the files say.
+    let removed = min(files.first, max(knowledge.removedCount, header?.removedCount ?? 0))
     let followed = try FollowedFiles(
       files: files, log: log, companion: companion, (status.identity, io(companion?.status().identity)), found,
       format: disk.format, check: codecs.check, progress: progressOfLog, identity: knowledge.identity,

@@ -126,7 +126,7 @@ struct CompanionOrigin {
   private func namesLast(
     _ log: inout LogScanner, _ entries: inout CompanionScanner?
   ) throws(ImmutaError) -> Bool {
-    guard let logHeader, let lastIndex = logHeader.lastIndex,
+    guard let logHeader, logHeader.count > 0, let lastIndex = logHeader.lastIndex,
       let entry = try entries?.entry(logHeader.count - 1), entry.index == lastIndex,
       let size = try log.size(at: lastIndex)
     else { return false }

@@ -138,7 +138,8 @@ final class SealedSegments: Sendable {
 
   /// Takes note of what another process removed.
   func noteRemoved() {
-    let removed = removedNow()
+    // The newest segment is never removed, whatever the files say.
+    let removed = min(removedNow(), list.end)
     if removed > firstSequence { _ = remove(before: removed) }
   }
 
