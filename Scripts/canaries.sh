@@ -217,9 +217,7 @@ canary removed LogWriter+Retention.swift 'PowerLossTests/whatWasPromisedSurvives
   'try flusher\.noteRemoved\(removed\)((?:.|\n)*?)      for first in gone \{ try remove\(first\) \}' \
   'for first in sealed.remove(before: removed) { try remove(first) }
       try flusher.noteRemoved(removed)
-      let header = flusher.companionHeader
-      try LogKnowledge(files, header, header.format, roller.maker.setup.trust)
-        .keep(header, files, of: state.withLock { $0.segment.descriptors.log }, isSegmented: true)'
+      try keepMeta(flusher.companionHeader)'
 # A record of the next segment is acknowledged, and the segment's name is not stable.
 canary next-entry FlushTarget.swift 'PowerLossTests/theName' \
   'if let newNames \{ try io\(newNames\.flush\(\)\) \}' ''

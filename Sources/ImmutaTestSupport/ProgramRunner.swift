@@ -124,7 +124,7 @@ public struct ProgramRunner {
           if streams[stream].position <= place { throw Finding("stream \(stream) ended at record \(place)") }
           continue
         }
-        // One that was made for the beginning begins with what is there.
+        // A stream from the beginning begins with the first record that is left.
         let isFirst = atBeginning.remove(stream) != nil && (first...log.firstSequence).contains(record.sequence)
         try check(record, isFirst ? record.sequence : place)
       }
@@ -187,7 +187,7 @@ public struct ProgramRunner {
     }
   }
 
-  /// The next record; nil where one that begins with what is there finds nothing, since all was removed.
+  /// The next record; nil where a stream from the beginning finds nothing, since all was removed.
   private static func next(
     _ stream: inout RecordStream, _ log: Log, _ isAtBeginning: Bool
   ) async throws -> Record? {

@@ -35,6 +35,15 @@ import Testing
 
   private func name(_ first: Int) -> String { String(repeating: "0", count: 20 - "\(first)".count) + "\(first)" }
 
+  /// Gives both files of a segment in the folder another name.
+  private func rename(_ segment: String, to newName: String, in directory: TemporaryDirectory) throws {
+    for suffix in [".log", ".idx"] {
+      try FileManager.default.moveItem(
+        atPath: directory.file("log.segments/\(segment)\(suffix)"),
+        toPath: directory.file("log.segments/\(newName)\(suffix)"))
+    }
+  }
+
   private func texts(_ log: Log, from first: Int = 0) throws -> [String] {
     try log.records(in: first..<log.count).map(\.text)
   }
@@ -397,12 +406,9 @@ import Testing
   @Test func segmentsThatChangedPlacesAreNoticed() async throws {
     let directory = TemporaryDirectory()
     try await Self.fill(directory)
-    let folder = directory.file("log.segments/")
-    for suffix in [".log", ".idx"] {
-      try FileManager.default.moveItem(atPath: folder + name(10) + suffix, toPath: folder + "x" + suffix)
-      try FileManager.default.moveItem(atPath: folder + name(20) + suffix, toPath: folder + name(10) + suffix)
-      try FileManager.default.moveItem(atPath: folder + "x" + suffix, toPath: folder + name(20) + suffix)
-    }
+    try rename(name(10), to: "x", in: directory)
+    try rename(name(20), to: name(10), in: directory)
+    try rename("x", to: name(20), in: directory)
     let storage = try open(directory)
     defer { storage.close() }
     let log = try storage.log("log")
@@ -509,10 +515,7 @@ import Testing
   @Test func repairDoesNotGiveRecordsOtherNumbers() async throws {
     let directory = TemporaryDirectory()
     try await Self.fill(directory)
-    let folder = directory.file("log.segments/")
-    for suffix in [".log", ".idx"] {
-      try FileManager.default.moveItem(atPath: folder + name(10) + suffix, toPath: folder + name(5) + suffix)
-    }
+    try rename(name(10), to: name(5), in: directory)
     let error = #expect(throws: ImmutaError.self) { try Storage.repair("log", in: directory.path, applying: true) }
     #expect(error.map { "\($0)" }?.contains("moved or renamed") == true, "\(error.map { "\($0)" } ?? "")")
   }

@@ -64,18 +64,19 @@ extension Transaction {
   @inlinable
   func stage<Payloads: Sequence>(contentsOf payloads: Payloads) throws(ImmutaError) -> Receipts
   where Payloads.Element: Collection<UInt8> {
-    let first = try nextSequence
-    var (end, size) = (first, 0)
-    for payload in payloads {
-      let receipt = try stage(payload)
-      (end, size) = (receipt.sequence + 1, size + receipt.size)
-    }
-    return Receipts(sequences: first..<end, size: size)
+    try stage(each: payloads) { (payload) throws(ImmutaError) in try stage(payload) }
   }
 
   @inlinable
   func stage<Payloads: Sequence>(contentsOf payloads: Payloads) throws(ImmutaError) -> Receipts
   where Payloads.Element: StringProtocol {
+    try stage(each: payloads) { (payload) throws(ImmutaError) in try stage(payload) }
+  }
+
+  @inlinable
+  func stage<Payloads: Sequence>(
+    each payloads: Payloads, _ stage: (Payloads.Element) throws(ImmutaError) -> Receipt
+  ) throws(ImmutaError) -> Receipts {
     let first = try nextSequence
     var (end, size) = (first, 0)
     for payload in payloads {

@@ -132,10 +132,8 @@ extension Log {
 
   /// One that cannot be opened.
   private func broken(_ records: Range<Int>, _ error: ImmutaError) throws(ImmutaError) -> SegmentDetails {
-    let home = files.home
-    let folder = try io(home.directory.folder(home.segmentsFolder))
-    let segment = records.lowerBound == 0 ? home : folder.map { home.segment(records.lowerBound, in: $0) }
-    let size = try io(segment?.directory.status(of: segment?.log ?? "")?.size)
+    let segment = try io(files.segment(records.lowerBound, inFolder: files.openFolder()))
+    let size = try io(segment?.logSize())
     return SegmentDetails(
       records: records, path: size == nil ? nil : segment?.logPath, byteCount: size ?? 0, times: nil,
       isUnverifiable: false, isNewest: false, failure: error.of(namespace))

@@ -62,14 +62,11 @@ extension Log {
   func segmentSizes() throws(ImmutaError) -> (count: Int, bytes: Int) {
     let (firsts, _) = open.sealed.list
     if firsts.isEmpty { return (0, 0) }
-    let home = currentFiles.home
-    let folder = try io(home.directory.folder(home.segmentsFolder))
+    let files = currentFiles
+    let folder = try io(files.openFolder())
     var bytes = 0
-    for first in firsts {
-      let segment = first == 0 ? home : folder.map { home.segment(first, in: $0) }
-      // One that is missing has none.
-      if let segment { bytes += try io(segment.directory.status(of: segment.log)?.size ?? 0) }
-    }
+    // One that is missing has none.
+    for first in firsts { bytes += try io(files.segment(first, inFolder: folder)?.logSize() ?? 0) }
     return (firsts.count, bytes)
   }
 

@@ -160,13 +160,11 @@ extension Log {
           begun += 1
           number = segment.count
         }
-        guard let (place, result) = try await group.next() else { break }
-        waiting[place] = result
-      }
-      while let next = waiting.removeValue(forKey: ended) {
-        let (segment, more) = try next.get()
-        try found.add(more, segment)
-        ended += 1
+        if let (place, result) = try await group.next() {
+          waiting[place] = result
+        } else if waiting.isEmpty {
+          break
+        }
       }
     }
     return found

@@ -86,7 +86,7 @@ public struct RecordBatches: AsyncSequence, AsyncIteratorProtocol, Sendable {
   /// The next batch, on the caller's actor: what a `for try await` loop calls.
   public mutating func next(isolation actor: (any Actor)?) async throws -> RecordBatch? { try await next() }
 
-  /// The next batch, or nil when no record came in time. A timeout of zero or less takes what is there.
+  /// The next batch, or nil when no record came in time. With a timeout of zero or less it does not wait.
   ///
   /// - Throws: as `next()`.
   public mutating func next(timeout: Duration) async throws -> RecordBatch? {
@@ -109,7 +109,7 @@ public struct RecordBatches: AsyncSequence, AsyncIteratorProtocol, Sendable {
 }
 
 extension RecordStream {
-  /// The same records, from the stream's position on, several at once: what is there, up to some 256 KiB of the log; at least
+  /// The same records, from the stream's position on, several at once: those committed by then, up to some 256 KiB of the log; at least
   /// one. A batch costs what a record does, and its records less.
   ///
   /// ```swift
@@ -121,7 +121,7 @@ extension RecordStream {
 }
 
 extension RecordReader {
-  /// The records that come next: what is there, up to some 256 KiB of the log. Waits for one if need be; never nil.
+  /// The records that come next: those committed by now, up to some 256 KiB of the log. Waits for one if need be; never nil.
   ///
   /// The reader stands after the last of them then. Of several tasks that share a reader, each batch goes to one.
   ///
@@ -134,7 +134,7 @@ extension RecordReader {
     }
   }
 
-  /// The records that come next, or nil when none came in time. A timeout of zero or less takes what is there.
+  /// The records that come next, or nil when none came in time. With a timeout of zero or less it does not wait.
   ///
   /// - Throws: as ``next()``.
   public func nextBatch(timeout: Duration) async throws -> RecordBatch? {

@@ -27,7 +27,7 @@ extension LogFiles {
     let home = home
     var paths: [String] = []
     if try home.directory.status(of: home.log) != nil { paths.append(home.logPath) }
-    guard let folder = try home.directory.folder(segmentsFolder) else { return paths }
+    guard let folder = try openFolder() else { return paths }
     let names = try folder.names().filter { first(ofLog: $0) != nil }.sorted()
     return paths + names.map { folder.path(of: $0) }
   }

@@ -42,6 +42,17 @@ package struct LogFiles: Sendable {
       directory: folder, namespace: namespace, isPartition: isPartition, first: first, home: home.directory)
   }
 
+  /// The segment that begins with a record; nil where it is one of the folder, and there is none.
+  func segment(_ first: Int, inFolder folder: Directory?) -> LogFiles? {
+    first == 0 ? home : folder.map { segment(first, in: $0) }
+  }
+
+  /// The folder of the other segments; nil where there is none.
+  func openFolder() throws(FileError) -> Directory? { try home.directory.folder(segmentsFolder) }
+
+  /// Bytes of the segment's log file; nil where there is none.
+  func logSize() throws(FileError) -> Int? { try directory.status(of: log)?.size }
+
   /// The name, in the folder, of the log file that begins with record `first`.
   func segmentLog(_ first: Int) -> String { Self.digits(first) + logSuffix }
 
@@ -112,7 +123,7 @@ package struct LogFiles: Sendable {
   package func isThere() throws(FileError) -> Bool {
     let home = home
     if try home.directory.status(of: home.log) != nil { return true }
-    return try home.directory.folder(segmentsFolder)?.names().contains { first(ofLog: $0) != nil } ?? false
+    return try openFolder()?.names().contains { first(ofLog: $0) != nil } ?? false
   }
 
   // MARK: Paths, for messages

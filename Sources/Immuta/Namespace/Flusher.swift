@@ -168,12 +168,7 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
       if count > stable.generation {
         // Asked after the records were counted: a segment that was added since has none of them.
         for (target, end) in targets.withLock({ $0.due(for: count) }) {
-          do throws(ImmutaError) {
-            try target.flush(through: end)
-          } catch {
-            if !wasSealed(target, error) { throw error }
-          }
-          targets.withLock { $0.note(target.first, flushed: end) }
+          try settle(target, through: end) { () throws(ImmutaError) in try target.flush(through: end) }
         }
       }
       return finish(count)
@@ -183,9 +178,17 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
     }
   }
 
-  /// Whether a segment lost its names because it was sealed, and then removed, while it was flushed.
-  private func wasSealed(_ target: FlushTarget, _ error: ImmutaError) -> Bool {
-    error.isLogMoved && !targets.withLock { $0.has(target.first) }
+  /// Calls `body`, which flushes a segment's records before record `end`, and notes that it did. A segment that was sealed,
+  /// and then removed, meanwhile may have lost its names.
+  private func settle(
+    _ target: FlushTarget, through end: Int, _ body: () throws(ImmutaError) -> Void
+  ) throws(ImmutaError) {
+    do throws(ImmutaError) {
+      try body()
+    } catch {
+      guard error.isLogMoved, !targets.withLock({ $0.has(target.first) }) else { throw error }
+    }
+    targets.withLock { $0.note(target.first, flushed: end) }
   }
 
   /// Flushes many logs together. Those that are being flushed, or where nothing is to be flushed, are left
@@ -213,12 +216,9 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
     for (number, piece) in pieces.enumerated() where failures[piece.place] == nil {
       do throws(ImmutaError) {
         if let failure = flushFailures[2 * number] ?? flushFailures[2 * number + 1] { throw ImmutaError(failure) }
-        do throws(ImmutaError) {
+        try flushers[piece.place].settle(piece.target, through: piece.end) { () throws(ImmutaError) in
           try piece.target.noteFlushed(through: piece.end)
-        } catch {
-          if !flushers[piece.place].wasSealed(piece.target, error) { throw error }
         }
-        flushers[piece.place].targets.withLock { $0.note(piece.target.first, flushed: piece.end) }
       } catch {
         failures[piece.place] = error
       }

@@ -23,10 +23,15 @@ extension LogWriter {
       }
       // None that is still being written.
       if let failure = sealNow() { throw failure }
+      let folder = try io(files.openFolder())
+      func remove(_ first: Int) throws(ImmutaError) {
+        guard let segment = files.segment(first, inFolder: folder) else { return }
+        try io(segment.directory.removeIfPresent(segment.log))
+        try io(segment.directory.removeIfPresent(segment.companion))
+      }
       try flusher.noteRemoved(removed)
       let gone = sealed.remove(before: removed)
-      let header = flusher.companionHeader
-      try keepMeta(header)
+      try keepMeta(flusher.companionHeader)
       for first in gone { try remove(first) }
       return removed
     }
@@ -43,18 +48,6 @@ extension LogWriter {
     }
   }
 
-  private func remove(_ first: Int) throws(ImmutaError) {
-    let segment: LogFiles
-    if first == 0 {
-      segment = files
-    } else {
-      guard let folder = try io(files.directory.folder(files.segmentsFolder)) else { return }
-      segment = files.segment(first, in: folder)
-    }
-    try io(segment.directory.removeIfPresent(segment.log))
-    try io(segment.directory.removeIfPresent(segment.companion))
-  }
-
   /// Removes what the log need not keep. May block.
   func retain() throws(ImmutaError) {
     if let number = try firstToKeep() { try removeRecords(before: number) }
@@ -66,12 +59,11 @@ extension LogWriter {
     let (firsts, end) = sealed.list
     if retention.keepsEverything || firsts.isEmpty { return nil }
     let (files, newest) = (files, reader)
-    let folder = try io(files.directory.folder(files.segmentsFolder))
+    let folder = try io(files.openFolder())
     return try RetentionPlan(firsts: firsts, newest: end, count: committed.generation)
       .firstToKeep(retention, now: Clocks.wallClock()) { (first) throws(ImmutaError) in
         if first == end { return newest.end }
-        let segment = first == 0 ? files : folder.map { files.segment(first, in: $0) }
-        return try io(segment?.directory.status(of: segment?.log ?? "")?.size ?? 0)
+        return try io(files.segment(first, inFolder: folder)?.logSize() ?? 0)
       } lastTime: { end in
         try? sealed.reader(of: end - 1).timestamp(of: end - 1).nanosecondsSince1970
       }

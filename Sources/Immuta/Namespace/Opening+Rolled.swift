@@ -4,8 +4,10 @@ import Logging
 // before it was sealed.
 
 extension Opening {
-  /// - Parameter lock: the log's, which is held.
-  func openSegmented(_ folder: SegmentFolder, _ lock: FileLock) throws(ImmutaError) -> Opened {
+  /// - Parameters:
+  ///   - lock: the log's, which is held.
+  ///   - removed: the first record that was not removed, by the meta file.
+  func openSegmented(_ folder: SegmentFolder, _ lock: FileLock, removed: Int) throws(ImmutaError) -> Opened {
     var folder = folder
     let previous = try sealPrevious(&folder)
     let opening = Opening(files: folder.newest, options: options, pools: pools)
@@ -16,10 +18,9 @@ extension Opening {
     var companion: Descriptor?
     do throws(ImmutaError) {
       var recovered = try opening.recoverLocked(log, status, &companion)
-      let meta = try LogKnowledge(files.home, nil, recovered.format, trust)
       // The newest segment is never removed, whatever the files say.
       let removed = min(
-        folder.newest.first, max(recovered.header.removedCount, previous.removed, meta.removedCount))
+        folder.newest.first, max(recovered.header.removedCount, previous.removed, removed))
       recovered.header.removedCount = removed
       try folder.clear(removed: removed)
       if let note = previous.note {

@@ -29,7 +29,7 @@ extension Opening {
     // A log that has rolled since it was opened has a folder now.
     let home = files.home
     let known =
-      if let known = folder.folder { Optional(known) } else { try io(home.directory.folder(home.segmentsFolder)) }
+      if let known = folder.folder { Optional(known) } else { try io(home.openFolder()) }
     guard let place = known else {
       throw .namespaceNotFound(home.namespace)
     }

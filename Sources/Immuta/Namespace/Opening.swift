@@ -60,10 +60,9 @@ struct Opening {
     do throws(ImmutaError) {
       // From here on no other writer makes or removes files of the log.
       let folder = try SegmentFolder(files)
-      if let missing = try files.missingNewest(LogKnowledge(files, nil, .v2, trust).newestFirst, in: folder) {
-        throw .corrupted(missing)
-      }
-      if folder.newest.first > 0 { return try openSegmented(folder, lock) }
+      let known = try LogKnowledge(files, nil, .v2, trust)
+      if let missing = files.missingNewest(known.newestFirst, in: folder) { throw .corrupted(missing) }
+      if folder.newest.first > 0 { return try openSegmented(folder, lock, removed: known.removedCount) }
       let exists = try trustedLog() != nil
       if !exists, hasRolled, let lost = try files.lostLog(trust) { throw .corrupted(lost) }
       let log = try io(files.directory.open(files.log, .readWriteCreating))

@@ -15,7 +15,7 @@ struct RollState: Sendable {
     maximumBytes = limits.maximumBytes ?? .max
     maximumAge = limits.maximumAge?.nanoseconds
     recordHeaderSize = format.recordHeaderSize
-    lastEnd = maximumBytes == .max ? .max : maximumBytes - recordHeaderSize
+    lastEnd = Self.lastEnd(maximumBytes, recordHeaderSize)
     if let firstTime, let maximumAge {
       // A clock that was set back makes nothing younger than it can be.
       let age = max(0, Clocks.wallClock().subtractingHeld(firstTime))
@@ -56,6 +56,10 @@ struct RollState: Sendable {
   /// Another segment is appended to.
   mutating func begin() {
     (isOld, deadline) = (false, nil)
-    lastEnd = maximumBytes == .max ? .max : maximumBytes - recordHeaderSize
+    lastEnd = Self.lastEnd(maximumBytes, recordHeaderSize)
+  }
+
+  private static func lastEnd(_ maximumBytes: Int, _ recordHeaderSize: Int) -> Int {
+    maximumBytes == .max ? .max : maximumBytes - recordHeaderSize
   }
 }

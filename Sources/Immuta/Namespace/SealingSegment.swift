@@ -45,13 +45,4 @@ final class SealingSegment: Sendable {
       }
     }
   }
-
-  var isSealed: Bool {
-    state.withLock { state in
-      switch state {
-      case .open: false
-      case .sealed: true
-      }
-    }
-  }
 }

@@ -14,7 +14,7 @@ struct SegmentFolder: Sendable {
   init(_ files: LogFiles) throws(ImmutaError) {
     let files = files.home
     self.files = files
-    folder = try io(files.directory.folder(files.segmentsFolder))
+    folder = try io(files.openFolder())
     // Whether a log that never rolled exists finds out who opens it.
     var firsts = [0]
     if let folder {
@@ -37,8 +37,7 @@ struct SegmentFolder: Sendable {
 
   /// The files of the segment that begins with a record.
   func files(of first: Int) -> LogFiles {
-    guard first > 0, let folder else { return files }
-    return files.segment(first, in: folder)
+    files.segment(first, inFolder: folder) ?? files
   }
 
   /// The segment that is appended to; that of the first record where there is none.

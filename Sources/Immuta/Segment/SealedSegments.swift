@@ -8,7 +8,7 @@ final class SealedSegments: Sendable {
   private let path: String
   private let removedNow: @Sendable () -> Int
 
-  /// Opens the segment of the records from `first` on, of which the next one begins with `end`.
+  /// Opens the segment that begins with record `first`. The segment after it begins with record `end`.
   typealias Opener = @Sendable (_ first: Int, _ end: Int) throws(ImmutaError) -> LogReader
 
   private struct State {
