@@ -69,7 +69,7 @@ package struct LogFiles: Sendable {
   private var stem: String { first == 0 ? namespace : Self.digits(first) }
 
   /// 20 digits: names in their order are segments in theirs.
-  private static func digits(_ first: Int) -> String {
+  static func digits(_ first: Int) -> String {
     let digits = String(first)
     return String(repeating: "0", count: 20 - digits.count) + digits
   }
@@ -113,8 +113,11 @@ package struct LogFiles: Sendable {
 
   /// Folders that belong to the log.
   var folders: [String] {
-    [segmentsFolder, isPartition ? "\(namespace).bilog.consumers" : "\(namespace).consumers", salvage]
+    [segmentsFolder, isPartition ? "\(namespace).bilog.consumers" : "\(namespace).consumers", keysFolder, salvage]
   }
+
+  /// The folder of the indexes of keys.
+  var keysFolder: String { isPartition ? "\(namespace).bilog.keys" : "\(namespace).keys" }
 
   /// The folder in which a salvage makes the log. It stays only where the salvage did not end.
   package var salvage: String { "\(home.log).salvage" }
