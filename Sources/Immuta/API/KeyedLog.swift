@@ -60,6 +60,9 @@ public struct KeyedLog<Key: RecordKey>: Sendable {
   /// The same, for code that is not async. Blocks for the reads.
   public func allKeys() throws(ImmutaError) -> [Key] { try keysNow() }
 
+  /// For tests: the files that are to be made are made when it returns.
+  package func finishFiles() { index.writeFiles() }
+
   private func countNow(of key: Key) throws(ImmutaError) -> Int {
     do throws(ImmutaError) { return try index.count(of: key.keyBytes) } catch { throw error.of(log.namespace) }
   }

@@ -140,7 +140,9 @@ final class KeyFile: Sendable {
   /// Postings of a range of places; nil where one is damaged. Their numbers are those of the log.
   func postings(_ range: Range<Int>) -> [KeyPosting]? {
     if range.isEmpty { return [] }
-    guard let bytes = read(range.count * KeyPosting.size, at: header.postingOffset(range.lowerBound)) else { return nil }
+    guard let bytes = read(range.count * KeyPosting.size, at: header.postingOffset(range.lowerBound)) else {
+      return nil
+    }
     var postings: [KeyPosting] = []
     postings.reserveCapacity(range.count)
     for place in range {

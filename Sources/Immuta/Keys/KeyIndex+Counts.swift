@@ -46,10 +46,7 @@ extension KeyIndex {
       let (newest, first) = (state.withLock { $0.newest?.first } ?? 0, open.firstSequence)
       if let known, known.newest == newest, known.first == first { return known }
       let hash = hash(of: key)
-      guard var count = state.withLock({ $0.removed }).count(key, hash) else {
-        state.withLock { $0.removed.forget() }
-        continue
-      }
+      var count = removedCount(of: key, hash)
       do throws(ImmutaError) {
         for segment in sealedRanges { count += try self.count(of: key, hash, in: segment) }
       } catch .recordRemoved {
@@ -58,6 +55,21 @@ extension KeyIndex {
       if open.firstSequence == first { return OlderCount(count: count, newest: newest, first: first) }
     }
     throw .recordRemoved(sequence: 0, first: open.firstSequence)
+  }
+
+  private func removedCount(of key: [UInt8], _ hash: KeyHash) -> Int {
+    for attempt in 0..<Self.mostAttempts {
+      noteRemoved()
+      let removed = state.withLock { $0.removed }
+      if let count = removed.count(key, hash) { return count }
+      // Somebody else may have made one file of them. What is there again is damaged.
+      let damaged = attempt == 0 ? [] : removed.damagedFiles(hash)
+      state.withLock { state in
+        state.removed.forget()
+        for name in damaged { state.removed.note(damaged: name) }
+      }
+    }
+    return 0
   }
 
   /// Files that are found damaged are made again; segments that are removed meanwhile count as such.
@@ -72,7 +84,9 @@ extension KeyIndex {
     for _ in 0..<Self.mostAttempts {
       switch try keys(of: segment) {
       case .memory(let keys):
-        if let number = keys.unreadable.first { _ = try record(number) } else {
+        if let number = keys.unreadable.first {
+          _ = try record(number)
+        } else {
           return keys.group(of: key, hash).map { .memory(keys, $0) }
         }
       case .file(let file):
@@ -146,11 +160,7 @@ extension KeyIndex {
     try update()
     noteRemoved()
     let hash = hash(of: key)
-    guard let removed = state.withLock({ $0.removed }).count(key, hash) else {
-      state.withLock { $0.removed.forget() }
-      return try record(nth, of: key)
-    }
-    var left = nth - removed
+    var left = nth - removedCount(of: key, hash)
     if left < 0 { return nil }
     for segment in sealedRanges {
       guard let group = try group(of: key, hash, in: segment) else { continue }
@@ -211,7 +221,9 @@ extension KeyIndex {
     for _ in 0..<Self.mostAttempts {
       switch try keys(of: segment) {
       case .memory(let keys):
-        if let number = keys.unreadable.first { _ = try record(number) } else {
+        if let number = keys.unreadable.first {
+          _ = try record(number)
+        } else {
           return keys.groups.map { (keys.first + Int($0.first), nil) }
         }
       case .file(let file):

@@ -64,14 +64,18 @@ extension KeyIndex {
   }
 
   private func removedFiles(before first: Int) -> [KeyFile] {
-    guard first > 0, let owner = state.withLock({ $0.owner }) else { return [] }
-    let sum = folder.open(folder.removedName) { header in
+    let (known, damaged) = state.withLock { ($0.owner, $0.removed.damaged) }
+    guard first > 0, let owner = known else { return [] }
+    func open(_ name: String, _ isExpected: (KeyFileHeader) -> Bool) -> KeyFile? {
+      damaged.contains(name) ? nil : folder.open(name, isExpected)
+    }
+    let sum = open(folder.removedName) { header in
       header.kind == .removed && header.owner == owner && header.end <= first
     }
-    let known = sum?.header.end ?? 0
+    let end = sum?.header.end ?? 0
     let others = folder.firsts(before: first).compactMap { segment in
-      folder.open(folder.fileName(segment)) { header in
-        header.kind == .segment && header.owner == owner && header.first == segment && header.first >= known
+      open(folder.fileName(segment)) { header in
+        header.kind == .segment && header.owner == owner && header.first == segment && header.first >= end
           && header.end <= first
       }
     }
@@ -90,31 +94,36 @@ extension KeyIndex {
       try folder.alone { (log) throws(ImmutaError) -> Bool in
         let files = removedFiles(before: first)
         // Two of the same records do not count twice.
-        let memory = memory.filter { keys in !files.contains { $0.header.first <= keys.first && keys.first < $0.header.end } }
+        let memory = memory.filter { keys in
+          !files.contains { $0.header.first <= keys.first && keys.first < $0.header.end }
+        }
         let parts = files.map { ($0.header.first, $0.header.end) } + memory.map { ($0.first, $0.end) }
         guard memory.count + files.count > (files.first?.header.kind == .removed ? 1 : 0),
           let start = parts.map(\.0).min(), let end = parts.map(\.1).max()
         else { return false }
         let header = KeyFileHeader(.removed, owner, first: start, count: end - start)
         let isWritten = try folder.replace(folder.removedName, like: log) { (file) throws(ImmutaError) in
-          try Self.write(header, KeyCounts(files, memory), to: file)
+          try write(header, KeyCounts(files, memory), to: file)
         }
         // Only now: what the new file has counts there.
         if isWritten { folder.remove(folder.firsts(before: end).map { folder.fileName($0) }) }
         return isWritten
       }
     }
-    if isDone == true { state.withLock { $0.removed.forget() } }
+    if isDone == true { state.withLock { $0.removed.note(made: folder.removedName) } }
   }
 
-  private static func write(
+  private func write(
     _ header: KeyFileHeader, _ counts: KeyCounts, to file: Descriptor
   ) throws(ImmutaError) -> Bool {
     var (header, counts) = (header, counts)
     var slots = PieceWriter(file, at: KeyFileHeader.size, size: KeySlot.size)
     while true {
-      let (isSound, slot) = counts.next()
-      guard isSound else { return false }
+      let (slot, damaged) = counts.next()
+      if let damaged {
+        state.withLock { $0.removed.note(damaged: damaged.name) }
+        return false
+      }
       guard let slot else { break }
       let place = header.groups
       try unsafe slots.append { (bytes) in unsafe slot.encode(into: bytes, at: place) }

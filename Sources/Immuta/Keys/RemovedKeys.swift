@@ -8,6 +8,9 @@ struct RemovedKeys: Sendable {
   /// Keys of segments that were removed before they had a file.
   private(set) var memory: [MemoryKeys] = []
 
+  /// The names of files that are damaged: what they count is lost.
+  private(set) var damaged: Set<String> = []
+
   mutating func addMemory(_ keys: MemoryKeys) {
     memory.append(keys)
     end = nil
@@ -21,6 +24,21 @@ struct RemovedKeys: Sendable {
 
   /// They are looked up again when they are asked for.
   mutating func forget() { end = nil }
+
+  /// The file of this name is not believed any more; a new one of that name is.
+  mutating func note(damaged name: String) {
+    damaged.insert(name)
+    end = nil
+  }
+
+  /// A file has got its name.
+  mutating func note(made name: String) {
+    damaged.remove(name)
+    end = nil
+  }
+
+  /// The files in which a key cannot be looked up.
+  func damagedFiles(_ hash: KeyHash) -> [String] { files.filter { $0.slots(of: hash) == nil }.map(\.name) }
 
   /// How many of a key's records were removed; nil where a file is damaged, or is another by now.
   func count(_ key: [UInt8], _ hash: KeyHash) -> Int? {
@@ -52,22 +70,22 @@ struct KeyCounts {
     }
   }
 
-  /// The next hash with its count, in the order of hashes; nil after the last. False where a file is damaged.
-  mutating func next() -> (isSound: Bool, slot: KeySlot?) {
+  /// The next hash with its count, in the order of hashes; nil after the last, and where a file is damaged.
+  mutating func next() -> (slot: KeySlot?, damaged: KeyFile?) {
     var least: KeyHash?
     for place in sources.indices {
-      guard sources[place].fill() else { return (false, nil) }
+      guard sources[place].fill() else { return (nil, sources[place].file) }
       if let hash = sources[place].head?.hash, least.map({ hash < $0 }) ?? true { least = hash }
     }
-    guard let least else { return (true, nil) }
+    guard let least else { return (nil, nil) }
     var count = 0
     for place in sources.indices {
       while sources[place].head?.hash == least {
         count += sources[place].take()
-        guard sources[place].fill() else { return (false, nil) }
+        guard sources[place].fill() else { return (nil, sources[place].file) }
       }
     }
-    return (true, KeySlot(hash: least, place: count, count: 0))
+    return (KeySlot(hash: least, place: count, count: 0), nil)
   }
 
   private struct Source {
