@@ -106,7 +106,7 @@ import Testing
 
   // MARK: Only if
 
-  @Test func arecordIsAppendedIfItsKeyHasThatManyRecords() async throws {
+  @Test func aRecordIsAppendedIfItsKeyHasThatManyRecords() async throws {
     let open = try await OpenLog(0)
     defer { open.close() }
     let accounts = try open.log.accounts()
@@ -136,32 +136,6 @@ import Testing
     }
     await #expect(throws: ImmutaError.self) { try await accounts.append("", expecting: 0) }
     #expect(open.log.count == 2 * calls.count)
-  }
-
-  @Test func manyWhoExpectNeverBothWin() async throws {
-    let open = try await OpenLog(0)
-    defer { open.close() }
-    let accounts = try open.log.accounts()
-    let wins = try await withThrowingTaskGroup(of: Int.self) { group in
-      for task in 0..<8 {
-        group.addTask {
-          var wins = 0
-          for step in 0..<50 {
-            if step % 10 == 0 { try await open.log.append("b \(task)") }
-            let count = try await accounts.count(of: "a")
-            do {
-              try await accounts.append("a \(count)", expecting: count)
-              wins += 1
-            } catch ImmutaError.unexpectedCount {}
-          }
-          return wins
-        }
-      }
-      return try await group.reduce(0, +)
-    }
-    // Each record says how many there were before it.
-    #expect(try await accounts.texts("a") == (0..<wins).map { "a \($0)" })
-    #expect(wins >= 50)
   }
 
   // MARK: Segments
@@ -250,6 +224,39 @@ import Testing
     #expect(try await stream.next()?.text == "1 22")
     #expect(try await followed.count(of: "1") == 12)
     await #expect(throws: ImmutaError.readOnly) { try await followed.append("1 23", expecting: 12) }
+  }
+
+  /// The log is put back from an older copy, and grows otherwise.
+  @Test func aFollowerNoticesThatTheLogIsNotWhatItWas() async throws {
+    let (directory, older) = (TemporaryDirectory(), TemporaryDirectory())
+    func append(_ texts: [String]) async throws {
+      let storage = try directory.open()
+      defer { storage.close() }
+      for text in texts { try await storage.append(text, to: "log") }
+    }
+    try await append(["a 0", "b 1"])
+    try FileBytes.copy(directory: directory.path, to: older.path)
+    try await append(["a 2", "a 3"])
+    let reading = try directory.open(access: .readOnly)
+    defer { reading.close() }
+    let accounts = try reading.log("log").accounts()
+    var stream = accounts.stream("a")
+    for text in ["a 0", "a 2", "a 3"] { #expect(try await stream.next()?.text == text) }
+    for name in ["log.log", "log.idx"] {
+      try FileManager.default.removeItem(atPath: directory.file(name))
+      try directory.write(try older.bytes(of: name), to: name)
+    }
+    try await append(["b 2", "a 3, again"])
+    let error = await #expect(throws: ImmutaError.self) { try await stream.next(timeout: .seconds(30)) }
+    guard case .logChanged(let change) = error else {
+      Issue.record("\(error.debugDescription)")
+      return
+    }
+    #expect(change.sharedCount == 2)
+    #expect(try await accounts.count(of: "a") == 2)
+    #expect(try await accounts.texts("a") == ["a 0", "a 3, again"])
+    stream.position = change.sharedCount
+    #expect(try await stream.next()?.text == "a 3, again")
   }
 
   @Test func removingANamespaceRemovesItsIndexes() async throws {

@@ -15,7 +15,7 @@ extension KeyIndex {
       }
       guard let next else { break }
       // Where that fails it stays in memory, and the next opening makes it.
-      guard let file = try? written(next) else { continue }
+      guard let file = try? makeFile(of: next) else { continue }
       state.withLock { state in
         if case .memory = state.sealed[next.first] { state.sealed[next.first] = .file(file) }
       }
@@ -24,7 +24,7 @@ extension KeyIndex {
   }
 
   /// The file of a segment's keys, made now; nil where there can be none, or somebody else is at it.
-  func written(_ keys: MemoryKeys) throws(ImmutaError) -> KeyFile? {
+  func makeFile(of keys: MemoryKeys) throws(ImmutaError) -> KeyFile? {
     guard let owner = state.withLock({ $0.owner }) else { return nil }
     let segment = keys.first..<keys.end
     let isWritten = try writing.withLock { (_) throws(ImmutaError) in

@@ -7,7 +7,7 @@ enum SegmentKeys: Sendable {
 
 extension MemoryKeys {
   /// Adds what is known of the next record.
-  mutating func add(_ item: KeyIndex.Item) throws(ImmutaError) {
+  mutating func add(_ item: KeyIndex.RecordsKey) throws(ImmutaError) {
     if isFull {
       throw .invalidConfiguration(
         "a segment has more records than an index of keys can hold, \(MemoryKeys.none): set segments.maximumBytes")
@@ -25,7 +25,7 @@ extension KeyIndex.State {
   ///
   /// - Parameter list: the segments before the newest, with these records.
   mutating func add(
-    _ items: [KeyIndex.Item], from start: Int, _ list: (firsts: [Int], end: Int)
+    _ items: [KeyIndex.RecordsKey], from start: Int, _ list: (firsts: [Int], end: Int)
   ) throws(ImmutaError) {
     // Somebody had it be indexed from the beginning.
     guard newest?.end == start else { return }

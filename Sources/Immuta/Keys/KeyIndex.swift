@@ -82,7 +82,7 @@ final class KeyIndex: Sendable {
     while true {
       var place = cursor ?? begin()
       let start = place.place
-      let items: [Item]
+      let items: [RecordsKey]
       do throws(ImmutaError) {
         items = try read(&place, to: target)
       } catch .recordRemoved {
@@ -91,11 +91,16 @@ final class KeyIndex: Sendable {
         cursor = nil
         continue
       }
-      cursor = place
-      if items.isEmpty { return }
+      if items.isEmpty {
+        cursor = place
+        return
+      }
       // Asked for after they were read: a segment is listed before a record of the next one is committed.
       let list = open.sealed.list
+      cursor = nil
       try state.withLock { (state) throws(ImmutaError) in try state.add(items, from: start, list) }
+      cursor = place
+      if place.place >= target { return }
     }
   }
 
@@ -114,7 +119,7 @@ final class KeyIndex: Sendable {
   }
 
   /// What is known of a record.
-  enum Item {
+  enum RecordsKey {
     case key([UInt8], KeyHash)
     case noKey
     /// It is damaged, or cannot be decoded: it may have any key.
@@ -122,9 +127,9 @@ final class KeyIndex: Sendable {
   }
 
   /// The next records, up to a number.
-  private func read(_ cursor: inout RecordCursor, to end: Int) throws(ImmutaError) -> [Item] {
+  private func read(_ cursor: inout RecordCursor, to end: Int) throws(ImmutaError) -> [RecordsKey] {
     let hasher = state.withLock { $0.hasher }
-    var items: [Item] = []
+    var items: [RecordsKey] = []
     var unreadable = 0
     // Also with nothing to read: whether the files are what they were is seen by asking.
     while items.count < Self.batchSize, cursor.place < end || items.isEmpty {
@@ -186,7 +191,7 @@ final class KeyIndex: Sendable {
       if let file = try file(of: segment) { return keep(.file(file), segment) }
       let memory = try build(segment)
       // Where there is no room, or no right to write, it stays in memory.
-      if let file = try? written(memory) { return keep(.file(file), segment) }
+      if let file = try? makeFile(of: memory) { return keep(.file(file), segment) }
       return keep(.memory(memory), segment)
     }
   }
@@ -257,19 +262,18 @@ final class KeyIndex: Sendable {
     }
   }
 
-  /// Indexes all there is. O(records that no file has the keys of) the first time.
-  func prepare() throws(ImmutaError) {
-    try update()
-    for segment in sealedRanges {
-      do throws(ImmutaError) { _ = try keys(of: segment) } catch .recordRemoved { continue }
-    }
+  /// Indexes all there is. O(records that no file has the keys of) the first time. What stands in the way is thrown by whoever
+  /// needs it.
+  private func prepare() {
+    try? update()
+    for segment in sealedRanges { _ = try? keys(of: segment) }
   }
 
   /// The same, on a thread that may block, if there is much to do.
   func prepareBeside() async throws {
     if isPrepared { return }
     try await Thread.run {
-      do throws(ImmutaError) { try self.prepare() } catch { return error.of(self.open.namespace) }
+      self.prepare()
       return nil
     }
   }
