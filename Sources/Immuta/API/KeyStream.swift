@@ -158,7 +158,7 @@ extension KeyedLog {
   /// is thrown by the stream's first `next()`.
   ///
   /// - Parameter position: a place in the log, not among the key's records: from there on, the key's are delivered. To begin with
-  ///   the key's nth record, take its sequence from ``record(_:of:)-9pu2j``.
+  ///   the key's nth record, take its sequence from `record(_:of:)`.
   public func stream(
     _ key: Key, from position: StreamPosition = .beginning, only visibility: StreamVisibility = .committed
   ) -> KeyStream {

@@ -8,9 +8,9 @@ extension KeyedLog {
   ///
   /// - Parameters:
   ///   - text: the payload, as UTF-8. Its key is the one that the index's closure finds in it.
-  ///   - count: how many records the key must have: what ``count(of:)-6dgu9`` returned before.
+  ///   - count: how many records the key must have: what `count(of:)` returned before.
   /// - Throws: `.unexpectedCount` with the key's numbers when it has more or fewer; `.invalidConfiguration` when the payload has
-  ///   no key; otherwise as ``count(of:)-6dgu9``, and as `append` of ``Log``.
+  ///   no key; otherwise as `count(of:)`, and as `append` of ``Log``.
   @discardableResult
   public func append(_ text: some StringProtocol, expecting count: Int) async throws -> Receipt {
     try await append(Array(text.utf8), expecting: count)
@@ -30,7 +30,7 @@ extension KeyedLog {
   /// - Parameters:
   ///   - key: whose records are counted. The records that `body` appends may have others.
   ///   - count: how many records it must have.
-  ///   - body: appends the records. See ``Log/transaction(_:)-8scrn``. It must not use this index: it has the log's turn.
+  ///   - body: appends the records. See ``Log/transaction(_:)-8scrn``. It has the log's turn.
   /// - Returns: what `body` returns.
   /// - Throws: as `append`, and what `body` throws.
   @discardableResult

@@ -21,7 +21,7 @@ public struct KeyedLog<Key: RecordKey>: Sendable {
   /// How many records the key has: those that are committed, and those that were removed since the index has seen them. O(segments)
   /// reads, none for the newest segment.
   ///
-  /// The number never goes down while the log keeps growing, so it is what ``append(_:expecting:)-7kkq5`` is given. If a record
+  /// The number never goes down while the log keeps growing, so it is what `append(_:expecting:)` is given. If a record
   /// of the log cannot be read, nobody knows whose it is: then no key has a count.
   ///
   /// - Throws: `.corrupted` and `.undecodable`, naming a record that cannot be read; `.storageClosed`, `.logChanged`, `.io`.
@@ -34,7 +34,7 @@ public struct KeyedLog<Key: RecordKey>: Sendable {
   /// index has.
   public func count(of key: Key) throws(ImmutaError) -> Int { try countNow(of: key) }
 
-  /// One record of a key, counted from 0 as ``count(of:)-6dgu9`` counts; nil where the key has no such record yet, or where it
+  /// One record of a key, counted from 0 as `count(of:)` counts; nil where the key has no such record yet, or where it
   /// was removed. O(segments).
   ///
   /// - Throws: as `count`.

@@ -23,22 +23,32 @@ extension KeyIndex {
     try? addUpRemoved()
   }
 
-  /// The file of a segment's keys, made now; nil where there can be none, or somebody else is at it.
-  func makeFile(of keys: MemoryKeys) throws(ImmutaError) -> KeyFile? {
-    guard let owner = state.withLock({ $0.owner }) else { return nil }
-    let segment = keys.first..<keys.end
-    let isWritten = try writing.withLock { (_) throws(ImmutaError) in
-      try folder.alone { (log) throws(ImmutaError) in
-        if try file(of: segment) != nil { return true }
-        let writer = KeyFileWriter(keys: keys, owner: owner) { [open] (range) throws(ImmutaError) in
-          try open.reader(of: range.lowerBound, open.reader).entries(range)
-        }
-        return try folder.replace(folder.fileName(keys.first), like: log) { (file) throws(ImmutaError) in
-          try writer.write(to: file)
-        }
+  /// The file of a segment's keys, made now; nil where there can be none, or another process is at it.
+  private func makeFile(of keys: MemoryKeys) throws(ImmutaError) -> KeyFile? {
+    let isMade = try writing.withLock { (_) throws(ImmutaError) in try makeFileAlone(of: keys) }
+    return isMade ? try file(of: keys.first..<keys.end) : nil
+  }
+
+  /// The same, for who must not wait for a thread that makes others: then that one makes it later.
+  func makeFileIfFree(of keys: MemoryKeys) throws(ImmutaError) -> KeyFile? {
+    let isMade = try writing.withLockIfAvailable { (_) throws(ImmutaError) in try makeFileAlone(of: keys) }
+    if isMade == nil { state.withLock { $0.unwritten.append(keys.first) } }
+    return isMade == true ? try file(of: keys.first..<keys.end) : nil
+  }
+
+  private func makeFileAlone(of keys: MemoryKeys) throws(ImmutaError) -> Bool {
+    guard let owner = state.withLock({ $0.owner }) else { return false }
+    let isMade = try folder.alone { (log) throws(ImmutaError) in
+      // Somebody else may have made it.
+      if try file(of: keys.first..<keys.end) != nil { return true }
+      let writer = KeyFileWriter(keys: keys, owner: owner) { [open] (range) throws(ImmutaError) in
+        try open.reader(of: range.lowerBound, open.reader).entries(range)
+      }
+      return try folder.replace(folder.fileName(keys.first), like: log) { (file) throws(ImmutaError) in
+        try writer.write(to: file)
       }
     }
-    return isWritten == true ? try file(of: segment) : nil
+    return isMade == true
   }
 
   // MARK: What was removed

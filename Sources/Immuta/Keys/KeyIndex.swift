@@ -16,9 +16,9 @@ final class KeyIndex: Sendable {
   private let version: Int
   /// See ``KeyHasher``.
   private let hashMask: UInt64
-  /// The place up to which the newest segment is indexed. Held while records are indexed; taken before `state`.
+  /// The place up to which the newest segment is indexed. Held while records are indexed; taken before the others.
   let indexing = Lock<RecordCursor?>(nil)
-  /// Held while files are made; taken before the others.
+  /// Held while files are made; taken before `state`.
   let writing = Lock<Void>(())
   let state: Lock<State>
 
@@ -191,7 +191,7 @@ final class KeyIndex: Sendable {
       if let file = try file(of: segment) { return keep(.file(file), segment) }
       let memory = try build(segment)
       // Where there is no room, or no right to write, it stays in memory.
-      if let file = try? makeFile(of: memory) { return keep(.file(file), segment) }
+      if let file = try? makeFileIfFree(of: memory) { return keep(.file(file), segment) }
       return keep(.memory(memory), segment)
     }
   }
