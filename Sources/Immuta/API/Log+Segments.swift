@@ -70,7 +70,8 @@ extension Log {
     return (firsts.count, bytes)
   }
 
-  private func onWorkThread<R: Sendable>(
+  /// Does what blocks on a thread for that.
+  func onWorkThread<R: Sendable>(
     _ body: @escaping @Sendable () throws(ImmutaError) -> R
   ) async throws -> R {
     let namespace = namespace

@@ -113,8 +113,11 @@ package struct LogFiles: Sendable {
 
   /// Folders that belong to the log.
   var folders: [String] {
-    [segmentsFolder, isPartition ? "\(namespace).bilog.consumers" : "\(namespace).consumers", salvage]
+    [segmentsFolder, consumersFolder, salvage]
   }
+
+  /// The folder of its consumers' positions, in the directory of `home`.
+  var consumersFolder: String { isPartition ? "\(namespace).bilog.consumers" : "\(namespace).consumers" }
 
   /// The folder in which a salvage makes the log. It stays only where the salvage did not end.
   package var salvage: String { "\(home.log).salvage" }
