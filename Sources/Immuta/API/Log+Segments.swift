@@ -70,6 +70,13 @@ extension Log {
     return (firsts.count, bytes)
   }
 
+  /// The log file of a segment, whether it is there or not.
+  func path(ofSegment first: Int) throws(ImmutaError) -> String {
+    if first == 0 { return files.logPath }
+    let files = currentFiles
+    return try io(files.segment(first, inFolder: files.openFolder())?.logPath) ?? files.home.logPath
+  }
+
   private func onWorkThread<R: Sendable>(
     _ body: @escaping @Sendable () throws(ImmutaError) -> R
   ) async throws -> R {
