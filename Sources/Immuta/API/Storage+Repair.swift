@@ -6,6 +6,10 @@ extension Storage {
   /// damaged header, a damaged or missing end. Records up to the last whole one stay; what is behind is cut off. The
   /// companion's damaged entries are made again where the log tells how.
   ///
+  /// Of a log that has rolled, each segment is looked at. One that is refused, because its file is another one's, is reported
+  /// as lost and left alone, and the others are repaired. What is wrong with the files themselves is in the report's
+  /// ``RepairReport/problems``.
+  ///
   /// Nothing is taken away without a copy: the old header, the bytes that are cut off and the old companion are saved
   /// beside the log first, under names that end in `.saved-` and a number. To have the sound records of a log without
   /// the damaged ones between them, see ``salvage(_:in:into:configuration:)``.
