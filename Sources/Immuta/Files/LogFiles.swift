@@ -59,6 +59,9 @@ package struct LogFiles: Sendable {
   /// The folder of the other segments.
   var segmentsFolder: String { "\(namespace).segments" }
 
+  /// What that folder is called from the moment on that the log is removed: see ``isBeingRemoved()``.
+  var removedFolder: String { "\(segmentsFolder).removed" }
+
   /// How the name of a log file ends.
   private var logSuffix: String { isPartition ? ".bilog" : ".log" }
   /// How the name of a companion ends. A partition's name ends in neither of a namespace's suffixes, so that no namespace,
@@ -122,9 +125,16 @@ package struct LogFiles: Sendable {
   /// The folder in which a salvage makes the log. It stays only where the salvage did not end.
   package var salvage: String { "\(home.log).salvage" }
 
+  /// Whether the log was removed, and files are left of it because the removal did not end: no segment of it counts any more.
+  /// A log that has rolled is removed by giving its folder another name, which is one step; its files go after that.
+  func isBeingRemoved() throws(FileError) -> Bool {
+    try home.directory.status(of: removedFolder)?.isDirectory == true
+  }
+
   /// Whether there is a log of the name: the segment with its first record, or, where that was removed, another one.
   package func isThere() throws(FileError) -> Bool {
     let home = home
+    if try isBeingRemoved() { return false }
     if try home.directory.status(of: home.log) != nil { return true }
     return try openFolder()?.names().contains { first(ofLog: $0) != nil } ?? false
   }

@@ -98,6 +98,12 @@ final class OpenLog: Sendable {
   /// The first record that was not removed.
   var firstSequence: Int { sealed.firstSequence }
 
+  /// The first record of the first segment that exists.
+  var front: Int {
+    let (firsts, end) = sealed.list
+    return firsts.first ?? end
+  }
+
   func checkOpen() throws(ImmutaError) {
     if !reader.isOpen { throw .storageClosed.of(namespace) }
   }
