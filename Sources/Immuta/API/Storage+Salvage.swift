@@ -103,7 +103,8 @@ extension Storage {
         namespace: files.namespace, promised: end - files.first, sound: 0, verifiable: 0, lost: [], actions: [],
         isApplied: false, saved: [])
       report.lost = [
-        RepairReport.LostRange(sequences: 0..<end - files.first, index: nil, reason: .endDamaged(damage.reason))
+        RepairReport.LostRange(
+          sequences: 0..<end - files.first, index: nil, reason: .endDamaged(damage.reason.description))
       ]
       return report
     }
@@ -157,7 +158,7 @@ private struct SalvageSource {
           : try LargeRecord.read(check.first + number, entry, size: finding.size, from: log, check)
         try copy(record.payload, to: writer)
       } catch .undecodable(let corruption) {
-        let reason = RepairReport.LossReason.undecodable(corruption.reason)
+        let reason = RepairReport.LossReason.undecodable(corruption.reason.description)
         // All of them, with another key.
         if let last = undecodable.last, last.sequences.upperBound == number, last.reason == reason {
           undecodable[undecodable.count - 1].sequences = last.sequences.lowerBound..<number + 1

@@ -96,7 +96,7 @@ extension LogFiles {
     guard newestFirst > folder.newest.first else { return nil }
     let meta = home.directory.path(of: meta)
     return Corruption(
-      path: home.logPath, sequence: newestFirst,
+      .segmentMissing, path: home.logPath, sequence: newestFirst,
       reason:
         "the segment that begins with record \(newestFirst) is missing, and so is what came after it: put its files back "
         + "into \(home.directory.path(of: segmentsFolder)) from a backup; to go on without them, remove \(meta)")
