@@ -253,7 +253,7 @@ struct RecordCursor: Sendable {
       return take(record)
     case .chunk(var chunk, let entry, let next):
       guard let record = try chunk.record(place, entry, next, reader.check) else {
-        throw reader.check.corrupted(place, chunk.start, "the log ends inside it")
+        throw reader.check.corrupted(.cutShort, place, chunk.start, "the log ends inside it")
       }
       expected = chunk.entriesWorthReading(reader.format)
       if reader.check.decoder == nil {
