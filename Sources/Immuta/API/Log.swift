@@ -26,7 +26,7 @@ import Synchronization
 
   private let openingNote: String?
   private let damageOnOpening: Corruption?
-  private let acceptsFilesOfOthers: Bool
+  let acceptsFilesOfOthers: Bool
   let uploads: Storage.Uploads
   /// Relaxed: it only spreads readers over descriptors.
   private let nextReader = Atomic(0)
@@ -158,7 +158,7 @@ import Synchronization
   }
 
   /// Records known to be on stable storage, as far as this process knows.
-  var stableCount: Int {
+  package var stableCount: Int {
     try? follower?.refreshStable()
     return open.count(.durable, reader)
   }

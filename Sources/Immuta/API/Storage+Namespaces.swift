@@ -56,8 +56,8 @@ extension Storage {
   /// Removes a namespace for good: its log, and what is kept beside it. It is closed first, if it is open here.
   ///
   /// What goes, in this order: the log, `<namespace>.log`; then, once the log's removal is on stable storage, the companion
-  /// `.idx`, the folders `.segments` and `.consumers` with the files in them, `.meta`, and `.lock`. Copies that opening or
-  /// repairing saved, `.saved-…`, stay. When it returns, all of that is on stable storage.
+  /// `.idx`, the folders `.segments`, `.consumers` and `.projections` with the files in them, `.meta`, and `.lock`. Copies
+  /// that opening or repairing saved, `.saved-…`, stay. When it returns, all of that is on stable storage.
   ///
   /// After a crash in between, either the whole log is there, or none that opens: what is left of a log that had records
   /// refuses to be opened (`.corrupted`, “the log is missing”), and removing it once more clears it away. It is never taken

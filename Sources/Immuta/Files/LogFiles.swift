@@ -111,9 +111,15 @@ package struct LogFiles: Sendable {
   /// The names of all files that hold something of the log and are not in a folder.
   package var ofLog: [String] { [log, companion, meta] }
 
+  /// The folder of what was computed from the log's records.
+  var projectionsFolder: String { isPartition ? "\(namespace).bilog.projections" : "\(namespace).projections" }
+
   /// Folders that belong to the log.
   var folders: [String] {
-    [segmentsFolder, isPartition ? "\(namespace).bilog.consumers" : "\(namespace).consumers", salvage]
+    [
+      segmentsFolder, isPartition ? "\(namespace).bilog.consumers" : "\(namespace).consumers", projectionsFolder,
+      salvage,
+    ]
   }
 
   /// The folder in which a salvage makes the log. It stays only where the salvage did not end.

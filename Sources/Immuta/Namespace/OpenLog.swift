@@ -16,7 +16,7 @@ final class OpenLog: Sendable {
   /// The log's file, as it was opened.
   let path: String
   let namespace: String
-  private let logger: Logger?
+  let logger: Logger?
 
   /// How a log that is not open for appending is kept up to date.
   private enum Following {
