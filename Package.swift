@@ -110,7 +110,11 @@ let package = Package(
       name: "ImmutaTransformsTests", dependencies: ["Immuta", "ImmutaTransforms", "ImmutaTestSupport"],
       resources: [.copy("Fixtures")], swiftSettings: settings),
     .testTarget(
-      name: "ImmutaCodableTests", dependencies: ["Immuta", "ImmutaCodable", "ImmutaTestSupport"],
+      name: "ImmutaCodableTests",
+      dependencies: [
+        "Immuta", "ImmutaCodable", "ImmutaLocking", "ImmutaTestSupport",
+        .product(name: "Logging", package: "swift-log"),
+      ],
       swiftSettings: settings),
     .testTarget(
       name: "ImmutaLogStoreTests", dependencies: ["Immuta", "ImmutaLibC", "ImmutaTestSupport", "ImmutaLogStore"],

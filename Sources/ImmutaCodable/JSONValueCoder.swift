@@ -21,8 +21,10 @@ public struct JSONValueCoder: ValueCoder {
     encoder.dateEncodingStrategy = .custom { date, encoder in
       var container = encoder.singleValueContainer()
       guard let text = ISODate.text(of: date) else {
+        // Not the date itself: Foundation traps where one is printed that is no number.
         throw EncodingError.invalidValue(
-          date, .init(codingPath: encoder.codingPath, debugDescription: "The date is too far away to have a year."))
+          date.timeIntervalSinceReferenceDate,
+          .init(codingPath: encoder.codingPath, debugDescription: "The date is too far away to have a year."))
       }
       try container.encode(text)
     }

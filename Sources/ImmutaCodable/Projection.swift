@@ -108,8 +108,8 @@ public final class Projection<State: Codable & Sendable>: Sendable {
   /// Adds the records that are there, and then those to come, until the task is cancelled or something is thrown. Saves when the
   /// ``SnapshotPolicy`` says so, and at the end: cancel it before you close the storage.
   ///
-  /// - Throws: always: `CancellationError`, `.storageClosed`, and as ``catchUp()``.
-  public func run() async throws -> Never {
+  /// - Throws: whatever ends it: `CancellationError`, `.storageClosed`, and as ``catchUp()``. It never returns otherwise.
+  public func run() async throws {
     do {
       while true {
         try await foldAll(before: .max)
@@ -181,7 +181,8 @@ public final class Projection<State: Codable & Sendable>: Sendable {
   private func foldSome(_ progress: inout Progress, before end: Int) throws -> Bool {
     if progress.stream == nil { try load(&progress) }
     for _ in 0..<256 {
-      guard progress.position < end, let record = try progress.take() else { return false }
+      // Asked even where nothing more is wanted: reading notices that the log is closed, or not what was read.
+      guard let record = try progress.take() else { return false }
       var hasBegun = false
       do {
         try fold(&progress.state, record, &hasBegun)
@@ -192,8 +193,9 @@ public final class Projection<State: Codable & Sendable>: Sendable {
         throw error
       }
       progress.note(record)
+      if progress.position >= end { return false }
     }
-    return progress.position < end
+    return true
   }
 
   /// Makes the state again as it was before a record that it could not take.

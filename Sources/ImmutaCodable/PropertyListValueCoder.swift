@@ -1,17 +1,18 @@
-public import Foundation
+import Foundation
 
-/// Property lists, binary by default: smaller than JSON where a value has many numbers and dates, and read by Apple's tools.
+/// Binary property lists: smaller than JSON where a value has many numbers and dates, and read by Apple's tools.
 ///
-/// The value must be an array, a dictionary or a type with members: a property list is not a single number or text.
+/// The value must be an array, a dictionary or a type with members: a property list is not a single number or text. XML is read
+/// as well, and not written: it keeps no fractions of a second.
 public struct PropertyListValueCoder: ValueCoder {
   // Both are safe to use from several threads, and take their options once.
   private let encoder: PropertyListEncoder
   private let decoder = PropertyListDecoder()
 
-  /// - Parameter format: what is written; all are read. Default: binary.
-  public init(format: PropertyListSerialization.PropertyListFormat = .binary) {
+  /// The coder; all are alike.
+  public init() {
     encoder = PropertyListEncoder()
-    encoder.outputFormat = format
+    encoder.outputFormat = .binary
   }
 
   /// The value as a property list.
