@@ -58,6 +58,27 @@ import Testing
     #expect(try directory.allFiles() == before, sourceLocation: sourceLocation)
   }
 
+  /// An entry far beyond the last, in space that was reserved, is no record: nor where those in between are damaged.
+  @Test func whatLooksLikeAnEntryInReservedSpaceIsNoRecord() async throws {
+    let directory = TemporaryDirectory()
+    let storage = try directory.open(format: .bilog)
+    defer { storage.close() }
+    let log = try storage.log("log")
+    for text in Self.lines.prefix(20) { try await log.append(text) }
+    try await log.sync()
+    for text in Self.lines.dropFirst(20) { try await log.append(text) }
+    let copy = TemporaryDirectory()
+    for name in try directory.allFiles().keys { try copy.write(try directory.bytes(of: name), to: name) }
+    let name = "log.bilog.companion"
+    let (header, entry) = (4096, 24)
+    try spoil(name, Spot(bytes: header + 18 * entry..<header + 40 * entry), in: copy)
+    try spoil(name, Spot(bytes: header + 480 * entry + 7..<header + 500 * entry, value: 0xA5), in: copy)
+    let again = try copy.open(access: .readOnly, format: .bilog)
+    defer { again.close() }
+    #expect(try again.log("log").count == Self.count)
+    #expect(try await again.log("log").record(at: 17).text == Self.lines[17])
+  }
+
   static let spots = [
     Spot(bytes: 0..<8), Spot(bytes: 0..<24), Spot(bytes: 0..<512), Spot(bytes: 0..<512, value: 0xFF),
     Spot(bytes: 0..<4096), Spot(bytes: 0..<1 << 20),

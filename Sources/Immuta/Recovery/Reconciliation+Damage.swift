@@ -31,12 +31,20 @@ extension Reconciliation {
   private mutating func withoutReservedSpace(_ count: Int, from stable: Int) throws(ImmutaError) -> Int {
     var whole = count
     while whole > stable, try companion?.entry(whole - 1) == nil { whole -= 1 }
-    guard whole > 0, whole < count, let entry = try companion?.entry(whole - 1) else { return count }
-    var walk = RecordWalk(format, number: whole - 1, index: entry.index)
+    if whole == count { return count }
+    var walk = try walkFromKnown(before: whole)
     while walk.number < count - 1, try walk.next(in: &log) != nil {
-      if try log.isBlank(from: walk.index) { return walk.number }
+      if try log.isBlank(from: walk.index) { return max(stable, walk.number) }
     }
     return count
+  }
+
+  /// From the last record before `number` whose entry is whole; from the first one where there is none.
+  private mutating func walkFromKnown(before number: Int) throws(ImmutaError) -> RecordWalk {
+    for number in (0..<number).reversed() {
+      if let entry = try companion?.entry(number) { return RecordWalk(format, number: number, index: entry.index) }
+    }
+    return RecordWalk(format)
   }
 
   /// How many records there are to go by, where no companion helps and the header contradicts the file: the most that
