@@ -91,8 +91,11 @@ struct Bank {
     try await run { bank in
       // All of it comes from the snapshot: no event was read yet.
       precondition(bank.balances.position == bank.events.count)
-      print("event sourcing: after \(bank.events.count) events, ada has \(try await bank.balance(of: "ada") ?? 0) cents")
-      do { try await bank.perform(.transfer(cents: 30, from: "ada", to: "bob")) } catch Command.Refusal.notEnough(let balance) {
+      print(
+        "event sourcing: after \(bank.events.count) events, ada has \(try await bank.balance(of: "ada") ?? 0) cents")
+      do {
+        try await bank.perform(.transfer(cents: 30, from: "ada", to: "bob"))
+      } catch Command.Refusal.notEnough(let balance) {
         print("event sourcing: 30 more are refused, as she has \(balance)")
       }
     }
