@@ -160,7 +160,7 @@ import Synchronization
   }
 
   /// Records known to be on stable storage, as far as this process knows.
-  var stableCount: Int {
+  package var stableCount: Int {
     try? follower?.refreshStable()
     return open.count(.durable, reader)
   }

@@ -56,7 +56,7 @@ extension Storage {
   /// Removes a namespace for good: its log, and what is kept beside it. It is closed first, if it is open here.
   ///
   /// What goes: first the log, `<namespace>.log`, of a log that has rolled the whole folder `.segments` in one step; then,
-  /// once that is on stable storage, the companion `.idx`, the folder `.consumers` with the files in it, `.meta`, and `.lock`.
+  /// once that is on stable storage, the companion `.idx`, the folders `.consumers` and `.projections` with the files in them, `.meta`, and `.lock`.
   /// Copies that opening or repairing saved beside the log, `.saved-…`, stay. When it returns, all of that is on stable
   /// storage.
   ///

@@ -114,9 +114,12 @@ package struct LogFiles: Sendable {
   /// The names of all files that hold something of the log and are not in a folder.
   package var ofLog: [String] { [log, companion, meta] }
 
+  /// The folder of what was computed from the log's records.
+  var projectionsFolder: String { isPartition ? "\(namespace).bilog.projections" : "\(namespace).projections" }
+
   /// Folders that belong to the log.
   var folders: [String] {
-    [segmentsFolder, consumersFolder, salvage]
+    [segmentsFolder, consumersFolder, projectionsFolder, salvage]
   }
 
   /// The folder of its consumers' positions, in the directory of `home`.

@@ -18,7 +18,7 @@ final class OpenLog: Sendable {
   let namespace: String
   /// Those that are open in this process.
   let consumers = OpenConsumers()
-  private let logger: Logger?
+  let logger: Logger?
 
   /// How a log that is not open for appending is kept up to date.
   private enum Following {

@@ -59,6 +59,11 @@ extension ImmutaError: CustomStringConvertible {
       cannot be decoded: \(corruption); check that the codec's keys, dictionaries and limit are those for this record. \
       The records around it can be read
       """
+    case .undecodableValue(let sequence, let type, let reason, let place):
+      """
+      record \(sequence)\(place.suffix) is no value of \(type): \(reason). Read it with the type and the coder that it was \
+      appended with, or teach the type to read it; the records around it can be read
+      """
     case .untransformable(let reason, let place):
       "the codec cannot transform the payload, nothing was appended\(place.suffix(" to")): \(reason)"
     case .partitionNotFound(let partition, let count):

@@ -47,6 +47,8 @@ extension ImmutaError {
     case .recordRemoved(let number, let first, _): .recordRemoved(sequence: number, first: first, in: new)
     case .recordTooLarge: .recordTooLarge(in: new)
     case .codecMismatch(let written, let opened, _): .codecMismatch(written: written, opened: opened, in: new)
+    case .undecodableValue(let sequence, let type, let reason, _):
+      .undecodableValue(sequence: sequence, type: type, reason: reason, in: new)
     case .untransformable(let reason, _): .untransformable(reason, in: new)
     case .invalidOffset(let offset, _): .invalidOffset(offset, in: new)
     case .positionBeyondEnd(let position, let count, _): .positionBeyondEnd(position: position, count: count, in: new)
@@ -70,7 +72,7 @@ extension ImmutaError {
       .positionBeyondEnd(_, _, let place), .foreignPosition(_, _, let place), .invalidPosition(_, let place),
       .unexpectedCount(_, _, let place), .uploadTooLarge(_, let place), .uploadStalled(_, let place),
       .recordRemoved(_, _, let place), .consumerNotFound(_, let place), .consumerClosed(_, let place),
-      .positionOutdated(_, _, let place):
+      .positionOutdated(_, _, let place), .undecodableValue(_, _, _, let place):
       place
     default: nil
     }
@@ -100,6 +102,11 @@ extension ImmutaError {
   /// The log was written with the first codec chain, and opened with the second.
   public static func codecMismatch(written: String, opened: String) -> ImmutaError {
     .codecMismatch(written: written, opened: opened, in: .none)
+  }
+
+  /// The record is no value of this type.
+  public static func undecodableValue(sequence: Int, type: String, reason: String) -> ImmutaError {
+    .undecodableValue(sequence: sequence, type: type, reason: reason, in: .none)
   }
 
   /// The codec failed to transform a payload.

@@ -48,6 +48,9 @@ public enum ImmutaError: Error, Hashable, Sendable {
   /// The record is as it was appended, and the codec cannot read it: a wrong key or dictionary, or more bytes than
   /// allowed. Or it is damaged, and no checksum exists that would show it. The records around it can be read.
   case undecodable(Corruption)
+  /// The record is as it was appended, and is no value of this type; the reason is what the decoder said. The records around
+  /// it can be read.
+  case undecodableValue(sequence: Int, type: String, reason: String, in: Place)
   /// The codec failed to transform a payload, which was not appended; the text says why.
   case untransformable(String, in: Place)
   /// A partitioned store has no partition of this number.
