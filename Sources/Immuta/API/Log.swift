@@ -174,9 +174,11 @@ import Synchronization
     // The meta file says the same, and need not be opened.
     if let header, header.format == reader.format, let name = header.codecName { return name }
     let files = currentFiles
-    let trust = FileTrust(in: files.directory, acceptsFilesOfOthers: acceptsFilesOfOthers)
     return try LogKnowledge(files, header, reader.format, trust).codecName ?? ""
   }
+
+  /// Whose files are believed.
+  var trust: FileTrust { FileTrust(in: currentFiles.directory, acceptsFilesOfOthers: acceptsFilesOfOthers) }
 
   /// The writing side, or `.readOnly`.
   func openWriter() throws(ImmutaError) -> LogWriter {

@@ -72,7 +72,7 @@ package struct LogFiles: Sendable {
   private var stem: String { first == 0 ? namespace : Self.digits(first) }
 
   /// 20 digits: names in their order are segments in theirs.
-  private static func digits(_ first: Int) -> String {
+  static func digits(_ first: Int) -> String {
     let digits = String(first)
     return String(repeating: "0", count: 20 - digits.count) + digits
   }
@@ -119,8 +119,11 @@ package struct LogFiles: Sendable {
 
   /// Folders that belong to the log.
   var folders: [String] {
-    [segmentsFolder, consumersFolder, projectionsFolder, salvage]
+    [segmentsFolder, consumersFolder, projectionsFolder, keysFolder, salvage]
   }
+
+  /// The folder of the indexes of keys.
+  var keysFolder: String { isPartition ? "\(namespace).bilog.keys" : "\(namespace).keys" }
 
   /// The folder of its consumers' positions, in the directory of `home`.
   var consumersFolder: String { isPartition ? "\(namespace).bilog.consumers" : "\(namespace).consumers" }
