@@ -241,6 +241,12 @@ canary close-together LogWriter+Closing.swift 'ManyLogsTests/manyLogs' \
 # shellcheck disable=SC2016
 canary mark-together LogWriter+Preparing.swift 'ManyLogsTests/manyLogs' \
   'marks\.flatMap \{ \[\$0\.log, \$0\.companion\] \}' 'marks.flatMap { [$0.log, $0.log] }'
+# A snapshot says that one record more is in its state.
+canary snapshot-position Snapshot.swift 'TortureTests\.ProjectionTests/theStateOfAKilled' \
+  'storeInteger\(sequence, at: 32\)' 'storeInteger(sequence + 1, at: 32)'
+# A snapshot counts, whatever record the log has in place of its last one.
+canary snapshot-last Snapshot.swift 'TortureTests\.ProjectionTests/theStateAfterAPowerCut' \
+  'if let last, let entry, !last' 'if let last, let entry, count < 0, !last'
 # A log's companion goes before it is certain that the log is gone.
 canary removal-order Removal.swift 'ManyLogsTests/aLogThatIsBeingRemoved' \
   'try io\(directory\.removeIfPresent\(files\.log\)\)\s+try io\(directory\.flush\(\)\)' 'try io(directory.removeIfPresent(files.log))'
@@ -281,8 +287,7 @@ canary lock-mapping FileLock.swift 'ProcessTests/oneProcessWritesAtATime' \
   'held = \.mapped\(window, identity, directory\)' 'held = .free'
 # Whoever comes second has the lock as well.
 canary lock FileLock.swift 'ProcessTests/oneProcessWritesAtATime' \
-  'guard try Self\.lock\(file\) else \{ throw \.locked\(LockNote\(subject: subject, on: file\)\) \}' \
-  '_ = try Self.lock(file)'
+  'guard try Self\.lock\(file, noteOffset\) else \{' 'guard try Self.lock(file, noteOffset) || true else {'
 # A file in which nothing is a log's is taken for a damaged log.
 canary no-log Reconciliation+Evidence.swift 'HostileFilesTests/whatNeverWas' \
   'try mayBeOfAnotherFormat\(\) \? \.agreement : \.none' '.agreement'

@@ -136,7 +136,7 @@ import Testing
         #expect(isWhole || (log.count == 0 && !fault.injectedInto.isEmpty && calls > 2), "after \(calls - 1) removals")
       } catch let error as ImmutaError {
         guard case .corrupted(let damage) = error else { throw error }
-        #expect(damage.reason.contains("the log is missing"))
+        #expect(damage.reason.code == .logMissing)
         #expect(try directory.bytes(of: "a.idx").count > 0)
       }
       try next.remove("a")

@@ -26,7 +26,8 @@ import Synchronization
 
   private let openingNote: String?
   private let damageOnOpening: Corruption?
-  private let acceptsFilesOfOthers: Bool
+  let acceptsFilesOfOthers: Bool
+  let durability: Durability
   let uploads: Storage.Uploads
   /// Relaxed: it only spreads readers over descriptors.
   private let nextReader = Atomic(0)
@@ -37,6 +38,7 @@ import Synchronization
     self.namespace = namespace
     files = configuration.files(of: namespace, in: directory)
     acceptsFilesOfOthers = configuration.acceptsFilesOfOthers
+    durability = configuration.durability
     let opened: Opening.Opened
     do throws(ImmutaError) {
       opened = try Opening(files: files, options: configuration.opening, pools: pools).run()
@@ -158,7 +160,7 @@ import Synchronization
   }
 
   /// Records known to be on stable storage, as far as this process knows.
-  var stableCount: Int {
+  package var stableCount: Int {
     try? follower?.refreshStable()
     return open.count(.durable, reader)
   }
