@@ -18,7 +18,7 @@ struct InfoTests {
     #expect(outcome.lines[1].split(separator: " ") == ["empty", "0", "16", "B", "-", "-", "v2", "ok"])
     let orders = outcome.lines[2].split(separator: " ")
     #expect(orders.prefix(4) == ["orders", "2", "38", "B"] && orders.suffix(2) == ["v2", "ok"])
-    #expect(outcome.lines[3].hasPrefix("empty: ") && outcome.text.contains(" bytes on disk; no codec known; companion"))
+    #expect(outcome.lines[3].hasPrefix("empty: ") && outcome.text.contains(" bytes on disk; no codec; companion"))
     #expect(outcome.lines.last == "Looked at headers, last records and sizes; `immuta verify` reads every record.")
     let long = String(repeating: "n", count: 70)
     try place.run("append", long, input: "x\n")

@@ -75,7 +75,7 @@ import Testing
     let log = try storage.log("a")
     let identity = log.identity
     try await log.append("gone")
-    for folder in ["a.segments", "a.consumers"] {
+    for folder in ["a.segments", "a.consumers", "a.keys"] {
       try FileManager.default.createDirectory(atPath: directory.file(folder), withIntermediateDirectories: false)
       try directory.write([1], to: "\(folder)/file")
     }

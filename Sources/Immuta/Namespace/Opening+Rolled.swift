@@ -4,10 +4,8 @@ import Logging
 // before it was sealed.
 
 extension Opening {
-  /// - Parameters:
-  ///   - lock: the log's, which is held.
-  ///   - removed: the first record that was not removed, by the meta file.
-  func openSegmented(_ folder: SegmentFolder, _ lock: FileLock, removed: Int) throws(ImmutaError) -> Opened {
+  /// - Parameter lock: the log's, which is held.
+  func openSegmented(_ folder: SegmentFolder, _ lock: FileLock) throws(ImmutaError) -> Opened {
     var folder = folder
     let previous = try sealPrevious(&folder)
     let opening = Opening(files: folder.newest, options: options, pools: pools)
@@ -20,9 +18,12 @@ extension Opening {
       var recovered = try opening.recoverLocked(log, status, &companion)
       // The newest segment is never removed, whatever the files say.
       let removed = min(
-        folder.newest.first, max(recovered.header.removedCount, previous.removed, removed))
+        folder.newest.first, max(recovered.header.removedCount, previous.removed, folder.removed))
       recovered.header.removedCount = removed
-      try folder.clear(removed: removed)
+      try folder.clear()
+      recovered.outcome.note = opening.files.note(recovered.outcome.note)
+      // Such as segments before these that are missing.
+      recovered.outcome.damage = recovered.outcome.damage ?? folder.damage
       if let note = previous.note {
         recovered.outcome.add(note: note)
         recovered.outcome.lost += previous.lost

@@ -60,6 +60,8 @@ public struct UnsupportedVersion: Hashable, Sendable {
     case storeLayout
     /// A sealed payload.
     case sealedPayload
+    /// The file with a consumer's position.
+    case consumerPosition
   }
 
   /// The file.
@@ -89,6 +91,7 @@ extension UnsupportedVersion: CustomStringConvertible {
       case .meta: "meta file"
       case .storeLayout: "store layout"
       case .sealedPayload: "sealed payload"
+      case .consumerPosition: "consumer's position"
       }
     return "\(path): the \(name) has version \(found), and this library knows versions up to \(supported)".printable
   }
