@@ -39,6 +39,7 @@ docs: ## Build the documentation of the libraries; a broken link is an error
 	swift package generate-documentation --target Immuta --warnings-as-errors
 	swift package generate-documentation --target Solid --warnings-as-errors
 	swift package generate-documentation --target ImmutaTransforms --warnings-as-errors
+	swift package generate-documentation --target ImmutaCodable --warnings-as-errors
 	swift package generate-documentation --target ImmutaLogStore --warnings-as-errors
 
 clean: ## Remove everything that was built

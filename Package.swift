@@ -22,6 +22,7 @@ let package = Package(
     .library(name: "Immuta", targets: ["Immuta"]),
     .library(name: "ImmutaTransforms", targets: ["ImmutaTransforms"]),
     .library(name: "ImmutaFoundation", targets: ["ImmutaFoundation"]),
+    .library(name: "ImmutaCodable", targets: ["ImmutaCodable"]),
     .library(name: "LogStore", targets: ["ImmutaLogStore"]),
     .library(name: "Solid", targets: ["Solid"]),
     .library(name: "ImmutaTestSupport", targets: ["ImmutaTestSupport"]),
@@ -72,6 +73,8 @@ let package = Package(
     ),
     // What the engine's types are to Foundation, which the engine does not use.
     .target(name: "ImmutaFoundation", dependencies: ["Immuta"], swiftSettings: settings),
+    // Values instead of bytes, by Foundation's coders.
+    .target(name: "ImmutaCodable", dependencies: ["Immuta", "ImmutaLocking"], swiftSettings: strict),
     .target(
       name: "ImmutaLogStore",
       dependencies: ["Immuta", "ImmutaLocking", .product(name: "Logging", package: "swift-log")], swiftSettings: strict),
@@ -107,13 +110,20 @@ let package = Package(
       name: "ImmutaTransformsTests", dependencies: ["Immuta", "ImmutaTransforms", "ImmutaTestSupport"],
       resources: [.copy("Fixtures")], swiftSettings: settings),
     .testTarget(
+      name: "ImmutaCodableTests",
+      dependencies: [
+        "Immuta", "ImmutaCodable", "ImmutaLocking", "ImmutaTestSupport",
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: settings),
+    .testTarget(
       name: "ImmutaLogStoreTests", dependencies: ["Immuta", "ImmutaLibC", "ImmutaTestSupport", "ImmutaLogStore"],
       resources: [.copy("Fixtures")], swiftSettings: settings),
     .testTarget(
       name: "TortureTests",
       dependencies: [
-        "Immuta", "ImmutaCLI", "ImmutaLibC", "ImmutaTestSupport", "ImmutaTransforms", "ImmutaLocking", "ImmutaLogStore",
-        "Solid",
+        "Immuta", "ImmutaCLI", "ImmutaCodable", "ImmutaLibC", "ImmutaTestSupport", "ImmutaTransforms", "ImmutaLocking",
+        "ImmutaLogStore", "Solid",
       ],
       swiftSettings: settings),
   ],

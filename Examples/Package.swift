@@ -19,7 +19,7 @@ let package = Package(
     example("compressing", "Compressing", ["ImmutaTransforms"]),
     example("encrypting", "Encrypting", ["ImmutaTransforms"]),
     example("commit-log", "CommitLog", ["LogStore"]),
-    example("event-sourcing", "EventSourcing", ["LogStore"]),
+    example("event-sourcing", "EventSourcing", ["ImmutaCodable"]),
     example("web-logs", "WebLogs", ["LogStore"]),
     example("message-queue", "MessageQueue", ["LogStore"]),
     example("third-party-transform", "ThirdPartyTransform", more: [.product(name: "Crypto", package: "swift-crypto")]),

@@ -16,7 +16,7 @@ written="Scripts/api.txt"
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 
-for module in Immuta ImmutaFoundation ImmutaLogStore ImmutaTransforms Solid; do
+for module in Immuta ImmutaCodable ImmutaFoundation ImmutaLogStore ImmutaTransforms Solid; do
   if [ ! -e "$products/Modules/$module.swiftmodule" ]; then
     echo "api.sh: $module was not built: build with \`swift build --traits Zstd,LZ4\` first" >&2
     exit 1

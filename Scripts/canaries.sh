@@ -256,6 +256,12 @@ canary front SegmentFolder.swift 'LostSegmentTests/missingFirstSegments' \
 # The files of a log that has rolled go one after the other, without a mark that it was removed.
 canary removal-mark Removal.swift 'LostSegmentTests/aRemovalThatIsCutOff' \
   'if try !io\(files\.isBeingRemoved\(\)\), try' 'if false, try'
+# A snapshot says that one record more is in its state.
+canary snapshot-position Snapshot.swift 'TortureTests\.ProjectionTests/theStateOfAKilled' \
+  'storeInteger\(sequence, at: 32\)' 'storeInteger(sequence + 1, at: 32)'
+# A snapshot counts, whatever record the log has in place of its last one.
+canary snapshot-last Snapshot.swift 'TortureTests\.ProjectionTests/theStateAfterAPowerCut' \
+  'if let last, let entry, !last' 'if let last, let entry, count < 0, !last'
 # A log's companion goes before it is certain that the log is gone.
 canary removal-order Removal.swift 'ManyLogsTests/aLogThatIsBeingRemoved' \
   'try io\(directory\.removeIfPresent\(files\.log\)\)\s+try io\(directory\.flush\(\)\)' 'try io(directory.removeIfPresent(files.log))'
@@ -296,8 +302,7 @@ canary lock-mapping FileLock.swift 'ProcessTests/oneProcessWritesAtATime' \
   'held = \.mapped\(window, identity, directory\)' 'held = .free'
 # Whoever comes second has the lock as well.
 canary lock FileLock.swift 'ProcessTests/oneProcessWritesAtATime' \
-  'guard try Self\.lock\(file\) else \{ throw \.locked\(LockNote\(subject: subject, on: file\)\) \}' \
-  '_ = try Self.lock(file)'
+  'guard try Self\.lock\(file, noteOffset\) else \{' 'guard try Self.lock(file, noteOffset) || true else {'
 # A file in which nothing is a log's is taken for a damaged log.
 canary no-log Reconciliation+Evidence.swift 'HostileFilesTests/whatNeverWas' \
   'try mayBeOfAnotherFormat\(\) \? \.agreement : \.none' '.agreement'
@@ -356,6 +361,15 @@ canary recognition PayloadAppearance.swift 'LossTests' \
 # Whatever codec is given is taken for the right one.
 canary wrong-codec CodecCheck.swift 'LossTests' \
   'failure = failure \?\? corruption' 'return'
+# Whoever expects a key's count looks before it has the turn.
+canary key-turn KeyedLog+Append.swift 'KeysModelTests/manyWhoExpect' \
+  'if actual != count \{ throw' 'if actual < count { throw'
+# The counts of what was removed go with the files of its segments.
+canary key-removed KeyIndex+Files.swift 'KeysModelTests/anIndexSays' \
+  'let files = removedFiles\(before: first\)\n    let isScattered' 'let files: [KeyFile] = []\n    let isScattered'
+# A slot of a file of keys is believed, whatever its checksum.
+canary key-slot KeyFileFormat.swift 'KeysModelTests/anIndexSays' \
+  'guard bytes\.count >= Self\.size, unsafe KeyFileChecksum\.of\(bytes, at: place\) == bytes\.loadInteger\(at: 28\) else \{\n      return nil\n    \}\n    hash' 'guard bytes.count >= Self.size else { return nil }\n    hash'
 
 [ "$tried" -gt 0 ] || fail "there is no canary named$wanted"
 if "$checks_only"; then

@@ -147,8 +147,9 @@ struct InfoTests {
       #expect(objects[0]["sequence"] as? Int == 1)
       #expect(objects[0]["index"] as? Int == 28)
       #expect(objects[0]["path"] as? String == "./logs/a.log")
+      #expect(objects[0]["code"] as? String == "checksum")
       #expect(objects[0]["reason"] is String && objects[0]["error"] is String)
-      #expect(objects[0].count == 7)
+      #expect(objects[0].count == 8)
       #expect(objects[1]["ok"] as? Bool == true)
     } else {
       #expect(outcome.lines[0] == "a: damaged")

@@ -79,7 +79,8 @@ extension Log {
     return try io(files.segment(first, inFolder: files.openFolder())?.logPath) ?? files.home.logPath
   }
 
-  private func onWorkThread<R: Sendable>(
+  /// Does what blocks on a thread for that.
+  func onWorkThread<R: Sendable>(
     _ body: @escaping @Sendable () throws(ImmutaError) -> R
   ) async throws -> R {
     let namespace = namespace

@@ -56,9 +56,9 @@ extension Storage {
   /// Removes a namespace for good: its log, and what is kept beside it. It is closed first, if it is open here.
   ///
   /// What goes: first the log, `<namespace>.log`, of a log that has rolled the whole folder `.segments` in one step; then,
-  /// once that is on stable storage, the companion `.idx`, the folder `.consumers` with the files in it, `.meta`, and `.lock`.
-  /// Copies that opening or repairing saved beside the log, `.saved-…`, stay. When it returns, all of that is on stable
-  /// storage.
+  /// once that is on stable storage, the companion `.idx`, the folders `.consumers`, `.projections` and `.keys` with the files
+  /// in them, `.meta`, and `.lock`. Copies that opening or repairing saved beside the log, `.saved-…`, stay. When it returns,
+  /// all of that is on stable storage.
   ///
   /// After a crash in between, either the whole log is there, or none that opens. Of a log that has rolled, the next opening
   /// for appending, or removal, finishes the work. What is left of a log of one file that had records refuses to be opened

@@ -150,7 +150,7 @@ private struct SalvageSource {
           : try LargeRecord.read(check.first + number, entry, size: finding.size, from: log, check)
         try copy(record.payload, to: writer)
       } catch .undecodable(let corruption) {
-        let reason = RepairReport.LossReason.undecodable(corruption.reason)
+        let reason = RepairReport.LossReason.undecodable(corruption.reason.description)
         // All of them, with another key.
         if let last = undecodable.last, last.sequences.upperBound == number, last.reason == reason {
           undecodable[undecodable.count - 1].sequences = last.sequences.lowerBound..<number + 1

@@ -17,7 +17,21 @@ extension Directory {
     return try Directory(folder: name, of: self)
   }
 
-  /// The same; made where there is none, with the owner and the rights of this directory.
+  /// Calls `body` while nobody else does, in this process or another: of those who opened the directory by themselves, as
+  /// ``folder(_:)`` does. Waits for them, for ten seconds at most.
+  func alone<R>(_ body: () throws(FileError) -> R) throws(FileError) -> R {
+    let descriptor = try opened()
+    for _ in 0..<10_000 {
+      if try descriptor.tryLock() {
+        defer { descriptor.unlock() }
+        return try body()
+      }
+      ThreadGate().wait(nanoseconds: 1_000_000)
+    }
+    throw .locked(LockNote(subject: path, processID: nil, since: nil))
+  }
+
+  /// The same as ``folder(_:)``; made where there is none, with the owner and the rights of this directory.
   func makeFolder(_ name: String) throws(FileError) -> Directory {
     if let folder = try folder(name) { return folder }
     do throws(FileError) {

@@ -72,7 +72,7 @@ package struct LogFiles: Sendable {
   private var stem: String { first == 0 ? namespace : Self.digits(first) }
 
   /// 20 digits: names in their order are segments in theirs.
-  private static func digits(_ first: Int) -> String {
+  static func digits(_ first: Int) -> String {
     let digits = String(first)
     return String(repeating: "0", count: 20 - digits.count) + digits
   }
@@ -114,10 +114,19 @@ package struct LogFiles: Sendable {
   /// The names of all files that hold something of the log and are not in a folder.
   package var ofLog: [String] { [log, companion, meta] }
 
+  /// The folder of what was computed from the log's records.
+  var projectionsFolder: String { isPartition ? "\(namespace).bilog.projections" : "\(namespace).projections" }
+
   /// Folders that belong to the log.
   var folders: [String] {
-    [segmentsFolder, isPartition ? "\(namespace).bilog.consumers" : "\(namespace).consumers", salvage]
+    [segmentsFolder, consumersFolder, projectionsFolder, keysFolder, salvage]
   }
+
+  /// The folder of the indexes of keys.
+  var keysFolder: String { isPartition ? "\(namespace).bilog.keys" : "\(namespace).keys" }
+
+  /// The folder of its consumers' positions, in the directory of `home`.
+  var consumersFolder: String { isPartition ? "\(namespace).bilog.consumers" : "\(namespace).consumers" }
 
   /// The folder in which a salvage makes the log. It stays only where the salvage did not end.
   package var salvage: String { "\(home.log).salvage" }

@@ -84,7 +84,7 @@ extension Opening {
     if end > newest.first {
       throw .corrupted(
         Corruption(
-          path: files.logPath, sequence: newest.first,
+          .segmentLength, path: files.logPath, sequence: newest.first,
           reason:
             "it goes on to record \(end - 1), and \(newest.logPath) begins with record \(newest.first): another program "
             + "appended to a segment that was sealed; move what it appended to a log of its own"))
@@ -92,7 +92,7 @@ extension Opening {
     if folder.newest.first == files.first { return previous }
     throw .corrupted(
       Corruption(
-        path: files.logPath, sequence: end,
+        .changedMeanwhile, path: files.logPath, sequence: end,
         reason: "it has lost records \(end) to \(newest.first - 1) while it was opened: open the log again"))
   }
 
@@ -119,7 +119,7 @@ extension Opening {
     if let header, header.stableCount > 0 {
       throw .corrupted(
         Corruption(
-          path: newest.logPath, sequence: end,
+          .segmentMissing, path: newest.logPath, sequence: end,
           reason:
             "records \(end) to \(newest.first - 1) are missing, which come before it: put the segment before it back "
             + "from a backup"))

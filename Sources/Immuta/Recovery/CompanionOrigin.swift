@@ -73,7 +73,7 @@ struct CompanionOrigin {
     if isPlaced { throw .corrupted(Corruption(path: paths.log, reason: .foreignLog(paths.companion))) }
     throw .corrupted(
       Corruption(
-        path: paths.companion,
+        .companionOfAnotherLog, path: paths.companion,
         reason:
           "it belongs to another log: of the \(compared.different + compared.same) records of \(paths.log) that were "
           + "compared with it, \(compared.different) are not what it says. Put the companion back that belongs to the "

@@ -170,7 +170,7 @@ struct Repair {
       if stated == nil, damage.possibleFormat != nil { undecided = damage }
       if stated == nil, undecided == nil, try reconciliation.evidence() == .records {
         undecided = Corruption(
-          path: files.logPath,
+          .notALog, path: files.logPath,
           reason:
             "it hardly looks like a log: no number in its header fits what looks like records in it; nothing was "
             + "changed. If it is a log, state its format")
@@ -263,7 +263,7 @@ struct Repair {
     report.lost.append(
       RepairReport.LostRange(
         sequences: kept..<kept + 1, index: examined.end,
-        reason: .endDamaged(refusal.reason)))
+        reason: .endDamaged(refusal.reason.description)))
     report.promised = max(report.promised, kept + 1)
   }
 }

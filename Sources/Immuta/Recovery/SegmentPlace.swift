@@ -33,7 +33,7 @@ extension LogFiles {
     if stated == first || (first > 0 && stated == CompanionHeader.unnamedFirst) { return }
     throw .corrupted(
       Corruption(
-        path: companionPath,
+        .segmentMisplaced, path: companionPath,
         reason:
           "it says that its segment begins with record \(stated), and its name says with record \(first): it was moved or "
           + "renamed; put the files back under their names"))

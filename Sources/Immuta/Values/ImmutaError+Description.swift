@@ -59,6 +59,11 @@ extension ImmutaError: CustomStringConvertible {
       cannot be decoded: \(corruption); check that the codec's keys, dictionaries and limit are those for this record. \
       The records around it can be read
       """
+    case .undecodableValue(let sequence, let type, let reason, let place):
+      """
+      record \(sequence)\(place.suffix) is no value of \(type): \(reason). Read it with the type and the coder that it was \
+      appended with, or teach the type to read it; the records around it can be read
+      """
     case .untransformable(let reason, let place):
       "the codec cannot transform the payload, nothing was appended\(place.suffix(" to")): \(reason)"
     case .partitionNotFound(let partition, let count):
@@ -87,6 +92,19 @@ extension ImmutaError: CustomStringConvertible {
       """
       the log\(place.suffix("")) has \(Words.records(actual)), not \(expected) as expected, and nothing was appended: read what \
       came, decide again, and append with the new count
+      """
+    case .invalidConsumer(let name):
+      "“\(name)” cannot be a consumer: use 1 to 200 letters, digits, “.”, “_” or “-”, not starting with “.”"
+    case .consumerNotFound(let name, let place):
+      "there is no consumer “\(name)”\(place.suffix(" of")): check the name, or leave out creating: false to make it"
+    case .consumerInUse(let owner):
+      "somebody else has this consumer: \(owner); close it there first"
+    case .consumerClosed(let name, let place):
+      "the consumer “\(name)”\(place.suffix(" of")) is closed: open it again"
+    case .positionOutdated(let position, let consumer, let place):
+      """
+      the consumer “\(consumer)” had come to record \(position)\(place.suffix), and the record before is another one now: the \
+      log was put back from an older copy, or its end was cut off. Seek the consumer to where it is to go on
       """
     case .unsupportedVersion(let unsupported):
       "\(unsupported): use a newer version of the library; nothing was changed"
