@@ -241,6 +241,12 @@ canary close-together LogWriter+Closing.swift 'ManyLogsTests/manyLogs' \
 # shellcheck disable=SC2016
 canary mark-together LogWriter+Preparing.swift 'ManyLogsTests/manyLogs' \
   'marks\.flatMap \{ \[\$0\.log, \$0\.companion\] \}' 'marks.flatMap { [$0.log, $0.log] }'
+# A snapshot says that one record more is in its state.
+canary snapshot-position Snapshot.swift 'TortureTests\.ProjectionTests/theStateOfAKilled' \
+  'storeInteger\(sequence, at: 32\)' 'storeInteger(sequence + 1, at: 32)'
+# A snapshot counts, whatever record the log has in place of its last one.
+canary snapshot-last Snapshot.swift 'TortureTests\.ProjectionTests/theStateAfterAPowerCut' \
+  'if let last, let entry, !last' 'if let last, let entry, count < 0, !last'
 # Segments were exchanged, and repair believes the logs.
 canary exchanged SegmentPlace.swift 'LostSegmentTests/repairDoesNotBelieve' \
   'guard place\.isRolled, let header' 'guard false, let header'
@@ -256,12 +262,6 @@ canary front SegmentFolder.swift 'LostSegmentTests/missingFirstSegments' \
 # The files of a log that has rolled go one after the other, without a mark that it was removed.
 canary removal-mark Removal.swift 'LostSegmentTests/aRemovalThatIsCutOff' \
   'if try !io\(files\.isBeingRemoved\(\)\), try' 'if false, try'
-# A snapshot says that one record more is in its state.
-canary snapshot-position Snapshot.swift 'TortureTests\.ProjectionTests/theStateOfAKilled' \
-  'storeInteger\(sequence, at: 32\)' 'storeInteger(sequence + 1, at: 32)'
-# A snapshot counts, whatever record the log has in place of its last one.
-canary snapshot-last Snapshot.swift 'TortureTests\.ProjectionTests/theStateAfterAPowerCut' \
-  'if let last, let entry, !last' 'if let last, let entry, count < 0, !last'
 # A log's companion goes before it is certain that the log is gone.
 canary removal-order Removal.swift 'ManyLogsTests/aLogThatIsBeingRemoved' \
   'try io\(directory\.removeIfPresent\(files\.log\)\)\s+try io\(directory\.flush\(\)\)' 'try io(directory.removeIfPresent(files.log))'

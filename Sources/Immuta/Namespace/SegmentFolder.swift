@@ -70,7 +70,7 @@ struct SegmentFolder: Sendable {
         if try io(folder.status(of: name)?.isDirectory == true) {
           refusals.append(
             Corruption(
-              path: folder.path(of: name),
+              .notALog, path: folder.path(of: name),
               reason: "a folder has the name of the next segment's file: take it out of \(folder.path)"))
         }
       }
