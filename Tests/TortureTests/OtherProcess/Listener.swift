@@ -1,5 +1,6 @@
 import Foundation
 import Immuta
+import ImmutaTestSupport
 
 /// Follows logs as a program does that has nothing else to do.
 enum Listener {
@@ -49,7 +50,8 @@ enum Listener {
   /// kernel's; threads that follow; and all threads.
   private static func counts() throws -> String {
     var usage = rusage()
-    guard getrusage(RUSAGE_SELF, &usage) == 0 else { throw Finding("no usage: error \(errno)") }
+    // RUSAGE_SELF, which is an enumeration in some C libraries and a number in others.
+    guard getrusage(0, &usage) == 0 else { throw Finding("no usage: error \(errno)") }
     let threads = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/task").count) ?? 0
     return "\(Following.wakeUps) \(usage.ru_nvcsw) \(Following.threads) \(threads)"
   }
