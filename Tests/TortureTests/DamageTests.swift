@@ -49,7 +49,7 @@ import Testing
   }
 
   /// Nothing left to chance: every byte of both files, and every length. A thousand records where many rounds are asked
-  /// for; in a single round one in 64 of the bytes between the fields of a companion's header, other ones each time.
+  /// for; in a single round one in 64 of the companion's bytes that are of no field and no entry, other ones each time.
   @Test(arguments: DamagedSample.Ending.allCases, LogFormat.allCases)
   func everyByteAndEveryLengthIsTried(_ ending: DamagedSample.Ending, _ format: LogFormat) async throws {
     try await Rounds.run(default: 1, most: 1, "every byte, \(ending.rawValue), \(format)", patience: .seconds(3600)) {
@@ -60,6 +60,7 @@ import Testing
       try await Self.tryAll(sample, seed) { file, _ in
         let isSparse = file == .companion && !Rounds.areMany
         let offsets = (0..<sample.size(of: file)).filter {
+          // Between the header's fields, and reserved after the entries.
           !isSparse || sample.isField($0) || UInt64($0) % 64 == seed % 64
         }
         return offsets.flatMap { [.flippedByte(at: $0), .cut(at: $0)] }

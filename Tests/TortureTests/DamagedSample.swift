@@ -101,10 +101,12 @@ struct DamagedSample: Sendable {
   /// Where a slot of the companion's header has fields: what lies between them is a name, or zeros.
   private static let fields = [0..<56, 1_088..<1_128, 2_008..<CompanionHeader.slotSize]
 
-  /// Whether a byte of the companion belongs to an entry, or to a field of the header other than the name.
+  /// Whether a byte of the companion belongs to an entry, or to a field of the header other than the name; not to what is
+  /// reserved after the place of the next two entries.
   func isField(_ offset: Int) -> Bool {
-    offset >= CompanionHeader.size
-      || Self.fields.contains { $0.contains(offset % CompanionHeader.slotSize) }
+    let entries = CompanionHeader.size..<CompanionHeader.size + (count + 2) * CompanionEntry.size
+    return entries.contains(offset)
+      || offset < CompanionHeader.size && Self.fields.contains { $0.contains(offset % CompanionHeader.slotSize) }
   }
 
   /// The records whose bytes, or whose companion entries, damage of a file may have changed.

@@ -122,7 +122,7 @@ extension KeyIndex {
 
   func unusable(_ segment: Range<Int>) -> ImmutaError {
     open.reader.check.corrupted(
-      .other, segment.lowerBound, nil, "the index of its keys cannot be read, however often it is made")
+      .keyIndex, segment.lowerBound, nil, "the index of its keys cannot be read, however often it is made")
   }
 
   private enum KeyGroup {

@@ -70,7 +70,9 @@ struct CompanionOrigin {
     _ log: inout LogScanner, _ entries: inout CompanionScanner?, _ paths: (log: String, companion: String)
   ) throws(ImmutaError) {
     guard let compared = try comparisonWithAnother(&log, &entries) else { return }
-    if isPlaced { throw .corrupted(Corruption(path: paths.log, reason: .foreignLog(paths.companion))) }
+    if isPlaced {
+      throw .corrupted(Corruption(.segmentMisplaced, path: paths.log, reason: .foreignLog(paths.companion)))
+    }
     throw .corrupted(
       Corruption(
         .companionOfAnotherLog, path: paths.companion,

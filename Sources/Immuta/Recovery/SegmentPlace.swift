@@ -14,7 +14,7 @@ struct SegmentPlace {
   func tooMany(_ files: LogFiles, _ count: Int) -> Corruption {
     let next = files.first + (end ?? 0)
     return Corruption(
-      path: files.logPath, sequence: next,
+      .segmentLength, path: files.logPath, sequence: next,
       reason:
         "the segment has \(Words.records(count)) too many: the next one begins with record \(next). Another program appended to "
         + "it, or the next one does not belong to the log. They are left out; move them to a log of their own, and put the "
@@ -45,7 +45,7 @@ extension LogFiles {
     guard place.isRolled, let header = disk.companionHeader, header.firstSequence == first else { return }
     let known = try LogKnowledge(self, nil, disk.format, trust).identity
     guard let identity = header.identity, identity == known ?? identity else { return }
-    throw .corrupted(Corruption(path: logPath, sequence: first, reason: .foreignLog(companionPath)))
+    throw .corrupted(Corruption(.segmentMisplaced, path: logPath, sequence: first, reason: .foreignLog(companionPath)))
   }
 
   /// What is to be said of a segment, where the log has others: whose records the numbers in it are of.

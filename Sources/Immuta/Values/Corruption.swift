@@ -81,6 +81,10 @@ extension Corruption.Reason {
     case changedMeanwhile
     /// The bytes are whole, and a codec cannot read them.
     case undecodable
+    /// The index of a segment's keys cannot be read, however often it is made.
+    case keyIndex
+    /// The file that says how far a consumer has come is damaged.
+    case consumerPosition
     /// A store's layout is damaged, or contradicts its partitions.
     case layout
     /// None of these: the words say what it is.

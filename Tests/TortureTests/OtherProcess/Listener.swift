@@ -1,5 +1,6 @@
 import Foundation
 import Immuta
+import ImmutaTestSupport
 
 /// Follows logs as a program does that has nothing else to do.
 enum Listener {
@@ -45,17 +46,13 @@ enum Listener {
     return false
   }
 
-  /// Wake-ups of the threads that wait for others, by their own count; all voluntary changes of context of this process'
-  /// threads, by the kernel's; and threads that there are.
+  /// Wake-ups of the threads that wait for others, by their own count; of all threads that this process has or had, by the
+  /// kernel's; threads that follow; and all threads.
   private static func counts() throws -> String {
-    var switches = 0
-    let threads = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/task")) ?? []
-    for thread in threads {
-      let status = (try? String(contentsOfFile: "/proc/self/task/\(thread)/status", encoding: .utf8)) ?? ""
-      for line in status.split(separator: "\n") where line.hasPrefix("voluntary_ctxt_switches:") {
-        switches += Int(line.split(separator: "\t").last ?? "") ?? 0
-      }
-    }
-    return "\(Following.wakeUps) \(switches) \(Following.threads)"
+    var usage = rusage()
+    // RUSAGE_SELF, which is an enumeration in some C libraries and a number in others.
+    guard getrusage(0, &usage) == 0 else { throw Finding("no usage: error \(errno)") }
+    let threads = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/task").count) ?? 0
+    return "\(Following.wakeUps) \(usage.ru_nvcsw) \(Following.threads) \(threads)"
   }
 }
