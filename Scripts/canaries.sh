@@ -247,6 +247,21 @@ canary snapshot-position Snapshot.swift 'TortureTests\.ProjectionTests/theStateO
 # A snapshot counts, whatever record the log has in place of its last one.
 canary snapshot-last Snapshot.swift 'TortureTests\.ProjectionTests/theStateAfterAPowerCut' \
   'if let last, let entry, !last' 'if let last, let entry, count < 0, !last'
+# Segments were exchanged, and repair believes the logs.
+canary exchanged SegmentPlace.swift 'LostSegmentTests/repairDoesNotBelieve' \
+  'guard place\.isRolled, let header' 'guard false, let header'
+# Another program appended to a sealed segment, and its record gets the number of another.
+canary appended Repair.swift 'LostSegmentTests/whatAnotherProgramAppended' \
+  'guard let end = place\.end, report' 'guard false, let end = place.end, report'
+# A file after the end is taken for the newest segment by its name alone.
+canary stray SegmentFolder.swift 'LostSegmentTests/aFileAfterTheEnd' \
+  'guard let identity = known\.identity else' 'guard let identity = known.identity, false else'
+# Nobody notices that the first segments are missing.
+canary front SegmentFolder.swift 'LostSegmentTests/missingFirstSegments' \
+  'guard folder != nil, let first = firsts\.first, first > removed' 'guard false, let first = firsts.first, first > removed'
+# The files of a log that has rolled go one after the other, without a mark that it was removed.
+canary removal-mark Removal.swift 'LostSegmentTests/aRemovalThatIsCutOff' \
+  'if try !io\(files\.isBeingRemoved\(\)\), try' 'if false, try'
 # A log's companion goes before it is certain that the log is gone.
 canary removal-order Removal.swift 'ManyLogsTests/aLogThatIsBeingRemoved' \
   'try io\(directory\.removeIfPresent\(files\.log\)\)\s+try io\(directory\.flush\(\)\)' 'try io(directory.removeIfPresent(files.log))'

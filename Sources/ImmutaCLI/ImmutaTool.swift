@@ -39,7 +39,7 @@ struct ImmutaTool: ParsableCommand {
     version: Version.current,
     subcommands: [
       Demo.self, Bench.self, Append.self, Cat.self, Info.self, Verify.self, Trim.self, RepairCommand.self,
-      CodecCommand.self, LogStoreCommand.self, Migrate.self,
+      Consumers.self, CodecCommand.self, LogStoreCommand.self, Migrate.self,
     ])
 }
 

@@ -29,7 +29,10 @@ struct KeyedRecords {
       let reads = Self.reads
       _ = try await accounts.count(of: Array("none".utf8))
       print("opened, with the newest segment, in \(Self.milliseconds(since: start)) ms, \(Self.reads - reads) reads")
-      try await Self.measure("counted") { precondition(try await accounts.count(of: Self.key) == 100, "100 are there") }
+      try await Self.measure("counted") {
+        let count = try await accounts.count(of: Self.key)
+        precondition(count == 100, "100 are there")
+      }
       try await Self.measure("read, a history") {
         var count = 0
         for try await record in accounts.records(of: Self.key) { count += record.size > 0 ? 1 : 0 }

@@ -375,6 +375,11 @@ struct SegmentsTests {
     #expect(segments[0]["path"] as? String == "./logs/e.segments/\(name(20)).log")
     let sizes = try ["e.meta"].map { "logs/\($0)" } + place.names(in: "logs/e.segments").map { "logs/e.segments/\($0)" }
     #expect(try #require(object["sizeOnDisk"] as? Int) >= sizes.count * 4096)
+    let taken = (sizes + ["logs/e.log", "logs/e.idx"]).reduce(0) { sum, file in
+      var status = stat()
+      return stat("\(place.path)/\(file)", &status) == 0 ? sum + Int(status.st_blocks) * 512 : sum
+    }
+    #expect(object["sizeOnDisk"] as? Int == taken, "of files, without folders")
   }
 
   @Test("info says which records it speaks of where a writer died in the newest segment, and trim recovers it")

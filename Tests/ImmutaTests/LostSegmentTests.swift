@@ -1,6 +1,7 @@
 import Foundation
 import Immuta
 import ImmutaTestSupport
+import Synchronization
 import Testing
 
 /// Files of a log in segments that are lost, exchanged, added or left over: everything that looks at the segments says the same
@@ -85,6 +86,53 @@ import Testing
     let report = try Storage.repair("log", in: directory.path, applying: true)
     #expect(report.actions.isEmpty && report.sound == 2 && report.lost.count == 2, "\(report)")
     #expect(try salvaged(directory).texts == ["zero", "three"])
+  }
+
+  /// Opens the log for appending when a file of it is about to be opened, and notes what came of it.
+  private final class Intruder: SystemCallHook {
+    let path: String
+    let attempts = Mutex<[ImmutaError?]>([])
+    let attempt: @Sendable () -> ImmutaError?
+
+    init(at path: String, _ attempt: @escaping @Sendable () -> ImmutaError?) {
+      (self.path, self.attempt) = (path, attempt)
+    }
+
+    func willCall(_ call: SystemCall, path: String) -> SystemCallOutcome {
+      guard call == .open, path == self.path, attempts.withLock({ $0.isEmpty }) else { return .proceed }
+      attempts.withLock { $0.append(nil) }
+      let error = attempt()
+      attempts.withLock { $0 = [error] }
+      return .proceed
+    }
+
+    func didCall(_ call: SystemCall, path: String) {}
+  }
+
+  @Test(arguments: [true, false]) func nobodyAppendsWhileSegmentAfterSegmentIsLookedAt(isSalvage: Bool) async throws {
+    let directory = try await filled()
+    let path = directory.path
+    let intruder = Intruder(at: directory.file(log(30))) {
+      do {
+        try SegmentedLogTests.open(directory).close()
+        return nil
+      } catch {
+        return error as? ImmutaError
+      }
+    }
+    try SystemCalls.withHook(intruder) {
+      if isSalvage {
+        _ = try Storage.salvage("log", in: path, into: "new")
+      } else {
+        _ = try Storage.repair("log", in: path, applying: true)
+      }
+    }
+    let attempts = intruder.attempts.withLock { $0 }
+    #expect(attempts.count == 1)
+    guard case .locked = attempts.first ?? nil else {
+      Issue.record("the log was open for appending: \(attempts)")
+      return
+    }
   }
 
   // MARK: Missing
@@ -340,6 +388,7 @@ import Testing
           defer { storage.close() }
           let log = try storage.log("log")
           #expect(log.count == 0 && log.firstSequence == 0, "call \(number)")
+          try await log.append("new")
           #expect(!directory.exists("log.segments.removed") && !directory.exists("log.meta"))
         }
       }

@@ -40,6 +40,7 @@ extension Storage {
     var first: (start: Int, source: SalvageSource)? = try firstSource(segments, configuration, trust)
     guard let original = first?.source.repair.disk.log else { preconditionFailure("it was opened") }
     let takesAsStored = first?.source.repair.codecName == nil && configuration.codecName.isEmpty
+    try Removal(files: newFiles, trust: trust).finish()
     var made = try SalvagePlace(newFiles, like: original, trust)
     var report: RepairReport
     do {

@@ -9,6 +9,7 @@ package enum ErrorNumber {
   package static var readOnlyFileSystem: Int32 { EROFS }
   package static var tooManyFiles: Int32 { EMFILE }
   package static var exists: Int32 { EEXIST }
+  static var notEmpty: Int32 { ENOTEMPTY }
   package static var cannotReserve: Int32 { EOPNOTSUPP }
   package static var fileTooLarge: Int32 { EFBIG }
   package static var quotaExceeded: Int32 { EDQUOT }

@@ -125,15 +125,28 @@ package final class Directory: Sendable {
     }
   }
 
+  private static var mostAttempts: Int { 16 }
+
   /// Removes a folder with the files in it, if there is one. What else may have the name is left alone, and so is a folder
   /// that holds another one: then it throws.
   func removeFolder(_ name: String) throws(FileError) {
     guard try status(of: name)?.isDirectory == true else { return }
     let folder = try Descriptor(openingFolder: name, of: opened(), path: path(of: name))
-    for file in try SystemCalls.names(folder.number, path: folder.path) where file != "." && file != ".." {
-      try SystemCalls.unlink(folder.number, file, path: "\(folder.path)/\(file)")
+    for attempt in 1...Self.mostAttempts {
+      for file in try SystemCalls.names(folder.number, path: folder.path) where file != "." && file != ".." {
+        do {
+          try SystemCalls.unlink(folder.number, file, path: "\(folder.path)/\(file)")
+        } catch let error where error.errorNumber == ErrorNumber.notFound {
+          continue
+        }
+      }
+      do {
+        return try SystemCalls.unlink(opened().number, name, isFolder: true, path: path(of: name))
+      } catch let error where error.errorNumber == ErrorNumber.notEmpty && attempt < Self.mostAttempts {
+        // Somebody was about to make a file in it, such as that of an index of keys.
+        continue
+      }
     }
-    try SystemCalls.unlink(opened().number, name, isFolder: true, path: path(of: name))
   }
 
   /// Gives a file of a folder its name here.

@@ -49,7 +49,9 @@ extension LogFiles {
     for name in folders + [removedFolder] {
       // A folder that goes, or that may not be read, has nothing that counts.
       guard let folder = try? home.directory.folder(name) else { continue }
-      for file in (try? folder.names()) ?? [] { size += (try? folder.status(of: file))??.sizeOnDisk ?? 0 }
+      for file in (try? folder.names()) ?? [] where file != "." && file != ".." {
+        size += (try? folder.status(of: file))??.sizeOnDisk ?? 0
+      }
     }
     return size
   }

@@ -9,7 +9,11 @@ extension KeyIndex {
     let count: Int
     fileprivate let newest: Int
     fileprivate let first: Int
+    fileprivate let changes: Int
   }
+
+  /// Keys whose counts are kept.
+  private static var mostKeptCounts: Int { 1024 }
 
   /// How many records of a key were committed by now, with those that were removed.
   ///
@@ -43,8 +47,11 @@ extension KeyIndex {
   func olderCount(of key: [UInt8], after known: OlderCount? = nil) throws(ImmutaError) -> OlderCount {
     for _ in 0..<Self.mostAttempts {
       noteRemoved()
-      let (newest, first) = (state.withLock { $0.newest?.first } ?? 0, open.firstSequence)
-      if let known, known.newest == newest, known.first == first { return known }
+      let first = open.firstSequence
+      let (newest, changes, kept) = state.withLock { ($0.newest?.first ?? 0, $0.changes.count, $0.olderCounts[key]) }
+      if let known = known ?? kept, known.newest == newest, known.first == first, known.changes == changes {
+        return known
+      }
       let hash = hash(of: key)
       var count = removedCount(of: key, hash)
       do throws(ImmutaError) {
@@ -52,7 +59,15 @@ extension KeyIndex {
       } catch .recordRemoved {
         continue
       }
-      if open.firstSequence == first { return OlderCount(count: count, newest: newest, first: first) }
+      guard open.firstSequence == first else { continue }
+      let older = OlderCount(count: count, newest: newest, first: first, changes: changes)
+      state.withLock { state in
+        // Otherwise the log has rolled meanwhile, and the caller asks again.
+        guard state.newest?.first == newest, state.changes.count == changes else { return }
+        if state.olderCounts.count >= Self.mostKeptCounts { state.olderCounts = [:] }
+        state.olderCounts[key] = older
+      }
+      return older
     }
     throw .recordRemoved(sequence: 0, first: open.firstSequence)
   }

@@ -58,6 +58,7 @@ extension KeyIndex.State {
     newest = nil
     (sealed, unwritten, recent) = ([:], [], [])
     removed = RemovedKeys()
+    olderCounts = [:]
   }
 
   /// A file is read: of those that were not read for long, one is closed.

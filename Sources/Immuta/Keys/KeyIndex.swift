@@ -33,6 +33,8 @@ final class KeyIndex: Sendable {
     /// Of those, the ones whose files are still to be made.
     var unwritten: [Int] = []
     var removed = RemovedKeys()
+    /// What was counted of some keys lately.
+    var olderCounts: [[UInt8]: KeyIndex.OlderCount] = [:]
     /// What became of the log that is followed: other files got its name, or it was cut back.
     var changes: [LogChange] = []
     /// Files that were read lately, the latest at the end.

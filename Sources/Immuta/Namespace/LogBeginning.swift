@@ -15,6 +15,7 @@ struct LogBeginning {
   ///   `.io`.
   func run(first: Int) throws(ImmutaError) {
     let directory = files.directory
+    try Removal(files: files, trust: trust).finish()
     if try io(files.isThere()) { throw .duplicateNamespace(files.namespace) }
     if let lost = try files.lostLog(trust) { throw .corrupted(lost) }
     let lock = try io(FileLock.take(files.lock, in: directory, subject: files.namespace, rights: nil, trust: trust))

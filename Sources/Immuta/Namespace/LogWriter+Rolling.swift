@@ -56,7 +56,7 @@ extension LogWriter {
     var segment = Optional(named.segment)
     let sealing = state.withLock { state in
       guard let segment = segment.take() else { preconditionFailure("a log rolls once at a time") }
-      return SealingSegment(state.roll(to: segment, next), newNames: folder)
+      return SealingSegment(state.roll(to: segment, next), next: next.first, newNames: folder)
     }
     old.publish(nil)
     roller.add(sealing)
@@ -70,12 +70,13 @@ extension LogWriter {
 
   /// Seals the segments before the newest. May block. Returns why one could not be: then nothing is appended any more.
   func sealNow() -> ImmutaError? {
-    let failure = roller.sealAll(after: flusher.failure) { first in
+    let failure = roller.sealAll(after: flusher.failure) { (first, next) in
       flusher.noteSealed(first)
       // Its reader keeps files open that were open for writing.
       sealed.forget(first)
-      // Should that fail, the loss of the newest segment is not noticed, and nothing else.
-      try? keepMeta(flusher.companionHeader, newestFirst: reader.first)
+      // Not the newest: the log may have rolled again since, and that name may be lost with the machine. Should this fail, the
+      // loss of the newest segment is not noticed, and nothing else.
+      try? keepMeta(flusher.companionHeader, newestFirst: next)
     }
     if let failure {
       state.withLock { $0.fail(failure) }

@@ -11,23 +11,25 @@ struct Removal {
   /// - Throws: `.namespaceNotFound`, `.locked`, `.foreignOwner`, `.io`.
   func run() throws(ImmutaError) {
     if try !hasRemains() { throw .namespaceNotFound(files.namespace) }
-    try remove { () throws(ImmutaError) in
+    try remove { () throws(ImmutaError) -> Bool in
       // An older folder of that name is of a removal that did not end.
       if try !io(files.isBeingRemoved()), try io(isFolder(files.segmentsFolder)) {
         try io(files.directory.rename(files.segmentsFolder, to: files.removedFolder))
         try io(files.directory.flush())
       }
+      return true
     }
   }
 
   /// Removes what is left where a removal did not end; nothing elsewhere.
   func finish() throws(ImmutaError) {
     if try !io(files.isBeingRemoved()) { return }
-    try remove { () throws(ImmutaError) in }
+    // Somebody else may have been faster, and have made a new log since.
+    try remove { () throws(ImmutaError) in try io(files.isBeingRemoved()) }
   }
 
-  /// - Parameter mark: makes a log that has rolled one that was removed.
-  private func remove(_ mark: () throws(ImmutaError) -> Void) throws(ImmutaError) {
+  /// - Parameter mark: makes a log that has rolled one that was removed; false where there is nothing to remove.
+  private func remove(_ mark: () throws(ImmutaError) -> Bool) throws(ImmutaError) {
     let directory = files.directory
     let log = try io(directory.statusOfFile(files.log))
     if let log { try io(trust.check(log, files.log)) }
@@ -35,7 +37,7 @@ struct Removal {
       FileLock.take(
         files.lock, in: directory, subject: files.namespace, rights: log?.rights, trust: trust, of: log))
     defer { lock.unlock() }
-    try mark()
+    if try !mark() { return }
     try io(directory.removeIfPresent(files.log))
     try io(directory.flush())
     try io(directory.removeIfPresent(files.newCompanion))

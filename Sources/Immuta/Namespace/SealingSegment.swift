@@ -5,6 +5,8 @@ import ImmutaLocking
 final class SealingSegment: Sendable {
   private let state: Lock<State>
   let first: Int
+  /// The first record of the segment after it: once this one is sealed, that one's name is on stable storage.
+  let next: Int
   /// The folder that has the name of the segment after it.
   private let newNames: Directory
 
@@ -13,8 +15,11 @@ final class SealingSegment: Sendable {
     case sealed(ImmutaError?)
   }
 
-  init(_ segment: consuming SegmentWriter, newNames: Directory) {
-    first = segment.first
+  /// - Parameters:
+  ///   - next: the first record of the segment after it, whose files have their names.
+  ///   - newNames: the folder that they have them in.
+  init(_ segment: consuming SegmentWriter, next: Int, newNames: Directory) {
+    (first, self.next) = (segment.first, next)
     self.newNames = newNames
     state = Lock(.open(segment))
   }

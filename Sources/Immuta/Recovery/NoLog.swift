@@ -88,6 +88,8 @@ extension LogFiles {
   /// - Parameter trust: whose meta file is believed; nil for anybody's.
   /// - Throws: `.foreignOwner`, `.unsupportedVersion`, `.io`.
   package func lostLog(_ trust: FileTrust? = nil) throws(ImmutaError) -> Corruption? {
+    // Its files are left of a removal.
+    if try io(isBeingRemoved()) { return nil }
     let lost: Corruption?
     if let status = try io(home.directory.status(of: meta)) {
       try io(trust?.check(status, meta))

@@ -28,6 +28,11 @@ struct Cat: ToolCommand {
       A number beyond the end is an error, as the log may have been put back from an older copy. To wait for record 5000:
         immuta cat events --follow --from 5000 --ahead
 
+      For a program that must miss nothing: a consumer goes on after what was printed when it ended, however it ended. What \
+      it was in the middle of comes again:
+        immuta cat events --consumer mailer --follow | ./send-mails
+        immuta consumers events
+
       A file that was appended with --delimiter none, back as it was:
         immuta cat backups --from 3 --limit 1 --format raw > photo.raw
 
@@ -43,10 +48,22 @@ struct Cat: ToolCommand {
   @Argument(help: "The namespace to read.")
   var namespace: String
 
+  @Option(
+    help: ArgumentHelp(
+      "Go on where this consumer stopped, and note how far it was printed; made if there is none.", valueName: "name"))
+  var consumer: String?
+
   @OptionGroup var options: CatOptions
 
   func validate() throws {
     try checkNamespace(namespace)
+    guard let consumer else { return }
+    try checkConsumer(consumer)
+    if options.saysWhereToBegin {
+      throw ValidationError(
+        "--consumer goes on where it stopped; to move it: immuta consumers seek \(namespace) \(consumer) --to N")
+    }
+    if options.until != nil { throw ValidationError("use either --consumer or --until") }
   }
 
   @MainActor func execute() async throws {
@@ -54,6 +71,12 @@ struct Cat: ToolCommand {
     defer { storage.close() }
     try log.details.sayOpeningNote(.namespace)
     let present = try options.end(of: log)
+    if let consumer {
+      let consumer = try ConsumerStream(log.consumer(consumer))
+      // What was not printed, or nobody read, comes again.
+      defer { consumer.close() }
+      return try await options.print(consumer, of: { _ in log }) { $0.place >= present }
+    }
     // A number beyond the end is an error: the log may have been put back from an older copy.
     let from = options.from
     if !options.ahead, let from, from > log.count {

@@ -106,20 +106,41 @@ struct CatOptions: ParsableArguments {
     var printer = RecordPrinter(json ? .json : format ?? .text, to: output, of: log)
     var left = limit ?? Int.max
     var isWatched = false
-    while left > 0, follow || !isAtEnd(stream) {
-      var next = try stream.nextAtOnce()
-      if next == nil {
-        try output.flush()
-        // A pipe that nobody reads any more is noticed only when it is asked, and nothing comes that would be written to it.
-        if follow, !isWatched { System.exitOnceAbandoned() }
-        isWatched = true
-        if follow { next = try await waitForNext(of: &stream) }
-      }
-      guard let element = next, try !isTooLate(Stream.place(of: element), log) else { break }
-      try Stream.print(element, with: &printer)
-      left -= 1
+    var printed: (last: Stream.Element?, count: Int) = (nil, 0)
+    // What was written is acknowledged, also where what comes next cannot be read.
+    func acknowledge() throws {
+      try output.flush()
+      if let last = printed.last { try stream.acknowledge(last) }
+      printed = (nil, 0)
     }
+    do {
+      while left > 0, follow || !isAtEnd(stream) {
+        if printed.count == Self.mostUnacknowledged { try acknowledge() }
+        var next = try stream.nextAtOnce()
+        if next == nil {
+          try acknowledge()
+          // A pipe that nobody reads any more is noticed only when it is asked, and nothing comes that would be written to it.
+          if follow, !isWatched { System.exitOnceAbandoned() }
+          isWatched = true
+          if follow { next = try await waitForNext(of: &stream) }
+        }
+        guard let element = next, try !isTooLate(Stream.place(of: element), log) else { break }
+        try Stream.print(element, with: &printer)
+        left -= 1
+        printed = (element, printed.count + 1)
+      }
+    } catch let error as ImmutaError {
+      try acknowledge()
+      throw error
+    }
+    try acknowledge()
   }
+
+  /// Records that are printed at most before a consumer notes it.
+  private static var mostUnacknowledged: Int { 1_000 }
+
+  /// Whether an option says where to begin.
+  var saysWhereToBegin: Bool { from != nil || latest || last != nil || since != nil }
 }
 
 extension CatOptions {
@@ -167,6 +188,40 @@ protocol PrintableStream {
   mutating func next(timeout: Duration) async throws -> Element?
   static func place(of element: Element) -> (record: Record, partition: Int?)
   static func print(_ element: Element, with printer: inout RecordPrinter) throws
+  /// An element was written, and all before it.
+  func acknowledge(_ element: Element) throws
+}
+
+extension PrintableStream {
+  func acknowledge(_ element: Element) {}
+}
+
+/// The records of a consumer, which acknowledges those that were written.
+struct ConsumerStream: PrintableStream {
+  private let consumer: Consumer
+  /// After the record that was delivered last.
+  private(set) var place: Int
+
+  init(_ consumer: Consumer) {
+    self.consumer = consumer
+    place = consumer.position
+  }
+
+  mutating func nextAtOnce() throws(ImmutaError) -> Record? { note(try consumer.nextAtOnce()) }
+  mutating func next() async throws -> Record? { note(try await consumer.next()) }
+  mutating func next(timeout: Duration) async throws -> Record? { note(try await consumer.next(timeout: timeout)) }
+
+  private mutating func note(_ record: Record?) -> Record? {
+    if let record { place = record.sequence + 1 }
+    return record
+  }
+
+  func acknowledge(_ record: Record) throws { try consumer.acknowledge(record) }
+
+  func close() { consumer.close() }
+
+  static func place(of record: Record) -> (record: Record, partition: Int?) { (record, nil) }
+  static func print(_ record: Record, with printer: inout RecordPrinter) throws { try printer.print(record) }
 }
 
 extension RecordStream: PrintableStream {

@@ -14,7 +14,7 @@ struct NextStep {
       return report.lost.isEmpty
         ? "`\(verify)` checks it" : "what is lost can only come from a backup; what is left can be used as it is"
     }
-    if report.opensAsItIs, report.lost.isEmpty {
+    if report.opensAsItIs, report.lost.isEmpty, report.problems.isEmpty {
       return "none is needed: opening it for appending does the same"
     }
     if report.actions.isEmpty, report.lost.isEmpty {

@@ -1,0 +1,176 @@
+import ArgumentParser
+import Immuta
+
+/// `immuta consumers`: who reads a log durably, and how far they have come.
+struct Consumers: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "List durable consumers; move or remove one.",
+    discussion: """
+      A consumer is a reader whose position is kept beside the log: see `immuta cat --consumer`.
+
+      All consumers of all logs, and those of one:
+        immuta consumers
+        immuta consumers events
+
+      Have one go on elsewhere, while nobody has it:
+        immuta consumers seek events billing --to 1000
+        immuta consumers seek events billing --to "2 h ago"
+
+      Forget one:
+        immuta consumers remove events billing
+      """,
+    subcommands: [ConsumersList.self, ConsumersSeek.self, ConsumersRemove.self],
+    defaultSubcommand: ConsumersList.self)
+}
+
+/// `immuta consumers list`, which needs not be said.
+struct ConsumersList: ToolCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "list",
+    abstract: "List consumers: positions, how many records they have not acknowledged, and who has them.")
+
+  @OptionGroup var location: Location
+  @OptionGroup var selection: NamespaceSelection
+
+  @MainActor func execute() async throws {
+    let output = Output()
+    var table = Table([
+      ("namespace", .left), ("consumer", .left), ("position", .right), ("lag", .right), ("owner", .left),
+    ])
+    var isEmpty = true
+    var failures: [Failure] = []
+    for namespace in try location.namespaces(selection.namespaces) {
+      do {
+        for consumer in try consumers(of: namespace) {
+          isEmpty = false
+          if selection.json { output.bytes += json(namespace, consumer) } else { table.add(cells(namespace, consumer)) }
+          if let fault = consumer.fault { failures.append(Failure(error(for: fault, namespace, consumer.name))) }
+        }
+      } catch {
+        if selection.namespaces.isEmpty, location.isPassedOver(error, namespace) { continue }
+        failures.append(Failure(error, directory: location.directory))
+      }
+    }
+    if !selection.json {
+      for line in isEmpty ? ["no consumers"] : table.lines { try output.line(line) }
+    }
+    try output.flush()
+    for failure in failures { failure.report() }
+    try ExitStatus.throwUnlessSuccess(of: failures)
+  }
+
+  private func error(for fault: ImmutaError, _ namespace: String, _ name: String) -> ToolError {
+    let command = ToolCommandLine.of("consumers seek", namespace, in: location.directory)
+    return ToolError("consumer “\(name)” of “\(namespace)”: \(fault); next: `\(command) \(name) --to N`", .damaged)
+  }
+
+  private func consumers(of namespace: String) throws -> [ConsumerDetails] {
+    let (storage, log) = try location.openForReading(namespace, .storedPayloads)
+    defer { storage.close() }
+    return try log.consumers
+  }
+
+  private func cells(_ namespace: String, _ consumer: ConsumerDetails) -> [String] {
+    let owner = consumer.owner.map { owner in owner.processID.map { "process \($0)" } ?? "somebody" }
+    return [
+      namespace, consumer.name, consumer.position.map { "\($0)" } ?? "?", consumer.lag.map { "\($0)" } ?? "?",
+      owner ?? (consumer.fault == nil ? "-" : "damaged"),
+    ]
+  }
+
+  private func json(_ namespace: String, _ consumer: ConsumerDetails) -> [UInt8] {
+    var object = JSONObject()
+    object.add("namespace", namespace)
+    object.add("name", consumer.name)
+    for (name, value) in [("position", consumer.position), ("lag", consumer.lag)] {
+      if let value { object.add(name, value) } else { object.addNull(name) }
+    }
+    if let owner = consumer.owner {
+      object.add("owner", owner.processID.map(Int.init) ?? 0)
+    } else {
+      object.addNull("owner")
+    }
+    object.add("error", consumer.fault.map { "\($0)" })
+    return object.line
+  }
+}
+
+/// A consumer by its name: arguments of each subcommand that changes one.
+struct ConsumerChoice: ParsableArguments {
+  @OptionGroup var location: Location
+
+  @Argument(help: "The namespace.")
+  var namespace: String
+
+  @Argument(help: "The consumer.")
+  var name: String
+
+  func validate() throws {
+    try checkNamespace(namespace)
+    try checkConsumer(name)
+  }
+
+  /// Opens the log, and says what it comes to in the tool's words.
+  func withLog(_ body: (Log) throws -> Void) throws {
+    let (storage, log) = try location.openForReading(namespace, .storedPayloads)
+    defer { storage.close() }
+    do {
+      try body(log)
+    } catch ImmutaError.consumerNotFound {
+      throw ToolError(
+        "there is no consumer “\(name)” of “\(namespace)”: `\(ToolCommandLine.of("consumers", namespace, in: location.directory))` "
+          + "lists those that exist")
+    }
+  }
+}
+
+/// Throws a usage error for a name that cannot be a consumer's.
+func checkConsumer(_ name: String) throws {
+  guard Storage.isValidNamespace(name) else { throw ValidationError(ImmutaError.invalidConsumer(name).description) }
+}
+
+/// `immuta consumers seek`.
+struct ConsumersSeek: ToolCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "seek",
+    abstract: "Have a consumer go on elsewhere, while nobody has it; makes it if there is none.",
+    discussion: "Also for one whose position is damaged, or that of another log.")
+
+  @OptionGroup var consumer: ConsumerChoice
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "A record's number, beginning, latest, or a time: 2026-11-26T10:30:00Z, \"10 min ago\", yesterday.",
+      valueName: "place"), transform: ConsumersSeek.place)
+  var to: StreamPosition
+
+  @MainActor func execute() async throws {
+    try consumer.withLog { log in try log.seekConsumer(consumer.name, to: to) }
+  }
+
+  private static func place(_ text: String) throws -> StreamPosition {
+    switch text {
+    case "beginning": return .beginning
+    case "latest": return .latest
+    default: break
+    }
+    if let number = Int(text) {
+      try checkNumber("--to", number, isIn: 0...Int.max)
+      return .sequence(number)
+    }
+    return .time(try Moment.parse(text))
+  }
+}
+
+/// `immuta consumers remove`.
+struct ConsumersRemove: ToolCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "remove", abstract: "Forget a consumer's position, while nobody has it.")
+
+  @OptionGroup var consumer: ConsumerChoice
+
+  @MainActor func execute() async throws {
+    try consumer.withLog { log in try log.removeConsumer(consumer.name) }
+  }
+}
