@@ -287,8 +287,7 @@ canary lock-mapping FileLock.swift 'ProcessTests/oneProcessWritesAtATime' \
   'held = \.mapped\(window, identity, directory\)' 'held = .free'
 # Whoever comes second has the lock as well.
 canary lock FileLock.swift 'ProcessTests/oneProcessWritesAtATime' \
-  'guard try Self\.lock\(file\) else \{ throw \.locked\(LockNote\(subject: subject, on: file\)\) \}' \
-  '_ = try Self.lock(file)'
+  'guard try Self\.lock\(file, noteOffset\) else \{' 'guard try Self.lock(file, noteOffset) || true else {'
 # A file in which nothing is a log's is taken for a damaged log.
 canary no-log Reconciliation+Evidence.swift 'HostileFilesTests/whatNeverWas' \
   'try mayBeOfAnotherFormat\(\) \? \.agreement : \.none' '.agreement'
@@ -347,6 +346,15 @@ canary recognition PayloadAppearance.swift 'LossTests' \
 # Whatever codec is given is taken for the right one.
 canary wrong-codec CodecCheck.swift 'LossTests' \
   'failure = failure \?\? corruption' 'return'
+# Whoever expects a key's count looks before it has the turn.
+canary key-turn KeyedLog+Append.swift 'KeysModelTests/manyWhoExpect' \
+  'if actual != count \{ throw' 'if actual < count { throw'
+# The counts of what was removed go with the files of its segments.
+canary key-removed KeyIndex+Files.swift 'KeysModelTests/anIndexSays' \
+  'let files = removedFiles\(before: first\)\n    let isScattered' 'let files: [KeyFile] = []\n    let isScattered'
+# A slot of a file of keys is believed, whatever its checksum.
+canary key-slot KeyFileFormat.swift 'KeysModelTests/anIndexSays' \
+  'guard bytes\.count >= Self\.size, unsafe KeyFileChecksum\.of\(bytes, at: place\) == bytes\.loadInteger\(at: 28\) else \{\n      return nil\n    \}\n    hash' 'guard bytes.count >= Self.size else { return nil }\n    hash'
 
 [ "$tried" -gt 0 ] || fail "there is no canary named$wanted"
 if "$checks_only"; then

@@ -70,7 +70,7 @@ struct Layout: Equatable {
     guard let found = Layout(text: text) else {
       throw .corrupted(
         Corruption(
-          path: Self.path(in: directory),
+          .layout, path: Self.path(in: directory),
           reason: "it does not say how many partitions there are and how keys are routed; it has three lines, such as “"
             + "LogStore 1”, “partitions 10” and “routing \(Routing.modulo.name)”"
         ))
@@ -168,7 +168,7 @@ struct Layout: Equatable {
   static func missing(_ partition: Int, in directory: Directory) -> ImmutaError {
     .corrupted(
       Corruption(
-        path: directory.path,
+        .layout, path: directory.path,
         reason: "\(partition).bilog is missing, but there are other partitions: put the partition back"
       ))
   }

@@ -52,7 +52,7 @@ struct LayoutOpening {
     if let beyond = try Layout.presentPartitions(in: directory).max(), beyond >= layout.partitions {
       throw .corrupted(
         Corruption(
-          path: Layout.path(in: directory),
+          .layout, path: Layout.path(in: directory),
           reason: "it says that there are \(Words.of(layout.partitions, "partition")), numbered from 0, but there is "
             + "\(beyond).bilog: put the layout back, or take that file away"))
     }

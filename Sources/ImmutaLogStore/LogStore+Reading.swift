@@ -53,13 +53,13 @@ private enum Unmarshalling {
       let size = unsafe RecordHeader.size(in: rest, .bilog)
       if size < 0 {
         if unsafe rest.allSatisfy({ $0 == 0 }) { break }
-        return .failure(damage(position, "its LENGTH is none that a message can have"))
+        return .failure(damage(.sizeField, position, "its LENGTH is none that a message can have"))
       }
       if size > rest.count - header { break }
       let payload = unsafe UnsafeRawBufferPointer(rebasing: rest[header..<header + size])
       let checksum = unsafe RecordHeader.payloadChecksum(in: rest)
       guard unsafe RecordHeader.extend(0, payload) == checksum else {
-        return .failure(damage(position, "its payload does not have its checksum"))
+        return .failure(damage(.checksum, position, "its payload does not have its checksum"))
       }
       messages.append(LogStore.Message(payload: unsafe Array(payload), checksum: checksum, offset: position))
       position += header + size
@@ -67,7 +67,7 @@ private enum Unmarshalling {
     return .success((messages, position))
   }
 
-  private static func damage(_ offset: Int, _ reason: String) -> ImmutaError {
-    .corrupted(Corruption(path: "a buffer of messages", index: offset, reason: reason))
+  private static func damage(_ code: Corruption.Reason.Code, _ offset: Int, _ reason: String) -> ImmutaError {
+    .corrupted(Corruption(code, path: "a buffer of messages", index: offset, reason: reason))
   }
 }

@@ -80,14 +80,14 @@ struct JSONLineTests {
   /// The key that a line is given, as the partition tells it among many.
   private func partition(of line: String) throws -> Int? {
     let outcome = try place.run(
-      "logstore", "append", "s", "--partitions", "1009", "--key-field", "id", "--receipts", input: line + "\n")
+      "logstore", "append", "s", "--partitions", "127", "--key-field", "id", "--receipts", input: line + "\n")
     return try outcome.objects().first?["partition"] as? Int
   }
 
   private func partition(ofKey key: String) throws -> Int? {
     // One that is empty, or begins like an option.
     let words = key.isEmpty ? ["--key", ""] : ["--key=\(key)"]
-    let arguments = ["logstore", "append", "s", "--partitions", "1009", "--receipts"] + words
+    let arguments = ["logstore", "append", "s", "--partitions", "127", "--receipts"] + words
     let outcome = try Child(arguments, in: place).finish(feeding: Array("x\n".utf8))
     return try outcome.objects().first?["partition"] as? Int
   }

@@ -226,6 +226,129 @@ struct SegmentsTests {
         == (first..<40).map(String.init) + ["more"])
   }
 
+  @Test("trim removes what an earlier removal left, and says so; no command counts it")
+  func trimsLeftovers() async throws {
+    try await fill()
+    let (file, bytes) = ("logs/e.segments/\(name(10)).log", try place.read("logs/e.segments/\(name(10)).log"))
+    #expect(try place.run("trim", "e", "--before", "20", "--apply").ending == .exit(0))
+    try place.write(bytes, to: file)
+    let object = try #require(try place.run("info", "e", "--json").objects().first)
+    #expect(object["records"] as? Int == 20 && object["segments"] as? Int == 2)
+    #expect(try place.run("repair", "e").ending == .exit(0))
+    let would = try place.run("trim", "e", "--before", "20")
+    #expect(would.text.contains("would remove the files of 1 segment that"), "\(would.text)")
+    #expect(FileManager.default.fileExists(atPath: "\(place.path)/\(file)"))
+    let done = try place.run("trim", "e", "--before", "20", "--apply")
+    #expect(done.ending == .exit(0) && done.text.contains("removed the files of 1 segment that"), "\(done.text)")
+    #expect(!FileManager.default.fileExists(atPath: "\(place.path)/\(file)"))
+  }
+
+  @Test("trim says that the records are gone where a file of theirs cannot be removed")
+  func trimsPartly() async throws {
+    try await fill()
+    // A folder is none that could be unlinked, whoever asks.
+    let companion = "\(place.path)/logs/e.segments/\(name(10)).idx"
+    try FileManager.default.removeItem(atPath: companion)
+    try FileManager.default.createDirectory(atPath: companion, withIntermediateDirectories: false)
+    let outcome = try place.run("trim", "e", "--before", "20", "--apply")
+    #expect(outcome.ending == .exit(1) && outcome.text.contains("removed 2 segments"), "\(outcome.text)")
+    #expect(outcome.errors.contains("the records are gone, and not all of their files"), "\(outcome.errors)")
+    #expect(try place.run("cat", "e").lines == (20..<40).map(String.init))
+  }
+
+  @Test("Missing first segments are told of by each command, and not counted")
+  func missingFront() async throws {
+    try await fill()
+    for suffix in ["log", "idx"] { try FileManager.default.removeItem(atPath: "\(place.path)/logs/e.\(suffix)") }
+    let info = try place.run("info", "e")
+    #expect(info.ending == .exit(65) && info.errors.contains("records 0 to 9 is missing"), "\(info.errors)")
+    #expect(info.lines[1].hasPrefix("e               30 ") && info.lines[1].hasSuffix("damaged"), "\(info.text)")
+    let object = try #require(try place.run("info", "e", "--json").objects().first)
+    #expect(object["records"] as? Int == 30 && object["verifiable"] as? Int == 30 && object["count"] as? Int == 40)
+    #expect((object["path"] as? String)?.hasSuffix("\(name(10)).log") == true)
+    for command in ["verify", "repair"] {
+      let outcome = try place.run(command, "e")
+      #expect(outcome.ending == .exit(65))
+      #expect((outcome.text + outcome.errors).contains("records 0 to 9"), "\(outcome.text)\(outcome.errors)")
+    }
+    let salvage = try place.run("repair", "e", "--salvage", "n")
+    #expect(salvage.ending == .exit(65) && salvage.text.contains("lost: records 0 to 9"), "\(salvage.text)")
+    let trim = try place.run("trim", "e", "--before", "20")
+    let words = trim.lines.joined(separator: " ").split(separator: " ").joined(separator: " ")
+    #expect(words.contains("would remove 1 segment, records 10 to 19 (10 records,"), "\(words)")
+    #expect(words.contains("10 records of them were missing already"), "\(words)")
+  }
+
+  @Test("repair tells what does not belong to a log, in words and in JSON")
+  func problems() async throws {
+    try await fill()
+    let stray = "logs/e.segments/\(name(40)).log"
+    try place.write(place.read("logs/e.segments/\(name(30)).log"), to: stray)
+    for options in [["repair", "e"], ["repair", "e", "--apply"]] {
+      let outcome = try Child(options, in: place).finish()
+      #expect(outcome.ending == .exit(65) && outcome.text.contains("problem: ./\(stray)"), "\(outcome.text)")
+      #expect(outcome.text.contains("40 of 40 records are whole"))
+    }
+    let object = try #require(try place.run("repair", "e", "--json").objects().first)
+    #expect((object["problems"] as? [String])?.count == 1 && object["healthy"] as? Bool == false)
+    let append = try place.run("append", "e", input: "x\n")
+    #expect(append.ending == .exit(65) && append.errors.contains(stray), "\(append.errors)")
+    #expect(try place.run("verify", "e").ending == .exit(65))
+    #expect(try place.run("cat", "e").lines.count == 40)
+  }
+
+  @Test("info counts what can be verified over all segments, with and without --segments")
+  func verifiable() async throws {
+    try await fill()
+    try FileManager.default.removeItem(atPath: "\(place.path)/logs/e.segments/\(name(10)).idx")
+    for options in [[], ["--segments"]] {
+      let object = try #require(try Child(["info", "e", "--json"] + options, in: place).finish().objects().first)
+      #expect(object["verifiable"] as? Int == 30 && object["companion"] as? String == "missing", "\(object)")
+      #expect(object["health"] as? String == "partly verifiable")
+    }
+  }
+
+  @Test("append keeps what it is told to, and removes the oldest files")
+  func keeps() throws {
+    let lines = (0..<200).map { "\($0)\n" }.joined()
+    let outcome = try place.run(
+      "append", "e", "--segment-bytes", "200", "--keep-records", "50", input: lines)
+    #expect(outcome.ending == .exit(0), "\(outcome.errors)")
+    let kept = try place.run("cat", "e").lines
+    #expect(kept.count <= 50 && kept.count > 20 && kept.last == "199")
+    #expect(
+      try place.run("append", "e", "--segment-bytes", "200", "--keep-bytes", "1", input: "200\n").ending == .exit(0))
+    #expect(try place.run("info", "e", "--json").objects()[0]["segments"] as? Int == 1)
+    let alone = try place.run("append", "e", "--keep-age", "1h", input: "x\n")
+    #expect(alone.ending == .exit(64) && alone.errors.contains("--segment-bytes"), "\(alone.errors)")
+    let store = (0..<200).map { "k\t\($0)\n" }.joined()
+    #expect(
+      try place.run(
+        "logstore", "append", "s", "--partitions", "1", "--segment-bytes", "200", "--keep-records", "50", input: store
+      ).ending == .exit(0))
+    #expect(try place.run("logstore", "cat", "s").lines.count <= 50)
+  }
+
+  @Test("logstore trim removes a partition's oldest messages")
+  func trimsPartition() throws {
+    let lines = (0..<60).map { "k\($0 % 5)\t\($0)\n" }.joined()
+    try place.run("logstore", "append", "s", "--partitions", "2", "--segment-bytes", "64", input: lines)
+    let before = try place.run("logstore", "info", "s", "--json").objects()
+    let would = try place.run("logstore", "trim", "s", "1", "--records", "10")
+    #expect(would.ending == .exit(0) && would.text.hasPrefix("partition 1: would remove "), "\(would.text)")
+    #expect(would.lines.last == "  next: `immuta logstore trim s 1 --records 10 --apply` removes them")
+    #expect(
+      try place.run("logstore", "info", "s", "--json").objects()[1]["records"] as? Int == before[1]["records"] as? Int)
+    let done = try place.run("logstore", "trim", "s", "1", "--records", "10", "--apply", "--json")
+    #expect(done.ending == .exit(0), "\(done.errors)")
+    #expect(try done.objects().first?["partition"] as? String == "1")
+    let after = try place.run("logstore", "info", "s", "--json").objects()
+    #expect(after[1]["records"] as? Int ?? 60 <= 10 && after[0]["records"] as? Int == before[0]["records"] as? Int)
+    #expect(try place.run("logstore", "verify", "s").ending == .exit(0))
+    #expect(try place.run("logstore", "trim", "s", "7", "--records", "1").ending == .exit(1))
+    #expect(try place.run("logstore", "trim", "nope", "0", "--records", "1").ending == .exit(1))
+  }
+
   // MARK: info, cat, verify
 
   @Test("info shows a row for each segment, within 80 columns")

@@ -100,7 +100,8 @@ import Testing
     for name in ["1.bilog", "1.bilog.companion"] { try FileManager.default.removeItem(atPath: "\(place.path)/\(name)") }
     let store = try place.open(access: access)
     defer { store.close() }
-    #expect(damage { _ = try store.partition(1) }?.reason.contains("1.bilog is missing") == true)
+    let missing = damage { _ = try store.partition(1) }?.reason
+    #expect(missing?.code == .layout && missing?.description.contains("1.bilog is missing") == true)
     await #expect(throws: ImmutaError.self) { try await store.verify() }
     #expect(try texts(store, 0).count == 17)
     #expect(try !place.files.contains("1.bilog"))

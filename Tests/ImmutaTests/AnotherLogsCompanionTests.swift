@@ -38,7 +38,7 @@ import Testing
     for access in [Storage.Access.readWrite, .readOnly] {
       let damage = await corruption(sourceLocation: sourceLocation) { try directory.open(access: access).close() }
       #expect(damage?.path.hasSuffix("log.idx") == true, sourceLocation: sourceLocation)
-      #expect(damage?.reason.contains("another log") == true, sourceLocation: sourceLocation)
+      #expect(damage?.reason.code == .companionOfAnotherLog, sourceLocation: sourceLocation)
     }
     #expect(try directory.allFiles() == before, sourceLocation: sourceLocation)
     let looked = try Storage.repair("log", in: directory.path)
@@ -108,7 +108,7 @@ import Testing
       } catch {}
       try await Task.sleep(for: .milliseconds(20))
     }
-    #expect(failure?.reason.contains("another log") == true)
+    #expect(failure?.reason.code == .companionOfAnotherLog)
   }
 
   /// Records at both ends are damaged, and some between: the companion is right, and stays.

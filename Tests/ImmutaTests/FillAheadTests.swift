@@ -37,9 +37,11 @@ import Testing
       let log = try storage.log("log", creating: true)
       let hook = LateFills(directory: directory.path)
       try SystemCalls.withHook(hook) {
-        try hook.writer { try append(32 << 20, to: log, &sizes, using: &generator) }
+        try hook.writer {
+          try append(32 << 20, to: log, &sizes, using: &generator)
+          try hook.awaitFills(6) { try append(300_000, to: log, &sizes, using: &generator) }
+        }
       }
-      #expect(hook.fills > 5)
       #expect(try await log.verify().records == sizes.count)
       try check(log, sizes)
     }
@@ -102,13 +104,16 @@ import Testing
       try SystemCalls.withHook(hook) {
         try hook.writer {
           for _ in 0..<(1_200 + 37 * round) { try log.append(Self.payload(0, 1_000)) }
+          if round % 4 == 0 {
+            try hook.awaitFills(hook.fills + 1) { try log.append(Self.payload(0, 1_000)) }
+          }
           count = log.count
           storage.close()
         }
       }
       #expect(try FileBytes.read(directory.file("log.log"))?.count == 16 + count * 1_008)
     }
-    #expect(hook.fills > 5)
+    #expect(hook.fills > 5, "of 40 logs that were appended to slowly at the end")
     try await Task.sleep(for: .milliseconds(50))
     #expect(try FileBytes.read(directory.file("log.log"))?.count == 16 + count * 1_008)
     #expect(try await Storage(directory: directory.path, namespaces: ["log"]).verify("log").records == count)
@@ -181,6 +186,16 @@ private final class LateFills: SystemCallHook {
   func writer(_ body: () throws -> Void) rethrows {
     state.withLock { $0.writer = ObjectIdentifier(Thread.current) }
     try body()
+  }
+
+  /// Goes on slowly until there were so many: a writer that is faster than the thread that fills takes each step back.
+  func awaitFills(_ count: Int, _ append: () throws -> Void) throws {
+    let end = ContinuousClock.now + .seconds(60)
+    while fills < count {
+      guard ContinuousClock.now < end else { throw Finding("\(fills) fills in a minute, not \(count)") }
+      try append()
+      usleep(5_000)
+    }
   }
 
   func willCall(_ call: SystemCall, path: String) -> SystemCallOutcome {

@@ -36,7 +36,9 @@ import Testing
         Issue.record("it was repaired")
       } catch {
         guard case .corrupted(let damage) = error else { throw error }
-        #expect(damage.isNoLog && damage.reason.contains("it looks like"), "\(damage)")
+        #expect(
+          damage.isNoLog && damage.reason.code == .notALog
+            && damage.reason.description.contains("it looks like"), "\(damage)")
         #expect("\(error)".hasPrefix("not a log: "))
       }
     }

@@ -184,7 +184,7 @@ import Testing
     bytes[index + byte] ^= 0x41
     try directory.write(bytes, to: "log.bilog")
     let damage = await corruption { try directory.open(access: access, format: .bilog) }
-    #expect(damage?.index == index && damage?.reason.contains("its LENGTH is damaged") == true)
+    #expect(damage?.index == index && damage?.reason.code == .sizeField)
     #expect(try directory.bytes(of: "log.bilog") == bytes)
     let report = try Storage.repair("log", in: directory.path, format: .bilog)
     #expect(report.lost.first?.index == index && !report.isHealthy)

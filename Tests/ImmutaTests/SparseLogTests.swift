@@ -66,7 +66,7 @@ import Testing
     try makeHole(from: 16)
     for access in [Storage.Access.readOnly, .readWrite] {
       let damage = await corruption { try directory.open(access: access).close() }
-      #expect(damage?.reason.contains("hole") == true)
+      #expect(damage?.reason.code == .hole)
     }
     let report = try Storage.repair("log", in: directory.path)
     #expect(report.promised == count && report.sound <= 4096)

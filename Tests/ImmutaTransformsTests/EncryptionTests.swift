@@ -29,7 +29,7 @@ struct EncryptionTests {
       } catch ImmutaError.undecodable(let corruption) {
         #expect(corruption.sequence == number)
         #expect(corruption.index != nil && corruption.path == bench.directory.file("\(namespace).log"))
-        return corruption.reason
+        return corruption.reason.description
       } catch {
         return "\(error)"
       }

@@ -72,7 +72,8 @@ struct DamageTrial {
     let storage: Storage
     do {
       storage = try open(.readWrite)
-    } catch ImmutaError.corrupted {
+    } catch ImmutaError.corrupted(let corruption) {
+      try checkReason(corruption)
       guard try FileBytes.read(path(.log)) == log,
         try FileBytes.read(path(.companion)) == companion
       else { throw Finding("opening threw, and left other bytes than it found") }
@@ -192,7 +193,13 @@ struct DamageTrial {
     guard case ImmutaError.corrupted(let corruption) = error, corruption.sequence == number else {
       throw Finding("reading record \(number) throws \(error)")
     }
+    try checkReason(corruption)
     guard touched.contains(number) else { throw Finding("record \(number) is whole, and reading throws \(error)") }
+  }
+
+  /// Whatever it is, a program can tell it from other damage.
+  private func checkReason(_ corruption: Corruption) throws {
+    if corruption.reason.code == .other { throw Finding("the reason has no code of its own: \(corruption)") }
   }
 
   private var changesCount: Bool {

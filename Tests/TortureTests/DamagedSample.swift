@@ -98,6 +98,15 @@ struct DamagedSample: Sendable {
     }
   }
 
+  /// Where a slot of the companion's header has fields: what lies between them is a name, or zeros.
+  private static let fields = [0..<56, 1_088..<1_128, 2_008..<CompanionHeader.slotSize]
+
+  /// Whether a byte of the companion belongs to an entry, or to a field of the header other than the name.
+  func isField(_ offset: Int) -> Bool {
+    offset >= CompanionHeader.size
+      || Self.fields.contains { $0.contains(offset % CompanionHeader.slotSize) }
+  }
+
   /// The records whose bytes, or whose companion entries, damage of a file may have changed.
   func touched(by damage: Damage, of file: File) -> Set<Int> {
     let ranges = ranges(of: damage)
@@ -159,8 +168,7 @@ struct DamagedSample: Sendable {
       offsets += places[count]..<min(log.count, places[count] + 24)
     case .companion:
       for slot in [0, CompanionHeader.slotSize] {
-        offsets += slot..<slot + 48
-        offsets += slot + CompanionHeader.slotSize - 6..<slot + CompanionHeader.slotSize
+        for field in Self.fields { offsets += field.map { slot + $0 } }
         offsets += (0..<8).map { _ in slot + Int.random(in: 0..<CompanionHeader.slotSize, using: &generator) }
       }
       offsets += CompanionHeader.size..<min(companion.count, CompanionHeader.size + (count + 2) * CompanionEntry.size)

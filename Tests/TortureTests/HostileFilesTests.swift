@@ -114,7 +114,7 @@ import Testing
       Issue.record("it was opened")
     } catch {
       guard case .corrupted(let damage) = error else { throw error }
-      #expect(damage.path.hasSuffix(".idx") && damage.reason.contains("belongs to another log"))
+      #expect(damage.path.hasSuffix(".idx") && damage.reason.code == .companionOfAnotherLog)
     }
     let report = try Storage.repair("events", in: directory.path, applying: true)
     #expect(report.isApplied && report.sound == 20 && report.lost.isEmpty)

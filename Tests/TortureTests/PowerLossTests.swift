@@ -8,7 +8,7 @@ import Testing
 @Suite struct PowerLossTests {
   @Test(arguments: TestedDurability.allCases, LogFormat.allCases)
   func whatWasPromisedSurvivesAPowerCut(_ durability: TestedDurability, _ format: LogFormat) async throws {
-    try await Rounds.run(default: format == .v2 ? 40 : 20, "power loss, \(durability), \(format)") { seed in
+    try await Rounds.run(default: format == .v2 ? 20 : 10, "power loss, \(durability), \(format)") { seed in
       try await Self.round(seed, durability, format)
     }
   }

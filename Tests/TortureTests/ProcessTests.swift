@@ -7,7 +7,7 @@ import Testing
 @Suite struct ProcessTests {
   @Test(arguments: TestedDurability.allCases, LogFormat.allCases)
   func everyReceiptOfAKilledProcessHolds(_ durability: TestedDurability, _ format: LogFormat) async throws {
-    try await Rounds.run(default: 3, most: 1000, "killed process, \(durability), \(format)") { seed in
+    try await Rounds.run(default: 2, most: 1000, "killed process, \(durability), \(format)") { seed in
       try await Self.round(seed, durability, "append", format)
     }
   }

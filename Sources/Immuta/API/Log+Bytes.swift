@@ -106,7 +106,7 @@ extension LogReader {
     // By its size field alone: whoever asks for ranges checks no payload.
     let index = try entry(of: count - 1).index
     guard let end = try anyDescriptor().recordEnd(at: index, format) else {
-      throw check.corrupted(count - 1, index, "its size field does not fit the file")
+      throw check.corrupted(.sizeField, count - 1, index, "its size field does not fit the file")
     }
     return end
   }

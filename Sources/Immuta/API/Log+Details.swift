@@ -3,7 +3,7 @@ extension Log {
   public struct Details: Hashable, Sendable {
     /// The namespace's name.
     public let namespace: String
-    /// The log file.
+    /// The log file; of a log that has rolled, that of the first segment that exists.
     public let path: String
     /// The log file's layout.
     public let format: LogFormat
@@ -15,6 +15,8 @@ extension Log {
     public let count: Int
     /// The first record that was not removed.
     public let firstSequence: Int
+    /// Records of the first segments that are missing, though they were not removed.
+    package let missingCount: Int
     /// Segments: files with records.
     public let segmentCount: Int
     /// Bytes of the log, headers and committed records: the size of its files once it is closed.
@@ -105,21 +107,23 @@ extension Log.Details {
     let count = log.reader.count
     firstSequence = log.firstSequence
     namespace = log.namespace
-    path = log.files.logPath
+    let front = log.open.front
+    missingCount = max(0, front - firstSequence)
+    path = try log.path(ofSegment: front)
     format = log.reader.format
     self.count = count
     let segments = try log.segmentSizes()
     byteCount = segments.bytes + log.reader.end
     segmentCount = segments.count + 1
     stableCount = log.stableCount
-    firstTimestamp = try Self.timestamp(of: log.firstSequence, count, log)
+    firstTimestamp = try Self.timestamp(of: max(front, log.firstSequence), count, log)
     lastTimestamp = try Self.timestamp(of: count - 1, count, log)
     self.openingNote = openingNote
     let header = try log.companionHeader()
     codec = try log.knownCodec()
     identity = log.identity
     verifiable =
-      count - firstSequence
+      count - firstSequence - missingCount
       - min(
         log.reader.ownCount,
         log.reader.madeCount ?? header?.madeCount ?? (format.hasPayloadChecksum ? 0 : log.reader.ownCount))
@@ -148,12 +152,12 @@ extension Log.Details {
 extension Log.Details: CustomStringConvertible {
   /// One line for people.
   public var description: String {
-    var text = "\(namespace): \(Words.records(count - firstSequence)) in \(Words.bytes(byteCount)) (\(format))"
+    let kept = count - firstSequence - missingCount
+    var text = "\(namespace): \(Words.records(kept)) in \(Words.bytes(byteCount)) (\(format))"
     if segmentCount > 1 { text += ", \(segmentCount) segments" }
     if firstSequence > 0 { text += ", from record \(firstSequence) on" }
     if let firstTimestamp, let lastTimestamp { text += ", \(firstTimestamp) to \(lastTimestamp)" }
     if !codec.isEmpty { text += "; codec \(Words.printable(codec))" }
-    let kept = count - firstSequence
     if verifiable < kept { text += "; \(kept - verifiable) of them without a checksum from when they were appended" }
     for doubt in clock { text += "; \(doubt)" }
     if let openingNote { text += "; \(openingNote)" }

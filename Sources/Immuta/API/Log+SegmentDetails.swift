@@ -123,7 +123,7 @@ extension Log {
 
   private func missing(_ records: Range<Int>) -> SegmentDetails {
     let damage = Corruption(
-      path: files.logPath, sequence: records.lowerBound,
+      .segmentMissing, path: files.logPath, sequence: records.lowerBound,
       reason: "the segment with its records \(records.lowerBound) to \(records.upperBound - 1) is missing")
     return SegmentDetails(
       records: records, path: nil, byteCount: 0, times: nil, isUnverifiable: false, isNewest: false,

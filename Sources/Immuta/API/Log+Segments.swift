@@ -32,7 +32,9 @@ extension Log {
   /// On stable storage when it returns: a crash leaves the log as it was, or without these records.
   ///
   /// - Returns: the number of the first record that is left, ``firstSequence``.
-  /// - Throws: `.storageClosed`, `.readOnly`, `.recordNotFound` where the log has fewer records, `.io`.
+  /// - Throws: `.storageClosed`, `.readOnly`, `.positionBeyondEnd` where the log has fewer records; `.io`: where
+  ///   ``firstSequence`` has moved, the records are gone all the same, and what is left of their files goes when the log is next
+  ///   opened for appending.
   @discardableResult
   public func removeRecords(before number: Int) async throws -> Int {
     let writer = try openWriter()
@@ -70,7 +72,15 @@ extension Log {
     return (firsts.count, bytes)
   }
 
-  private func onWorkThread<R: Sendable>(
+  /// The log file of a segment, whether it is there or not.
+  func path(ofSegment first: Int) throws(ImmutaError) -> String {
+    if first == 0 { return files.logPath }
+    let files = currentFiles
+    return try io(files.segment(first, inFolder: files.openFolder())?.logPath) ?? files.home.logPath
+  }
+
+  /// Does what blocks on a thread for that.
+  func onWorkThread<R: Sendable>(
     _ body: @escaping @Sendable () throws(ImmutaError) -> R
   ) async throws -> R {
     let namespace = namespace

@@ -1,14 +1,25 @@
 /// What a log's files say from outside: who has it, whether it was closed, what it takes on the disk. Of a log that is
 /// damaged, too. Changes nothing, and waits for nobody.
 package struct LogSurvey: Hashable, Sendable {
-  /// What is known of the companion.
-  package enum Companion: String, Hashable, Sendable {
+  /// What is known of the companions: of several segments, the worst.
+  package enum Companion: String, Hashable, Sendable, Comparable {
     case whole
     case missing
     /// Its header is damaged, or it is another log's or another program's file.
     case damaged
     /// Of a version that this library does not know.
     case unknown
+
+    private var rank: Int {
+      switch self {
+      case .whole: 0
+      case .missing: 1
+      case .damaged: 2
+      case .unknown: 3
+      }
+    }
+
+    package static func < (one: Companion, other: Companion) -> Bool { one.rank < other.rank }
   }
 
   /// Who has it open for writing; nil when nobody has.
@@ -22,52 +33,61 @@ package struct LogSurvey: Hashable, Sendable {
   /// Bytes that its files take on the disk: with space that was reserved for records to come.
   package let sizeOnDisk: Int
 
-  /// Looks at the files of a namespace, or of a partition: at all sizes, and at what the newest segment says. O(segments), and
-  /// after a crash O(records that were not flushed).
+  /// Whether the newest segment's companion says which codec the log is written with, or that it is none.
+  package let isCodecKnown: Bool
+  /// Records of the segments before the newest whose checksums were made from their bytes, or are gone with the companion.
+  package let unverifiableBefore: Int
+  /// Segments that were removed, whose files a crash has left.
+  package let leftoverCount: Int
+
+  /// Looks at the files of a namespace, or of a partition: at all sizes and companions, and at what the newest segment says.
+  /// O(segments), and after a crash O(records that were not flushed).
   package init(_ namespace: String, in directory: String, isPartition: Bool = false) throws(ImmutaError) {
     let directory = try io(Directory(opening: directory))
     let home = LogFiles(directory: directory, namespace: namespace, isPartition: isPartition)
     sizeOnDisk = try io(home.sizeOnDisk())
-    // The others are sealed.
-    let files = try SegmentFolder(home).newest
+    let folder = try SegmentFolder(home, FileTrust(in: directory))
+    let files = folder.newest
     let holder = FileLock.holder(files.lock, in: directory, subject: namespace)
     self.holder = holder.map { LockHolder($0) }
-    let file: Descriptor?
-    do throws(FileError) {
-      file = try files.directory.openIfPresent(files.companion, .read)
-    } catch {
-      (wasClosed, recovery, companion) = (true, nil, .damaged)
-      return
+    leftoverCount = folder.leftovers.count
+    let (state, header) = Self.companion(of: files)
+    var (worst, unverifiable) = (state, 0)
+    for (first, end) in zip(folder.firsts, folder.firsts.dropFirst()) {
+      let (state, header) = Self.companion(of: folder.files(of: first))
+      worst = max(worst, state)
+      // Records of LogStore have checksums of their own.
+      let count = isPartition ? 0 : header?.madeCount ?? (end - first)
+      unverifiable += min(count, end - first)
     }
-    guard let file else {
-      (wasClosed, recovery, companion) = (true, nil, .missing)
-      return
-    }
-    let header: CompanionHeader?
+    (companion, unverifiableBefore) = (worst, unverifiable)
+    isCodecKnown = header?.codecName != nil
+    wasClosed = header?.isClean ?? true
+    let isLeft = holder == nil && header?.isClean == false
+    recovery = isLeft ? try? Self.recovery(files, io(files.directory.openIfPresent(files.companion, .read))) : nil
+  }
+
+  /// What is known of a segment's companion, and its header.
+  private static func companion(of files: LogFiles) -> (Companion, CompanionHeader?) {
     do throws(ImmutaError) {
-      header = try file.companionHeader()
+      guard let file = try io(files.directory.openIfPresent(files.companion, .read)) else { return (.missing, nil) }
+      guard let header = try file.companionHeader() else { return (.damaged, nil) }
+      return (.whole, header)
     } catch .unsupportedVersion {
-      (wasClosed, recovery, companion) = (true, nil, .unknown)
-      return
+      return (.unknown, nil)
+    } catch {
+      return (.damaged, nil)
     }
-    guard let header else {
-      (wasClosed, recovery, companion) = (true, nil, .damaged)
-      return
-    }
-    companion = .whole
-    wasClosed = header.isClean
-    recovery = holder == nil && !header.isClean ? try? Self.recovery(files, file) : nil
   }
 
   private static func recovery(
-    _ files: LogFiles, _ companion: Descriptor
+    _ files: LogFiles, _ companion: Descriptor?
   ) throws(ImmutaError) -> String? {
     guard let log = try io(files.directory.openIfPresent(files.log, .read)) else { return nil }
     let disk = try LogOnDisk(log: log, companion: companion, stated: files.isPartition ? .bilog : nil)
     var reconciliation = try Reconciliation(disk)
     let note = try reconciliation.run().note
-    // What it says is of this segment alone.
-    return files.first == 0 ? note : note.map { "in its newest segment, from record \(files.first) on: \($0)" }
+    return files.note(note)
   }
 }
 

@@ -99,7 +99,7 @@ extension Log {
     mutating func add(_ next: Verified, _ segment: LogReader) throws(ImmutaError) {
       // Entries of partitions do not say whether they were made.
       if segment.format != .bilog, let times, let later = next.times, later.lowerBound < times.upperBound {
-        throw segment.check.corrupted(segment.first, nil, "its time is before that of the record before")
+        throw segment.check.corrupted(.order, segment.first, nil, "its time is before that of the record before")
       }
       records += next.records
       bytes += next.bytes
@@ -193,13 +193,13 @@ extension Log {
       try Task.checkCancellation()
       try segment.check(from: number, count: end, check) { (record, isMade) throws(ImmutaError) in
         if record.index != next {
-          throw check.corrupted(number, record.index, "the record before ends at byte \(next)")
+          throw check.corrupted(.order, number, record.index, "the record before ends at byte \(next)")
         }
         // The time of an entry that was made is that of the file, which may be later than that of the next segment.
         if !isMade, !hasOwnEntries {
           let times = verified.times ?? record.timestamp...record.timestamp
           if record.timestamp < times.upperBound {
-            throw check.corrupted(number, record.index, "its time is before that of the record before")
+            throw check.corrupted(.order, number, record.index, "its time is before that of the record before")
           }
           verified.times = times.lowerBound...record.timestamp
         }
@@ -237,7 +237,7 @@ extension Log {
     let place = header.lastIndex.map { " and LAST INDEX \($0)" } ?? ""
     throw ImmutaError.corrupted(
       Corruption(
-        path: reader.check.path,
+        .header, path: reader.check.path,
         reason:
           "its header says COUNT \(header.count)\(place), but it holds \(count) records, the last at \(lastIndex)"))
   }

@@ -27,6 +27,7 @@ import Synchronization
   private let openingNote: String?
   private let damageOnOpening: Corruption?
   let acceptsFilesOfOthers: Bool
+  let durability: Durability
   let uploads: Storage.Uploads
   /// Relaxed: it only spreads readers over descriptors.
   private let nextReader = Atomic(0)
@@ -37,6 +38,7 @@ import Synchronization
     self.namespace = namespace
     files = configuration.files(of: namespace, in: directory)
     acceptsFilesOfOthers = configuration.acceptsFilesOfOthers
+    durability = configuration.durability
     let opened: Opening.Opened
     do throws(ImmutaError) {
       opened = try Opening(files: files, options: configuration.opening, pools: pools).run()
@@ -172,9 +174,11 @@ import Synchronization
     // The meta file says the same, and need not be opened.
     if let header, header.format == reader.format, let name = header.codecName { return name }
     let files = currentFiles
-    let trust = FileTrust(in: files.directory, acceptsFilesOfOthers: acceptsFilesOfOthers)
     return try LogKnowledge(files, header, reader.format, trust).codecName ?? ""
   }
+
+  /// Whose files are believed.
+  var trust: FileTrust { FileTrust(in: currentFiles.directory, acceptsFilesOfOthers: acceptsFilesOfOthers) }
 
   /// The writing side, or `.readOnly`.
   func openWriter() throws(ImmutaError) -> LogWriter {

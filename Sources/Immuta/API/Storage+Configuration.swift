@@ -167,6 +167,7 @@ extension Storage {
     /// Throws `.readerCountIsZero` or `.invalidConfiguration`.
     func check() throws(ImmutaError) {
       try checkSegments()
+      try checkWaiting()
       if readerCount == 0 { throw .readerCountIsZero }
       if readerCount < 0 { throw .invalidConfiguration("readerCount is \(readerCount); it must be at least 1") }
       if let interval = durability.interval, interval <= .zero {
@@ -181,6 +182,7 @@ extension Storage {
       let numbers: [(String, Int?)] = [
         ("segments.maximumBytes", segments.maximumBytes), ("retention.maximumBytes", retention.maximumBytes),
         ("retention.maximumRecords", retention.maximumRecords),
+        ("retention.hardMaximumBytes", retention.hardMaximumBytes),
       ]
       for case (let name, let number?) in numbers where number < 1 {
         throw .invalidConfiguration("\(name) is \(number); it must be at least 1, or nil for no limit")
@@ -190,6 +192,17 @@ extension Storage {
       ]
       for case (let name, let age?) in ages where age <= .zero {
         throw .invalidConfiguration("\(name) is \(age); it must be more than zero, or nil for no limit")
+      }
+    }
+
+    private func checkWaiting() throws(ImmutaError) {
+      for name in retention.waitingFor where !FileName.isValid(name) { throw .invalidConsumer(name) }
+      guard let hard = retention.hardMaximumBytes else { return }
+      if retention.waitingFor.isEmpty {
+        throw .invalidConfiguration("retention.hardMaximumBytes is for logs that wait for consumers: set maximumBytes")
+      }
+      if let most = retention.maximumBytes, hard < most {
+        throw .invalidConfiguration("retention.hardMaximumBytes is \(hard), less than maximumBytes: \(most)")
       }
     }
 

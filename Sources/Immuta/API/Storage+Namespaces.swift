@@ -55,13 +55,14 @@ extension Storage {
 
   /// Removes a namespace for good: its log, and what is kept beside it. It is closed first, if it is open here.
   ///
-  /// What goes, in this order: the log, `<namespace>.log`; then, once the log's removal is on stable storage, the companion
-  /// `.idx`, the folders `.segments`, `.consumers` and `.projections` with the files in them, `.meta`, and `.lock`. Copies
-  /// that opening or repairing saved, `.saved-…`, stay. When it returns, all of that is on stable storage.
+  /// What goes: first the log, `<namespace>.log`, of a log that has rolled the whole folder `.segments` in one step; then,
+  /// once that is on stable storage, the companion `.idx`, the folders `.consumers`, `.projections` and `.keys` with the files
+  /// in them, `.meta`, and `.lock`. Copies that opening or repairing saved beside the log, `.saved-…`, stay. When it returns,
+  /// all of that is on stable storage.
   ///
-  /// After a crash in between, either the whole log is there, or none that opens: what is left of a log that had records
-  /// refuses to be opened (`.corrupted`, “the log is missing”), and removing it once more clears it away. It is never taken
-  /// for another log.
+  /// After a crash in between, either the whole log is there, or none that opens. Of a log that has rolled, the next opening
+  /// for appending, or removal, finishes the work. What is left of a log of one file that had records refuses to be opened
+  /// (`.corrupted`, “the log is missing”), and removing it once more clears it away. It is never taken for another log.
   ///
   /// Handles and streams of it in this process throw `.storageClosed`, as after ``close(_:)``. A stream in another process
   /// that follows the log delivers what was committed, and then throws ``ImmutaError/logChanged(_:)``. Records that are

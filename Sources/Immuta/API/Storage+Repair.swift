@@ -6,6 +6,10 @@ extension Storage {
   /// damaged header, a damaged or missing end. Records up to the last whole one stay; what is behind is cut off. The
   /// companion's damaged entries are made again where the log tells how.
   ///
+  /// Of a log that has rolled, each segment is looked at. One that is refused, because its file is another one's, is reported
+  /// as lost and left alone, and the others are repaired. What is wrong with the files themselves is in the report's
+  /// ``RepairReport/problems``.
+  ///
   /// Nothing is taken away without a copy: the old header, the bytes that are cut off and the old companion are saved
   /// beside the log first, under names that end in `.saved-` and a number. To have the sound records of a log without
   /// the damaged ones between them, see ``salvage(_:in:into:configuration:)``.
@@ -46,39 +50,25 @@ extension Storage {
     guard isValidNamespace(namespace) else { throw .invalidNamespace(namespace) }
     let place = try io(Directory(opening: directory))
     let files = LogFiles(directory: place, namespace: namespace, isPartition: format == .bilog)
-    let folder = try SegmentFolder(files)
-    func repaired(_ files: LogFiles) throws(ImmutaError) -> RepairReport {
-      try repair(files, format: format, applying: applying, acceptingFilesOfOthers, progress)
-    }
     let trust = FileTrust(in: place, acceptsFilesOfOthers: acceptingFilesOfOthers)
-    let newestFirst = try LogKnowledge(files, nil, .v2, trust).newestFirst
-    if folder.firsts == [0], newestFirst == 0 { return try repaired(files) }
-    var reports: [(first: Int, report: RepairReport)] = []
-    for first in folder.firsts { reports.append((first, try repaired(folder.files(of: first)))) }
-    return RepairReport(
-      namespace, of: reports, from: try firstSequence(folder, acceptingFilesOfOthers),
-      newestFirst: newestFirst)
-  }
-
-  /// The first record that was not removed from a log that has rolled.
-  private static func firstSequence(
-    _ folder: SegmentFolder, _ acceptingFilesOfOthers: Bool
-  ) throws(ImmutaError) -> Int {
-    let newest = folder.newest
-    let trust = FileTrust(in: newest.directory, acceptsFilesOfOthers: acceptingFilesOfOthers)
-    let header = try io(newest.directory.openIfPresent(newest.companion, .read))?.companionHeader()
-    let knowledge = try LogKnowledge(newest, header, header?.format ?? .v2, trust)
-    return min(newest.first, max(header?.removedCount ?? 0, knowledge.removedCount))
+    let segments = try LogSegments(files, trust)
+    let purpose: Repair.Purpose = applying ? .applying : .looking
+    let lock = try segments.lock(for: purpose, trust)
+    defer { lock?.unlock() }
+    let reports = try segments.reports { (files, place) throws(ImmutaError) in
+      try repair(files, place, format: format, applying: applying, acceptingFilesOfOthers, progress)
+    }
+    return segments.report(reports)
   }
 
   /// One segment.
   private static func repair(
-    _ files: LogFiles, format: LogFormat?, applying: Bool, _ acceptingFilesOfOthers: Bool,
+    _ files: LogFiles, _ place: SegmentPlace, format: LogFormat?, applying: Bool, _ acceptingFilesOfOthers: Bool,
     _ progress: (@Sendable (_ done: Int, _ total: Int) -> Void)?
   ) throws(ImmutaError) -> RepairReport {
     var repair = try Repair(
       files, stated: format, for: applying ? .applying : .looking,
-      trust: FileTrust(in: files.directory, acceptsFilesOfOthers: acceptingFilesOfOthers)
+      trust: FileTrust(in: files.directory, acceptsFilesOfOthers: acceptingFilesOfOthers), in: place
     ) { size in
       // Recognising the layout, opening it on trial, examining it, and once more to write what was found.
       progress.map { ScanProgress(size: size, passCount: applying ? 4 : 3, pause: .milliseconds(100), tell: $0) }

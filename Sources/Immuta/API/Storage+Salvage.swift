@@ -33,25 +33,27 @@ extension Storage {
     let files = configuration.files(of: namespace, in: place)
     let newFiles = configuration.files(of: newNamespace, in: place)
     let trust = FileTrust(in: place, acceptsFilesOfOthers: configuration.acceptsFilesOfOthers)
-    let segments = try SegmentFolder(files)
-    // Before anything is made. It holds the log's lock: nobody changes it meanwhile.
-    var first: SalvageSource? = try SalvageSource(segments.files(of: segments.firsts.first ?? 0), configuration, trust)
-    guard let original = first?.repair.disk.log else { preconditionFailure("it was opened") }
-    let takesAsStored = first?.repair.codecName == nil && configuration.codecName.isEmpty
+    let segments = try LogSegments(files, trust)
+    // Before anything is made: nobody changes the log meanwhile.
+    let lock = try segments.lock(for: .copying, trust)
+    defer { lock?.unlock() }
+    var first: (start: Int, source: SalvageSource)? = try firstSource(segments, configuration, trust)
+    guard let original = first?.source.repair.disk.log else { preconditionFailure("it was opened") }
+    let takesAsStored = first?.source.repair.codecName == nil && configuration.codecName.isEmpty
     var made = try SalvagePlace(newFiles, like: original, trust)
-    var reports: [(first: Int, report: RepairReport)] = []
+    var report: RepairReport
     do {
       let storage = try newStorage(newNamespace, configuration, in: made.folder, like: original)
       defer { storage.close() }
-      try storage.transaction(in: newNamespace) { transaction in
-        for (number, start) in segments.firsts.enumerated() {
-          let source = number == 0 ? first : nil
-          first = nil
-          let end = number + 1 < segments.firsts.count ? segments.firsts[number + 1] : nil
-          reports.append(
-            (start, try copy(source, segments.files(of: start), end: end, configuration, trust, to: transaction.writer))
-          )
+      report = try storage.transaction(in: newNamespace) { transaction in
+        let reports = try segments.reports { (files, place) throws(ImmutaError) in
+          let isOpen = first?.start == files.first
+          let source =
+            if isOpen, let first { first.source } else { try SalvageSource(files, place, configuration, trust) }
+          if isOpen { first = nil }
+          return try source.copySoundRecords(to: transaction.writer)
         }
+        return segments.report(reports)
       }
       try storage.closeReporting()
       try made.publish()
@@ -60,9 +62,6 @@ extension Storage {
       made.abandon()
       throw error
     }
-    var report =
-      reports.count == 1 && segments.firsts == [0]
-      ? reports[0].report : RepairReport(namespace, of: reports, from: segments.firsts.first ?? 0)
     report.actions = made.hasCleared ? [.removeUnfinishedSalvage] : []
     report.actions.append(.copyRecords(report.sound, into: newNamespace))
     if takesAsStored { report.actions.append(.takePayloadsAsStored) }
@@ -84,39 +83,32 @@ extension Storage {
     return storage
   }
 
-  /// The records of one segment.
-  ///
-  /// - Parameters:
-  ///   - source: the segment, where it is open already.
-  ///   - end: the first record of the next one; nil for the newest.
-  private static func copy(
-    _ source: SalvageSource?, _ files: LogFiles, end: Int?, _ configuration: Configuration, _ trust: FileTrust,
-    to writer: LogWriter
-  ) throws(ImmutaError) -> RepairReport {
-    do throws(ImmutaError) {
-      let source = if let source { source } else { try SalvageSource(files, configuration, trust) }
-      return try source.copySoundRecords(to: writer)
-    } catch .corrupted(let damage) {
-      // Of a segment that is none, the others are copied all the same.
-      guard let end else { throw .corrupted(damage) }
-      var report = RepairReport(
-        namespace: files.namespace, promised: end - files.first, sound: 0, verifiable: 0, lost: [], actions: [],
-        isApplied: false, saved: [])
-      report.lost = [
-        RepairReport.LostRange(sequences: 0..<end - files.first, index: nil, reason: .endDamaged(damage.reason))
-      ]
-      return report
+  /// The first segment whose records can be copied.
+  private static func firstSource(
+    _ segments: LogSegments, _ configuration: Configuration, _ trust: FileTrust
+  ) throws(ImmutaError) -> (start: Int, source: SalvageSource) {
+    var refusal: Corruption?
+    for (number, start) in segments.firsts.enumerated() {
+      do throws(ImmutaError) {
+        return (start, try SalvageSource(segments.files(of: start), segments.place(number), configuration, trust))
+      } catch .corrupted(let damage) {
+        refusal = refusal ?? damage
+      }
     }
+    guard let refusal else { preconditionFailure("a log has a segment") }
+    throw .corrupted(refusal)
   }
 }
 
-/// A segment whose whole records are copied, with the log's lock.
+/// A segment whose whole records are copied, while the log's lock is held.
 private struct SalvageSource {
   let repair: Repair
   private let opening: Opening
 
-  init(_ files: LogFiles, _ configuration: Storage.Configuration, _ trust: FileTrust) throws(ImmutaError) {
-    repair = try Repair(files, stated: configuration.format, for: .copying, trust: trust) { size in
+  init(
+    _ files: LogFiles, _ place: SegmentPlace, _ configuration: Storage.Configuration, _ trust: FileTrust
+  ) throws(ImmutaError) {
+    repair = try Repair(files, stated: configuration.format, for: .copying, trust: trust, in: place) { size in
       configuration.scanProgress(files, size: size, passCount: 3)
     }
     opening = Opening(
@@ -157,7 +149,7 @@ private struct SalvageSource {
           : try LargeRecord.read(check.first + number, entry, size: finding.size, from: log, check)
         try copy(record.payload, to: writer)
       } catch .undecodable(let corruption) {
-        let reason = RepairReport.LossReason.undecodable(corruption.reason)
+        let reason = RepairReport.LossReason.undecodable(corruption.reason.description)
         // All of them, with another key.
         if let last = undecodable.last, last.sequences.upperBound == number, last.reason == reason {
           undecodable[undecodable.count - 1].sequences = last.sequences.lowerBound..<number + 1

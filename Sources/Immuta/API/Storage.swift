@@ -91,15 +91,7 @@ public final class Storage: Sendable {
   /// Whether a name can be a namespace's: 1 to 200 ASCII letters, digits, `.`, `_` and `-`, not starting with `.`. So a
   /// name is a file name, and none reaches outside the directory. O(length).
   public static func isValidNamespace(_ name: String) -> Bool {
-    guard (1...200).contains(name.utf8.count), name.utf8.first != UInt8(ascii: ".") else { return false }
-    return name.utf8.allSatisfy { byte in
-      switch byte {
-      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
-        true
-      default: false
-      }
-    }
+    FileName.isValid(name)
   }
 
   /// The namespaces whose logs are in a directory, sorted, also those whose first segments were removed. O(files in the

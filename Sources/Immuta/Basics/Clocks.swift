@@ -52,3 +52,10 @@ package enum Clocks {
     #endif
   }
 }
+
+extension ContinuousClock.Instant {
+  /// So much later than now. A century is as good as any longer time, and can be added to any clock.
+  package static func after(_ timeout: Duration) -> ContinuousClock.Instant {
+    .now + min(timeout, .seconds(100 * 365 * 86_400))
+  }
+}

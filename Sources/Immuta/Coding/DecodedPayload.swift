@@ -50,7 +50,7 @@ final class DecodedPayload: DeferredPayload {
     if let error = error as? ImmutaError { return error }
     return .undecodable(
       Corruption(
-        path: path, sequence: stored.sequence, index: stored.index,
+        .undecodable, path: path, sequence: stored.sequence, index: stored.index,
         reason: "it could be decoded when it was delivered, and cannot be now: \(decoder.reason(error))"))
   }
 }

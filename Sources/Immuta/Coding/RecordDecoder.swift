@@ -50,7 +50,7 @@ final class RecordDecoder: Sendable {
       throw error
     } catch {
       throw .undecodable(
-        Corruption(path: path, sequence: stored.sequence, index: stored.index, reason: reason(error)))
+        Corruption(.undecodable, path: path, sequence: stored.sequence, index: stored.index, reason: reason(error)))
     }
   }
 

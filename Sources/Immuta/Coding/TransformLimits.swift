@@ -38,7 +38,7 @@ struct TransformLimits {
 
 extension Corruption {
   /// Whether a record could not be decoded because it comes to more bytes than are allowed.
-  package var isOverLimit: Bool { Self.tellsOfLimit(reason) }
+  package var isOverLimit: Bool { Self.tellsOfLimit(reason.description) }
 
   /// Whether a codec's failure is that there are more bytes than are allowed.
   package static func tellsOfLimit(_ reason: String) -> Bool { reason.hasSuffix(TransformLimits.reason) }

@@ -11,6 +11,8 @@ import ImmutaLocking
 package final class FileLock: Sendable {
   let name: String
   private let held: Lock<Held>
+  /// Where in the file it says who has the lock: after what else is in it.
+  private let noteOffset: Int
 
   private enum Held {
     case open(Descriptor)
@@ -46,20 +48,23 @@ package final class FileLock: Sendable {
   ///   - subject: what it protects: a namespace's name.
   ///   - rights: of what it protects; nil where that is not there yet, see ``adopt(_:)``.
   ///   - log: what it protects, for ``FileTrust``.
+  ///   - noteOffset: where in the file it says who has the lock. A file that is locked for what is in it holds that before.
   /// - Throws: `.locked`, `.foreignOwner`, or what a call said.
   package static func take(
     _ name: String, in directory: Directory, subject: String, rights: FileRights?, trust: FileTrust,
-    of log: SystemCalls.Status? = nil
+    of log: SystemCalls.Status? = nil, noteAt noteOffset: Int = 0
   ) throws(FileError) -> FileLock {
     for _ in 0..<100 {
       guard let file = try Self.open(name, in: directory, rights) else { continue }
       try trust.check(try file.status(), name, of: log)
-      guard try Self.lock(file) else { throw .locked(LockNote(subject: subject, on: file)) }
+      guard try Self.lock(file, noteOffset) else {
+        throw .locked(LockNote(subject: subject, on: file, at: noteOffset))
+      }
       // One that lost its name before it was locked keeps nobody out.
       if try directory.status(of: name)?.identity == file.status().identity {
-        let lock = FileLock(name, file)
+        let lock = FileLock(name, file, noteOffset)
         if let rights { lock.adopt(rights) }
-        LockNote.current(subject).write(to: file)
+        LockNote.current(subject).write(to: file, at: noteOffset)
         return lock
       }
       file.unlock()
@@ -72,12 +77,12 @@ package final class FileLock: Sendable {
   /// Whoever only looks whether it is taken shares it for a moment, which keeps others out: that is outlasted. Whoever has
   /// just taken it gets a moment to write down who it is. The file's words alone do not say whether somebody has the lock:
   /// a process that died leaves its own behind.
-  private static func lock(_ file: Descriptor) throws(FileError) -> Bool {
+  private static func lock(_ file: Descriptor, _ noteOffset: Int = 0) throws(FileError) -> Bool {
     if try file.tryLock() { return true }
     for glance in 0..<Self.mostGlances {
       if SystemCalls.isLocked(file.number) {
         if glance >= Self.mostForWords { return false }
-        if try file.size > 0 { return false }
+        if try file.size > noteOffset { return false }
       }
       ThreadGate().wait(nanoseconds: 1_000_000)
       if try file.tryLock() { return true }
@@ -91,9 +96,11 @@ package final class FileLock: Sendable {
   private static var mostForWords: Int { 20 }
 
   /// Who has the lock, without taking it; nil when nobody has it, or where this process may not look.
-  package static func holder(_ name: String, in directory: Directory, subject: String) -> LockNote? {
+  package static func holder(
+    _ name: String, in directory: Directory, subject: String, noteAt noteOffset: Int = 0
+  ) -> LockNote? {
     guard let file = try? directory.openIfPresent(name, .read), SystemCalls.isLocked(file.number) else { return nil }
-    return LockNote(subject: subject, on: file)
+    return LockNote(subject: subject, on: file, at: noteOffset)
   }
 
   /// Takes the lock for somebody who changes nothing: nil where there is no file, or none that this process may open.
@@ -111,8 +118,9 @@ package final class FileLock: Sendable {
     return FileLock(name, file)
   }
 
-  private init(_ name: String, _ descriptor: Descriptor) {
+  private init(_ name: String, _ descriptor: Descriptor, _ noteOffset: Int = 0) {
     self.name = name
+    self.noteOffset = noteOffset
     held = Lock(.open(descriptor))
   }
 
@@ -143,11 +151,11 @@ package final class FileLock: Sendable {
       // Whoever finds it locked next must not read of this process.
       switch held {
       case .open(let descriptor):
-        try? descriptor.truncate(to: 0)
+        try? descriptor.truncate(to: noteOffset)
         descriptor.unlock()
       case .mapped(_, let identity, let directory):
         if let file = try? directory.openIfPresent(name, .readWrite), (try? file.status())?.identity == identity {
-          try? file.truncate(to: 0)
+          try? file.truncate(to: noteOffset)
         }
       case .free: break
       }
@@ -170,21 +178,21 @@ extension LockNote {
   //     namespace events
 
   /// Only tells people: that it fails harms nobody.
-  fileprivate func write(to file: Descriptor) {
+  fileprivate func write(to file: Descriptor, at offset: Int = 0) {
     let text = "pid \(processID ?? 0)\nsince \(since ?? 0)\nnamespace \(subject)\n"
     do throws(FileError) {
-      try file.write(Array(text.utf8), at: 0)
-      try file.truncate(to: text.utf8.count)
+      try file.write(Array(text.utf8), at: offset)
+      try file.truncate(to: offset + text.utf8.count)
     } catch {
-      try? file.truncate(to: 0)
+      try? file.truncate(to: offset)
     }
   }
 
   /// What the file says that somebody has locked. A process that died leaves its name behind, and the next one may not
   /// have written its own yet.
-  fileprivate init(subject: String, on file: Descriptor) {
+  fileprivate init(subject: String, on file: Descriptor, at offset: Int = 0) {
     var bytes = [UInt8](repeating: 0, count: 512)
-    let count = (try? unsafe bytes.withMutableBytes { try unsafe file.read(into: $0, at: 0) }) ?? 0
+    let count = (try? unsafe bytes.withMutableBytes { try unsafe file.read(into: $0, at: offset) }) ?? 0
     let lines = String(decoding: bytes[..<count], as: UTF8.self).split(separator: "\n")
     guard lines.count >= 2, lines[0].hasPrefix("pid "), lines[1].hasPrefix("since "),
       let process = Int32(lines[0].dropFirst(4)), process > 0, ThisProcess.isRunning(process),

@@ -16,8 +16,17 @@ extension LogFiles {
       // A folder that cannot be read, or something else of that name, has no segments that could be opened.
       if (try? files.isThere()) == true { logs.insert(log) }
     }
+    for name in names where name.hasSuffix(removedSuffix) {
+      let log = String(name.dropLast(removedSuffix.utf8.count))
+      if try LogFiles(directory: directory, namespace: log, isPartition: arePartitions).isBeingRemoved() {
+        logs.remove(log)
+      }
+    }
     return Array(logs)
   }
+
+  /// How the name ends of the folder of a log that is being removed.
+  private static var removedSuffix: String { "\(foldersSuffix).removed" }
 
   /// How the name of a folder of segments ends.
   private static var foldersSuffix: String { ".segments" }
@@ -25,6 +34,7 @@ extension LogFiles {
   /// The log files of all segments that are there, by their paths; sorted by their first records. O(segments).
   package func logPaths() throws(FileError) -> [String] {
     let home = home
+    if try isBeingRemoved() { return [] }
     var paths: [String] = []
     if try home.directory.status(of: home.log) != nil { paths.append(home.logPath) }
     guard let folder = try openFolder() else { return paths }
@@ -36,7 +46,7 @@ extension LogFiles {
   func sizeOnDisk() throws(FileError) -> Int {
     var size = 0
     for name in ofLog { size += try home.directory.status(of: name)?.sizeOnDisk ?? 0 }
-    for name in folders {
+    for name in folders + [removedFolder] {
       // A folder that goes, or that may not be read, has nothing that counts.
       guard let folder = try? home.directory.folder(name) else { continue }
       for file in (try? folder.names()) ?? [] { size += (try? folder.status(of: file))??.sizeOnDisk ?? 0 }

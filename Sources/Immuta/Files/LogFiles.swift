@@ -59,6 +59,9 @@ package struct LogFiles: Sendable {
   /// The folder of the other segments.
   var segmentsFolder: String { "\(namespace).segments" }
 
+  /// What that folder is called from the moment on that the log is removed: see ``isBeingRemoved()``.
+  var removedFolder: String { "\(segmentsFolder).removed" }
+
   /// How the name of a log file ends.
   private var logSuffix: String { isPartition ? ".bilog" : ".log" }
   /// How the name of a companion ends. A partition's name ends in neither of a namespace's suffixes, so that no namespace,
@@ -69,7 +72,7 @@ package struct LogFiles: Sendable {
   private var stem: String { first == 0 ? namespace : Self.digits(first) }
 
   /// 20 digits: names in their order are segments in theirs.
-  private static func digits(_ first: Int) -> String {
+  static func digits(_ first: Int) -> String {
     let digits = String(first)
     return String(repeating: "0", count: 20 - digits.count) + digits
   }
@@ -116,18 +119,28 @@ package struct LogFiles: Sendable {
 
   /// Folders that belong to the log.
   var folders: [String] {
-    [
-      segmentsFolder, isPartition ? "\(namespace).bilog.consumers" : "\(namespace).consumers", projectionsFolder,
-      salvage,
-    ]
+    [segmentsFolder, consumersFolder, projectionsFolder, keysFolder, salvage]
   }
+
+  /// The folder of the indexes of keys.
+  var keysFolder: String { isPartition ? "\(namespace).bilog.keys" : "\(namespace).keys" }
+
+  /// The folder of its consumers' positions, in the directory of `home`.
+  var consumersFolder: String { isPartition ? "\(namespace).bilog.consumers" : "\(namespace).consumers" }
 
   /// The folder in which a salvage makes the log. It stays only where the salvage did not end.
   package var salvage: String { "\(home.log).salvage" }
 
+  /// Whether the log was removed, and files are left of it because the removal did not end: no segment of it counts any more.
+  /// A log that has rolled is removed by giving its folder another name, which is one step; its files go after that.
+  func isBeingRemoved() throws(FileError) -> Bool {
+    try home.directory.status(of: removedFolder)?.isDirectory == true
+  }
+
   /// Whether there is a log of the name: the segment with its first record, or, where that was removed, another one.
   package func isThere() throws(FileError) -> Bool {
     let home = home
+    if try isBeingRemoved() { return false }
     if try home.directory.status(of: home.log) != nil { return true }
     return try openFolder()?.names().contains { first(ofLog: $0) != nil } ?? false
   }

@@ -65,7 +65,7 @@ extension FollowedFiles {
       state.disbelieved = nil
       if state.own == nil, let entry = try companion?.companionEntry(committed - 1) {
         guard let end = try log.recordEnd(at: entry.index, format) else {
-          throw check.corrupted(first + committed - 1, entry.index, "its size field does not fit the file")
+          throw check.corrupted(.sizeField, first + committed - 1, entry.index, "its size field does not fit the file")
         }
         try state.know(first + committed, in: reader)
         return (true, end)

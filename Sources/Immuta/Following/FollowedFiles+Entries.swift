@@ -39,7 +39,7 @@ extension FollowedFiles {
     // Whoever reads a record whose entry is damaged finds out; until then it may end anywhere.
     guard let entry = try companion.companionEntry(count - 1) else { return try io(log.size) }
     guard let end = try log.recordEnd(at: entry.index, format) else {
-      throw check.corrupted(files.first + count - 1, entry.index, "its LENGTH does not fit the file")
+      throw check.corrupted(.sizeField, files.first + count - 1, entry.index, "its LENGTH does not fit the file")
     }
     return end
   }

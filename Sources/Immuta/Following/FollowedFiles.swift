@@ -26,6 +26,8 @@ final class FollowedFiles: OpenFiles.Holder {
   let note: String?
   /// Damage that opening passed over.
   let damage: Corruption?
+  /// Files that have the names of later segments, and are none.
+  private let strays: Set<FileIdentity>
   let logFile: FileIdentity
   /// Whether the kernel reports every change of the files.
   let reportsChanges: Bool
@@ -106,7 +108,7 @@ final class FollowedFiles: OpenFiles.Holder {
     files: LogFiles, log: Descriptor, companion: Descriptor?,
     _ identities: (log: FileIdentity, companion: FileIdentity?),
     _ found: ReadableLog, format: LogFormat, check: RecordCheck, progress: LogProgress, identity: LogIdentity?,
-    sealed: SealedSegments, readerCount: Int
+    sealed: SealedSegments, strays: Set<FileIdentity>, readerCount: Int
   ) throws(ImmutaError) {
     self.files = files
     self.log = log
@@ -117,7 +119,7 @@ final class FollowedFiles: OpenFiles.Holder {
     reportsChanges = log.fileSystem.reportsChanges
     stable = progress.stable
     self.sealed = sealed
-    (note, damage) = (found.note, found.damage)
+    (note, damage, self.strays) = (found.note, found.damage, strays)
     isDamaged = if case .onlyInCompanion = found.entries { true } else { false }
     let (entries, source) = try Self.source(found.entries, files, log, companion, companionFile)
     reader = LogReader(
@@ -188,7 +190,8 @@ final class FollowedFiles: OpenFiles.Holder {
     let home = files.home
     let name = "\(home.segmentsFolder)/\(home.segmentLog(reader.count))"
     do throws(FileError) {
-      return try home.directory.status(of: name) != nil
+      guard let next = try home.directory.status(of: name) else { return false }
+      return !strays.contains(next.identity)
     } catch let error where error.errorNumber == ErrorNumber.notFound || error.errorNumber == ErrorNumber.notDirectory {
       return false
     } catch {

@@ -38,6 +38,8 @@ struct FlushTargets {
   init(_ newest: FlushTarget) { all = [newest] }
 
   var newest: FlushTarget { all[all.count - 1] }
+  /// Everything before it is on stable storage.
+  var oldest: FlushTarget { all[0] }
 
   mutating func add(_ target: FlushTarget) {
     precondition(target.first >= newest.first, "segments follow each other")

@@ -46,9 +46,13 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
     targets.withLock { $0.add(target) }
   }
 
-  /// A segment before the newest was sealed: it is on stable storage.
+  /// A segment before the newest was sealed: it is on stable storage, with its name.
   func noteSealed(_ first: Int) {
-    targets.withLock { $0.remove(first) }
+    let stableCount = targets.withLock { targets in
+      targets.remove(first)
+      return targets.oldest.first
+    }
+    if stableCount > stable.generation, failure == nil { finish(stableCount) }
   }
 
   /// The records before a number are being removed. On stable storage when this returns.
@@ -232,7 +236,7 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
   /// Answers those who waited for `count` records or fewer.
   @discardableResult
   private func finish(_ count: Int) -> Int {
-    precondition(count >= stable.generation, "what is stable stays so")
+    // Never back: a segment may have been sealed meanwhile.
     stable.advance(to: count)
     let served = state.withLock { state in
       let served = state.take(waitingFor: count)

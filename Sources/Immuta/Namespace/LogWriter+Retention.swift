@@ -50,23 +50,72 @@ extension LogWriter {
 
   /// Removes what the log need not keep. May block.
   func retain() throws(ImmutaError) {
-    if let number = try firstToKeep() { try removeRecords(before: number) }
+    guard let kept = try firstToKeep() else { return }
+    let before = sealed.firstSequence
+    let first = try removeRecords(before: kept.number)
+    for consumer in kept.overrun where first > before {
+      longWaits.logger?.warning(
+        """
+        the log has more than \(roller.retention.hardMaximumBytes ?? 0) bytes, and the consumer “\(consumer.name)” has not read \
+        them: it has missed records \(consumer.position) to \(first - 1), which were removed
+        """, metadata: ["namespace": "\(namespace)", "consumer": "\(consumer.name)"])
+    }
   }
 
-  /// The number before which nothing need be kept; nil where everything is.
-  private func firstToKeep() throws(ImmutaError) -> Int? {
+  /// The number before which nothing need be kept, and the consumers that have not read all before it; nil where everything
+  /// is.
+  private func firstToKeep() throws(ImmutaError) -> (number: Int, overrun: [Waited])? {
     let retention = roller.retention
     let (firsts, end) = sealed.list
     if retention.keepsEverything || firsts.isEmpty { return nil }
     let (files, newest) = (files, reader)
     let folder = try io(files.openFolder())
-    return try RetentionPlan(firsts: firsts, newest: end, count: committed.generation)
-      .firstToKeep(retention, now: Clocks.wallClock()) { (first) throws(ImmutaError) in
-        if first == end { return newest.end }
-        return try io(files.segment(first, inFolder: folder)?.logSize() ?? 0)
-      } lastTime: { end in
-        try? sealed.reader(of: end - 1).timestamp(of: end - 1).nanosecondsSince1970
+    func bytes(_ first: Int) throws(ImmutaError) -> Int {
+      if first == end { return newest.end }
+      return try io(files.segment(first, inFolder: folder)?.logSize() ?? 0)
+    }
+    let plan = RetentionPlan(firsts: firsts, newest: end, count: committed.generation)
+    let wanted = try plan.firstToKeep(retention, now: Clocks.wallClock(), bytes: bytes) { end in
+      try? sealed.reader(of: end - 1).timestamp(of: end - 1).nanosecondsSince1970
+    }
+    if retention.waitingFor.isEmpty { return wanted.map { ($0, []) } }
+    let waited = retention.waitingFor.map(waited)
+    let read = waited.map(\.stable).min() ?? 0
+    let number = min(wanted ?? 0, read)
+    if let hard = retention.hardMaximumBytes, let must = try plan.firstToKeep(bytes: hard, bytes), must > number {
+      return (must, waited.filter { $0.position < must })
+    }
+    return number > 0 ? (number, []) : nil
+  }
+
+  /// A consumer that is waited for.
+  private struct Waited {
+    let name: String
+    /// What it has acknowledged.
+    let position: Int
+    /// The same for certain, whatever happens to this machine.
+    let stable: Int
+  }
+
+  /// One whose position cannot be told has read nothing.
+  private func waited(for name: String) -> Waited {
+    do throws(ImmutaError) {
+      guard let mark = try ConsumerFolder(files, trust: roller.maker.setup.trust).mark(of: name, flushing: true) else {
+        return Waited(name: name, position: 0, stable: 0)
       }
+      if let expected = mark.identity, let identity = reader.identity, expected != identity {
+        throw .foreignPosition(expected: expected, found: identity)
+      }
+      let position = mark.place(inRun: BootIdentity.current).number
+      return Waited(name: name, position: position, stable: min(position, mark.stable.number))
+    } catch {
+      if roller.isFirstFault(of: name) {
+        longWaits.logger?.warning(
+          "nothing is removed, as the position of the consumer “\(name)” cannot be read: \(error)",
+          metadata: ["namespace": "\(namespace)", "consumer": "\(name)"])
+      }
+      return Waited(name: name, position: 0, stable: 0)
+    }
   }
 
   /// Has a thread remove what need not be kept.
@@ -91,8 +140,9 @@ extension LogWriter {
   /// Looks after segments and records that become too old while nothing is appended, until the log is closed.
   func lookAfterAges() {
     let ages = [roller.maker.setup.options.segments.maximumAge, roller.retention.maximumAge].compactMap(\.self)
-    guard let shortest = ages.min() else { return }
-    let pause = min(max(.milliseconds(50), shortest / 8), .seconds(30))
+    var pauses = ages.map { min(max(.milliseconds(50), $0 / 8), .seconds(30)) }
+    if !roller.retention.waitingFor.isEmpty { pauses.append(Self.timeBetweenLooksAtConsumers) }
+    guard let pause = pauses.min() else { return }
     try? WorkThreads.shared.add(at: .now + pause) {
       if self.state.withLock({ $0.isClosed }) { return }
       self.rollIfOld()
@@ -100,6 +150,8 @@ extension LogWriter {
       self.lookAfterAges()
     }
   }
+
+  private static var timeBetweenLooksAtConsumers: Duration { .seconds(5) }
 
   /// Rolls a segment that is too old, unless somebody has the turn: then that one's next append does, or the next look.
   private func rollIfOld() {

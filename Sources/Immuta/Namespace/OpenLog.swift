@@ -16,6 +16,8 @@ final class OpenLog: Sendable {
   /// The log's file, as it was opened.
   let path: String
   let namespace: String
+  /// Those that are open in this process.
+  let consumers = OpenConsumers()
   let logger: Logger?
 
   /// How a log that is not open for appending is kept up to date.
@@ -96,6 +98,12 @@ final class OpenLog: Sendable {
   /// The first record that was not removed.
   var firstSequence: Int { sealed.firstSequence }
 
+  /// The first record of the first segment that exists.
+  var front: Int {
+    let (firsts, end) = sealed.list
+    return firsts.first ?? end
+  }
+
   func checkOpen() throws(ImmutaError) {
     if !reader.isOpen { throw .storageClosed.of(namespace) }
   }
@@ -169,6 +177,8 @@ final class OpenLog: Sendable {
   /// Returns why what was committed is not on stable storage: the same, whoever closes.
   @discardableResult
   func close() -> ImmutaError? {
+    // Afterwards: what they have read is on stable storage then.
+    defer { consumers.close() }
     guard let writer else {
       let follower = following.withLock { following -> Follower? in
         guard case .open(let follower) = following else { return nil }
@@ -191,6 +201,7 @@ final class OpenLog: Sendable {
     let outcomes = LogWriter.closeTogether(writers.compactMap { logs[$0].writer })
     for (place, outcome) in zip(writers, outcomes) {
       failures[place] = logs[place].told(outcome.isFirst, outcome.failure)
+      logs[place].consumers.close()
     }
     for log in logs where log.writer == nil { log.close() }
     return failures

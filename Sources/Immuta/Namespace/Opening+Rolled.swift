@@ -4,10 +4,8 @@ import Logging
 // before it was sealed.
 
 extension Opening {
-  /// - Parameters:
-  ///   - lock: the log's, which is held.
-  ///   - removed: the first record that was not removed, by the meta file.
-  func openSegmented(_ folder: SegmentFolder, _ lock: FileLock, removed: Int) throws(ImmutaError) -> Opened {
+  /// - Parameter lock: the log's, which is held.
+  func openSegmented(_ folder: SegmentFolder, _ lock: FileLock) throws(ImmutaError) -> Opened {
     var folder = folder
     let previous = try sealPrevious(&folder)
     let opening = Opening(files: folder.newest, options: options, pools: pools)
@@ -20,9 +18,12 @@ extension Opening {
       var recovered = try opening.recoverLocked(log, status, &companion)
       // The newest segment is never removed, whatever the files say.
       let removed = min(
-        folder.newest.first, max(recovered.header.removedCount, previous.removed, removed))
+        folder.newest.first, max(recovered.header.removedCount, previous.removed, folder.removed))
       recovered.header.removedCount = removed
-      try folder.clear(removed: removed)
+      try folder.clear()
+      recovered.outcome.note = opening.files.note(recovered.outcome.note)
+      // Such as segments before these that are missing.
+      recovered.outcome.damage = recovered.outcome.damage ?? folder.damage
       if let note = previous.note {
         recovered.outcome.add(note: note)
         recovered.outcome.lost += previous.lost
@@ -83,7 +84,7 @@ extension Opening {
     if end > newest.first {
       throw .corrupted(
         Corruption(
-          path: files.logPath, sequence: newest.first,
+          .segmentLength, path: files.logPath, sequence: newest.first,
           reason:
             "it goes on to record \(end - 1), and \(newest.logPath) begins with record \(newest.first): another program "
             + "appended to a segment that was sealed; move what it appended to a log of its own"))
@@ -91,7 +92,7 @@ extension Opening {
     if folder.newest.first == files.first { return previous }
     throw .corrupted(
       Corruption(
-        path: files.logPath, sequence: end,
+        .changedMeanwhile, path: files.logPath, sequence: end,
         reason: "it has lost records \(end) to \(newest.first - 1) while it was opened: open the log again"))
   }
 
@@ -118,7 +119,7 @@ extension Opening {
     if let header, header.stableCount > 0 {
       throw .corrupted(
         Corruption(
-          path: newest.logPath, sequence: end,
+          .segmentMissing, path: newest.logPath, sequence: end,
           reason:
             "records \(end) to \(newest.first - 1) are missing, which come before it: put the segment before it back "
             + "from a backup"))

@@ -45,7 +45,7 @@ extension Opening {
     guard let log = try io(files.directory.openIfPresent(files.log, .read)) else {
       throw .corrupted(
         Corruption(
-          path: files.logPath, sequence: files.first,
+          .segmentMissing, path: files.logPath, sequence: files.first,
           reason: "the segment is missing: put it back from a backup; the records of the other segments can be read"))
     }
     let status = try io(log.status())
@@ -62,7 +62,7 @@ extension Opening {
       if let found = header.identity, let identity, found != identity {
         throw .corrupted(
           Corruption(
-            path: files.companionPath,
+            .segmentMisplaced, path: files.companionPath,
             reason: "it belongs to the log \(found), and this is the log \(identity): put the log's own segment back"))
       }
     }
@@ -73,7 +73,7 @@ extension Opening {
     if files.first + found.count > end {
       throw .corrupted(
         Corruption(
-          path: files.logPath, sequence: end,
+          .segmentLength, path: files.logPath, sequence: end,
           reason:
             "the segment has \(Words.records(found.count)), and the next one begins with record \(end): another program "
             + "appended to it; move what it appended to a log of its own, and put the segment back from a backup"))

@@ -45,6 +45,7 @@ struct Opening {
   // MARK: For writing
 
   private func openForWriting() throws(ImmutaError) -> Opened {
+    try Removal(files: files, trust: trust).finish()
     // Before anything is made.
     let before = try trustedLog()
     let hasRolled = try io(files.directory.status(of: files.segmentsFolder)) != nil
@@ -59,10 +60,9 @@ struct Opening {
     var companion: Descriptor?
     do throws(ImmutaError) {
       // From here on no other writer makes or removes files of the log.
-      let folder = try SegmentFolder(files)
-      let known = try LogKnowledge(files, nil, .v2, trust)
-      if let missing = files.missingNewest(known.newestFirst, in: folder) { throw .corrupted(missing) }
-      if folder.newest.first > 0 { return try openSegmented(folder, lock, removed: known.removedCount) }
+      let folder = try SegmentFolder(files, trust)
+      if let refusal = folder.refusals.first { throw .corrupted(refusal) }
+      if folder.newest.first > 0 { return try openSegmented(folder, lock) }
       let exists = try trustedLog() != nil
       if !exists, hasRolled, let lost = try files.lostLog(trust) { throw .corrupted(lost) }
       let log = try io(files.directory.open(files.log, .readWriteCreating))
@@ -73,7 +73,7 @@ struct Opening {
       var recovered = try recoverLocked(log, status, &companion)
       recovered.header.removedCount = 0
       var own = folder
-      try own.clear(removed: 0)
+      try own.clear()
       return try self.opened(log, status.identity, recovered, lock, own, removed: 0, lastTime: nil)
     } catch {
       if opened?.hasFailedFlush == true || companion?.hasFailedFlush == true { markFailedFlush() }
@@ -142,16 +142,13 @@ struct Opening {
   private func openToFollow(
     _ home: LogFiles, waits: Bool
   ) throws(ImmutaError) -> (files: FollowedFiles, doubt: String?) {
-    // Before the names are listed: a writer may roll meanwhile.
-    let last = try LogKnowledge(home, nil, .v2, trust(in: home.directory)).newestFirst
-    let folder = try SegmentFolder(home)
-    return try Opening(files: folder.newest, options: options, pools: pools)
-      .openToFollow(folder, missing: home.missingNewest(last, in: folder), waits: waits)
+    let folder = try SegmentFolder(home, trust(in: home.directory))
+    return try Opening(files: folder.newest, options: options, pools: pools).openToFollow(folder, waits: waits)
   }
 
   /// The same; this is the newest segment.
   private func openToFollow(
-    _ folder: SegmentFolder, missing: Corruption?, waits: Bool
+    _ folder: SegmentFolder, waits: Bool
   ) throws(ImmutaError) -> (files: FollowedFiles, doubt: String?) {
     guard let log = try io(files.directory.openIfPresent(files.log, .read)) else {
       throw .namespaceNotFound(files.namespace)
@@ -171,16 +168,17 @@ struct Opening {
         try codecs.checkName(name ?? knowledge.codecName)
       }
     }
-    found.damage = found.damage ?? missing
+    found.damage = found.damage ?? folder.damage
+    found.note = files.note(found.note)
     let progressOfLog = LogProgress(count: files.first + found.count)
     let header = disk.companionHeader
     // The newest segment is never removed, whatever the files say.
-    let removed = min(files.first, max(knowledge.removedCount, header?.removedCount ?? 0))
+    let removed = min(files.first, max(folder.removed, knowledge.removedCount, header?.removedCount ?? 0))
     let followed = try FollowedFiles(
       files: files, log: log, companion: companion, (status.identity, io(companion?.status().identity)), found,
       format: disk.format, check: codecs.check, progress: progressOfLog, identity: knowledge.identity,
       sealed: sealedSegments(folder, removed: removed, progressOfLog, knowledge.identity, disk.format),
-      readerCount: options.readerCount)
+      strays: folder.strays, readerCount: options.readerCount)
     let doubt =
       knowledge.codecName == nil
       ? try codecs.checkPayloads(log, count: found.count, last: nil, isNamed: false) : nil

@@ -107,7 +107,7 @@ extension RecordCursor {
   private func changing(_ sequence: Int, at index: Int? = nil) -> ImmutaError {
     .corrupted(
       Corruption(
-        path: source?.path ?? "", sequence: sequence, index: index,
+        .changedMeanwhile, path: source?.path ?? "", sequence: sequence, index: index,
         reason: "it is not the record that was read: somebody is changing the file"))
   }
 

@@ -192,6 +192,19 @@ struct RecordCursor: Sendable {
   }
 
   /// Until a record was delivered: what comes first may be removed meanwhile.
+  /// The place, once what is asked of the log was found to be so: it is that of a record, or the end.
+  mutating func placeThatExists() throws(ImmutaError) -> Int {
+    let source = try openSource()
+    do throws(ImmutaError) {
+      if let demand { try meet(demand, source) }
+      if beginsWithFirst { begin(in: source) }
+      try meet(.exists(place), source)
+      return place
+    } catch {
+      throw error.of(source.namespace)
+    }
+  }
+
   private mutating func begin(in source: OpenLog) {
     place = max(place, source.firstSequence)
   }
@@ -240,7 +253,7 @@ struct RecordCursor: Sendable {
       return take(record)
     case .chunk(var chunk, let entry, let next):
       guard let record = try chunk.record(place, entry, next, reader.check) else {
-        throw reader.check.corrupted(place, chunk.start, "the log ends inside it")
+        throw reader.check.corrupted(.cutShort, place, chunk.start, "the log ends inside it")
       }
       expected = chunk.entriesWorthReading(reader.format)
       if reader.check.decoder == nil {
@@ -308,12 +321,5 @@ struct RecordCursor: Sendable {
       try source.checkOpen()
       return true
     }
-  }
-}
-
-extension ContinuousClock.Instant {
-  /// So much later than now. A century is as good as any longer time, and can be added to any clock.
-  package static func after(_ timeout: Duration) -> ContinuousClock.Instant {
-    .now + min(timeout, .seconds(100 * 365 * 86_400))
   }
 }

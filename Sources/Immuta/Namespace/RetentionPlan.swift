@@ -44,7 +44,8 @@ struct RetentionPlan {
     return ends.first { count - $0 <= most } ?? newest
   }
 
-  private func firstToKeep(
+  /// The first segment with which the log has no more bytes than that; nil where it has no more.
+  func firstToKeep(
     bytes most: Int, _ bytes: (_ first: Int) throws(ImmutaError) -> Int
   ) throws(ImmutaError) -> Int? {
     var sizes: [Int] = []

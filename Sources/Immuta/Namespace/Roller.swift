@@ -18,6 +18,8 @@ final class Roller: Sendable {
     /// Segments that are not sealed yet, as far as is known.
     var sealing: [SealingSegment] = []
     var isClosed = false
+    /// Consumers whose positions could not be read.
+    var faults: Set<String> = []
   }
 
   private enum Next {
@@ -33,6 +35,9 @@ final class Roller: Sendable {
     self.once = once
     self.retention = retention
   }
+
+  /// Whether that a consumer's position cannot be read was not told yet.
+  func isFirstFault(of consumer: String) -> Bool { state.withLock { $0.faults.insert(consumer).inserted } }
 
   // MARK: The next segment
 

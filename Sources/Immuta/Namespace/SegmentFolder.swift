@@ -1,38 +1,82 @@
-/// Which segments a log has, by the names of their files: read once, when the log is opened.
+/// Which segments a log has, by the names of their files, held to what is kept beside them: read once, when the log is opened.
+/// Whoever looks at a log's segments looks here, so that all say the same of what is missing and of what does not belong.
 struct SegmentFolder: Sendable {
   /// The folder of the segments after the first; nil for a log that never rolled.
   let folder: Directory?
   /// The first records of all segments, in order. The last one is the segment that is appended to.
   private(set) var firsts: [Int]
+  /// The first record that was not removed, by all that says it; never after the newest segment's first.
+  private(set) var removed = 0
+  /// The first records of segments that were removed, and whose files a crash has left. They count no more.
+  private(set) var leftovers: [Int] = []
+  /// Files after the newest segment that are called like one, and are none of the log.
+  private(set) var strays: Set<FileIdentity> = []
+  /// What is wrong with the files: each says what to do. Opening for appending refuses.
+  private(set) var refusals: [Corruption] = []
   private let files: LogFiles
   /// Companions in the folder whose logs are not there.
   private(set) var orphans: [Int] = []
+  /// See ``isProven(_:)``.
+  private var proven: Set<Int> = []
   /// Whether files were left that were made for a segment to come.
   private var hasNext = false
+  /// See ``LogMeta/newestFirst``.
+  let newestFirst: Int
 
   /// O(names in the folder).
-  init(_ files: LogFiles) throws(ImmutaError) {
+  ///
+  /// - Throws: `.namespaceNotFound` where the log was removed, and files are left of it.
+  init(_ files: LogFiles, _ trust: FileTrust) throws(ImmutaError) {
     let files = files.home
     self.files = files
+    if try io(files.isBeingRemoved()) { throw .namespaceNotFound(files.namespace) }
+    // Before the names are listed: a writer may roll meanwhile.
+    let known = try LogKnowledge(files, nil, .v2, trust)
+    newestFirst = known.newestFirst
     folder = try io(files.openFolder())
     // Whether a log that never rolled exists finds out who opens it.
-    var firsts = [0]
-    if let folder {
-      if try io(files.directory.status(of: files.log)) == nil { firsts = [] }
-      var companions: [Int] = []
-      for name in try io(folder.names()) {
-        if let first = files.first(ofLog: name) {
-          firsts.append(first)
-        } else if let first = files.first(ofCompanion: name) {
-          companions.append(first)
-        } else if name == files.nextLog || name == files.nextCompanion {
-          hasNext = true
+    firsts = [0]
+    if let folder { try list(folder) }
+    try leaveOutStrays(known)
+    if let missing = missingNewest { refusals.append(missing) }
+    if folder == nil { return }
+    let header = try? newest.companionHeader()
+    removed = min(newest.first, max(known.removedCount, header?.removedCount ?? 0))
+    // A writer may have removed some meanwhile.
+    if missingFront != nil {
+      removed = min(newest.first, max(removed, try LogKnowledge(files, nil, .v2, trust).removedCount))
+    }
+    try leaveOutRemoved()
+    if let lost = try lostOrphan() { refusals.append(lost) }
+  }
+
+  private mutating func list(_ folder: Directory) throws(ImmutaError) {
+    firsts = []
+    if let first = try io(files.directory.status(of: files.log)) {
+      if first.isRegular {
+        firsts = [0]
+      } else {
+        refusals.append(.notSegment(files.logPath, "it is not a regular file"))
+      }
+    }
+    var companions: [Int] = []
+    for name in try io(folder.names()) {
+      if let first = files.first(ofLog: name) {
+        firsts.append(first)
+      } else if let first = files.first(ofCompanion: name) {
+        companions.append(first)
+      } else if name == files.nextLog || name == files.nextCompanion {
+        hasNext = true
+        if try io(folder.status(of: name)?.isDirectory == true) {
+          refusals.append(
+            Corruption(
+              path: folder.path(of: name),
+              reason: "a folder has the name of the next segment's file: take it out of \(folder.path)"))
         }
       }
-      firsts.sort()
-      if companions.count >= firsts.count { orphans = Set(companions).subtracting(firsts).sorted() }
     }
-    self.firsts = firsts
+    firsts.sort()
+    if companions.count >= firsts.count { orphans = Set(companions).subtracting(firsts).sorted() }
   }
 
   /// The files of the segment that begins with a record.
@@ -49,56 +93,174 @@ struct SegmentFolder: Sendable {
   /// The last segment is not one of the log any more.
   mutating func dropNewest() { firsts.removeLast() }
 
+  // MARK: What is missing
+
+  /// What reading the log passes over: the records that are there can be read.
+  var damage: Corruption? { refusals.first ?? missingFront }
+
+  /// That the first segments are missing, and were not removed by the log; nil where they are there.
+  var missingFront: Corruption? {
+    guard let missing else { return nil }
+    return Corruption(
+      path: files.logPath, sequence: missing.lowerBound,
+      reason:
+        "the segment with its records \(missing.lowerBound) to \(missing.upperBound - 1) is missing: put its files back from "
+        + "a backup; the other records can be read")
+  }
+
+  /// The records before the first segment that were not removed.
+  private var missing: Range<Int>? {
+    guard folder != nil, let first = firsts.first, first > removed else { return nil }
+    return removed..<first
+  }
+
+  /// That the newest segment is missing; nil where it is not. What is kept beside the segments says which it is, once its
+  /// name is on stable storage.
+  var missingNewest: Corruption? {
+    guard newestFirst > newest.first else { return nil }
+    let meta = files.directory.path(of: files.meta)
+    return Corruption(
+      path: files.logPath, sequence: newestFirst,
+      reason:
+        "the segment that begins with record \(newestFirst) is missing, and so is what came after it: put its files back "
+        + "into \(files.directory.path(of: files.segmentsFolder)) from a backup; to go on without them, remove \(meta)")
+  }
+
+  // MARK: What does not belong
+
+  /// A file that is called like a segment and comes after all that are known to be one has to prove it: by a companion that
+  /// says that it belongs to this log and begins there. A crash leaves none without: the companion gets its name first.
+  private mutating func leaveOutStrays(_ known: LogKnowledge) throws(ImmutaError) {
+    guard let identity = known.identity else { return }
+    while let last = firsts.last, last > newestFirst, last > 0 {
+      let segment = files(of: last)
+      let reason: String
+      do throws(ImmutaError) {
+        let header = try segment.companionHeader()
+        if let header, header.identity == identity, try isPlaced(header, last) { return }
+        reason =
+          header == nil
+          ? "no companion says that it is a segment of this log"
+          : header?.identity != identity
+            ? "its companion belongs to another log" : "its companion says that it begins elsewhere"
+      } catch {
+        // Of a version that is not known, or not to be read: opening says so.
+        return
+      }
+      refusals.append(
+        .notSegment(
+          segment.logPath,
+          "\(reason), and \(files.directory.path(of: files.meta)) knows of none after the one that begins with record "
+            + "\(newestFirst)"))
+      if let file = try io(segment.directory.status(of: segment.log)) { strays.insert(file.identity) }
+      firsts.removeLast()
+    }
+  }
+
+  /// Leaves out what lies between the segments and is none of them: it begins before the one in front of it ends, and has no
+  /// companion that says that it belongs there. Returns what was left out. O(segments).
+  mutating func leaveOutStraysBetween(identity: LogIdentity?) throws(ImmutaError) -> [Corruption] {
+    proven = []
+    var strays: [Corruption] = []
+    var end = 0
+    for first in firsts {
+      let header = try? files(of: first).companionHeader()
+      let isOwn = header?.firstSequence == first && (identity == nil || header?.identity == identity)
+      if !isOwn, first < end {
+        strays.append(.notSegment(files(of: first).logPath, "the segment before it ends with record \(end - 1)"))
+        firsts.removeAll { $0 == first }
+        continue
+      }
+      if isOwn { proven.insert(first) }
+      if isOwn, let header, header.isClean { end = first + header.stableCount }
+    }
+    return strays
+  }
+
+  /// Whether a segment's companion says that it is in its place; after ``leaveOutStraysBetween(identity:)``.
+  func isProven(_ first: Int) -> Bool { proven.contains(first) }
+
+  /// Whether a segment's companion says that it begins where its name says. One that got its name just before the machine went
+  /// down does not say it yet, and begins where the one before it ends.
+  private func isPlaced(_ header: CompanionHeader, _ first: Int) throws(ImmutaError) -> Bool {
+    if header.firstSequence == first { return true }
+    guard header.firstSequence == CompanionHeader.unnamedFirst else { return false }
+    guard let previous, let before = try previous.companionHeader(), before.isClean else { return true }
+    return previous.first + before.stableCount == first
+  }
+
+  /// Segments before REMOVED do not count, where they end before it.
+  private mutating func leaveOutRemoved() throws(ImmutaError) {
+    while let first = firsts.first, first < removed {
+      let next = firsts.count > 1 ? firsts[1] : .max
+      if next > removed {
+        // The one after it is missing, or REMOVED is wrong: no record goes that may be one of those that stay.
+        let header = try? files(of: first).companionHeader()
+        guard let header, header.isClean, first + header.stableCount <= removed else { return }
+      }
+      leftovers.append(first)
+      firsts.removeFirst()
+    }
+  }
+
+  /// A companion whose log is missing, after all segments that are there, that says that it had records.
+  private func lostOrphan() throws(ImmutaError) -> Corruption? {
+    for first in orphans where first >= max(firsts.last ?? 0, removed) {
+      let segment = files(of: first)
+      // What is not stable is not promised, and its log's name may have been lost with the machine.
+      guard let lost = try segment.lostRecords(isEntryProof: try segment.isOfThisRun()) else { continue }
+      // Only now: somebody may be rolling this very moment, and names the companion first.
+      if try io(segment.logSize()) == nil { return lost }
+    }
+    return nil
+  }
+
+  // MARK: Removing what was left
+
   /// Removes what a crash left: files that were made for a segment to come, which hold no records; companions whose logs
-  /// never got their names, or were removed; and segments that were being removed. For who has the log's lock.
-  ///
-  /// - Parameter removed: the first record that was not removed.
-  mutating func clear(removed: Int) throws(ImmutaError) {
+  /// never got their names, or were removed; and segments that were being removed. For who has the log's lock, where nothing
+  /// is refused.
+  mutating func clear() throws(ImmutaError) {
     guard let folder else { return }
     if hasNext {
       try io(folder.removeIfPresent(files.nextLog))
       try io(folder.removeIfPresent(files.nextCompanion))
     }
-    while firsts.count > 1, firsts[1] <= removed {
-      let gone = files(of: firsts[0])
+    for first in leftovers {
+      let gone = files(of: first)
       try io(gone.directory.removeIfPresent(gone.log))
       try io(gone.directory.removeIfPresent(gone.companion))
-      firsts.removeFirst()
     }
+    leftovers = []
     if removed > 0 {
       // The companion goes last.
       if firsts.first != 0 { try io(files.directory.removeIfPresent(files.companion)) }
     }
-    for first in orphans {
-      let segment = files(of: first)
-      if first < removed {
-        try io(folder.removeIfPresent(segment.companion))
-      } else if first >= firsts.last ?? 0 {
-        // What is not stable is not promised, and its log's name may have been lost with the machine.
-        let isUp = try segment.isOfThisRun()
-        if let lost = try segment.lostRecords(isEntryProof: isUp) { throw .corrupted(lost) }
-        try io(folder.removeIfPresent(segment.companion))
-      }
+    for first in orphans where first < removed || first >= firsts.last ?? 0 {
+      try io(folder.removeIfPresent(files(of: first).companion))
     }
   }
 }
 
 extension LogFiles {
-  /// Whether the segment's companion was last written in this run of the machine.
-  fileprivate func isOfThisRun() throws(ImmutaError) -> Bool {
-    guard let header = try io(directory.openIfPresent(companion, .read))?.companionHeader() else { return false }
-    return header.bootIdentity != 0 && header.bootIdentity == BootIdentity.current
+  /// The header of the segment's companion; nil where there is none that is whole.
+  func companionHeader() throws(ImmutaError) -> CompanionHeader? {
+    try io(directory.openIfPresent(companion, .read))?.companionHeader()
   }
 
-  /// That the newest segment is missing; nil where it is not. What is kept beside the segments says which it is, once its
-  /// name is on stable storage.
-  func missingNewest(_ newestFirst: Int, in folder: SegmentFolder) -> Corruption? {
-    guard newestFirst > folder.newest.first else { return nil }
-    let meta = home.directory.path(of: meta)
-    return Corruption(
-      path: home.logPath, sequence: newestFirst,
+  /// Whether the segment's companion was last written in this run of the machine.
+  fileprivate func isOfThisRun() throws(ImmutaError) -> Bool {
+    guard let header = try companionHeader() else { return false }
+    return header.bootIdentity != 0 && header.bootIdentity == BootIdentity.current
+  }
+}
+
+extension Corruption {
+  /// A file that has a segment's name, and is none of the log.
+  fileprivate static func notSegment(_ path: String, _ reason: String) -> Corruption {
+    Corruption(
+      path: path,
       reason:
-        "the segment that begins with record \(newestFirst) is missing, and so is what came after it: put its files back "
-        + "into \(home.directory.path(of: segmentsFolder)) from a backup; to go on without them, remove \(meta)")
+        "\(reason): it is left out; put the log's own segment back in its place, or take the file out of the folder")
   }
 }

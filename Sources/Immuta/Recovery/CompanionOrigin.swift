@@ -22,6 +22,9 @@ struct CompanionOrigin {
   private let logHeader: LogHeader?
   /// Of a log that was closed, the file ends with the last record.
   private let isClean: Bool
+  /// Whether the companion says that it is a later segment's, whose name says the same: then it is the log that does not
+  /// belong.
+  private let isPlaced: Bool
 
   /// Larger records are not read.
   private static let largestCompared = 64 << 10
@@ -39,6 +42,7 @@ struct CompanionOrigin {
     self.format = format
     self.logHeader = logHeader
     isClean = header?.isClean == true
+    isPlaced = header.map { (1..<CompanionHeader.unnamedFirst).contains($0.firstSequence) } ?? false
     // While the machine stays up, and no flush failed, nothing is torn.
     let isMemoryWhole =
       BootIdentity.current != 0 && header?.bootIdentity == BootIdentity.current && header?.hasFailedFlush != true
@@ -66,9 +70,10 @@ struct CompanionOrigin {
     _ log: inout LogScanner, _ entries: inout CompanionScanner?, _ paths: (log: String, companion: String)
   ) throws(ImmutaError) {
     guard let compared = try comparisonWithAnother(&log, &entries) else { return }
+    if isPlaced { throw .corrupted(Corruption(path: paths.log, reason: .foreignLog(paths.companion))) }
     throw .corrupted(
       Corruption(
-        path: paths.companion,
+        .companionOfAnotherLog, path: paths.companion,
         reason:
           "it belongs to another log: of the \(compared.different + compared.same) records of \(paths.log) that were "
           + "compared with it, \(compared.different) are not what it says. Put the companion back that belongs to the "

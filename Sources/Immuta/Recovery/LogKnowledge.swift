@@ -44,7 +44,7 @@ struct LogKnowledge {
   private static func disagreement(_ files: LogFiles, _ reason: String) -> ImmutaError {
     .corrupted(
       Corruption(
-        path: files.home.directory.path(of: files.meta),
+        .metaFile, path: files.home.directory.path(of: files.meta),
         reason:
           "\(reason): put the one back that belongs to \(files.log), or move the one that does not out of the way "
           + "(\(files.companion) or \(files.meta))"))

@@ -8,7 +8,7 @@ extension LogOnDisk {
       return try .noLog(log, "\(Words.bytes(size)) are less than a log's header of \(format.headerSize)")
     }
     return Corruption(
-      path: log.path,
+      .cutShort, path: log.path,
       reason: size == 0
         ? "it is empty: nothing was appended yet, or everything was lost; appending begins a log in it"
         : "it was cut short: \(Words.bytes(size)) are less than a log's header of \(format.headerSize); put the log back "
@@ -28,7 +28,7 @@ extension Corruption {
   /// A log that is gone while another file says that it had records. Every command and every call gives the same advice.
   static func lost(_ path: String, says other: String) -> Corruption {
     Corruption(
-      path: path,
+      .logMissing, path: path,
       reason:
         "the log is missing or empty, but its companion \(other) says that it had records: put the log back from a backup, "
         + "or remove the companion to begin a new one")
@@ -36,22 +36,24 @@ extension Corruption {
 
   /// Whether the reason says what to do, as nothing can be repaired.
   package var namesRemedy: Bool {
-    reason.contains("put the ") || reason.contains("appending begins a log") || reason.contains("salvage into it again")
+    let words = reason.description
+    return words.contains("put the ") || words.contains("appending begins a log")
+      || words.contains("salvage into it again")
   }
 
   /// Whether a payload cannot be decoded since its log was given another name.
-  package var isAboutNames: Bool { reason.contains(LogKnowledge.renamed) }
+  package var isAboutNames: Bool { reason.description.contains(LogKnowledge.renamed) }
 
   static func noLog(_ file: Descriptor, _ reason: String) throws(ImmutaError) -> Corruption {
     guard let appearance = try FileAppearance(file) else {
       return Corruption(
-        path: file.path,
+        .notALog, path: file.path,
         reason:
           "\(reason): it is no log, or nothing of the log is left; nothing was changed: put the log back from a backup, or "
           + "take the file out of the directory")
     }
     var damage = Corruption(
-      path: file.path,
+      .notALog, path: file.path,
       reason:
         "it looks like \(appearance.words), and \(reason); nothing was changed: give it another name, or take it out "
         + "of the directory")
@@ -66,9 +68,10 @@ extension LogFiles {
   func seenInPlace(_ error: ImmutaError) -> ImmutaError {
     guard case .corrupted(var damage) = error, damage.isNoLog, damage.path == logPath, hasTraces else { return error }
     damage.isNoLog = false
-    damage.reason =
+    damage.reason = Corruption.Reason(
+      .logMissing,
       "nothing of the log is left in it, and files beside it say that there was one: put the log back from a backup, or "
-      + "remove it with all files of its name to begin a new one"
+        + "remove it with all files of its name to begin a new one")
     return .corrupted(damage)
   }
 
@@ -89,7 +92,7 @@ extension LogFiles {
     if let status = try io(home.directory.status(of: meta)) {
       try io(trust?.check(status, meta))
       lost = Corruption(
-        path: logPath,
+        .logMissing, path: logPath,
         reason:
           "the log is missing, but \(home.directory.path(of: meta)) says that there was one: put the log back from a "
           + "backup, or remove that file to begin a new one")
@@ -99,7 +102,8 @@ extension LogFiles {
     // Only now: somebody may be making it this very moment, and makes the log before its other files.
     guard var lost, try io(directory.status(of: log) == nil) else { return nil }
     if try io(home.directory.status(of: salvage)?.isDirectory == true) {
-      lost.reason = "a salvage into it did not end: salvage into it again, which removes what that one left"
+      lost.reason = Corruption.Reason(
+        .logMissing, "a salvage into it did not end: salvage into it again, which removes what that one left")
     }
     return lost
   }

@@ -2,13 +2,13 @@
 extension Reconciliation {
   mutating func closed(promised: Int) throws(ImmutaError) -> Outcome {
     if let header, header.count < promised {
-      throw corrupted("COUNT is \(header.count), but the log was closed with \(Words.records(promised))")
+      throw corrupted(.header, "COUNT is \(header.count), but the log was closed with \(Words.records(promised))")
     }
     guard let cursor = try cursor(after: promised) else {
       // The companion is short or damaged. What it still has is kept.
       var outcome = try extended(from: start, through: header?.count, keepingEntries: true)
       if outcome.count < promised {
-        throw corrupted("it holds \(Words.records(outcome.count)), but was closed with \(promised)")
+        throw corrupted(.header, "it holds \(Words.records(outcome.count)), but was closed with \(promised)")
       }
       outcome.makeAgain(from: start, keptBelow: .max)
       return outcome
@@ -34,12 +34,12 @@ extension Reconciliation {
     }
     let walk = RecordWalk(format, number: number - 1, index: entry.index)
     guard let place = try walk.place(in: &log) else {
-      throw corrupted(number - 1, entry.index, "its size field does not fit the file of \(fileSize) bytes")
+      throw corrupted(.sizeField, number - 1, entry.index, "its size field does not fit the file of \(fileSize) bytes")
     }
     // The end of a log that was closed is the end of its file. Where it isn't, only the checksum says whether bytes
     // were added, or this size field is damaged.
     if place.end != fileSize, try log.checksum(at: entry.index, size: place.size) != entry.recordChecksum {
-      throw corrupted(number - 1, entry.index, "it is not what was appended: its checksum does not match")
+      throw corrupted(.checksum, number - 1, entry.index, "it is not what was appended: its checksum does not match")
     }
     return Cursor(walk: RecordWalk(format, after: place), lastTime: entry.time)
   }
@@ -59,7 +59,7 @@ extension Reconciliation {
       guard let place = try cursor.walk.place(in: &log) else {
         guard let count else { break }
         throw corrupted(
-          cursor.number, cursor.index,
+          .sizeField, cursor.number, cursor.index,
           "\(header.map { "COUNT is \($0.count)" } ?? "there were \(Words.records(count))"), but no record that fits the "
             + "file of \(fileSize) bytes begins there")
       }
@@ -71,7 +71,7 @@ extension Reconciliation {
       } else {
         if try !log.bearsItsChecksum(at: cursor.index, size: place.size) {
           let found = Corruption(
-            path: path, sequence: cursor.number, index: cursor.index,
+            .checksum, path: path, sequence: cursor.number, index: cursor.index,
             reason: "it is not what was appended: its payload does not have its checksum")
           // Damage in a payload leaves the records after it where they are. Where the size field may be what is
           // damaged, nobody knows where they are.
@@ -107,7 +107,7 @@ extension Reconciliation {
     let claimed = min(count - cursor.number, log.emptyRecords(inHoleAt: cursor.index))
     guard claimed > LogScanner.mostInHole else { return }
     throw corrupted(
-      cursor.number, cursor.index,
+      .hole, cursor.number, cursor.index,
       "the file has a hole there, which reads as \(claimed) records of no bytes: no program appended those")
   }
 
@@ -122,17 +122,20 @@ extension Reconciliation {
       return
     }
     if try !log.mayBeCutOff(at: end) {
-      throw corrupted(number, end, "no record begins there, and it is not the beginning of one that was cut off")
+      throw corrupted(
+        .sizeField, number, end, "no record begins there, and it is not the beginning of one that was cut off")
     }
     if try log.hasWholeRecord(after: end) {
-      throw corrupted(number, end, "its LENGTH does not fit the file, and it is not the last record")
+      throw corrupted(.sizeField, number, end, "its LENGTH does not fit the file, and it is not the last record")
     }
     let payload = fileSize - end - format.recordHeaderSize
     if payload >= 0, try log.bearsItsChecksum(at: end, size: payload) {
-      throw corrupted(number, end, "its LENGTH is damaged: the rest of the file is the payload that has its checksum")
+      throw corrupted(
+        .sizeField, number, end, "its LENGTH is damaged: the rest of the file is the payload that has its checksum")
     }
     if number == 0, try log.isBeyondBelief(at: end) {
-      throw corrupted(number, end, "no record begins there, and it is not the beginning of one that was cut off")
+      throw corrupted(
+        .sizeField, number, end, "no record begins there, and it is not the beginning of one that was cut off")
     }
     outcome.tail = .keptWhole
     outcome.add(note: "ends in \(Words.bytes(fileSize - end)) of a record that was cut off, which is no record")
@@ -140,6 +143,6 @@ extension Reconciliation {
 
   private func checkLastIndex(_ header: LogHeader, _ found: Int, count: Int) throws(ImmutaError) {
     guard let lastIndex = header.lastIndex, lastIndex != found else { return }
-    throw corrupted("LAST INDEX is \(lastIndex), but the last of its \(count) records begins at \(found)")
+    throw corrupted(.header, "LAST INDEX is \(lastIndex), but the last of its \(count) records begins at \(found)")
   }
 }

@@ -7,15 +7,16 @@ extension Reconciliation {
   /// After a restart COUNT may be older than the entries, but never older than what was flushed.
   mutating func checkHeader(stable: Int) throws(ImmutaError) {
     guard let header else { return }
-    if header.count < 0 { throw corrupted("COUNT is negative (\(header.count)): no writer writes that") }
+    if header.count < 0 { throw corrupted(.header, "COUNT is negative (\(header.count)): no writer writes that") }
     if header.count < stable {
       throw corrupted(
+        .header,
         "COUNT is \(header.count), but \(Words.records(stable)) were on stable storage: no writer takes that back")
     }
     guard isMemoryWhole, let contradiction = try contradictionByEntries(header) else { return }
     // A writer that is at work has moved on meanwhile.
     guard try disk.log.logHeader(format)?.count == header.count else { return }
-    throw corrupted(contradiction)
+    throw corrupted(.header, contradiction)
   }
 
   var isMemoryWhole: Bool { companionHeader?.isMemoryWhole ?? false }
@@ -25,7 +26,7 @@ extension Reconciliation {
     guard isMemoryWhole, let header, header.count == first.number, header.denies(lastIndex: first.lastIndex),
       header.denies(lastIndex: whole.lastIndex), try disk.log.logHeader(format) == header
     else { return }
-    throw corrupted(Self.lastIndexOfNobody(header))
+    throw corrupted(.header, Self.lastIndexOfNobody(header))
   }
 
   private static func lastIndexOfNobody(_ header: LogHeader) -> String {

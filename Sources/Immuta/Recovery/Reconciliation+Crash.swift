@@ -36,7 +36,7 @@ extension Reconciliation {
       // After a failed flush the kernel may have let go of pages that never reached the device.
       if isMemoryWhole {
         throw corrupted(
-          whole.number, whole.index,
+          .checksum, whole.number, whole.index,
           "it is not what was committed, and the machine has not been down since: this is damage, not a torn write")
       }
     }
@@ -123,7 +123,8 @@ extension Reconciliation {
     if walk.index == cursor.index { return nil }
     // Where space is reserved ahead, the companion has room for the entries of whatever is staged.
     if isSameBoot, walk.index < fileSize, companion?.count ?? 0 < walk.number {
-      throw corrupted(cursor.number, cursor.index, "the record is whole, but the companion ends before its entry")
+      throw corrupted(
+        .companionEntry, cursor.number, cursor.index, "the record is whole, but the companion ends before its entry")
     }
     return walk
   }

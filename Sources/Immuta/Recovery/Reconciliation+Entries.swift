@@ -100,6 +100,6 @@ extension Reconciliation {
   }
 
   private func changed(_ number: Int, _ index: Int) -> ImmutaError {
-    corrupted(number, index, "the log changed while it was read: it ends inside it")
+    corrupted(.changedMeanwhile, number, index, "the log changed while it was read: it ends inside it")
   }
 }

@@ -14,7 +14,7 @@ extension Reconciliation {
     var lost = 0
 
     /// What people should know, if anything: of the log, as “it …”.
-    private(set) var note: String?
+    var note: String?
     /// Damage that was passed over: the records it is in throw when they are read.
     var damage: Corruption?
 

@@ -17,7 +17,7 @@ extension Reconciliation {
   private mutating func found() throws(ImmutaError) -> Outcome {
     if let file = disk.companion { try origin?.check(&log, &companion, (path, file.path)) }
     switch RecoveryCourse(companionHeader, header, format, fileSize: fileSize) {
-    case .refused(let contradiction): throw corrupted("its header is damaged: \(contradiction)")
+    case .refused(let contradiction): throw corrupted(.header, "its header is damaged: \(contradiction)")
     case .closed(let promised): return try closed(promised: promised)
     case .crashed(let stable): return try crashed(stable: stable)
     case .withoutCompanion(let count):

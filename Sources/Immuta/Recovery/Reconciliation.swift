@@ -78,11 +78,13 @@ struct Reconciliation: ~Copyable {
       count: cursor.number, end: cursor.index, lastIndex: cursor.lastIndex, lastTime: cursor.lastTime, entries: entries)
   }
 
-  func corrupted(_ number: Int? = nil, _ index: Int? = nil, _ reason: String) -> ImmutaError {
-    .corrupted(Corruption(path: path, sequence: number, index: index, reason: reason))
+  func corrupted(
+    _ code: Corruption.Reason.Code, _ number: Int? = nil, _ index: Int? = nil, _ reason: String
+  ) -> ImmutaError {
+    .corrupted(Corruption(code, path: path, sequence: number, index: index, reason: reason))
   }
 
-  func corrupted(_ reason: String) -> ImmutaError {
-    corrupted(nil, nil, reason)
+  func corrupted(_ code: Corruption.Reason.Code, _ reason: String) -> ImmutaError {
+    corrupted(code, nil, nil, reason)
   }
 }

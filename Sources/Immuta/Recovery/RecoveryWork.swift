@@ -105,7 +105,7 @@ struct RecoveryWork {
     guard writer.number == count else {
       throw .corrupted(
         Corruption(
-          path: disk.log.path,
+          .changedMeanwhile, path: disk.log.path,
           reason: "the log changed while it was read: it had \(Words.records(count)), and then \(writer.number)"))
     }
     return writer.madeCount

@@ -13,14 +13,18 @@ extension Repair {
     let (kept, end, fileSize) = (examined.kept, examined.end, disk.status.size)
     if companionOnFile == nil, outcome != nil, report.lost.isEmpty, fileSize == end { return [] }
     var actions: [RepairReport.Action] = []
-    if let outcome, !outcome.isClosed, let note = outcome.note { actions.append(.recover(note)) }
+    if appended == 0, let outcome, !outcome.isClosed, let note = outcome.note { actions.append(.recover(note)) }
     if let header = disk.header, header != wanted {
       actions.append(
         .setHeader(
           count: wanted.count, lastIndex: wanted.lastIndex, countBefore: header.count, lastIndexBefore: header.lastIndex
         ))
     }
-    if fileSize > end {
+    // Nobody knows which of the two segments is right.
+    if appended > 0, !cutsAppended { return [] }
+    if appended > 0 {
+      actions.append(.cutOffAppended(bytes: fileSize - end, from: end, count: appended))
+    } else if fileSize > end {
       actions.append(.cutOff(bytes: fileSize - end, from: end, records: kept..<max(kept, report.promised)))
     } else if kept < report.promised {
       actions.append(.takeBack(records: kept..<report.promised))

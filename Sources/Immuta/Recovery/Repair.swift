@@ -12,7 +12,9 @@ struct Repair {
   }
 
   let files: LogFiles
+  /// Held until it is let go, unless somebody else holds it for all segments.
   let lock: FileLock?
+  let place: SegmentPlace
   /// The log's files, as they are examined: without the companion where that is another log's.
   private(set) var disk: LogOnDisk
   /// The companion that is on file, whether it is this log's or not.
@@ -25,6 +27,8 @@ struct Repair {
   private(set) var examined: Examined
   /// What opening throws of a log that may be a sound one of another format.
   private(set) var undecided: Corruption?
+  /// Records that follow where the next segment begins: another program appended them.
+  private(set) var appended = 0
 
   /// What examining the records came to.
   struct Examined {
@@ -40,30 +44,25 @@ struct Repair {
   /// Examines the log, whose lock is held until the repair is let go: also for looking, where its file exists and can
   /// be opened. O(bytes of the log).
   ///
-  /// - Parameter progress: of a log of so many bytes; gets to know how far the work came.
+  /// - Parameters:
+  ///   - place: of the segment in its log.
+  ///   - progress: of a log of so many bytes; gets to know how far the work came.
   init(
-    _ files: LogFiles, stated: LogFormat?, for purpose: Purpose, trust: FileTrust,
+    _ files: LogFiles, stated: LogFormat?, for purpose: Purpose, trust: FileTrust, in place: SegmentPlace = .alone,
     progress: (_ size: Int) -> ScanProgress? = { _ in nil }
   ) throws(ImmutaError) {
-    self.files = files
+    (self.files, self.place) = (files, place)
     let directory = files.directory
     guard let status = try io(directory.statusOfFile(files.log)) else {
       if let lost = try files.lostLog() { throw .corrupted(lost) }
       throw .namespaceNotFound(files.namespace)
     }
     // No lock is made beside what is refused.
-    let home = files.home.directory
-    if purpose != .looking, try io(home.status(of: files.lock) == nil) {
+    if purpose != .looking, !place.isRolled, try io(directory.status(of: files.lock) == nil) {
       _ = try Repair(files, stated: stated, for: .looking, trust: trust)
     }
-    if purpose == .looking {
-      lock = try io(FileLock.look(files.lock, in: home, subject: files.namespace))
-    } else {
-      if purpose == .applying { try io(trust.check(status, files.log)) }
-      lock = try io(
-        FileLock.take(
-          files.lock, in: home, subject: files.namespace, rights: status.rights, trust: trust, of: status))
-    }
+    lock = place.isRolled ? nil : try Self.lock(files, for: purpose, trust, of: status)
+    if purpose == .applying { try io(trust.check(status, files.log)) }
     let mode: SystemCalls.OpenMode = purpose == .applying ? .readWrite : .read
     let log = try io(directory.open(files.log, mode))
     companionOnFile = try io(directory.openIfPresent(files.companion, mode))
@@ -75,6 +74,7 @@ struct Repair {
     let onFile = try LogOnDisk(log: log, companion: companionOnFile, stated: stated, progress: progress)
     if let header = onFile.companionHeader { try files.checkPlace(header) }
     let isForeign = try CompanionOrigin.isForeign(onFile)
+    if isForeign { try files.checkOwner(onFile, in: place, trust) }
     let disk = isForeign ? try onFile.withoutCompanion() : onFile
     self.disk = disk
     knowledge = try LogKnowledge(files, nil, disk.format, trust)
@@ -84,8 +84,12 @@ struct Repair {
       namespace: files.namespace, promised: 0, sound: 0, verifiable: 0, lost: [],
       actions: isForeign ? [.setCompanionAside] : [], isApplied: false, saved: [])
     var (outcome, refusal) = try tryOpening(stated: stated)
+    holdToPlace(purpose)
     // What is copied elsewhere is every whole record, wherever it lies.
     try examine(as: refusal == nil || purpose == .copying ? nil : OlderState(disk))
+    if report.sound == 0, report.promised > 0, try disk.companion?.namesRecords(disk.slots?.current) == true {
+      try files.checkOwner(disk, in: place, trust)
+    }
     if let alone = try outcomeWithoutForeignCompanion() {
       self.disk = try disk.withoutCompanion()
       report = RepairReport(
@@ -95,17 +99,46 @@ struct Repair {
       outcome = alone
     }
     if let refusal { noteBytesAfterLast(refusal) }
-    if let outcome {
+    if let outcome, outcome.count <= place.end ?? .max {
       // Opening would find its way: what it keeps is kept, damaged records in between included.
       (examined.kept, examined.lastIndex, examined.end) = (outcome.count, outcome.lastIndex, outcome.end)
     }
     // Of a companion that belongs to this log.
     knowledge = try LogKnowledge(files, self.disk.slots?.current, self.disk.format, trust)
     report.actions += actions(outcome)
-    if let outcome, self.disk.companion != nil || companionOnFile == nil {
+    if appended == 0, let outcome, self.disk.companion != nil || companionOnFile == nil {
       report.opensAsItIs = examined.damagedEntries == 0 || outcome.makesAll
     }
     report.possibleFormat = undecided?.possibleFormat
+  }
+
+  /// Takes the lock of a log, or of all its segments; nil where there is none, and nothing is to be changed.
+  ///
+  /// - Parameter log: of which the lock's file gets its rights.
+  static func lock(
+    _ files: LogFiles, for purpose: Purpose, _ trust: FileTrust, of log: SystemCalls.Status
+  ) throws(ImmutaError) -> FileLock? {
+    let home = files.home.directory
+    if purpose == .looking { return try io(FileLock.look(files.lock, in: home, subject: files.namespace)) }
+    if purpose == .applying { try io(trust.check(log, files.log)) }
+    return try io(
+      FileLock.take(files.lock, in: home, subject: files.namespace, rights: log.rights, trust: trust, of: log))
+  }
+
+  /// The numbers of a segment end where the next one begins: what another program appended after it was sealed is no record
+  /// of the log.
+  private mutating func holdToPlace(_ purpose: Purpose) {
+    guard let end = place.end, report.promised > end else { return }
+    appended = report.promised - end
+    report.promised = end
+    if !cutsAppended || purpose == .copying { report.problems.append(place.tooMany(files, appended)) }
+  }
+
+  /// Whether what was appended to a sealed segment may be cut off: where nothing says that the next one does not belong.
+  var cutsAppended: Bool {
+    guard appended > 0, place.isEndProven else { return false }
+    guard let header = disk.companionHeader, header.isClean else { return true }
+    return header.stableCount <= place.end ?? .max
   }
 
   /// Reports that all is done, where something was reported of it.
@@ -137,7 +170,7 @@ struct Repair {
       if stated == nil, damage.possibleFormat != nil { undecided = damage }
       if stated == nil, undecided == nil, try reconciliation.evidence() == .records {
         undecided = Corruption(
-          path: files.logPath,
+          .notALog, path: files.logPath,
           reason:
             "it hardly looks like a log: no number in its header fits what looks like records in it; nothing was "
             + "changed. If it is a log, state its format")
@@ -230,7 +263,7 @@ struct Repair {
     report.lost.append(
       RepairReport.LostRange(
         sequences: kept..<kept + 1, index: examined.end,
-        reason: .endDamaged(refusal.reason)))
+        reason: .endDamaged(refusal.reason.description)))
     report.promised = max(report.promised, kept + 1)
   }
 }

@@ -1,3 +1,27 @@
+/// What is known of a segment from the others of its log.
+struct SegmentPlace {
+  /// How many records it has, by where the next one begins; nil for the newest.
+  let end: Int?
+  /// Whether the next one's companion says that it belongs there.
+  let isEndProven: Bool
+  /// Whether the log has rolled: then its lock is somebody else's, and its companion says which log it belongs to.
+  let isRolled: Bool
+
+  /// Of a log that never rolled.
+  static let alone = SegmentPlace(end: nil, isEndProven: false, isRolled: false)
+
+  /// What to say of records that are there beyond its end.
+  func tooMany(_ files: LogFiles, _ count: Int) -> Corruption {
+    let next = files.first + (end ?? 0)
+    return Corruption(
+      path: files.logPath, sequence: next,
+      reason:
+        "the segment has \(Words.records(count)) too many: the next one begins with record \(next). Another program appended to "
+        + "it, or the next one does not belong to the log. They are left out; move them to a log of their own, and put the "
+        + "segment back from a backup")
+  }
+}
+
 // Whether the files of a segment are in their place in the log.
 
 extension LogFiles {
@@ -9,9 +33,31 @@ extension LogFiles {
     if stated == first || (first > 0 && stated == CompanionHeader.unnamedFirst) { return }
     throw .corrupted(
       Corruption(
-        path: companionPath,
+        .segmentMisplaced, path: companionPath,
         reason:
           "it says that its segment begins with record \(stated), and its name says with record \(first): it was moved or "
           + "renamed; put the files back under their names"))
+  }
+
+  /// Throws where the companion is the one that belongs to the segment, and the log is not what it says: then the log is
+  /// another segment's, and its records have other numbers.
+  func checkOwner(_ disk: LogOnDisk, in place: SegmentPlace, _ trust: FileTrust) throws(ImmutaError) {
+    guard place.isRolled, let header = disk.companionHeader, header.firstSequence == first else { return }
+    let known = try LogKnowledge(self, nil, disk.format, trust).identity
+    guard let identity = header.identity, identity == known ?? identity else { return }
+    throw .corrupted(Corruption(path: logPath, sequence: first, reason: .foreignLog(companionPath)))
+  }
+
+  /// What is to be said of a segment, where the log has others: whose records the numbers in it are of.
+  func note(_ note: String?) -> String? {
+    first == 0 ? note : note.map { "in its newest segment, from record \(first) on: \($0)" }
+  }
+}
+
+extension String {
+  /// Why a log is refused that has its place, and whose companion does not fit it.
+  static func foreignLog(_ companion: String) -> String {
+    "it is not the file that belongs here: \(companion) is the companion of this segment, and the records are not what it "
+      + "says. Two segments may have been exchanged: put the log's own file back; nothing was changed"
   }
 }

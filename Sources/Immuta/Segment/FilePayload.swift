@@ -42,7 +42,7 @@ final class FilePayload: DeferredPayload {
     var header = [UInt8](repeating: 0, count: check.recordHeaderSize)
     let headerChecksum = try unsafe header.withMutableBytes { (bytes) throws(ImmutaError) in
       guard try unsafe io(descriptor.read(into: bytes, at: entry.index) == bytes.count) else {
-        throw check.corrupted(number, entry.index, "the log ends inside its size field")
+        throw check.corrupted(.cutShort, number, entry.index, "the log ends inside its size field")
       }
       return unsafe RecordCheck.checksum(UnsafeRawBufferPointer(bytes))
     }
@@ -76,7 +76,7 @@ final class FilePayload: DeferredPayload {
     precondition(position >= 0 && size >= 0 && position + size <= count, "a piece lies in the payload")
     return try unsafe PayloadMemory.payload(count: size) { (memory) throws(ImmutaError) in
       guard try unsafe io(descriptor.read(into: memory, at: offset + position) == size) else {
-        throw check.corrupted(sequence, index, "the log ends inside its payload")
+        throw check.corrupted(.cutShort, sequence, index, "the log ends inside its payload")
       }
     }
   }

@@ -17,7 +17,7 @@ extension ImmutaError {
       case .cutShort(let path, let size, let least):
         .corrupted(
           Corruption(
-            path: path,
+            .changedMeanwhile, path: path,
             reason:
               "another program cut it short to \(size) bytes while it was open for writing, and \(least) were there: put "
               + "the log back from a copy, or repair it"))
@@ -38,7 +38,7 @@ extension LockHolder {
 extension Corruption {
   fileprivate init(notRegular path: String) {
     self.init(
-      path: path, reason: "it is not a regular file: give it another name, or take it out of the directory")
+      .notALog, path: path, reason: "it is not a regular file: give it another name, or take it out of the directory")
     isNoLog = path.hasSuffix(".log") || path.hasSuffix(".bilog")
   }
 }

@@ -20,7 +20,7 @@ final class LargeRecord: MappedPayload {
   ) throws(ImmutaError) -> Record {
     let range = entry.index..<entry.index + check.recordHeaderSize + size
     guard try io(descriptor.size >= range.upperBound) else {
-      throw check.corrupted(number, entry.index, "the log ends inside its payload")
+      throw check.corrupted(.cutShort, number, entry.index, "the log ends inside its payload")
     }
     guard let window = try map(range, of: descriptor) else {
       return try FilePayload.record(number, entry, size: size, from: descriptor, check)
@@ -53,7 +53,7 @@ final class LargeRecord: MappedPayload {
     let whole = Chunk(first: number, base: check.first, entryCapacity: 1, logCapacity: check.recordHeaderSize + size)
     let bytes = unsafe whole.logBytes
     guard try unsafe io(descriptor.read(into: bytes, at: entry.index) == bytes.count) else {
-      throw check.corrupted(number, entry.index, "the log ends inside its payload")
+      throw check.corrupted(.cutShort, number, entry.index, "the log ends inside its payload")
     }
     return try unsafe check.record(number, entry, UnsafeRawBufferPointer(bytes), owner: whole.owner)
   }

@@ -157,7 +157,7 @@ final class LogReader: Sendable {
     case .single(let record, _): return record
     case .chunk(let chunk, let entry, let next):
       guard let record = try chunk.record(number, entry, next, check) else {
-        throw check.corrupted(number, entry.index, "the log ends inside it")
+        throw check.corrupted(.cutShort, number, entry.index, "the log ends inside it")
       }
       return record
     }
@@ -214,7 +214,7 @@ final class LogReader: Sendable {
         try body(record, chunk.entry(at: number - start)?.isMade ?? false)
         number += 1
       }
-      if number == start { throw check.corrupted(start, chunk.start, "the log ends inside it") }
+      if number == start { throw check.corrupted(.cutShort, start, chunk.start, "the log ends inside it") }
     }
   }
 

@@ -42,13 +42,14 @@ final class RecordCheck: Sendable {
     _ number: Int, _ entry: CompanionEntry, in bytes: UnsafeRawBufferPointer, end: Int, isExact: Bool
   ) throws(ImmutaError) -> Int {
     guard bytes.count >= recordHeaderSize else {
-      throw corrupted(number, entry.index, "the log ends inside its size field")
+      throw corrupted(.cutShort, number, entry.index, "the log ends inside its size field")
     }
     let size = unsafe RecordHeader.size(in: bytes, format)
     let room = end - entry.index - recordHeaderSize
     if size < 0 || size > room || (isExact && size != room) {
       throw corrupted(
-        number, entry.index, "its size field says \(size) bytes where there \(isExact ? "are" : "is room for") \(room)")
+        .sizeField, number, entry.index,
+        "its size field says \(size) bytes where there \(isExact ? "are" : "is room for") \(room)")
     }
     return size
   }
@@ -82,7 +83,7 @@ final class RecordCheck: Sendable {
   }
 
   func entryDamaged(_ number: Int) -> ImmutaError {
-    corrupted(number, nil, "its entry in the companion (.idx) is damaged, so it cannot be checked")
+    corrupted(.companionEntry, number, nil, "its entry in the companion (.idx) is damaged, so it cannot be checked")
   }
 
   func checksumMismatch(_ number: Int, _ entry: CompanionEntry, _ computed: UInt32) -> ImmutaError {
@@ -91,14 +92,15 @@ final class RecordCheck: Sendable {
 
   func checksumMismatch(_ number: Int, index: Int, recorded: UInt32, _ computed: UInt32) -> ImmutaError {
     if recorded == CompanionEntry.checksumOfDamaged(computed) {
-      return corrupted(number, index, "its payload did not have its checksum when the companion was made")
+      return corrupted(.checksum, number, index, "its payload did not have its checksum when the companion was made")
     }
     return corrupted(
-      number, index, "its bytes have checksum \(hexadecimal(computed)) where \(hexadecimal(recorded)) was recorded")
+      .checksum, number, index,
+      "its bytes have checksum \(hexadecimal(computed)) where \(hexadecimal(recorded)) was recorded")
   }
 
-  func corrupted(_ number: Int, _ index: Int?, _ reason: String) -> ImmutaError {
-    .corrupted(Corruption(path: path, sequence: number, index: index, reason: reason))
+  func corrupted(_ code: Corruption.Reason.Code, _ number: Int, _ index: Int?, _ reason: String) -> ImmutaError {
+    .corrupted(Corruption(code, path: path, sequence: number, index: index, reason: reason))
   }
 
   private func hexadecimal(_ value: UInt32) -> String {

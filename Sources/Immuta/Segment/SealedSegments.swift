@@ -100,7 +100,7 @@ final class SealedSegments: Sendable {
   private func missing(_ numbers: Range<Int>) -> ImmutaError {
     .corrupted(
       Corruption(
-        path: path, sequence: numbers.lowerBound,
+        .segmentMissing, path: path, sequence: numbers.lowerBound,
         reason:
           "the segment with its records \(numbers.lowerBound) to \(numbers.upperBound - 1) is missing: put its files back "
           + "from a backup; the other records can be read"))

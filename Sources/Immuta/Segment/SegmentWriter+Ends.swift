@@ -22,7 +22,7 @@ extension SegmentWriter {
     guard try isAsOpened() else {
       throw .corrupted(
         Corruption(
-          path: files.log.descriptor.path,
+          .changedMeanwhile, path: files.log.descriptor.path,
           reason: "another program appended while the log was open; close it and open it again"))
     }
     // Also where preparing fails: then the files may be longer than before.

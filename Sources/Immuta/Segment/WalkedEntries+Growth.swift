@@ -80,7 +80,7 @@ extension WalkedEntries {
       } else if place.end < status.size {
         throw .corrupted(
           Corruption(
-            path: log.path, sequence: place.number, index: place.index,
+            .checksum, path: log.path, sequence: place.number, index: place.index,
             reason: "its payload does not have its checksum"))
       } else {
         // Perhaps it is being written.

@@ -226,7 +226,7 @@ final class WalkedEntries: Sendable {
     contradict()
     return .corrupted(
       Corruption(
-        path: log.path, sequence: place.number, index: place.index,
+        .changedMeanwhile, path: log.path, sequence: place.number, index: place.index,
         reason: "the log is not what it was when it was opened: somebody is changing the file"))
   }
 }

@@ -60,6 +60,8 @@ public struct UnsupportedVersion: Hashable, Sendable {
     case storeLayout
     /// A sealed payload.
     case sealedPayload
+    /// The file with a consumer's position.
+    case consumerPosition
   }
 
   /// The file.
@@ -89,49 +91,8 @@ extension UnsupportedVersion: CustomStringConvertible {
       case .meta: "meta file"
       case .storeLayout: "store layout"
       case .sealedPayload: "sealed payload"
+      case .consumerPosition: "consumer's position"
       }
     return "\(path): the \(name) has version \(found), and this library knows versions up to \(supported)".printable
-  }
-}
-
-/// What is damaged, and where.
-public struct Corruption: Hashable, Sendable {
-  /// The damaged file.
-  public var path: String
-  /// Sequence of the damaged record; nil when the damage is not in one record.
-  public var sequence: Int?
-  /// Byte offset of the damage in the log; the record's index, if it is in a record.
-  public var index: Int?
-  /// What does not fit.
-  public var reason: String
-  /// Another format that the file may be a log of: then only the caller can decide. Nil if none fits.
-  public var possibleFormat: LogFormat?
-  /// Whether the file is something else that has a log's name: nothing in it looks like a log, and no file beside it
-  /// says that one existed.
-  public var isNoLog = false
-
-  /// Describes damage found in a file.
-  public init(
-    path: String, sequence: Int? = nil, index: Int? = nil, reason: String, possibleFormat: LogFormat? = nil
-  ) {
-    self.path = path
-    self.sequence = sequence
-    self.index = index
-    self.reason = reason
-    self.possibleFormat = possibleFormat
-  }
-}
-
-extension Corruption: CustomStringConvertible {
-  /// The path, the place and the reason, as one sentence.
-  public var description: String {
-    var text = path
-    if let sequence { text += ", record \(sequence)" }
-    if let index { text += " at byte \(index)" }
-    text += ": \(reason)"
-    if let possibleFormat {
-      text += "; it may be a log of the format \(possibleFormat): if so, open it with that format"
-    }
-    return text.printable
   }
 }

@@ -93,6 +93,19 @@ extension ImmutaError: CustomStringConvertible {
       the log\(place.suffix("")) has \(Words.records(actual)), not \(expected) as expected, and nothing was appended: read what \
       came, decide again, and append with the new count
       """
+    case .invalidConsumer(let name):
+      "“\(name)” cannot be a consumer: use 1 to 200 letters, digits, “.”, “_” or “-”, not starting with “.”"
+    case .consumerNotFound(let name, let place):
+      "there is no consumer “\(name)”\(place.suffix(" of")): check the name, or leave out creating: false to make it"
+    case .consumerInUse(let owner):
+      "somebody else has this consumer: \(owner); close it there first"
+    case .consumerClosed(let name, let place):
+      "the consumer “\(name)”\(place.suffix(" of")) is closed: open it again"
+    case .positionOutdated(let position, let consumer, let place):
+      """
+      the consumer “\(consumer)” had come to record \(position)\(place.suffix), and the record before is another one now: the \
+      log was put back from an older copy, or its end was cut off. Seek the consumer to where it is to go on
+      """
     case .unsupportedVersion(let unsupported):
       "\(unsupported): use a newer version of the library; nothing was changed"
     case .wouldDeadlock(let text):

@@ -30,6 +30,7 @@ extension ImmutaError {
     switch self {
     case .namespaceNotFound(let name), .invalidNamespace(let name), .duplicateNamespace(let name): name
     case .locked(let holder): holder.namespace
+    case .consumerInUse(let owner): owner.namespace
     default: place?.namespace
     }
   }
@@ -54,6 +55,10 @@ extension ImmutaError {
     case .foreignPosition(let expected, let found, _): .foreignPosition(expected: expected, found: found, in: new)
     case .invalidPosition(let number, _): .invalidPosition(number, in: new)
     case .unexpectedCount(let expected, let actual, _): .unexpectedCount(expected: expected, actual: actual, in: new)
+    case .consumerNotFound(let name, _): .consumerNotFound(name, in: new)
+    case .consumerClosed(let name, _): .consumerClosed(name, in: new)
+    case .positionOutdated(let position, let consumer, _):
+      .positionOutdated(position: position, consumer: consumer, in: new)
     case .uploadTooLarge(let limit, _): .uploadTooLarge(limit: limit, in: new)
     case .uploadStalled(let time, _): .uploadStalled(time, in: new)
     default: self
@@ -66,7 +71,8 @@ extension ImmutaError {
       .codecMismatch(_, _, let place), .untransformable(_, let place), .invalidOffset(_, let place),
       .positionBeyondEnd(_, _, let place), .foreignPosition(_, _, let place), .invalidPosition(_, let place),
       .unexpectedCount(_, _, let place), .uploadTooLarge(_, let place), .uploadStalled(_, let place),
-      .recordRemoved(_, _, let place), .undecodableValue(_, _, _, let place):
+      .recordRemoved(_, _, let place), .consumerNotFound(_, let place), .consumerClosed(_, let place),
+      .positionOutdated(_, _, let place), .undecodableValue(_, _, _, let place):
       place
     default: nil
     }
@@ -125,6 +131,17 @@ extension ImmutaError {
   /// The log has not the number of records that the caller expected.
   public static func unexpectedCount(expected: Int, actual: Int) -> ImmutaError {
     .unexpectedCount(expected: expected, actual: actual, in: .none)
+  }
+
+  /// The log has no consumer of this name.
+  public static func consumerNotFound(_ name: String) -> ImmutaError { .consumerNotFound(name, in: .none) }
+
+  /// The consumer was closed.
+  public static func consumerClosed(_ name: String) -> ImmutaError { .consumerClosed(name, in: .none) }
+
+  /// The log is not what it was when the consumer acknowledged.
+  public static func positionOutdated(position: Int, consumer: String) -> ImmutaError {
+    .positionOutdated(position: position, consumer: consumer, in: .none)
   }
 
   /// A payload that comes in chunks has more bytes than are allowed.

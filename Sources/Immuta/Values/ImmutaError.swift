@@ -72,6 +72,17 @@ public enum ImmutaError: Error, Hashable, Sendable {
   /// An append or a transaction that expected the log to have the first number of records found the second. Nothing was
   /// appended.
   case unexpectedCount(expected: Int, actual: Int, in: Place)
+  /// The name cannot be a consumer's: the rules are those of namespaces.
+  case invalidConsumer(String)
+  /// The log has no consumer of this name.
+  case consumerNotFound(String, in: Place)
+  /// Somebody else, in this process or another, has the consumer.
+  case consumerInUse(ConsumerOwner)
+  /// The consumer was closed, before the call or while it waited.
+  case consumerClosed(String, in: Place)
+  /// The log is not what it was when the consumer acknowledged the record before this position: an older copy was put in its
+  /// place, or its end was cut off, and others were appended since.
+  case positionOutdated(position: Int, consumer: String, in: Place)
   /// A file beside the log, or a record in it, was written by a newer version of the library, or is damaged so that it
   /// looks like that. Nothing was changed.
   case unsupportedVersion(UnsupportedVersion)

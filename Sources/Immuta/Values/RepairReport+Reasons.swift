@@ -25,6 +25,8 @@ extension RepairReport {
     case endDamaged(String)
     /// The segment that had them is missing, or ends before the next one begins.
     case segmentMissing
+    /// The segment is there, and is not what has its place, for the reason given in words.
+    case segmentRefused(String)
     /// The record is whole, and the codec cannot read it, for the reason given in words.
     case undecodable(String)
   }
@@ -40,6 +42,9 @@ extension RepairReport {
     case setHeader(count: Int, lastIndex: Int?, countBefore: Int, lastIndexBefore: Int?)
     /// Cuts bytes off the log's end, from a byte offset on, and the records that they are of, if any.
     case cutOff(bytes: Int, from: Int, records: Range<Int>)
+    /// Cuts off what another program appended to a segment after it was sealed: as many records. Their numbers are those of
+    /// the segments after it.
+    case cutOffAppended(bytes: Int, from: Int, count: Int)
     /// Takes records back, of which no bytes are left.
     case takeBack(records: Range<Int>)
     /// Keeps the records up to this one, whose transaction is lost after it.
@@ -79,6 +84,7 @@ extension RepairReport.LossReason: CustomStringConvertible {
         + "them, and the others follow that one"
     case .endDamaged(let reason): "\(reason); whatever follows it is lost with it"
     case .segmentMissing: "the segment that had them is missing: put it back from a backup"
+    case .segmentRefused(let reason): reason
     case .undecodable(let reason): "cannot be decoded: \(reason)"
     }
   }
@@ -97,6 +103,9 @@ extension RepairReport.Action: CustomStringConvertible {
       records.isEmpty
         ? "cut off \(Words.bytes(bytes)) after the last record, from byte \(start) on"
         : "cut off \(Words.records(records)), \(Words.bytes(bytes)) from byte \(start) on"
+    case .cutOffAppended(let bytes, let start, let count):
+      "cut off \(Words.records(count)) that another program appended after the segment was sealed, \(Words.bytes(bytes)) "
+        + "from byte \(start) on"
     case .takeBack(let records): "take back \(Words.records(records)), of which no bytes are left"
     case .keepPartOfTransaction(let last):
       "keep record \(last), whose transaction is lost from record \(last + 1) on"

@@ -23,6 +23,9 @@ public struct RepairReport: Hashable, Sendable {
   public internal(set) var lost: [LostRange]
   /// What is done about it, or would be; empty when there is nothing to do.
   public internal(set) var actions: [Action]
+  /// What is wrong with the log's files beside its records, such as a file that does not belong to it: each says what to do.
+  /// Nothing is done about it here.
+  public internal(set) var problems: [Corruption] = []
   /// Whether it was done.
   public internal(set) var isApplied: Bool
   /// Files that hold what was cut off or replaced.
@@ -34,7 +37,7 @@ public struct RepairReport: Hashable, Sendable {
   package internal(set) var opensAsItIs = false
 
   /// Whether the log needs nothing. A companion that is missing is none of it: opening makes one.
-  public var isHealthy: Bool { lost.isEmpty && actions.isEmpty }
+  public var isHealthy: Bool { lost.isEmpty && actions.isEmpty && problems.isEmpty }
 }
 
 extension RepairReport: CustomStringConvertible {
@@ -48,6 +51,7 @@ extension RepairReport: CustomStringConvertible {
       let place = range.index.map { " at byte \($0)" } ?? ""
       lines.append("  lost: \(Words.records(range.sequences))\(place): \(range.reason)")
     }
+    for problem in problems { lines.append("  problem: \(problem)") }
     for action in actions { lines.append("  \(isApplied ? "done" : "would"): \(action)") }
     if let possibleFormat { lines.append("  unless it is a log of the format \(possibleFormat)") }
     for file in saved { lines.append("  saved: \(file)") }

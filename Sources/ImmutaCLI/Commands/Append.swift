@@ -39,6 +39,9 @@ struct Append: ToolCommand {
       A log that grows for years, in files of 256 MiB; `immuta trim` removes the oldest of them:
         ./server | immuta append events --segment-bytes 256M --segment-age 7d
 
+      One that never takes much more than 10 GiB: the oldest files go by themselves:
+        ./server | immuta append events --segment-bytes 256M --keep-bytes 10G
+
       Compressed, and encrypted with a key of 32 random bytes; cat and verify take the same options:
         (umask 077; head -c 32 /dev/urandom > secret.key)
         immuta append events app.log --codec deflate --key-file secret.key
@@ -77,13 +80,14 @@ struct Append: ToolCommand {
     }
     var configuration = try codecOptions.configuration()
     configuration.acceptsFilesOfOthers = options.allowForeignOwner
-    options.segments.set(in: &configuration)
+    options.set(in: &configuration)
     let storage = try options.lock.waiting { try location.open(namespace, configuration) }
     defer { storage.close() }
     let log = try storage.log(namespace)
     try log.details.sayOpeningNote(.namespace)
     try FileSource.check(input.paths, differFrom: log.filePaths())
     try await options.append(input, delimiter: delimiter.byte, to: LogTarget(log), first: first)
+    try await options.retention.apply(to: log)
     try await storage.shutdown()
   }
 }

@@ -33,6 +33,27 @@ struct Trim: ToolCommand {
   @Argument(help: "The namespace.")
   var namespace: String
 
+  @OptionGroup var options: TrimOptions
+
+  func validate() throws {
+    try checkNamespace(namespace)
+  }
+
+  @MainActor func execute() async throws {
+    let work = Trimming(kind: .namespace, name: namespace, directory: location.directory, options)
+    let codec = try work.look {
+      let (storage, log) = try location.openForReading(namespace, .storedPayloads)
+      return (log, { storage.close() })
+    }
+    try await work.remove(codec, next: ToolCommandLine.of("trim", namespace, in: location.directory)) { configuration in
+      let storage = try location.open(namespace, configuration)
+      return (storage, try storage.log(namespace))
+    }
+  }
+}
+
+/// What `trim` removes, and how: options of each subcommand that trims.
+struct TrimOptions: ParsableArguments {
   @OptionGroup(title: "What to keep, one of these") var choice: TrimChoice
 
   @Flag(help: "Remove it, rather than say what would go.")
@@ -45,61 +66,6 @@ struct Trim: ToolCommand {
 
   @Flag(help: "Print an object.")
   var json = false
-
-  func validate() throws {
-    try checkNamespace(namespace)
-  }
-
-  @MainActor func execute() async throws {
-    let (expected, codec) = try look()
-    if !apply || expected.segments.isEmpty { return try print(expected) }
-    let storage = try open(codec)
-    defer { storage.close() }
-    let log = try storage.log(namespace)
-    var done = try report(of: log)
-    if let last = done.segments.last {
-      done.firstSequence = try await log.removeRecords(before: last.records.upperBound)
-      done.isApplied = true
-    }
-    try await storage.shutdown()
-    try print(done)
-  }
-
-  /// Looks what would go, whether or not somebody writes the log.
-  private func look() throws -> (report: TrimReport, codecName: String) {
-    let (storage, log) = try location.openForReading(namespace, .storedPayloads)
-    defer { storage.close() }
-    let details = try log.details
-    details.sayOpeningNote(.namespace)
-    return (try report(of: log), details.codec)
-  }
-
-  private func report(of log: Log) throws -> TrimReport {
-    TrimReport(
-      namespace: namespace, segments: try choice.removable(from: log), count: log.count,
-      firstSequence: log.firstSequence, all: try log.details)
-  }
-
-  /// Opens the log to remove records, which takes no key.
-  @MainActor private func open(_ codecName: String) throws -> Storage {
-    var configuration = Storage.Configuration.withoutKeys(codecName: codecName)
-    configuration.acceptsFilesOfOthers = allowForeignOwner
-    do {
-      return try lock.waiting { try location.open(namespace, configuration) }
-    } catch ImmutaError.locked(let holder) {
-      throw ToolError(
-        "nothing was removed: \(holder), and while it has the log only that process can remove records: have its "
-          + "retention do it (Storage.Configuration.retention), or wait with --wait until it closes the log", .locked)
-    }
-  }
-
-  private func print(_ report: TrimReport) throws {
-    let output = Output()
-    let next =
-      report.isApplied ? nil : "\(ToolCommandLine.of("trim", namespace, in: location.directory)) \(choice.words)"
-    if json { output.bytes += report.json } else { for line in report.lines(next: next) { try output.line(line) } }
-    try output.flush()
-  }
 }
 
 /// What is kept of a log: options of `trim`.
@@ -117,7 +83,10 @@ struct TrimChoice: ParsableArguments {
     help: ArgumentHelp("Keep segments with a record that is not older: 12h, 30d.", valueName: "duration"))
   var age: TimeSpan?
 
-  @Option(parsing: .unconditional, help: ArgumentHelp("Keep at most so many records.", valueName: "n"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Keep at most so many records: fewer by a part of a segment, as segments go whole.", valueName: "n"))
   var records: Int?
 
   func validate() throws {

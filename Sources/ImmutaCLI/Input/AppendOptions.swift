@@ -23,6 +23,8 @@ struct AppendOptions: ParsableArguments {
 
   @OptionGroup var segments: SegmentOptions
 
+  @OptionGroup var retention: RetentionOptions
+
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
@@ -36,6 +38,17 @@ struct AppendOptions: ParsableArguments {
 
   func validate() throws {
     try checkNumber("--max-record", maxRecord.bytes, isIn: 1...Int.max)
+    if !retention.retention.keepsEverything, !segments.isGiven {
+      throw ValidationError(
+        "what a log need not keep goes with whole files: say with --segment-bytes or --segment-age when it begins another"
+      )
+    }
+  }
+
+  /// What is set of the log that is appended to.
+  func set(in configuration: inout Storage.Configuration) {
+    segments.set(in: &configuration)
+    configuration.retention = retention.retention
   }
 
   /// The files, checked: see ``FileSource/check(_:)``.

@@ -59,7 +59,7 @@ struct LogStoreAppend: ToolCommand {
     }
     let store = try options.lock.waiting {
       try newStore.open(
-        location.directory, acceptsFilesOfOthers: options.allowForeignOwner, segments: options.segments)
+        location.directory, acceptsFilesOfOthers: options.allowForeignOwner, appending: options)
     }
     defer { store.close() }
     for number in 0..<store.partitionCount {
@@ -76,6 +76,10 @@ struct LogStoreAppend: ToolCommand {
     try await options.append(
       input, delimiter: delimiter.byte, ignoresMark: source.isInJSON, to: target, first: first,
       skipping: SkippedLines(isAllowed: skipInvalid))
+    for number in 0..<store.partitionCount {
+      // One that cannot be used was told of.
+      if let partition = try? store.partition(number) { try await options.retention.apply(to: partition.log) }
+    }
     try await store.shutdown()
   }
 }

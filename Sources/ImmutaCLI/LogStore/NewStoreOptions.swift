@@ -32,11 +32,11 @@ struct NewStoreOptions: ParsableArguments {
 
   /// Opens a store for appending; makes it if it is not there.
   func open(
-    _ directory: String, acceptsFilesOfOthers: Bool = false, segments: SegmentOptions? = nil
+    _ directory: String, acceptsFilesOfOthers: Bool = false, appending options: AppendOptions? = nil
   ) throws -> LogStore {
     var configuration = Storage.Configuration().showingProgress
     configuration.acceptsFilesOfOthers = acceptsFilesOfOthers
-    segments?.set(in: &configuration)
+    options?.set(in: &configuration)
     if let contents = try? Storage.contents(of: directory), contents.logs, !contents.partitions {
       throw ToolError(
         "\(directory) is no store; \(StoreLocation.whatElse(directory)), and a store gets a directory of its own")

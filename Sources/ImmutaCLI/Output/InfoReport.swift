@@ -121,11 +121,17 @@ struct InfoRow {
     return isUnverifiable ? "unverifiable" : isPartlyVerifiable ? "partly verifiable" : "ok"
   }
 
+  /// Records whose checksum was taken when they were appended, in all segments.
+  private var verifiable: Int? { details.map { max(0, $0.verifiable - (survey?.unverifiableBefore ?? 0)) } }
+
+  /// Records that there are, and nobody can verify.
+  private var unverifiable: Int { (details?.recordCount ?? 0) - (verifiable ?? 0) }
+
   /// Whether nothing is known of any record but that it can be read.
-  private var isUnverifiable: Bool { details.map { $0.recordCount > 0 && $0.verifiable == 0 } ?? false }
+  private var isUnverifiable: Bool { details.map { $0.recordCount > 0 } == true && verifiable == 0 }
 
   /// Whether that is so of some records, and the others can be compared with what was appended.
-  private var isPartlyVerifiable: Bool { details.map { $0.verifiable < $0.recordCount } ?? false }
+  private var isPartlyVerifiable: Bool { unverifiable > 0 }
 
   /// All that people should know, and that has no place in the table.
   fileprivate var sentences: [String] {
@@ -144,10 +150,12 @@ struct InfoRow {
       if details.firstSequence > 0 { sentences.append("begins with record \(details.firstSequence)") }
       if details.segmentCount > 1 { sentences.append(Quantities.counted(details.segmentCount, "segment")) }
       if let survey { sentences.append("\(Quantities.counted(survey.sizeOnDisk, "byte")) on disk") }
-      sentences.append(details.codec.isEmpty ? "no codec known" : "codec \(details.codec)")
-      if details.verifiable < details.recordCount {
-        let unverifiable = Quantities.grouped(details.recordCount - details.verifiable)
-        sentences.append("\(unverifiable) of \(Quantities.counted(details.recordCount, "record")) cannot be verified")
+      let none = survey?.isCodecKnown == true ? "no codec" : "no codec known"
+      sentences.append(details.codec.isEmpty ? none : "codec \(details.codec)")
+      if unverifiable > 0 {
+        sentences.append(
+          "\(Quantities.grouped(unverifiable)) of \(Quantities.counted(details.recordCount, "record")) cannot be verified"
+        )
       }
     } else if let survey, failure?.status == .damaged {
       sentences.append("\(Quantities.counted(survey.sizeOnDisk, "byte")) on disk")
@@ -201,7 +209,7 @@ struct InfoRow {
       object.add("count", details.count)
       object.add("firstSequence", details.firstSequence)
       object.add("segments", details.segmentCount)
-      object.add("verifiable", details.verifiable)
+      object.add("verifiable", verifiable)
       object.add("bytes", details.byteCount)
       object.add("stable", details.stableCount)
       object.add("first", details.firstTimestamp?.description)
@@ -227,6 +235,6 @@ struct InfoRow {
 }
 
 extension Log.Details {
-  /// Records that there are: without those that were removed.
-  fileprivate var recordCount: Int { count - firstSequence }
+  /// Records that there are: without those that were removed, and those of first segments that are missing.
+  fileprivate var recordCount: Int { count - firstSequence - missingCount }
 }

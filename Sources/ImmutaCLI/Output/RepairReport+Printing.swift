@@ -17,6 +17,9 @@ struct NextStep {
     if report.opensAsItIs, report.lost.isEmpty {
       return "none is needed: opening it for appending does the same"
     }
+    if report.actions.isEmpty, report.lost.isEmpty {
+      return "put right by hand what it says above: no record is lost, and the log cannot be appended to before"
+    }
     if !report.actions.isEmpty { return "`\(apply)` does it, and keeps a copy of what it takes away" }
     let others = "nothing is to be done in place: what is lost can only come from a backup, and the others can be read"
     return salvage.map { "\(others); `\($0)` copies them into a log of their own" } ?? others
@@ -35,7 +38,7 @@ extension RepairReport {
       if let next { try output.line("  next: \(next)".printable) }
     }
     try output.flush()
-    let isWell = isHealthy || ((isApplied || opensAsItIs) && lost.isEmpty && possibleFormat == nil)
+    let isWell = isHealthy || ((isApplied || opensAsItIs) && lost.isEmpty && possibleFormat == nil && problems.isEmpty)
     if !isWell { throw AlreadyReported(status: .damaged) }
   }
 
@@ -54,6 +57,7 @@ extension RepairReport {
       object.add("index", range.index)
       object.add("reason", range.reason.description)
     }
+    if !problems.isEmpty { object.add("problems", strings: problems.map(\.description)) }
     object.add("actions", strings: actions.map(\.description))
     object.add("saved", strings: saved)
     object.add("next", next)

@@ -2,7 +2,10 @@ import Immuta
 
 /// What `trim` would remove, or has removed.
 struct TrimReport {
-  let namespace: String
+  /// The log, as people call it.
+  let label: String
+  let kind: LogKind
+  let name: String
   /// The segments that go.
   let segments: [SegmentDetails]
   /// Records of the log, with those that were removed.
@@ -12,9 +15,14 @@ struct TrimReport {
   /// What was known of the log before.
   let all: Log.Details
   var isApplied = false
+  /// Segments that were removed before, whose files a crash has left.
+  var leftovers = 0
+
+  /// The segments that go, without those that are missing.
+  private var present: [SegmentDetails] { segments.filter { $0.path != nil } }
 
   /// The records that go, without those of segments that are missing.
-  private var records: Int { segments.reduce(0) { $0 + ($1.path == nil ? 0 : $1.records.count) } }
+  private var records: Int { present.reduce(0) { $0 + $1.records.count } }
 
   private var bytes: Int { segments.reduce(0) { $0 + $1.byteCount } }
 
@@ -32,17 +40,33 @@ struct TrimReport {
   ///
   /// - Parameter command: what removes it, without --apply.
   func lines(next command: String?) -> [String] {
-    let left = all.segmentCount - segments.count { $0.path != nil }
-    guard let first = segments.first else { return Paragraph.lines("\(namespace): \(nothing)".printable) }
-    var text = "\(namespace): \(isApplied ? "removed" : "would remove") "
-    text += "\(Quantities.counted(segments.count, "segment")), records \(first.records.lowerBound) to \(next - 1)"
+    let left = all.segmentCount - present.count
+    let advice = command.map { ["  next: `\($0) --apply` removes them".printable] } ?? []
+    guard let first = segments.first else {
+      return leftovers == 0
+        ? Paragraph.lines("\(label): \(nothing)".printable)
+        : Paragraph.lines("\(label): \(leftoverWords)".printable) + advice
+    }
+    var text = "\(label): \(isApplied ? "removed" : "would remove") "
+    text += "\(Quantities.counted(present.count, "segment")), "
+    text += "records \(present.first?.records.lowerBound ?? first.records.lowerBound) to \(next - 1)"
     text += " (\(Quantities.counted(records, "record")), \(Quantities.counted(bytes, "byte")))"
+    let missing = next - first.records.lowerBound - records
+    if missing > 0 {
+      text += "; \(Quantities.counted(missing, "record")) of them \(missing == 1 ? "was" : "were") missing already"
+    }
     if let times { text += ", \(times.first.toTheSecond) to \(times.last.toTheSecond)" }
     text +=
       "; \(isApplied ? "left" : "would leave") \(Quantities.counted(count - next, "record")) from number \(next) on, "
     text += "in \(Quantities.counted(left, "segment")) of \(Quantities.counted(all.byteCount - bytes, "byte"))"
-    let advice = command.map { ["  next: `\($0) --apply` removes them".printable] } ?? []
+    if leftovers > 0 { text += "; \(leftoverWords)" }
     return Paragraph.lines(text.printable) + advice
+  }
+
+  /// What becomes of what an earlier removal left.
+  private var leftoverWords: String {
+    "\(isApplied ? "removed" : "would remove") the files of \(Quantities.counted(leftovers, "segment")) that an earlier removal "
+      + "has left"
   }
 
   /// Why nothing goes.
@@ -58,11 +82,12 @@ struct TrimReport {
   /// One line for programs.
   var json: [UInt8] {
     var object = JSONObject()
-    object.add("namespace", namespace)
+    object.add(kind.rawValue, name)
     object.add("applied", isApplied)
-    object.add("segments", segments.count)
+    object.add("segments", present.count)
     object.add("records", records)
     object.add("bytes", bytes)
+    if leftovers > 0 { object.add("leftovers", leftovers) }
     if let first = segments.first {
       object.add("from", first.records.lowerBound)
       object.add("before", next)

@@ -133,7 +133,8 @@ struct Verdict {
         object.add("path", corruption.path)
         object.add("sequence", corruption.sequence)
         object.add("index", corruption.index)
-        object.add("reason", corruption.reason)
+        object.add("code", corruption.reason.code.rawValue)
+        object.add("reason", corruption.reason.description)
       }
       object.add("error", Failure(error).message)
     }

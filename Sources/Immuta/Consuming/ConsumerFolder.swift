@@ -1,0 +1,111 @@
+/// Where the positions of a log's consumers are: `<namespace>.consumers`, a file for each.
+struct ConsumerFolder {
+  let files: LogFiles
+  private let trust: FileTrust
+
+  init(_ files: LogFiles, trust: FileTrust) {
+    self.files = files.home
+    self.trust = trust
+  }
+
+  private static let suffix = ".position"
+
+  /// The name of a consumer's file.
+  static func file(of consumer: String) -> String { consumer + suffix }
+
+  /// What a lock's file calls the consumer.
+  private func subject(_ consumer: String) -> String { "\(files.namespace)/\(consumer)" }
+
+  /// Nil where no consumer was made yet.
+  private func folder() throws(ImmutaError) -> Directory? { try io(files.directory.folder(files.consumersFolder)) }
+
+  /// The names of the consumers, sorted. O(files in the folder).
+  func names() throws(ImmutaError) -> [String] {
+    guard let folder = try folder() else { return [] }
+    return try io(folder.names()).filter { $0.hasSuffix(Self.suffix) }.map { String($0.dropLast(Self.suffix.count)) }
+      .filter(FileName.isValid).sorted()
+  }
+
+  /// What a consumer's file says; nil where there is none. Takes no lock.
+  ///
+  /// - Parameter flushing: whether what it says must be on stable storage before it is read.
+  /// - Throws: `.corrupted` where nothing in it is whole, `.unsupportedVersion`, `.foreignOwner`, `.io`.
+  func mark(of consumer: String, flushing: Bool = false) throws(ImmutaError) -> ConsumerMark? {
+    let name = Self.file(of: consumer)
+    guard let folder = try folder(), let status = try io(folder.statusOfFile(name)) else { return nil }
+    try io(trust.check(status, name))
+    guard let file = try io(folder.openIfPresent(name, .read)) else { return nil }
+    if flushing { try io(file.flush()) }
+    return try PositionFile.current(in: file).mark
+  }
+
+  /// Who has a consumer; nil where nobody has it.
+  func owner(of consumer: String) throws(ImmutaError) -> ConsumerOwner? {
+    guard let folder = try folder(),
+      let note = FileLock.holder(
+        Self.file(of: consumer), in: folder, subject: subject(consumer), noteAt: TwoSlots.size)
+    else { return nil }
+    return self.owner(consumer, note)
+  }
+
+  /// Takes a consumer that exists; nil where there is none.
+  ///
+  /// - Throws: `.consumerInUse`, `.corrupted`, `.unsupportedVersion`, `.foreignOwner`, `.io`.
+  func take(_ consumer: String) throws(ImmutaError) -> PositionFile? {
+    let name = Self.file(of: consumer)
+    guard let folder = try folder(), try io(folder.statusOfFile(name)) != nil else { return nil }
+    return PositionFile(lock: try lock(name, of: consumer, in: folder), name: name, in: folder)
+  }
+
+  /// Makes a consumer with a position, on stable storage, unless there is one: then that is taken.
+  func make(_ consumer: String, _ mark: ConsumerMark) throws(ImmutaError) -> PositionFile {
+    let folder = try io(files.directory.makeFolder(files.consumersFolder))
+    let name = Self.file(of: consumer)
+    // Made under another name, so that what has this one holds a position.
+    let newName = name + ".new"
+    let lock = try lock(newName, of: consumer, in: folder)
+    if try io(folder.statusOfFile(name)) != nil {
+      try io(folder.removeIfPresent(newName))
+      lock.unlock()
+      if let taken = try take(consumer) { return taken }
+      throw .consumerNotFound(consumer)
+    }
+    var file = PositionFile(lock: lock, name: name, in: folder)
+    try file.begin(mark)
+    try io(folder.rename(newName, to: name))
+    file.noteName()
+    try io(folder.flush())
+    try io(files.directory.flush())
+    return file
+  }
+
+  /// Removes a consumer's position.
+  ///
+  /// - Throws: `.consumerNotFound`, `.consumerInUse`, `.foreignOwner`, `.io`.
+  func remove(_ consumer: String) throws(ImmutaError) {
+    guard let file = try take(consumer) else { throw .consumerNotFound(consumer) }
+    defer { file.unlock() }
+    try io(file.folder.removeIfPresent(file.name))
+    try io(file.folder.flush())
+  }
+
+  private func owner(_ consumer: String, _ note: LockNote) -> ConsumerOwner {
+    ConsumerOwner(
+      consumer: consumer, namespace: files.namespace, processID: note.processID,
+      since: note.since.map { Timestamp(nanosecondsSince1970: $0) })
+  }
+
+  private func lock(_ name: String, of consumer: String, in folder: Directory) throws(ImmutaError) -> FileLock {
+    let log = try io(files.directory.status(of: files.log))
+    let folderRights = try io(folder.status().rights)
+    do throws(FileError) {
+      return try FileLock.take(
+        name, in: folder, subject: subject(consumer), rights: log?.rights ?? folderRights, trust: trust, of: log,
+        noteAt: TwoSlots.size)
+    } catch .locked(let note) {
+      throw .consumerInUse(owner(consumer, note))
+    } catch {
+      throw ImmutaError(error)
+    }
+  }
+}

@@ -1,0 +1,73 @@
+/// A consumer's position on file, which this process has for itself: written in place, in two slots in turn.
+struct PositionFile: Sendable {
+  let name: String
+  let folder: Directory
+  private let lock: FileLock
+  private let file: Descriptor
+  private let identity: FileIdentity?
+  /// Of the slot that was written last.
+  private var generation: UInt64 = 0
+
+  init(lock: FileLock, name: String, in folder: Directory) {
+    (self.lock, self.name, self.folder) = (lock, name, folder)
+    file = lock.descriptor
+    identity = try? file.status().identity
+  }
+
+  /// It was renamed.
+  func noteName() { file.noteName(path) }
+
+  var path: String { folder.path(of: name) }
+
+  /// What a position file says, and of which generation.
+  ///
+  /// - Throws: `.corrupted` where nothing in it is whole, `.unsupportedVersion`, `.io`.
+  static func current(in file: Descriptor) throws(ImmutaError) -> (mark: ConsumerMark, generation: UInt64) {
+    let slots = try file.twoSlots().map { bytes in unsafe bytes.withBytes { unsafe ConsumerMark.slots(in: $0) } }
+    if let unknown = slots?.unknownVersion {
+      throw .unsupportedVersion(
+        UnsupportedVersion(
+          path: file.path, subject: .consumerPosition, found: Int(unknown), supported: Int(ConsumerMark.version)))
+    }
+    guard let current = slots?.current else {
+      throw .corrupted(
+        Corruption(
+          path: file.path,
+          reason:
+            "it is damaged, and how far the consumer had come is not known: seek the consumer to where it is to go "
+            + "on, or put the file back from a copy"))
+    }
+    return current
+  }
+
+  /// Reads what it says.
+  mutating func read() throws(ImmutaError) -> ConsumerMark {
+    let current = try Self.current(in: file)
+    generation = current.generation
+    return current.mark
+  }
+
+  /// Writes the first slot, on stable storage, over whatever is in the file.
+  mutating func begin(_ mark: ConsumerMark) throws(ImmutaError) {
+    generation = 0
+    try file.write(firstSlot: mark.encoded(generation: generation))
+    try io(file.flush())
+  }
+
+  /// Writes over the older of the two slots. One small write.
+  mutating func write(_ mark: ConsumerMark) throws(ImmutaError) {
+    let next = TwoSlots.next(after: generation)
+    try file.write(slot: mark.encoded(generation: next), of: next)
+    generation = next
+  }
+
+  /// Puts what was written on stable storage. Blocks.
+  func flush() throws(ImmutaError) { try io(file.flush()) }
+
+  /// Throws where the file has lost its name: what is written to it then is lost, and another process may have the consumer.
+  func checkName() throws(ImmutaError) {
+    if try io(folder.status(of: name))?.identity != identity { throw .logMoved(path: path) }
+  }
+
+  func unlock() { lock.unlock() }
+}

@@ -1,0 +1,175 @@
+import ImmutaLocking
+
+/// A consumer's position while the consumer is open: moves it, writes it, and puts it on stable storage as the log's
+/// durability asks.
+///
+/// A process that dies leaves what was written: LAST counts. When the machine dies, STABLE counts, which is never beyond what is
+/// stable of the log: so nothing is skipped, whatever the power cut leaves of either file.
+final class PositionKeeper: Sendable {
+  let consumer: String
+  private let log: any ConsumedLog
+  private let durability: Durability
+  private let state: Lock<State>
+  /// How many of the writes are on stable storage. Held while they are put there.
+  private let flushed = Lock(0)
+
+  private struct State {
+    /// Nil once the consumer is closed.
+    var file: PositionFile?
+    var mark: ConsumerMark
+    /// How often the file was written.
+    var writes = 0
+    /// When the names and the log's stable records are looked at again.
+    var nextLook = ContinuousClock.now
+    var later = Later.none
+  }
+
+  /// Whether somebody looks after the file later, and how often in a row nothing had changed by then.
+  private enum Later: Equatable {
+    case none
+    case due(afterIdle: Int)
+  }
+
+  /// - Parameter mark: what is on file.
+  init(
+    _ consumer: String, _ file: PositionFile, _ mark: ConsumerMark, of log: any ConsumedLog, _ durability: Durability
+  ) {
+    (self.consumer, self.log, self.durability) = (consumer, log, durability)
+    state = Lock(State(file: file, mark: mark))
+  }
+
+  deinit {
+    state.withLock { $0.file }?.unlock()
+  }
+
+  /// The first record that was not acknowledged.
+  var position: Int { state.withLock { $0.mark.last.number } }
+
+  // MARK: Moving
+
+  /// Acknowledges the records before a place; nothing where that was done. One small write, and none where nothing moves.
+  ///
+  /// - Returns: what ``flush(through:)`` is called with, where the position must be on stable storage.
+  /// - Throws: `.consumerClosed`, `.logMoved`, `.io`; the position stays then.
+  @discardableResult
+  func acknowledge(_ place: ConsumerMark.Place) throws(ImmutaError) -> Int {
+    try move { mark in if place.number > mark.last.number { mark.last = place } }
+  }
+
+  /// Moves to a place, wherever that is. Otherwise as ``acknowledge(_:)``.
+  @discardableResult
+  func seek(to place: ConsumerMark.Place) throws(ImmutaError) -> Int {
+    try move { mark in mark.last = place }
+  }
+
+  private func move(_ change: (inout ConsumerMark) -> Void) throws(ImmutaError) -> Int {
+    try state.withLock { (state) throws(ImmutaError) in
+      guard let file = state.file else { throw .consumerClosed(consumer).of(log.namespace) }
+      var mark = state.mark
+      change(&mark)
+      if mark.last == state.mark.last { return state.writes }
+      let now = ContinuousClock.now
+      let isDue = now >= state.nextLook
+      if isDue {
+        try file.checkName()
+        state.nextLook = now + Self.timeBetweenLooks
+      }
+      try raiseStable(of: &mark, by: isDue ? log.stableCount : log.knownStableCount, mayRead: isDue)
+      try write(mark, &state)
+      if durability != .synced { lookLater(&state, idle: 0) }
+      return state.writes
+    }
+  }
+
+  /// STABLE goes as far as LAST and what is stable of the log allow.
+  private func raiseStable(of mark: inout ConsumerMark, by stable: Int, mayRead: Bool) throws(ImmutaError) {
+    if mark.last.number <= stable || mark.last.number < mark.stable.number {
+      mark.stable = mark.last
+    } else if stable > mark.stable.number, mayRead {
+      mark.stable = try log.place(stable)
+    }
+  }
+
+  private func write(_ mark: ConsumerMark, _ state: inout State) throws(ImmutaError) {
+    var mark = mark
+    mark.identity = mark.identity ?? log.identity
+    mark.bootIdentity = BootIdentity.current
+    try state.file?.write(mark)
+    state.mark = mark
+    state.writes += 1
+  }
+
+  // MARK: Stable storage
+
+  /// Puts the position on stable storage, as it was after so many writes; one flush serves all who wait. Blocks.
+  ///
+  /// - Throws: `.logMoved`, `.io`: then a restart of the machine may find an older position.
+  func flush(through writes: Int) throws(ImmutaError) {
+    try flushed.withLock { (flushed) throws(ImmutaError) in
+      if flushed >= writes { return }
+      let (file, written) = state.withLock { ($0.file, $0.writes) }
+      // Closing flushes.
+      guard let file else { return }
+      try file.checkName()
+      try file.flush()
+      flushed = written
+    }
+  }
+
+  private static var timeBetweenLooks: Duration { .milliseconds(100) }
+  private static var mostIdleLooks: Int { 7 }
+
+  /// What is stable of the log may become more while nothing is acknowledged: looked at after a while, and less and less
+  /// often.
+  private func lookLater(_ state: inout State, idle: Int) {
+    if case .due = state.later {
+      state.later = .due(afterIdle: idle)
+      return
+    }
+    guard idle < Self.mostIdleLooks, state.mark.stable != state.mark.last || durability.interval != nil else { return }
+    let pause = durability.interval ?? .seconds(1 << idle)
+    guard (try? WorkThreads.shared.add(at: .after(pause), { [weak self] in self?.look() })) != nil else { return }
+    state.later = .due(afterIdle: idle)
+  }
+
+  /// A failure shows when the consumer acknowledges next, or closes.
+  private func look() {
+    let writes = state.withLock { state -> Int in
+      guard state.file != nil, case .due(let idle) = state.later else { return 0 }
+      state.later = .none
+      let hasChanged = (try? raiseStable(&state)) ?? false
+      if durability.interval == nil { lookLater(&state, idle: hasChanged ? 0 : idle + 1) }
+      return state.writes
+    }
+    if durability.interval != nil { try? flush(through: writes) }
+  }
+
+  /// Whether STABLE went on.
+  private func raiseStable(_ state: inout State) throws(ImmutaError) -> Bool {
+    var mark = state.mark
+    try raiseStable(of: &mark, by: log.stableCount, mayRead: true)
+    if mark.stable == state.mark.stable { return false }
+    try write(mark, &state)
+    return true
+  }
+
+  /// Puts the position on stable storage, and lets somebody else have the consumer. Blocks. The first one counts.
+  @discardableResult
+  func close() -> ImmutaError? {
+    var failure: ImmutaError?
+    do throws(ImmutaError) {
+      let writes = try state.withLock { (state) throws(ImmutaError) in
+        if state.file != nil { _ = try raiseStable(&state) }
+        return state.writes
+      }
+      try flush(through: writes)
+    } catch {
+      failure = error
+    }
+    state.withLock { state in
+      state.file?.unlock()
+      state.file = nil
+    }
+    return failure
+  }
+}

@@ -1,0 +1,174 @@
+import ImmutaLocking
+
+/// A file with the keys of a sealed segment, or with the counts of records that were removed. It is read in pieces, each of
+/// which is checked; what is damaged is nil, and the file is made again.
+///
+/// Its layout is that of ``KeyFileHeader``.
+final class KeyFile: Sendable {
+  let header: KeyFileHeader
+  let name: String
+  private let directory: Directory
+  private let identity: FileIdentity
+  private let open: Lock<Descriptor?>
+
+  /// Slots that one read brings: 4 KiB.
+  private static var slotsAtOnce: Int { 128 }
+
+  /// Nil where there is no file of the name, or none that may be believed.
+  ///
+  /// - Parameter isExpected: whether the header is the one that is asked for.
+  init?(
+    _ name: String, in directory: Directory, _ trust: FileTrust, _ isExpected: (KeyFileHeader) -> Bool
+  ) {
+    var bytes = [UInt8](repeating: 0, count: KeyFileHeader.size)
+    guard let file = try? directory.openIfPresent(name, .read), let status = try? file.status(),
+      (try? trust.holds(status)) == true,
+      (try? unsafe bytes.withMutableBytes { (bytes) throws(FileError) in try unsafe file.read(into: bytes, at: 0) })
+        == bytes.count,
+      let header = KeyFileHeader(bytes, fileSize: status.size), isExpected(header)
+    else { return nil }
+    self.header = header
+    self.name = name
+    self.directory = directory
+    identity = status.identity
+    open = Lock(file)
+  }
+
+  /// Closes the file until it is read again.
+  func rest() {
+    open.withLock { $0 = nil }
+  }
+
+  /// Nil where the name is another file's by now, or nobody's.
+  private var descriptor: Descriptor? {
+    open.withLock { open in
+      if open == nil, let file = try? directory.openIfPresent(name, .read),
+        (try? file.status())?.identity == identity
+      {
+        open = file
+      }
+      return open
+    }
+  }
+
+  private func read(_ count: Int, at offset: Int) -> [UInt8]? {
+    var bytes = [UInt8](repeating: 0, count: count)
+    guard let descriptor,
+      (try? unsafe bytes.withMutableBytes { (bytes) throws(FileError) in
+        try unsafe descriptor.read(into: bytes, at: offset)
+      }) == count
+    else { return nil }
+    return bytes
+  }
+
+  // MARK: Slots
+
+  /// The slots of a range; nil where one is damaged.
+  func slots(_ range: Range<Int>) -> [KeySlot]? {
+    if range.isEmpty { return [] }
+    guard let bytes = read(range.count * KeySlot.size, at: header.slotOffset(range.lowerBound)) else { return nil }
+    var slots: [KeySlot] = []
+    slots.reserveCapacity(range.count)
+    for place in range {
+      let start = (place - range.lowerBound) * KeySlot.size
+      let slot = unsafe bytes.withBytes { bytes in
+        unsafe KeySlot(UnsafeRawBufferPointer(rebasing: bytes[start..<start + KeySlot.size]), at: place)
+      }
+      guard let slot, isSound(slot) else { return nil }
+      slots.append(slot)
+    }
+    return slots
+  }
+
+  private func isSound(_ slot: KeySlot) -> Bool {
+    switch header.kind {
+    case .removed: slot.count == 0
+    case .segment: slot.count > 0 && slot.count <= header.keyed && slot.place <= header.keyed - slot.count
+    }
+  }
+
+  /// The slots of a hash: of its key, and of others that happen to have the same. Nil where the file is damaged.
+  ///
+  /// Hashes are spread evenly, so the place of one can be guessed, and better with each read: two reads most often find it.
+  func slots(of hash: KeyHash) -> [KeySlot]? {
+    // The first slot whose hash is not less is in `low...high`.
+    var (low, high) = (0, header.groups)
+    var guess = Int(truncatingIfNeeded: expectedSlots(before: hash.high))
+    var window: (start: Int, slots: [KeySlot]) = (0, [])
+    var reads = 0
+    while low < high {
+      let start = min(max(low, guess - Self.slotsAtOnce / 2), high - 1)
+      guard let slots = slots(start..<min(high, start + Self.slotsAtOnce)), let least = slots.first else { return nil }
+      window = (start, slots)
+      switch slots.firstIndex(where: { $0.hash >= hash }) ?? slots.count {
+      case 0: high = start
+      case slots.count: low = start + slots.count
+      case let place: (low, high) = (start + place, start + place)
+      }
+      reads += 1
+      // Hashes that are not spread evenly, as in tests, are found by halving.
+      let distance =
+        least.hash.high < hash.high
+        ? expectedSlots(before: hash.high - least.hash.high) : -expectedSlots(before: least.hash.high - hash.high)
+      guess = reads < 3 ? start + distance : low + (high - low) / 2
+    }
+    return equal(to: hash, from: low, window)
+  }
+
+  /// How many slots there are before a hash, about.
+  private func expectedSlots(before hash: UInt64) -> Int {
+    Int(truncatingIfNeeded: hash.multipliedFullWidth(by: UInt64(header.groups)).high)
+  }
+
+  private func equal(to hash: KeyHash, from first: Int, _ window: (start: Int, slots: [KeySlot])) -> [KeySlot]? {
+    var window = window
+    var found: [KeySlot] = []
+    for place in first..<header.groups {
+      if place < window.start || place >= window.start + window.slots.count {
+        guard let slots = slots(place..<min(header.groups, place + Self.slotsAtOnce)) else { return nil }
+        window = (place, slots)
+      }
+      let slot = window.slots[place - window.start]
+      if slot.hash != hash { break }
+      found.append(slot)
+    }
+    return found
+  }
+
+  // MARK: Postings
+
+  /// Postings of a range of places; nil where one is damaged. Their numbers are those of the log.
+  func postings(_ range: Range<Int>) -> [KeyPosting]? {
+    if range.isEmpty { return [] }
+    guard let bytes = read(range.count * KeyPosting.size, at: header.postingOffset(range.lowerBound)) else {
+      return nil
+    }
+    var postings: [KeyPosting] = []
+    postings.reserveCapacity(range.count)
+    for place in range {
+      let start = (place - range.lowerBound) * KeyPosting.size
+      let posting = unsafe bytes.withBytes { bytes in
+        unsafe KeyPosting(UnsafeRawBufferPointer(rebasing: bytes[start..<start + KeyPosting.size]), at: place)
+      }
+      guard var posting, posting.number < header.count else { return nil }
+      posting.number += header.first
+      postings.append(posting)
+    }
+    return postings
+  }
+
+  /// The numbers of records that could not be read; nil where the file is damaged.
+  func unreadable() -> [Int]? { postings(header.keyed..<header.postings)?.map(\.number) }
+
+  /// Where, among a slot's postings, the first one at or after a number is. O(log n) small reads, none for one at the start.
+  func place(of number: Int, in slot: KeySlot) -> Int? {
+    var (low, high) = (slot.place, slot.place + slot.count)
+    if number <= header.first { return low }
+    while low < high {
+      let middle = low + (high - low) / 2
+      guard let posting = postings(middle..<middle + 1)?.first else { return nil }
+      if posting.number < number { low = middle + 1 } else { high = middle }
+    }
+    return low
+  }
+}

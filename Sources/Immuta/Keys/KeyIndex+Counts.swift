@@ -1,0 +1,253 @@
+import ImmutaLocking
+
+// How many records a key has.
+
+extension KeyIndex {
+  /// A key's records in the segments before the newest, and those that were removed: they stay as many while the log neither
+  /// rolls nor loses segments.
+  struct OlderCount: Sendable {
+    let count: Int
+    fileprivate let newest: Int
+    fileprivate let first: Int
+  }
+
+  /// How many records of a key were committed by now, with those that were removed.
+  ///
+  /// - Parameter known: what was counted before: a moment ago, before the caller had the log's turn.
+  func count(of key: [UInt8], after known: OlderCount? = nil) throws(ImmutaError) -> Int {
+    while true {
+      try update()
+      let older = try olderCount(of: key, after: known)
+      if let newest = try newestCount(of: key, older) { return older.count + newest }
+    }
+  }
+
+  /// Nil where the newest segment is another by now.
+  private func newestCount(of key: [UInt8], _ older: OlderCount) throws(ImmutaError) -> Int? {
+    let hash = hash(of: key)
+    let (count, unreadable) = state.withLock { state -> (Int?, Int?) in
+      guard let newest = state.newest, newest.first == older.newest else { return (nil, nil) }
+      let count = newest.group(of: key, hash).map { Int(newest.groups[$0].count) } ?? 0
+      return (count, newest.unreadable.first)
+    }
+    if let unreadable {
+      // It can be read: then it is indexed again.
+      _ = try record(unreadable)
+      dropNewest()
+      return nil
+    }
+    return count
+  }
+
+  /// Of an index that is up to date.
+  func olderCount(of key: [UInt8], after known: OlderCount? = nil) throws(ImmutaError) -> OlderCount {
+    for _ in 0..<Self.mostAttempts {
+      noteRemoved()
+      let (newest, first) = (state.withLock { $0.newest?.first } ?? 0, open.firstSequence)
+      if let known, known.newest == newest, known.first == first { return known }
+      let hash = hash(of: key)
+      var count = removedCount(of: key, hash)
+      do throws(ImmutaError) {
+        for segment in sealedRanges { count += try self.count(of: key, hash, in: segment) }
+      } catch .recordRemoved {
+        continue
+      }
+      if open.firstSequence == first { return OlderCount(count: count, newest: newest, first: first) }
+    }
+    throw .recordRemoved(sequence: 0, first: open.firstSequence)
+  }
+
+  private func removedCount(of key: [UInt8], _ hash: KeyHash) -> Int {
+    for attempt in 0..<Self.mostAttempts {
+      noteRemoved()
+      let removed = state.withLock { $0.removed }
+      if let count = removed.count(key, hash) { return count }
+      // Somebody else may have made one file of them. What is there again is damaged.
+      let damaged = attempt == 0 ? [] : removed.damagedFiles(hash)
+      state.withLock { state in
+        state.removed.forget()
+        for name in damaged { state.removed.note(damaged: name) }
+      }
+    }
+    return 0
+  }
+
+  /// Files that are found damaged are made again; segments that are removed meanwhile count as such.
+  static var mostAttempts: Int { 16 }
+
+  private func count(of key: [UInt8], _ hash: KeyHash, in segment: Range<Int>) throws(ImmutaError) -> Int {
+    try group(of: key, hash, in: segment)?.count ?? 0
+  }
+
+  /// A key's records in a segment: how many, and each by its place among them; nil where there are none.
+  private func group(of key: [UInt8], _ hash: KeyHash, in segment: Range<Int>) throws(ImmutaError) -> KeyGroup? {
+    for _ in 0..<Self.mostAttempts {
+      switch try keys(of: segment) {
+      case .memory(let keys):
+        if let number = keys.unreadable.first {
+          _ = try record(number)
+        } else {
+          return keys.group(of: key, hash).map { .memory(keys, $0) }
+        }
+      case .file(let file):
+        if file.header.unreadable > 0 {
+          if let number = file.unreadable()?.first { _ = try record(number) }
+        } else if let slots = file.slots(of: hash), let slot = try slot(of: key, slots, in: file) {
+          return slot.found.map { .file(file, $0) }
+        }
+      }
+      // It is damaged, or what could not be read can be: it is made again.
+      drop(segment)
+    }
+    throw unusable(segment)
+  }
+
+  func unusable(_ segment: Range<Int>) -> ImmutaError {
+    open.reader.check.corrupted(
+      segment.lowerBound, nil, "the index of its keys cannot be read, however often it is made")
+  }
+
+  private enum KeyGroup {
+    case memory(MemoryKeys, Int)
+    case file(KeyFile, KeySlot)
+
+    var count: Int {
+      switch self {
+      case .memory(let keys, let group): Int(keys.groups[group].count)
+      case .file(_, let slot): slot.count
+      }
+    }
+  }
+
+  /// Nil where the file is damaged.
+  private func slot(
+    of key: [UInt8], _ slots: [KeySlot], in file: KeyFile
+  ) throws(ImmutaError) -> (found: KeySlot?, Void)? {
+    for slot in slots {
+      guard let posting = file.postings(slot.place..<slot.place + 1)?.first else { return nil }
+      // Another key may have the same hash: the record says which it is.
+      if try keyOf(record(posting.number, posting.entry).payload.inMemory()) == key { return (slot, ()) }
+    }
+    return (nil, ())
+  }
+
+  // MARK: Records
+
+  /// A record, by what a posting says of it or by the companion.
+  func record(_ number: Int, _ entry: KeyFileHeader.Anchor? = nil) throws(ImmutaError) -> Record {
+    do throws(ImmutaError) {
+      let reader = try open.reader(of: number, open.reader)
+      if let entry {
+        let found = CompanionEntry(index: entry.index, time: entry.time, recordChecksum: entry.recordChecksum)
+        do throws(ImmutaError) {
+          return try reader.record(number, at: found)
+        } catch {
+          // What the companion says is what counts.
+          switch error {
+          case .corrupted, .recordNotFound: break
+          default: throw error
+          }
+        }
+      }
+      return try reader.record(number, reader: 0)
+    } catch {
+      throw open.removal(of: number) ?? error
+    }
+  }
+
+  /// The nth record of a key, counted as ``count(of:after:)`` counts; nil where there is none, or where it was removed.
+  func record(_ nth: Int, of key: [UInt8]) throws(ImmutaError) -> Record? {
+    try update()
+    noteRemoved()
+    let hash = hash(of: key)
+    var left = nth - removedCount(of: key, hash)
+    if left < 0 { return nil }
+    for segment in sealedRanges {
+      guard let group = try group(of: key, hash, in: segment) else { continue }
+      if left >= group.count {
+        left -= group.count
+        continue
+      }
+      switch group {
+      case .memory(let keys, let group): return try record(keys.record(left, of: group))
+      case .file(let file, let slot):
+        let place = slot.place + left
+        if let posting = file.postings(place..<place + 1)?.first { return try record(posting.number, posting.entry) }
+        drop(segment)
+        return try record(nth, of: key)
+      }
+    }
+    let newest = state.withLock { state -> Int? in
+      guard let newest = state.newest, let group = newest.group(of: key, hash),
+        left < Int(newest.groups[group].count)
+      else { return nil }
+      return newest.record(left, of: group)
+    }
+    return try newest.map { (number) throws(ImmutaError) in try record(number) }
+  }
+
+  // MARK: All keys
+
+  /// A record of each key, the first that was not removed; in their order. O(keys) in memory.
+  func firstRecords() throws(ImmutaError) -> [Record] {
+    try update()
+    noteRemoved()
+    var records: [[UInt8]: Record] = [:]
+    func add(_ number: Int, _ entry: KeyFileHeader.Anchor? = nil) throws(ImmutaError) {
+      let record = try record(number, entry)
+      guard let key = keyOf(try record.payload.inMemory()) else { return }
+      if let known = records[key], known.sequence < number { return }
+      records[key] = record
+    }
+    for segment in sealedRanges {
+      do throws(ImmutaError) {
+        for (number, entry) in try firstRecords(in: segment) { try add(number, entry) }
+      } catch .recordRemoved {
+        continue
+      }
+    }
+    let newest = state.withLock { state -> (firsts: [Int], unreadable: Int?) in
+      guard let keys = state.newest else { return ([], nil) }
+      return (keys.groups.map { keys.first + Int($0.first) }, keys.unreadable.first)
+    }
+    if let unreadable = newest.unreadable { _ = try record(unreadable) }
+    for number in newest.firsts { try add(number) }
+    return records.values.sorted { $0.sequence < $1.sequence }
+  }
+
+  private func firstRecords(
+    in segment: Range<Int>
+  ) throws(ImmutaError) -> [(number: Int, entry: KeyFileHeader.Anchor?)] {
+    for _ in 0..<Self.mostAttempts {
+      switch try keys(of: segment) {
+      case .memory(let keys):
+        if let number = keys.unreadable.first {
+          _ = try record(number)
+        } else {
+          return keys.groups.map { (keys.first + Int($0.first), nil) }
+        }
+      case .file(let file):
+        if file.header.unreadable > 0 {
+          if let number = file.unreadable()?.first { _ = try record(number) }
+        } else if let found = Self.firstPostings(file) {
+          return found.map { ($0.number, $0.entry) }
+        }
+      }
+      drop(segment)
+    }
+    throw unusable(segment)
+  }
+
+  /// The first posting of each slot; nil where one is damaged.
+  private static func firstPostings(_ file: KeyFile) -> [KeyPosting]? {
+    var found: [KeyPosting] = []
+    for start in stride(from: 0, to: file.header.groups, by: 1024) {
+      guard let slots = file.slots(start..<min(file.header.groups, start + 1024)) else { return nil }
+      for slot in slots {
+        guard let posting = file.postings(slot.place..<slot.place + 1)?.first else { return nil }
+        found.append(posting)
+      }
+    }
+    return found
+  }
+}

@@ -1,0 +1,290 @@
+import ImmutaLocking
+
+/// An index of a log's records by a key that each may have: which records have a key, and how many.
+///
+/// It is derived from the log. For each sealed segment there is a file, made when the segment is sealed or first asked for; for
+/// the newest segment it is in memory. Whatever it says, a record is delivered only if its own bytes have the key.
+///
+/// It reads the log as anybody does, whenever it is asked: appending knows nothing of it.
+final class KeyIndex: Sendable {
+  /// A record's key, by its payload; nil where it has none. It is called while records are indexed, and must not use the log.
+  typealias KeyOf = @Sendable (Payload) -> [UInt8]?
+
+  let open: OpenLog
+  let keyOf: KeyOf
+  let folder: KeyFolder
+  private let version: Int
+  /// See ``KeyHasher``.
+  private let hashMask: UInt64
+  /// The place up to which the newest segment is indexed. Held while records are indexed; taken before the others.
+  let indexing = Lock<RecordCursor?>(nil)
+  /// Held while files are made; taken before `state`.
+  let writing = Lock<Void>(())
+  let state: Lock<State>
+
+  struct State {
+    /// Whose files are believed; nil for a log without identity, whose index is in memory only.
+    var owner: KeyFileHeader.Owner?
+    var hasher: KeyHasher
+    /// The keys of the newest segment, as far as it is indexed. Nil before the first use.
+    var newest: MemoryKeys?
+    /// Those of other segments, by their first records, as far as they were asked for.
+    var sealed: [Int: SegmentKeys] = [:]
+    /// Of those, the ones whose files are still to be made.
+    var unwritten: [Int] = []
+    var removed = RemovedKeys()
+    /// What became of the log that is followed: other files got its name, or it was cut back.
+    var changes: [LogChange] = []
+    /// Files that were read lately, the latest at the end.
+    var recent: [KeyFile] = []
+    var isAboutToWrite = false
+  }
+
+  /// Records that are read before they are added.
+  private static var batchSize: Int { 512 }
+  /// Files that are kept open.
+  private static var mostOpen: Int { 32 }
+
+  init(_ open: OpenLog, _ folder: KeyFolder, version: Int, hashMask: UInt64 = .max, keyOf: @escaping KeyOf) {
+    self.open = open
+    self.folder = folder
+    self.version = version
+    self.hashMask = hashMask
+    self.keyOf = keyOf
+    state = Lock(State(owner: nil, hasher: KeyHasher(nil, mask: hashMask)))
+  }
+
+  /// A key's hash, for as long as the log is the same.
+  func hash(of key: [UInt8]) -> KeyHash { state.withLock { $0.hasher }.hash(key) }
+
+  // MARK: The newest segment
+
+  /// Indexes what was committed by now. O(records that came since).
+  func update() throws(ImmutaError) {
+    try open.checkOpen()
+    let target = open.current.count
+    let isDone = state.withLock { $0.newest?.end == target }
+    // The writer's log is never cut back, and nobody else's files take its place.
+    if isDone, !open.isFollowing { return sealIfRolled() }
+    try indexing.withLock { (cursor) throws(ImmutaError) in
+      do throws(ImmutaError) {
+        try catchUp(&cursor, to: target)
+      } catch .logChanged(let change) {
+        cursor = nil
+        state.withLock { $0.forget(change) }
+        try catchUp(&cursor, to: open.current.count)
+      }
+    }
+    sealIfRolled()
+  }
+
+  private func catchUp(_ cursor: inout RecordCursor?, to target: Int) throws(ImmutaError) {
+    while true {
+      var place = cursor ?? begin()
+      let start = place.place
+      let items: [RecordsKey]
+      do throws(ImmutaError) {
+        items = try read(&place, to: target)
+      } catch .recordRemoved {
+        // It lagged that far behind: what it knows of the segment counts, and it goes on with what there is.
+        state.withLock { $0.removeNewest() }
+        cursor = nil
+        continue
+      }
+      if items.isEmpty {
+        cursor = place
+        return
+      }
+      // Asked for after they were read: a segment is listed before a record of the next one is committed.
+      let list = open.sealed.list
+      cursor = nil
+      try state.withLock { (state) throws(ImmutaError) in try state.add(items, from: start, list) }
+      cursor = place
+      if place.place >= target { return }
+    }
+  }
+
+  private func begin() -> RecordCursor {
+    let first = open.sealed.list.end
+    let identity = open.reader.identity
+    state.withLock { state in
+      state.hasher = KeyHasher(identity, mask: hashMask)
+      state.owner = identity.map { identity in
+        let name = KeyHasher(identity).hash(Array(folder.name.utf8)).high
+        return KeyFileHeader.Owner(identity: identity, name: name, version: version)
+      }
+      state.newest = MemoryKeys(first: first)
+    }
+    return RecordCursor(open, from: .skipping(first), only: .committed, reader: 0)
+  }
+
+  /// What is known of a record.
+  enum RecordsKey {
+    case key([UInt8], KeyHash)
+    case noKey
+    /// It is damaged, or cannot be decoded: it may have any key.
+    case unreadable
+  }
+
+  /// The next records, up to a number.
+  private func read(_ cursor: inout RecordCursor, to end: Int) throws(ImmutaError) -> [RecordsKey] {
+    let hasher = state.withLock { $0.hasher }
+    var items: [RecordsKey] = []
+    var unreadable = 0
+    // Also with nothing to read: whether the files are what they were is seen by asking.
+    while items.count < Self.batchSize, cursor.place < end || items.isEmpty {
+      let number = cursor.place
+      do throws(ImmutaError) {
+        guard let record = try cursor.nextAtOnce() else { break }
+        // A large one is read when it is touched, and might trap there.
+        let key = keyOf(try record.payload.inMemory())
+        items.append(key.map { .key($0, hasher.hash($0)) } ?? .noKey)
+      } catch {
+        unreadable += 1
+        guard error.isOfRecord(number), unreadable < Self.batchSize else { throw error }
+        items.append(.unreadable)
+        cursor.move(to: number + 1)
+      }
+    }
+    return items
+  }
+
+  /// Has the newest segment's keys be those of a sealed one, where the log has rolled.
+  private func sealIfRolled() {
+    let list = open.sealed.list
+    let isDue = state.withLock { state in
+      state.sealNewest(list)
+      guard !state.unwritten.isEmpty, !state.isAboutToWrite else { return false }
+      state.isAboutToWrite = true
+      return true
+    }
+    if !isDue { return }
+    // Without a thread they stay in memory until the next time.
+    do { try WorkThreads.shared.add { self.writeFiles() } } catch { state.withLock { $0.isAboutToWrite = false } }
+  }
+
+  // MARK: Other segments
+
+  /// The segments before the newest that is indexed.
+  var sealedRanges: [Range<Int>] {
+    let list = open.sealed.list
+    let newest = state.withLock { $0.newest?.first } ?? list.end
+    let firsts = list.firsts.prefix { $0 < newest }
+    let ends = firsts.dropFirst() + [newest]
+    return zip(firsts, ends).map { $0..<$1 }
+  }
+
+  /// The one that has a record; nil where that was removed.
+  func sealedRange(of number: Int) -> Range<Int>? {
+    let list = open.sealed.list
+    let newest = state.withLock { $0.newest?.first } ?? list.end
+    let after = list.firsts.partitioningIndex { $0 > number }
+    guard after > 0, number < newest else { return nil }
+    return list.firsts[after - 1]..<min(newest, after < list.firsts.count ? list.firsts[after] : list.end)
+  }
+
+  /// The keys of a segment before the newest: from its file, or by reading its records, once.
+  func keys(of segment: Range<Int>) throws(ImmutaError) -> SegmentKeys {
+    if let known = known(segment) { return known }
+    return try indexing.withLock { (_) throws(ImmutaError) in
+      if let known = known(segment) { return known }
+      if let file = try file(of: segment) { return keep(.file(file), segment) }
+      let memory = try build(segment)
+      // Where there is no room, or no right to write, it stays in memory.
+      if let file = try? makeFileIfFree(of: memory) { return keep(.file(file), segment) }
+      return keep(.memory(memory), segment)
+    }
+  }
+
+  private func known(_ segment: Range<Int>) -> SegmentKeys? {
+    state.withLock { state in
+      guard let known = state.sealed[segment.lowerBound] else { return nil }
+      if case .file(let file) = known { state.note(file, Self.mostOpen) }
+      return known
+    }
+  }
+
+  private func keep(_ keys: SegmentKeys, _ segment: Range<Int>) -> SegmentKeys {
+    state.withLock { state in
+      state.sealed[segment.lowerBound] = keys
+      if case .file(let file) = keys { state.note(file, Self.mostOpen) }
+    }
+    return keys
+  }
+
+  /// The file of a segment, if it is this segment's.
+  func file(of segment: Range<Int>) throws(ImmutaError) -> KeyFile? {
+    guard let owner = state.withLock({ $0.owner }) else { return nil }
+    return folder.open(folder.fileName(segment.lowerBound)) { header in
+      guard header.kind == .segment, header.owner == owner, header.first == segment.lowerBound,
+        header.end == segment.upperBound,
+        let last = try? open.entry(of: segment.upperBound - 1, open.reader)
+      else { return false }
+      return header.last == KeyFileHeader.Anchor(last)
+    }
+  }
+
+  private func build(_ segment: Range<Int>) throws(ImmutaError) -> MemoryKeys {
+    var cursor = RecordCursor(open, from: .skipping(segment.lowerBound), only: .committed, reader: 0)
+    var keys = MemoryKeys(first: segment.lowerBound)
+    while cursor.place < segment.upperBound {
+      let items = try read(&cursor, to: segment.upperBound)
+      if items.isEmpty { throw cursor.missing }
+      for item in items { try keys.add(item) }
+    }
+    return keys
+  }
+
+  /// What a segment's file says is damaged, or no longer so: it is made again.
+  func drop(_ segment: Range<Int>) {
+    state.withLock { $0.sealed[segment.lowerBound] = nil }
+    folder.remove([folder.fileName(segment.lowerBound)])
+  }
+
+  /// The log's newest segment is indexed again from its beginning.
+  func dropNewest() {
+    indexing.withLock { cursor in
+      cursor = nil
+      state.withLock { $0.newest = nil }
+    }
+  }
+
+  // MARK: Ahead
+
+  /// Whether asking for something takes no long look at the log first.
+  var isPrepared: Bool {
+    let list = open.sealed.list
+    let count = open.current.count
+    return state.withLock { state in
+      guard let newest = state.newest, count - newest.end < 4096 else { return false }
+      // Most often all are known, and those that were removed are forgotten.
+      return state.sealed.count >= list.firsts.count - (newest.first < list.end ? 1 : 0)
+    }
+  }
+
+  /// Indexes all there is. O(records that no file has the keys of) the first time. What stands in the way is thrown by whoever
+  /// needs it.
+  private func prepare() {
+    try? update()
+    for segment in sealedRanges { _ = try? keys(of: segment) }
+  }
+
+  /// The same, on a thread that may block, if there is much to do.
+  func prepareBeside() async throws {
+    if isPrepared { return }
+    try await Thread.run {
+      self.prepare()
+      return nil
+    }
+  }
+}
+
+extension ImmutaError {
+  /// Whether it says that this record cannot be read, and nothing of others.
+  fileprivate func isOfRecord(_ number: Int) -> Bool {
+    switch self {
+    case .corrupted(let damage), .undecodable(let damage): damage.sequence == number
+    default: false
+    }
+  }
+}

@@ -1,0 +1,86 @@
+/// The segments of a log that is repaired, or copied elsewhere: looks at each of them, where opening looks at two.
+struct LogSegments {
+  let files: LogFiles
+  private var folder: SegmentFolder
+  private(set) var problems: [Corruption]
+
+  /// O(segments): the header of each companion is read.
+  ///
+  /// - Throws: `.namespaceNotFound` where there is no log, `.corrupted` where it was lost, `.io`.
+  init(_ files: LogFiles, _ trust: FileTrust) throws(ImmutaError) {
+    self.files = files
+    folder = try SegmentFolder(files, trust)
+    problems = folder.refusals
+    // A newest one that is missing is in the list of what is lost.
+    if let missing = folder.missingNewest { problems.removeAll { $0 == missing } }
+    if folder.firsts.isEmpty {
+      if let lost = try files.lostLog() { throw .corrupted(lost) }
+      throw .namespaceNotFound(files.namespace)
+    }
+    problems += try folder.leaveOutStraysBetween(identity: LogKnowledge(files, nil, .v2, trust).identity)
+  }
+
+  var firsts: [Int] { folder.firsts }
+
+  /// The files of the segment that begins with a record.
+  func files(of first: Int) -> LogFiles { folder.files(of: first) }
+
+  /// Whether the log has rolled.
+  var isRolled: Bool { folder.firsts != [0] || folder.newestFirst > 0 }
+
+  /// The lock of all segments, held for as long as somebody works on one of them; nil where the only one's is taken with it,
+  /// and where there is none to look at.
+  func lock(for purpose: Repair.Purpose, _ trust: FileTrust) throws(ImmutaError) -> FileLock? {
+    guard isRolled else { return nil }
+    for first in folder.firsts.reversed() {
+      let segment = folder.files(of: first)
+      if let status = try io(segment.directory.status(of: segment.log)) {
+        return try Repair.lock(segment, for: purpose, trust, of: status)
+      }
+    }
+    return nil
+  }
+
+  /// What is known of a segment from the others.
+  func place(_ number: Int) throws(ImmutaError) -> SegmentPlace {
+    let firsts = folder.firsts
+    guard isRolled else { return .alone }
+    guard number + 1 < firsts.count else { return SegmentPlace(end: nil, isEndProven: false, isRolled: true) }
+    return SegmentPlace(
+      end: firsts[number + 1] - firsts[number], isEndProven: folder.isProven(firsts[number + 1]), isRolled: true)
+  }
+
+  /// What is found of each segment: of one that is refused, that its records are lost.
+  func reports(
+    _ look: (_ files: LogFiles, _ place: SegmentPlace) throws(ImmutaError) -> RepairReport
+  ) throws(ImmutaError) -> [(first: Int, report: RepairReport)] {
+    var reports: [(first: Int, report: RepairReport)] = []
+    for (number, first) in folder.firsts.enumerated() {
+      let (files, place) = (folder.files(of: first), try place(number))
+      do throws(ImmutaError) {
+        reports.append((first, try look(files, place)))
+      } catch .corrupted(let damage) {
+        if !isRolled { throw .corrupted(damage) }
+        reports.append((first, refused(damage, files, place)))
+      }
+    }
+    return reports
+  }
+
+  /// That none of a segment's records can be had; of the newest, as many as its companion counts, or one.
+  private func refused(_ damage: Corruption, _ files: LogFiles, _ place: SegmentPlace) -> RepairReport {
+    let header = try? files.companionHeader()
+    let count = place.end ?? max(1, header?.stableCount ?? 1)
+    return RepairReport(files.namespace, refused: damage, count: count)
+  }
+
+  /// What is found of the log.
+  func report(_ reports: [(first: Int, report: RepairReport)]) -> RepairReport {
+    if !isRolled, var report = reports.first?.report {
+      report.problems += problems
+      return report
+    }
+    return RepairReport(
+      files.namespace, of: reports, from: folder.removed, newestFirst: folder.newestFirst, problems: problems)
+  }
+}

@@ -1,0 +1,70 @@
+import ImmutaLocking
+
+// The consumers of a log that are open in this process: they are held to the log, and close with it.
+
+extension OpenLog: ConsumedLog {
+  var identity: LogIdentity? { reader.identity }
+
+  /// Committed records.
+  var count: Int { current.count }
+
+  var knownStableCount: Int { count(.durable, reader) }
+
+  var stableCount: Int {
+    try? follower?.refreshStable()
+    return knownStableCount
+  }
+
+  func place(_ number: Int) throws(ImmutaError) -> ConsumerMark.Place {
+    guard number > firstSequence else { return ConsumerMark.Place(number) }
+    do throws(ImmutaError) {
+      let now = reader
+      guard let entry = try entry(of: number - 1, now) else { return ConsumerMark.Place(number) }
+      return ConsumerMark.Place(number, index: entry.index, time: keepsTimes(now) ? entry.time : 0)
+    } catch .corrupted {
+      return ConsumerMark.Place(number)
+    } catch {
+      if removal(of: number - 1) != nil { return ConsumerMark.Place(number) }
+      throw error
+    }
+  }
+
+  /// Whether a record's time is the one that was stored when it was committed.
+  func keepsTimes(_ reader: LogReader) -> Bool { !reader.hasOwnEntries }
+
+  /// Whether the record before a place is what it was when somebody came there, as far as that can be told.
+  func isSame(_ place: ConsumerMark.Place) throws(ImmutaError) -> Bool {
+    let now = reader
+    guard place.index > 0, place.number > firstSequence, let entry = try entry(of: place.number - 1, now) else {
+      return true
+    }
+    if entry.index != place.index { return false }
+    // An entry that was made again has another time; where records have checksums, nothing says that it was.
+    if place.time == 0 || entry.isMade || now.format.hasPayloadChecksum || !keepsTimes(now) { return true }
+    return entry.time == place.time
+  }
+}
+
+/// Those who close with a log: held by nobody here.
+final class OpenConsumers: Sendable {
+  private struct Held {
+    weak var keeper: PositionKeeper?
+  }
+
+  private let held = Lock<[Held]>([])
+
+  func add(_ keeper: PositionKeeper) {
+    held.withLock { held in
+      held.removeAll { $0.keeper == nil }
+      held.append(Held(keeper: keeper))
+    }
+  }
+
+  func close() {
+    let keepers = held.withLock { held in
+      defer { held = [] }
+      return held.compactMap(\.keeper)
+    }
+    for keeper in keepers { keeper.close() }
+  }
+}

@@ -1,0 +1,17 @@
+/// What is known of a consumer without opening it: see ``Log/consumers``.
+public struct ConsumerDetails: Hashable, Sendable {
+  /// Its name.
+  public let name: String
+  /// The number of the first record that it has not acknowledged; nil where its file does not say so.
+  public let position: Int?
+  /// How many records it has not acknowledged; nil where that is not known. Of those, some may have been removed.
+  public let lag: Int?
+  /// Who has it open; nil when nobody has.
+  public let owner: ConsumerOwner?
+  /// Why the consumer cannot be opened; nil where it can.
+  public let fault: ImmutaError?
+
+  package init(name: String, position: Int?, lag: Int?, owner: ConsumerOwner?, fault: ImmutaError?) {
+    (self.name, self.position, self.lag, self.owner, self.fault) = (name, position, lag, owner, fault)
+  }
+}
