@@ -112,7 +112,7 @@ package struct SnapshotFile: Sendable {
     {
       throw ImmutaError.corrupted(
         Corruption(
-          path: log.files.logPath, sequence: position.sequence - 1, index: last.index,
+          .changedMeanwhile, path: log.files.logPath, sequence: position.sequence - 1, index: last.index,
           reason: "it is not the record that was read: somebody has changed the file"))
     }
     let snapshot = Snapshot(

@@ -32,7 +32,7 @@ struct PositionFile: Sendable {
     guard let current = slots?.current else {
       throw .corrupted(
         Corruption(
-          path: file.path,
+          .position, path: file.path,
           reason:
             "it is damaged, and how far the consumer had come is not known: seek the consumer to where it is to go "
             + "on, or put the file back from a copy"))

@@ -104,7 +104,7 @@ extension KeyIndex {
 
   func unusable(_ segment: Range<Int>) -> ImmutaError {
     open.reader.check.corrupted(
-      segment.lowerBound, nil, "the index of its keys cannot be read, however often it is made")
+      .other, segment.lowerBound, nil, "the index of its keys cannot be read, however often it is made")
   }
 
   private enum KeyGroup {

@@ -70,7 +70,7 @@ struct SegmentFolder: Sendable {
         if try io(folder.status(of: name)?.isDirectory == true) {
           refusals.append(
             Corruption(
-              path: folder.path(of: name),
+              .segmentMisplaced, path: folder.path(of: name),
               reason: "a folder has the name of the next segment's file: take it out of \(folder.path)"))
         }
       }
@@ -102,7 +102,7 @@ struct SegmentFolder: Sendable {
   var missingFront: Corruption? {
     guard let missing else { return nil }
     return Corruption(
-      path: files.logPath, sequence: missing.lowerBound,
+      .segmentMissing, path: files.logPath, sequence: missing.lowerBound,
       reason:
         "the segment with its records \(missing.lowerBound) to \(missing.upperBound - 1) is missing: put its files back from "
         + "a backup; the other records can be read")
@@ -120,7 +120,7 @@ struct SegmentFolder: Sendable {
     guard newestFirst > newest.first else { return nil }
     let meta = files.directory.path(of: files.meta)
     return Corruption(
-      path: files.logPath, sequence: newestFirst,
+      .segmentMissing, path: files.logPath, sequence: newestFirst,
       reason:
         "the segment that begins with record \(newestFirst) is missing, and so is what came after it: put its files back "
         + "into \(files.directory.path(of: files.segmentsFolder)) from a backup; to go on without them, remove \(meta)")
@@ -259,7 +259,7 @@ extension Corruption {
   /// A file that has a segment's name, and is none of the log.
   fileprivate static func notSegment(_ path: String, _ reason: String) -> Corruption {
     Corruption(
-      path: path,
+      .segmentMisplaced, path: path,
       reason:
         "\(reason): it is left out; put the log's own segment back in its place, or take the file out of the folder")
   }

@@ -83,6 +83,8 @@ extension Corruption.Reason {
     case undecodable
     /// A store's layout is damaged, or contradicts its partitions.
     case layout
+    /// A consumer's position is damaged.
+    case position
     /// None of these: the words say what it is.
     case other
   }
