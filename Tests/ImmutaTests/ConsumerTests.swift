@@ -386,7 +386,7 @@ import Testing
       Issue.record("\(String(describing: failure))")
       return
     }
-    #expect(damage.path.hasSuffix(Self.file) && damage.reason.contains("seek"))
+    #expect(damage.path.hasSuffix(Self.file) && damage.reason.description.contains("seek"))
     #expect(try log.consumers.map(\.fault) == [failure])
     // Its file was not touched, and nobody has it.
     try log.seekConsumer("billing", to: .sequence(5))

@@ -96,7 +96,7 @@ import Testing
       let storage = try open(directory, access)
       defer { storage.close() }
       let details = try storage.log("log").details
-      #expect(details.damage?.reason.contains("records 0 to 19 is missing") == true, "\(details)")
+      #expect(details.damage?.reason.description.contains("records 0 to 19 is missing") == true, "\(details)")
       #expect(details.verifiable == 20 && details.count == 40 && details.firstSequence == 0)
       #expect(details.description.hasPrefix("log: 20 records "), "\(details)")
       #expect(details.path.hasSuffix(log(20)) && details.firstTimestamp != nil)

@@ -126,6 +126,8 @@ struct Failure {
     case ImmutaError.locked(let holder):
       let advice = "close it there first, or wait for that with --wait"
       (message, status) = ("another writer has this log: \(holder); \(advice)", .locked)
+    case ImmutaError.consumerInUse(let owner):
+      (message, status) = ("\(owner); end that first", .locked)
     case ImmutaError.foreignOwner(let path, let owner):
       (message, status) = (
         "\(path) belongs to the user \(owner), who could read and change what is written to it: have it removed, or "
