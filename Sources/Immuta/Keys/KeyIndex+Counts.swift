@@ -7,6 +7,8 @@ extension KeyIndex {
   /// rolls nor loses segments.
   struct OlderCount: Sendable {
     let count: Int
+    /// Of those, the ones that were removed.
+    fileprivate let removed: Int
     fileprivate let newest: Int
     fileprivate let first: Int
     fileprivate let changes: Int
@@ -53,14 +55,15 @@ extension KeyIndex {
         return known
       }
       let hash = hash(of: key)
-      var count = removedCount(of: key, hash)
+      let removed = removedCount(of: key, hash)
+      var count = removed
       do throws(ImmutaError) {
         for segment in sealedRanges { count += try self.count(of: key, hash, in: segment) }
       } catch .recordRemoved {
         continue
       }
       guard open.firstSequence == first else { continue }
-      let older = OlderCount(count: count, newest: newest, first: first, changes: changes)
+      let older = OlderCount(count: count, removed: removed, newest: newest, first: first, changes: changes)
       state.withLock { state in
         // Otherwise the log has rolled meanwhile, and the caller asks again.
         guard state.newest?.first == newest, state.changes.count == changes else { return }
@@ -173,9 +176,9 @@ extension KeyIndex {
   /// The nth record of a key, counted as ``count(of:after:)`` counts; nil where there is none, or where it was removed.
   func record(_ nth: Int, of key: [UInt8]) throws(ImmutaError) -> Record? {
     try update()
-    noteRemoved()
     let hash = hash(of: key)
-    var left = nth - removedCount(of: key, hash)
+    // As they are counted: a file of what was removed may be damaged since.
+    var left = nth - (try olderCount(of: key).removed)
     if left < 0 { return nil }
     for segment in sealedRanges {
       guard let group = try group(of: key, hash, in: segment) else { continue }
