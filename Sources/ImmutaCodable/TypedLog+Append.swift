@@ -16,9 +16,11 @@ extension TypedLog where Value: Encodable {
   }
 
   /// Appends a record for each value, all together or none. They are encoded first, all of them, in memory; others who append
-  /// wait only while the bytes are written. For more than memory holds, use ``transaction(_:)-6sq1q``.
+  /// wait only while the bytes are written. For more than memory holds, use ``transaction(_:)-8homn``.
   ///
-  /// - Parameter count: how many records the log must have; nil for any number.
+  /// - Parameters:
+  ///   - values: gone through once. If there are none, nothing is appended.
+  ///   - count: how many records the log must have; nil for any number.
   /// - Throws: what the coder throws, and then nothing was appended; `.unexpectedCount`; as `append` of `Log`.
   @discardableResult
   public func append(contentsOf values: some Sequence<Value>, expecting count: Int? = nil) async throws -> Receipts {

@@ -26,7 +26,10 @@ public struct TypedLog<Value>: Sendable {
 
   /// The values of a log.
   ///
-  /// - Parameter coder: what values are encoded and decoded with. Default: JSON.
+  /// - Parameters:
+  ///   - log: the log.
+  ///   - type: the type of its values.
+  ///   - coder: what values are encoded and decoded with. Default: JSON.
   public init(_ log: Log, of type: Value.Type = Value.self, coder: some ValueCoder = .json) {
     self.log = log
     self.coder = coder

@@ -1,6 +1,6 @@
 public import Immuta
 
-/// Several values that are appended together or not at all: see ``TypedLog/transaction(_:)-6sq1q``.
+/// Several values that are appended together or not at all: see ``TypedLog/transaction(_:)-8homn``.
 ///
 /// Dropping it takes it back, as throwing from the closure does.
 public struct TypedTransaction<Value>: ~Copyable, Sendable {

@@ -112,6 +112,26 @@ import Testing
     try await expectDropped(directory, "give the path of a directory")
   }
 
+  /// Somebody else may have written anything.
+  @Test func oneOfAnotherUserIsDropped() async throws {
+    guard geteuid() == 0 else {
+      print("SKIPPED: only root can give files away; snapshots of other users are not tested")
+      return
+    }
+    let directory = TemporaryDirectory()
+    try await fill(directory, 10)
+    #expect(chown(directory.file(Self.file), 12_345, 12_345) == 0)
+    // Nobody but root may make files in the folder: so root has let that user have it.
+    try await expectUsed(directory, 10)
+    #expect(chmod(directory.file("orders.projections"), 0o777) == 0)
+    try await expectDropped(directory, "belongs to the user 12345")
+    #expect(chown(directory.file(Self.file), 0, 0) == 0)
+    try await expectUsed(directory, 10)
+    #expect(chown(directory.file("orders.projections"), 12_345, 12_345) == 0)
+    #expect(chmod(directory.path, 0o777) == 0)
+    try await expectDropped(directory, "belongs to the user 12345")
+  }
+
   /// An older copy of the log is put back, which has fewer records.
   @Test func oneThatIsBeyondTheEndIsDropped() async throws {
     let directory = TemporaryDirectory()

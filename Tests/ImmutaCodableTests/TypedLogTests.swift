@@ -278,4 +278,30 @@ import Testing
     try await orders.append(.placed(id: 9))
     #expect(try await task.value == .placed(id: 9))
   }
+
+  @Test func aConsumerDeliversValuesFromWhereItWas() async throws {
+    let directory = TemporaryDirectory()
+    let storage = try directory.open()
+    defer { storage.close() }
+    let orders = try storage.log("orders", of: OrderEvent.self)
+    try await orders.append(events[0])
+    try await orders.log.append("no JSON")
+    try await orders.append(contentsOf: events[1...])
+    let billing = try orders.consumer("billing")
+    let first = try #require(try await billing.next())
+    #expect(first.value == events[0])
+    try await billing.acknowledge(first)
+    billing.consumer.close()
+
+    let again = try orders.consumer("billing")
+    guard case .undecodableValue(sequence: 1, _, _, _) = try await thrown({ _ = try await again.next() }) else {
+      Issue.record("another error")
+      return
+    }
+    let second = try #require(try again.nextAtOnce())
+    #expect(second.value == events[1] && second.sequence == 2 && again.consumer.position == 1)
+    try await again.acknowledge(second)
+    #expect(again.consumer.position == 3 && again.consumer.lag == 1)
+    #expect(try await again.next(timeout: .zero)?.value == events[2])
+  }
 }

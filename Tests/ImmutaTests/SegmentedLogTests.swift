@@ -52,6 +52,21 @@ import Testing
 
   // MARK: Rolling
 
+  /// Whoever waits for the next record is woken where its entry would be: which may be behind all that was reserved.
+  @Test(arguments: [LogFormat.v1, .v2, .bilog])
+  func itRollsWhereTheCompanionIsFullToItsLastByte(format: LogFormat) async throws {
+    let directory = TemporaryDirectory(inMemory: true)
+    let storage = try Self.open(directory, format: format)
+    defer { storage.close() }
+    let log = try storage.log("log")
+    // Pages of 4,096 bytes hold so many entries of 24.
+    for count in [170, 341, 512, 682, 853, 1_024] {
+      try await log.append(contentsOf: (0..<count).map(String.init))
+      try await log.roll()
+    }
+    #expect(try await log.verify().records == 170 + 341 + 512 + 682 + 853 + 1_024)
+  }
+
   @Test func rollingGoesOnInAFileOfItsOwn() async throws {
     let directory = TemporaryDirectory()
     do {

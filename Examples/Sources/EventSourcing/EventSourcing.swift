@@ -78,6 +78,7 @@ struct Bank {
   static func main() async throws {
     try await run { bank in
       for account in ["ada", "bob"] { try await bank.perform(.open(account: account)) }
+      let before = bank.balances.withState { balances, _ in balances.values.reduce(0, +) }
       try await bank.perform(.deposit(cents: 1000, to: "ada"))
       // A hundred transfers at once: each sees what those before it did, and nobody spends what is not there.
       await withTaskGroup { group in
@@ -85,8 +86,8 @@ struct Bank {
           group.addTask { try? await bank.perform(.transfer(cents: 30, from: "ada", to: "bob")) }
         }
       }
-      let (ada, bob) = (try await bank.balance(of: "ada"), try await bank.balance(of: "bob"))
-      precondition(ada == 10 && bob == 990)
+      let (ada, bob) = (try await bank.balance(of: "ada") ?? 0, try await bank.balance(of: "bob") ?? 0)
+      precondition((0..<30).contains(ada) && ada + bob == before + 1000)
     }
     try await run { bank in
       // All of it comes from the snapshot: no event was read yet.
@@ -102,7 +103,7 @@ struct Bank {
   }
 
   /// Opens the bank, and saves the balances in the end. An event that was acknowledged survives a power cut.
-  static func run(_ body: (Bank) async throws -> Void) async throws {
+  static func run(_ body: @Sendable (Bank) async throws -> Void) async throws {
     let storage = try Storage(
       directory: "./bank", namespaces: ["accounts"], configuration: Storage.Configuration(durability: .synced))
     defer { storage.close() }

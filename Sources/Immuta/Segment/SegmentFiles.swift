@@ -250,7 +250,10 @@ import Synchronization
   mutating func wake(at offset: Int, of file: Descriptor) -> Int {
     // The mapping's first page has the log's word.
     if let memory = unsafe headerMemory { return unsafe SystemCalls.wake(memory) }
-    if !format.hasCount, companion.storesIntoMemory, let memory = unsafe try? companion.pointer(at: offset, count: 4) {
+    // A log that rolls wakes those who wait for an entry that there may be no room for.
+    if !format.hasCount, companion.storesIntoMemory, offset + 4 <= companion.reservedEnd,
+      let memory = unsafe try? companion.pointer(at: offset, count: 4)
+    {
       return unsafe SystemCalls.wake(memory)
     }
     // Where the file cannot be mapped, nobody waits for its words.
