@@ -405,8 +405,7 @@ import Testing
           return header.map { $0[13] == 1 || $0[2048 + 13] == 1 } == true
         })
       // As a process leaves it that is killed.
-      try FileManager.default.removeItem(atPath: copy.path)
-      try FileManager.default.copyItem(atPath: directory.path, toPath: copy.path)
+      try FileBytes.copy(directory: directory.path, to: copy.path)
     }
     for suffix in [".log", ".idx"] { try copy.remove("log.segments/\(name(20))\(suffix)") }
     let storage = try open(copy)

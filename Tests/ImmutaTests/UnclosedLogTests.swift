@@ -175,7 +175,8 @@ import Testing
     try await storage.log("log").roll()
     for text in ["three", "four"] { try await storage.append(text, to: "log") }
     let parent = TemporaryDirectory()
-    try FileManager.default.copyItem(atPath: directory.path, toPath: parent.file("copy"))
+    // Foundation's copy never ends where a file gets shorter meanwhile, as one does that is sealed.
+    try FileBytes.copy(directory: directory.path, to: parent.file("copy"))
     try Reboot.mark(directory: parent.file("copy/log.segments"))
     func verify() async throws {
       var configuration = Storage.Configuration()

@@ -60,6 +60,8 @@ final class OpenFiles: Sendable {
     var flushing = 0
     /// Those who wait for that.
     var waiting: [ThreadGate] = []
+    /// Whether somebody will look later.
+    var isLookedAtLater = false
   }
 
   private struct Entry {
@@ -161,8 +163,9 @@ final class OpenFiles: Sendable {
     for gate in waiting { gate.open() }
   }
 
-  private func makeRoom() {
+  private func makeRoom(after looks: Int = 0) {
     let unflushed = making.withLock { _ in letGo() }
+    defer { lookLater(after: looks) }
     if !unflushed.isEmpty { return flush(unflushed) }
     let gate = ThreadGate()
     let waits = state.withLock { state in
@@ -172,6 +175,24 @@ final class OpenFiles: Sendable {
     }
     if waits { gate.wait(nanoseconds: Self.patience) }
   }
+
+  /// Those that were used had another chance, and there are too many still. When no more files are opened, nobody else looks
+  /// whether they are used: so this is looked at after a while, less and less often.
+  private func lookLater(after looks: Int) {
+    guard count > limit, looks < Self.mostLooks else { return }
+    let isMine = state.withLock { state in
+      defer { state.isLookedAtLater = true }
+      return !state.isLookedAtLater
+    }
+    guard isMine else { return }
+    let isComing: Void? = try? WorkThreads.shared.add(at: .after(.seconds(1 << looks))) {
+      self.state.withLock { $0.isLookedAtLater = false }
+      if self.count > self.limit { self.makeRoom(after: looks + 1) }
+    }
+    if isComing == nil { state.withLock { $0.isLookedAtLater = false } }
+  }
+
+  private static var mostLooks: Int { 7 }
 
   /// Has those let go that can, and returns those that must be flushed before, as many as are needed. They are in the queue
   /// no more: a device that does not answer holds up whoever flushes them, and nobody else.
