@@ -563,10 +563,23 @@ import Testing
     withExtendedLifetime(billing) {}
   }
 
+  /// A segment that was just left is larger until it is sealed.
+  @Test func whatIsOnlyReservedCountsForNoLimit() async throws {
+    let directory = TemporaryDirectory()
+    let storage = try open(directory, Retention(maximumBytes: 2_000))
+    defer { storage.close() }
+    let log = try storage.log("log")
+    for _ in 0..<10 {
+      try await fill(log, segments: 1)
+      try await Task.sleep(for: .milliseconds(5))
+      #expect(log.firstSequence == 0, "so far it has less than 1,200 bytes")
+    }
+  }
+
   @Test func beyondTheHardLimitNobodyIsWaitedForAndIsNamed() async throws {
     let directory = TemporaryDirectory()
     let lines = Box<[String]>([])
-    let retention = Retention(maximumBytes: 200, waitingFor: ["billing", "quick"], hardMaximumBytes: 1_000)
+    let retention = Retention(maximumBytes: 200, waitingFor: ["billing", "quick"], hardMaximumBytes: 400)
     let storage = try open(directory, retention, lines: lines)
     defer { storage.close() }
     let log = try storage.log("log")

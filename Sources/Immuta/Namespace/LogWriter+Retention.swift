@@ -50,6 +50,9 @@ extension LogWriter {
 
   /// Removes what the log need not keep. May block.
   func retain() throws(ImmutaError) {
+    if roller.retention.keepsEverything { return }
+    // Until they are sealed, files are as large as what was reserved.
+    if let failure = sealNow() { throw failure }
     guard let kept = try firstToKeep() else { return }
     let before = sealed.firstSequence
     let first = try removeRecords(before: kept.number)
