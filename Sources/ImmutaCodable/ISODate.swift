@@ -1,4 +1,5 @@
 import Foundation
+import Immuta
 
 /// Dates as text that people and other programs read: ISO 8601, the proleptic Gregorian calendar, UTC.
 ///
@@ -18,13 +19,14 @@ enum ISODate {
     var whole = time.rounded(.down)
     var nanoseconds = Int64(((time - whole) * 1e9).rounded())
     if nanoseconds == 1_000_000_000 { (whole, nanoseconds) = (whole + 1, 0) }
-    let (day, second) = floorDivide(Int64(whole) + reference, secondsOfDay)
-    let (year, month, dayOfMonth) = civil(fromDays: day)
-    var text = (year < 0 ? "-" : year > 9999 ? "+" : "") + padded(abs(year), 4)
-    text += "-\(padded(month, 2))-\(padded(dayOfMonth, 2))"
-    text += "T\(padded(second / 3600, 2)):\(padded(second / 60 % 60, 2)):\(padded(second % 60, 2))"
+    let (day, second) = CivilDate.floorDivide(Int64(whole) + reference, secondsOfDay)
+    let (year, month, dayOfMonth) = CivilDate.date(ofDay: day)
+    var text = (year < 0 ? "-" : year > 9999 ? "+" : "") + CivilDate.padded(abs(year), 4)
+    text += "-\(CivilDate.padded(month, 2))-\(CivilDate.padded(dayOfMonth, 2))"
+    text +=
+      "T\(CivilDate.padded(second / 3600, 2)):\(CivilDate.padded(second / 60 % 60, 2)):\(CivilDate.padded(second % 60, 2))"
     if nanoseconds > 0 {
-      var digits = Substring(padded(nanoseconds, 9))
+      var digits = Substring(CivilDate.padded(nanoseconds, 9))
       while digits.last == "0" { digits.removeLast() }
       text += ".\(digits)"
     }
@@ -48,9 +50,9 @@ enum ISODate {
       for _ in used.count..<9 { nanoseconds *= 10 }
     }
     guard let offset = parser.offset(), parser.rest.isEmpty else { return nil }
-    let days = days(fromCivil: sign * year, month, day)
+    let days = CivilDate.day(of: sign * year, month, day)
     // A day that the month does not have is another one's.
-    guard civil(fromDays: days) == (sign * year, month, day) else { return nil }
+    guard CivilDate.date(ofDay: days) == (sign * year, month, day) else { return nil }
     let seconds = days * secondsOfDay + hour * 3600 + minute * 60 + second - offset - reference
     return Date(timeIntervalSinceReferenceDate: Double(seconds) + Double(nanoseconds) / 1e9)
   }
@@ -89,34 +91,5 @@ enum ISODate {
       guard let minutes = number(2...2), minutes < 60 else { return nil }
       return sign * (hours * 3600 + minutes * 60)
     }
-  }
-
-  private static func padded(_ value: Int64, _ width: Int) -> String {
-    let digits = String(value)
-    return String(repeating: "0", count: max(0, width - digits.count)) + digits
-  }
-
-  private static func floorDivide(_ value: Int64, _ divisor: Int64) -> (quotient: Int64, remainder: Int64) {
-    let (quotient, remainder) = value.quotientAndRemainder(dividingBy: divisor)
-    return remainder < 0 ? (quotient - 1, remainder + divisor) : (quotient, remainder)
-  }
-
-  // Days are counted from the beginning of 1970, in eras of 400 years that begin on the first of March.
-
-  private static func civil(fromDays days: Int64) -> (year: Int64, month: Int64, day: Int64) {
-    let (era, dayOfEra) = floorDivide(days + 719_468, 146_097)
-    let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-    let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-    let marchMonth = (5 * dayOfYear + 2) / 153
-    let month = marchMonth < 10 ? marchMonth + 3 : marchMonth - 9
-    return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * marchMonth + 2) / 5 + 1)
-  }
-
-  private static func days(fromCivil year: Int64, _ month: Int64, _ day: Int64) -> Int64 {
-    let (era, yearOfEra) = floorDivide(month <= 2 ? year - 1 : year, 400)
-    let marchMonth = month > 2 ? month - 3 : month + 9
-    let dayOfYear = (153 * marchMonth + 2) / 5 + day - 1
-    let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
-    return era * 146_097 + dayOfEra - 719_468
   }
 }

@@ -141,7 +141,7 @@ public final class Projection<State: Codable & Sendable>: Sendable {
   private var title: String { Self.title(name) }
   private static func title(_ name: String) -> String { "projection “\(name)”" }
 
-  /// Adds what is there, some records at a time, so that others get to the state and to the thread.
+  /// Adds the records that exist, some at a time, so that others get to the state and to the thread.
   private func foldAll(before end: Int) async throws {
     while true {
       try Task.checkCancellation()

@@ -54,7 +54,7 @@ public struct TypedConsumer<Value: Decodable>: Sendable {
 }
 
 extension TypedLog where Value: Decodable {
-  /// Opens a consumer of the log, and makes it if there is none of that name. See `consumer(_:startingAt:creating:)` of `Log` for
+  /// Opens a consumer of the log; makes it if the log has none with that name. See `consumer(_:startingAt:creating:)` of `Log` for
   /// the parameters and the errors.
   public func consumer(
     _ name: String, startingAt start: StreamPosition = .beginning, creating: Bool = true

@@ -1,7 +1,7 @@
 // A log's consumers: making, listing, moving and removing them.
 
 extension Log {
-  /// Opens a consumer of the log, and makes it if there is none of that name: see ``Consumer``.
+  /// Opens a consumer of the log; makes it if the log has none with that name. See ``Consumer``.
   ///
   /// Its position is in a file of its own, `<namespace>.consumers/<name>.position`. Where that is damaged, another log's, or
   /// beyond the log's end, or where the record before it is another one than it was, opening it throws: it never starts over

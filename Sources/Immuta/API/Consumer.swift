@@ -56,25 +56,14 @@ public final class Consumer: Sendable {
   /// - Throws: as ``RecordReader/next()``; `.recordRemoved` where retention removed what comes next: ``seek(to:)-(StreamPosition)``
   ///   to go on; `.consumerClosed`. The place stays.
   public func next() async throws -> Record? {
-    while true {
-      try Task.checkCancellation()
-      if let record = try nextAtOnce() { return record }
-      try await wait(until: nil)
-    }
+    try await take(until: nil, nextAtOnce)
   }
 
   /// The next record, or nil when none came in time. A timeout of zero or less takes a record that exists.
   ///
   /// - Throws: as ``next()``.
   public func next(timeout: Duration) async throws -> Record? {
-    let deadline = ContinuousClock.Instant.after(timeout)
-    var isInTime = true
-    while true {
-      try Task.checkCancellation()
-      if let record = try nextAtOnce() { return record }
-      if !isInTime { return nil }
-      isInTime = try await wait(until: deadline)
-    }
+    try await take(until: .after(timeout), nextAtOnce)
   }
 
   /// The next record if it is committed already; nil otherwise. Does not wait.
@@ -90,25 +79,14 @@ public final class Consumer: Sendable {
   ///
   /// - Throws: as ``next()``.
   public func nextBatch() async throws -> RecordBatch? {
-    while true {
-      try Task.checkCancellation()
-      if let batch = try nextBatchAtOnce() { return batch }
-      try await wait(until: nil)
-    }
+    try await take(until: nil, nextBatchAtOnce)
   }
 
   /// The records that come next, or nil when none came in time.
   ///
   /// - Throws: as ``next()``.
   public func nextBatch(timeout: Duration) async throws -> RecordBatch? {
-    let deadline = ContinuousClock.Instant.after(timeout)
-    var isInTime = true
-    while true {
-      try Task.checkCancellation()
-      if let batch = try nextBatchAtOnce() { return batch }
-      if !isInTime { return nil }
-      isInTime = try await wait(until: deadline)
-    }
+    try await take(until: .after(timeout), nextBatchAtOnce)
   }
 
   /// The records that come next, if one is committed already; nil otherwise. Does not wait.
@@ -123,8 +101,20 @@ public final class Consumer: Sendable {
     if waits.withLock({ $0.isClosed }) { throw .consumerClosed(name).of(log.namespace) }
   }
 
+  /// What `next` gives, waiting while that is nothing; nil when the deadline passed first.
+  private func take<Taken>(
+    until deadline: ContinuousClock.Instant?, _ next: () throws(ImmutaError) -> Taken?
+  ) async throws -> Taken? {
+    var isInTime = true
+    while true {
+      try Task.checkCancellation()
+      if let taken = try next() { return taken }
+      if !isInTime { return nil }
+      isInTime = try await wait(until: deadline)
+    }
+  }
+
   /// Waits for a record, in a task of its own that closing can end. False when the deadline passed first.
-  @discardableResult
   private func wait(until deadline: ContinuousClock.Instant?) async throws -> Bool {
     let cursor = reader.waiting
     let (number, task) = try waits.withLock { waits throws(ImmutaError) in

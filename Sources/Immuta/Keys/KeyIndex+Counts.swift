@@ -90,7 +90,7 @@ extension KeyIndex {
     return 0
   }
 
-  /// Files that are found damaged are made again; segments that are removed meanwhile count as such.
+  /// Makes damaged files again. Counts the records of segments that are removed meanwhile as removed.
   static var mostAttempts: Int { 16 }
 
   private func count(of key: [UInt8], _ hash: KeyHash, in segment: Range<Int>) throws(ImmutaError) -> Int {

@@ -70,7 +70,7 @@ extension LogWriter {
   private func firstToKeep() throws(ImmutaError) -> (number: Int, overrun: [Waited])? {
     let retention = roller.retention
     let (firsts, end) = sealed.list
-    if retention.keepsEverything || firsts.isEmpty { return nil }
+    if firsts.isEmpty { return nil }
     let (files, newest) = (files, reader)
     let folder = try io(files.openFolder())
     func bytes(_ first: Int) throws(ImmutaError) -> Int {

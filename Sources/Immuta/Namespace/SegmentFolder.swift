@@ -157,8 +157,8 @@ struct SegmentFolder: Sendable {
     }
   }
 
-  /// Leaves out what lies between the segments and is none of them: it begins before the one in front of it ends, and has no
-  /// companion that says that it belongs there. Returns what was left out. O(segments).
+  /// Leaves out files between the segments that do not belong to the log: such a file begins before the segment in front of it
+  /// ends, and no companion says that it belongs there. Returns what was left out. O(segments).
   mutating func leaveOutStraysBetween(identity: LogIdentity?) throws(ImmutaError) -> [Corruption] {
     proven = []
     var strays: [Corruption] = []
@@ -256,7 +256,7 @@ extension LogFiles {
 }
 
 extension Corruption {
-  /// A file that has a segment's name, and is none of the log.
+  /// A file that has a segment's name, but does not belong to the log.
   fileprivate static func notSegment(_ path: String, _ reason: String) -> Corruption {
     Corruption(
       .segmentMisplaced, path: path,

@@ -114,7 +114,7 @@ struct Repair {
 
   /// Takes the lock of a log, or of all its segments; nil where there is none, and nothing is to be changed.
   ///
-  /// - Parameter log: of which the lock's file gets its rights.
+  /// - Parameter log: the lock's file gets the rights of this one.
   static func lock(
     _ files: LogFiles, for purpose: Purpose, _ trust: FileTrust, of log: SystemCalls.Status
   ) throws(ImmutaError) -> FileLock? {

@@ -20,9 +20,6 @@ public struct ConsumerOwner: Hashable, Sendable {
 extension ConsumerOwner: CustomStringConvertible {
   /// The consumer, its log, the process that has it, and since when, as far as they are known.
   public var description: String {
-    var text = "“\(consumer)” of “\(namespace)” is in use"
-    if let processID { text += processID == ThisProcess.identity ? " in this process" : " in process \(processID)" }
-    if let since { text += " since \(since)" }
-    return text.printable
+    "“\(consumer)” of “\(namespace)” is in use\(LockHolder.place(processID, since))".printable
   }
 }

@@ -17,9 +17,14 @@ public struct LockHolder: Hashable, Sendable {
 extension LockHolder: CustomStringConvertible {
   /// The namespace, the process that has it, and since when, as far as they are known.
   public var description: String {
-    var text = "“\(namespace)” is open for writing"
+    "“\(namespace)” is open for writing\(Self.place(processID, since))".printable
+  }
+
+  /// In which process, and since when, as far as that is known.
+  static func place(_ processID: Int32?, _ since: Timestamp?) -> String {
+    var text = ""
     if let processID { text += processID == ThisProcess.identity ? " in this process" : " in process \(processID)" }
     if let since { text += " since \(since)" }
-    return text.printable
+    return text
   }
 }
