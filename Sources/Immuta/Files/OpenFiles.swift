@@ -201,25 +201,33 @@ final class OpenFiles: Sendable {
     // Not again for the next one.
     let goal = limit / 2
     var unflushed: [any Holder] = []
-    // Once round: those that were used get another chance, at the end of the queue.
+    // Those that were used get another chance, at the end of the queue.
     var (candidates, soonFree) = state.withLock { state in
       defer { state.queue = [] }
       return (state.queue[...], state.flushing)
     }
     var kept: [Entry] = []
-    while count - soonFree > goal, let entry = candidates.popFirst() {
-      guard let holder = entry.holder else { continue }
-      if holder.wasUsed(), !candidates.isEmpty {
-        kept.append(entry)
-        continue
+    func goRound(downTo most: Int) {
+      while count - soonFree > most, let entry = candidates.popFirst() {
+        guard let holder = entry.holder else { continue }
+        if holder.wasUsed(), !candidates.isEmpty {
+          kept.append(entry)
+          continue
+        }
+        switch holder.rest() {
+        case .resting: break
+        case .inUse: kept.append(entry)
+        case .unflushed:
+          unflushed.append(holder)
+          soonFree += 2
+        }
       }
-      switch holder.rest() {
-      case .resting: break
-      case .inUse: kept.append(entry)
-      case .unflushed:
-        unflushed.append(holder)
-        soonFree += 2
-      }
+    }
+    goRound(downTo: goal)
+    // Where far too many are open still, another chance is for those that were used since.
+    if count - soonFree > 2 * limit {
+      (candidates, kept) = (kept[...], [])
+      goRound(downTo: limit)
     }
     // Whoever came meanwhile comes last.
     state.withLock { state in

@@ -161,6 +161,8 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
     if isStopping { flushed.open() }
     // Nobody is left waiting for a thread that is not to be had.
     if let failure { fail(failure) }
+    // Whoever looked for descriptors to let go while this one flushed could not have its.
+    OpenFiles.shared.makeRoom(mayBlock: false)
   }
 
   /// How many it served.
@@ -227,6 +229,8 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
         failures[piece.place] = error
       }
     }
+    // Before anybody is told: whoever closes a log then finds nobody else holding its files.
+    (files, pieces) = ([], [])
     for (place, flusher) in flushers.enumerated() {
       if let failure = failures[place] { flusher.fail(failure) } else { flusher.finish(counts[place]) }
       flusher.endFlush()
