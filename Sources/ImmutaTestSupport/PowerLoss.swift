@@ -77,7 +77,7 @@ public final class PowerLoss: SystemCallHook {
     }
     for (name, bytes) in remains.files {
       var bytes = bytes
-      if Reboot.isCompanion(name) { Reboot.markCompanion(&bytes) }
+      Reboot.mark(&bytes, of: name)
       try FileBytes.write(bytes, to: "\(target)/\(name)")
     }
   }
@@ -125,12 +125,48 @@ public final class PowerLoss: SystemCallHook {
 
 /// Makes the files of a machine look as after a restart of it.
 public enum Reboot {
-  /// Makes every companion in a directory say that the machine has been down since it was written.
+  /// Makes every file in a directory that says so say that the machine has been down since it was written.
   public static func mark(directory: String) throws {
-    for name in try FileManager.default.subpathsOfDirectory(atPath: directory) where isCompanion(name) {
-      guard var bytes = try FileBytes.read("\(directory)/\(name)") else { continue }
-      markCompanion(&bytes)
-      try FileBytes.write(bytes, to: "\(directory)/\(name)")
+    for name in try FileManager.default.subpathsOfDirectory(atPath: directory) {
+      guard !FileBytes.isFolder("\(directory)/\(name)"), var bytes = try FileBytes.read("\(directory)/\(name)") else {
+        continue
+      }
+      let before = bytes
+      mark(&bytes, of: name)
+      if bytes != before { try FileBytes.write(bytes, to: "\(directory)/\(name)") }
+    }
+  }
+
+  /// The same of the bytes of one file: a companion, a consumer's position, the intent of a step.
+  static func mark(_ bytes: inout [UInt8], of name: String) {
+    if isCompanion(name) { markCompanion(&bytes) }
+    if name.hasSuffix(".position") || name.hasSuffix(".position.new") { markPosition(&bytes) }
+    if name.hasPrefix(".intents/") { markIntent(&bytes) }
+  }
+
+  private static func markPosition(_ bytes: inout [UInt8]) {
+    guard bytes.count >= TwoSlots.size else { return }
+    for start in [0, TwoSlots.slotSize] {
+      let slot = start..<start + TwoSlots.slotSize
+      var alone = [UInt8](repeating: 0, count: TwoSlots.size)
+      alone.replaceSubrange(slot, with: bytes[slot])
+      guard let (found, generation) = alone.withUnsafeBytes({ ConsumerMark.slots(in: $0).current }) else { continue }
+      var mark = found
+      if mark.bootIdentity != 0 { mark.bootIdentity = BootIdentity.current ^ 0x5555 }
+      bytes.replaceSubrange(slot, with: mark.encoded(generation: generation))
+    }
+  }
+
+  private static func markIntent(_ bytes: inout [UInt8]) {
+    for start in [0, StepIntent.slotSize] where start < bytes.count {
+      let slot = start..<min(bytes.count, start + StepIntent.slotSize)
+      var alone = [UInt8](repeating: 0, count: bytes.count)
+      alone.replaceSubrange(slot, with: bytes[slot])
+      guard let (found, generation) = alone.withUnsafeBytes({ StepIntent.slots(in: $0).current }) else { continue }
+      var intent = found
+      if intent.bootIdentity != 0 { intent.bootIdentity = BootIdentity.current ^ 0x5555 }
+      guard let marked = intent.encoded(generation: generation) else { continue }
+      bytes.replaceSubrange(start..<min(bytes.count, start + marked.count), with: marked.prefix(bytes.count - start))
     }
   }
 

@@ -53,6 +53,7 @@ extension Log {
     guard FileName.isValid(name) else { throw .invalidConsumer(name) }
     do throws(ImmutaError) {
       try checkOpen()
+      try settlement?.settle(.consumer(name, of: namespace))
       try consumerFolder.remove(name)
     } catch {
       throw error.of(namespace)
@@ -66,6 +67,12 @@ extension Log {
     do throws(ImmutaError) {
       try checkOpen()
       let (file, mark) = try positionFile(of: name, startingAt: start, creating: creating, seeking: seeking)
+      do throws(ImmutaError) {
+        try flushAppends(mark)
+      } catch {
+        file.unlock()
+        throw error
+      }
       let keeper = PositionKeeper(name, file, mark, of: open, durability)
       open.consumers.add(keeper)
       // The log may have been closed meanwhile, with its consumers.
@@ -85,23 +92,35 @@ extension Log {
     of name: String, startingAt start: StreamPosition, creating: Bool, seeking: Bool
   ) throws(ImmutaError) -> (PositionFile, ConsumerMark) {
     let folder = consumerFolder
+    try settlement?.settle(.consumer(name, of: namespace))
     if var file = try folder.take(name) {
       do throws(ImmutaError) {
-        return (file, seeking ? try begin(&file, at: start) : try placed(file.read(), of: name))
+        // Reading changes the file's generation: before it is handed on.
+        let mark = seeking ? try begin(&file, at: start) : try placed(file.read(), of: name)
+        return (file, mark)
       } catch {
         file.unlock()
         throw error
       }
     }
     guard creating else { throw .consumerNotFound(name) }
+    // A power cut must not leave the position, and of a new log nothing: another one would take its place.
+    if !isFollowing { try makeNamesStable() }
     // Two may make it at once: then the other one's is taken.
     var file = try folder.make(name, try mark(at: start))
     do throws(ImmutaError) {
-      return (file, try placed(file.read(), of: name))
+      let mark = try placed(file.read(), of: name)
+      return (file, mark)
     } catch {
       file.unlock()
       throw error
     }
+  }
+
+  private func makeNamesStable() throws(ImmutaError) {
+    let files = currentFiles
+    try io(files.flush())
+    try io(files.directory.flush())
   }
 
   private func begin(_ file: inout PositionFile, at start: StreamPosition) throws(ImmutaError) -> ConsumerMark {
@@ -114,7 +133,9 @@ extension Log {
     let place = try place(of: position)
     let stableCount = open.stableCount
     let stable = place.number <= stableCount ? place : try open.place(stableCount)
-    return ConsumerMark(identity: identity, last: place, stable: stable, bootIdentity: BootIdentity.current)
+    return ConsumerMark(
+      identity: identity, last: place, stable: stable, bootIdentity: BootIdentity.current,
+      made: .random(in: 1...UInt64.max))
   }
 
   /// What a consumer goes on with, by what its file says: a place in this log.
@@ -129,6 +150,25 @@ extension Log {
     var mark = mark
     mark.last = place
     return mark
+  }
+
+  /// What the consumer's steps have appended elsewhere is on stable storage from here on: whoever made the steps may have
+  /// ended before it was, and a position that is stable must not be beyond them.
+  private func flushAppends(_ mark: ConsumerMark) throws(ImmutaError) {
+    guard !mark.pending.isEmpty, mark.bootIdentity != 0, mark.bootIdentity == BootIdentity.current else { return }
+    let directory = currentFiles.home.directory
+    let names =
+      switch mark.pending {
+      case .these(let names): names.sorted()
+      case .any: try io(LogFiles.names(in: directory))
+      }
+    for name in names {
+      let files = LogFiles(directory: directory, namespace: name)
+      guard try io(files.isThere()) else { continue }
+      let folder = try SegmentFolder(files, trust)
+      // The one before the newest may be about to be sealed.
+      for segment in [folder.previous, folder.newest].compactMap(\.self) { try io(segment.flush()) }
+    }
   }
 
   private func details(of name: String, _ folder: ConsumerFolder) throws(ImmutaError) -> ConsumerDetails {
@@ -157,6 +197,14 @@ extension Log {
     if sequence >= count, sequence >= self.count {
       throw .positionBeyondEnd(position: sequence + 1, count: count).of(namespace)
     }
+  }
+
+  /// What ends steps that were cut off; nil for a partition, which has none.
+  private var settlement: Settlement? {
+    let files = currentFiles.home
+    if files.isPartition { return nil }
+    return Settlement(
+      directory: files.directory, acceptsFilesOfOthers: acceptsFilesOfOthers, logger: open.logger)
   }
 
   private var consumerFolder: ConsumerFolder {

@@ -31,12 +31,19 @@ struct ConsumerFolder {
   /// - Parameter flushing: whether what it says must be on stable storage before it is read.
   /// - Throws: `.corrupted` where nothing in it is whole, `.unsupportedVersion`, `.foreignOwner`, `.io`.
   func mark(of consumer: String, flushing: Bool = false) throws(ImmutaError) -> ConsumerMark? {
+    try current(of: consumer, flushing: flushing)?.mark
+  }
+
+  /// The same, and of which generation it is.
+  func current(
+    of consumer: String, flushing: Bool = false
+  ) throws(ImmutaError) -> (mark: ConsumerMark, generation: UInt64)? {
     let name = Self.file(of: consumer)
     guard let folder = try folder(), let status = try io(folder.statusOfFile(name)) else { return nil }
     try io(trust.check(status, name))
     guard let file = try io(folder.openIfPresent(name, .read)) else { return nil }
     if flushing { try io(file.flush()) }
-    return try PositionFile.current(in: file).mark
+    return try PositionFile.current(in: file)
   }
 
   /// Who has a consumer; nil where nobody has it.

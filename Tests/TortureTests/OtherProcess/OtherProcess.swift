@@ -16,6 +16,7 @@ import Testing
 /// soak-follow DIRECTORY NAMESPACE                      follows one of them, until killed
 /// project DIRECTORY SEED                               appends, and keeps what the records come to, until killed
 /// keys DIRECTORY SEED                                  appends by keys to a log that rolls and drops its front, until killed
+/// steps DIRECTORY SEED                                 makes steps over several logs, and of a consumer, until killed
 /// threadless WHAT DIRECTORY                            goes on while the system gives no thread, and says how
 /// change WHAT DIRECTORY        goes on with an open log after its process has changed, and says how
 /// ```
@@ -75,6 +76,7 @@ import Testing
     case "change": await change(words[1], words[2])
     case "listen": try await Listener.listen(words[1], format(words[2]), number(words[3]), words[4])
     case "follow": try await follow(words[1], words[2], words[3], format(words[4]))
+    case "steps": try await Steps.run(words[1], number(words[2]))
     case "project": try await Projected.append(words[1], number(words[2]))
     case "soak-write": try await Soaked.write(words[1])
     case "soak-follow": try await Soaked.follow(words[1], words[2])
