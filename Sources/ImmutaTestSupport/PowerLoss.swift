@@ -26,7 +26,8 @@ import ImmutaLocking
 ///   and renaming may have happened or not; renaming is atomic. In a folder of the directory they reach the device in order,
 ///   whatever reaches it of other folders: what a log does to its segments relies on that, as file systems do it.
 /// - Now and then pages reach the device by themselves, so an image may also hold what the files held some time before.
-/// - After a power cut the machine has started again: Immuta's companions in an image are made to say so.
+/// - After a power cut the machine has started again: Immuta's companions and the positions of consumers in an image are made to
+///   say so.
 ///
 /// What is in the directory when the watching begins is taken to be stable. Calls made by way of Immuta are seen, and
 /// stores into files it has mapped; other programs' calls are not.
@@ -77,7 +78,7 @@ public final class PowerLoss: SystemCallHook {
     }
     for (name, bytes) in remains.files {
       var bytes = bytes
-      if Reboot.isCompanion(name) { Reboot.markCompanion(&bytes) }
+      Reboot.mark(&bytes, of: name)
       try FileBytes.write(bytes, to: "\(target)/\(name)")
     }
   }
@@ -125,19 +126,36 @@ public final class PowerLoss: SystemCallHook {
 
 /// Makes the files of a machine look as after a restart of it.
 public enum Reboot {
-  /// Makes every companion in a directory say that the machine has been down since it was written.
+  /// Makes every companion and every consumer's position in a directory say that the machine has been down since it was written.
   public static func mark(directory: String) throws {
-    for name in try FileManager.default.subpathsOfDirectory(atPath: directory) where isCompanion(name) {
-      guard var bytes = try FileBytes.read("\(directory)/\(name)") else { continue }
-      markCompanion(&bytes)
-      try FileBytes.write(bytes, to: "\(directory)/\(name)")
+    for name in try FileManager.default.subpathsOfDirectory(atPath: directory) {
+      let path = "\(directory)/\(name)"
+      if FileBytes.isFolder(path) { continue }
+      guard let bytes = try FileBytes.read(path) else { continue }
+      var marked = bytes
+      mark(&marked, of: name)
+      if marked != bytes { try FileBytes.write(marked, to: path) }
     }
   }
 
-  /// By its file's name, also while it is being made.
-  static func isCompanion(_ name: String) -> Bool {
+  /// Marks a file's bytes; what it is, its name says, also while it is being made.
+  static func mark(_ bytes: inout [UInt8], of name: String) {
     let name = name.hasSuffix(".new") ? String(name.dropLast(4)) : name
-    return name.hasSuffix(".idx") || name.hasSuffix(".companion")
+    if name.hasSuffix(".idx") || name.hasSuffix(".companion") { markCompanion(&bytes) }
+    if name.hasSuffix(".position") { markPosition(&bytes) }
+  }
+
+  private static func markPosition(_ bytes: inout [UInt8]) {
+    guard bytes.count >= TwoSlots.size else { return }
+    for start in [0, TwoSlots.slotSize] {
+      let slot = start..<start + TwoSlots.slotSize
+      var alone = [UInt8](repeating: 0, count: TwoSlots.size)
+      alone.replaceSubrange(slot, with: bytes[slot])
+      guard let (found, generation) = alone.withUnsafeBytes({ ConsumerMark.slots(in: $0) }).current else { continue }
+      var mark = found
+      if mark.bootIdentity != 0 { mark.bootIdentity = BootIdentity.current ^ 0x5555 }
+      bytes.replaceSubrange(slot, with: mark.encoded(generation: generation))
+    }
   }
 
   /// Changes the identity of the machine's run in each whole header slot; what is torn stays torn.

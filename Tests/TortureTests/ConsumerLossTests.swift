@@ -1,0 +1,263 @@
+import Foundation
+import Immuta
+import ImmutaLocking
+import ImmutaTestSupport
+import Testing
+
+/// Consumers whose machine loses power, whose process dies, and whose log is put back from an older copy: they skip nothing.
+@Suite struct ConsumerLossTests {
+  @Test(arguments: TestedDurability.allCases)
+  func aConsumerSkipsNothingAfterAPowerCut(_ durability: TestedDurability) async throws {
+    try await Rounds.run(default: 20, "power loss of a consumer, \(durability)") { seed in
+      try await Self.round(seed, durability)
+    }
+  }
+
+  /// A device that forgets what it was told to keep is an engine that forgets to flush.
+  @Test func aPositionThatIsNotFlushedIsFound() async throws {
+    try await mustBeFound(within: 60, "a flush of the position that does nothing") { seed in
+      try await Self.round(seed, .synced) { !$0.contains(".position") }
+    }
+  }
+
+  /// What is stable of the log is not, then, and the position says so all the same.
+  @Test func aPositionBeyondWhatTheLogKeptIsFound() async throws {
+    try await mustBeFound(within: 60, "a position beyond what is stable of its log") { seed in
+      try await Self.round(seed, .buffered) { !$0.hasSuffix(".log") && !$0.hasSuffix(".idx") }
+    }
+  }
+
+  @Test(arguments: TestedDurability.allCases)
+  func aLogThatWasPutBackIsNoticed(_ durability: TestedDurability) async throws {
+    try await Rounds.run(default: 15, "consumer of a log that was put back, \(durability)") { seed in
+      try await Self.putBack(seed, durability)
+    }
+  }
+
+  /// How one round is set up.
+  private struct Setup {
+    var configuration: Storage.Configuration
+    var rolls: Bool
+    /// Whether the consumer reads through a storage of its own, which cannot write the log.
+    var isFollower: Bool
+    var isWaitedFor: Bool
+
+    init(_ seed: UInt64, _ durability: TestedDurability, _ generator: inout SeededGenerator) {
+      configuration = durability.configuration.rolling(seed)
+      rolls = Storage.Configuration.rolls(seed)
+      isFollower = generator.oneIn(3)
+      isWaitedFor = !configuration.retention.keepsEverything && generator.oneIn(2)
+      if isWaitedFor { configuration.retention.waitingFor = [ConsumerProgram.name] }
+    }
+
+    var readOnly: Storage.Configuration {
+      var configuration = configuration.keepingEverything
+      configuration.access = .readOnly
+      return configuration
+    }
+
+    /// Retention waits, and whoever removes records by hand does not.
+    func allows(_ operation: ImmutaTestSupport.Operation) -> Bool {
+      if case .remove = operation { return !isWaitedFor }
+      return true
+    }
+  }
+
+  private struct Image: Sendable {
+    var path: String
+    var moment: Int
+    var records: LogModel.Snapshot
+    var consumer: ConsumerModel.Snapshot
+  }
+
+  /// Programs in a row, each on what a power cut left of the one before.
+  private static func round(
+    _ seed: UInt64, _ durability: TestedDurability, obeysFlush: @escaping @Sendable (String) -> Bool = { _ in true }
+  ) async throws {
+    var generator = SeededGenerator(seed: seed)
+    let root = TemporaryDirectory(inMemory: true)
+    var directory = try root.subdirectory("start")
+    var records = LogModel().snapshot
+    var consumer = ConsumerModel.Snapshot()
+    let setup = Setup(seed, durability, &generator)
+    for life in 0..<3 {
+      let images = try await images(
+        of: directory, in: root.file("images-\(life)"), LogModel(records), ConsumerModel(consumer), setup, &generator,
+        obeysFlush)
+      for image in images {
+        do {
+          let copy = root.file("copy")
+          try FileBytes.copy(directory: image.path, to: copy)
+          (records, consumer) = try await check(copy, image, setup, &generator)
+          directory = image.path
+        } catch {
+          throw Finding("\(error)\nafter a power cut in life \(life), moment \(image.moment)")
+        }
+      }
+    }
+  }
+
+  /// Runs a program, and takes images at random moments of it, the last one when it is done.
+  private static func images(
+    of directory: String, in target: String, _ records: LogModel, _ consumer: ConsumerModel, _ setup: Setup,
+    _ generator: inout SeededGenerator, _ obeysFlush: @escaping @Sendable (String) -> Bool
+  ) async throws -> [Image] {
+    let longest = [20, 100, 500].randomElement(using: &generator) ?? 100
+    let moments = Set((0..<3).map { _ in Int.random(in: 0..<longest, using: &generator) })
+    let images = Lock<[Image]>([])
+    let source = Lock(generator.split())
+    let failure = Lock<(any Error)?>(nil)
+    @Sendable func take(_ power: PowerLoss, _ moment: Int) {
+      let path = "\(target)-\(moment)"
+      let before = (records.snapshot, consumer.snapshot)
+      do {
+        var generator = source.withLock { $0.split() }
+        try power.image(into: path, using: &generator)
+      } catch {
+        failure.withLock { $0 = error }
+      }
+      let image = Image(
+        path: path, moment: moment, records: .between(before.0, records.snapshot),
+        consumer: .between(before.1, consumer.snapshot))
+      images.withLock { $0.append(image) }
+    }
+    let power = PowerLoss(
+      directory: directory, seed: generator.next(), overwritesInPlace: generator.oneIn(2), obeysFlush: obeysFlush
+    ) { power, moment in
+      if moments.contains(moment) { take(power, moment) }
+    }
+    let length = Int.random(in: 0...60, using: &generator)
+    let closes = generator.oneIn(2)
+    try await power.run {
+      try await run(length, directory, records, consumer, setup, closes: closes, &generator)
+      take(power, 1_000_000)
+    }
+    if let error = failure.withLock({ $0 }) { throw error }
+    return images.withLock { $0 }
+  }
+
+  /// Runs a program of so many steps.
+  private static func run(
+    _ length: Int, _ directory: String, _ records: LogModel, _ model: ConsumerModel, _ setup: Setup, closes: Bool,
+    _ generator: inout SeededGenerator
+  ) async throws {
+    var runner = try ProgramRunner(directory: directory, configuration: setup.configuration, model: records)
+    defer { runner.close() }
+    // What a log showed after it was recovered is stable.
+    records.promise(records.count)
+    let other =
+      setup.isFollower
+      ? try Storage(directory: directory, namespaces: ["events"], configuration: setup.readOnly) : nil
+    defer { other?.close() }
+    var program = RandomProgram(seed: generator.next(), largest: 3000, rolls: setup.rolls)
+    var billing = ConsumerProgram(
+      model, records, isSynced: setup.configuration.durability == .synced, isWaitedFor: setup.isWaitedFor)
+    do {
+      for _ in 0..<length {
+        if generator.oneIn(2) {
+          guard let operation = program.next(), setup.allows(operation) else { continue }
+          if case .reopen = operation, other == nil {
+            try await runner.run(operation)
+            // It was closed with its log, after that.
+            model.settles()
+            billing.forget()
+          } else {
+            try await runner.run(operation)
+          }
+        } else if let other {
+          try await billing.step(try other.log("events"), &generator)
+        } else {
+          try await runner.withLog { log in try await billing.step(log, &generator) }
+        }
+      }
+    } catch {
+      throw Finding("\(error)\nafter \(billing.trace.joined(separator: "\n"))\nof\n\(runner.history)")
+    }
+    if closes {
+      runner.close()
+      if other == nil { model.settles() }
+    }
+  }
+
+  /// Opens what a power cut left, and compares.
+  private static func check(
+    _ path: String, _ image: Image, _ setup: Setup, _ generator: inout SeededGenerator
+  ) async throws -> (LogModel.Snapshot, ConsumerModel.Snapshot) {
+    let storage = try Storage(
+      directory: path, namespaces: ["events"], configuration: setup.configuration.keepingEverything)
+    defer { storage.close() }
+    let log = try storage.log("events")
+    let known = try await image.records.check(count: log.count, first: log.firstSequence) { number in
+      try await log.record(at: number)
+    }
+    let records = LogModel(known)
+    // Others may append before it is opened.
+    if generator.oneIn(2) {
+      for number in 0..<Int.random(in: 1...30, using: &generator) {
+        try await log.append([UInt8](repeating: UInt8(number), count: Int.random(in: 0...200, using: &generator)))
+      }
+    }
+    let consumer: Consumer
+    do {
+      consumer = try log.consumer(ConsumerProgram.name, creating: false)
+    } catch ImmutaError.consumerNotFound {
+      try image.consumer.check(nil, isExact: false)
+      return (known, ConsumerModel.Snapshot())
+    }
+    let position = consumer.position
+    try image.consumer.check(position, isExact: setup.configuration.durability == .synced)
+    if position > known.count {
+      throw Finding("the consumer is at \(position), and the log kept \(known.count) records")
+    }
+    if setup.isWaitedFor, position < log.firstSequence {
+      throw Finding("the log begins with record \(log.firstSequence), and the consumer was at \(position)")
+    }
+    let first = max(position, log.firstSequence)
+    if first > position { try await consumer.seek(to: .sequence(first)) }
+    for number in first..<max(first, known.count) {
+      guard let record = try await consumer.next(timeout: .seconds(20)), record.sequence == number,
+        records.content(of: number)?.matches(record.payload) == true
+      else { throw Finding("the consumer does not deliver record \(number)") }
+    }
+    return (known, ConsumerModel.Snapshot(isMade: true, mayExist: true, places: [position...position]))
+  }
+
+  /// The machine stays up, and the log's files are put back from an older copy: the position is not.
+  private static func putBack(_ seed: UInt64, _ durability: TestedDurability) async throws {
+    var generator = SeededGenerator(seed: seed)
+    let root = TemporaryDirectory(inMemory: true)
+    let directory = try root.subdirectory("log")
+    let (records, model) = (LogModel(), ConsumerModel())
+    var setup = Setup(seed, durability, &generator)
+    setup.configuration = setup.configuration.keepingEverything
+    func run(_ longest: Int) async throws {
+      let length = Int.random(in: 1...longest, using: &generator)
+      try await self.run(length, directory, records, model, setup, closes: true, &generator)
+    }
+    try await run(30)
+    let (older, known) = (root.file("older"), records.snapshot)
+    try FileBytes.copy(directory: directory, to: older)
+    try await run(40)
+    let consumers = "events.consumers"
+    try? FileManager.default.removeItem(atPath: "\(older)/\(consumers)")
+    guard FileBytes.isFolder("\(directory)/\(consumers)") else { return }
+    try FileBytes.copy(directory: "\(directory)/\(consumers)", to: "\(older)/\(consumers)")
+    let storage = try Storage(directory: older, namespaces: ["events"], configuration: setup.configuration)
+    defer { storage.close() }
+    let log = try storage.log("events")
+    for number in 0..<Int.random(in: 0...60, using: &generator) {
+      try await log.append([UInt8](repeating: UInt8(number), count: Int.random(in: 0...200, using: &generator)))
+    }
+    do {
+      let position = try log.consumer(ConsumerProgram.name, creating: false).position
+      if position > known.count {
+        throw Finding("the consumer is at \(position), and the log was put back with \(known.count) records")
+      }
+    } catch let error as ImmutaError {
+      switch error {
+      case .positionBeyondEnd, .positionOutdated, .consumerNotFound: break
+      default: throw error
+      }
+    }
+  }
+}
