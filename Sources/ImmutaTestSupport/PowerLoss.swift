@@ -154,7 +154,7 @@ public enum Reboot {
       guard let (found, generation) = alone.withUnsafeBytes({ ConsumerMark.slots(in: $0) }).current else { continue }
       var mark = found
       if mark.bootIdentity != 0 { mark.bootIdentity = BootIdentity.current ^ 0x5555 }
-      bytes.replaceSubrange(slot, with: mark.encoded(generation: generation))
+      bytes.replaceSubrange(start..<start + TwoSlots.sector, with: mark.encoded(generation: generation))
     }
   }
 

@@ -27,7 +27,7 @@ import Testing
   /// Writes a mark as the only one of the file.
   private func write(_ mark: ConsumerMark, to directory: TemporaryDirectory) throws {
     try directory.write(
-      mark.encoded(generation: 0) + [UInt8](repeating: 0, count: TwoSlots.slotSize), to: Self.file)
+      mark.encoded(generation: 0) + [UInt8](repeating: 0, count: TwoSlots.size - TwoSlots.sector), to: Self.file)
   }
 
   private func take(_ count: Int, _ consumer: Consumer) throws -> [String] {
@@ -466,8 +466,8 @@ import Testing
     let log = try storage.log("log")
     try log.consumer("billing").close()
     let magic = try directory.bytes(of: Self.file).withUnsafeBytes { $0.load(as: UInt64.self) }
-    let slot = TwoSlots.encoded(magic: magic, version: 9, generation: 0) { _ in }
-    try directory.write(slot + [UInt8](repeating: 0, count: TwoSlots.slotSize), to: Self.file)
+    let slot = TwoSlots.encoded(magic: magic, version: 9, generation: 0, used: TwoSlots.sector) { _ in }
+    try directory.write(slot + [UInt8](repeating: 0, count: TwoSlots.size - TwoSlots.sector), to: Self.file)
     guard case .unsupportedVersion(let found) = await error({ _ = try log.consumer("billing") }) else {
       Issue.record("an unknown version was taken")
       return

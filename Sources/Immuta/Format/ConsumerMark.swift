@@ -1,11 +1,11 @@
-/// How far a consumer has come in a log: a slot of its position file, `<namespace>.consumers/<name>.position`, two slots of
-/// 2,048 bytes as ``TwoSlots`` describes them.
+/// How far a consumer has come in a log: a slot of its position file, `<namespace>.consumers/<name>.position`, two slots as
+/// ``TwoSlots`` describes them, each a sector of 512 bytes: it is written with each acknowledgement, and mostly not flushed.
 ///
 /// ```
 /// offset 0       8         12     16           24         40     48      56      64       72      80      88        96
 /// +--------+---------+------+------------+----------+------+-------+-------+--------+-------+-------+---------+--------+
 /// | MAGIC  | VERSION |  0   | GENERATION | IDENTITY | LAST | LAST  | LAST  | STABLE | ST.   | ST.   | BOOT ID |  CRC   |
-/// |   8    |    4    |  4   |     8      |    16    |  8   | INDEX | TIME  |   8    | INDEX | TIME  |    8    | 2,044  |
+/// |   8    |    4    |  4   |     8      |    16    |  8   | INDEX | TIME  |   8    | INDEX | TIME  |    8    | at 508 |
 /// +--------+---------+------+------------+----------+------+-------+-------+--------+-------+-------+---------+--------+
 /// ```
 ///
@@ -66,7 +66,7 @@ package struct ConsumerMark: Hashable, Sendable {
   /// The slots of a file whose first `TwoSlots.size` bytes are given.
   package static func slots(in bytes: UnsafeRawBufferPointer) -> Slots {
     var unknown: UInt32?
-    let found = unsafe TwoSlots.found(in: bytes, magic: magic) { slot, version -> ConsumerMark? in
+    let found = unsafe TwoSlots.found(in: bytes, magic: magic, used: TwoSlots.sector) { slot, version -> ConsumerMark? in
       if version != Self.version { unknown = version }
       return version == Self.version ? unsafe ConsumerMark(decodingWholeSlot: slot) : nil
     }
@@ -82,9 +82,11 @@ package struct ConsumerMark: Hashable, Sendable {
       bootIdentity: bytes.loadInteger(at: Self.bootOffset))
   }
 
-  /// The slot of a generation, for `TwoSlots.offset(of:)`.
+  /// The slot of a generation, for `TwoSlots.offset(of:)`: a sector.
   package func encoded(generation: UInt64) -> [UInt8] {
-    unsafe TwoSlots.encoded(magic: Self.magic, version: Self.version, generation: generation) { bytes in
+    unsafe TwoSlots.encoded(
+      magic: Self.magic, version: Self.version, generation: generation, used: TwoSlots.sector
+    ) { bytes in
       let range = Self.identityOffset..<Self.identityOffset + LogIdentity.size
       unsafe identity?.encode(into: UnsafeMutableRawBufferPointer(rebasing: bytes[range]))
       unsafe last.store(in: bytes, at: Self.lastOffset)
