@@ -35,7 +35,7 @@ import Testing
   }
 
   /// How one round is set up.
-  private struct Setup {
+  private struct Setup: CustomStringConvertible {
     var configuration: Storage.Configuration
     var rolls: Bool
     /// Whether the consumer reads through a storage of its own, which cannot write the log.
@@ -48,6 +48,11 @@ import Testing
       isFollower = generator.oneIn(3)
       isWaitedFor = !configuration.retention.keepsEverything && generator.oneIn(2)
       if isWaitedFor { configuration.retention.waitingFor = [ConsumerProgram.name] }
+    }
+
+    var description: String {
+      "\(configuration.durability)\(isFollower ? ", following" : "")\(isWaitedFor ? ", waited for" : ""), "
+        + "\(configuration.segments), \(configuration.retention)"
     }
 
     var readOnly: Storage.Configuration {
@@ -68,6 +73,8 @@ import Testing
     var moment: Int
     var records: LogModel.Snapshot
     var consumer: ConsumerModel.Snapshot
+    /// What was done, also after it was made.
+    var history = ""
   }
 
   /// Programs in a row, each on what a power cut left of the one before.
@@ -91,7 +98,8 @@ import Testing
           (records, consumer) = try await check(copy, image, setup, &generator)
           directory = image.path
         } catch {
-          throw Finding("\(error)\nafter a power cut in life \(life), moment \(image.moment)")
+          throw Finding(
+            "\(error)\nafter a power cut in life \(life), moment \(image.moment), of \(setup)\n\(image.history)")
         }
       }
     }
@@ -128,19 +136,27 @@ import Testing
     }
     let length = Int.random(in: 0...60, using: &generator)
     let closes = generator.oneIn(2)
-    try await power.run {
-      try await run(length, directory, records, consumer, setup, closes: closes, &generator)
+    let history = try await power.run {
+      let history = try await run(length, directory, records, consumer, setup, closes: closes, &generator)
       take(power, 1_000_000)
+      return history
     }
     if let error = failure.withLock({ $0 }) { throw error }
-    return images.withLock { $0 }
+    return images.withLock { images in
+      images.map { image in
+        var image = image
+        image.history = history
+        return image
+      }
+    }
   }
 
-  /// Runs a program of so many steps.
+  /// Runs a program of so many steps; returns what it did.
+  @discardableResult
   private static func run(
     _ length: Int, _ directory: String, _ records: LogModel, _ model: ConsumerModel, _ setup: Setup, closes: Bool,
     _ generator: inout SeededGenerator
-  ) async throws {
+  ) async throws -> String {
     var runner = try ProgramRunner(directory: directory, configuration: setup.configuration, model: records)
     defer { runner.close() }
     // What a log showed after it was recovered is stable.
@@ -152,6 +168,7 @@ import Testing
     var program = RandomProgram(seed: generator.next(), largest: 3000, rolls: setup.rolls)
     var billing = ConsumerProgram(
       model, records, isSynced: setup.configuration.durability == .synced, isWaitedFor: setup.isWaitedFor)
+    var history: String { "\(billing.trace.joined(separator: "\n"))\nof\n\(runner.history)" }
     do {
       for _ in 0..<length {
         if generator.oneIn(2) {
@@ -171,12 +188,13 @@ import Testing
         }
       }
     } catch {
-      throw Finding("\(error)\nafter \(billing.trace.joined(separator: "\n"))\nof\n\(runner.history)")
+      throw Finding("\(error)\nafter \(history)")
     }
     if closes {
       runner.close()
       if other == nil { model.settles() }
     }
+    return history
   }
 
   /// Opens what a power cut left, and compares.
@@ -230,18 +248,22 @@ import Testing
     let (records, model) = (LogModel(), ConsumerModel())
     var setup = Setup(seed, durability, &generator)
     setup.configuration = setup.configuration.keepingEverything
-    func run(_ longest: Int) async throws {
+    func run(_ longest: Int) async throws -> String {
       let length = Int.random(in: 1...longest, using: &generator)
-      try await self.run(length, directory, records, model, setup, closes: true, &generator)
+      return try await self.run(length, directory, records, model, setup, closes: true, &generator)
     }
-    try await run(30)
+    _ = try await run(30)
     let (older, known) = (root.file("older"), records.snapshot)
     try FileBytes.copy(directory: directory, to: older)
-    try await run(40)
+    let history = try await run(40)
     let consumers = "events.consumers"
     try? FileManager.default.removeItem(atPath: "\(older)/\(consumers)")
     guard FileBytes.isFolder("\(directory)/\(consumers)") else { return }
     try FileBytes.copy(directory: "\(directory)/\(consumers)", to: "\(older)/\(consumers)")
+    // Where all before it was removed, there is no record that tells.
+    guard let file = try FileBytes.read("\(older)/\(consumers)/\(ConsumerProgram.name).position"),
+      let mark = file.withUnsafeBytes({ ConsumerMark.slots(in: $0).current })?.mark, mark.last.index > 0
+    else { return }
     let storage = try Storage(directory: older, namespaces: ["events"], configuration: setup.configuration)
     defer { storage.close() }
     let log = try storage.log("events")
@@ -251,7 +273,9 @@ import Testing
     do {
       let position = try log.consumer(ConsumerProgram.name, creating: false).position
       if position > known.count {
-        throw Finding("the consumer is at \(position), and the log was put back with \(known.count) records")
+        throw Finding(
+          "the consumer is at \(position), and the log was put back with \(known.count) records, of \(setup)\n\(history)"
+        )
       }
     } catch let error as ImmutaError {
       switch error {

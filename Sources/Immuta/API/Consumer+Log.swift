@@ -154,9 +154,15 @@ extension Log {
 
   /// A place to consume from: one that exists, or the end.
   func place(of position: StreamPosition) throws(ImmutaError) -> ConsumerMark.Place {
-    var cursor = cursor(from: position, only: .committed)
-    let number = try cursor.placeThatExists()
-    return try open.place(number)
+    while true {
+      var cursor = cursor(from: position, only: .committed)
+      do throws(ImmutaError) {
+        return try open.place(try cursor.placeThatExists())
+      } catch .recordRemoved where position == .beginning {
+        // It was, meanwhile: another one is the first by now.
+        continue
+      }
+    }
   }
 
   func checkExists(_ sequence: Int) throws(ImmutaError) {

@@ -28,15 +28,17 @@ struct ConsumerFolder {
 
   /// What a consumer's file says; nil where there is none. Takes no lock.
   ///
-  /// - Parameter flushing: whether what it says must be on stable storage before it is read.
+  /// - Parameter flushing: whether what it returns must be on stable storage then.
   /// - Throws: `.corrupted` where nothing in it is whole, `.unsupportedVersion`, `.foreignOwner`, `.io`.
   func mark(of consumer: String, flushing: Bool = false) throws(ImmutaError) -> ConsumerMark? {
     let name = Self.file(of: consumer)
     guard let folder = try folder(), let status = try io(folder.statusOfFile(name)) else { return nil }
     try io(trust.check(status, name))
     guard let file = try io(folder.openIfPresent(name, .read)) else { return nil }
+    let mark = try PositionFile.current(in: file).mark
+    // Afterwards: what is written in between is not in what was read.
     if flushing { try io(file.flush()) }
-    return try PositionFile.current(in: file).mark
+    return mark
   }
 
   /// Who has a consumer; nil where nobody has it.
