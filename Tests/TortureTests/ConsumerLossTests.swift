@@ -34,6 +34,31 @@ import Testing
     }
   }
 
+  /// It has as many records, of the same sizes.
+  @Test func aPositionInAnotherLogIsNoticed() async throws {
+    try await Rounds.run(default: 3, most: 50, "consumer of another log") { seed in
+      let root = TemporaryDirectory(inMemory: true)
+      let directory = try root.subdirectory("log")
+      for number in 0..<2 {
+        let storage = try Storage(directory: directory, namespaces: ["events"])
+        defer { storage.close() }
+        let log = try storage.log("events")
+        for record in 0..<10 { try await log.append("\(number) \(record)") }
+        if number == 0 {
+          try await log.sync()
+          try await log.consumer(ConsumerProgram.name).acknowledge(through: Int(seed % 10))
+          storage.close()
+          if seed % 2 == 0 { try Reboot.mark(directory: directory) }
+          for name in ["events.log", "events.idx"] {
+            try FileManager.default.removeItem(atPath: "\(directory)/\(name)")
+          }
+        } else {
+          #expect(throws: ImmutaError.self) { try log.consumer(ConsumerProgram.name, creating: false) }
+        }
+      }
+    }
+  }
+
   /// How one round is set up.
   private struct Setup: CustomStringConvertible {
     var configuration: Storage.Configuration

@@ -13,6 +13,40 @@ import Testing
     }
   }
 
+  /// Its records have the sizes of those that the index's files are of, and its segments begin with the same numbers. Or it is
+  /// another log.
+  @Test func theFilesOfALogThatWasPutBackAreNotBelieved() async throws {
+    try await Rounds.run(default: 8, "index of keys of a log that was put back") { seed in
+      var generator = SeededGenerator(seed: seed)
+      let root = TemporaryDirectory(inMemory: true)
+      let (directory, older) = (try root.subdirectory("log"), root.file("older"))
+      let isAnother = generator.oneIn(3)
+      func grow(_ directory: String, to count: Int, asking: Bool) async throws {
+        let storage = try Storage(directory: directory, namespaces: ["events"])
+        defer { storage.close() }
+        let log = try storage.log("events")
+        while log.count < count {
+          try await log.append(Content(identity: generator.next(), size: 8).bytes)
+          if log.count % 5 == 0 { try await log.roll() }
+        }
+        let keyed = try Self.keyed(log)
+        if !asking { return }
+        for key in Self.keys { try await Self.compare(keyed, log, key: key, [:]) }
+        keyed.finishFiles()
+      }
+      try await grow(directory, to: Int.random(in: 1...20, using: &generator), asking: generator.oneIn(2))
+      if isAnother {
+        try FileManager.default.createDirectory(atPath: older, withIntermediateDirectories: true)
+      } else {
+        try FileBytes.copy(directory: directory, to: older)
+      }
+      try await grow(directory, to: 40, asking: true)
+      try? FileManager.default.removeItem(atPath: "\(older)/events.keys")
+      try FileBytes.copy(directory: "\(directory)/events.keys", to: "\(older)/events.keys")
+      try await grow(older, to: 40, asking: true)
+    }
+  }
+
   private struct Image: Sendable {
     var path: String
     var moment: Int

@@ -66,7 +66,8 @@ package struct ConsumerMark: Hashable, Sendable {
   /// The slots of a file whose first `TwoSlots.size` bytes are given.
   package static func slots(in bytes: UnsafeRawBufferPointer) -> Slots {
     var unknown: UInt32?
-    let found = unsafe TwoSlots.found(in: bytes, magic: magic, used: TwoSlots.sector) { slot, version -> ConsumerMark? in
+    let found = unsafe TwoSlots.found(in: bytes, magic: magic, used: TwoSlots.sector) {
+      slot, version -> ConsumerMark? in
       if version != Self.version { unknown = version }
       return version == Self.version ? unsafe ConsumerMark(decodingWholeSlot: slot) : nil
     }
