@@ -26,7 +26,8 @@ import ImmutaLocking
 ///   and renaming may have happened or not; renaming is atomic. In a folder of the directory they reach the device in order,
 ///   whatever reaches it of other folders: what a log does to its segments relies on that, as file systems do it.
 /// - Now and then pages reach the device by themselves, so an image may also hold what the files held some time before.
-/// - After a power cut the machine has started again: Immuta's companions in an image are made to say so.
+/// - After a power cut the machine has started again: Immuta's companions and the positions of consumers in an image are made to
+///   say so.
 ///
 /// What is in the directory when the watching begins is taken to be stable. Calls made by way of Immuta are seen, and
 /// stores into files it has mapped; other programs' calls are not.
@@ -125,23 +126,37 @@ public final class PowerLoss: SystemCallHook {
 
 /// Makes the files of a machine look as after a restart of it.
 public enum Reboot {
-  /// Makes every file in a directory that says so say that the machine has been down since it was written.
+  /// Makes every companion, every consumer's position and every step's intent in a directory say that the machine has been down since it was written.
   public static func mark(directory: String) throws {
     for name in try FileManager.default.subpathsOfDirectory(atPath: directory) {
-      guard !FileBytes.isFolder("\(directory)/\(name)"), var bytes = try FileBytes.read("\(directory)/\(name)") else {
-        continue
-      }
-      let before = bytes
-      mark(&bytes, of: name)
-      if bytes != before { try FileBytes.write(bytes, to: "\(directory)/\(name)") }
+      let path = "\(directory)/\(name)"
+      if FileBytes.isFolder(path) { continue }
+      guard let bytes = try FileBytes.read(path) else { continue }
+      var marked = bytes
+      mark(&marked, of: name)
+      if marked != bytes { try FileBytes.write(marked, to: path) }
     }
   }
 
-  /// The same of the bytes of one file: a companion, a consumer's position, the intent of a step.
+  /// Marks a file's bytes; what it is, its name says, also while it is being made.
   static func mark(_ bytes: inout [UInt8], of name: String) {
-    if isCompanion(name) { markCompanion(&bytes) }
-    if name.hasSuffix(".position") || name.hasSuffix(".position.new") { markPosition(&bytes) }
-    if name.hasPrefix(".intents/") { markIntent(&bytes) }
+    let name = name.hasSuffix(".new") ? String(name.dropLast(4)) : name
+    if name.hasSuffix(".idx") || name.hasSuffix(".companion") { markCompanion(&bytes) }
+    if name.hasSuffix(".position") { markPosition(&bytes) }
+    if name.hasPrefix(".intents/") { markIntents(&bytes) }
+  }
+
+  private static func markIntents(_ bytes: inout [UInt8]) {
+    for start in [0, StepIntent.slotSize] where start < bytes.count {
+      let slot = start..<min(bytes.count, start + StepIntent.slotSize)
+      var alone = [UInt8](repeating: 0, count: bytes.count)
+      alone.replaceSubrange(slot, with: bytes[slot])
+      guard let (found, generation) = alone.withUnsafeBytes({ StepIntent.slots(in: $0) }).whole.last else { continue }
+      var intent = found
+      if intent.bootIdentity != 0 { intent.bootIdentity = BootIdentity.current ^ 0x5555 }
+      guard let marked = intent.encoded(generation: generation) else { continue }
+      bytes.replaceSubrange(start..<min(bytes.count, start + marked.count), with: marked.prefix(bytes.count - start))
+    }
   }
 
   private static func markPosition(_ bytes: inout [UInt8]) {
@@ -150,30 +165,11 @@ public enum Reboot {
       let slot = start..<start + TwoSlots.slotSize
       var alone = [UInt8](repeating: 0, count: TwoSlots.size)
       alone.replaceSubrange(slot, with: bytes[slot])
-      guard let (found, generation) = alone.withUnsafeBytes({ ConsumerMark.slots(in: $0).current }) else { continue }
+      guard let (found, generation) = alone.withUnsafeBytes({ ConsumerMark.slots(in: $0) }).current else { continue }
       var mark = found
       if mark.bootIdentity != 0 { mark.bootIdentity = BootIdentity.current ^ 0x5555 }
-      bytes.replaceSubrange(slot, with: mark.encoded(generation: generation))
+      bytes.replaceSubrange(start..<start + TwoSlots.sector, with: mark.encoded(generation: generation))
     }
-  }
-
-  private static func markIntent(_ bytes: inout [UInt8]) {
-    for start in [0, StepIntent.slotSize] where start < bytes.count {
-      let slot = start..<min(bytes.count, start + StepIntent.slotSize)
-      var alone = [UInt8](repeating: 0, count: bytes.count)
-      alone.replaceSubrange(slot, with: bytes[slot])
-      guard let (found, generation) = alone.withUnsafeBytes({ StepIntent.slots(in: $0).current }) else { continue }
-      var intent = found
-      if intent.bootIdentity != 0 { intent.bootIdentity = BootIdentity.current ^ 0x5555 }
-      guard let marked = intent.encoded(generation: generation) else { continue }
-      bytes.replaceSubrange(start..<min(bytes.count, start + marked.count), with: marked.prefix(bytes.count - start))
-    }
-  }
-
-  /// By its file's name, also while it is being made.
-  static func isCompanion(_ name: String) -> Bool {
-    let name = name.hasSuffix(".new") ? String(name.dropLast(4)) : name
-    return name.hasSuffix(".idx") || name.hasSuffix(".companion")
   }
 
   /// Changes the identity of the machine's run in each whole header slot; what is torn stays torn.

@@ -41,7 +41,7 @@ extension Log {
   /// Moves a consumer that nobody has open, also one whose position is damaged or another log's; makes it if there is none.
   ///
   /// - Throws: `.consumerInUse`, `.invalidConsumer`, `.positionBeyondEnd`, `.foreignPosition`, `.invalidPosition`,
-  ///   `.foreignOwner`, `.storageClosed`, `.io`.
+  ///   `.unsupportedVersion`, `.foreignOwner`, `.storageClosed`, `.io`.
   public func seekConsumer(_ name: String, to position: StreamPosition) throws(ImmutaError) {
     try consumer(name, startingAt: position, creating: true, seeking: true).close()
   }
@@ -95,8 +95,8 @@ extension Log {
     try settlement?.settle(.consumer(name, of: namespace))
     if var file = try folder.take(name) {
       do throws(ImmutaError) {
-        // Reading changes the file's generation: before it is handed on.
-        let mark = seeking ? try begin(&file, at: start) : try placed(file.read(), of: name)
+        // Before the file is copied into the result: it learns which of its slots is the newest.
+        let mark = seeking ? try move(&file, to: start) : try placed(file.read(), of: name)
         return (file, mark)
       } catch {
         file.unlock()
@@ -123,9 +123,9 @@ extension Log {
     try io(files.directory.flush())
   }
 
-  private func begin(_ file: inout PositionFile, at start: StreamPosition) throws(ImmutaError) -> ConsumerMark {
+  private func move(_ file: inout PositionFile, to start: StreamPosition) throws(ImmutaError) -> ConsumerMark {
     let mark = try mark(at: start)
-    try file.begin(mark)
+    try file.replace(mark)
     return mark
   }
 
@@ -140,14 +140,18 @@ extension Log {
 
   /// What a consumer goes on with, by what its file says: a place in this log.
   private func placed(_ mark: ConsumerMark, of name: String) throws(ImmutaError) -> ConsumerMark {
-    if let expected = mark.identity, expected != identity {
-      throw .foreignPosition(expected: expected, found: identity)
-    }
+    var mark = mark
     let place = mark.place(inRun: BootIdentity.current)
+    if let expected = mark.identity, expected != identity {
+      // A power cut took the log as it was made, and nothing of it had been acknowledged: that is the beginning of any log.
+      guard place.number == 0, mark.bootIdentity != BootIdentity.current else {
+        throw .foreignPosition(expected: expected, found: identity)
+      }
+      mark.identity = identity
+    }
     let count = count
     if place.number > count { throw .positionBeyondEnd(position: place.number, count: count) }
     guard try open.isSame(place) else { throw .positionOutdated(position: place.number, consumer: name) }
-    var mark = mark
     mark.last = place
     return mark
   }
@@ -187,9 +191,15 @@ extension Log {
 
   /// A place to consume from: one that exists, or the end.
   func place(of position: StreamPosition) throws(ImmutaError) -> ConsumerMark.Place {
-    var cursor = cursor(from: position, only: .committed)
-    let number = try cursor.placeThatExists()
-    return try open.place(number)
+    while true {
+      var cursor = cursor(from: position, only: .committed)
+      do throws(ImmutaError) {
+        return try open.place(try cursor.placeThatExists())
+      } catch .recordRemoved where position == .beginning {
+        // It was, meanwhile: another one is the first by now.
+        continue
+      }
+    }
   }
 
   func checkExists(_ sequence: Int) throws(ImmutaError) {

@@ -28,7 +28,7 @@ struct ConsumerFolder {
 
   /// What a consumer's file says; nil where there is none. Takes no lock.
   ///
-  /// - Parameter flushing: whether what it says must be on stable storage before it is read.
+  /// - Parameter flushing: whether what it returns must be on stable storage then.
   /// - Throws: `.corrupted` where nothing in it is whole, `.unsupportedVersion`, `.foreignOwner`, `.io`.
   func mark(of consumer: String, flushing: Bool = false) throws(ImmutaError) -> ConsumerMark? {
     try current(of: consumer, flushing: flushing)?.mark
@@ -42,8 +42,10 @@ struct ConsumerFolder {
     guard let folder = try folder(), let status = try io(folder.statusOfFile(name)) else { return nil }
     try io(trust.check(status, name))
     guard let file = try io(folder.openIfPresent(name, .read)) else { return nil }
+    let current = try PositionFile.current(in: file)
+    // Afterwards: what is written in between is not in what was read.
     if flushing { try io(file.flush()) }
-    return try PositionFile.current(in: file)
+    return current
   }
 
   /// Who has a consumer; nil where nobody has it.

@@ -54,6 +54,18 @@ struct PositionFile: Sendable {
     try io(file.flush())
   }
 
+  /// Writes a mark on stable storage, whatever the file says: over the older slot, where one of them is whole, so that a write
+  /// that is torn leaves that one.
+  mutating func replace(_ mark: ConsumerMark) throws(ImmutaError) {
+    do throws(ImmutaError) {
+      _ = try read()
+    } catch .corrupted {
+      return try begin(mark)
+    }
+    try write(mark)
+    try flush()
+  }
+
   /// Writes over the older of the two slots. One small write.
   mutating func write(_ mark: ConsumerMark) throws(ImmutaError) {
     let next = TwoSlots.next(after: generation)

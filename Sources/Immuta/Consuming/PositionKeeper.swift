@@ -76,8 +76,9 @@ final class PositionKeeper: Sendable {
         try file.checkName()
         state.nextLook = now + Self.timeBetweenLooks
       }
-      try raiseStable(
-        of: &mark, by: state.appends.limit(isDue ? log.stableCount : log.knownStableCount), mayRead: isDue)
+      // With `.synced` the place itself is to survive a power cut: whoever follows the log may know less than is so.
+      let looks = isDue || durability == .synced && mark.last.number > log.knownStableCount
+      try raiseStable(of: &mark, by: state.appends.limit(looks ? log.stableCount : log.knownStableCount), mayRead: isDue)
       try write(mark, &state)
       if durability != .synced { lookLater(&state, idle: 0) }
       return state.writes

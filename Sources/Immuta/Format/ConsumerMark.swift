@@ -1,12 +1,12 @@
-/// How far a consumer has come in a log: a slot of its position file, `<namespace>.consumers/<name>.position`, two slots of
-/// 2,048 bytes as ``TwoSlots`` describes them.
+/// How far a consumer has come in a log: a slot of its position file, `<namespace>.consumers/<name>.position`, two slots as
+/// ``TwoSlots`` describes them, each a sector of 512 bytes: it is written with each acknowledgement, and mostly not flushed.
 ///
 /// ```
 /// offset 0       8         12     16           24         40     48      56      64       72      80      88        96     104
-/// +--------+---------+------+------------+----------+------+-------+-------+--------+-------+-------+---------+------+-------+
-/// | MAGIC  | VERSION |  0   | GENERATION | IDENTITY | LAST | LAST  | LAST  | STABLE | ST.   | ST.   | BOOT ID | MADE |  CRC  |
-/// |   8    |    4    |  4   |     8      |    16    |  8   | INDEX | TIME  |   8    | INDEX | TIME  |    8    |  8   | 2,044 |
-/// +--------+---------+------+------------+----------+------+-------+-------+--------+-------+-------+---------+------+-------+
+/// +--------+---------+------+------------+----------+------+-------+-------+--------+-------+-------+---------+------+--------+
+/// | MAGIC  | VERSION |  0   | GENERATION | IDENTITY | LAST | LAST  | LAST  | STABLE | ST.   | ST.   | BOOT ID | MADE |  CRC   |
+/// |   8    |    4    |  4   |     8      |    16    |  8   | INDEX | TIME  |   8    | INDEX | TIME  |    8    |  8   | at 508 |
+/// +--------+---------+------+------------+----------+------+-------+-------+--------+-------+-------+---------+------+--------+
 /// ```
 ///
 /// IDENTITY is the log's, zeros where nothing said it. LAST and STABLE are numbers of records: the first one that the
@@ -72,6 +72,8 @@ package struct ConsumerMark: Hashable, Sendable {
   private static var bootOffset: Int { 88 }
   private static var madeOffset: Int { 96 }
   fileprivate static var pendingOffset: Int { 104 }
+  /// Where the checksum begins.
+  fileprivate static var end: Int { TwoSlots.sector - 4 }
 
   /// What a position file holds.
   package struct Slots {
@@ -84,7 +86,8 @@ package struct ConsumerMark: Hashable, Sendable {
   /// The slots of a file whose first `TwoSlots.size` bytes are given.
   package static func slots(in bytes: UnsafeRawBufferPointer) -> Slots {
     var unknown: UInt32?
-    let found = unsafe TwoSlots.found(in: bytes, magic: magic) { slot, version -> ConsumerMark? in
+    let found = unsafe TwoSlots.found(in: bytes, magic: magic, used: TwoSlots.sector) {
+      slot, version -> ConsumerMark? in
       if version != Self.version { unknown = version }
       return version == Self.version ? unsafe ConsumerMark(decodingWholeSlot: slot) : nil
     }
@@ -102,9 +105,11 @@ package struct ConsumerMark: Hashable, Sendable {
     self.pending = pending
   }
 
-  /// The slot of a generation, for `TwoSlots.offset(of:)`.
+  /// The slot of a generation, for `TwoSlots.offset(of:)`: a sector.
   package func encoded(generation: UInt64) -> [UInt8] {
-    unsafe TwoSlots.encoded(magic: Self.magic, version: Self.version, generation: generation) { bytes in
+    unsafe TwoSlots.encoded(
+      magic: Self.magic, version: Self.version, generation: generation, used: TwoSlots.sector
+    ) { bytes in
       let range = Self.identityOffset..<Self.identityOffset + LogIdentity.size
       unsafe identity?.encode(into: UnsafeMutableRawBufferPointer(rebasing: bytes[range]))
       unsafe last.store(in: bytes, at: Self.lastOffset)
@@ -145,10 +150,10 @@ extension ConsumerMark.PendingLogs {
     }
     var names: Set<String> = []
     for _ in 0..<count {
-      guard offset + 2 <= TwoSlots.checksumOffset else { return nil }
+      guard offset + 2 <= ConsumerMark.end else { return nil }
       let length = unsafe Int(slot.loadInteger(at: offset, as: UInt16.self))
       offset += 2
-      guard offset + length <= TwoSlots.checksumOffset,
+      guard offset + length <= ConsumerMark.end,
         let name = unsafe String(validating: slot[offset..<offset + length], as: UTF8.self), FileName.isValid(name)
       else { return nil }
       names.insert(name)
@@ -160,7 +165,7 @@ extension ConsumerMark.PendingLogs {
   fileprivate func store(in slot: UnsafeMutableRawBufferPointer) {
     var offset = ConsumerMark.pendingOffset + 2
     guard case .these(let names) = self,
-      names.reduce(offset, { $0 + 2 + $1.utf8.count }) <= TwoSlots.checksumOffset
+      names.reduce(offset, { $0 + 2 + $1.utf8.count }) <= ConsumerMark.end
     else { return unsafe slot.storeInteger(Self.countOfAny, at: offset - 2) }
     unsafe slot.storeInteger(UInt16(names.count), at: offset - 2)
     for name in names.sorted() {

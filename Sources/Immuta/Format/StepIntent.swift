@@ -83,8 +83,8 @@ package struct StepIntent: Hashable, Sendable {
 
   /// What a file of intents holds.
   package struct Slots {
-    /// The newest that is whole, and its generation.
-    package var current: (intent: StepIntent, generation: UInt64)?
+    /// Those that are whole, with their generations: the older one first.
+    package var whole: [(intent: StepIntent, generation: UInt64)] = []
     /// The version of a slot that was written by a program newer than this one.
     package var unknownVersion: UInt32?
   }
@@ -112,8 +112,10 @@ package struct StepIntent: Hashable, Sendable {
       guard Self.offset(of: generation) == offset,
         let intent = unsafe StepIntent(decoding: Array(slot[..<(length - 4)]))
       else { continue }
-      if let current = slots.current, !TwoSlots.isNewer(generation, than: current.generation) { continue }
-      slots.current = (intent, generation)
+      slots.whole.append((intent, generation))
+    }
+    if slots.whole.count == 2, TwoSlots.isNewer(slots.whole[0].generation, than: slots.whole[1].generation) {
+      slots.whole.reverse()
     }
     return slots
   }

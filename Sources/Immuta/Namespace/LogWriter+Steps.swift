@@ -78,34 +78,35 @@ struct StepCommit: Sendable {
       var file = if let intents { intents } else { try begun(first) }
       defer { intents = file }
       try file.makeRoom(movingNext: consumer?.keeper)
-      var failure: ImmutaError?
-      var vouched = StepIntents.Vouched(
-        logs: [], position: nil, isStable: isStable, isDone: true)
+      var vouched = StepIntents.Vouched(logs: [], position: nil, isStable: isStable)
       var isDecided = false
       defer { if isDecided { file.add(vouched) } }
       let parts = try parts()
       guard let consumer else {
         try write(parts, nil, &file.file)
         isDecided = true
-        failure = publish(parts, &vouched)
-        if let failure { throw failure }
+        publish(parts, &vouched)
+        if let failure = vouched.failure { throw failure }
         return true
       }
-      let writes = try consumer.keeper.step(consumer.move, appended: isStable ? nil : appends(parts)) {
-        (made, generation) throws(ImmutaError) in
-        let part = StepIntent.ConsumerPart(
-          consumer.namespace, consumer.keeper.consumer, made: made, generation: generation, place: consumer.move.to)
-        try write(parts, part, &file.file)
-        isDecided = true
-        failure = publish(parts, &vouched)
-        // Until the position is written, too.
-        vouched.isDone = false
-        return true
+      let writes: Int?
+      do throws(ImmutaError) {
+        writes = try consumer.keeper.step(consumer.move, appended: isStable ? nil : appends(parts)) {
+          (made, generation) throws(ImmutaError) in
+          let part = StepIntent.ConsumerPart(
+            consumer.namespace, consumer.keeper.consumer, made: made, generation: generation, place: consumer.move.to)
+          try write(parts, part, &file.file)
+          isDecided = true
+          publish(parts, &vouched)
+          return true
+        }
+      } catch {
+        vouched.failure = vouched.failure ?? error
+        throw error
       }
       guard let writes else { return false }
-      vouched.isDone = failure == nil
       vouched.position = (consumer.keeper, writes)
-      if let failure { throw failure }
+      if let failure = vouched.failure { throw failure }
       return true
     }
   }
@@ -160,19 +161,16 @@ struct StepCommit: Sendable {
   }
 
   /// Gives each log its part. A log that fails gets it when it is opened next; the others do not wait for that.
-  private func publish(_ parts: [StepIntent.LogPart], _ vouched: inout StepIntents.Vouched) -> ImmutaError? {
-    var failure: ImmutaError?
+  private func publish(_ parts: [StepIntent.LogPart], _ vouched: inout StepIntents.Vouched) {
     for (writer, part) in zip(writers, parts) where !part.counts.isEmpty {
       do throws(ImmutaError) {
         let count = try writer.commit(at: part.time)
         vouched.logs.append((writer.flusher, count))
         if isStable { writer.flusher.notePromised(count) }
       } catch {
-        vouched.isDone = false
-        failure = failure ?? error.of(writer.namespace)
+        vouched.failure = vouched.failure ?? error.of(writer.namespace)
       }
     }
     if isStable { for (flusher, _) in vouched.logs { flusher.flushSoon() } }
-    return failure
   }
 }

@@ -11,11 +11,12 @@ struct StepIntents: Sendable {
     /// The consumer that moved, and how often its position was written by then.
     var position: (keeper: PositionKeeper, writes: Int)?
     let isStable: Bool
-    /// Whether every log has what it was to get.
-    var isDone: Bool
+    /// What kept a log from getting its part, or the position from being written: the intent must stay.
+    var failure: ImmutaError?
 
     /// Puts the effects on stable storage, as far as they are not. Blocks.
     func flush() throws(ImmutaError) {
+      if let failure { throw failure }
       if !isStable { return }
       for (flusher, count) in logs where !flusher.hasFlushed(count) { try flusher.flushWithStaged() }
       if let (keeper, writes) = position { try keeper.flush(through: writes) }
@@ -48,7 +49,6 @@ struct StepIntents: Sendable {
   ///
   /// It stays where a step was cut off: the next opening of one of its logs ends it.
   func end() {
-    guard vouched.allSatisfy(\.isDone) else { return }
     do throws(ImmutaError) {
       for step in vouched { try step.flush() }
       try file.remove()

@@ -24,15 +24,16 @@ struct IntentFile: Sendable {
       try io(directory.flush())
     }
     (self.folder, name) = (folder, namespace)
-    generation = try Self.current(in: file)?.generation ?? 0
+    generation = try Self.whole(in: file).last?.generation ?? 0
   }
 
-  /// What a file says; nil where nothing in it is whole.
+  /// What a file says: the older intent first. Both count: what the older one vouches for need not be on stable storage before
+  /// it makes room for the next but one.
   ///
   /// - Throws: `.unsupportedVersion`, `.io`.
-  static func current(in file: Descriptor) throws(ImmutaError) -> (intent: StepIntent, generation: UInt64)? {
+  static func whole(in file: Descriptor) throws(ImmutaError) -> [(intent: StepIntent, generation: UInt64)] {
     let size = min(try io(file.size), 2 * StepIntent.slotSize)
-    if size == 0 { return nil }
+    if size == 0 { return [] }
     var bytes = [UInt8](repeating: 0, count: size)
     let count = try unsafe bytes.withMutableBytes { (bytes) throws(ImmutaError) in
       try unsafe io(file.read(into: bytes, at: 0))
@@ -44,7 +45,7 @@ struct IntentFile: Sendable {
         UnsupportedVersion(
           path: file.path, subject: .intent, found: Int(unknown), supported: Int(StepIntent.version)))
     }
-    return slots.current
+    return slots.whole
   }
 
   /// Writes an intent over the older of the two. One small write.
@@ -66,7 +67,7 @@ struct IntentFile: Sendable {
   ///
   /// - Throws: where nobody knows whether it does.
   mutating func withdraw(_ withdrawn: UInt64, isStable: Bool) throws(ImmutaError) {
-    if let current = try Self.current(in: file), current.generation == withdrawn {
+    if try Self.whole(in: file).contains(where: { $0.generation == withdrawn }) {
       try io(file.write([UInt8](repeating: 0, count: 512), at: StepIntent.offset(of: withdrawn)))
     }
     // What a flush that failed has left on the device, nobody knows.

@@ -38,40 +38,45 @@ struct Settlement {
 
   private func settle(_ name: String, in folder: Directory, for subject: Subject) throws(ImmutaError) {
     let deadline = ContinuousClock.now + Self.patience
-    while let intent = try intent(name, in: folder), intent.names(subject) {
+    while true {
+      let intents = try intents(name, in: folder)
+      guard intents.contains(where: { $0.names(subject) }) else { return }
       do throws(ImmutaError) {
-        let locked = try LockedStep(intent, self)
+        let locked = try LockedSteps(intents, self)
         defer { locked.unlock() }
         // What was read before the locks were taken may be settled by now.
-        if try self.intent(name, in: folder) != intent { continue }
-        return try settle(intent, locked, name, in: folder)
+        if try self.intents(name, in: folder) != intents { continue }
+        return try settle(intents, locked, name, in: folder)
       } catch {
         guard error.isInUse else { throw error }
-        if try isDone(subject, intent) { return }
+        if try isDone(subject, intents) { return }
         if ContinuousClock.now > deadline { throw error }
       }
       ThreadGate().wait(nanoseconds: 2_000_000)
     }
   }
 
-  private func intent(_ name: String, in folder: Directory) throws(ImmutaError) -> StepIntent? {
-    guard let status = try io(folder.statusOfFile(name)) else { return nil }
+  /// The older one first.
+  private func intents(_ name: String, in folder: Directory) throws(ImmutaError) -> [StepIntent] {
+    guard let status = try io(folder.statusOfFile(name)) else { return [] }
     try io(trust.check(status, name))
-    guard let file = try io(folder.openIfPresent(name, .read)) else { return nil }
-    return try IntentFile.current(in: file)?.intent
+    guard let file = try io(folder.openIfPresent(name, .read)) else { return [] }
+    return try IntentFile.whole(in: file).map(\.intent)
   }
 
-  /// Whether nothing is left to be done for the subject, by somebody who has another part of the step and lives.
-  private func isDone(_ subject: Subject, _ intent: StepIntent) throws(ImmutaError) -> Bool {
-    guard intent.isOfThisRun else { return false }
-    switch subject {
-    case .log(let namespace):
-      for part in intent.logs where part.namespace == namespace {
-        if try self.part(part).state(isMemoryWhole: true) == .staged { return false }
-      }
-    case .consumer(let consumer, let namespace):
-      for part in intent.consumers where part.namespace == namespace && part.consumer == consumer {
-        if try isToMove(part) { return false }
+  /// Whether nothing is left to be done for the subject, by somebody who has another part of the steps and lives.
+  private func isDone(_ subject: Subject, _ intents: [StepIntent]) throws(ImmutaError) -> Bool {
+    for intent in intents {
+      guard intent.isOfThisRun else { return false }
+      switch subject {
+      case .log(let namespace):
+        for part in intent.logs where part.namespace == namespace {
+          if try self.part(part).state(isMemoryWhole: true) == .staged { return false }
+        }
+      case .consumer(let consumer, let namespace):
+        for part in intent.consumers where part.namespace == namespace && part.consumer == consumer {
+          if try isToMove(part) { return false }
+        }
       }
     }
     return true
@@ -99,43 +104,55 @@ struct Settlement {
   // MARK: With the locks
 
   private func settle(
-    _ intent: StepIntent, _ locked: LockedStep, _ name: String, in folder: Directory
+    _ intents: [StepIntent], _ locked: LockedSteps, _ name: String, in folder: Directory
   ) throws(ImmutaError) {
-    // The machine has been down, and what was to be committed was not on stable storage.
-    if !intent.isOfThisRun, !intent.isStable { return try remove(name, in: folder, locked, intent) }
-    var states: [StagedPart.State] = []
-    for part in intent.logs {
-      states.append(try self.part(part).state(isMemoryWhole: intent.isOfThisRun))
+    var isBroken = false
+    for intent in intents {
+      // The machine has been down, and what was to be committed was not on stable storage.
+      if !intent.isOfThisRun, !intent.isStable { continue }
+      try settle(intent, locked, path: folder.path(of: name), &isBroken)
+    }
+    // Only who has the lock of the first log may: another one writes the file.
+    guard locked.has(name) else { return }
+    // What the intents vouch for vouches for itself from here on.
+    for part in Set(intents.flatMap(\.logs).map(\.namespace)).compactMap({ name in
+      intents.flatMap(\.logs).last { $0.namespace == name }
+    }) {
+      try self.part(part).flush()
+    }
+    try io(folder.removeIfPresent(name))
+    try io(folder.flush())
+  }
+
+  /// - Parameter isBroken: whether a step before could not be finished: then no consumer moves past it.
+  private func settle(
+    _ intent: StepIntent, _ locked: LockedSteps, path: String, _ isBroken: inout Bool
+  ) throws(ImmutaError) {
+    var staged: [StagedPart] = []
+    for part in intent.logs.map(self.part) {
+      switch try part.state(isMemoryWhole: intent.isOfThisRun) {
+      case .done: break
+      case .staged: staged.append(part)
+      case .gone: isBroken = true
+      }
     }
     let logs = intent.logs.map(\.namespace).joined(separator: ", ")
-    if states.contains(.gone) {
+    if isBroken {
       logger?.warning(
         """
         a step over \(logs) was cut off, and one of these logs is not the one that it was then, or has lost what the step \
         had staged: the others keep what they have of it, and no consumer moves on
-        """,
-        metadata: ["path": "\(folder.path(of: name))"])
-      return try remove(name, in: folder, locked, intent)
+        """, metadata: ["path": "\(path)"])
+      return
     }
-    let staged = zip(intent.logs, states).filter { $0.1 == .staged }.map { part($0.0) }
-    for part in staged { try part.commit() }
+    for part in staged {
+      try part.commit()
+      try part.flush()
+    }
     let moved = try locked.move(intent)
-    // What the intent vouched for vouches for itself from here on.
-    if locked.has(name) || !staged.isEmpty { for part in intent.logs { try self.part(part).flush() } }
     if !staged.isEmpty || moved {
-      logger?.notice(
-        "finished a step over \(logs) that was cut off", metadata: ["path": "\(folder.path(of: name))"])
+      logger?.notice("finished a step over \(logs) that was cut off", metadata: ["path": "\(path)"])
     }
-    try remove(name, in: folder, locked, intent)
-  }
-
-  /// Only who has the lock of the first log may: another one writes the file.
-  private func remove(
-    _ name: String, in folder: Directory, _ locked: LockedStep, _ intent: StepIntent
-  ) throws(ImmutaError) {
-    guard locked.has(name) else { return }
-    try io(folder.removeIfPresent(name))
-    try io(folder.flush())
   }
 }
 
