@@ -18,7 +18,27 @@ extension Log {
   public func consumer(
     _ name: String, startingAt start: StreamPosition = .beginning, creating: Bool = true
   ) throws(ImmutaError) -> Consumer {
-    try consumer(name, startingAt: start, creating: creating, seeking: false)
+    guard FileName.isValid(name) else { throw .invalidConsumer(name) }
+    do throws(ImmutaError) {
+      try checkOpen()
+      let (file, mark) = try positionFile(of: name, startingAt: start, creating: creating)
+      if mark.queue != 0 {
+        file.unlock()
+        throw .otherKindOfConsumer(name, isWorkQueue: true)
+      }
+      let keeper = PositionKeeper(name, file, mark, of: open, durability)
+      open.consumers.add(keeper)
+      // The log may have been closed meanwhile, with its consumers.
+      do throws(ImmutaError) {
+        try checkOpen()
+      } catch {
+        keeper.close()
+        throw error
+      }
+      return Consumer(name, keeper, of: self, only: durability == .synced ? .durable : .committed)
+    } catch {
+      throw error.of(namespace)
+    }
   }
 
   /// The log's consumers, sorted by name, and how far they have come. O(consumers), a few small reads for each; opens none.
@@ -38,56 +58,52 @@ extension Log {
     }
   }
 
-  /// Moves a consumer that nobody has open, also one whose position is damaged or another log's; makes it if there is none.
+  /// Moves a consumer, or a work queue, that nobody has open, also one whose position is damaged or another log's; makes a
+  /// consumer if there is none. A work queue then gives all jobs from there on, also those that were done.
   ///
   /// - Throws: `.consumerInUse`, `.invalidConsumer`, `.positionBeyondEnd`, `.foreignPosition`, `.invalidPosition`,
   ///   `.foreignOwner`, `.storageClosed`, `.io`.
   public func seekConsumer(_ name: String, to position: StreamPosition) throws(ImmutaError) {
-    try consumer(name, startingAt: position, creating: true, seeking: true).close()
+    guard FileName.isValid(name) else { throw .invalidConsumer(name) }
+    do throws(ImmutaError) {
+      try checkOpen()
+      let (file, mark) = try positionFile(of: name, startingAt: position, creating: true, seeking: true)
+      PositionKeeper(name, file, mark, of: open, durability).close()
+    } catch {
+      throw error.of(namespace)
+    }
   }
 
-  /// Removes a consumer that nobody has open: its position is forgotten. On stable storage when it returns.
+  /// Removes a consumer, or a work queue, that nobody has open: its position, and what is done, is forgotten. On stable storage when it returns.
   ///
   /// - Throws: `.consumerNotFound`, `.consumerInUse`, `.invalidConsumer`, `.foreignOwner`, `.storageClosed`, `.io`.
   public func removeConsumer(_ name: String) throws(ImmutaError) {
     guard FileName.isValid(name) else { throw .invalidConsumer(name) }
     do throws(ImmutaError) {
       try checkOpen()
-      try consumerFolder.remove(name)
-    } catch {
-      throw error.of(namespace)
-    }
-  }
-
-  private func consumer(
-    _ name: String, startingAt start: StreamPosition, creating: Bool, seeking: Bool
-  ) throws(ImmutaError) -> Consumer {
-    guard FileName.isValid(name) else { throw .invalidConsumer(name) }
-    do throws(ImmutaError) {
-      try checkOpen()
-      let (file, mark) = try positionFile(of: name, startingAt: start, creating: creating, seeking: seeking)
-      let keeper = PositionKeeper(name, file, mark, of: open, durability)
-      open.consumers.add(keeper)
-      // The log may have been closed meanwhile, with its consumers.
-      do throws(ImmutaError) {
-        try checkOpen()
-      } catch {
-        keeper.close()
-        throw error
+      let folder = consumerFolder
+      let isWorkQueue = try folder.isWorkQueue(name)
+      try folder.remove(name) { (directory) throws(ImmutaError) in
+        if isWorkQueue {
+          try QueueJournal.remove(name, in: directory, acceptsFilesOfOthers: acceptsFilesOfOthers)
+        }
       }
-      return Consumer(name, keeper, of: self, only: durability == .synced ? .durable : .committed)
     } catch {
       throw error.of(namespace)
     }
   }
 
-  private func positionFile(
-    of name: String, startingAt start: StreamPosition, creating: Bool, seeking: Bool
+  /// Takes the position of a consumer or a work queue; makes it where there is none.
+  ///
+  /// - Parameter isWorkQueue: whether one that is made is a work queue's.
+  func positionFile(
+    of name: String, startingAt start: StreamPosition, creating: Bool, seeking: Bool = false, isWorkQueue: Bool = false
   ) throws(ImmutaError) -> (PositionFile, ConsumerMark) {
     let folder = consumerFolder
     if var file = try folder.take(name) {
       do throws(ImmutaError) {
-        return (file, seeking ? try begin(&file, at: start) : try placed(file.read(), of: name))
+        if !seeking { return (file, try placed(file.read(), of: name)) }
+        return (file, try begin(&file, at: start, isWorkQueue: folder.isWorkQueue(name)))
       } catch {
         file.unlock()
         throw error
@@ -95,7 +111,7 @@ extension Log {
     }
     guard creating else { throw .consumerNotFound(name) }
     // Two may make it at once: then the other one's is taken.
-    var file = try folder.make(name, try mark(at: start))
+    var file = try folder.make(name, try mark(at: start, isWorkQueue: isWorkQueue))
     do throws(ImmutaError) {
       return (file, try placed(file.read(), of: name))
     } catch {
@@ -104,17 +120,22 @@ extension Log {
     }
   }
 
-  private func begin(_ file: inout PositionFile, at start: StreamPosition) throws(ImmutaError) -> ConsumerMark {
-    let mark = try mark(at: start)
+  private func begin(
+    _ file: inout PositionFile, at start: StreamPosition, isWorkQueue: Bool
+  ) throws(ImmutaError) -> ConsumerMark {
+    let mark = try mark(at: start, isWorkQueue: isWorkQueue)
     try file.begin(mark)
     return mark
   }
 
-  private func mark(at position: StreamPosition) throws(ImmutaError) -> ConsumerMark {
+  private func mark(at position: StreamPosition, isWorkQueue: Bool) throws(ImmutaError) -> ConsumerMark {
     let place = try place(of: position)
     let stableCount = open.stableCount
     let stable = place.number <= stableCount ? place : try open.place(stableCount)
-    return ConsumerMark(identity: identity, last: place, stable: stable, bootIdentity: BootIdentity.current)
+    var mark = ConsumerMark(identity: identity, last: place, stable: stable, bootIdentity: BootIdentity.current)
+    // Even, and none that was before: nothing that a state log says counts.
+    if isWorkQueue { mark.queue = UInt64.random(in: 1...UInt64.max / 2) * 2 }
+    return mark
   }
 
   /// What a consumer goes on with, by what its file says: a place in this log.
@@ -139,7 +160,9 @@ extension Log {
       let lag = max(0, count - max(number, firstSequence))
       var fault: ImmutaError?
       do throws(ImmutaError) { _ = try placed(found, of: name) } catch { fault = error.of(namespace) }
-      return ConsumerDetails(name: name, position: number, lag: fault == nil ? lag : nil, owner: owner, fault: fault)
+      return ConsumerDetails(
+        name: name, position: number, lag: fault == nil ? lag : nil, owner: owner, fault: fault,
+        isWorkQueue: found.queue != 0)
     } catch {
       return ConsumerDetails(name: name, position: nil, lag: nil, owner: owner, fault: error.of(namespace))
     }
@@ -159,7 +182,7 @@ extension Log {
     }
   }
 
-  private var consumerFolder: ConsumerFolder {
+  var consumerFolder: ConsumerFolder {
     let files = currentFiles
     return ConsumerFolder(
       files, trust: FileTrust(in: files.directory, acceptsFilesOfOthers: acceptsFilesOfOthers))

@@ -15,6 +15,9 @@
 /// TIME are those of the record before, by its entry in the companion: so a log that was put back from an older copy, and has
 /// grown since, is noticed. Where they are not known, INDEX is 0; where only TIME is not known, TIME is 0.
 ///
+/// QUEUE is 0 for a consumer. For a work queue it is a number that is drawn when the queue is made or moved, and that its state
+/// log names: see ``QueueHeader``. It is odd once there is such a log.
+///
 /// After the slots the process that has the consumer says who it is, as in the file of a lock.
 package struct ConsumerMark: Hashable, Sendable {
   /// A record's number, and what is known of the record before.
@@ -36,6 +39,8 @@ package struct ConsumerMark: Hashable, Sendable {
   package var last: Place
   package var stable: Place
   package var bootIdentity: UInt64
+  /// 0 for a consumer.
+  package var queue: UInt64 = 0
 
   package init(identity: LogIdentity?, last: Place, stable: Place, bootIdentity: UInt64) {
     (self.identity, self.last, self.stable, self.bootIdentity) = (identity, last, stable, bootIdentity)
@@ -54,6 +59,7 @@ package struct ConsumerMark: Hashable, Sendable {
   private static var lastOffset: Int { 40 }
   private static var stableOffset: Int { 64 }
   private static var bootOffset: Int { 88 }
+  private static var queueOffset: Int { 96 }
 
   /// What a position file holds.
   package struct Slots {
@@ -80,6 +86,7 @@ package struct ConsumerMark: Hashable, Sendable {
     unsafe self.init(
       identity: LogIdentity(decoding: UnsafeRawBufferPointer(rebasing: bytes[range])), last: last, stable: stable,
       bootIdentity: bytes.loadInteger(at: Self.bootOffset))
+    queue = unsafe bytes.loadInteger(at: Self.queueOffset)
   }
 
   /// The slot of a generation, for `TwoSlots.offset(of:)`.
@@ -90,6 +97,7 @@ package struct ConsumerMark: Hashable, Sendable {
       unsafe last.store(in: bytes, at: Self.lastOffset)
       unsafe stable.store(in: bytes, at: Self.stableOffset)
       unsafe bytes.storeInteger(bootIdentity, at: Self.bootOffset)
+      unsafe bytes.storeInteger(queue, at: Self.queueOffset)
     }
   }
 }

@@ -62,6 +62,8 @@ public struct UnsupportedVersion: Hashable, Sendable {
     case sealedPayload
     /// The file with a consumer's position.
     case consumerPosition
+    /// The log with a work queue's state.
+    case queueState
   }
 
   /// The file.
@@ -92,6 +94,7 @@ extension UnsupportedVersion: CustomStringConvertible {
       case .storeLayout: "store layout"
       case .sealedPayload: "sealed payload"
       case .consumerPosition: "consumer's position"
+      case .queueState: "work queue's state"
       }
     return "\(path): the \(name) has version \(found), and this library knows versions up to \(supported)".printable
   }

@@ -16,6 +16,7 @@ import Testing
 /// soak-follow DIRECTORY NAMESPACE                      follows one of them, until killed
 /// project DIRECTORY SEED                               appends, and keeps what the records come to, until killed
 /// keys DIRECTORY SEED                                  appends by keys to a log that rolls and drops its front, until killed
+/// work DIRECTORY SEED                                  appends jobs and works on them, until killed
 /// threadless WHAT DIRECTORY                            goes on while the system gives no thread, and says how
 /// change WHAT DIRECTORY        goes on with an open log after its process has changed, and says how
 /// ```
@@ -79,6 +80,7 @@ import Testing
     case "soak-write": try await Soaked.write(words[1])
     case "soak-follow": try await Soaked.follow(words[1], words[2])
     case "keys": try await KeyedWriter.append(words[1], number(words[2]))
+    case "work": try await Worker.work(words[1], number(words[2]))
     case "threadless": try await Threadless.run(words[1], words[2])
     case "greet": say("hello")
     default: fatalError("unknown command \(words[0])")
