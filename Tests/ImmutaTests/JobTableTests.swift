@@ -19,7 +19,7 @@ import Testing
   }
 
   @Test func itSaysWhatAnArrayOfAllJobsWouldSay() async throws {
-    try await Rounds.run(default: 60, "a queue's jobs") { seed in
+    try await Rounds.run(default: 12, "a queue's jobs") { seed in
       var generator = SeededGenerator(seed: seed)
       let begin = [0, 5, 1023, 1024, 70_000].randomElement(using: &generator) ?? 0
       var (table, model) = (JobTable(front: begin), Model(front: begin))

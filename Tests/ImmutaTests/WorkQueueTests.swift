@@ -291,20 +291,22 @@ import Testing
       let later = try #require(try await jobs.next(timeout: .seconds(60)))
       #expect(later.record.text == "later" && later.deliveries == 1)
     }
-    // A clock that went back delays no job for longer than was asked.
-    try await Clocks.withWallClock(off: -1_000_000_000_000_000) {
+    do {
       let storage = try await open(directory)
       defer { storage.close() }
       let jobs = try storage.log("log").workQueue("resize", long)
       let taken = try await take(2, jobs)
       #expect(taken.map(\.record.text) == ["0", "later"])
-      try await taken[0].retry(after: .milliseconds(30))
+      try await taken[0].retry(after: .milliseconds(300))
     }
-    let storage = try await open(directory)
-    defer { storage.close() }
-    let jobs = try storage.log("log").workQueue("resize", long)
-    #expect(try await take(jobs).record.text == "later")
-    #expect(try #require(try await jobs.next(timeout: .seconds(60))).record.text == "0")
+    // A clock that went back delays no job for longer than was asked.
+    try await Clocks.withWallClock(off: -1_000_000_000_000_000) {
+      let storage = try await open(directory)
+      defer { storage.close() }
+      let jobs = try storage.log("log").workQueue("resize", long)
+      let texts = [try await jobs.next()?.record.text, try await jobs.next(timeout: .seconds(60))?.record.text]
+      #expect(Set(texts) == ["0", "later"])
+    }
   }
 
   @Test func aRecordMaySayWhenItIsDue() async throws {
