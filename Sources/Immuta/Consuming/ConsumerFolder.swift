@@ -48,6 +48,20 @@ struct ConsumerFolder {
     return current
   }
 
+  /// Where the state logs of work queues are; nil where no consumer was made yet.
+  func stateFolder() throws(ImmutaError) -> Directory? { try folder() }
+
+  /// Whether a name is a work queue's: as its position says, or, where that is damaged, by its state log.
+  func isWorkQueue(_ name: String) throws(ImmutaError) -> Bool {
+    do throws(ImmutaError) {
+      if let mark = try mark(of: name) { return mark.queue != 0 }
+    } catch {
+      guard case .corrupted = error else { throw error }
+    }
+    guard let folder = try folder() else { return false }
+    return try io(LogFiles(directory: folder, namespace: name).isThere())
+  }
+
   /// Who has a consumer; nil where nobody has it.
   func owner(of consumer: String) throws(ImmutaError) -> ConsumerOwner? {
     guard let folder = try folder(),
@@ -90,10 +104,14 @@ struct ConsumerFolder {
 
   /// Removes a consumer's position.
   ///
+  /// - Parameter before: called before that, with the lock and the folder.
   /// - Throws: `.consumerNotFound`, `.consumerInUse`, `.foreignOwner`, `.io`.
-  func remove(_ consumer: String) throws(ImmutaError) {
+  func remove(
+    _ consumer: String, _ before: (Directory) throws(ImmutaError) -> Void
+  ) throws(ImmutaError) {
     guard let file = try take(consumer) else { throw .consumerNotFound(consumer) }
     defer { file.unlock() }
+    try before(file.folder)
     try io(file.folder.removeIfPresent(file.name))
     try io(file.folder.flush())
   }

@@ -19,6 +19,9 @@
 /// appended to, where not all of that is known to be on stable storage: how many there are (2 bytes; 65,535 for more than the
 /// slot has room for), and each one's name, after its length (2 bytes). STABLE does not go past such a step.
 ///
+/// QUEUE is 0 for a consumer. For a work queue it is a number that is drawn when the queue is made or moved, and that its state
+/// log names: see ``QueueHeader``. It is odd once there is such a log.
+///
 /// After the slots the process that has the consumer says who it is, as in the file of a lock.
 package struct ConsumerMark: Hashable, Sendable {
   /// A record's number, and what is known of the record before.
@@ -40,6 +43,8 @@ package struct ConsumerMark: Hashable, Sendable {
   package var last: Place
   package var stable: Place
   package var bootIdentity: UInt64
+  /// 0 for a consumer.
+  package var queue: UInt64 = 0
   /// Tells a position from another one that had its name before; 0 in files from before steps.
   package var made: UInt64
   /// The logs that its steps have appended to, where not all of that is known to be on stable storage.
@@ -70,8 +75,9 @@ package struct ConsumerMark: Hashable, Sendable {
   private static var lastOffset: Int { 40 }
   private static var stableOffset: Int { 64 }
   private static var bootOffset: Int { 88 }
-  private static var madeOffset: Int { 96 }
-  fileprivate static var pendingOffset: Int { 104 }
+  private static var queueOffset: Int { 96 }
+  private static var madeOffset: Int { 104 }
+  fileprivate static var pendingOffset: Int { 112 }
   /// Where the checksum begins.
   fileprivate static var end: Int { TwoSlots.sector - 4 }
 
@@ -101,6 +107,7 @@ package struct ConsumerMark: Hashable, Sendable {
     unsafe self.init(
       identity: LogIdentity(decoding: UnsafeRawBufferPointer(rebasing: bytes[range])), last: last, stable: stable,
       bootIdentity: bytes.loadInteger(at: Self.bootOffset), made: bytes.loadInteger(at: Self.madeOffset))
+    queue = unsafe bytes.loadInteger(at: Self.queueOffset)
     guard let pending = unsafe PendingLogs(bytes) else { return nil }
     self.pending = pending
   }
@@ -115,6 +122,7 @@ package struct ConsumerMark: Hashable, Sendable {
       unsafe last.store(in: bytes, at: Self.lastOffset)
       unsafe stable.store(in: bytes, at: Self.stableOffset)
       unsafe bytes.storeInteger(bootIdentity, at: Self.bootOffset)
+      unsafe bytes.storeInteger(queue, at: Self.queueOffset)
       unsafe bytes.storeInteger(made, at: Self.madeOffset)
       unsafe pending.store(in: bytes)
     }

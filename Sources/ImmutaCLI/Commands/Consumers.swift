@@ -6,7 +6,8 @@ struct Consumers: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "List durable consumers; move or remove one.",
     discussion: """
-      A consumer is a reader whose position is kept beside the log: see `immuta cat --consumer`.
+      A consumer is a reader whose position is kept beside the log: see `immuta cat --consumer`. Work queues are listed, moved
+      and removed with them: all jobs before a queue's position are done.
 
       All consumers of all logs, and those of one:
         immuta consumers
@@ -82,6 +83,7 @@ struct ConsumersList: ToolCommand {
     var object = JSONObject()
     object.add("namespace", namespace)
     object.add("name", consumer.name)
+    object.add("kind", consumer.isWorkQueue ? "queue" : "consumer")
     for (name, value) in [("position", consumer.position), ("lag", consumer.lag)] {
       if let value { object.add(name, value) } else { object.addNull(name) }
     }

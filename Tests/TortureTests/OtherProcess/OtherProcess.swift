@@ -18,6 +18,7 @@ import Testing
 /// consume DIRECTORY SEED DURABILITY HOW                consumes what it appends, or what another process does, until killed
 /// keys DIRECTORY SEED                                  appends by keys to a log that rolls and drops its front, until killed
 /// steps DIRECTORY SEED                                 makes steps over several logs, and of a consumer, until killed
+/// work DIRECTORY SEED                                  appends jobs and works on them, until killed
 /// threadless WHAT DIRECTORY                            goes on while the system gives no thread, and says how
 /// change WHAT DIRECTORY        goes on with an open log after its process has changed, and says how
 /// ```
@@ -84,6 +85,7 @@ import Testing
     case "consume":
       try await ConsumingProcess.run(words[1], number(words[2]), durability(words[3]), appends: words[4] == "append")
     case "keys": try await KeyedWriter.append(words[1], number(words[2]))
+    case "work": try await Worker.work(words[1], number(words[2]))
     case "threadless": try await Threadless.run(words[1], words[2])
     case "greet": say("hello")
     default: fatalError("unknown command \(words[0])")
