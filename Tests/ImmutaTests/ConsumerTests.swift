@@ -63,6 +63,26 @@ import Testing
     #expect(try take(2, billing) == ["3", "4"], "what was not acknowledged comes again")
   }
 
+  /// The slots of its file are written in turn over all openings: also where the next one writes fewer times.
+  @Test func itGoesOnHoweverOftenItWasOpened() async throws {
+    let directory = TemporaryDirectory()
+    let storage = try await open(directory, appending: 100)
+    defer { storage.close() }
+    let log = try storage.log("log")
+    var acknowledged = 0
+    for count in [7, 1, 1, 4, 2, 3] {
+      let billing = try log.consumer("billing")
+      #expect(billing.position == acknowledged)
+      for _ in 0..<count { try await billing.acknowledge(through: billing.position) }
+      billing.close()
+      acknowledged += count
+    }
+    for position in [50, 3, 60] {
+      try log.seekConsumer("billing", to: .sequence(position))
+      #expect(try log.consumers.first?.position == position)
+    }
+  }
+
   @Test func acknowledgingARecordAcknowledgesThoseBeforeIt() async throws {
     let directory = TemporaryDirectory()
     let storage = try await open(directory, appending: 10)

@@ -87,7 +87,9 @@ extension Log {
     let folder = consumerFolder
     if var file = try folder.take(name) {
       do throws(ImmutaError) {
-        return (file, seeking ? try begin(&file, at: start) : try placed(file.read(), of: name))
+        // Reading changes the file's generation: so this is before the file is returned.
+        let mark = seeking ? try begin(&file, at: start) : try placed(file.read(), of: name)
+        return (file, mark)
       } catch {
         file.unlock()
         throw error
@@ -97,7 +99,8 @@ extension Log {
     // Two may make it at once: then the other one's is taken.
     var file = try folder.make(name, try mark(at: start))
     do throws(ImmutaError) {
-      return (file, try placed(file.read(), of: name))
+      let mark = try placed(file.read(), of: name)
+      return (file, mark)
     } catch {
       file.unlock()
       throw error
