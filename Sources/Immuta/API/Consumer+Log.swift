@@ -38,6 +38,18 @@ extension Log {
     }
   }
 
+  /// What is known of one consumer; nil where there is none of that name.
+  package func details(ofConsumer name: String) throws(ImmutaError) -> ConsumerDetails? {
+    guard FileName.isValid(name) else { throw .invalidConsumer(name) }
+    do throws(ImmutaError) {
+      try checkOpen()
+      let folder = consumerFolder
+      return try folder.has(name) ? details(of: name, folder) : nil
+    } catch {
+      throw error.of(namespace)
+    }
+  }
+
   /// Moves a consumer that nobody has open, also one whose position is damaged or another log's; makes it if there is none.
   ///
   /// - Throws: `.consumerInUse`, `.invalidConsumer`, `.positionBeyondEnd`, `.foreignPosition`, `.invalidPosition`,

@@ -31,8 +31,8 @@ public final class Consumer: Sendable {
   public let name: String
   /// What it reads.
   public let log: Log
-  private let keeper: PositionKeeper
-  private let reader: RecordReader
+  let keeper: PositionKeeper
+  let reader: RecordReader
   private let waits = Lock(Waits())
 
   /// Who waits for a record: closing ends that.

@@ -16,6 +16,7 @@ import Testing
 /// soak-follow DIRECTORY NAMESPACE                      follows one of them, until killed
 /// project DIRECTORY SEED                               appends, and keeps what the records come to, until killed
 /// keys DIRECTORY SEED                                  appends by keys to a log that rolls and drops its front, until killed
+/// member DIRECTORY SEED                                is a member of a group, until killed or its input ends
 /// threadless WHAT DIRECTORY                            goes on while the system gives no thread, and says how
 /// change WHAT DIRECTORY        goes on with an open log after its process has changed, and says how
 /// ```
@@ -79,6 +80,7 @@ import Testing
     case "soak-write": try await Soaked.write(words[1])
     case "soak-follow": try await Soaked.follow(words[1], words[2])
     case "keys": try await KeyedWriter.append(words[1], number(words[2]))
+    case "member": try await GroupMember.work(words[1], number(words[2]))
     case "threadless": try await Threadless.run(words[1], words[2])
     case "greet": say("hello")
     default: fatalError("unknown command \(words[0])")
