@@ -21,8 +21,8 @@ struct Holdings {
   /// Why it ended.
   private(set) var ending: ImmutaError?
 
-  /// So many messages are taken from a partition before another has its turn.
-  private static let mostInRow = 64
+  /// So many messages are taken from a partition before another has its turn; of batches, one.
+  static let mostInRow = 64
 
   var count: Int { held.count }
 
@@ -42,8 +42,10 @@ struct Holdings {
   // MARK: Taking
 
   /// What comes next of a partition: of one after the other, so that none waits for long.
+  ///
+  /// - Parameter most: how often in a row it is the same one's.
   mutating func take<Taken>(
-    _ next: (Consumer) throws(ImmutaError) -> Taken?
+    most: Int = Holdings.mostInRow, _ next: (Consumer) throws(ImmutaError) -> Taken?
   ) throws(ImmutaError) -> (partition: Int, taken: Taken)? {
     if let ending { throw ending }
     if let fault = faults.popLast() { throw fault }
@@ -54,7 +56,7 @@ struct Holdings {
         do throws(ImmutaError) {
           if let taken = try next(held.consumer) {
             inRow += 1
-            if inRow == Self.mostInRow { pass() }
+            if inRow >= most { pass() }
             return (partition, taken)
           }
         } catch {
@@ -93,12 +95,19 @@ struct Holdings {
 
   // MARK: Giving up
 
-  /// Has so many at most from now on; returns those that are given up, to be closed.
-  mutating func keep(_ share: Int) -> [Consumer] {
+  /// Has so many at most from now on.
+  ///
+  /// - Returns: those that are given up, to be closed; and whether one is kept after all, for those who wait for messages.
+  mutating func keep(_ share: Int) -> (givenUp: [Consumer], isOneKept: Bool) {
     let leaving = GroupPlan.leaving(
       held.map { GroupPlan.Held(partition: $0, isIdle: $1.consumer.isIdle, isLeaving: $1.isLeaving) }, share: share)
-    for partition in partitions { held[partition]?.isLeaving = leaving.contains(partition) }
-    return leaving.filter { held[$0]?.consumer.isIdle ?? false }.compactMap { remove($0) }
+    var isOneKept = false
+    for partition in partitions {
+      let stays = !leaving.contains(partition)
+      if stays, held[partition]?.isLeaving ?? false { isOneKept = true }
+      held[partition]?.isLeaving = !stays
+    }
+    return (leaving.filter { held[$0]?.consumer.isIdle ?? false }.compactMap { remove($0) }, isOneKept)
   }
 
   private mutating func remove(_ partition: Int) -> Consumer? {

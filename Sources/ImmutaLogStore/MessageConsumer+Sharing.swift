@@ -87,7 +87,8 @@ extension MessageConsumer {
   }
 
   private func giveUp(keeping share: Int) {
-    let given = holdings.withLock { $0.keep(share) }
+    let (given, isOneKept) = holdings.withLock { $0.keep(share) }
+    if isOneKept { changes.notify() }
     if given.isEmpty { return }
     for consumer in given { consumer.close() }
     group.prompt()

@@ -97,7 +97,7 @@ public final class MessageConsumer: Sendable {
   /// - Throws: as ``next()``, but for cancellation.
   public func nextBatchAtOnce() throws(ImmutaError) -> MessageBatch? {
     try holdings.withLock { (holdings) throws(ImmutaError) in
-      let next = try holdings.take { (consumer) throws(ImmutaError) in try consumer.nextBatchAtOnce() }
+      let next = try holdings.take(most: 1) { (consumer) throws(ImmutaError) in try consumer.nextBatchAtOnce() }
       return next.map { MessageBatch($0.taken, partition: $0.partition) }
     }
   }

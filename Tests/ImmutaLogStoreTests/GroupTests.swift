@@ -96,6 +96,26 @@ import Testing
     try expectAll(again, 0..<10)
   }
 
+  @Test func aPartitionThatStaysAfterAllIsDeliveredToWhoeverWaits() async throws {
+    for partition in 0..<10 { try await store.partition(partition).log.append("\(partition)") }
+    let first = try store.consumer("billing")
+    _ = try await take(10, from: first)
+    let second = try store.consumer("billing")
+    // Once it gives nothing of five partitions.
+    var withheld: [Int] = []
+    try await eventually {
+      for partition in 0..<10 { try await store.partition(partition).log.append("more") }
+      var given: Set<Int> = []
+      while let message = try first.nextAtOnce() { given.insert(message.partition) }
+      withheld = Set(0..<10).subtracting(given).sorted()
+      return withheld.count == 5
+    }
+    let more = Task { try await take(5, from: first) }
+    second.close()
+    #expect(Set(try await more.value.map(\.partition)).isSubset(of: withheld))
+    #expect(first.partitions.count == 10)
+  }
+
   @Test func whatAMemberLeavesUnacknowledgedIsDeliveredToAnother() async throws {
     try fill(store, 0..<100)
     let first = try store.consumer("billing")
