@@ -370,6 +370,19 @@ canary key-removed KeyIndex+Files.swift 'KeysModelTests/anIndexSays' \
 # A slot of a file of keys is believed, whatever its checksum.
 canary key-slot KeyFileFormat.swift 'KeysModelTests/anIndexSays' \
   'guard bytes\.count >= Self\.size, unsafe KeyFileChecksum\.of\(bytes, at: place\) == bytes\.loadInteger\(at: 28\) else \{\n      return nil\n    \}\n    hash' 'guard bytes.count >= Self.size else { return nil }\n    hash'
+# A partition goes to another member while messages of it are worked on.
+canary group-idle Consumer+Partition.swift 'GroupModelTests' \
+  'var isIdle: Bool \{ nextSequence <= position \}' 'var isIdle: Bool { true }'
+# A member sees itself alone.
+canary group-count GroupFolder.swift 'GroupModelTests' \
+  'number == seat\.number \|\| holder\(of: number, in: folder\) != nil' 'number == seat.number'
+# Members hear nothing of each other.
+canary group-events GroupWatch.swift 'KilledMembersTests/thePartitions' \
+  'func filesMayHaveChanged\(\) \{ .*' 'func filesMayHaveChanged() {}'
+# A consumer that is opened again writes over the wrong slot of its position.
+canary position-slots Consumer+Log.swift 'GroupModelTests' \
+  'let mark = seeking \? try begin\(&file, at: start\) : try placed\(file\.read\(\), of: name\)\n        return \(file, mark\)' \
+  'return (file, seeking ? try begin(&file, at: start) : try placed(file.read(), of: name))'
 
 # A record counts as acknowledged once it is delivered.
 canary consumer-early Consumer.swift 'ConsumerLossTests/aConsumerSkips' \

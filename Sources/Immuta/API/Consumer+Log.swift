@@ -64,6 +64,18 @@ extension Log {
     }
   }
 
+  /// What is known of one consumer; nil where there is none of that name.
+  package func details(ofConsumer name: String) throws(ImmutaError) -> ConsumerDetails? {
+    guard FileName.isValid(name) else { throw .invalidConsumer(name) }
+    do throws(ImmutaError) {
+      try checkOpen()
+      let folder = consumerFolder
+      return try folder.has(name) ? details(of: name, folder) : nil
+    } catch {
+      throw error.of(namespace)
+    }
+  }
+
   /// Moves a consumer, or a work queue, that nobody has open, also one whose position is damaged or another log's; makes a
   /// consumer if there is none. A work queue then gives all jobs from there on, also those that were done.
   ///
@@ -121,8 +133,6 @@ extension Log {
       }
     }
     guard creating else { throw .consumerNotFound(name) }
-    // A power cut must not leave the position, and of a new log nothing: another one would take its place.
-    if !isFollowing { try makeNamesStable() }
     // Two may make it at once: then the other one's is taken.
     var file = try folder.make(name, try mark(at: start, isWorkQueue: isWorkQueue))
     do throws(ImmutaError) {
@@ -132,12 +142,6 @@ extension Log {
       file.unlock()
       throw error
     }
-  }
-
-  private func makeNamesStable() throws(ImmutaError) {
-    let files = currentFiles
-    try io(files.flush())
-    try io(files.directory.flush())
   }
 
   private func move(

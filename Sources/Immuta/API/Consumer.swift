@@ -32,7 +32,7 @@ public final class Consumer: Sendable {
   /// What it reads.
   public let log: Log
   let keeper: PositionKeeper
-  private let reader: RecordReader
+  let reader: RecordReader
   /// What batches are processed from, while nobody does that.
   private let batches: Lock<RecordReader?>
   private let visibility: StreamVisibility

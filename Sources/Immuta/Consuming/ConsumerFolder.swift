@@ -26,6 +26,12 @@ struct ConsumerFolder {
       .filter(FileName.isValid).sorted()
   }
 
+  /// Whether there is a consumer of a name.
+  func has(_ consumer: String) throws(ImmutaError) -> Bool {
+    guard let folder = try folder() else { return false }
+    return try io(folder.statusOfFile(Self.file(of: consumer))) != nil
+  }
+
   /// What a consumer's file says; nil where there is none. Takes no lock.
   ///
   /// - Parameter flushing: whether what it returns must be on stable storage then.

@@ -19,6 +19,7 @@ import Testing
 /// keys DIRECTORY SEED                                  appends by keys to a log that rolls and drops its front, until killed
 /// steps DIRECTORY SEED                                 makes steps over several logs, and of a consumer, until killed
 /// work DIRECTORY SEED                                  appends jobs and works on them, until killed
+/// member DIRECTORY SEED                                is a member of a group, until killed or its input ends
 /// threadless WHAT DIRECTORY                            goes on while the system gives no thread, and says how
 /// change WHAT DIRECTORY        goes on with an open log after its process has changed, and says how
 /// ```
@@ -86,6 +87,7 @@ import Testing
       try await ConsumingProcess.run(words[1], number(words[2]), durability(words[3]), appends: words[4] == "append")
     case "keys": try await KeyedWriter.append(words[1], number(words[2]))
     case "work": try await Worker.work(words[1], number(words[2]))
+    case "member": try await GroupMember.work(words[1], number(words[2]))
     case "threadless": try await Threadless.run(words[1], words[2])
     case "greet": say("hello")
     default: fatalError("unknown command \(words[0])")
