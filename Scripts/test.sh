@@ -183,6 +183,8 @@ run_examples() {
     "$binaries/third-party-transform"
     "$binaries/commit-log"
     "$binaries/event-sourcing"
+    "$binaries/exactly-once" die
+    "$binaries/exactly-once"
     "$binaries/web-logs"
     "$binaries/message-queue"
     "$binaries/follow-other-process" write &

@@ -71,7 +71,7 @@ extension TypedLog {
     TypedTransaction(try await log.beginTransaction(), coder)
   }
 
-  private func run<Result>(
+  func run<Result>(
     _ body: (inout TypedTransaction<Value>) async throws -> Result, _ transaction: inout Transaction
   ) async throws -> Result {
     var typed = TypedTransaction<Value>(transaction, coder)
