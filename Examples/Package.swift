@@ -20,6 +20,7 @@ let package = Package(
     example("encrypting", "Encrypting", ["ImmutaTransforms"]),
     example("commit-log", "CommitLog", ["LogStore"]),
     example("event-sourcing", "EventSourcing", ["ImmutaCodable"]),
+    example("accounts", "Accounts", ["ImmutaCodable"]),
     example("web-logs", "WebLogs", ["LogStore"]),
     example("message-queue", "MessageQueue", ["LogStore"]),
     example("third-party-transform", "ThirdPartyTransform", more: [.product(name: "Crypto", package: "swift-crypto")]),

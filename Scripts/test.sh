@@ -183,6 +183,7 @@ run_examples() {
     "$binaries/third-party-transform"
     "$binaries/commit-log"
     "$binaries/event-sourcing"
+    "$binaries/accounts"
     "$binaries/web-logs"
     "$binaries/message-queue"
     "$binaries/follow-other-process" write &
