@@ -372,6 +372,15 @@ canary key-removed KeyIndex+Files.swift 'KeysModelTests/anIndexSays' \
 canary key-slot KeyFileFormat.swift 'KeysModelTests/anIndexSays' \
   'guard bytes\.count >= Self\.size, unsafe KeyFileChecksum\.of\(bytes, at: place\) == bytes\.loadInteger\(at: 28\) else \{\n      return nil\n    \}\n    hash' 'guard bytes.count >= Self.size else { return nil }
     hash'
+# A partition goes to another member while messages of it are worked on.
+canary group-idle Consumer+Partition.swift 'GroupModelTests' \
+  'var isIdle: Bool \{ nextSequence <= position \}' 'var isIdle: Bool { true }'
+# A member sees itself alone.
+canary group-count GroupFolder.swift 'GroupModelTests' \
+  'number == seat\.number \|\| holder\(of: number, in: folder\) != nil' 'number == seat.number'
+# Members hear nothing of each other.
+canary group-events GroupWatch.swift 'KilledMembersTests/thePartitions' \
+  'func filesMayHaveChanged\(\) \{ .*' 'func filesMayHaveChanged() {}'
 
 # A record counts as acknowledged once it is delivered.
 canary consumer-early Consumer.swift 'ConsumerLossTests/aConsumerSkips' \

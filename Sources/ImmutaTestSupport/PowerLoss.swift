@@ -126,7 +126,7 @@ public final class PowerLoss: SystemCallHook {
 
 /// Makes the files of a machine look as after a restart of it.
 public enum Reboot {
-  /// Makes every companion and every consumer's position in a directory say that the machine has been down since it was written.
+  /// Makes every companion, every consumer's position and every step's intent in a directory say that the machine has been down since it was written.
   public static func mark(directory: String) throws {
     for name in try FileManager.default.subpathsOfDirectory(atPath: directory) {
       let path = "\(directory)/\(name)"
@@ -143,6 +143,20 @@ public enum Reboot {
     let name = name.hasSuffix(".new") ? String(name.dropLast(4)) : name
     if name.hasSuffix(".idx") || name.hasSuffix(".companion") { markCompanion(&bytes) }
     if name.hasSuffix(".position") { markPosition(&bytes) }
+    if name.hasPrefix(".intents/") { markIntents(&bytes) }
+  }
+
+  private static func markIntents(_ bytes: inout [UInt8]) {
+    for start in [0, StepIntent.slotSize] where start < bytes.count {
+      let slot = start..<min(bytes.count, start + StepIntent.slotSize)
+      var alone = [UInt8](repeating: 0, count: bytes.count)
+      alone.replaceSubrange(slot, with: bytes[slot])
+      guard let (found, generation) = alone.withUnsafeBytes({ StepIntent.slots(in: $0) }).whole.last else { continue }
+      var intent = found
+      if intent.bootIdentity != 0 { intent.bootIdentity = BootIdentity.current ^ 0x5555 }
+      guard let marked = intent.encoded(generation: generation) else { continue }
+      bytes.replaceSubrange(start..<min(bytes.count, start + marked.count), with: marked.prefix(bytes.count - start))
+    }
   }
 
   private static func markPosition(_ bytes: inout [UInt8]) {

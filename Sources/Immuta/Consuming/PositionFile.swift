@@ -6,7 +6,7 @@ struct PositionFile: Sendable {
   private let file: Descriptor
   private let identity: FileIdentity?
   /// Of the slot that was written last.
-  private var generation: UInt64 = 0
+  private(set) var generation: UInt64 = 0
 
   init(lock: FileLock, name: String, in folder: Directory) {
     (self.lock, self.name, self.folder) = (lock, name, folder)

@@ -53,15 +53,24 @@ extension OpenLog: ConsumedLog {
   }
 }
 
+/// Something that closes with a log.
+protocol ClosesWithLog: AnyObject, Sendable {
+  func closeWithLog()
+}
+
+extension PositionKeeper: ClosesWithLog {
+  func closeWithLog() { close() }
+}
+
 /// Those who close with a log: held by nobody here.
 final class OpenConsumers: Sendable {
   private struct Held {
-    weak var keeper: PositionKeeper?
+    weak var keeper: (any ClosesWithLog)?
   }
 
   private let held = Lock<[Held]>([])
 
-  func add(_ keeper: PositionKeeper) {
+  func add(_ keeper: any ClosesWithLog) {
     held.withLock { held in
       held.removeAll { $0.keeper == nil }
       held.append(Held(keeper: keeper))
@@ -73,6 +82,6 @@ final class OpenConsumers: Sendable {
       defer { held = [] }
       return held.compactMap(\.keeper)
     }
-    for keeper in keepers { keeper.close() }
+    for keeper in keepers { keeper.closeWithLog() }
   }
 }

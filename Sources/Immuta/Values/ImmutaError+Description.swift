@@ -101,10 +101,24 @@ extension ImmutaError: CustomStringConvertible {
       "somebody else has this consumer: \(owner); close it there first"
     case .consumerClosed(let name, let place):
       "the consumer “\(name)”\(place.suffix(" of")) is closed: open it again"
+    case .partitionNotHeld(let partition, let consumer):
+      """
+      this consumer “\(consumer)” does not have partition \(partition) (any more): what it delivered of it and was not \
+      acknowledged is delivered again, by whoever has the partition now
+      """
     case .positionOutdated(let position, let consumer, let place):
       """
       the consumer “\(consumer)” had come to record \(position)\(place.suffix), and the record before is another one now: the \
       log was put back from an older copy, or its end was cut off. Seek the consumer to where it is to go on
+      """
+    case .otherKindOfConsumer(let name, let isWorkQueue, let place):
+      isWorkQueue
+        ? "“\(name)”\(place.suffix(" of")) is a work queue: open it with workQueue(_:), or give the consumer another name"
+        : "“\(name)”\(place.suffix(" of")) is a consumer: open it with consumer(_:), or give the work queue another name"
+    case .leaseLost(let sequence, let queue, let place):
+      """
+      job \(sequence) of the work queue “\(queue)”\(place.suffix) is not this worker's any more: its lease ran out and somebody \
+      else got it, or it is done. Work must stand being done twice; for more time, extend the lease or choose a longer one
       """
     case .unsupportedVersion(let unsupported):
       "\(unsupported): use a newer version of the library; nothing was changed"

@@ -14,7 +14,7 @@ enum ConsumeWork {
       try acknowledging(bench.scaled(512_000), perCall: perAcknowledgement, directory)
     },
     Workload("a key's 100 records of 1M in 10 segments, 100 B", .consume, unit: .time(per: "key")) { bench, directory in
-      try await ofAKey(bench.scaled(1_000_000), directory)
+      try await ofAKey(100 * bench.scaled(10_000), directory)
     },
   ]
 
