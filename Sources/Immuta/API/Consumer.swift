@@ -102,9 +102,6 @@ public final class Consumer: Sendable {
     return try reader.nextBatchAtOnce()
   }
 
-  /// Has records that were delivered, and not acknowledged, be delivered again: for who took a batch and cannot use all of it.
-  package func deliverAgain(from sequence: Int) { reader.position = sequence }
-
   private func checkOpen() throws(ImmutaError) {
     if waits.withLock({ $0.isClosed }) { throw .consumerClosed(name).of(log.namespace) }
   }
