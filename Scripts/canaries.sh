@@ -381,7 +381,9 @@ canary group-count GroupFolder.swift 'GroupModelTests' \
 # Members hear nothing of each other.
 canary group-events GroupWatch.swift 'KilledMembersTests/thePartitions' \
   'func filesMayHaveChanged\(\) \{ .*' 'func filesMayHaveChanged() {}'
-
+# A consumer that is opened again writes over the wrong slot of its position.
+canary position-slots PositionFile.swift 'GroupModelTests' \
+  'generation = current\.generation\n' ''
 # A record counts as acknowledged once it is delivered.
 canary consumer-early Consumer.swift 'ConsumerLossTests/aConsumerSkips' \
   'return try reader\.nextAtOnce\(\)' \
@@ -442,6 +444,31 @@ canary key-change KeyIndex+State.swift 'KeysLossTests/whoFollows' \
 canary key-others KeyIndex+Counts.swift 'KeysModelTests/manyWhoExpect' \
   'try update\(\)\n      let older' 'if known == nil { try update() }
       let older'
+# A step's logs publish before its intent is written.
+canary step-late LogWriter+Steps.swift 'StepLossTests/whateverCall' \
+  'try write\(parts, part, &file\.file\)\s+isDecided = true\s+publish\(parts, &vouched\)' \
+  'publish(parts, &vouched)
+          try write(parts, part, &file.file)
+          isDecided = true'
+# What a step has staged is not flushed before its intent.
+canary step-staged LogWriter+Steps.swift 'StepLossTests/aPowerCutLeaves' \
+  'if isStable \{ for writer in staged' 'if false { for writer in staged'
+# Nor is the intent, before the logs publish.
+canary step-intent LogWriter+Steps.swift 'StepLossTests/aPowerCutLeaves' \
+  'if isStable \{ try file\.flush\(\) \}' ''
+# Only the newest intent is settled.
+canary step-older IntentFile.swift 'StepLossTests/aPowerCutLeaves' \
+  'return slots\.whole\n' "return slots.whole.suffix(1)
+"
+# A position moves again that was moved since.
+canary step-again Settlement.swift 'StepTests/anIntentThatIsDone' \
+  'mark\.made == made && !TwoSlots\.isNewer\(generation, than: self\.generation\)' 'mark.made == made'
+# A position is stable before what came of its records is.
+canary step-stable StepAppends.swift 'StepLossTests/aPowerCutSkips' \
+  'if !steps\.areStable \{ return min\(stable, steps\.from\) \}' ''
+# Whoever opens a log does not finish its steps.
+canary step-settle Opening.swift 'StepTests/whateverIsDone' \
+  'if !files\.isPartition \{ try setup\.settlement\.settle\(\.log\(files\.namespace\)\) \}' ''
 
 [ "$tried" -gt 0 ] || fail "there is no canary named$wanted"
 if "$checks_only"; then
