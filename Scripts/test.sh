@@ -185,6 +185,7 @@ run_examples() {
     "$binaries/event-sourcing"
     "$binaries/exactly-once" die
     "$binaries/exactly-once"
+    "$binaries/accounts"
     "$binaries/web-logs"
     "$binaries/message-queue"
     "$binaries/follow-other-process" write &

@@ -103,7 +103,7 @@ extension TypedLog {
     try log.transaction(expecting: count) { transaction in try run(body, &transaction) }
   }
 
-  private func run<Result>(
+  func run<Result>(
     _ body: (inout TypedTransaction<Value>) throws -> Result, _ transaction: inout Transaction
   ) throws -> Result {
     var typed = TypedTransaction<Value>(transaction, coder)

@@ -266,7 +266,7 @@ import Testing
     else { return }
     current.mark.bootIdentity ^= 0x5555
     try FileBytes.write(
-      current.mark.encoded(generation: 0) + [UInt8](repeating: 0, count: TwoSlots.slotSize), to: path)
+      current.mark.encoded(generation: 0) + [UInt8](repeating: 0, count: TwoSlots.size - TwoSlots.sector), to: path)
   }
 }
 
