@@ -9,6 +9,7 @@ import ImmutaTransforms
 /// CountedWork stream|record DIRECTORY COUNT        reads COUNT records of the log there, in order or one by one
 /// CountedWork many|many-synced DIRECTORY COUNT     makes, writes, closes and opens COUNT namespaces: ManyNamespaces
 /// CountedWork segments|rolling DIRECTORY COUNT      reads, opens and appends to a log of many segments: ManySegments
+/// CountedWork queue DIRECTORY COUNT                 gives COUNT jobs to workers, and holds a million: QueuedJobs
 /// CountedWork keys DIRECTORY COUNT                  finds a key's records in a log of COUNT segments: KeyedRecords
 /// ```
 ///
@@ -27,6 +28,7 @@ import ImmutaTransforms
       return try await ManyNamespaces(directory: arguments[2], count: count, durability: durability).run()
     }
     if work[0] == "segments" { return try await ManySegments(directory: arguments[2], count: count).run() }
+    if work[0] == "queue" { return try await QueuedJobs(directory: arguments[2], count: count).run() }
     if work[0] == "keys" { return try await KeyedRecords(directory: arguments[2], segments: count).run() }
     if work[0] == "rolling" { return try ManySegments(directory: arguments[2], count: count).runRolling() }
     var configuration = Storage.Configuration()
