@@ -21,6 +21,7 @@ let package = Package(
     example("commit-log", "CommitLog", ["LogStore"]),
     example("event-sourcing", "EventSourcing", ["ImmutaCodable"]),
     example("web-logs", "WebLogs", ["LogStore"]),
+    example("work-queue", "WorkQueue"),
     example("message-queue", "MessageQueue", ["LogStore"]),
     example("third-party-transform", "ThirdPartyTransform", more: [.product(name: "Crypto", package: "swift-crypto")]),
   ],

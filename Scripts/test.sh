@@ -184,6 +184,7 @@ run_examples() {
     "$binaries/commit-log"
     "$binaries/event-sourcing"
     "$binaries/web-logs"
+    "$binaries/work-queue"
     "$binaries/message-queue"
     "$binaries/follow-other-process" write &
     writer=$!
