@@ -23,6 +23,7 @@ let package = Package(
     example("exactly-once", "ExactlyOnce"),
     example("accounts", "Accounts", ["ImmutaCodable"]),
     example("web-logs", "WebLogs", ["LogStore"]),
+    example("work-queue", "WorkQueue"),
     example("message-queue", "MessageQueue", ["LogStore"]),
     example("third-party-transform", "ThirdPartyTransform", more: [.product(name: "Crypto", package: "swift-crypto")]),
   ],

@@ -187,6 +187,7 @@ run_examples() {
     "$binaries/exactly-once"
     "$binaries/accounts"
     "$binaries/web-logs"
+    "$binaries/work-queue"
     "$binaries/message-queue"
     "$binaries/follow-other-process" write &
     writer=$!
