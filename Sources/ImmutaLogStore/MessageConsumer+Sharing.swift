@@ -33,6 +33,9 @@ extension MessageConsumer {
   /// Whether it looks no more until somebody has something for it, for tests.
   package var isAtRest: Bool { membership?.isAtRest ?? true }
 
+  /// How many wait for a message, for tests.
+  package var waiterCount: Int { changes.waiterCount }
+
   /// Joins the group, and takes what it can get.
   ///
   /// - Throws: `.foreignOwner`, `.io`.

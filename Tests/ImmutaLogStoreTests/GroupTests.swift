@@ -127,9 +127,11 @@ import Testing
       return withheld.count == 5
     }
     let more = Task { try await take(5, from: first) }
+    try await eventually { first.waiterCount == 1 }
     try await expectSoon {
       second.close()
-      #expect(Set(try await more.value.map(\.partition)).isSubset(of: withheld))
+      let partitions = Set(try await more.value.map(\.partition))
+      #expect(partitions.isSubset(of: withheld))
     }
     #expect(first.partitions.count == 10)
   }
