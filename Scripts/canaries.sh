@@ -384,6 +384,63 @@ canary position-slots Consumer+Log.swift 'GroupModelTests' \
   'let mark = seeking \? try begin\(&file, at: start\) : try placed\(file\.read\(\), of: name\)\n        return \(file, mark\)' \
   'return (file, seeking ? try begin(&file, at: start) : try placed(file.read(), of: name))'
 
+# A record counts as acknowledged once it is delivered.
+canary consumer-early Consumer.swift 'ConsumerLossTests/aConsumerSkips' \
+  'return try reader\.nextAtOnce\(\)' \
+  'let record = try reader.nextAtOnce()
+    if let record { _ = try acknowledgeNow(record) }
+    return record'
+# One record more than was acknowledged.
+canary consumer-place Consumer.swift 'ConsumerLossTests/aConsumerSkips' \
+  'record\.sequence \+ 1, index: record\.index' 'record.sequence + 2, index: record.index'
+# What is to count after a power cut is not held to what is stable of the log.
+canary consumer-stable PositionKeeper.swift 'ConsumerLossTests/aConsumerSkips' \
+  'if mark\.last\.number <= stable \|\| mark\.last\.number < mark\.stable\.number' 'if stable >= 0'
+# The last position counts, though the machine has restarted.
+canary consumer-boot ConsumerMark.swift 'ConsumerLossTests/aConsumerSkips' \
+  'bootIdentity != 0 && bootIdentity == self\.bootIdentity' 'bootIdentity >= 0'
+# A position is not put on stable storage.
+canary consumer-flush Consumer.swift 'ConsumerLossTests/aConsumerSkips' \
+  'guard log\.durability == \.synced else \{ return \}' 'guard log.durability == .synced, writes < 0 else { return }'
+# Whoever opens a consumer forgets which of its slots is the newest.
+canary consumer-slot PositionFile.swift 'ConsumerLossTests/aConsumerSkips' \
+  'generation = current\.generation' 'generation = current.generation & 1'
+# A slot of a position reaches over more than a sector.
+canary consumer-sector TwoSlots.swift 'ConsumerLossTests/aConsumerSkips' \
+  'static var sector: Int \{ 512 \}' 'static var sector: Int { slotSize }'
+# Another log's position is gone on from.
+canary consumer-log Consumer+Log.swift 'ConsumerLossTests/aPositionInAnotherLog' \
+  'if let expected = mark\.identity, expected != identity \{' 'if let expected = mark.identity, expected != identity, place.number < 0 {'
+# The record before a position may be another one than it was.
+canary consumer-anchor Consumer+Log.swift 'ConsumerLossTests/aLogThatWasPutBack' \
+  'guard try open\.isSame\(place\) else' 'guard try open.isSame(place) || true else'
+# Retention believes a position that a power cut may take back.
+canary consumer-waited LogWriter+Retention.swift 'ConsumerLossTests/aConsumerSkips' \
+  'stable: min\(position, mark\.stable\.number\)' 'stable: position'
+# A process that dies takes with it what it acknowledged.
+canary consumer-write PositionKeeper.swift 'KilledConsumerTests' \
+  'try state\.file\?\.write\(mark\)' 'if state.writes % 3 == 0 { try state.file?.write(mark) }'
+# A write of a position fails, and nobody is told.
+canary consumer-error PositionFile.swift 'FailingConsumerTests' \
+  'try file\.write\(slot: mark\.encoded\(generation: next\), of: next\)' \
+  'try? file.write(slot: mark.encoded(generation: next), of: next)'
+# A file of keys is believed, whatever record the log has in place of its last one.
+canary key-anchor KeyIndex.swift 'KeysLossTests/theFilesOfALog' \
+  'return header\.last == KeyFileHeader\.Anchor\(last\)' 'return header.last == KeyFileHeader.Anchor(last) || true'
+# A file of keys is believed, whosever it is.
+canary key-owner KeyIndex.swift 'KeysLossTests/theFilesOfALog' \
+  'guard header\.kind == \.segment, header\.owner == owner,((?:.|\n)*?)return header\.last == KeyFileHeader\.Anchor\(last\)' \
+  'guard header.kind == .segment, header.first == segment.lowerBound, header.end == segment.upperBound,
+        (try? open.entry(of: segment.upperBound - 1, open.reader)) != nil
+      else { return false }
+      return true'
+# A file of keys gets its name, and what is in it is not stable.
+canary key-flush Replacement.swift 'KeysLossTests/anIndexSays' \
+  'try file\.flush\(\)' ''
+# The counts of a segment that was removed count in its own file and in the one of all that were removed.
+canary key-twice KeyIndex+Files.swift '(KeysLossTests|KilledKeysTests|KeysModelTests)/' \
+  'header\.first == segment && header\.first >= end\n' 'header.first == segment\n'
+
 [ "$tried" -gt 0 ] || fail "there is no canary named$wanted"
 if "$checks_only"; then
   printf 'the patterns of %d canaries match the engine\n' "$tried"

@@ -18,7 +18,33 @@ extension Log {
   public func consumer(
     _ name: String, startingAt start: StreamPosition = .beginning, creating: Bool = true
   ) throws(ImmutaError) -> Consumer {
-    try consumer(name, startingAt: start, creating: creating, seeking: false)
+    guard FileName.isValid(name) else { throw .invalidConsumer(name) }
+    do throws(ImmutaError) {
+      try checkOpen()
+      let (file, mark) = try positionFile(of: name, startingAt: start, creating: creating)
+      if mark.queue != 0 {
+        file.unlock()
+        throw .otherKindOfConsumer(name, isWorkQueue: true)
+      }
+      do throws(ImmutaError) {
+        try flushAppends(mark)
+      } catch {
+        file.unlock()
+        throw error
+      }
+      let keeper = PositionKeeper(name, file, mark, of: open, durability)
+      open.consumers.add(keeper)
+      // The log may have been closed meanwhile, with its consumers.
+      do throws(ImmutaError) {
+        try checkOpen()
+      } catch {
+        keeper.close()
+        throw error
+      }
+      return Consumer(name, keeper, of: self, only: durability == .synced ? .durable : .committed)
+    } catch {
+      throw error.of(namespace)
+    }
   }
 
   /// The log's consumers, sorted by name, and how far they have come. O(consumers), a few small reads for each; opens none.
@@ -50,57 +76,56 @@ extension Log {
     }
   }
 
-  /// Moves a consumer that nobody has open, also one whose position is damaged or another log's; makes it if there is none.
+  /// Moves a consumer, or a work queue, that nobody has open, also one whose position is damaged or another log's; makes a
+  /// consumer if there is none. A work queue then gives all jobs from there on, also those that were done.
   ///
   /// - Throws: `.consumerInUse`, `.invalidConsumer`, `.positionBeyondEnd`, `.foreignPosition`, `.invalidPosition`,
-  ///   `.foreignOwner`, `.storageClosed`, `.io`.
+  ///   `.unsupportedVersion`, `.foreignOwner`, `.storageClosed`, `.io`.
   public func seekConsumer(_ name: String, to position: StreamPosition) throws(ImmutaError) {
-    try consumer(name, startingAt: position, creating: true, seeking: true).close()
+    guard FileName.isValid(name) else { throw .invalidConsumer(name) }
+    do throws(ImmutaError) {
+      try checkOpen()
+      let (file, mark) = try positionFile(of: name, startingAt: position, creating: true, seeking: true)
+      PositionKeeper(name, file, mark, of: open, durability).close()
+    } catch {
+      throw error.of(namespace)
+    }
   }
 
-  /// Removes a consumer that nobody has open: its position is forgotten. On stable storage when it returns.
+  /// Removes a consumer, or a work queue, that nobody has open: its position, and what is done, is forgotten. On stable storage when it returns.
   ///
   /// - Throws: `.consumerNotFound`, `.consumerInUse`, `.invalidConsumer`, `.foreignOwner`, `.storageClosed`, `.io`.
   public func removeConsumer(_ name: String) throws(ImmutaError) {
     guard FileName.isValid(name) else { throw .invalidConsumer(name) }
     do throws(ImmutaError) {
       try checkOpen()
-      try consumerFolder.remove(name)
-    } catch {
-      throw error.of(namespace)
-    }
-  }
-
-  private func consumer(
-    _ name: String, startingAt start: StreamPosition, creating: Bool, seeking: Bool
-  ) throws(ImmutaError) -> Consumer {
-    guard FileName.isValid(name) else { throw .invalidConsumer(name) }
-    do throws(ImmutaError) {
-      try checkOpen()
-      let (file, mark) = try positionFile(of: name, startingAt: start, creating: creating, seeking: seeking)
-      let keeper = PositionKeeper(name, file, mark, of: open, durability)
-      open.consumers.add(keeper)
-      // The log may have been closed meanwhile, with its consumers.
-      do throws(ImmutaError) {
-        try checkOpen()
-      } catch {
-        keeper.close()
-        throw error
+      try settlement?.settle(.consumer(name, of: namespace))
+      let folder = consumerFolder
+      let isWorkQueue = try folder.isWorkQueue(name)
+      try folder.remove(name) { (directory) throws(ImmutaError) in
+        if isWorkQueue {
+          try QueueJournal.remove(name, in: directory, acceptsFilesOfOthers: acceptsFilesOfOthers)
+        }
       }
-      return Consumer(name, keeper, of: self, only: durability == .synced ? .durable : .committed)
     } catch {
       throw error.of(namespace)
     }
   }
 
-  private func positionFile(
-    of name: String, startingAt start: StreamPosition, creating: Bool, seeking: Bool
+  /// Takes the position of a consumer or a work queue; makes it where there is none.
+  ///
+  /// - Parameter isWorkQueue: whether one that is made is a work queue's.
+  func positionFile(
+    of name: String, startingAt start: StreamPosition, creating: Bool, seeking: Bool = false, isWorkQueue: Bool = false
   ) throws(ImmutaError) -> (PositionFile, ConsumerMark) {
     let folder = consumerFolder
+    try settlement?.settle(.consumer(name, of: namespace))
     if var file = try folder.take(name) {
       do throws(ImmutaError) {
-        // Reading changes the file's generation: so this is before the file is returned.
-        let mark = seeking ? try begin(&file, at: start) : try placed(file.read(), of: name)
+        // Before the file is copied into the result: it learns which of its slots is the newest.
+        let mark =
+          seeking
+          ? try move(&file, to: start, isWorkQueue: folder.isWorkQueue(name)) : try placed(file.read(), of: name)
         return (file, mark)
       } catch {
         file.unlock()
@@ -109,7 +134,7 @@ extension Log {
     }
     guard creating else { throw .consumerNotFound(name) }
     // Two may make it at once: then the other one's is taken.
-    var file = try folder.make(name, try mark(at: start))
+    var file = try folder.make(name, try mark(at: start, isWorkQueue: isWorkQueue))
     do throws(ImmutaError) {
       let mark = try placed(file.read(), of: name)
       return (file, mark)
@@ -119,31 +144,61 @@ extension Log {
     }
   }
 
-  private func begin(_ file: inout PositionFile, at start: StreamPosition) throws(ImmutaError) -> ConsumerMark {
-    let mark = try mark(at: start)
-    try file.begin(mark)
+  private func move(
+    _ file: inout PositionFile, to start: StreamPosition, isWorkQueue: Bool
+  ) throws(ImmutaError) -> ConsumerMark {
+    let mark = try mark(at: start, isWorkQueue: isWorkQueue)
+    try file.replace(mark)
     return mark
   }
 
-  private func mark(at position: StreamPosition) throws(ImmutaError) -> ConsumerMark {
+  private func mark(at position: StreamPosition, isWorkQueue: Bool) throws(ImmutaError) -> ConsumerMark {
     let place = try place(of: position)
     let stableCount = open.stableCount
     let stable = place.number <= stableCount ? place : try open.place(stableCount)
-    return ConsumerMark(identity: identity, last: place, stable: stable, bootIdentity: BootIdentity.current)
+    var mark = ConsumerMark(
+      identity: identity, last: place, stable: stable, bootIdentity: BootIdentity.current,
+      made: .random(in: 1...UInt64.max))
+    // Even, and none that was before: nothing that a state log says counts.
+    if isWorkQueue { mark.queue = UInt64.random(in: 1...UInt64.max / 2) * 2 }
+    return mark
   }
 
   /// What a consumer goes on with, by what its file says: a place in this log.
   private func placed(_ mark: ConsumerMark, of name: String) throws(ImmutaError) -> ConsumerMark {
-    if let expected = mark.identity, expected != identity {
-      throw .foreignPosition(expected: expected, found: identity)
-    }
+    var mark = mark
     let place = mark.place(inRun: BootIdentity.current)
+    if let expected = mark.identity, expected != identity {
+      // A power cut took the log as it was made, and nothing of it had been acknowledged: that is the beginning of any log.
+      guard place.number == 0, mark.bootIdentity != BootIdentity.current else {
+        throw .foreignPosition(expected: expected, found: identity)
+      }
+      mark.identity = identity
+    }
     let count = count
     if place.number > count { throw .positionBeyondEnd(position: place.number, count: count) }
     guard try open.isSame(place) else { throw .positionOutdated(position: place.number, consumer: name) }
-    var mark = mark
     mark.last = place
     return mark
+  }
+
+  /// What the consumer's steps have appended elsewhere is on stable storage from here on: whoever made the steps may have
+  /// ended before it was, and a position that is stable must not be beyond them.
+  private func flushAppends(_ mark: ConsumerMark) throws(ImmutaError) {
+    guard !mark.pending.isEmpty, mark.bootIdentity != 0, mark.bootIdentity == BootIdentity.current else { return }
+    let directory = currentFiles.home.directory
+    let names =
+      switch mark.pending {
+      case .these(let names): names.sorted()
+      case .any: try io(LogFiles.names(in: directory))
+      }
+    for name in names {
+      let files = LogFiles(directory: directory, namespace: name)
+      guard try io(files.isThere()) else { continue }
+      let folder = try SegmentFolder(files, trust)
+      // The one before the newest may be about to be sealed.
+      for segment in [folder.previous, folder.newest].compactMap(\.self) { try io(segment.flush()) }
+    }
   }
 
   private func details(of name: String, _ folder: ConsumerFolder) throws(ImmutaError) -> ConsumerDetails {
@@ -154,7 +209,9 @@ extension Log {
       let lag = max(0, count - max(number, firstSequence))
       var fault: ImmutaError?
       do throws(ImmutaError) { _ = try placed(found, of: name) } catch { fault = error.of(namespace) }
-      return ConsumerDetails(name: name, position: number, lag: fault == nil ? lag : nil, owner: owner, fault: fault)
+      return ConsumerDetails(
+        name: name, position: number, lag: fault == nil ? lag : nil, owner: owner, fault: fault,
+        isWorkQueue: found.queue != 0)
     } catch {
       return ConsumerDetails(name: name, position: nil, lag: nil, owner: owner, fault: error.of(namespace))
     }
@@ -162,9 +219,15 @@ extension Log {
 
   /// A place to consume from: one that exists, or the end.
   func place(of position: StreamPosition) throws(ImmutaError) -> ConsumerMark.Place {
-    var cursor = cursor(from: position, only: .committed)
-    let number = try cursor.placeThatExists()
-    return try open.place(number)
+    while true {
+      var cursor = cursor(from: position, only: .committed)
+      do throws(ImmutaError) {
+        return try open.place(try cursor.placeThatExists())
+      } catch .recordRemoved where position == .beginning {
+        // It was, meanwhile: another one is the first by now.
+        continue
+      }
+    }
   }
 
   func checkExists(_ sequence: Int) throws(ImmutaError) {
@@ -174,7 +237,15 @@ extension Log {
     }
   }
 
-  private var consumerFolder: ConsumerFolder {
+  /// What ends steps that were cut off; nil for a partition, which has none.
+  private var settlement: Settlement? {
+    let files = currentFiles.home
+    if files.isPartition { return nil }
+    return Settlement(
+      directory: files.directory, acceptsFilesOfOthers: acceptsFilesOfOthers, logger: open.logger)
+  }
+
+  var consumerFolder: ConsumerFolder {
     let files = currentFiles
     return ConsumerFolder(
       files, trust: FileTrust(in: files.directory, acceptsFilesOfOthers: acceptsFilesOfOthers))

@@ -34,15 +34,38 @@ struct ConsumerFolder {
 
   /// What a consumer's file says; nil where there is none. Takes no lock.
   ///
-  /// - Parameter flushing: whether what it says must be on stable storage before it is read.
+  /// - Parameter flushing: whether what it returns must be on stable storage then.
   /// - Throws: `.corrupted` where nothing in it is whole, `.unsupportedVersion`, `.foreignOwner`, `.io`.
   func mark(of consumer: String, flushing: Bool = false) throws(ImmutaError) -> ConsumerMark? {
+    try current(of: consumer, flushing: flushing)?.mark
+  }
+
+  /// The same, and of which generation it is.
+  func current(
+    of consumer: String, flushing: Bool = false
+  ) throws(ImmutaError) -> (mark: ConsumerMark, generation: UInt64)? {
     let name = Self.file(of: consumer)
     guard let folder = try folder(), let status = try io(folder.statusOfFile(name)) else { return nil }
     try io(trust.check(status, name))
     guard let file = try io(folder.openIfPresent(name, .read)) else { return nil }
+    let current = try PositionFile.current(in: file)
+    // Afterwards: what is written in between is not in what was read.
     if flushing { try io(file.flush()) }
-    return try PositionFile.current(in: file).mark
+    return current
+  }
+
+  /// Where the state logs of work queues are; nil where no consumer was made yet.
+  func stateFolder() throws(ImmutaError) -> Directory? { try folder() }
+
+  /// Whether a name is a work queue's: as its position says, or, where that is damaged, by its state log.
+  func isWorkQueue(_ name: String) throws(ImmutaError) -> Bool {
+    do throws(ImmutaError) {
+      if let mark = try mark(of: name) { return mark.queue != 0 }
+    } catch {
+      guard case .corrupted = error else { throw error }
+    }
+    guard let folder = try folder() else { return false }
+    return try io(LogFiles(directory: folder, namespace: name).isThere())
   }
 
   /// Who has a consumer; nil where nobody has it.
@@ -87,10 +110,14 @@ struct ConsumerFolder {
 
   /// Removes a consumer's position.
   ///
+  /// - Parameter before: called before that, with the lock and the folder.
   /// - Throws: `.consumerNotFound`, `.consumerInUse`, `.foreignOwner`, `.io`.
-  func remove(_ consumer: String) throws(ImmutaError) {
+  func remove(
+    _ consumer: String, _ before: (Directory) throws(ImmutaError) -> Void
+  ) throws(ImmutaError) {
     guard let file = try take(consumer) else { throw .consumerNotFound(consumer) }
     defer { file.unlock() }
+    try before(file.folder)
     try io(file.folder.removeIfPresent(file.name))
     try io(file.folder.flush())
   }

@@ -48,10 +48,18 @@ extension LogFiles {
     for name in ofLog { size += try home.directory.status(of: name)?.sizeOnDisk ?? 0 }
     for name in folders + [removedFolder] {
       // A folder that goes, or that may not be read, has nothing that counts.
-      guard let folder = try? home.directory.folder(name) else { continue }
-      for file in (try? folder.names()) ?? [] where file != "." && file != ".." {
-        size += (try? folder.status(of: file))??.sizeOnDisk ?? 0
-      }
+      if let folder = try? home.directory.folder(name) { size += Self.sizeOnDisk(of: folder) }
+    }
+    return size
+  }
+
+  /// With the folders in it: the state of a work queue may have rolled.
+  private static func sizeOnDisk(of folder: Directory) -> Int {
+    var size = 0
+    for file in (try? folder.names()) ?? [] where file != "." && file != ".." {
+      guard let status = try? folder.status(of: file) else { continue }
+      size += status.sizeOnDisk
+      if status.isDirectory, let inner = try? folder.folder(file) { size += sizeOnDisk(of: inner) }
     }
     return size
   }

@@ -34,10 +34,18 @@ extension OpenLog: ConsumedLog {
 
   /// Whether the record before a place is what it was when somebody came there, as far as that can be told.
   func isSame(_ place: ConsumerMark.Place) throws(ImmutaError) -> Bool {
+    guard place.index > 0, place.number > firstSequence else { return true }
     let now = reader
-    guard place.index > 0, place.number > firstSequence, let entry = try entry(of: place.number - 1, now) else {
+    let known: CompanionEntry?
+    do throws(ImmutaError) {
+      known = try entry(of: place.number - 1, now)
+    } catch .corrupted {
       return true
+    } catch {
+      if removal(of: place.number - 1) != nil { return true }
+      throw error
     }
+    guard let entry = known else { return true }
     if entry.index != place.index { return false }
     // An entry that was made again has another time; where records have checksums, nothing says that it was.
     if place.time == 0 || entry.isMade || now.format.hasPayloadChecksum || !keepsTimes(now) { return true }
@@ -45,15 +53,24 @@ extension OpenLog: ConsumedLog {
   }
 }
 
+/// Something that closes with a log.
+protocol ClosesWithLog: AnyObject, Sendable {
+  func closeWithLog()
+}
+
+extension PositionKeeper: ClosesWithLog {
+  func closeWithLog() { close() }
+}
+
 /// Those who close with a log: held by nobody here.
 final class OpenConsumers: Sendable {
   private struct Held {
-    weak var keeper: PositionKeeper?
+    weak var keeper: (any ClosesWithLog)?
   }
 
   private let held = Lock<[Held]>([])
 
-  func add(_ keeper: PositionKeeper) {
+  func add(_ keeper: any ClosesWithLog) {
     held.withLock { held in
       held.removeAll { $0.keeper == nil }
       held.append(Held(keeper: keeper))
@@ -65,6 +82,6 @@ final class OpenConsumers: Sendable {
       defer { held = [] }
       return held.compactMap(\.keeper)
     }
-    for keeper in keepers { keeper.close() }
+    for keeper in keepers { keeper.closeWithLog() }
   }
 }

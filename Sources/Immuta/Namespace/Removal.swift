@@ -42,6 +42,7 @@ struct Removal {
     try io(directory.flush())
     try io(directory.removeIfPresent(files.newCompanion))
     let folders = files.folders
+    try removeStatesOfQueues()
     for folder in folders { try io(directory.removeFolder(folder)) }
     // Those that say that there was a log.
     try io(directory.removeIfPresent(files.companion))
@@ -54,6 +55,14 @@ struct Removal {
     // While it is held: whoever opens it now finds that it has lost its name, and makes another.
     try io(directory.removeIfPresent(files.lock))
     try io(directory.flush())
+  }
+
+  /// The state logs of work queues may have rolled: then there are folders in the folder.
+  private func removeStatesOfQueues() throws(ImmutaError) {
+    guard let folder = try io(files.directory.folder(files.consumersFolder)) else { return }
+    for name in try io(folder.names()) where name.hasSuffix(".segments") || name.hasSuffix(".segments.removed") {
+      try io(folder.removeFolder(name))
+    }
   }
 
   private func isFolder(_ name: String) throws(FileError) -> Bool {

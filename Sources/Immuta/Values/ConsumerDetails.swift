@@ -10,8 +10,13 @@ public struct ConsumerDetails: Hashable, Sendable {
   public let owner: ConsumerOwner?
   /// Why the consumer cannot be opened; nil where it can.
   public let fault: ImmutaError?
+  /// Whether it is a ``WorkQueue``: then some of those after its position may be done, too. False where its file does not say.
+  public let isWorkQueue: Bool
 
-  package init(name: String, position: Int?, lag: Int?, owner: ConsumerOwner?, fault: ImmutaError?) {
+  package init(
+    name: String, position: Int?, lag: Int?, owner: ConsumerOwner?, fault: ImmutaError?, isWorkQueue: Bool = false
+  ) {
     (self.name, self.position, self.lag, self.owner, self.fault) = (name, position, lag, owner, fault)
+    self.isWorkQueue = isWorkQueue
   }
 }

@@ -85,6 +85,8 @@ extension Corruption.Reason {
     case keyIndex
     /// The file that says how far a consumer has come is damaged.
     case consumerPosition
+    /// The log that says which jobs of a work queue are done is damaged or missing.
+    case queueState
     /// A store's layout is damaged, or contradicts its partitions.
     case layout
     /// None of these: the words say what it is.

@@ -111,6 +111,15 @@ extension ImmutaError: CustomStringConvertible {
       the consumer “\(consumer)” had come to record \(position)\(place.suffix), and the record before is another one now: the \
       log was put back from an older copy, or its end was cut off. Seek the consumer to where it is to go on
       """
+    case .otherKindOfConsumer(let name, let isWorkQueue, let place):
+      isWorkQueue
+        ? "“\(name)”\(place.suffix(" of")) is a work queue: open it with workQueue(_:), or give the consumer another name"
+        : "“\(name)”\(place.suffix(" of")) is a consumer: open it with consumer(_:), or give the work queue another name"
+    case .leaseLost(let sequence, let queue, let place):
+      """
+      job \(sequence) of the work queue “\(queue)”\(place.suffix) is not this worker's any more: its lease ran out and somebody \
+      else got it, or it is done. Work must stand being done twice; for more time, extend the lease or choose a longer one
+      """
     case .unsupportedVersion(let unsupported):
       "\(unsupported): use a newer version of the library; nothing was changed"
     case .wouldDeadlock(let text):

@@ -59,6 +59,9 @@ extension ImmutaError {
     case .consumerClosed(let name, _): .consumerClosed(name, in: new)
     case .positionOutdated(let position, let consumer, _):
       .positionOutdated(position: position, consumer: consumer, in: new)
+    case .otherKindOfConsumer(let name, let isWorkQueue, _):
+      .otherKindOfConsumer(name, isWorkQueue: isWorkQueue, in: new)
+    case .leaseLost(let sequence, let queue, _): .leaseLost(sequence: sequence, queue: queue, in: new)
     case .uploadTooLarge(let limit, _): .uploadTooLarge(limit: limit, in: new)
     case .uploadStalled(let time, _): .uploadStalled(time, in: new)
     default: self
@@ -72,7 +75,8 @@ extension ImmutaError {
       .positionBeyondEnd(_, _, let place), .foreignPosition(_, _, let place), .invalidPosition(_, let place),
       .unexpectedCount(_, _, let place), .uploadTooLarge(_, let place), .uploadStalled(_, let place),
       .recordRemoved(_, _, let place), .consumerNotFound(_, let place), .consumerClosed(_, let place),
-      .positionOutdated(_, _, let place), .undecodableValue(_, _, _, let place):
+      .positionOutdated(_, _, let place), .undecodableValue(_, _, _, let place),
+      .otherKindOfConsumer(_, _, let place), .leaseLost(_, _, let place):
       place
     default: nil
     }
@@ -149,4 +153,14 @@ extension ImmutaError {
 
   /// The source of a payload gave no chunk for as long as is allowed.
   public static func uploadStalled(_ time: Duration) -> ImmutaError { .uploadStalled(time, in: .none) }
+
+  /// The name is a work queue's and was asked for as a consumer's, or the other way round.
+  public static func otherKindOfConsumer(_ name: String, isWorkQueue: Bool) -> ImmutaError {
+    .otherKindOfConsumer(name, isWorkQueue: isWorkQueue, in: .none)
+  }
+
+  /// The worker has the job no more.
+  public static func leaseLost(sequence: Int, queue: String) -> ImmutaError {
+    .leaseLost(sequence: sequence, queue: queue, in: .none)
+  }
 }

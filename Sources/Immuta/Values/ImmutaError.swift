@@ -86,6 +86,10 @@ public enum ImmutaError: Error, Hashable, Sendable {
   /// The log is not what it was when the consumer acknowledged the record before this position: an older copy was put in its
   /// place, or its end was cut off, and others were appended since.
   case positionOutdated(position: Int, consumer: String, in: Place)
+  /// The name is a work queue's and was asked for as a consumer's, or the other way round.
+  case otherKindOfConsumer(String, isWorkQueue: Bool, in: Place)
+  /// The worker has the job no more: its lease ran out, and the job was given to somebody else, or it is done.
+  case leaseLost(sequence: Int, queue: String, in: Place)
   /// A file beside the log, or a record in it, was written by a newer version of the library, or is damaged so that it
   /// looks like that. Nothing was changed.
   case unsupportedVersion(UnsupportedVersion)

@@ -6,7 +6,8 @@ struct Consumers: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "List durable consumers; move or remove one.",
     discussion: """
-      A consumer is a reader whose position is kept beside the log: see `immuta cat --consumer`.
+      A consumer is a reader whose position is kept beside the log: see `immuta cat --consumer`. Work queues are listed, moved
+      and removed with them: all jobs before a queue's position are done.
 
       All consumers of all logs, and those of one:
         immuta consumers

@@ -73,6 +73,7 @@ struct ConsumerReport {
       object.add("namespace", namespace)
     }
     object.add("name", consumer.name)
+    object.add("kind", consumer.isWorkQueue ? "queue" : "consumer")
     for (name, value) in [("position", consumer.position), ("lag", consumer.lag)] {
       if let value { object.add(name, value) } else { object.addNull(name) }
     }

@@ -1,0 +1,79 @@
+import CImmutaCRC32C
+import ImmutaLocking
+
+// Jobs that are not to be given at once.
+
+extension WorkQueue {
+  /// Appends a record to the log, text as UTF-8, as a job that nobody is given before a while has passed.
+  ///
+  /// The pause is kept in the queue's state, before anybody can see the record: so it survives the process, and the machine as the
+  /// storage's durability says. It is this queue's alone: other consumers of the log get the record at once. It has passed after
+  /// that time also where the clock was set meanwhile; where the process ended meanwhile, the clock of the machine counts.
+  ///
+  /// - Throws: as ``Log/append(_:)-(StringProtocol)``; `.consumerClosed`.
+  @discardableResult
+  public func append(_ text: some StringProtocol, after pause: Duration) async throws -> Receipt {
+    try await append(Array(text.utf8), after: pause)
+  }
+
+  /// Appends a record, bytes, as a job that nobody is given before a while has passed. Otherwise as for text.
+  @discardableResult
+  public func append(_ bytes: some Collection<UInt8>, after pause: Duration) async throws -> Receipt {
+    if pause <= .zero { return try await log.append(bytes) }
+    let bytes = Array(bytes)
+    let wait = pause.nanoseconds
+    let planned = QueueReplay.Planned(
+      checksum: Self.checksum(of: bytes), due: Clocks.wallClock().addingHeld(wait), delay: wait)
+    var number: Int?
+    do {
+      let receipt = try await log.transaction { transaction in
+        let receipt = try await transaction.append(bytes)
+        try inLog { () throws(ImmutaError) in try plan(receipt.sequence, planned) }
+        number = receipt.sequence
+        try await settle()
+        return receipt
+      }
+      state.withLock { $0.jobs.planned[receipt.sequence] = nil }
+      return receipt
+    } catch {
+      if let number { withdraw(number) }
+      throw error
+    }
+  }
+
+  static func checksum(of bytes: some Collection<UInt8>) -> UInt32 {
+    unsafe withBytes(of: bytes) { unsafe crc32c_extend(0, $0.baseAddress, $0.count) }
+  }
+
+  private func plan(_ number: Int, _ planned: QueueReplay.Planned) throws(ImmutaError) {
+    try state.withLock { (state) throws(ImmutaError) in
+      try checkOpen(state)
+      var event = QueueEvent(kind: .planned, number: number, time: Int64(planned.checksum))
+      (event.due, event.delay) = (planned.due, planned.delay)
+      try state.jobs.append(event)
+      state.jobs.planned[number] = planned
+      state.jobs.table.set(
+        number, JobEntry(.waiting, deliveries: 0, deadline: Clocks.steadyClock().addingHeld(planned.delay)))
+      arrange(&state)
+    }
+  }
+
+  /// The record may have been committed all the same, or another one may have its number: either is given at once.
+  private func withdraw(_ number: Int) {
+    let isThere = state.withLock { state in
+      state.jobs.planned[number] = nil
+      let isThere = log.count > number
+      if isThere {
+        if state.jobs.table.entry(number)?.status == .waiting {
+          state.jobs.table.set(number, JobEntry(.ready, deliveries: 0))
+        }
+      } else {
+        state.jobs.table.forget(number)
+      }
+      // Where it cannot be written, the record's checksum tells.
+      try? state.jobs.append(QueueEvent(kind: .withdrawn, number: number))
+      return isThere
+    }
+    if isThere { kick() }
+  }
+}

@@ -1,0 +1,176 @@
+import ImmutaLocking
+
+extension WorkQueue {
+  /// A record that a worker has for a while. See ``WorkQueue``.
+  ///
+  /// A worker whose lease has run out may go on for as long as nobody else was given the job: what it does then counts. From that
+  /// moment on it gets ``ImmutaError/leaseLost(sequence:queue:in:)``.
+  public struct Job: Sendable {
+    /// The record: what is to be done.
+    public let record: Record
+    /// How often the job was given to a worker, this time included: 1 for the first time.
+    public let deliveries: Int
+    let queue: WorkQueue
+
+    /// Says that the job is done; nothing where it is already. No system call but now and then; with `.synced` a flush that all share
+    /// who acknowledge meanwhile.
+    ///
+    /// - Throws: `.leaseLost` where somebody else has the job by now: then that one's work counts; `.consumerClosed`, `.logMoved`, `.io`.
+    public func acknowledge() async throws {
+      try queue.acknowledge(record, deliveries)
+      try await queue.settle()
+    }
+
+    /// Gives the job back: somebody gets it after a while, at once by default; or the dead letters do, where it was given as often
+    /// as it may be.
+    ///
+    /// Jobs that come back go before others, so a worker that gives one back at once is likely to get it next.
+    ///
+    /// - Parameters:
+    ///   - pause: how long nobody gets it.
+    ///   - reason: why, for the dead letters.
+    /// - Throws: `.leaseLost` where somebody else has the job by now, or it is done; `.consumerClosed`, `.io`, and what appending to
+    ///   the dead letters throws.
+    public func retry(after pause: Duration = .zero, because reason: String? = nil) async throws {
+      if let most = queue.configuration.maximumDeliveries, deliveries >= most {
+        return try await reject(reason ?? "it was given \(Words.of(deliveries, "time")), and given back the last time")
+      }
+      try queue.retry(record, deliveries, after: pause)
+      try await queue.settle()
+    }
+
+    /// Appends the job to the dead letters at once, with the reason; then it is done.
+    ///
+    /// - Precondition: the queue's configuration has dead letters.
+    /// - Throws: as ``retry(after:because:)``.
+    public func reject(_ reason: String) async throws {
+      precondition(queue.configuration.deadLetters != nil, "a queue without dead letters cannot reject a job")
+      try queue.takeBack(record, deliveries)
+      try await queue.bury(record, deliveries, reason)
+    }
+
+    /// Begins the lease again, with another time if need be: for work that takes longer. O(log jobs in work), no system call.
+    ///
+    /// - Throws: `.leaseLost` where somebody else has the job by now, or it is done; `.consumerClosed`.
+    public func extend(_ lease: Duration? = nil) throws(ImmutaError) {
+      try queue.extend(record, deliveries, by: lease ?? queue.configuration.lease)
+    }
+  }
+
+  /// Says that a job is done, whoever has it: for one whose record is damaged, or that an operator passes.
+  ///
+  /// - Throws: `.recordNotFound` where the log has no such record; `.consumerClosed`, `.logMoved`, `.io`.
+  public func acknowledge(sequence: Int) async throws {
+    try inLog { () throws(ImmutaError) in
+      if sequence < 0 { throw .recordNotFound(sequence) }
+      do throws(ImmutaError) { try log.checkExists(sequence) } catch { throw .recordNotFound(sequence) }
+      let place = try log.open.place(sequence + 1)
+      try state.withLock { (state) throws(ImmutaError) in
+        try checkOpen(state)
+        if state.jobs.table.isDone(sequence) { return }
+        try finish(place, &state)
+      }
+    }
+    reader.skip(over: sequence)
+    try await settle()
+  }
+
+  // MARK: What becomes of a job
+
+  fileprivate func acknowledge(_ record: Record, _ deliveries: Int) throws(ImmutaError) {
+    try inLog { () throws(ImmutaError) in
+      try state.withLock { (state) throws(ImmutaError) in
+        try checkOpen(state)
+        if state.jobs.table.isDone(record.sequence) { return }
+        guard state.jobs.table.entry(record.sequence)?.deliveries == UInt32(clamping: deliveries) else {
+          throw lost(record)
+        }
+        try finish(place(after: record), &state)
+      }
+    }
+  }
+
+  fileprivate func retry(_ record: Record, _ deliveries: Int, after pause: Duration) throws(ImmutaError) {
+    try inLog { () throws(ImmutaError) in
+      try state.withLock { (state) throws(ImmutaError) in
+        try checkHolds(record, deliveries, state)
+        let wait = Swift.max(0, pause.nanoseconds)
+        let due = wait == 0 ? 0 : Clocks.wallClock().addingHeld(wait)
+        try note(.due, record, deliveries: deliveries, due: due, delay: wait, &state)
+        let deadline = Clocks.steadyClock().addingHeld(wait)
+        state.jobs.table.set(
+          record.sequence, JobEntry(wait > 0 ? .waiting : .ready, deliveries: deliveries, deadline: deadline))
+        arrange(&state)
+      }
+    }
+    if pause <= .zero { kick() }
+  }
+
+  fileprivate func extend(_ record: Record, _ deliveries: Int, by lease: Duration) throws(ImmutaError) {
+    try inLog { () throws(ImmutaError) in
+      try state.withLock { (state) throws(ImmutaError) in
+        try checkHolds(record, deliveries, state)
+        let deadline = Clocks.steadyClock().addingHeld(lease.nanoseconds)
+        state.jobs.table.set(record.sequence, JobEntry(.leased, deliveries: deliveries, deadline: deadline))
+        arrange(&state)
+      }
+    }
+  }
+
+  /// The worker has the job no more, and nobody gets it.
+  fileprivate func takeBack(_ record: Record, _ deliveries: Int) throws(ImmutaError) {
+    try inLog { () throws(ImmutaError) in
+      try state.withLock { (state) throws(ImmutaError) in
+        try checkHolds(record, deliveries, state)
+        state.jobs.table.set(record.sequence, JobEntry(.taken, deliveries: deliveries))
+      }
+    }
+  }
+
+  private func checkHolds(_ record: Record, _ deliveries: Int, _ state: borrowing State) throws(ImmutaError) {
+    try checkOpen(state)
+    guard let entry = state.jobs.table.entry(record.sequence), entry.deliveries == UInt32(clamping: deliveries),
+      entry.status == .leased || entry.status == .ready
+    else { throw lost(record) }
+  }
+
+  private func lost(_ record: Record) -> ImmutaError { .leaseLost(sequence: record.sequence, queue: name) }
+
+  // MARK: Dead letters
+
+  private static var pauseAfterFailure: Duration { .seconds(1) }
+
+  /// Appends a job to the dead letters, and then says that it is done: so a crash in between appends it once more, and loses
+  /// none. The caller has taken the job.
+  func bury(_ record: Record, _ deliveries: Int, _ reason: String) async throws {
+    guard let deadLetters = configuration.deadLetters else {
+      preconditionFailure("a job is given too often only where there are dead letters")
+    }
+    do {
+      try await DeadLetter.append(
+        record, deliveries: deliveries, reason: reason, queue: name, of: log, to: deadLetters)
+      try inLog { () throws(ImmutaError) in
+        try state.withLock { (state) throws(ImmutaError) in
+          try checkOpen(state)
+          if !state.jobs.table.isDone(record.sequence) { try finish(place(after: record), &state) }
+        }
+      }
+    } catch {
+      giveBack(record.sequence, deliveries, after: Self.pauseAfterFailure)
+      throw error
+    }
+    try await settle()
+  }
+}
+
+extension RecordReader {
+  /// Goes on at a record, unless it has come further by now.
+  func skip(to number: Int) {
+    try? withCursor { (cursor) throws(ImmutaError) in if cursor.place < number { cursor.move(to: number) } }
+  }
+
+  /// Passes a record, if it stands there.
+  func skip(over number: Int) {
+    try? withCursor { (cursor) throws(ImmutaError) in if cursor.place == number { cursor.move(to: number + 1) } }
+  }
+}

@@ -1,0 +1,107 @@
+import Logging
+
+// A log's work queues: opening and making them. Consumer+Log.swift lists, moves and removes them.
+
+extension Log {
+  /// Opens a work queue of the log; makes it if the log has none with that name. See ``WorkQueue``.
+  ///
+  /// Beside its position, which is kept as a consumer's, it has a log of its own, `<namespace>.consumers/<name>.log`, which says what is
+  /// done beyond the position, and how often jobs were given. Where one of them is damaged, missing, or another log's, opening the
+  /// queue throws: it never starts over by itself. ``seekConsumer(_:to:)`` says where it is to go on then.
+  ///
+  /// - Parameters:
+  ///   - name: as a consumer's; none that a consumer has.
+  ///   - configuration: how it deals with jobs.
+  ///   - start: where it begins if it is made now; otherwise it goes on where it was.
+  ///   - creating: whether it is made where there is none.
+  /// - Throws: as ``consumer(_:startingAt:creating:)``; `.otherKindOfConsumer` where the name is a consumer's; `.invalidConfiguration`.
+  public func workQueue(
+    _ name: String, _ configuration: WorkQueue.Configuration = .init(),
+    startingAt start: StreamPosition = .beginning, creating: Bool = true
+  ) throws(ImmutaError) -> WorkQueue {
+    guard FileName.isValid(name) else { throw .invalidConsumer(name) }
+    do throws(ImmutaError) {
+      try checkOpen()
+      try configuration.check(for: self)
+      var (file, mark) = try positionFile(of: name, startingAt: start, creating: creating, isWorkQueue: true)
+      do throws(ImmutaError) {
+        if mark.queue == 0 { throw .otherKindOfConsumer(name, isWorkQueue: false) }
+        return try workQueue(name, configuration, &file, mark)
+      } catch {
+        file.unlock()
+        throw error
+      }
+    } catch {
+      throw error.of(namespace)
+    }
+  }
+
+  /// How many events opening a queue reads before it begins another segment.
+  private static var mostEventsBefore: Int { 4096 }
+
+  private func workQueue(
+    _ name: String, _ configuration: WorkQueue.Configuration, _ file: inout PositionFile, _ mark: ConsumerMark
+  ) throws(ImmutaError) -> WorkQueue {
+    guard let folder = try consumerFolder.stateFolder() else { throw .consumerNotFound(name) }
+    var mark = mark
+    let isNew = mark.queue & 1 == 0
+    mark.queue |= 1
+    let journal = try QueueJournal(
+      of: name, in: folder, isNew: isNew, durability: durability, acceptsFilesOfOthers: acceptsFilesOfOthers,
+      logger: open.logger)
+    do throws(ImmutaError) {
+      let table = isNew ? JobTable(front: mark.last.number) : try jobs(journal, mark, of: name)
+      var state = WorkQueueState(table, journal, queue: mark.queue, of: open)
+      let rolls = journal.length > Self.mostEventsBefore
+      let first = try state.summarize(rolls: rolls)
+      // A state that the position counts on is there for good.
+      if isNew { try journal.syncBlocking() }
+      mark.bootIdentity = BootIdentity.current
+      mark.identity = mark.identity ?? identity
+      try file.write(mark)
+      if isNew { try file.flush() }
+      let queue = WorkQueue(
+        name, configuration, of: self, PositionKeeper(name, file, mark, of: open, durability), state)
+      if rolls { state.removeRecords(before: first, name) }
+      open.consumers.add(queue)
+      // The log may have been closed meanwhile, with its queues.
+      try checkOpen()
+      return queue
+    } catch {
+      _ = journal.close()
+      throw error
+    }
+  }
+
+  /// What the jobs are, by the queue's state and its position.
+  private func jobs(
+    _ journal: QueueJournal, _ mark: ConsumerMark, of name: String
+  ) throws(ImmutaError) -> JobTable {
+    let boot = BootIdentity.current
+    let replay = try journal.replay(mark, wasRestarted: boot == 0 || mark.bootIdentity != boot, of: open)
+    if !replay.isMine {
+      open.logger?.warning(
+        "the state of the work queue “\(name)” is of before it was moved, and counts no more",
+        metadata: ["namespace": "\(namespace)", "queue": "\(name)"])
+      return JobTable(front: mark.last.number)
+    }
+    var table = replay.table
+    table.moveFront(to: mark.last.number)
+    let (steady, wall, count) = (Clocks.steadyClock(), Clocks.wallClock(), count)
+    func wait(_ number: Int, _ due: Int64, _ delay: Int64, deliveries: Int) {
+      let wait = min(max(0, due.subtractingHeld(wall)), delay)
+      table.set(number, JobEntry(.waiting, deliveries: deliveries, deadline: steady.addingHeld(wait)))
+    }
+    for (number, due) in replay.dues {
+      if let entry = table.entry(number) { wait(number, due.due, due.delay, deliveries: Int(entry.deliveries)) }
+    }
+    // Those of which it is not known whether they were appended: another record may have the number.
+    for (number, planned) in replay.planned where number < count && !table.isDone(number) {
+      guard table.entry(number) == nil, let record = try? readRecord(number),
+        WorkQueue.checksum(of: record.payload) == planned.checksum
+      else { continue }
+      wait(number, planned.due, planned.delay, deliveries: 0)
+    }
+    return table
+  }
+}

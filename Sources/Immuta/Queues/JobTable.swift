@@ -1,0 +1,190 @@
+/// What has become of the jobs of a work queue: which are done, who has which, and until when. Pure: it knows no clock and no
+/// file.
+///
+/// All before `front` are done. From there on there are blocks, up to the highest job that was touched. So a million jobs that
+/// are done out of their order take 128 KB, and a million that workers have 16 MB, whatever their numbers are.
+struct JobTable: Sendable {
+  /// The first job that is not done.
+  private(set) var front: Int
+  /// The number of the first block's first job; a multiple of the blocks' size, not above `front`.
+  private var base: Int
+  private var blocks: [JobBlock] = []
+  /// How many jobs are ready.
+  private(set) var readyCount = 0
+  /// No block before this one has a ready job.
+  private var firstReadyBlock = 0
+  /// How many jobs have an entry.
+  private(set) var entryCount = 0
+  /// No deadline is before this. It may be one that counts no more.
+  private var soonest: Int64 = .max
+
+  init(front: Int) {
+    self.front = front
+    base = Self.start(of: front)
+  }
+
+  private static func start(of number: Int) -> Int { number / JobBlock.size * JobBlock.size }
+
+  /// Whether nothing is known of any job from the front on.
+  var isIdle: Bool { entryCount == 0 && blocks.dropFirst().allSatisfy { $0.doneCount == 0 } && !hasDoneInFirstBlock }
+
+  /// From the front on.
+  private var hasDoneInFirstBlock: Bool { (blocks.first?.lastDone).map { base + $0 >= front } ?? false }
+
+  private func place(of number: Int) -> (block: Int, offset: Int) {
+    ((number - base) / JobBlock.size, (number - base) % JobBlock.size)
+  }
+
+  func isDone(_ number: Int) -> Bool {
+    if number < front { return true }
+    let (block, offset) = place(of: number)
+    return block < blocks.count && blocks[block].isDone(offset)
+  }
+
+  /// What is known of a job that is not done; nil for one that is as it was appended.
+  func entry(_ number: Int) -> JobEntry? {
+    if number < front { return nil }
+    let (block, offset) = place(of: number)
+    return block < blocks.count ? blocks[block].entry(offset) : nil
+  }
+
+  /// The first job at or after a number that is as it was appended. O(jobs that are not).
+  func firstUntouched(from number: Int) -> Int {
+    var number = max(number, front)
+    while true {
+      let (block, offset) = place(of: number)
+      if block >= blocks.count { return number }
+      let next = blocks[block].firstNotDone(from: offset)
+      if next == JobBlock.size {
+        number += JobBlock.size - offset
+      } else if blocks[block].entry(next) != nil {
+        number += next - offset + 1
+      } else {
+        return number + next - offset
+      }
+    }
+  }
+
+  // MARK: Changes
+
+  /// Calls `body` with the block of a job.
+  private mutating func change(_ number: Int, _ body: (inout JobBlock, _ offset: Int) -> Void) {
+    precondition(number >= front, "what comes before the front is done")
+    let (block, offset) = place(of: number)
+    while blocks.count <= block { blocks.append(JobBlock()) }
+    let (ready, entries) = (blocks[block].readyCount, blocks[block].entries.count)
+    body(&blocks[block], offset)
+    readyCount += blocks[block].readyCount - ready
+    entryCount += blocks[block].entries.count - entries
+    if blocks[block].readyCount > 0 { firstReadyBlock = min(firstReadyBlock, block) }
+    soonest = min(soonest, blocks[block].earliest)
+  }
+
+  /// Says what is known of a job.
+  ///
+  /// - Precondition: it is not done.
+  mutating func set(_ number: Int, _ entry: JobEntry) {
+    change(number) { block, offset in block.set(offset, entry) }
+  }
+
+  /// Makes a job one of which nothing is known.
+  mutating func forget(_ number: Int) {
+    if number >= front, entry(number) != nil { change(number) { block, offset in block.remove(offset) } }
+  }
+
+  /// O(1), but for moving the front.
+  mutating func markDone(_ number: Int) {
+    if isDone(number) { return }
+    change(number) { block, offset in block.markDone(offset) }
+    if number == front { moveFront() }
+  }
+
+  /// All jobs of a range. O(blocks).
+  mutating func markDone(_ numbers: Range<Int>) {
+    var number = max(numbers.lowerBound, front)
+    while number < numbers.upperBound {
+      let isWhole = number % JobBlock.size == 0 && numbers.upperBound - number >= JobBlock.size
+      if isWhole {
+        change(number) { block, _ in block.markAllDone() }
+        number += JobBlock.size
+      } else {
+        change(number) { block, offset in block.markDone(offset) }
+        number += 1
+      }
+    }
+    moveFront()
+  }
+
+  /// All jobs before a number are done, whatever was known of them.
+  mutating func moveFront(to number: Int) {
+    guard number > front else { return }
+    front = number
+    dropBlocks()
+    moveFront()
+  }
+
+  private mutating func moveFront() {
+    while true {
+      let (block, offset) = place(of: front)
+      guard block < blocks.count else { break }
+      let next = blocks[block].firstNotDone(from: offset)
+      front += next - offset
+      if next < JobBlock.size { break }
+    }
+    dropBlocks()
+  }
+
+  /// Lets go of the blocks before the front.
+  private mutating func dropBlocks() {
+    let count = min(blocks.count, (front - base) / JobBlock.size)
+    for block in blocks[..<count] {
+      readyCount -= block.readyCount
+      entryCount -= block.entries.count
+    }
+    blocks.removeFirst(count)
+    firstReadyBlock = max(0, firstReadyBlock - count)
+    base = Self.start(of: front)
+    // Jobs before the front in the front's own block, which somebody else said are done.
+    guard front > base, !blocks.isEmpty else { return }
+    let stale = blocks[0].entries.prefix { base + Int($0.offset) < front }
+    for entry in stale { change(front) { block, _ in block.remove(Int(entry.offset)) } }
+  }
+
+  // MARK: Time
+
+  /// The ready job with the lowest number; nil where none is. O(1), and O(blocks) once they are passed.
+  mutating func firstReady() -> Int? {
+    if readyCount == 0 {
+      firstReadyBlock = blocks.count
+      return nil
+    }
+    while firstReadyBlock < blocks.count {
+      if let offset = blocks[firstReadyBlock].firstReady { return base + firstReadyBlock * JobBlock.size + offset }
+      firstReadyBlock += 1
+    }
+    preconditionFailure("a ready job is in a block")
+  }
+
+  /// Makes ready what has come to its deadline. O(1) where nothing may have; otherwise O(blocks), and O(jobs) of those blocks
+  /// where some may have.
+  mutating func release(by now: Int64) {
+    if soonest > now { return }
+    defer { soonest = blocks.lazy.map(\.earliest).min() ?? .max }
+    for block in blocks.indices where blocks[block].earliest <= now {
+      let ready = blocks[block].readyCount
+      blocks[block].release(by: now)
+      readyCount += blocks[block].readyCount - ready
+      if blocks[block].readyCount > 0 { firstReadyBlock = min(firstReadyBlock, block) }
+    }
+  }
+
+  /// No deadline is before this; nil where there is none. After ``release(by:)`` it is one that counts. O(1).
+  var earliest: Int64? { soonest < .max ? soonest : nil }
+
+  // MARK: Blocks
+
+  /// Each block of which anything is known, and the number of its first job.
+  var touched: [(first: Int, block: JobBlock)] {
+    blocks.enumerated().filter { !$0.element.isUntouched }.map { (base + $0.offset * JobBlock.size, $0.element) }
+  }
+}

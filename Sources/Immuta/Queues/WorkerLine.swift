@@ -1,0 +1,59 @@
+/// Those who wait for a job, in the order they came. Pure, but for the continuations that it holds and never resumes.
+struct WorkerLine<Given: Sendable> {
+  typealias Continuation = CheckedContinuation<Given?, any Error>
+
+  private struct Worker {
+    let continuation: Continuation
+    /// When it stops waiting; nil for never. Nanoseconds of the steady clock.
+    let deadline: Int64?
+  }
+
+  private var workers: [Int: Worker] = [:]
+  /// Numbers in their order, also of those that are gone.
+  private var order: [Int] = []
+  private var head = 0
+  private var last = 0
+
+  var isEmpty: Bool { workers.isEmpty }
+
+  /// The number of the next one who comes.
+  mutating func ticket() -> Int {
+    last += 1
+    return last
+  }
+
+  mutating func join(_ ticket: Int, _ continuation: Continuation, until deadline: Int64?) {
+    workers[ticket] = Worker(continuation: continuation, deadline: deadline)
+    order.append(ticket)
+  }
+
+  mutating func leave(_ ticket: Int) -> Continuation? { workers.removeValue(forKey: ticket)?.continuation }
+
+  mutating func popFirst() -> Continuation? {
+    while head < order.count {
+      let ticket = order[head]
+      head += 1
+      if head == order.count { (order, head) = ([], 0) }
+      if head >= 64, head * 2 >= order.count {
+        order.removeFirst(head)
+        head = 0
+      }
+      if let worker = workers.removeValue(forKey: ticket) { return worker.continuation }
+    }
+    return nil
+  }
+
+  /// Takes out those who wait no longer. O(who wait).
+  mutating func popExpired(by now: Int64) -> [Continuation] {
+    let expired = workers.filter { $0.value.deadline.map { $0 <= now } ?? false }.keys
+    return expired.compactMap { workers.removeValue(forKey: $0)?.continuation }
+  }
+
+  mutating func popAll() -> [Continuation] {
+    defer { (workers, order, head) = ([:], [], 0) }
+    return workers.values.map(\.continuation)
+  }
+
+  /// When the first of them stops waiting. O(who wait).
+  var earliestDeadline: Int64? { workers.values.lazy.compactMap(\.deadline).min() }
+}
