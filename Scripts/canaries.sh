@@ -380,9 +380,8 @@ canary group-count GroupFolder.swift 'GroupModelTests' \
 canary group-events GroupWatch.swift 'KilledMembersTests/thePartitions' \
   'func filesMayHaveChanged\(\) \{ .*' 'func filesMayHaveChanged() {}'
 # A consumer that is opened again writes over the wrong slot of its position.
-canary position-slots Consumer+Log.swift 'GroupModelTests' \
-  'let mark = seeking \? try begin\(&file, at: start\) : try placed\(file\.read\(\), of: name\)\n        return \(file, mark\)' \
-  'return (file, seeking ? try begin(&file, at: start) : try placed(file.read(), of: name))'
+canary position-slots PositionFile.swift 'GroupModelTests' \
+  'generation = current\.generation' 'generation = 0'
 
 # A record counts as acknowledged once it is delivered.
 canary consumer-early Consumer.swift 'ConsumerLossTests/aConsumerSkips' \
