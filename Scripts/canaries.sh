@@ -381,8 +381,7 @@ canary group-events GroupWatch.swift 'KilledMembersTests/thePartitions' \
   'func filesMayHaveChanged\(\) \{ .*' 'func filesMayHaveChanged() {}'
 # A consumer that is opened again writes over the wrong slot of its position.
 canary position-slots PositionFile.swift 'GroupModelTests' \
-  'generation = current\.generation' 'generation = 0'
-
+  'generation = current\.generation\n' ''
 # A record counts as acknowledged once it is delivered.
 canary consumer-early Consumer.swift 'ConsumerLossTests/aConsumerSkips' \
   'return try reader\.nextAtOnce\(\)' \
@@ -439,6 +438,31 @@ canary key-flush Replacement.swift 'KeysLossTests/anIndexSays' \
 # The counts of a segment that was removed count in its own file and in the one of all that were removed.
 canary key-twice KeyIndex+Files.swift '(KeysLossTests|KilledKeysTests|KeysModelTests)/' \
   'header\.first == segment && header\.first >= end\n' 'header.first == segment\n'
+# A step's logs publish before its intent is written.
+canary step-late LogWriter+Steps.swift 'StepLossTests/whateverCall' \
+  'try write\(parts, part, &file\.file\)\s+isDecided = true\s+publish\(parts, &vouched\)' \
+  'publish(parts, &vouched)
+          try write(parts, part, &file.file)
+          isDecided = true'
+# What a step has staged is not flushed before its intent.
+canary step-staged LogWriter+Steps.swift 'StepLossTests/aPowerCutLeaves' \
+  'if isStable \{ for writer in staged' 'if false { for writer in staged'
+# Nor is the intent, before the logs publish.
+canary step-intent LogWriter+Steps.swift 'StepLossTests/aPowerCutLeaves' \
+  'if isStable \{ try file\.flush\(\) \}' ''
+# Only the newest intent is settled.
+canary step-older IntentFile.swift 'StepLossTests/aPowerCutLeaves' \
+  'return slots\.whole\n' "return slots.whole.suffix(1)
+"
+# A position moves again that was moved since.
+canary step-again Settlement.swift 'StepTests/anIntentThatIsDone' \
+  'mark\.made == made && !TwoSlots\.isNewer\(generation, than: self\.generation\)' 'mark.made == made'
+# A position is stable before what came of its records is.
+canary step-stable StepAppends.swift 'StepLossTests/aPowerCutSkips' \
+  'if !steps\.areStable \{ return min\(stable, steps\.from\) \}' ''
+# Whoever opens a log does not finish its steps.
+canary step-settle Opening.swift 'StepTests/whateverIsDone' \
+  'if !files\.isPartition \{ try setup\.settlement\.settle\(\.log\(files\.namespace\)\) \}' ''
 
 [ "$tried" -gt 0 ] || fail "there is no canary named$wanted"
 if "$checks_only"; then

@@ -78,7 +78,8 @@ final class PositionKeeper: Sendable {
       }
       // With `.synced` the place itself is to survive a power cut: whoever follows the log may know less than is so.
       let looks = isDue || durability == .synced && mark.last.number > log.knownStableCount
-      try raiseStable(of: &mark, by: state.appends.limit(looks ? log.stableCount : log.knownStableCount), mayRead: isDue)
+      try raiseStable(
+        of: &mark, by: state.appends.limit(looks ? log.stableCount : log.knownStableCount), mayRead: isDue)
       try write(mark, &state)
       if durability != .synced { lookLater(&state, idle: 0) }
       return state.writes
