@@ -29,7 +29,8 @@ extension TypedConsumer {
   ) async throws -> Int {
     try await consumer.processNext(into: log.log, atMost: count) { record, transaction in
       let value = try reading.value(of: record)
-      try await log.run({ transaction in try await body(value, &transaction) }, &transaction)
+      try await log.run(
+        { (transaction: inout TypedTransaction<Output>) in try await body(value, &transaction) }, &transaction)
     }
   }
 
@@ -42,7 +43,8 @@ extension TypedConsumer {
   ) async throws -> Int {
     try await consumer.processAtOnce(into: log.log, atMost: count) { record, transaction in
       let value = try reading.value(of: record)
-      try await log.run({ transaction in try await body(value, &transaction) }, &transaction)
+      try await log.run(
+        { (transaction: inout TypedTransaction<Output>) in try await body(value, &transaction) }, &transaction)
     }
   }
 }

@@ -536,6 +536,75 @@ import Testing
     #expect(try await consumer.processAtOnce(into: out) { try await $1.append($0.text) } == 0)
   }
 
+  @Test func whoWaitsToProcessHearsThatTheConsumerWasMovedBack() async throws {
+    let directory = TemporaryDirectory()
+    let storage = try open(directory, .buffered, ["in", "out"])
+    defer { storage.close() }
+    try await storage.log("in").append(contentsOf: ["0", "1", "2"])
+    let consumer = try storage.log("in").consumer("worker")
+    let out = try storage.log("out")
+    let running = Task { try await consumer.process(into: out) { try await $1.append($0.text) } }
+    #expect(await eventually { out.count == 3 })
+    try await consumer.seek(to: .sequence(1))
+    #expect(await eventually { out.count == 5 })
+    let waiting = Task { try await consumer.next() }
+    try await consumer.seek(to: .sequence(2))
+    #expect(await eventually { out.count >= 6 })
+    running.cancel()
+    waiting.cancel()
+    _ = await (running.result, waiting.result)
+    #expect(try await texts(storage, "out").prefix(6) == ["0", "1", "2", "1", "2", "2"])
+  }
+
+  /// A log that is gone keeps no other from getting its part of a step that was decided on.
+  @Test func aStepIsDoneAsFarAsItsLogsAreThere() async throws {
+    let directory = TemporaryDirectory()
+    let moments = TemporaryDirectory()
+    do {
+      let storage = try open(directory)
+      defer { storage.close() }
+      try await SystemCalls.withHook(Moments(directory, moments)) {
+        try await storage.transaction(in: Self.names) { step in
+          for name in Self.names { try await step.append("x", to: name) }
+        }
+      }
+    }
+    for removing in [true, false] {
+      let image = TemporaryDirectory()
+      try FileBytes.copy(directory: moments.file("decided"), to: image.path)
+      if removing {
+        let storage = try open(image, .buffered, ["c"])
+        try storage.remove("a")
+        storage.close()
+      } else {
+        for file in ["a.log", "a.idx", "a.lock"] { try FileManager.default.removeItem(atPath: image.file(file)) }
+      }
+      let storage = try open(image, .buffered, ["b", "c"])
+      defer { storage.close() }
+      for name in ["b", "c"] { #expect(try await texts(storage, name) == ["x"]) }
+      // One of its name is another log.
+      let other = try storage.log("a", creating: true)
+      #expect(other.count == 0)
+      try await storage.transaction(in: Self.names) { step in
+        for name in Self.names { try await step.append("y", to: name) }
+      }
+    }
+  }
+
+  /// What is not part of the step need not be stable for it.
+  @Test func aLogThatGetsNothingHasNoPartInAStep() async throws {
+    let directory = TemporaryDirectory()
+    let storage = try open(directory)
+    defer { storage.close() }
+    try await storage.append("c", to: "c")
+    try await storage.transaction(in: Self.names, synced: true) { step in
+      for name in ["a", "b"] { try await step.append("x", to: name) }
+    }
+    let bytes = try directory.bytes(of: ".intents/a")
+    let intent = try #require(bytes.withUnsafeBytes { StepIntent.slots(in: $0).whole.last }).intent
+    #expect(intent.logs.map(\.namespace) == ["a", "b"] && intent.isStable)
+  }
+
   @Test func severalTasksProcessEachRecordOnce() async throws {
     let directory = TemporaryDirectory()
     let storage = try open(directory, .buffered, ["in", "a", "b"])

@@ -99,7 +99,7 @@ extension Log {
     guard FileName.isValid(name) else { throw .invalidConsumer(name) }
     do throws(ImmutaError) {
       try checkOpen()
-      try settlement?.settle(.consumer(name, of: namespace))
+      try settlement?.settle(.consumer(name, of: namespace)) {}
       let folder = consumerFolder
       let isWorkQueue = try folder.isWorkQueue(name)
       try folder.remove(name) { (directory) throws(ImmutaError) in
@@ -119,8 +119,13 @@ extension Log {
     of name: String, startingAt start: StreamPosition, creating: Bool, seeking: Bool = false, isWorkQueue: Bool = false
   ) throws(ImmutaError) -> (PositionFile, ConsumerMark) {
     let folder = consumerFolder
-    try settlement?.settle(.consumer(name, of: namespace))
-    if var file = try folder.take(name) {
+    let taken =
+      if let settlement {
+        try settlement.settle(.consumer(name, of: namespace)) { () throws(ImmutaError) in try folder.take(name) }
+      } else {
+        try folder.take(name)
+      }
+    if var file = taken {
       do throws(ImmutaError) {
         // Before the file is copied into the result: it learns which of its slots is the newest.
         let mark =

@@ -43,6 +43,8 @@ public final class Consumer: Sendable {
     var isClosed = false
     var tasks: [Int: Task<Bool, any Error>] = [:]
     var next = 0
+    /// How often the consumer was moved: who waits then looks at the new place.
+    var moves = 0
   }
 
   init(_ name: String, _ keeper: PositionKeeper, of log: Log, only visibility: StreamVisibility) {
@@ -121,7 +123,7 @@ public final class Consumer: Sendable {
 
   /// Waits for a record, in a task of its own that closing can end. False when the deadline passed first.
   private func wait(_ cursor: RecordCursor, until deadline: ContinuousClock.Instant?) async throws -> Bool {
-    let (number, task) = try waits.withLock { waits throws(ImmutaError) in
+    let (number, task, moves) = try waits.withLock { waits throws(ImmutaError) in
       if waits.isClosed { throw .consumerClosed(name).of(log.namespace) }
       let task = Task { () async throws -> Bool in
         if let deadline { return try await cursor.waitForNext(until: deadline) }
@@ -130,7 +132,7 @@ public final class Consumer: Sendable {
       }
       waits.next += 1
       waits.tasks[waits.next] = task
-      return (waits.next, task)
+      return (waits.next, task, waits.moves)
     }
     defer { waits.withLock { $0.tasks[number] = nil } }
     do {
@@ -141,6 +143,7 @@ public final class Consumer: Sendable {
       }
     } catch is CancellationError {
       try checkOpen()
+      if !Task.isCancelled, waits.withLock({ $0.moves != moves }) { return true }
       throw CancellationError()
     }
   }
@@ -163,8 +166,11 @@ public final class Consumer: Sendable {
   }
 
   func waitToProcess() async throws {
+    try checkOpen()
     let reader = takeReader()
     defer { batches.withLock { $0 = reader } }
+    // Somebody may have moved the consumer: back, too.
+    if reader.position != keeper.position { reader.position = keeper.position }
     _ = try await wait(reader.waiting, until: nil)
   }
 
@@ -248,6 +254,11 @@ public final class Consumer: Sendable {
     let place = try log.place(of: position)
     let writes = try keeper.seek(to: place)
     reader.position = place.number
+    let tasks = waits.withLock { waits in
+      waits.moves += 1
+      return Array(waits.tasks.values)
+    }
+    for task in tasks { task.cancel() }
     return writes
   }
 

@@ -85,6 +85,10 @@ extension Storage {
         open.close()
         forget(namespace, open)
       }
+      // The other logs of a step get what it has for them.
+      try Settlement(
+        directory: place, acceptsFilesOfOthers: configuration.acceptsFilesOfOthers, logger: configuration.logger
+      ).settle(.log(namespace)) {}
       let trust = FileTrust(in: place, acceptsFilesOfOthers: configuration.acceptsFilesOfOthers)
       try Removal(files: configuration.files(of: namespace, in: place), trust: trust).run()
     }

@@ -54,7 +54,7 @@ extension Storage {
     // What a step has staged would be cut off.
     if applying, format != .bilog {
       try Settlement(directory: place, acceptsFilesOfOthers: acceptingFilesOfOthers, logger: nil)
-        .settle(.log(namespace))
+        .settle(.log(namespace)) {}
     }
     let segments = try LogSegments(files, trust)
     let purpose: Repair.Purpose = applying ? .applying : .looking

@@ -37,7 +37,7 @@ extension Storage {
     if !files.isPartition {
       try Settlement(
         directory: place, acceptsFilesOfOthers: configuration.acceptsFilesOfOthers, logger: configuration.logger
-      ).settle(.log(namespace))
+      ).settle(.log(namespace)) {}
     }
     let segments = try LogSegments(files, trust)
     // Before anything is made: nobody changes the log meanwhile.

@@ -210,6 +210,8 @@ extension Storage {
 extension StepCommit {
   /// Commits without blocking a thread that runs tasks. False where the consumer of the step has moved meanwhile.
   func run(_ logs: [Log]) async throws -> Bool {
-    isStable ? try await logs[0].onWorkThread { () throws(ImmutaError) in try run() } : try run()
+    // The first one makes its intent's file, and flushes its name.
+    if isStable || !hasIntents { return try await logs[0].onWorkThread { () throws(ImmutaError) in try run() } }
+    return try run()
   }
 }

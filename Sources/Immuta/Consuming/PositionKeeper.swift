@@ -1,4 +1,5 @@
 import ImmutaLocking
+import Synchronization
 
 /// A consumer's position while the consumer is open: moves it, writes it, and puts it on stable storage as the log's
 /// durability asks.
@@ -10,6 +11,8 @@ final class PositionKeeper: Sendable {
   private let log: any ConsumedLog
   private let durability: Durability
   private let state: Lock<State>
+  /// LAST of the mark that is in force. Releasing after it was written, acquiring: who sees it finds the file as new.
+  private let place: Atomic<Int>
   /// How many of the writes are on stable storage. Held while they are put there.
   private let flushed = Lock(0)
 
@@ -38,14 +41,15 @@ final class PositionKeeper: Sendable {
   ) {
     (self.consumer, self.log, self.durability) = (consumer, log, durability)
     state = Lock(State(file: file, mark: mark))
+    place = Atomic(mark.last.number)
   }
 
   deinit {
     state.withLock { $0.file }?.unlock()
   }
 
-  /// The first record that was not acknowledged.
-  var position: Int { state.withLock { $0.mark.last.number } }
+  /// The first record that was not acknowledged. Known without waiting for a step that is being flushed.
+  var position: Int { place.load(ordering: .acquiring) }
 
   // MARK: Moving
 
@@ -100,14 +104,14 @@ final class PositionKeeper: Sendable {
   ///   - appended: what the step appends; nil where that, and what it has read, is on stable storage by its intent.
   ///   - commit: decides on the step, given what tells the position that it moves on from; false where nothing was
   ///     decided.
-  /// - Returns: how often the file was written, for ``flush(through:)``; nil where the position is not the one that the step
-  ///   moves on from, or nothing was decided.
+  /// - Returns: the position's file, and how often it was written, for ``flush(through:)``; nil where the position is not the one
+  ///   that the step moves on from, or nothing was decided.
   /// - Throws: `.consumerClosed`, `.logMoved`, `.io`, and what `commit` throws. A position that was not written although the
   ///   step was decided on follows with the next opening.
   func step(
     _ move: Move, appended: [StepAppends.Append]?,
     _ commit: (_ made: UInt64, _ generation: UInt64) throws(ImmutaError) -> Bool
-  ) throws(ImmutaError) -> Int? {
+  ) throws(ImmutaError) -> (file: PositionFile, writes: Int)? {
     try state.withLock { (state) throws(ImmutaError) in
       guard let file = state.file else { throw .consumerClosed(consumer).of(log.namespace) }
       if state.mark.last.number != move.from { return nil }
@@ -118,7 +122,7 @@ final class PositionKeeper: Sendable {
       if let appended {
         state.appends.add(appended, from: move.from)
         try raiseStable(of: &mark, by: state.appends.limit(log.knownStableCount), mayRead: false)
-      } else {
+      } else if state.appends.limit(move.to.number) >= move.to.number {
         mark.stable = move.to
       }
       do throws(ImmutaError) {
@@ -130,7 +134,7 @@ final class PositionKeeper: Sendable {
         throw error
       }
       if durability != .synced { lookLater(&state, idle: 0) }
-      return state.writes
+      return (file, state.writes)
     }
   }
 
@@ -151,6 +155,7 @@ final class PositionKeeper: Sendable {
     try state.file?.write(mark)
     state.mark = mark
     state.writes += 1
+    place.store(mark.last.number, ordering: .releasing)
   }
 
   // MARK: Stable storage

@@ -2,11 +2,17 @@
 /// ``TwoSlots`` describes them, each a sector of 512 bytes: it is written with each acknowledgement, and mostly not flushed.
 ///
 /// ```
-/// offset 0       8         12     16           24         40     48      56      64       72      80      88        96     104
-/// +--------+---------+------+------------+----------+------+-------+-------+--------+-------+-------+---------+------+--------+
-/// | MAGIC  | VERSION |  0   | GENERATION | IDENTITY | LAST | LAST  | LAST  | STABLE | ST.   | ST.   | BOOT ID | MADE |  CRC   |
-/// |   8    |    4    |  4   |     8      |    16    |  8   | INDEX | TIME  |   8    | INDEX | TIME  |    8    |  8   | at 508 |
-/// +--------+---------+------+------------+----------+------+-------+-------+--------+-------+-------+---------+------+--------+
+/// offset 0       8         12     16           24         40     48      56      64       72      80      88        96      104
+/// +--------+---------+------+------------+----------+------+-------+-------+--------+-------+-------+---------+-------+------+
+/// | MAGIC  | VERSION |  0   | GENERATION | IDENTITY | LAST | LAST  | LAST  | STABLE | ST.   | ST.   | BOOT ID | QUEUE | MADE |
+/// |   8    |    4    |  4   |     8      |    16    |  8   | INDEX | TIME  |   8    | INDEX | TIME  |    8    |   8   |  8   |
+/// +--------+---------+------+------------+----------+------+-------+-------+--------+-------+-------+---------+-------+------+
+///
+/// offset 112                        508
+/// +---------+---------------------+--------+
+/// | PENDING | names of that many  |  CRC   |
+/// |    2    | logs …              |   4    |
+/// +---------+---------------------+--------+
 /// ```
 ///
 /// IDENTITY is the log's, zeros where nothing said it. LAST and STABLE are numbers of records: the first one that the
@@ -15,9 +21,9 @@
 /// TIME are those of the record before, by its entry in the companion: so a log that was put back from an older copy, and has
 /// grown since, is noticed. Where they are not known, INDEX is 0; where only TIME is not known, TIME is 0. MADE is a random
 /// number from when the position was made, or made again: with GENERATION it tells whether the position is the one that
-/// a step was to move on from, see ``StepIntent``. Then follow, from byte 104 on, the logs that steps of the consumer have
-/// appended to, where not all of that is known to be on stable storage: how many there are (2 bytes; 65,535 for more than the
-/// slot has room for), and each one's name, after its length (2 bytes). STABLE does not go past such a step.
+/// a step was to move on from, see ``StepIntent``. PENDING counts the logs that steps of the consumer have appended to, where not
+/// all of that is known to be on stable storage; it is 65,535 for more than the slot has room for. Each one's name follows, after
+/// its length (2 bytes). STABLE does not go past such a step.
 ///
 /// QUEUE is 0 for a consumer. For a work queue it is a number that is drawn when the queue is made or moved, and that its state
 /// log names: see ``QueueHeader``. It is odd once there is such a log.
@@ -146,6 +152,11 @@ extension ConsumerMark.Place {
 }
 
 extension ConsumerMark.PendingLogs {
+  /// The same, with more of them.
+  package mutating func add(_ names: [String]) {
+    if case .these(let before) = self { self = .these(before.union(names)) }
+  }
+
   private static var countOfAny: UInt16 { .max }
 
   /// Nil for what none can be.

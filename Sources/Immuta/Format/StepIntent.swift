@@ -94,6 +94,12 @@ package struct StepIntent: Hashable, Sendable {
 
   // MARK: Reading
 
+  /// How many bytes of a slot are to be read, by the first ones; at least these.
+  package static func length(ofSlotIn sector: ArraySlice<UInt8>) -> Int {
+    let length = unsafe Array(sector).withBytes { unsafe Int($0.loadInteger(at: 12, as: UInt32.self)) }
+    return min(max(length, sector.count), slotSize)
+  }
+
   /// The slots of a file, of which these are the first bytes, up to two slots.
   package static func slots(in bytes: UnsafeRawBufferPointer) -> Slots {
     var slots = Slots()

@@ -38,12 +38,19 @@ extension LogWriter {
 /// The commit of what was staged in several logs, together with the position of the consumer whose records it comes from.
 /// Whoever calls it has the logs' turns.
 struct StepCommit: Sendable {
-  /// The logs of the step, in the order of their names.
+  /// The logs of the step, in the order of their names. Those that nothing is appended to have no part in its intent.
   let writers: [LogWriter]
   var consumer: (keeper: PositionKeeper, namespace: String, move: PositionKeeper.Move)?
   /// Whether it must be on stable storage before it counts.
   let isStable: Bool
   let acceptsFilesOfOthers: Bool
+
+  /// Whether the file of its intent is made, as far as it needs one.
+  var hasIntents: Bool {
+    let staged = writers.filter(\.hasStaged)
+    guard let first = staged.first, staged.count > 1 || consumer != nil else { return true }
+    return first.intents.withLock { $0 != nil }
+  }
 
   /// Commits, and moves the consumer: all or nothing, whatever dies. Blocks for two flushes where it must be stable.
   ///
@@ -55,58 +62,58 @@ struct StepCommit: Sendable {
     if staged.isEmpty || (staged.count == 1 && consumer == nil) { return try runAlone(staged.first) }
     if isStable { for writer in staged { try writer.flusher.flushWithStaged() } }
     var isDone = false
-    try LogWriter.whileOpen(writers[...]) { () throws(ImmutaError) in isDone = try decide() }
+    try LogWriter.whileOpen(staged[...]) { () throws(ImmutaError) in isDone = try decide(staged) }
     return isDone
   }
 
   /// One store commits it: the log's own commit, or that of the position.
   private func runAlone(_ writer: LogWriter?) throws(ImmutaError) -> Bool {
     if let consumer {
-      let writes = try consumer.keeper.step(consumer.move, appended: []) { (_, _) in true }
-      guard let writes else { return false }
-      if isStable { try consumer.keeper.flush(through: writes) }
+      let moved = try consumer.keeper.step(consumer.move, appended: []) { (_, _) in true }
+      guard let moved else { return false }
+      if isStable { try consumer.keeper.flush(through: moved.writes) }
     }
-    guard let count = try writer?.commit(), isStable else { return true }
-    try writer?.flusher.flushWithStaged()
-    assert(writer?.flusher.hasFlushed(count) != false, "what was flushed is stable")
+    try writer?.commit()
+    if isStable { try writer?.flusher.flushWithStaged() }
     return true
   }
 
-  private func decide() throws(ImmutaError) -> Bool {
-    let first = writers[0]
+  private func decide(_ staged: [LogWriter]) throws(ImmutaError) -> Bool {
+    let first = staged[0]
     return try first.intents.withLock { (intents) throws(ImmutaError) in
-      var file = if let intents { intents } else { try begun(first) }
-      defer { intents = file }
-      try file.makeRoom(movingNext: consumer?.keeper)
-      var vouched = StepIntents.Vouched(logs: [], position: nil, isStable: isStable)
-      var isDecided = false
-      defer { if isDecided { file.add(vouched) } }
-      let parts = try parts()
+      var kept = if let intents { intents } else { try begun(first) }
+      defer { intents = kept }
+      try kept.makeRoom(
+        Settlement(directory: first.files.directory, acceptsFilesOfOthers: acceptsFilesOfOthers, logger: nil))
+      var vouched: StepIntents.Vouched?
+      defer { if let vouched { kept.add(vouched) } }
+      var intent = StepIntent(logs: [], consumers: [], isStable: isStable, bootIdentity: BootIdentity.current)
+      for writer in staged { intent.logs.append(try writer.stepPart()) }
       guard let consumer else {
-        try write(parts, nil, &file.file)
-        isDecided = true
-        publish(parts, &vouched)
-        if let failure = vouched.failure { throw failure }
+        try write(intent, of: staged, to: &kept.file)
+        vouched = publish(intent, in: staged)
+        if let failure = vouched?.failure { throw failure }
         return true
       }
-      let writes: Int?
+      let moved: (file: PositionFile, writes: Int)?
       do throws(ImmutaError) {
-        writes = try consumer.keeper.step(consumer.move, appended: isStable ? nil : appends(parts)) {
-          (made, generation) throws(ImmutaError) in
-          let part = StepIntent.ConsumerPart(
-            consumer.namespace, consumer.keeper.consumer, made: made, generation: generation, place: consumer.move.to)
-          try write(parts, part, &file.file)
-          isDecided = true
-          publish(parts, &vouched)
+        let appends = isStable ? nil : appends(intent, to: staged)
+        moved = try consumer.keeper.step(consumer.move, appended: appends) { (made, generation) throws(ImmutaError) in
+          intent.consumers = [
+            StepIntent.ConsumerPart(
+              consumer.namespace, consumer.keeper.consumer, made: made, generation: generation, place: consumer.move.to)
+          ]
+          try write(intent, of: staged, to: &kept.file)
+          vouched = publish(intent, in: staged)
           return true
         }
       } catch {
-        vouched.failure = vouched.failure ?? error
+        if vouched?.failure == nil { vouched?.failure = error }
         throw error
       }
-      guard let writes else { return false }
-      vouched.position = (consumer.keeper, writes)
-      if let failure = vouched.failure { throw failure }
+      guard let moved else { return false }
+      if isStable { vouched?.position = moved.file }
+      if let failure = vouched?.failure { throw failure }
       return true
     }
   }
@@ -121,30 +128,21 @@ struct StepCommit: Sendable {
         FileTrust(in: directory, acceptsFilesOfOthers: acceptsFilesOfOthers)))
   }
 
-  private func parts() throws(ImmutaError) -> [StepIntent.LogPart] {
-    var parts: [StepIntent.LogPart] = []
-    for writer in writers { parts.append(try writer.stepPart()) }
-    return parts
-  }
-
-  private func appends(_ parts: [StepIntent.LogPart]) -> [StepAppends.Append] {
-    zip(writers, parts).filter { !$0.1.counts.isEmpty }.map {
-      StepAppends.Append(
-        namespace: $0.1.namespace, stable: $0.0.flusher.stable, count: $0.1.counts.upperBound)
+  private func appends(_ intent: StepIntent, to staged: [LogWriter]) -> [StepAppends.Append] {
+    zip(staged, intent.logs).map {
+      StepAppends.Append(namespace: $1.namespace, stable: $0.flusher.stable, count: $1.counts.upperBound)
     }
   }
 
   /// Decides on the step. Where that fails, the step is as if it never was; or, where not even that is sure, nothing more may
   /// be appended to its logs before they are opened again, which finds out.
   private func write(
-    _ parts: [StepIntent.LogPart], _ consumer: StepIntent.ConsumerPart?, _ file: inout IntentFile
+    _ intent: StepIntent, of staged: [LogWriter], to file: inout IntentFile
   ) throws(ImmutaError) {
-    let intent = StepIntent(
-      logs: parts, consumers: consumer.map { [$0] } ?? [], isStable: isStable, bootIdentity: BootIdentity.current)
     let generation = file.next
     guard let slot = intent.encoded(generation: generation) else {
       throw .invalidConfiguration(
-        "a step over \(writers.count) logs with such names has no room in its file: take fewer logs into one step")
+        "a step over \(staged.count) logs with such names has no room in its file: take fewer logs into one step")
     }
     do throws(ImmutaError) {
       try file.write(slot)
@@ -153,7 +151,7 @@ struct StepCommit: Sendable {
       do throws(ImmutaError) {
         try file.withdraw(generation, isStable: isStable)
       } catch {
-        for writer in writers { writer.state.withLock { $0.fail(error) } }
+        for writer in staged { writer.state.withLock { $0.fail(error) } }
         throw error
       }
       throw error
@@ -161,8 +159,9 @@ struct StepCommit: Sendable {
   }
 
   /// Gives each log its part. A log that fails gets it when it is opened next; the others do not wait for that.
-  private func publish(_ parts: [StepIntent.LogPart], _ vouched: inout StepIntents.Vouched) {
-    for (writer, part) in zip(writers, parts) where !part.counts.isEmpty {
+  private func publish(_ intent: StepIntent, in staged: [LogWriter]) -> StepIntents.Vouched {
+    var vouched = StepIntents.Vouched(logs: [], position: nil, intent: intent)
+    for (writer, part) in zip(staged, intent.logs) {
       do throws(ImmutaError) {
         let count = try writer.commit(at: part.time)
         vouched.logs.append((writer.flusher, count))
@@ -172,5 +171,6 @@ struct StepCommit: Sendable {
       }
     }
     if isStable { for (flusher, _) in vouched.logs { flusher.flushSoon() } }
+    return vouched
   }
 }

@@ -46,16 +46,17 @@ struct Opening {
 
   private func openForWriting() throws(ImmutaError) -> Opened {
     try Removal(files: files, trust: trust).finish()
-    if !files.isPartition { try setup.settlement.settle(.log(files.namespace)) }
     // Before anything is made.
     let before = try trustedLog()
     let hasRolled = try io(files.directory.status(of: files.segmentsFolder)) != nil
     // One that is missing or empty while other files know of it was lost: a new one in its place would hide that.
     if before == nil, !hasRolled, let lost = try files.lostLog(trust) { throw .corrupted(lost) }
     if before != nil, try io(files.directory.status(of: files.lock) == nil) { try refuseNoLog() }
-    let lock = try io(
-      FileLock.take(
-        files.lock, in: files.directory, subject: files.namespace, rights: before?.rights, trust: trust, of: before))
+    let lock = try setup.settlement.settle(files) { () throws(ImmutaError) in
+      try io(
+        FileLock.take(
+          files.lock, in: files.directory, subject: files.namespace, rights: before?.rights, trust: trust, of: before))
+    }
     var made: Descriptor?
     var opened: Descriptor?
     var companion: Descriptor?

@@ -8,18 +8,18 @@ struct StepIntents: Sendable {
   struct Vouched: Sendable {
     /// The logs, and how many records each has after the step.
     var logs: [(flusher: Flusher, count: Int)]
-    /// The consumer that moved, and how often its position was written by then.
-    var position: (keeper: PositionKeeper, writes: Int)?
-    let isStable: Bool
+    /// The position that moved, where the intent vouches for it.
+    var position: PositionFile?
+    let intent: StepIntent
     /// What kept a log from getting its part, or the position from being written: the intent must stay.
     var failure: ImmutaError?
 
     /// Puts the effects on stable storage, as far as they are not. Blocks.
     func flush() throws(ImmutaError) {
       if let failure { throw failure }
-      if !isStable { return }
+      if !intent.isStable { return }
       for (flusher, count) in logs where !flusher.hasFlushed(count) { try flusher.flushWithStaged() }
-      if let (keeper, writes) = position { try keeper.flush(through: writes) }
+      try position?.flush()
     }
   }
 
@@ -27,15 +27,17 @@ struct StepIntents: Sendable {
 
   /// The next intent takes the place of the one before the last, which must not be needed any more. Blocks for a flush where
   /// that one named other logs than the steps after it.
-  ///
-  /// - Parameter keeper: the consumer that the next step moves.
-  mutating func makeRoom(movingNext keeper: PositionKeeper?) throws(ImmutaError) {
+  mutating func makeRoom(_ settlement: Settlement) throws(ImmutaError) {
     guard vouched.count == 2 else { return }
     var oldest = vouched[0]
-    // Its position is an older one of the consumer that the newer intent vouches for.
-    if let position = oldest.position, position.keeper === vouched[1].position?.keeper, vouched[1].isStable {
-      oldest.position = nil
+    // Whoever opened the log again that failed, or the consumer, may have finished the step.
+    if oldest.failure != nil, try settlement.isDone(oldest.intent) {
+      for part in oldest.intent.logs { try settlement.staged(part).flush() }
+      oldest.failure = nil
+      oldest.logs = []
     }
+    // An older position of the same consumer, which the newer intent vouches for.
+    if let path = oldest.position?.path, path == vouched[1].position?.path { oldest.position = nil }
     try oldest.flush()
     vouched.removeFirst()
   }

@@ -4,6 +4,7 @@ struct IntentFile: Sendable {
   private let file: Descriptor
   private let folder: Directory
   private let name: String
+  private let identity: FileIdentity
   /// Of the slot that was written last.
   private(set) var generation: UInt64
 
@@ -24,6 +25,7 @@ struct IntentFile: Sendable {
       try io(directory.flush())
     }
     (self.folder, name) = (folder, namespace)
+    identity = try io(file.status().identity)
     generation = try Self.whole(in: file).last?.generation ?? 0
   }
 
@@ -32,13 +34,21 @@ struct IntentFile: Sendable {
   ///
   /// - Throws: `.unsupportedVersion`, `.io`.
   static func whole(in file: Descriptor) throws(ImmutaError) -> [(intent: StepIntent, generation: UInt64)] {
-    let size = min(try io(file.size), 2 * StepIntent.slotSize)
-    if size == 0 { return [] }
-    var bytes = [UInt8](repeating: 0, count: size)
-    let count = try unsafe bytes.withMutableBytes { (bytes) throws(ImmutaError) in
-      try unsafe io(file.read(into: bytes, at: 0))
+    // Mostly an intent is a sector or two, and there may be many files.
+    var bytes = [UInt8](repeating: 0, count: 2 * StepIntent.slotSize)
+    for slot in [0, StepIntent.slotSize] {
+      var end = slot + 512
+      var read = slot
+      while read < end {
+        let range = read..<end
+        let count = try unsafe bytes.withMutableBytes { (bytes) throws(ImmutaError) in
+          try unsafe io(file.read(into: UnsafeMutableRawBufferPointer(rebasing: bytes[range]), at: range.lowerBound))
+        }
+        if count < range.count { break }
+        read = end
+        end = slot + StepIntent.length(ofSlotIn: bytes[slot..<slot + 512])
+      }
     }
-    bytes.removeLast(size - count)
     let slots = unsafe bytes.withBytes { unsafe StepIntent.slots(in: $0) }
     if let unknown = slots.unknownVersion {
       throw .unsupportedVersion(
@@ -50,8 +60,10 @@ struct IntentFile: Sendable {
 
   /// Writes an intent over the older of the two. One small write.
   ///
-  /// - Throws: `.io`; whether the intent counts then, ``withdraw()`` sees to.
+  /// - Throws: `.logMoved`, `.io`; that the intent does not count then, ``withdraw(_:isStable:)`` sees to.
   mutating func write(_ slot: [UInt8]) throws(ImmutaError) {
+    // What is written to a file that has lost its name nobody finds.
+    if try io(folder.status(of: name))?.identity != identity { throw .logMoved(path: folder.path(of: name)) }
     let next = TwoSlots.next(after: generation)
     try io(file.write(slot, at: StepIntent.offset(of: next)))
     generation = next

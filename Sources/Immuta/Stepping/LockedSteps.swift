@@ -12,7 +12,7 @@ struct LockedSteps {
       let first = parts.map(\.1.namespace).min()
       for (isOfThisRun, part) in parts.sorted(by: { $0.1.namespace < $1.1.namespace })
       where locks[part.namespace] == nil {
-        let staged = settlement.part(part)
+        let staged = settlement.staged(part)
         if isOfThisRun, try staged.state(isMemoryWhole: true) == .done {
           // Whoever has it may go on. The first log's is wanted all the same, where nobody has it: for the file.
           if part.namespace == first { locks[part.namespace] = try? staged.lock() }
@@ -46,7 +46,7 @@ struct LockedSteps {
         guard var mark = try? file.read(), part.isToMove(mark, file.generation) else { continue }
         mark.last = part.place
         // What the step read, and what it appended, was on stable storage before.
-        if intent.isStable { mark.stable = part.place }
+        if intent.isStable { mark.stable = part.place } else { mark.pending.add(intent.logs.map(\.namespace)) }
         mark.bootIdentity = BootIdentity.current
         try file.write(mark)
         try file.flush()

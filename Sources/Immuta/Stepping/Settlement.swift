@@ -22,18 +22,39 @@ struct Settlement {
 
   private var trust: FileTrust { FileTrust(in: directory, acceptsFilesOfOthers: acceptsFilesOfOthers) }
 
-  /// How long one who settles the same intent is waited for.
-  private static var patience: Duration { .seconds(5) }
+  /// How long one who has a log of an unfinished step is waited for.
+  private static var patience: Duration { .seconds(1) }
 
-  /// Settles what names the subject. One look at the directory where no step was ever made.
+  /// Settles what names the subject, and takes it before anybody else may begin another step. One look at the directory where
+  /// no step was ever made.
   ///
+  /// - Parameter take: takes the subject's lock.
   /// - Throws: `.locked`, `.consumerInUse` where somebody else has another log of the step, and the step is not done;
-  ///   `.unsupportedVersion`, `.foreignOwner`, `.io`.
-  func settle(_ subject: Subject) throws(ImmutaError) {
-    guard let folder = try io(directory.folder(IntentFile.folderName)) else { return }
-    for name in try io(folder.names()).sorted() where FileName.isValid(name) {
-      try settle(name, in: folder, for: subject)
-    }
+  ///   `.unsupportedVersion`, `.io`; what `take` throws.
+  func settle<Taken>(
+    _ subject: Subject, thenTake take: () throws(ImmutaError) -> Taken
+  ) throws(ImmutaError) -> Taken {
+    guard let folder = try io(directory.folder(IntentFile.folderName)) else { return try take() }
+    // One at a time: whoever comes while another one settles would find that one's locks.
+    let outcome = try io(
+      folder.alone { () throws(FileError) -> Result<Taken, ImmutaError> in
+        do throws(ImmutaError) {
+          for name in try io(folder.names()).sorted() where FileName.isValid(name) {
+            try settle(name, in: folder, for: subject)
+          }
+          return .success(try take())
+        } catch {
+          return .failure(error)
+        }
+      })
+    return try outcome.get()
+  }
+
+  /// The same for a log; a partition is in no step.
+  func settle<Taken>(
+    _ files: LogFiles, thenTake take: () throws(ImmutaError) -> Taken
+  ) throws(ImmutaError) -> Taken {
+    files.isPartition ? try take() : try settle(.log(files.namespace), thenTake: take)
   }
 
   private func settle(_ name: String, in folder: Directory, for subject: Subject) throws(ImmutaError) {
@@ -44,24 +65,32 @@ struct Settlement {
       do throws(ImmutaError) {
         let locked = try LockedSteps(intents, self)
         defer { locked.unlock() }
-        // What was read before the locks were taken may be settled by now.
-        if try self.intents(name, in: folder) != intents { continue }
-        return try settle(intents, locked, name, in: folder)
+        // Somebody who has one of the logs may have gone on meanwhile.
+        if try self.intents(name, in: folder) == intents {
+          return try finish(intents, locked, name, in: folder)
+        }
       } catch {
         guard error.isInUse else { throw error }
-        if try isDone(subject, intents) { return }
         if ContinuousClock.now > deadline { throw error }
       }
+      if try isDone(subject, intents) { return }
       ThreadGate().wait(nanoseconds: 2_000_000)
     }
   }
 
   /// The older one first.
   private func intents(_ name: String, in folder: Directory) throws(ImmutaError) -> [StepIntent] {
-    guard let status = try io(folder.statusOfFile(name)) else { return [] }
-    try io(trust.check(status, name))
+    // Another user's, in a directory that is shared, is about logs that this one cannot open.
+    guard let status = try io(folder.status(of: name)), status.isRegular, try io(trust.holds(status)) else { return [] }
     guard let file = try io(folder.openIfPresent(name, .read)) else { return [] }
     return try IntentFile.whole(in: file).map(\.intent)
+  }
+
+  /// Whether a step has nothing left to be done.
+  func isDone(_ intent: StepIntent) throws(ImmutaError) -> Bool {
+    for part in intent.logs where try staged(part).state(isMemoryWhole: true) != .done { return false }
+    for part in intent.consumers where try isToMove(part) { return false }
+    return true
   }
 
   /// Whether nothing is left to be done for the subject, by somebody who has another part of the steps and lives.
@@ -71,7 +100,7 @@ struct Settlement {
       switch subject {
       case .log(let namespace):
         for part in intent.logs where part.namespace == namespace {
-          if try self.part(part).state(isMemoryWhole: true) == .staged { return false }
+          if try staged(part).state(isMemoryWhole: true) == .staged { return false }
         }
       case .consumer(let consumer, let namespace):
         for part in intent.consumers where part.namespace == namespace && part.consumer == consumer {
@@ -82,7 +111,7 @@ struct Settlement {
     return true
   }
 
-  func part(_ part: StepIntent.LogPart) -> StagedPart {
+  func staged(_ part: StepIntent.LogPart) -> StagedPart {
     StagedPart(part, in: directory, acceptsFilesOfOthers: acceptsFilesOfOthers)
   }
 
@@ -103,54 +132,53 @@ struct Settlement {
 
   // MARK: With the locks
 
-  private func settle(
+  private func finish(
     _ intents: [StepIntent], _ locked: LockedSteps, _ name: String, in folder: Directory
   ) throws(ImmutaError) {
-    var isBroken = false
+    var mayMove = true
     for intent in intents {
       // The machine has been down, and what was to be committed was not on stable storage.
       if !intent.isOfThisRun, !intent.isStable { continue }
-      try settle(intent, locked, path: folder.path(of: name), &isBroken)
+      try finish(intent, locked, path: folder.path(of: name), &mayMove)
     }
     // Only who has the lock of the first log may: another one writes the file.
     guard locked.has(name) else { return }
     // What the intents vouch for vouches for itself from here on.
-    for part in Set(intents.flatMap(\.logs).map(\.namespace)).compactMap({ name in
-      intents.flatMap(\.logs).last { $0.namespace == name }
-    }) {
-      try self.part(part).flush()
+    var flushed: Set<String> = []
+    for part in intents.reversed().flatMap(\.logs) where flushed.insert("\(part.namespace) \(part.first)").inserted {
+      try staged(part).flush()
     }
     try io(folder.removeIfPresent(name))
     try io(folder.flush())
   }
 
-  /// - Parameter isBroken: whether a step before could not be finished: then no consumer moves past it.
-  private func settle(
-    _ intent: StepIntent, _ locked: LockedSteps, path: String, _ isBroken: inout Bool
+  /// A step that was decided on is done as far as its logs are there: one that was removed, or put back from an older copy, keeps
+  /// no other from getting its part.
+  ///
+  /// - Parameter mayMove: whether consumers move: not past a step that lost a part.
+  private func finish(
+    _ intent: StepIntent, _ locked: LockedSteps, path: String, _ mayMove: inout Bool
   ) throws(ImmutaError) {
-    var staged: [StagedPart] = []
-    for part in intent.logs.map(self.part) {
+    var isNew = false
+    for part in intent.logs.map(staged) {
       switch try part.state(isMemoryWhole: intent.isOfThisRun) {
       case .done: break
-      case .staged: staged.append(part)
-      case .gone: isBroken = true
+      case .staged:
+        try part.commit()
+        try part.flush()
+        isNew = true
+      case .gone:
+        mayMove = false
+        logger?.warning(
+          """
+          \(part.part.namespace) is not the log that it was when a step was cut off, or has lost what the step had staged \
+          there: the step's other logs have their parts, and no consumer moves on
+          """, metadata: ["path": "\(path)"])
       }
     }
-    let logs = intent.logs.map(\.namespace).joined(separator: ", ")
-    if isBroken {
-      logger?.warning(
-        """
-        a step over \(logs) was cut off, and one of these logs is not the one that it was then, or has lost what the step \
-        had staged: the others keep what they have of it, and no consumer moves on
-        """, metadata: ["path": "\(path)"])
-      return
-    }
-    for part in staged {
-      try part.commit()
-      try part.flush()
-    }
-    let moved = try locked.move(intent)
-    if !staged.isEmpty || moved {
+    if mayMove, try locked.move(intent) { isNew = true }
+    if isNew {
+      let logs = intent.logs.map(\.namespace).joined(separator: ", ")
       logger?.notice("finished a step over \(logs) that was cut off", metadata: ["path": "\(path)"])
     }
   }

@@ -55,7 +55,7 @@ struct StagedPart {
     else { return .gone }
     if header.count >= after, isMemoryWhole { return .done }
     if header.count > before, header.count < after { return .gone }
-    if try records(in: log) != nil { return .staged }
+    if try areWhole(in: log) { return .staged }
     return header.count >= after ? .done : .gone
   }
 
@@ -65,53 +65,74 @@ struct StagedPart {
     return try LogKnowledge(segment, companion?.companionHeader(), part.format, trust).identity
   }
 
-  /// The step's records, where they are whole in the file.
-  private func records(in log: Descriptor) throws(ImmutaError) -> [StagedRecord]? {
+  /// Whether the step's records are whole in the file.
+  private func areWhole(in log: Descriptor) throws(ImmutaError) -> Bool {
+    var checksum: UInt32 = 0
+    let end = try forEachRecord(in: log) { (record) throws(ImmutaError) in
+      checksum = StepIntent.LogPart.extend(checksum, with: record.checksum)
+    }
+    return end == part.bytes.upperBound && checksum == part.checksum
+  }
+
+  /// Returns where the last one ends; nil where not all are there.
+  private func forEachRecord(
+    in log: Descriptor, _ body: (StagedRecord) throws(ImmutaError) -> Void
+  ) throws(ImmutaError) -> Int? {
+    // However many the intent claims, they lie between START and END.
+    guard part.counts.count <= part.bytes.count / part.format.recordHeaderSize else { return nil }
     var scanner = LogScanner(log, part.format, end: try io(log.size))
     var walk = RecordWalk(part.format, number: before, index: part.bytes.lowerBound)
-    var records: [StagedRecord] = []
-    var checksum: UInt32 = 0
     while walk.number < after {
       guard let place = try walk.next(in: &scanner), place.end <= part.bytes.upperBound,
-        let ofRecord = try scanner.checksum(at: place.index, size: place.size)
+        let checksum = try scanner.checksum(at: place.index, size: place.size)
       else { return nil }
-      records.append(StagedRecord(index: place.index, checksum: ofRecord))
-      checksum = StepIntent.LogPart.extend(checksum, with: ofRecord)
+      try body(StagedRecord(index: place.index, checksum: checksum))
     }
-    return walk.index == part.bytes.upperBound && checksum == part.checksum ? records : nil
+    return walk.index
   }
 
   /// Makes the records part of the log, as committing them would have. Its lock is held; they are staged.
   func commit() throws(ImmutaError) {
-    guard let segment = try segment, let log = try io(segment.directory.openIfPresent(segment.log, .readWrite)),
-      let records = try records(in: log)
-    else { return }
-    try io(trust.check(log.status(), segment.log))
-    if let companion = try io(segment.directory.openIfPresent(segment.companion, .readWrite)) {
-      try io(trust.check(companion.status(), segment.companion))
-      try writeEntries(of: records, to: companion)
+    guard let segment = try segment, let log = try io(segment.directory.openIfPresent(segment.log, .readWrite)) else {
+      return
     }
-    guard let last = records.last, let header = try log.logHeader(part.format), header.count < after else { return }
-    try io(log.write(LogHeader(part.format, count: after, lastIndex: last.index).encoded(format: part.format), at: 0))
+    try io(trust.check(log.status(), segment.log))
+    let companion = try io(segment.directory.openIfPresent(segment.companion, .readWrite))
+    if let companion { try io(trust.check(companion.status(), segment.companion)) }
+    var piece: [StagedRecord] = []
+    var number = before
+    var lastIndex = 0
+    _ = try forEachRecord(in: log) { (record) throws(ImmutaError) in
+      piece.append(record)
+      lastIndex = record.index
+      if piece.count == StagedRecords.pieceCount {
+        try writeEntries(of: piece, from: number, to: companion)
+        number += piece.count
+        piece.removeAll(keepingCapacity: true)
+      }
+    }
+    try writeEntries(of: piece, from: number, to: companion)
+    guard let header = try log.logHeader(part.format), header.count < after else { return }
+    try io(log.write(LogHeader(part.format, count: after, lastIndex: lastIndex).encoded(format: part.format), at: 0))
   }
 
-  private func writeEntries(of records: [StagedRecord], to companion: Descriptor) throws(ImmutaError) {
-    for first in stride(from: 0, to: records.count, by: StagedRecords.pieceCount) {
-      let piece = records[first..<min(records.count, first + StagedRecords.pieceCount)]
-      var bytes = [UInt8](repeating: 0, count: piece.count * CompanionEntry.size)
-      unsafe bytes.withMutableBytes { bytes in
-        for (place, record) in zip(piece.indices, piece) {
-          let entry = CompanionEntry(
-            index: record.index, time: part.time, recordChecksum: record.checksum,
-            endsCommit: place == records.count - 1)
-          let start = (place - first) * CompanionEntry.size
-          unsafe entry.encode(
-            into: UnsafeMutableRawBufferPointer(rebasing: bytes[start..<start + CompanionEntry.size]),
-            number: before + place)
-        }
+  private func writeEntries(
+    of records: [StagedRecord], from number: Int, to companion: Descriptor?
+  ) throws(ImmutaError) {
+    guard let companion, !records.isEmpty else { return }
+    var bytes = [UInt8](repeating: 0, count: records.count * CompanionEntry.size)
+    unsafe bytes.withMutableBytes { bytes in
+      for (place, record) in records.enumerated() {
+        let entry = CompanionEntry(
+          index: record.index, time: part.time, recordChecksum: record.checksum,
+          endsCommit: number + place == after - 1)
+        let start = place * CompanionEntry.size
+        unsafe entry.encode(
+          into: UnsafeMutableRawBufferPointer(rebasing: bytes[start..<start + CompanionEntry.size]),
+          number: number + place)
       }
-      try io(companion.write(bytes, at: CompanionEntry.offset(of: before + first)))
     }
+    try io(companion.write(bytes, at: CompanionEntry.offset(of: number)))
   }
 
   /// Puts the segment's files on stable storage. Blocks.
