@@ -220,7 +220,6 @@ import Testing
   private static func check(
     _ image: String, _ durability: Durability, _ before: Known, _ after: Known, _ generator: inout SeededGenerator
   ) async throws {
-    try markPosition("\(image)/jobs.consumers/work.position")
     let storage = try Storage(directory: image, namespaces: ["jobs"], configuration: .init(durability: durability))
     defer { storage.close() }
     let log = try storage.log("jobs")
@@ -257,16 +256,6 @@ import Testing
   /// Whether a job may have been appended for later.
   private static func isLater(_ number: Int, _ before: Known, _ after: Known) -> Bool {
     after.later.contains(number)
-  }
-
-  /// Makes a position's file say that the machine has been down since.
-  private static func markPosition(_ path: String) throws {
-    guard let bytes = try FileBytes.read(path), bytes.count >= TwoSlots.size,
-      var current = bytes.withUnsafeBytes({ ConsumerMark.slots(in: $0).current })
-    else { return }
-    current.mark.bootIdentity ^= 0x5555
-    try FileBytes.write(
-      current.mark.encoded(generation: 0) + [UInt8](repeating: 0, count: TwoSlots.size - TwoSlots.sector), to: path)
   }
 }
 
