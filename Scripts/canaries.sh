@@ -470,6 +470,37 @@ canary step-stable StepAppends.swift 'StepLossTests/aPowerCutSkips' \
 canary step-settle Opening.swift 'StepTests/whateverIsDone' \
   'if !files\.isPartition \{ try setup\.settlement\.settle\(\.log\(files\.namespace\)\) \}' ''
 
+# A lease that runs out gives its job to nobody.
+canary queue-lease JobEntry.swift 'QueueTests/jobsOfWorkersThatStop' \
+  'case \.leased, \.waiting, \.dated: true\n    case \.ready, \.taken: false' \
+  'case .waiting, .dated: true
+    case .leased, .ready, .taken: false'
+# A job counts as done, and all before it with it: the position passes those that are in work.
+canary queue-position JobTable.swift 'QueueTests/whatAKilledProcess' \
+  'if number == front \{ moveFront\(\) \}' 'moveFront(to: number + 1)'
+# A job is done in memory, and the state log does not say so.
+canary queue-done WorkQueueState.swift 'QueueTests/whatAKilledProcess' \
+  'try append\(QueueEvent\(kind: \.done, number: place\.number - 1, index: place\.index, time: place\.time\)\)' \
+  'end = max(end, place.number)'
+# A summary forgets how often jobs were given.
+canary queue-counts WorkQueueState.swift 'QueueTests/whatAKilledProcess' \
+  'if deliveries > 0 \{ entries' 'if deliveries > 99 { entries'
+# A job is done before the dead letters have it.
+canary queue-dead WorkQueue+Job.swift 'QueueTests/whatAKilledProcess' \
+  'try await DeadLetter\.append\(' \
+  'try state.withLock { try finish(place(after: record), &$0) }
+      for _ in 0..<200 { await Task.yield() }
+      try await DeadLetter.append('
+# A record counts as done because another one that had its number is.
+canary queue-same QueueJournal.swift 'QueueTests/noJobIsLost' \
+  'if try !isSame\(top\) \{' 'if try !isSame(top), count < 0 {'
+# Another record got the number of a job for later, and waits in its place.
+canary queue-planned WorkQueue+Log.swift 'QueueTests/noJobIsLost' \
+  'WorkQueue\.checksum\(of: record\.payload\) == planned\.checksum' 'record.sequence == number'
+# In `.synced`, nobody waits until it is stable that a job is done.
+canary queue-synced WorkQueue+State.swift 'QueueTests/noJobIsLost' \
+  'if journal\.isSynced \{ try await inLog \{ try await journal\.sync\(\) \} \}' ''
+
 [ "$tried" -gt 0 ] || fail "there is no canary named$wanted"
 if "$checks_only"; then
   printf 'the patterns of %d canaries match the engine\n' "$tried"

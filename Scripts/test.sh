@@ -183,8 +183,11 @@ run_examples() {
     "$binaries/third-party-transform"
     "$binaries/commit-log"
     "$binaries/event-sourcing"
+    "$binaries/exactly-once" die
+    "$binaries/exactly-once"
     "$binaries/accounts"
     "$binaries/web-logs"
+    "$binaries/work-queue"
     "$binaries/message-queue"
     "$binaries/follow-other-process" write &
     writer=$!

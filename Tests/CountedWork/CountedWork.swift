@@ -10,6 +10,8 @@ import ImmutaTransforms
 /// CountedWork consume|batches DIRECTORY COUNT      consumes COUNT records, and acknowledges one or 64 at a time
 /// CountedWork many|many-synced DIRECTORY COUNT     makes, writes, closes and opens COUNT namespaces: ManyNamespaces
 /// CountedWork segments|rolling DIRECTORY COUNT      reads, opens and appends to a log of many segments: ManySegments
+/// CountedWork process DIRECTORY COUNT               turns COUNT records of one log into records of another, 64 a step
+/// CountedWork queue DIRECTORY COUNT                 gives COUNT jobs to workers, and holds a million: QueuedJobs
 /// CountedWork keys DIRECTORY COUNT                  finds a key's records in a log of COUNT segments: KeyedRecords
 /// ```
 ///
@@ -28,6 +30,11 @@ import ImmutaTransforms
       return try await ManyNamespaces(directory: arguments[2], count: count, durability: durability).run()
     }
     if work[0] == "segments" { return try await ManySegments(directory: arguments[2], count: count).run() }
+    if work[0] == "process" {
+      let durability: Durability = work.count == 2 ? .synced : .buffered
+      return try await ProcessedRecords(directory: arguments[2], count: count, durability: durability).run()
+    }
+    if work[0] == "queue" { return try await QueuedJobs(directory: arguments[2], count: count).run() }
     if work[0] == "keys" { return try await KeyedRecords(directory: arguments[2], segments: count).run() }
     if work[0] == "rolling" { return try ManySegments(directory: arguments[2], count: count).runRolling() }
     var configuration = Storage.Configuration()

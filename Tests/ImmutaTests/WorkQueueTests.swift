@@ -133,13 +133,12 @@ import Testing
 
   @Test func aJobWhoseLeaseRanOutIsGivenToAWorkerThatWaits() async throws {
     let directory = TemporaryDirectory()
-    let storage = try await open(directory, appending: 1)
+    // Here nothing has to be looked at later: only the lease's timer wakes the worker.
+    let storage = try await open(directory, appending: 1, .synced)
     defer { storage.close() }
     let jobs = try storage.log("log").workQueue("resize", short)
     let first = try await take(jobs)
-    let start = ContinuousClock.now
-    let second = try #require(try await jobs.next())
-    #expect(ContinuousClock.now - start < .seconds(30), "woken by the time, and by nothing else")
+    let second = try #require(try await value(of: Task { try await jobs.next() }, within: .seconds(20)))
     #expect(second.record.sequence == 0 && second.deliveries == 2)
     #expect(await error { try await first.acknowledge() } == .leaseLost(sequence: 0, queue: "resize"))
     #expect(await error { try await first.retry() } == .leaseLost(sequence: 0, queue: "resize"))
@@ -318,7 +317,7 @@ import Testing
     let configuration = WorkQueue.Configuration { record in
       Int64(record.text).map(Timestamp.init(nanosecondsSince1970:))
     }
-    for due in ["\(now + 3_600_000_000_000)", "at once", "\(now + 50_000_000)", "\(now - 1)"] {
+    for due in ["\(now + 3_600_000_000_000)", "at once", "\(now + 1_500_000_000)", "\(now - 1)"] {
       try await log.append(due)
     }
     var jobs = try log.workQueue("resize", configuration)
@@ -568,7 +567,8 @@ import Testing
     let waiting = Task { try await jobs.next() }
     #expect(await eventually { jobs.state.withLock { !$0.line.isEmpty } })
     storage.close()
-    #expect(await error { _ = try await value(of: waiting) } == .consumerClosed("resize"))
+    let failure = await error { _ = try await value(of: waiting) }
+    #expect(failure == .consumerClosed("resize") || failure == .storageClosed)
     #expect(await error { try await job.acknowledge() } == .consumerClosed("resize"))
     let again = try await open(directory)
     defer { again.close() }

@@ -217,3 +217,7 @@ final class QueueJournal: Sendable {
     }
   }
 }
+
+extension QueueJournal: ClosesWithLog {
+  func closeWithLog() { _ = close() }
+}

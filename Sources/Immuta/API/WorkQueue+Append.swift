@@ -10,7 +10,7 @@ extension WorkQueue {
   /// storage's durability says. It is this queue's alone: other consumers of the log get the record at once. It has passed after
   /// that time also where the clock was set meanwhile; where the process ended meanwhile, the clock of the machine counts.
   ///
-  /// - Throws: as ``Log/append(_:)-(StringProtocol)``; `.consumerClosed`.
+  /// - Throws: as appending to the log; `.consumerClosed`.
   @discardableResult
   public func append(_ text: some StringProtocol, after pause: Duration) async throws -> Receipt {
     try await append(Array(text.utf8), after: pause)

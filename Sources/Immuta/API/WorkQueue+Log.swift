@@ -60,10 +60,13 @@ extension Log {
       mark.identity = mark.identity ?? identity
       try file.write(mark)
       if isNew { try file.flush() }
-      let queue = WorkQueue(
-        name, configuration, of: self, PositionKeeper(name, file, mark, of: open, durability), state)
+      let keeper = PositionKeeper(name, file, mark, of: open, durability)
+      let queue = WorkQueue(name, configuration, of: self, keeper, state)
       if rolls { state.removeRecords(before: first, name) }
       open.consumers.add(queue)
+      // A queue that was let go may be about to close on another thread: the log's closing waits for that.
+      open.consumers.add(journal)
+      open.consumers.add(keeper)
       // The log may have been closed meanwhile, with its queues.
       try checkOpen()
       return queue
