@@ -299,7 +299,7 @@ import Testing
     guard let bytes = try FileBytes.read(path), bytes.count >= TwoSlots.size,
       var current = bytes.withUnsafeBytes({ ConsumerMark.slots(in: $0).current })
     else { return }
-    current.mark.bootIdentity ^= 0x5555
+    current.mark.bootIdentity = BootIdentity.current ^ 0x5555
     try FileBytes.write(
       current.mark.encoded(generation: 0) + [UInt8](repeating: 0, count: TwoSlots.size - TwoSlots.sector), to: path)
   }
