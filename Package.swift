@@ -77,7 +77,8 @@ let package = Package(
     .target(name: "ImmutaCodable", dependencies: ["Immuta", "ImmutaLocking"], swiftSettings: strict),
     .target(
       name: "ImmutaLogStore",
-      dependencies: ["Immuta", "ImmutaLocking", .product(name: "Logging", package: "swift-log")], swiftSettings: strict),
+      dependencies: ["Immuta", "ImmutaLocking", "Solid", .product(name: "Logging", package: "swift-log")],
+      swiftSettings: strict),
     .executableTarget(
       name: "ImmutaCLI",
       dependencies: [

@@ -370,6 +370,99 @@ canary key-removed KeyIndex+Files.swift 'KeysModelTests/anIndexSays' \
 # A slot of a file of keys is believed, whatever its checksum.
 canary key-slot KeyFileFormat.swift 'KeysModelTests/anIndexSays' \
   'guard bytes\.count >= Self\.size, unsafe KeyFileChecksum\.of\(bytes, at: place\) == bytes\.loadInteger\(at: 28\) else \{\n      return nil\n    \}\n    hash' 'guard bytes.count >= Self.size else { return nil }\n    hash'
+# A partition goes to another member while messages of it are worked on.
+canary group-idle Consumer+Partition.swift 'GroupModelTests' \
+  'var isIdle: Bool \{ nextSequence <= position \}' 'var isIdle: Bool { true }'
+# A member sees itself alone.
+canary group-count GroupFolder.swift 'GroupModelTests' \
+  'number == seat\.number \|\| holder\(of: number, in: folder\) != nil' 'number == seat.number'
+# Members hear nothing of each other.
+canary group-events GroupWatch.swift 'KilledMembersTests/thePartitions' \
+  'func filesMayHaveChanged\(\) \{ .*' 'func filesMayHaveChanged() {}'
+# A consumer that is opened again writes over the wrong slot of its position.
+canary position-slots PositionFile.swift 'GroupModelTests' \
+  'generation = current\.generation\n' ''
+# A record counts as acknowledged once it is delivered.
+canary consumer-early Consumer.swift 'ConsumerLossTests/aConsumerSkips' \
+  'return try reader\.nextAtOnce\(\)' \
+  'let record = try reader.nextAtOnce()
+    if let record { _ = try acknowledgeNow(record) }
+    return record'
+# One record more than was acknowledged.
+canary consumer-place Consumer.swift 'ConsumerLossTests/aConsumerSkips' \
+  'record\.sequence \+ 1, index: record\.index' 'record.sequence + 2, index: record.index'
+# What is to count after a power cut is not held to what is stable of the log.
+canary consumer-stable PositionKeeper.swift 'ConsumerLossTests/aConsumerSkips' \
+  'if mark\.last\.number <= stable \|\| mark\.last\.number < mark\.stable\.number' 'if stable >= 0'
+# The last position counts, though the machine has restarted.
+canary consumer-boot ConsumerMark.swift 'ConsumerLossTests/aConsumerSkips' \
+  'bootIdentity != 0 && bootIdentity == self\.bootIdentity' 'bootIdentity >= 0'
+# A position is not put on stable storage.
+canary consumer-flush Consumer.swift 'ConsumerLossTests/aConsumerSkips' \
+  'guard log\.durability == \.synced else \{ return \}' 'guard log.durability == .synced, writes < 0 else { return }'
+# Whoever opens a consumer forgets which of its slots is the newest.
+canary consumer-slot PositionFile.swift 'ConsumerLossTests/aConsumerSkips' \
+  'generation = current\.generation' 'generation = current.generation & 1'
+# A slot of a position reaches over more than a sector.
+canary consumer-sector TwoSlots.swift 'ConsumerLossTests/aConsumerSkips' \
+  'static var sector: Int \{ 512 \}' 'static var sector: Int { slotSize }'
+# Another log's position is gone on from.
+canary consumer-log Consumer+Log.swift 'ConsumerLossTests/aPositionInAnotherLog' \
+  'if let expected = mark\.identity, expected != identity \{' 'if let expected = mark.identity, expected != identity, place.number < 0 {'
+# The record before a position may be another one than it was.
+canary consumer-anchor Consumer+Log.swift 'ConsumerLossTests/aLogThatWasPutBack' \
+  'guard try open\.isSame\(place\) else' 'guard try open.isSame(place) || true else'
+# Retention believes a position that a power cut may take back.
+canary consumer-waited LogWriter+Retention.swift 'ConsumerLossTests/aConsumerSkips' \
+  'stable: min\(position, mark\.stable\.number\)' 'stable: position'
+# A process that dies takes with it what it acknowledged.
+canary consumer-write PositionKeeper.swift 'KilledConsumerTests' \
+  'try state\.file\?\.write\(mark\)' 'if state.writes % 3 == 0 { try state.file?.write(mark) }'
+# A write of a position fails, and nobody is told.
+canary consumer-error PositionFile.swift 'FailingConsumerTests' \
+  'try file\.write\(slot: mark\.encoded\(generation: next\), of: next\)' \
+  'try? file.write(slot: mark.encoded(generation: next), of: next)'
+# A file of keys is believed, whatever record the log has in place of its last one.
+canary key-anchor KeyIndex.swift 'KeysLossTests/theFilesOfALog' \
+  'return header\.last == KeyFileHeader\.Anchor\(last\)' 'return header.last == KeyFileHeader.Anchor(last) || true'
+# A file of keys is believed, whosever it is.
+canary key-owner KeyIndex.swift 'KeysLossTests/theFilesOfALog' \
+  'guard header\.kind == \.segment, header\.owner == owner,((?:.|\n)*?)return header\.last == KeyFileHeader\.Anchor\(last\)' \
+  'guard header.kind == .segment, header.first == segment.lowerBound, header.end == segment.upperBound,
+        (try? open.entry(of: segment.upperBound - 1, open.reader)) != nil
+      else { return false }
+      return true'
+# A file of keys gets its name, and what is in it is not stable.
+canary key-flush Replacement.swift 'KeysLossTests/anIndexSays' \
+  'try file\.flush\(\)' ''
+# The counts of a segment that was removed count in its own file and in the one of all that were removed.
+canary key-twice KeyIndex+Files.swift '(KeysLossTests|KilledKeysTests|KeysModelTests)/' \
+  'header\.first == segment && header\.first >= end\n' 'header.first == segment\n'
+# A step's logs publish before its intent is written.
+canary step-late LogWriter+Steps.swift 'StepLossTests/whateverCall' \
+  'try write\(parts, part, &file\.file\)\s+isDecided = true\s+publish\(parts, &vouched\)' \
+  'publish(parts, &vouched)
+          try write(parts, part, &file.file)
+          isDecided = true'
+# What a step has staged is not flushed before its intent.
+canary step-staged LogWriter+Steps.swift 'StepLossTests/aPowerCutLeaves' \
+  'if isStable \{ for writer in staged' 'if false { for writer in staged'
+# Nor is the intent, before the logs publish.
+canary step-intent LogWriter+Steps.swift 'StepLossTests/aPowerCutLeaves' \
+  'if isStable \{ try file\.flush\(\) \}' ''
+# Only the newest intent is settled.
+canary step-older IntentFile.swift 'StepLossTests/aPowerCutLeaves' \
+  'return slots\.whole\n' "return slots.whole.suffix(1)
+"
+# A position moves again that was moved since.
+canary step-again Settlement.swift 'StepTests/anIntentThatIsDone' \
+  'mark\.made == made && !TwoSlots\.isNewer\(generation, than: self\.generation\)' 'mark.made == made'
+# A position is stable before what came of its records is.
+canary step-stable StepAppends.swift 'StepLossTests/aPowerCutSkips' \
+  'if !steps\.areStable \{ return min\(stable, steps\.from\) \}' ''
+# Whoever opens a log does not finish its steps.
+canary step-settle Opening.swift 'StepTests/whateverIsDone' \
+  'if !files\.isPartition \{ try setup\.settlement\.settle\(\.log\(files\.namespace\)\) \}' ''
 
 # A lease that runs out gives its job to nobody.
 canary queue-lease JobEntry.swift 'QueueTests/jobsOfWorkersThatStop' \

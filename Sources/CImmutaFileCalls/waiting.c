@@ -63,6 +63,7 @@ int file_events_watch(int events, const char *path, enum file_watch watch) {
   uint32_t mask = 0;
   switch (watch) {
     case FILE_WATCH_NAMES: mask = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | own; break;
+    case FILE_WATCH_CLOSES: mask = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_CLOSE_WRITE | own; break;
     case FILE_WATCH_NEXT_WRITE: mask = IN_MODIFY | IN_ONESHOT; break;
     // A link that another is renamed onto loses its name: that changes its attributes.
     case FILE_WATCH_PLACE: mask = own | IN_ATTRIB | IN_DONT_FOLLOW; break;

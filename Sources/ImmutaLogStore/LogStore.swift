@@ -1,4 +1,5 @@
 public import Immuta
+import ImmutaLocking
 import Logging
 
 /// A partitioned log: a key picks the partition, order holds within a partition, and partitions are written and read
@@ -27,10 +28,17 @@ public final class LogStore: Sendable {
   /// How keys pick their partition.
   public let routing: Routing
   private let access: Storage.Access
+  private let acceptsFilesOfOthers: Bool
   private let storage: Storage
   /// The partitions' logs, by number; why it cannot be used, of one that is damaged.
   private let logs: [Result<Log, ImmutaError>]
   private let partitions: HeldPartitions
+  /// They close with the store; held by nobody here.
+  private let openConsumers = Lock<[OpenConsumer]>([])
+
+  private struct OpenConsumer {
+    weak var consumer: MessageConsumer?
+  }
 
   /// Opens a store, and creates it if its directory has none.
   ///
@@ -68,6 +76,7 @@ public final class LogStore: Sendable {
     }
     self.directory = directory
     access = configuration.access
+    acceptsFilesOfOthers = configuration.acceptsFilesOfOthers
     let place = directory.isEmpty ? "." : directory
     var configuration = configuration
     configuration.format = .bilog
@@ -252,6 +261,7 @@ public final class LogStore: Sendable {
   ///
   /// May be called more than once and from anywhere; blocks for a flush or two per partition that was appended to.
   public func close() {
+    closeConsumers()
     storage.close()
     partitions.letGo()
   }
@@ -264,8 +274,34 @@ public final class LogStore: Sendable {
   /// - Throws: `.io` when something could not be written or flushed, now or before: the first partition's, by name; the
   ///   configuration's logger gets them all.
   public func shutdown() async throws {
-    defer { partitions.letGo() }
+    // What blocks is done there.
+    defer {
+      closeConsumers()
+      partitions.letGo()
+    }
     try await storage.shutdown()
+  }
+
+  /// The consumer is to close with the store.
+  func noteOpen(_ consumer: MessageConsumer) {
+    openConsumers.withLock { open in
+      open.removeAll { $0.consumer == nil }
+      open.append(OpenConsumer(consumer: consumer))
+    }
+  }
+
+  private func closeConsumers() {
+    let consumers = openConsumers.withLock { open in
+      defer { open = [] }
+      return open.compactMap(\.consumer)
+    }
+    for consumer in consumers { consumer.end(.storageClosed) }
+  }
+
+  /// The members of a consumer's group.
+  func group(of consumer: String) -> GroupFolder {
+    GroupFolder(
+      of: consumer, in: storage.place, like: Layout.fileName, acceptsFilesOfOthers: acceptsFilesOfOthers)
   }
 }
 

@@ -26,7 +26,8 @@ import ImmutaLocking
 ///   and renaming may have happened or not; renaming is atomic. In a folder of the directory they reach the device in order,
 ///   whatever reaches it of other folders: what a log does to its segments relies on that, as file systems do it.
 /// - Now and then pages reach the device by themselves, so an image may also hold what the files held some time before.
-/// - After a power cut the machine has started again: Immuta's companions in an image are made to say so.
+/// - After a power cut the machine has started again: Immuta's companions and the positions of consumers in an image are made to
+///   say so.
 ///
 /// What is in the directory when the watching begins is taken to be stable. Calls made by way of Immuta are seen, and
 /// stores into files it has mapped; other programs' calls are not.
@@ -77,7 +78,7 @@ public final class PowerLoss: SystemCallHook {
     }
     for (name, bytes) in remains.files {
       var bytes = bytes
-      if Reboot.isCompanion(name) { Reboot.markCompanion(&bytes) }
+      Reboot.mark(&bytes, of: name)
       try FileBytes.write(bytes, to: "\(target)/\(name)")
     }
   }
@@ -125,19 +126,50 @@ public final class PowerLoss: SystemCallHook {
 
 /// Makes the files of a machine look as after a restart of it.
 public enum Reboot {
-  /// Makes every companion in a directory say that the machine has been down since it was written.
+  /// Makes every companion, every consumer's position and every step's intent in a directory say that the machine has been down since it was written.
   public static func mark(directory: String) throws {
-    for name in try FileManager.default.subpathsOfDirectory(atPath: directory) where isCompanion(name) {
-      guard var bytes = try FileBytes.read("\(directory)/\(name)") else { continue }
-      markCompanion(&bytes)
-      try FileBytes.write(bytes, to: "\(directory)/\(name)")
+    for name in try FileManager.default.subpathsOfDirectory(atPath: directory) {
+      let path = "\(directory)/\(name)"
+      if FileBytes.isFolder(path) { continue }
+      guard let bytes = try FileBytes.read(path) else { continue }
+      var marked = bytes
+      mark(&marked, of: name)
+      if marked != bytes { try FileBytes.write(marked, to: path) }
     }
   }
 
-  /// By its file's name, also while it is being made.
-  static func isCompanion(_ name: String) -> Bool {
+  /// Marks a file's bytes; what it is, its name says, also while it is being made.
+  static func mark(_ bytes: inout [UInt8], of name: String) {
     let name = name.hasSuffix(".new") ? String(name.dropLast(4)) : name
-    return name.hasSuffix(".idx") || name.hasSuffix(".companion")
+    if name.hasSuffix(".idx") || name.hasSuffix(".companion") { markCompanion(&bytes) }
+    if name.hasSuffix(".position") { markPosition(&bytes) }
+    if name.hasPrefix(".intents/") { markIntents(&bytes) }
+  }
+
+  private static func markIntents(_ bytes: inout [UInt8]) {
+    for start in [0, StepIntent.slotSize] where start < bytes.count {
+      let slot = start..<min(bytes.count, start + StepIntent.slotSize)
+      var alone = [UInt8](repeating: 0, count: bytes.count)
+      alone.replaceSubrange(slot, with: bytes[slot])
+      guard let (found, generation) = alone.withUnsafeBytes({ StepIntent.slots(in: $0) }).whole.last else { continue }
+      var intent = found
+      if intent.bootIdentity != 0 { intent.bootIdentity = BootIdentity.current ^ 0x5555 }
+      guard let marked = intent.encoded(generation: generation) else { continue }
+      bytes.replaceSubrange(start..<min(bytes.count, start + marked.count), with: marked.prefix(bytes.count - start))
+    }
+  }
+
+  private static func markPosition(_ bytes: inout [UInt8]) {
+    guard bytes.count >= TwoSlots.size else { return }
+    for start in [0, TwoSlots.slotSize] {
+      let slot = start..<start + TwoSlots.slotSize
+      var alone = [UInt8](repeating: 0, count: TwoSlots.size)
+      alone.replaceSubrange(slot, with: bytes[slot])
+      guard let (found, generation) = alone.withUnsafeBytes({ ConsumerMark.slots(in: $0) }).current else { continue }
+      var mark = found
+      if mark.bootIdentity != 0 { mark.bootIdentity = BootIdentity.current ^ 0x5555 }
+      bytes.replaceSubrange(start..<start + TwoSlots.sector, with: mark.encoded(generation: generation))
+    }
   }
 
   /// Changes the identity of the machine's run in each whole header slot; what is torn stays torn.

@@ -27,7 +27,7 @@ import Testing
   /// Writes a mark as the only one of the file.
   private func write(_ mark: ConsumerMark, to directory: TemporaryDirectory) throws {
     try directory.write(
-      mark.encoded(generation: 0) + [UInt8](repeating: 0, count: TwoSlots.slotSize), to: Self.file)
+      mark.encoded(generation: 0) + [UInt8](repeating: 0, count: TwoSlots.size - TwoSlots.sector), to: Self.file)
   }
 
   private func take(_ count: Int, _ consumer: Consumer) throws -> [String] {
@@ -61,6 +61,72 @@ import Testing
     let billing = try storage.log("log").consumer("billing", startingAt: .latest)
     #expect(billing.position == 3)
     #expect(try take(2, billing) == ["3", "4"], "what was not acknowledged comes again")
+  }
+
+  /// Each writes over the older of the file's two slots.
+  @Test func whoOpensItAgainAndAgainGoesOnAfterTheOneBefore() async throws {
+    let directory = TemporaryDirectory()
+    let storage = try await open(directory, appending: 40)
+    defer { storage.close() }
+    let log = try storage.log("log")
+    for round in 0..<8 {
+      let billing = try log.consumer("billing")
+      #expect(billing.position == 5 * round)
+      for number in 5 * round..<5 * round + 4 { try await billing.acknowledge(through: number) }
+      billing.close()
+      try log.seekConsumer("billing", to: .sequence(5 * round + 5))
+    }
+    let billing = try log.consumer("billing")
+    try await billing.seek(to: .sequence(1))
+    billing.close()
+    #expect(try log.consumer("billing").position == 1)
+  }
+
+  @Test func movingItLeavesTheOlderPositionUntilTheNewOneIsWritten() async throws {
+    let directory = TemporaryDirectory()
+    let storage = try await open(directory, appending: 10)
+    defer { storage.close() }
+    let log = try storage.log("log")
+    try log.consumer("billing").close()
+    try log.seekConsumer("billing", to: .sequence(3))
+    let before = try directory.bytes(of: Self.file)
+    try log.seekConsumer("billing", to: .sequence(7))
+    let after = try directory.bytes(of: Self.file)
+    // What a power cut leaves that tears the write.
+    let changed = (0..<TwoSlots.size).filter { before[$0] != after[$0] }
+    for kept in [0, changed.count / 2, changed.count - 1] {
+      var torn = before
+      for place in changed.prefix(kept) { torn[place] = after[place] }
+      try directory.write(torn, to: Self.file)
+      #expect(try log.consumers.first?.position == 3)
+    }
+  }
+
+  /// It was made on stable storage, and the log was not yet.
+  @Test func whatHasReadNothingBeginsInTheLogThatAPowerCutLeft() async throws {
+    let directory = TemporaryDirectory()
+    let storage = try await open(directory, appending: 3)
+    defer { storage.close() }
+    let log = try storage.log("log")
+    try log.consumer("billing").close()
+    var mark = try mark(directory)
+    mark.identity = LogIdentity.random()
+    for (isRestarted, place) in [(true, 0), (true, 2), (false, 0)] {
+      mark.bootIdentity = BootIdentity.current ^ (isRestarted ? 1 : 0)
+      (mark.last, mark.stable) = (.init(2), .init(place))
+      try write(mark, to: directory)
+      if isRestarted, place == 0 {
+        let billing = try log.consumer("billing")
+        #expect(billing.position == 0)
+        try await billing.acknowledge(through: 0)
+        billing.close()
+        #expect(try self.mark(directory).identity == log.identity)
+      } else {
+        #expect(
+          await error { _ = try log.consumer("billing") }
+            == .foreignPosition(expected: try #require(mark.identity), found: log.identity))
+      }
+    }
   }
 
   @Test func acknowledgingARecordAcknowledgesThoseBeforeIt() async throws {
@@ -400,8 +466,8 @@ import Testing
     let log = try storage.log("log")
     try log.consumer("billing").close()
     let magic = try directory.bytes(of: Self.file).withUnsafeBytes { $0.load(as: UInt64.self) }
-    let slot = TwoSlots.encoded(magic: magic, version: 9, generation: 0) { _ in }
-    try directory.write(slot + [UInt8](repeating: 0, count: TwoSlots.slotSize), to: Self.file)
+    let slot = TwoSlots.encoded(magic: magic, version: 9, generation: 0, used: TwoSlots.sector) { _ in }
+    try directory.write(slot + [UInt8](repeating: 0, count: TwoSlots.size - TwoSlots.sector), to: Self.file)
     guard case .unsupportedVersion(let found) = await error({ _ = try log.consumer("billing") }) else {
       Issue.record("an unknown version was taken")
       return

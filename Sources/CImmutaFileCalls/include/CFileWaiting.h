@@ -33,6 +33,8 @@ int file_events_open(void);
 enum file_watch {
   /// Of a directory: what gets a name in it, or loses one; and its own moves.
   FILE_WATCH_NAMES,
+  /// The same, and that somebody closes a file in it that was open for writing, by whatever ends a process, too.
+  FILE_WATCH_CLOSES,
   /// Of a file: the next write or cut by a call, once. Stores into a mapping are not seen.
   FILE_WATCH_NEXT_WRITE,
   /// Of a directory or a symbolic link that is on the way: that it is moved or removed.

@@ -26,6 +26,12 @@ extension Log {
         file.unlock()
         throw .otherKindOfConsumer(name, isWorkQueue: true)
       }
+      do throws(ImmutaError) {
+        try flushAppends(mark)
+      } catch {
+        file.unlock()
+        throw error
+      }
       let keeper = PositionKeeper(name, file, mark, of: open, durability)
       open.consumers.add(keeper)
       // The log may have been closed meanwhile, with its consumers.
@@ -58,11 +64,23 @@ extension Log {
     }
   }
 
+  /// What is known of one consumer; nil where there is none of that name.
+  package func details(ofConsumer name: String) throws(ImmutaError) -> ConsumerDetails? {
+    guard FileName.isValid(name) else { throw .invalidConsumer(name) }
+    do throws(ImmutaError) {
+      try checkOpen()
+      let folder = consumerFolder
+      return try folder.has(name) ? details(of: name, folder) : nil
+    } catch {
+      throw error.of(namespace)
+    }
+  }
+
   /// Moves a consumer, or a work queue, that nobody has open, also one whose position is damaged or another log's; makes a
   /// consumer if there is none. A work queue then gives all jobs from there on, also those that were done.
   ///
   /// - Throws: `.consumerInUse`, `.invalidConsumer`, `.positionBeyondEnd`, `.foreignPosition`, `.invalidPosition`,
-  ///   `.foreignOwner`, `.storageClosed`, `.io`.
+  ///   `.unsupportedVersion`, `.foreignOwner`, `.storageClosed`, `.io`.
   public func seekConsumer(_ name: String, to position: StreamPosition) throws(ImmutaError) {
     guard FileName.isValid(name) else { throw .invalidConsumer(name) }
     do throws(ImmutaError) {
@@ -81,6 +99,7 @@ extension Log {
     guard FileName.isValid(name) else { throw .invalidConsumer(name) }
     do throws(ImmutaError) {
       try checkOpen()
+      try settlement?.settle(.consumer(name, of: namespace))
       let folder = consumerFolder
       let isWorkQueue = try folder.isWorkQueue(name)
       try folder.remove(name) { (directory) throws(ImmutaError) in
@@ -100,10 +119,14 @@ extension Log {
     of name: String, startingAt start: StreamPosition, creating: Bool, seeking: Bool = false, isWorkQueue: Bool = false
   ) throws(ImmutaError) -> (PositionFile, ConsumerMark) {
     let folder = consumerFolder
+    try settlement?.settle(.consumer(name, of: namespace))
     if var file = try folder.take(name) {
       do throws(ImmutaError) {
-        if !seeking { return (file, try placed(file.read(), of: name)) }
-        return (file, try begin(&file, at: start, isWorkQueue: folder.isWorkQueue(name)))
+        // Before the file is copied into the result: it learns which of its slots is the newest.
+        let mark =
+          seeking
+          ? try move(&file, to: start, isWorkQueue: folder.isWorkQueue(name)) : try placed(file.read(), of: name)
+        return (file, mark)
       } catch {
         file.unlock()
         throw error
@@ -113,18 +136,19 @@ extension Log {
     // Two may make it at once: then the other one's is taken.
     var file = try folder.make(name, try mark(at: start, isWorkQueue: isWorkQueue))
     do throws(ImmutaError) {
-      return (file, try placed(file.read(), of: name))
+      let mark = try placed(file.read(), of: name)
+      return (file, mark)
     } catch {
       file.unlock()
       throw error
     }
   }
 
-  private func begin(
-    _ file: inout PositionFile, at start: StreamPosition, isWorkQueue: Bool
+  private func move(
+    _ file: inout PositionFile, to start: StreamPosition, isWorkQueue: Bool
   ) throws(ImmutaError) -> ConsumerMark {
     let mark = try mark(at: start, isWorkQueue: isWorkQueue)
-    try file.begin(mark)
+    try file.replace(mark)
     return mark
   }
 
@@ -132,7 +156,9 @@ extension Log {
     let place = try place(of: position)
     let stableCount = open.stableCount
     let stable = place.number <= stableCount ? place : try open.place(stableCount)
-    var mark = ConsumerMark(identity: identity, last: place, stable: stable, bootIdentity: BootIdentity.current)
+    var mark = ConsumerMark(
+      identity: identity, last: place, stable: stable, bootIdentity: BootIdentity.current,
+      made: .random(in: 1...UInt64.max))
     // Even, and none that was before: nothing that a state log says counts.
     if isWorkQueue { mark.queue = UInt64.random(in: 1...UInt64.max / 2) * 2 }
     return mark
@@ -140,16 +166,39 @@ extension Log {
 
   /// What a consumer goes on with, by what its file says: a place in this log.
   private func placed(_ mark: ConsumerMark, of name: String) throws(ImmutaError) -> ConsumerMark {
-    if let expected = mark.identity, expected != identity {
-      throw .foreignPosition(expected: expected, found: identity)
-    }
+    var mark = mark
     let place = mark.place(inRun: BootIdentity.current)
+    if let expected = mark.identity, expected != identity {
+      // A power cut took the log as it was made, and nothing of it had been acknowledged: that is the beginning of any log.
+      guard place.number == 0, mark.bootIdentity != BootIdentity.current else {
+        throw .foreignPosition(expected: expected, found: identity)
+      }
+      mark.identity = identity
+    }
     let count = count
     if place.number > count { throw .positionBeyondEnd(position: place.number, count: count) }
     guard try open.isSame(place) else { throw .positionOutdated(position: place.number, consumer: name) }
-    var mark = mark
     mark.last = place
     return mark
+  }
+
+  /// What the consumer's steps have appended elsewhere is on stable storage from here on: whoever made the steps may have
+  /// ended before it was, and a position that is stable must not be beyond them.
+  private func flushAppends(_ mark: ConsumerMark) throws(ImmutaError) {
+    guard !mark.pending.isEmpty, mark.bootIdentity != 0, mark.bootIdentity == BootIdentity.current else { return }
+    let directory = currentFiles.home.directory
+    let names =
+      switch mark.pending {
+      case .these(let names): names.sorted()
+      case .any: try io(LogFiles.names(in: directory))
+      }
+    for name in names {
+      let files = LogFiles(directory: directory, namespace: name)
+      guard try io(files.isThere()) else { continue }
+      let folder = try SegmentFolder(files, trust)
+      // The one before the newest may be about to be sealed.
+      for segment in [folder.previous, folder.newest].compactMap(\.self) { try io(segment.flush()) }
+    }
   }
 
   private func details(of name: String, _ folder: ConsumerFolder) throws(ImmutaError) -> ConsumerDetails {
@@ -170,9 +219,15 @@ extension Log {
 
   /// A place to consume from: one that exists, or the end.
   func place(of position: StreamPosition) throws(ImmutaError) -> ConsumerMark.Place {
-    var cursor = cursor(from: position, only: .committed)
-    let number = try cursor.placeThatExists()
-    return try open.place(number)
+    while true {
+      var cursor = cursor(from: position, only: .committed)
+      do throws(ImmutaError) {
+        return try open.place(try cursor.placeThatExists())
+      } catch .recordRemoved where position == .beginning {
+        // It was, meanwhile: another one is the first by now.
+        continue
+      }
+    }
   }
 
   func checkExists(_ sequence: Int) throws(ImmutaError) {
@@ -180,6 +235,14 @@ extension Log {
     if sequence >= count, sequence >= self.count {
       throw .positionBeyondEnd(position: sequence + 1, count: count).of(namespace)
     }
+  }
+
+  /// What ends steps that were cut off; nil for a partition, which has none.
+  private var settlement: Settlement? {
+    let files = currentFiles.home
+    if files.isPartition { return nil }
+    return Settlement(
+      directory: files.directory, acceptsFilesOfOthers: acceptsFilesOfOthers, logger: open.logger)
   }
 
   var consumerFolder: ConsumerFolder {

@@ -31,8 +31,11 @@ public final class Consumer: Sendable {
   public let name: String
   /// What it reads.
   public let log: Log
-  private let keeper: PositionKeeper
-  private let reader: RecordReader
+  let keeper: PositionKeeper
+  let reader: RecordReader
+  /// What batches are processed from, while nobody does that.
+  private let batches: Lock<RecordReader?>
+  private let visibility: StreamVisibility
   private let waits = Lock(Waits())
 
   /// Who waits for a record: closing ends that.
@@ -46,7 +49,9 @@ public final class Consumer: Sendable {
     self.name = name
     self.log = log
     self.keeper = keeper
+    self.visibility = visibility
     reader = log.reader(from: .skipping(keeper.position), only: visibility)
+    batches = Lock(log.reader(from: .skipping(keeper.position), only: visibility))
   }
 
   // MARK: Taking records
@@ -110,13 +115,12 @@ public final class Consumer: Sendable {
       try Task.checkCancellation()
       if let taken = try next() { return taken }
       if !isInTime { return nil }
-      isInTime = try await wait(until: deadline)
+      isInTime = try await wait(reader.waiting, until: deadline)
     }
   }
 
   /// Waits for a record, in a task of its own that closing can end. False when the deadline passed first.
-  private func wait(until deadline: ContinuousClock.Instant?) async throws -> Bool {
-    let cursor = reader.waiting
+  private func wait(_ cursor: RecordCursor, until deadline: ContinuousClock.Instant?) async throws -> Bool {
     let (number, task) = try waits.withLock { waits throws(ImmutaError) in
       if waits.isClosed { throw .consumerClosed(name).of(log.namespace) }
       let task = Task { () async throws -> Bool in
@@ -140,6 +144,39 @@ public final class Consumer: Sendable {
       throw CancellationError()
     }
   }
+
+  // MARK: Processing
+
+  /// Calls `body` with the records that come next, if any exist, and with the position before them.
+  func withBatch(atMost count: Int, _ body: (_ from: Int, [Record]) async throws -> Int) async throws -> Int {
+    try checkOpen()
+    let reader = takeReader()
+    defer { batches.withLock { $0 = reader } }
+    let from = keeper.position
+    if reader.position != from { reader.position = from }
+    var records: [Record] = []
+    while records.count < count, let record = try reader.nextAtOnce() { records.append(record) }
+    let processed = try await body(from, records)
+    // What is acknowledged is not delivered.
+    if self.reader.position < keeper.position { self.reader.position = keeper.position }
+    return processed
+  }
+
+  func waitToProcess() async throws {
+    let reader = takeReader()
+    defer { batches.withLock { $0 = reader } }
+    _ = try await wait(reader.waiting, until: nil)
+  }
+
+  private func takeReader() -> RecordReader {
+    let reader = batches.withLock { batches in
+      defer { batches = nil }
+      return batches
+    }
+    return reader ?? log.reader(from: .skipping(keeper.position), only: visibility)
+  }
+
+  var durability: Durability { log.durability }
 
   // MARK: Position
 
@@ -180,10 +217,14 @@ public final class Consumer: Sendable {
   }
 
   private func acknowledgeNow(_ record: Record) throws(ImmutaError) -> Int {
-    try acknowledgeNow(
-      ConsumerMark.Place(
-        record.sequence + 1, index: record.index,
-        time: log.open.keepsTimes(log.reader) ? record.timestamp.nanosecondsSince1970 : 0))
+    try acknowledgeNow(place(after: record))
+  }
+
+  /// The position once a record is acknowledged.
+  func place(after record: Record) -> ConsumerMark.Place {
+    ConsumerMark.Place(
+      record.sequence + 1, index: record.index,
+      time: log.open.keepsTimes(log.reader) ? record.timestamp.nanosecondsSince1970 : 0)
   }
 
   private func acknowledgeNow(through sequence: Int) throws(ImmutaError) -> Int {

@@ -51,6 +51,11 @@ extension Storage {
     let place = try io(Directory(opening: directory))
     let files = LogFiles(directory: place, namespace: namespace, isPartition: format == .bilog)
     let trust = FileTrust(in: place, acceptsFilesOfOthers: acceptingFilesOfOthers)
+    // What a step has staged would be cut off.
+    if applying, format != .bilog {
+      try Settlement(directory: place, acceptsFilesOfOthers: acceptingFilesOfOthers, logger: nil)
+        .settle(.log(namespace))
+    }
     let segments = try LogSegments(files, trust)
     let purpose: Repair.Purpose = applying ? .applying : .looking
     let lock = try segments.lock(for: purpose, trust)

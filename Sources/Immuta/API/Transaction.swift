@@ -19,14 +19,22 @@
 /// called on the transaction after that throws `.storageClosed`.
 public struct Transaction: ~Copyable, Sendable {
   @usableFromInline let writer: LogWriter
+  private let endsTurn: Bool
 
   /// The caller has taken the turn; the transaction ends it.
   init(_ writer: LogWriter) {
     self.writer = writer
+    endsTurn = true
+  }
+
+  /// The caller has taken the turn, and ends it.
+  init(within writer: LogWriter) {
+    self.writer = writer
+    endsTurn = false
   }
 
   deinit {
-    writer.endTurn()
+    if endsTurn { writer.endTurn() }
   }
 
   /// Adds one record: text, as UTF-8. Nobody sees it before the transaction commits.
@@ -54,24 +62,7 @@ public struct Transaction: ~Copyable, Sendable {
   @discardableResult
   public func append<Chunks: AsyncSequence>(_ chunks: Chunks) async throws -> Receipt
   where Chunks.Element: Collection<UInt8> {
-    do {
-      try writer.beginRecord()
-    } catch {
-      throw error.of(writer.namespace)
-    }
-    do {
-      try await writer.withSource {
-        for try await chunk in chunks {
-          try unsafe withBytes(of: chunk) { bytes throws(ImmutaError) in try unsafe writer.extendRecord(bytes) }
-        }
-      }
-      // A source that ends early because its task was cancelled has not given all of its bytes.
-      try Task.checkCancellation()
-      return try writer.endRecord()
-    } catch {
-      writer.abandonRecord()
-      throw (error as? ImmutaError)?.of(writer.namespace) ?? error
-    }
+    try await writer.stage(chunks: chunks)
   }
 
   /// Adds a payload that was received.
@@ -118,12 +109,7 @@ public struct Transaction: ~Copyable, Sendable {
 
   @inlinable
   func stage(_ bytes: some Collection<UInt8>) throws(ImmutaError) -> Receipt {
-    let writer = writer
-    do throws(ImmutaError) {
-      return try unsafe withBytes(of: bytes) { bytes throws(ImmutaError) in try unsafe writer.stage(bytes) }
-    } catch {
-      throw error.of(writer.namespace)
-    }
+    try writer.stage(payload: bytes)
   }
 
   /// The number that the next record gets.

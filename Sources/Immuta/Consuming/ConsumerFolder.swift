@@ -26,17 +26,32 @@ struct ConsumerFolder {
       .filter(FileName.isValid).sorted()
   }
 
+  /// Whether there is a consumer of a name.
+  func has(_ consumer: String) throws(ImmutaError) -> Bool {
+    guard let folder = try folder() else { return false }
+    return try io(folder.statusOfFile(Self.file(of: consumer))) != nil
+  }
+
   /// What a consumer's file says; nil where there is none. Takes no lock.
   ///
-  /// - Parameter flushing: whether what it says must be on stable storage before it is read.
+  /// - Parameter flushing: whether what it returns must be on stable storage then.
   /// - Throws: `.corrupted` where nothing in it is whole, `.unsupportedVersion`, `.foreignOwner`, `.io`.
   func mark(of consumer: String, flushing: Bool = false) throws(ImmutaError) -> ConsumerMark? {
+    try current(of: consumer, flushing: flushing)?.mark
+  }
+
+  /// The same, and of which generation it is.
+  func current(
+    of consumer: String, flushing: Bool = false
+  ) throws(ImmutaError) -> (mark: ConsumerMark, generation: UInt64)? {
     let name = Self.file(of: consumer)
     guard let folder = try folder(), let status = try io(folder.statusOfFile(name)) else { return nil }
     try io(trust.check(status, name))
     guard let file = try io(folder.openIfPresent(name, .read)) else { return nil }
+    let current = try PositionFile.current(in: file)
+    // Afterwards: what is written in between is not in what was read.
     if flushing { try io(file.flush()) }
-    return try PositionFile.current(in: file).mark
+    return current
   }
 
   /// Where the state logs of work queues are; nil where no consumer was made yet.

@@ -6,7 +6,7 @@ struct PositionFile: Sendable {
   private let file: Descriptor
   private let identity: FileIdentity?
   /// Of the slot that was written last.
-  private var generation: UInt64 = 0
+  private(set) var generation: UInt64 = 0
 
   init(lock: FileLock, name: String, in folder: Directory) {
     (self.lock, self.name, self.folder) = (lock, name, folder)
@@ -52,6 +52,18 @@ struct PositionFile: Sendable {
     generation = 0
     try file.write(firstSlot: mark.encoded(generation: generation))
     try io(file.flush())
+  }
+
+  /// Writes a mark on stable storage, whatever the file says: over the older slot, where one of them is whole, so that a write
+  /// that is torn leaves that one.
+  mutating func replace(_ mark: ConsumerMark) throws(ImmutaError) {
+    do throws(ImmutaError) {
+      _ = try read()
+    } catch .corrupted {
+      return try begin(mark)
+    }
+    try write(mark)
+    try flush()
   }
 
   /// Writes over the older of the two slots. One small write.

@@ -22,6 +22,8 @@ final class PositionKeeper: Sendable {
     /// When the names and the log's stable records are looked at again.
     var nextLook = ContinuousClock.now
     var later = Later.none
+    /// What its steps have appended, and is not known to be on stable storage.
+    var appends = StepAppends()
   }
 
   /// Whether somebody looks after the file later, and how often in a row nothing had changed by then.
@@ -74,8 +76,59 @@ final class PositionKeeper: Sendable {
         try file.checkName()
         state.nextLook = now + Self.timeBetweenLooks
       }
-      try raiseStable(of: &mark, by: isDue ? log.stableCount : log.knownStableCount, mayRead: isDue)
+      // With `.synced` the place itself is to survive a power cut: whoever follows the log may know less than is so.
+      let looks = isDue || durability == .synced && mark.last.number > log.knownStableCount
+      try raiseStable(
+        of: &mark, by: state.appends.limit(looks ? log.stableCount : log.knownStableCount), mayRead: isDue)
       try write(mark, &state)
+      if durability != .synced { lookLater(&state, idle: 0) }
+      return state.writes
+    }
+  }
+
+  // MARK: Steps
+
+  /// Where a step moves the consumer on from, and to.
+  struct Move {
+    let from: Int
+    let to: ConsumerMark.Place
+  }
+
+  /// Moves the consumer with a step: nobody else moves it between what the step's intent says and what becomes of it.
+  ///
+  /// - Parameters:
+  ///   - appended: what the step appends; nil where that, and what it has read, is on stable storage by its intent.
+  ///   - commit: decides on the step, given what tells the position that it moves on from; false where nothing was
+  ///     decided.
+  /// - Returns: how often the file was written, for ``flush(through:)``; nil where the position is not the one that the step
+  ///   moves on from, or nothing was decided.
+  /// - Throws: `.consumerClosed`, `.logMoved`, `.io`, and what `commit` throws. A position that was not written although the
+  ///   step was decided on follows with the next opening.
+  func step(
+    _ move: Move, appended: [StepAppends.Append]?,
+    _ commit: (_ made: UInt64, _ generation: UInt64) throws(ImmutaError) -> Bool
+  ) throws(ImmutaError) -> Int? {
+    try state.withLock { (state) throws(ImmutaError) in
+      guard let file = state.file else { throw .consumerClosed(consumer).of(log.namespace) }
+      if state.mark.last.number != move.from { return nil }
+      try file.checkName()
+      guard try commit(state.mark.made, file.generation) else { return nil }
+      var mark = state.mark
+      mark.last = move.to
+      if let appended {
+        state.appends.add(appended, from: move.from)
+        try raiseStable(of: &mark, by: state.appends.limit(log.knownStableCount), mayRead: false)
+      } else {
+        mark.stable = move.to
+      }
+      do throws(ImmutaError) {
+        try write(mark, &state)
+      } catch {
+        // The step counts, and this consumer does not know it: the next opening does.
+        file.unlock()
+        state.file = nil
+        throw error
+      }
       if durability != .synced { lookLater(&state, idle: 0) }
       return state.writes
     }
@@ -93,6 +146,7 @@ final class PositionKeeper: Sendable {
   private func write(_ mark: ConsumerMark, _ state: inout State) throws(ImmutaError) {
     var mark = mark
     mark.identity = mark.identity ?? log.identity
+    mark.pending = state.appends.pending
     mark.bootIdentity = BootIdentity.current
     try state.file?.write(mark)
     state.mark = mark
@@ -147,7 +201,7 @@ final class PositionKeeper: Sendable {
   /// Whether STABLE went on.
   private func raiseStable(_ state: inout State) throws(ImmutaError) -> Bool {
     var mark = state.mark
-    try raiseStable(of: &mark, by: log.stableCount, mayRead: true)
+    try raiseStable(of: &mark, by: state.appends.limit(log.stableCount), mayRead: true)
     if mark.stable == state.mark.stable { return false }
     try write(mark, &state)
     return true

@@ -40,8 +40,10 @@ final class FileEvents: Sendable {
     let directory: Directory
     /// Open files of the directory.
     let files: [Descriptor]
-    /// Names that concern the observer, also of files that are not there yet.
-    let names: [String]
+    /// Names that concern the observer, also of files that are not there yet; nil where all do.
+    let names: [String]?
+    /// What is reported of the directory.
+    var what: file_watch = FILE_WATCH_NAMES
   }
 
   /// Has the observer told once of the next write to one of the files, or cut of one, and of each change of names, until
@@ -82,7 +84,7 @@ final class FileEvents: Sendable {
         if state.watches[number]?.contains(where: { $0.observer === observer && $0.names == names }) == true { return }
         state.watches[number, default: []].append(Watcher(observer: observer, names: names))
       }
-      add(try Self.watch(directory, FILE_WATCH_NAMES, with: events), places.names)
+      add(try Self.watch(directory, places.what, with: events), places.names)
       for file in places.files { add(try Self.watch(file, FILE_WATCH_NEXT_WRITE, with: events), nil) }
       for path in way {
         guard let number = try? SystemCalls.watch(path, FILE_WATCH_PLACE, with: events.number, path: path) else {

@@ -145,6 +145,13 @@ package struct LogFiles: Sendable {
     return try openFolder()?.names().contains { first(ofLog: $0) != nil } ?? false
   }
 
+  /// Puts the segment's files on stable storage, whoever has them open. Blocks.
+  func flush() throws(FileError) {
+    for name in [log, companion] {
+      if let file = try directory.openIfPresent(name, .readWrite) { try file.flush() }
+    }
+  }
+
   // MARK: Paths, for messages
 
   package var logPath: String { directory.path(of: log) }

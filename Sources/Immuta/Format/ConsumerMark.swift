@@ -1,19 +1,23 @@
-/// How far a consumer has come in a log: a slot of its position file, `<namespace>.consumers/<name>.position`, two slots of
-/// 2,048 bytes as ``TwoSlots`` describes them.
+/// How far a consumer has come in a log: a slot of its position file, `<namespace>.consumers/<name>.position`, two slots as
+/// ``TwoSlots`` describes them, each a sector of 512 bytes: it is written with each acknowledgement, and mostly not flushed.
 ///
 /// ```
-/// offset 0       8         12     16           24         40     48      56      64       72      80      88        96
-/// +--------+---------+------+------------+----------+------+-------+-------+--------+-------+-------+---------+--------+
-/// | MAGIC  | VERSION |  0   | GENERATION | IDENTITY | LAST | LAST  | LAST  | STABLE | ST.   | ST.   | BOOT ID |  CRC   |
-/// |   8    |    4    |  4   |     8      |    16    |  8   | INDEX | TIME  |   8    | INDEX | TIME  |    8    | 2,044  |
-/// +--------+---------+------+------------+----------+------+-------+-------+--------+-------+-------+---------+--------+
+/// offset 0       8         12     16           24         40     48      56      64       72      80      88        96     104
+/// +--------+---------+------+------------+----------+------+-------+-------+--------+-------+-------+---------+------+--------+
+/// | MAGIC  | VERSION |  0   | GENERATION | IDENTITY | LAST | LAST  | LAST  | STABLE | ST.   | ST.   | BOOT ID | MADE |  CRC   |
+/// |   8    |    4    |  4   |     8      |    16    |  8   | INDEX | TIME  |   8    | INDEX | TIME  |    8    |  8   | at 508 |
+/// +--------+---------+------+------------+----------+------+-------+-------+--------+-------+-------+---------+------+--------+
 /// ```
 ///
 /// IDENTITY is the log's, zeros where nothing said it. LAST and STABLE are numbers of records: the first one that the
 /// consumer has not acknowledged. LAST counts for as long as the machine has not restarted since, which BOOT ID tells;
 /// STABLE counts afterwards: it is never beyond what was on stable storage of the log when the slot was written. INDEX and
 /// TIME are those of the record before, by its entry in the companion: so a log that was put back from an older copy, and has
-/// grown since, is noticed. Where they are not known, INDEX is 0; where only TIME is not known, TIME is 0.
+/// grown since, is noticed. Where they are not known, INDEX is 0; where only TIME is not known, TIME is 0. MADE is a random
+/// number from when the position was made, or made again: with GENERATION it tells whether the position is the one that
+/// a step was to move on from, see ``StepIntent``. Then follow, from byte 104 on, the logs that steps of the consumer have
+/// appended to, where not all of that is known to be on stable storage: how many there are (2 bytes; 65,535 for more than the
+/// slot has room for), and each one's name, after its length (2 bytes). STABLE does not go past such a step.
 ///
 /// QUEUE is 0 for a consumer. For a work queue it is a number that is drawn when the queue is made or moved, and that its state
 /// log names: see ``QueueHeader``. It is odd once there is such a log.
@@ -41,9 +45,21 @@ package struct ConsumerMark: Hashable, Sendable {
   package var bootIdentity: UInt64
   /// 0 for a consumer.
   package var queue: UInt64 = 0
+  /// Tells a position from another one that had its name before; 0 in files from before steps.
+  package var made: UInt64
+  /// The logs that its steps have appended to, where not all of that is known to be on stable storage.
+  package var pending = PendingLogs.these([])
 
-  package init(identity: LogIdentity?, last: Place, stable: Place, bootIdentity: UInt64) {
+  /// Logs of the directory, by their names.
+  package enum PendingLogs: Hashable, Sendable {
+    case these(Set<String>)
+    /// More than can be named.
+    case any
+  }
+
+  package init(identity: LogIdentity?, last: Place, stable: Place, bootIdentity: UInt64, made: UInt64 = 0) {
     (self.identity, self.last, self.stable, self.bootIdentity) = (identity, last, stable, bootIdentity)
+    self.made = made
   }
 
   /// What counts now.
@@ -60,6 +76,10 @@ package struct ConsumerMark: Hashable, Sendable {
   private static var stableOffset: Int { 64 }
   private static var bootOffset: Int { 88 }
   private static var queueOffset: Int { 96 }
+  private static var madeOffset: Int { 104 }
+  fileprivate static var pendingOffset: Int { 112 }
+  /// Where the checksum begins.
+  fileprivate static var end: Int { TwoSlots.sector - 4 }
 
   /// What a position file holds.
   package struct Slots {
@@ -72,7 +92,8 @@ package struct ConsumerMark: Hashable, Sendable {
   /// The slots of a file whose first `TwoSlots.size` bytes are given.
   package static func slots(in bytes: UnsafeRawBufferPointer) -> Slots {
     var unknown: UInt32?
-    let found = unsafe TwoSlots.found(in: bytes, magic: magic) { slot, version -> ConsumerMark? in
+    let found = unsafe TwoSlots.found(in: bytes, magic: magic, used: TwoSlots.sector) {
+      slot, version -> ConsumerMark? in
       if version != Self.version { unknown = version }
       return version == Self.version ? unsafe ConsumerMark(decodingWholeSlot: slot) : nil
     }
@@ -85,19 +106,25 @@ package struct ConsumerMark: Hashable, Sendable {
     else { return nil }
     unsafe self.init(
       identity: LogIdentity(decoding: UnsafeRawBufferPointer(rebasing: bytes[range])), last: last, stable: stable,
-      bootIdentity: bytes.loadInteger(at: Self.bootOffset))
+      bootIdentity: bytes.loadInteger(at: Self.bootOffset), made: bytes.loadInteger(at: Self.madeOffset))
     queue = unsafe bytes.loadInteger(at: Self.queueOffset)
+    guard let pending = unsafe PendingLogs(bytes) else { return nil }
+    self.pending = pending
   }
 
-  /// The slot of a generation, for `TwoSlots.offset(of:)`.
+  /// The slot of a generation, for `TwoSlots.offset(of:)`: a sector.
   package func encoded(generation: UInt64) -> [UInt8] {
-    unsafe TwoSlots.encoded(magic: Self.magic, version: Self.version, generation: generation) { bytes in
+    unsafe TwoSlots.encoded(
+      magic: Self.magic, version: Self.version, generation: generation, used: TwoSlots.sector
+    ) { bytes in
       let range = Self.identityOffset..<Self.identityOffset + LogIdentity.size
       unsafe identity?.encode(into: UnsafeMutableRawBufferPointer(rebasing: bytes[range]))
       unsafe last.store(in: bytes, at: Self.lastOffset)
       unsafe stable.store(in: bytes, at: Self.stableOffset)
       unsafe bytes.storeInteger(bootIdentity, at: Self.bootOffset)
       unsafe bytes.storeInteger(queue, at: Self.queueOffset)
+      unsafe bytes.storeInteger(made, at: Self.madeOffset)
+      unsafe pending.store(in: bytes)
     }
   }
 }
@@ -116,4 +143,45 @@ extension ConsumerMark.Place {
     unsafe bytes.storeInteger(index, at: offset + 8)
     unsafe bytes.storeInteger(time, at: offset + 16)
   }
+}
+
+extension ConsumerMark.PendingLogs {
+  private static var countOfAny: UInt16 { .max }
+
+  /// Nil for what none can be.
+  fileprivate init?(_ slot: UnsafeRawBufferPointer) {
+    var offset = ConsumerMark.pendingOffset + 2
+    let count: UInt16 = unsafe slot.loadInteger(at: offset - 2)
+    if count == Self.countOfAny {
+      self = .any
+      return
+    }
+    var names: Set<String> = []
+    for _ in 0..<count {
+      guard offset + 2 <= ConsumerMark.end else { return nil }
+      let length = unsafe Int(slot.loadInteger(at: offset, as: UInt16.self))
+      offset += 2
+      guard offset + length <= ConsumerMark.end,
+        let name = unsafe String(validating: slot[offset..<offset + length], as: UTF8.self), FileName.isValid(name)
+      else { return nil }
+      names.insert(name)
+      offset += length
+    }
+    self = .these(names)
+  }
+
+  fileprivate func store(in slot: UnsafeMutableRawBufferPointer) {
+    var offset = ConsumerMark.pendingOffset + 2
+    guard case .these(let names) = self,
+      names.reduce(offset, { $0 + 2 + $1.utf8.count }) <= ConsumerMark.end
+    else { return unsafe slot.storeInteger(Self.countOfAny, at: offset - 2) }
+    unsafe slot.storeInteger(UInt16(names.count), at: offset - 2)
+    for name in names.sorted() {
+      unsafe slot.storeInteger(UInt16(name.utf8.count), at: offset)
+      unsafe UnsafeMutableRawBufferPointer(rebasing: slot[(offset + 2)...]).copyBytes(from: Array(name.utf8))
+      offset += 2 + name.utf8.count
+    }
+  }
+
+  package var isEmpty: Bool { self == .these([]) }
 }

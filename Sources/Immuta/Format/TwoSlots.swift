@@ -1,7 +1,7 @@
 import CImmutaCRC32C
 
 /// Two slots of 2,048 bytes that are written in turn, so that a write which is torn half-way leaves the older one: the
-/// header of a companion, and a meta file.
+/// header of a companion, a meta file, and the position of a consumer.
 ///
 /// ```
 /// offset 0       8         12       16           24                  2,044
@@ -14,9 +14,13 @@ import CImmutaCRC32C
 /// Every version keeps these fields where they are, so that a slot of a version that is not known can be told from a
 /// damaged one. Even generations lie in the first slot, odd ones in the second; a slot of a known version that lies in
 /// the other's place was written by nobody. No slot shares a sector with the other.
+///
+/// Where both are written before the file is flushed, a power cut may tear both. Slots that stand that are no larger than a
+/// sector, which no device tears: of those only the first ``sector`` bytes are written, and the checksum is at their end.
 package enum TwoSlots {
   package static var size: Int { 4096 }
   package static var slotSize: Int { size / 2 }
+  package static var sector: Int { 512 }
   package static var checksumOffset: Int { slotSize - 4 }
 
   /// Where the slot of a generation lies.
@@ -42,13 +46,15 @@ package enum TwoSlots {
 
   /// Looks for the slots that are whole.
   ///
-  /// - Parameter decode: what a slot of a version says; nil where it says nothing that can be.
+  /// - Parameters:
+  ///   - used: how many bytes of each slot are written.
+  ///   - decode: what a slot of a version says; nil where it says nothing that can be.
   package static func found<Content>(
-    in bytes: UnsafeRawBufferPointer, magic: UInt64,
+    in bytes: UnsafeRawBufferPointer, magic: UInt64, used: Int = slotSize,
     _ decode: (_ slot: UnsafeRawBufferPointer, _ version: UInt32) -> Content?
   ) -> Found<Content> {
     var found = Found<Content>()
-    unsafe forEachWhole(in: bytes, magic: magic) { slot, version, isInPlace in
+    unsafe forEachWhole(in: bytes, magic: magic, used) { slot, version, isInPlace in
       // Asked of each, also of one that lies in the other's place: its version is to be noticed.
       guard let content = unsafe decode(slot, version), isInPlace else { return }
       unsafe found.whole.append((content, slot.loadInteger(at: 16)))
@@ -61,31 +67,31 @@ package enum TwoSlots {
 
   /// Calls `body` with each slot that is whole, whatever its version, and says whether it lies in its place.
   private static func forEachWhole(
-    in bytes: UnsafeRawBufferPointer, magic: UInt64,
+    in bytes: UnsafeRawBufferPointer, magic: UInt64, _ used: Int,
     _ body: (_ slot: UnsafeRawBufferPointer, _ version: UInt32, _ isInPlace: Bool) -> Void
   ) {
     precondition(bytes.count >= size, "two slots need \(size) bytes")
     for offset in [0, slotSize] {
-      let slot = unsafe UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + slotSize])
+      let slot = unsafe UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + used])
       guard unsafe slot.loadInteger(at: 0, as: UInt64.self) == magic,
-        unsafe slot.loadInteger(at: checksumOffset, as: UInt32.self)
-          == crc32c_extend(0, slot.baseAddress, checksumOffset)
+        unsafe slot.loadInteger(at: used - 4, as: UInt32.self) == crc32c_extend(0, slot.baseAddress, used - 4)
       else { continue }
       unsafe body(slot, slot.loadInteger(at: 8), Self.offset(of: slot.loadInteger(at: 16)) == offset)
     }
   }
 
-  /// The bytes of a slot: `body` fills in what only its kind of file has.
+  /// The bytes of a slot that are written: `body` fills in what only its kind of file has.
   package static func encoded(
-    magic: UInt64, version: UInt32, generation: UInt64, _ body: (UnsafeMutableRawBufferPointer) -> Void
+    magic: UInt64, version: UInt32, generation: UInt64, used: Int = slotSize,
+    _ body: (UnsafeMutableRawBufferPointer) -> Void
   ) -> [UInt8] {
-    var bytes = [UInt8](repeating: 0, count: slotSize)
+    var bytes = [UInt8](repeating: 0, count: used)
     unsafe bytes.withMutableBytes { bytes in
       unsafe bytes.storeInteger(magic, at: 0)
       unsafe bytes.storeInteger(version, at: 8)
       unsafe bytes.storeInteger(generation, at: 16)
       unsafe body(bytes)
-      unsafe bytes.storeInteger(crc32c_extend(0, bytes.baseAddress, checksumOffset), at: checksumOffset)
+      unsafe bytes.storeInteger(crc32c_extend(0, bytes.baseAddress, used - 4), at: used - 4)
     }
     return bytes
   }

@@ -63,6 +63,12 @@ struct FlushTargets {
     }
   }
 
+  /// The same, and the newest segment in any case: something is staged in it.
+  func dueWithStaged(for count: Int) -> [(target: FlushTarget, end: Int)] {
+    let due = due(for: count)
+    return due.last?.target.first == newest.first ? due : due + [(newest, max(count, newest.flushed))]
+  }
+
   mutating func note(_ first: Int, flushed: Int) {
     for place in all.indices where all[place].first == first {
       all[place].flushed = max(all[place].flushed, flushed)

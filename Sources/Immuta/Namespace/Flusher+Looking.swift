@@ -13,6 +13,25 @@ extension Flusher {
     state.threadComes()
   }
 
+  /// A step's intent vouches for records that no flush has covered: within a moment one does, so that others who look at the
+  /// log's files know it, too, and the intent is needed no more. Steps that follow closely need no flush of their own for it.
+  func flushSoon() {
+    if isDueSoon.exchange(true, ordering: .relaxed) { return }
+    let work: @Sendable () -> Void = { [weak self] in
+      guard let self else { return }
+      self.isDueSoon.store(false, ordering: .relaxed)
+      if self.hasFlushed(self.committed.generation) || !self.beginFlush(here: true) { return }
+      self.takeNote()
+      self.flushOnce()
+      self.endFlush()
+    }
+    if (try? WorkThreads.shared.add(at: .after(Self.soon), work)) == nil {
+      isDueSoon.store(false, ordering: .relaxed)
+    }
+  }
+
+  private static var soon: Duration { .milliseconds(20) }
+
   private func run() {
     while true {
       let last = state.withLock { state in

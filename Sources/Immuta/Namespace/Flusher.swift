@@ -12,7 +12,7 @@ import Synchronization
 final class Flusher: OpenFiles.HeldFilesFlusher {
   /// Its generation is the number of records known stable; closed with the log.
   let stable: Broadcaster
-  private let committed: Broadcaster
+  let committed: Broadcaster
   private let targets: Lock<FlushTargets>
   let interval: Duration?
   /// Opened when the last flush has ended, once there are to be no more.
@@ -24,6 +24,9 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
   private let isNoted = Atomic(false)
   /// Whether there is a `failure`. Released after it, before anybody is told: an append that begins later sees it.
   private let hasFailed = Atomic(false)
+
+  /// Whether a flush comes soon: see ``flushSoon()``. Relaxed: it only saves asking twice.
+  let isDueSoon = Atomic(false)
 
   /// How many wait. Relaxed: it is only for the thread to look at while it spins, without taking the lock from those
   /// who come to wait.
@@ -72,8 +75,13 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
   /// Why a flush failed, if one did.
   var failure: ImmutaError? { state.withLock { $0.failure } }
 
-  /// Whether the first `count` records are stable.
-  func hasFlushed(_ count: Int) -> Bool { stable.generation >= count }
+  /// Whether the first `count` records were flushed: then they are stable by themselves, and not by a step's intent alone.
+  func hasFlushed(_ count: Int) -> Bool { targets.withLock { $0.due(for: count).isEmpty } }
+
+  /// A step's intent vouches for the first `count` records, whatever of their commit is on the device: they are stable.
+  func notePromised(_ count: Int) {
+    if failure == nil { finish(count) }
+  }
 
   /// Throws when what was flushed before is in files that nobody finds again: as a failed flush, that is final.
   func checkNames() throws(ImmutaError) {
@@ -171,16 +179,48 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
     if state.withLock({ $0.failure }) != nil { return 0 }
     let count = committed.generation
     do throws(ImmutaError) {
-      if count > stable.generation {
-        // Asked after the records were counted: a segment that was added since has none of them.
-        for (target, end) in targets.withLock({ $0.due(for: count) }) {
-          try settle(target, through: end) { () throws(ImmutaError) in try target.flush(through: end) }
-        }
-      }
+      // Asked after the records were counted: a segment that was added since has none of them.
+      try flush(targets.withLock { $0.due(for: count) })
       return finish(count)
     } catch {
       fail(error)
       return 0
+    }
+  }
+
+  private func flush(_ due: [(target: FlushTarget, end: Int)]) throws(ImmutaError) {
+    for (target, end) in due {
+      try settle(target, through: end) { () throws(ImmutaError) in try target.flush(through: end) }
+    }
+  }
+
+  /// Puts all that was committed on stable storage, and what was staged after it: for whoever has the turn. One flush, where
+  /// nobody else is at it. Blocks.
+  func flushWithStaged() throws(ImmutaError) {
+    let count = committed.generation
+    if beginFlush(here: true) {
+      defer { endFlush() }
+      do throws(ImmutaError) {
+        takeNote()
+        try flush(targets.withLock { $0.dueWithStaged(for: count) })
+      } catch {
+        fail(error)
+        throw error
+      }
+      finish(count)
+      return
+    }
+    do {
+      try flushBlocking(through: count)
+    } catch {
+      throw error as? ImmutaError ?? .storageClosed
+    }
+    // Somebody else's flush may have begun before the last records were staged.
+    do throws(ImmutaError) {
+      try targets.withLock { $0.newest }.files.flushLog()
+    } catch {
+      fail(error)
+      throw error
     }
   }
 
@@ -205,7 +245,7 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
 
   /// Puts what is committed in several logs on stable storage. May block.
   static func flushTogether(_ flushers: [Flusher]) {
-    let flushers = flushers.filter { $0.committed.generation > $0.stable.generation && $0.beginFlush(here: true) }
+    let flushers = flushers.filter { !$0.hasFlushed($0.committed.generation) && $0.beginFlush(here: true) }
     var files: [Descriptor] = []
     var pieces: [(place: Int, target: FlushTarget, end: Int)] = []
     var counts: [Int] = []
@@ -275,7 +315,14 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
   /// Closing flushed everything, or failed to: answers those who still wait.
   func end(with failure: ImmutaError?) {
     // Without a mark: the lock is free, and the companion may be another writer's. Closing has left it.
-    if let failure { tell(failure) } else { stable.advance(to: committed.generation) }
+    if let failure {
+      tell(failure)
+    } else {
+      stable.advance(to: committed.generation)
+      targets.withLock { targets in
+        for target in targets.all { targets.note(target.first, flushed: committed.generation) }
+      }
+    }
     // Everybody who came before this, and nobody after: those find what is stable, or that the log is closed.
     let waiting = state.withLock { state in
       defer { waiterCount.store(0, ordering: .relaxed) }

@@ -12,6 +12,12 @@ struct LogSetup: Sendable {
     FileTrust(in: files.directory, acceptsFilesOfOthers: options.acceptsFilesOfOthers)
   }
 
+  /// What ends steps that were cut off.
+  var settlement: Settlement {
+    Settlement(
+      directory: files.home.directory, acceptsFilesOfOthers: options.acceptsFilesOfOthers, logger: options.logger)
+  }
+
   func check(_ format: LogFormat) -> RecordCheck {
     RecordCheck(
       path: files.logPath, first: files.first, format: format, verifiesChecksums: options.verifiesChecksums,

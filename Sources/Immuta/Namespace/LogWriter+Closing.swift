@@ -20,6 +20,7 @@ extension LogWriter {
 
   /// Nobody appends any more, and nobody flushes. Returns those who waited for a turn.
   func endAppending() -> [Waiter] {
+    endSteps()
     let waiting = state.withLock { $0.close() }
     flusher.stop()
     roller.close()

@@ -3,6 +3,41 @@ import ImmutaLocking
 // What whoever has the turn does with it: records, through the codec if there is one, and their commit.
 
 extension LogWriter {
+  // MARK: What callers give
+
+  @inlinable
+  func stage(payload bytes: some Collection<UInt8>) throws(ImmutaError) -> Receipt {
+    do throws(ImmutaError) {
+      return try unsafe withBytes(of: bytes) { bytes throws(ImmutaError) in try unsafe stage(bytes) }
+    } catch {
+      throw error.of(namespace)
+    }
+  }
+
+  func stage<Chunks: AsyncSequence>(chunks: Chunks) async throws -> Receipt
+  where Chunks.Element: Collection<UInt8> {
+    do {
+      try beginRecord()
+    } catch {
+      throw error.of(namespace)
+    }
+    do {
+      try await withSource {
+        for try await chunk in chunks {
+          try unsafe withBytes(of: chunk) { bytes throws(ImmutaError) in try unsafe extendRecord(bytes) }
+        }
+      }
+      // A source that ends early because its task was cancelled has not given all of its bytes.
+      try Task.checkCancellation()
+      return try endRecord()
+    } catch {
+      abandonRecord()
+      throw (error as? ImmutaError)?.of(namespace) ?? error
+    }
+  }
+
+  // MARK: Through the codec
+
   /// Adds a whole record after the committed ones. Bytes are copied before it returns.
   @usableFromInline
   func stage(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) -> Receipt {
@@ -94,11 +129,13 @@ extension LogWriter {
   }
 
   /// Commits what was staged; returns the number of committed records.
+  ///
+  /// - Parameter time: when; nil for now.
   @discardableResult
-  func commit() throws(ImmutaError) -> Int {
+  func commit(at time: Int64? = nil) throws(ImmutaError) -> Int {
     let count = try state.withLock { (state) throws(ImmutaError) in
       try checkUsable(state)
-      try state.commit()
+      try state.commit(at: time)
       return state.count
     }
     announce(count)

@@ -33,6 +33,8 @@ final class LogWriter: Sendable, StoredRecordWriter {
   let longWaits: LongWaits
   /// Whether ``OpenFiles`` knows of its descriptors.
   let isListed = Atomic(false)
+  /// The intents of the steps whose first log this is: for who has the turn, and for who closes the log. Nil before the first.
+  let intents = Lock<StepIntents?>(nil)
 
   /// How much of a payload is written while the mutex is held.
   var pieceSize: Int { 1 << 20 }

@@ -34,10 +34,18 @@ extension OpenLog: ConsumedLog {
 
   /// Whether the record before a place is what it was when somebody came there, as far as that can be told.
   func isSame(_ place: ConsumerMark.Place) throws(ImmutaError) -> Bool {
+    guard place.index > 0, place.number > firstSequence else { return true }
     let now = reader
-    guard place.index > 0, place.number > firstSequence, let entry = try entry(of: place.number - 1, now) else {
+    let known: CompanionEntry?
+    do throws(ImmutaError) {
+      known = try entry(of: place.number - 1, now)
+    } catch .corrupted {
       return true
+    } catch {
+      if removal(of: place.number - 1) != nil { return true }
+      throw error
     }
+    guard let entry = known else { return true }
     if entry.index != place.index { return false }
     // An entry that was made again has another time; where records have checksums, nothing says that it was.
     if place.time == 0 || entry.isMade || now.format.hasPayloadChecksum || !keepsTimes(now) { return true }

@@ -46,6 +46,7 @@ struct Opening {
 
   private func openForWriting() throws(ImmutaError) -> Opened {
     try Removal(files: files, trust: trust).finish()
+    if !files.isPartition { try setup.settlement.settle(.log(files.namespace)) }
     // Before anything is made.
     let before = try trustedLog()
     let hasRolled = try io(files.directory.status(of: files.segmentsFolder)) != nil

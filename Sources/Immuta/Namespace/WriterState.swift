@@ -120,13 +120,28 @@ struct WriterState: ~Copyable, Sendable {
     segment.abandonRecord()
   }
 
+  /// Whether something is staged.
+  var hasStaged: Bool { segment.hasStaged }
+
   /// Commits what was staged.
-  mutating func commit() throws(ImmutaError) {
+  ///
+  /// - Parameter time: when; nil for now.
+  mutating func commit(at time: Int64? = nil) throws(ImmutaError) {
     checkTurn()
     if !segment.hasStaged { return try segment.commit(at: clock.last) }
     let first = segment.endNumber
-    try segment.commit(at: commitTime())
+    try segment.commit(at: time ?? commitTime())
     noteCommit(first: first)
+  }
+
+  /// What a step's intent says of what was staged: it is committed at the time that this says, and nothing else before.
+  mutating func stepPart(_ namespace: String) throws(ImmutaError) -> StepIntent.LogPart {
+    checkTurn()
+    guard let identity = reader.identity else { preconditionFailure("a log that is written has an identity") }
+    let (bytes, checksum) = try segment.stagedPart()
+    return StepIntent.LogPart(
+      namespace, identity, reader.format, first: segment.first, counts: count..<nextNumber, bytes: bytes,
+      time: commitTime(), checksum: checksum)
   }
 
   /// Ends the turn: what was staged and not committed is gone.

@@ -12,13 +12,13 @@ extension Descriptor {
   /// Writes the slot of a generation in its place, over the one of the generation before the last. It is torn or whole; the
   /// last one stays.
   func write(slot: [UInt8], of generation: UInt64) throws(ImmutaError) {
-    precondition(slot.count == TwoSlots.slotSize, "a slot has \(TwoSlots.slotSize) bytes")
+    precondition(slot.count <= TwoSlots.slotSize, "a slot has \(TwoSlots.slotSize) bytes")
     try io(write(slot, at: TwoSlots.offset(of: generation)))
   }
 
   /// Writes the first slot of a file, and the one beside it, which reads as nothing.
   func write(firstSlot slot: [UInt8]) throws(ImmutaError) {
-    precondition(slot.count == TwoSlots.slotSize, "a slot has \(TwoSlots.slotSize) bytes")
-    try io(write(slot + [UInt8](repeating: 0, count: TwoSlots.slotSize), at: 0))
+    precondition(slot.count <= TwoSlots.slotSize, "a slot has \(TwoSlots.slotSize) bytes")
+    try io(write(slot + [UInt8](repeating: 0, count: TwoSlots.size - slot.count), at: 0))
   }
 }

@@ -198,6 +198,18 @@ struct SegmentWriter: ~Copyable, Sendable {
     staged.removeAll()
   }
 
+  /// What is staged, for a step's intent: where it lies, and the checksum of its records' checksums.
+  func stagedPart() throws(ImmutaError) -> (bytes: Range<Int>, checksum: UInt32) {
+    var checksum: UInt32 = 0
+    for first in stride(from: 0, to: staged.spilledCount, by: StagedRecords.pieceCount) {
+      for record in try staged.spilled(from: first) {
+        checksum = StepIntent.LogPart.extend(checksum, with: record.checksum)
+      }
+    }
+    for record in staged.latest { checksum = StepIntent.LogPart.extend(checksum, with: record.checksum) }
+    return (tail..<stagedEnd, checksum)
+  }
+
   /// Whether there is anything to commit.
   var hasStaged: Bool { !staged.isEmpty }
 

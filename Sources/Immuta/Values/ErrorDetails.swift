@@ -62,6 +62,8 @@ public struct UnsupportedVersion: Hashable, Sendable {
     case sealedPayload
     /// The file with a consumer's position.
     case consumerPosition
+    /// The file with what a step over several logs is about to do.
+    case intent
     /// The log with a work queue's state.
     case queueState
   }
@@ -94,6 +96,7 @@ extension UnsupportedVersion: CustomStringConvertible {
       case .storeLayout: "store layout"
       case .sealedPayload: "sealed payload"
       case .consumerPosition: "consumer's position"
+      case .intent: "step's intent"
       case .queueState: "work queue's state"
       }
     return "\(path): the \(name) has version \(found), and this library knows versions up to \(supported)".printable

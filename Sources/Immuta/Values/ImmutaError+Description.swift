@@ -101,6 +101,11 @@ extension ImmutaError: CustomStringConvertible {
       "somebody else has this consumer: \(owner); close it there first"
     case .consumerClosed(let name, let place):
       "the consumer “\(name)”\(place.suffix(" of")) is closed: open it again"
+    case .partitionNotHeld(let partition, let consumer):
+      """
+      this consumer “\(consumer)” does not have partition \(partition) (any more): what it delivered of it and was not \
+      acknowledged is delivered again, by whoever has the partition now
+      """
     case .positionOutdated(let position, let consumer, let place):
       """
       the consumer “\(consumer)” had come to record \(position)\(place.suffix), and the record before is another one now: the \

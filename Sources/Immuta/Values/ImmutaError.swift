@@ -80,6 +80,9 @@ public enum ImmutaError: Error, Hashable, Sendable {
   case consumerInUse(ConsumerOwner)
   /// The consumer was closed, before the call or while it waited.
   case consumerClosed(String, in: Place)
+  /// The consumer of a partitioned store has not got this partition: another member of its group has it, or it was not asked
+  /// for.
+  case partitionNotHeld(Int, consumer: String)
   /// The log is not what it was when the consumer acknowledged the record before this position: an older copy was put in its
   /// place, or its end was cut off, and others were appended since.
   case positionOutdated(position: Int, consumer: String, in: Place)

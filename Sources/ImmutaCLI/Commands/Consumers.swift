@@ -13,12 +13,17 @@ struct Consumers: ParsableCommand {
         immuta consumers
         immuta consumers events
 
+      Again each second, until Ctrl-C:
+        immuta consumers --watch
+
       Have one go on elsewhere, while nobody has it:
         immuta consumers seek events billing --to 1000
         immuta consumers seek events billing --to "2 h ago"
 
       Forget one:
         immuta consumers remove events billing
+
+      Those of a store of partitions are listed where --dir is one; `immuta logstore consumers` does the rest for them.
       """,
     subcommands: [ConsumersList.self, ConsumersSeek.self, ConsumersRemove.self],
     defaultSubcommand: ConsumersList.self)
@@ -32,68 +37,37 @@ struct ConsumersList: ToolCommand {
 
   @OptionGroup var location: Location
   @OptionGroup var selection: NamespaceSelection
+  @OptionGroup var listing: ConsumerListing
 
   @MainActor func execute() async throws {
-    let output = Output()
-    var table = Table([
-      ("namespace", .left), ("consumer", .left), ("position", .right), ("lag", .right), ("owner", .left),
-    ])
-    var isEmpty = true
-    var failures: [Failure] = []
-    for namespace in try location.namespaces(selection.namespaces) {
-      do {
-        for consumer in try consumers(of: namespace) {
-          isEmpty = false
-          if selection.json { output.bytes += json(namespace, consumer) } else { table.add(cells(namespace, consumer)) }
-          if let fault = consumer.fault { failures.append(Failure(error(for: fault, namespace, consumer.name))) }
-        }
-      } catch {
-        if selection.namespaces.isEmpty, location.isPassedOver(error, namespace) { continue }
-        failures.append(Failure(error, directory: location.directory))
+    try await listing.print(asJSON: selection.json) {
+      let contents = try? Storage.contents(of: location.directory)
+      var reports: [ConsumerReport] = []
+      if selection.namespaces.isEmpty, contents?.partitions ?? false {
+        reports.append(try StoreLocation.consumers(of: location.directory, asJSON: selection.json))
+        if !(contents?.logs ?? false) { return reports }
       }
+      return [try ofLogs()] + reports
     }
-    if !selection.json {
-      for line in isEmpty ? ["no consumers"] : table.lines { try output.line(line) }
-    }
-    try output.flush()
-    for failure in failures { failure.report() }
-    try ExitStatus.throwUnlessSuccess(of: failures)
   }
 
-  private func error(for fault: ImmutaError, _ namespace: String, _ name: String) -> ToolError {
-    let command = ToolCommandLine.of("consumers seek", namespace, in: location.directory)
-    return ToolError("consumer “\(name)” of “\(namespace)”: \(fault); next: `\(command) \(name) --to N`", .damaged)
+  private func ofLogs() throws -> ConsumerReport {
+    var report = ConsumerReport(of: location.directory, isStore: false, asJSON: selection.json)
+    for namespace in try location.namespaces(selection.namespaces) {
+      do {
+        for consumer in try consumers(of: namespace) { report.add(consumer, of: namespace) }
+      } catch {
+        if selection.namespaces.isEmpty, location.isPassedOver(error, namespace) { continue }
+        report.add(error)
+      }
+    }
+    return report
   }
 
   private func consumers(of namespace: String) throws -> [ConsumerDetails] {
     let (storage, log) = try location.openForReading(namespace, .storedPayloads)
     defer { storage.close() }
     return try log.consumers
-  }
-
-  private func cells(_ namespace: String, _ consumer: ConsumerDetails) -> [String] {
-    let owner = consumer.owner.map { owner in owner.processID.map { "process \($0)" } ?? "somebody" }
-    return [
-      namespace, consumer.name, consumer.position.map { "\($0)" } ?? "?", consumer.lag.map { "\($0)" } ?? "?",
-      owner ?? (consumer.fault == nil ? "-" : "damaged"),
-    ]
-  }
-
-  private func json(_ namespace: String, _ consumer: ConsumerDetails) -> [UInt8] {
-    var object = JSONObject()
-    object.add("namespace", namespace)
-    object.add("name", consumer.name)
-    object.add("kind", consumer.isWorkQueue ? "queue" : "consumer")
-    for (name, value) in [("position", consumer.position), ("lag", consumer.lag)] {
-      if let value { object.add(name, value) } else { object.addNull(name) }
-    }
-    if let owner = consumer.owner {
-      object.add("owner", owner.processID.map(Int.init) ?? 0)
-    } else {
-      object.addNull("owner")
-    }
-    object.add("error", consumer.fault.map { "\($0)" })
-    return object.line
   }
 }
 
@@ -144,14 +118,17 @@ struct ConsumersSeek: ToolCommand {
     parsing: .unconditional,
     help: ArgumentHelp(
       "A record's number, beginning, latest, or a time: 2026-11-26T10:30:00Z, \"10 min ago\", yesterday.",
-      valueName: "place"), transform: ConsumersSeek.place)
+      valueName: "place"), transform: StreamPosition.place)
   var to: StreamPosition
 
   @MainActor func execute() async throws {
     try consumer.withLog { log in try log.seekConsumer(consumer.name, to: to) }
   }
+}
 
-  private static func place(_ text: String) throws -> StreamPosition {
+extension StreamPosition {
+  /// Where a consumer is to go on.
+  static func place(_ text: String) throws -> StreamPosition {
     switch text {
     case "beginning": return .beginning
     case "latest": return .latest

@@ -23,6 +23,11 @@ struct LogStoreCat: ToolCommand {
       Of the last ten minutes:
         immuta logstore cat chat --since "10 min ago"
 
+      For a program that must miss nothing: a consumer goes on after what was printed when it ended, however it ended. \
+      Processes with the same consumer share the partitions, now and as they come and go:
+        immuta logstore cat chat --consumer mailer --follow | ./send-mails
+        immuta logstore consumers chat
+
       --from and -n count in each partition. JSON has the members partition, sequence, index, size, timestamp, and text, or \
       base64 where the payload is not UTF-8.
       """)
@@ -32,10 +37,23 @@ struct LogStoreCat: ToolCommand {
   @Option(parsing: .unconditional, help: ArgumentHelp("The partition to print; all, if none is given.", valueName: "n"))
   var partition: Int?
 
+  @Option(
+    help: ArgumentHelp(
+      "Go on where this consumer stopped, and note how far it was printed; made if there is none. Shares the partitions with "
+        + "others of that name; with --partition it has that one alone.", valueName: "name"))
+  var consumer: String?
+
   @OptionGroup var options: CatOptions
 
   func validate() throws {
     if let partition, partition < 0 { throw ValidationError("--partition is \(partition); they are numbered from 0") }
+    guard let consumer else { return }
+    try checkConsumer(consumer)
+    if options.saysWhereToBegin {
+      throw ValidationError(
+        "--consumer goes on where it stopped; to move it: immuta logstore consumers seek DIR \(consumer) --to N")
+    }
+    if options.until != nil { throw ValidationError("use either --consumer or --until") }
   }
 
   @MainActor func execute() async throws {
@@ -45,6 +63,13 @@ struct LogStoreCat: ToolCommand {
     for number in numbers {
       // What cannot be opened is reported by the stream.
       try? store.details(partition: number).sayOpeningNote(.partition)
+    }
+    if let consumer {
+      let stream = MessageConsumerStream(
+        try partition.map { try store.consumer(consumer, partitions: [$0]) } ?? store.consumer(consumer))
+      // What was not printed, or nobody read, comes again.
+      defer { stream.close() }
+      return try await options.print(stream) { number in number.flatMap { try? store.partition($0).log } }
     }
     let start: StreamPosition = options.latest ? .latest : try start(in: store)
     var starts = Dictionary(uniqueKeysWithValues: numbers.map { ($0, start) })

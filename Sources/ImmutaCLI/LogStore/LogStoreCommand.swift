@@ -6,7 +6,7 @@ import ImmutaLogStore
 struct LogStoreCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "logstore",
-    abstract: "Work with a partitioned store: append, cat, info, verify, repair, trim.",
+    abstract: "Work with a partitioned store: append, cat, info, verify, repair, trim, consumers.",
     discussion: """
       A store is a directory of partitions, 0.bilog, 1.bilog and so on. A key picks the partition, and order holds within \
       one. Directories of the Go program LogStore are opened as they are.
@@ -20,7 +20,7 @@ struct LogStoreCommand: ParsableCommand {
       """,
     subcommands: [
       LogStoreAppend.self, LogStoreCat.self, LogStoreInfo.self, LogStoreVerify.self, LogStoreRepair.self,
-      LogStoreTrim.self,
+      LogStoreTrim.self, LogStoreConsumers.self,
     ])
 }
 

@@ -15,8 +15,11 @@ import Testing
 /// soak-write DIRECTORY                                 appends to two logs that roll, until killed
 /// soak-follow DIRECTORY NAMESPACE                      follows one of them, until killed
 /// project DIRECTORY SEED                               appends, and keeps what the records come to, until killed
+/// consume DIRECTORY SEED DURABILITY HOW                consumes what it appends, or what another process does, until killed
 /// keys DIRECTORY SEED                                  appends by keys to a log that rolls and drops its front, until killed
+/// steps DIRECTORY SEED                                 makes steps over several logs, and of a consumer, until killed
 /// work DIRECTORY SEED                                  appends jobs and works on them, until killed
+/// member DIRECTORY SEED                                is a member of a group, until killed or its input ends
 /// threadless WHAT DIRECTORY                            goes on while the system gives no thread, and says how
 /// change WHAT DIRECTORY        goes on with an open log after its process has changed, and says how
 /// ```
@@ -76,11 +79,15 @@ import Testing
     case "change": await change(words[1], words[2])
     case "listen": try await Listener.listen(words[1], format(words[2]), number(words[3]), words[4])
     case "follow": try await follow(words[1], words[2], words[3], format(words[4]))
+    case "steps": try await Steps.run(words[1], number(words[2]))
     case "project": try await Projected.append(words[1], number(words[2]))
     case "soak-write": try await Soaked.write(words[1])
     case "soak-follow": try await Soaked.follow(words[1], words[2])
+    case "consume":
+      try await ConsumingProcess.run(words[1], number(words[2]), durability(words[3]), appends: words[4] == "append")
     case "keys": try await KeyedWriter.append(words[1], number(words[2]))
     case "work": try await Worker.work(words[1], number(words[2]))
+    case "member": try await GroupMember.work(words[1], number(words[2]))
     case "threadless": try await Threadless.run(words[1], words[2])
     case "greet": say("hello")
     default: fatalError("unknown command \(words[0])")
@@ -98,6 +105,10 @@ import Testing
     return number
   }
 
+  private static func durability(_ text: String) -> Durability {
+    TestedDurability(rawValue: text)?.durability ?? .buffered
+  }
+
   private static func limit(_ text: String) -> Int? { number(text) == 0 ? nil : number(text) }
 
   private static func format(_ text: String) -> LogFormat {
@@ -110,12 +121,7 @@ import Testing
     _ isBoasting: Bool
   ) async throws {
     var configuration = configuration
-    configuration.durability =
-      switch durability {
-      case "synced": .synced
-      case "interval": .interval(.milliseconds(5))
-      default: .buffered
-      }
+    configuration.durability = Self.durability(durability)
     let script = AppendScript(seed: number(seed))
     let storage = try Storage(directory: directory, namespaces: ["events"], configuration: configuration)
     let log = try storage.log("events")

@@ -1,0 +1,17 @@
+// What a consumer of several logs, LogStore's, needs of each.
+
+extension Consumer {
+  /// The number of the record that is delivered next.
+  package var nextSequence: Int { reader.position }
+
+  /// Whether everything that was delivered is acknowledged.
+  package var isIdle: Bool { nextSequence <= position }
+
+  /// The place, for somebody who waits for a record of several logs.
+  package var waiting: RecordStream { RecordStream(reader.waiting) }
+
+  /// Delivers again from a record on that was delivered, unless it was acknowledged.
+  package func deliverAgain(from sequence: Int) {
+    if sequence >= position, sequence < reader.position { reader.position = sequence }
+  }
+}

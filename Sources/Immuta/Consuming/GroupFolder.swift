@@ -1,0 +1,130 @@
+import ImmutaLocking
+
+/// Who shares the partitions of a consumer: `logstore.groups/<consumer>` in a store's directory, with a file for each member
+/// that has a number for its name. A member has the lock of its file for as long as it lives.
+///
+/// The files hold nothing but who has them, as those of other locks do, and stay for members to come. The kernel frees a lock
+/// whatever ends the process, and reports that a file was closed which was open for writing: so members hear of those that
+/// come, go and die. One that gave up a partition opens its file once more, and closes it: then all others look.
+package struct GroupFolder: Sendable {
+  package let consumer: String
+  private let place: Directory
+  private let trust: FileTrust
+  /// Whoever may write this file may be a member.
+  private let model: String
+
+  /// - Parameters:
+  ///   - place: the store's directory.
+  ///   - model: the name of a file in it: whoever may write that one may write the members' files.
+  package init(of consumer: String, in place: Directory, like model: String, acceptsFilesOfOthers: Bool) {
+    self.consumer = consumer
+    self.place = place
+    self.model = model
+    trust = FileTrust(in: place, acceptsFilesOfOthers: acceptsFilesOfOthers)
+  }
+
+  private static var all: String { "logstore.groups" }
+  /// More members than that are none that somebody wants.
+  private static var most: Int { 1 << 16 }
+
+  /// Nil where nobody was a member yet.
+  package func folder() throws(ImmutaError) -> Directory? { try io(place.folder(Self.all)?.folder(consumer)) }
+
+  /// Takes the lowest number that nobody has.
+  ///
+  /// - Throws: `.foreignOwner`, `.io`.
+  package func join() throws(ImmutaError) -> GroupSeat {
+    let folder = try io(place.makeFolder(Self.all).makeFolder(consumer))
+    let model = try io(place.status(of: model))
+    let folderRights = try io(folder.status().rights)
+    let rights = model?.rights ?? folderRights
+    for number in 0..<Self.most {
+      do throws(FileError) {
+        let lock = try FileLock.take(
+          "\(number)", in: folder, subject: consumer, rights: rights, trust: trust, of: model)
+        return GroupSeat(number, lock, try lock.descriptor.status().identity)
+      } catch .locked {
+        continue
+      } catch {
+        throw ImmutaError(error)
+      }
+    }
+    throw .invalidConfiguration(
+      "the consumer “\(consumer)” has \(Self.most) members, which is the most that it may have")
+  }
+
+  /// The numbers of those who live, in order; nil where a member's file has lost its name: then nobody sees that member.
+  /// O(files in the folder): a few calls for each.
+  package func numbers(with seat: GroupSeat) throws(ImmutaError) -> [Int]? {
+    guard let folder = try folder(),
+      try io(folder.status(of: "\(seat.number)"))?.identity == seat.identity
+    else { return nil }
+    return try files(in: folder).filter { number in
+      number == seat.number || holder(of: number, in: folder) != nil
+    }
+  }
+
+  /// Who the members are. O(files in the folder).
+  package func members() throws(ImmutaError) -> [ConsumerOwner] {
+    guard let folder = try folder() else { return [] }
+    return try files(in: folder).compactMap { holder(of: $0, in: folder).map(owner) }
+  }
+
+  private func files(in folder: Directory) throws(ImmutaError) -> [Int] {
+    try io(folder.names()).compactMap { name in
+      guard let number = Int(name), (0..<Self.most).contains(number), "\(number)" == name else { return nil }
+      return number
+    }.sorted()
+  }
+
+  private func holder(of number: Int, in folder: Directory) -> LockNote? {
+    FileLock.holder("\(number)", in: folder, subject: consumer)
+  }
+
+  private func owner(_ note: LockNote) -> ConsumerOwner {
+    ConsumerOwner(
+      consumer: consumer, namespace: place.path, processID: note.processID,
+      since: note.since.map { Timestamp(nanosecondsSince1970: $0) })
+  }
+
+  /// Has the members look whether there is something for them. Without any, nothing.
+  package func prompt() {
+    guard let folder = try? folder(), let first = try? files(in: folder).first else { return }
+    // Closing it, at once, is what they are told of.
+    _ = try? folder.openIfPresent("\(first)", .readWrite)
+  }
+
+  /// Forgets all members, of whom none lives.
+  ///
+  /// - Throws: `.consumerInUse`, `.foreignOwner`, `.io`.
+  package func remove() throws(ImmutaError) {
+    guard let folder = try folder() else { return }
+    var locks: [FileLock] = []
+    defer { for lock in locks { lock.unlock() } }
+    for number in try files(in: folder) {
+      do throws(FileError) {
+        locks.append(try FileLock.take("\(number)", in: folder, subject: consumer, rights: nil, trust: trust))
+      } catch .locked(let note) {
+        throw .consumerInUse(owner(note))
+      } catch {
+        throw ImmutaError(error)
+      }
+    }
+    // One who joins at this moment finds that its file has lost its name, and joins once more.
+    if let all = try io(place.folder(Self.all)) { try io(all.removeFolder(consumer)) }
+  }
+}
+
+/// A member's number in its group, until it is let go.
+package struct GroupSeat: Sendable {
+  package let number: Int
+  private let lock: FileLock
+  let identity: FileIdentity
+
+  init(_ number: Int, _ lock: FileLock, _ identity: FileIdentity) {
+    (self.number, self.lock, self.identity) = (number, lock, identity)
+  }
+
+  /// Lets the number go.
+  package func leave() { lock.unlock() }
+}

@@ -1,0 +1,81 @@
+/// The file with the intents of the steps whose first log is a certain one: `<directory>/.intents/<namespace>`. Only who has
+/// that log's turn, or its lock, writes it. See ``StepIntent``.
+struct IntentFile: Sendable {
+  private let file: Descriptor
+  private let folder: Directory
+  private let name: String
+  /// Of the slot that was written last.
+  private(set) var generation: UInt64
+
+  /// The folder of the intents, in the directory of the logs. No namespace's name begins with a point.
+  static var folderName: String { ".intents" }
+
+  /// Opens the file; makes it, with its names on stable storage, where there is none.
+  ///
+  /// - Throws: `.unsupportedVersion`, `.foreignOwner`, `.io`.
+  init(_ namespace: String, in directory: Directory, rights: FileRights?, _ trust: FileTrust) throws(ImmutaError) {
+    let folder = try io(directory.makeFolder(Self.folderName))
+    if let status = try io(folder.statusOfFile(namespace)) {
+      try io(trust.check(status, namespace))
+      file = try io(folder.open(namespace, .readWrite))
+    } else {
+      file = try io(folder.create(namespace, rights?.ofWriters))
+      try io(folder.flush())
+      try io(directory.flush())
+    }
+    (self.folder, name) = (folder, namespace)
+    generation = try Self.whole(in: file).last?.generation ?? 0
+  }
+
+  /// What a file says: the older intent first. Both count: what the older one vouches for need not be on stable storage before
+  /// it makes room for the next but one.
+  ///
+  /// - Throws: `.unsupportedVersion`, `.io`.
+  static func whole(in file: Descriptor) throws(ImmutaError) -> [(intent: StepIntent, generation: UInt64)] {
+    let size = min(try io(file.size), 2 * StepIntent.slotSize)
+    if size == 0 { return [] }
+    var bytes = [UInt8](repeating: 0, count: size)
+    let count = try unsafe bytes.withMutableBytes { (bytes) throws(ImmutaError) in
+      try unsafe io(file.read(into: bytes, at: 0))
+    }
+    bytes.removeLast(size - count)
+    let slots = unsafe bytes.withBytes { unsafe StepIntent.slots(in: $0) }
+    if let unknown = slots.unknownVersion {
+      throw .unsupportedVersion(
+        UnsupportedVersion(
+          path: file.path, subject: .intent, found: Int(unknown), supported: Int(StepIntent.version)))
+    }
+    return slots.whole
+  }
+
+  /// Writes an intent over the older of the two. One small write.
+  ///
+  /// - Throws: `.io`; whether the intent counts then, ``withdraw()`` sees to.
+  mutating func write(_ slot: [UInt8]) throws(ImmutaError) {
+    let next = TwoSlots.next(after: generation)
+    try io(file.write(slot, at: StepIntent.offset(of: next)))
+    generation = next
+  }
+
+  /// The generation of the next intent.
+  var next: UInt64 { TwoSlots.next(after: generation) }
+
+  /// Puts it on stable storage. Blocks.
+  func flush() throws(ImmutaError) { try io(file.flush()) }
+
+  /// An intent of this generation could not be written, or not be made stable: makes sure that it does not count.
+  ///
+  /// - Throws: where nobody knows whether it does.
+  mutating func withdraw(_ withdrawn: UInt64, isStable: Bool) throws(ImmutaError) {
+    if try Self.whole(in: file).contains(where: { $0.generation == withdrawn }) {
+      try io(file.write([UInt8](repeating: 0, count: 512), at: StepIntent.offset(of: withdrawn)))
+    }
+    // What a flush that failed has left on the device, nobody knows.
+    if isStable { try io(file.flush()) }
+    // The slot of the one before stays as it is.
+    generation = withdrawn &- 1
+  }
+
+  /// Removes the file: nothing in it is needed any more. Where a crash brings it back, it names what was done.
+  func remove() throws(ImmutaError) { try io(folder.removeIfPresent(name)) }
+}

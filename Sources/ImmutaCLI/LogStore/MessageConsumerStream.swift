@@ -1,0 +1,42 @@
+import Immuta
+import ImmutaLogStore
+
+/// The messages of a store's consumer, which acknowledges those that were written.
+struct MessageConsumerStream: PrintableStream {
+  private let consumer: MessageConsumer
+  /// Those that were delivered and not acknowledged, in the order in which they were printed.
+  private let unacknowledged = Unacknowledged()
+
+  private final class Unacknowledged {
+    var messages: [StoredMessage] = []
+  }
+
+  init(_ consumer: MessageConsumer) { self.consumer = consumer }
+
+  func nextAtOnce() throws(ImmutaError) -> StoredMessage? { note(try consumer.nextAtOnce()) }
+  func next() async throws -> StoredMessage? { note(try await consumer.next()) }
+  func next(timeout: Duration) async throws -> StoredMessage? { note(try await consumer.next(timeout: timeout)) }
+
+  private func note(_ message: StoredMessage?) -> StoredMessage? {
+    if let message { unacknowledged.messages.append(message) }
+    return message
+  }
+
+  /// A message was written, and those of other partitions that came before it.
+  func acknowledge(_ message: StoredMessage) throws {
+    var last: [Int: StoredMessage] = [:]
+    let messages = unacknowledged.messages
+    guard
+      let place = messages.firstIndex(where: { $0.partition == message.partition && $0.sequence == message.sequence })
+    else { return }
+    let written = messages[...place]
+    for message in written { last[message.partition] = message }
+    unacknowledged.messages.removeFirst(written.count)
+    for message in last.values { try consumer.acknowledge(message) }
+  }
+
+  func close() { consumer.close() }
+
+  static func place(of message: StoredMessage) -> (record: Record, partition: Int?) { MessageStream.place(of: message) }
+  static func print(_ message: StoredMessage, with printer: inout RecordPrinter) throws { try printer.print(message) }
+}

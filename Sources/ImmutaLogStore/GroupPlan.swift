@@ -1,0 +1,36 @@
+/// What a member of a group is to have, by what it sees of the others: pure.
+///
+/// Members and partitions are shared out evenly, and those with the lower numbers get what is left over. Everybody comes to the
+/// same by the same numbers; and while they do not see the same, the locks of the positions let one have a partition at a time.
+enum GroupPlan {
+  /// How many partitions the member at a place among the members may have.
+  static func share(of place: Int, among members: Int, _ partitions: Int) -> Int {
+    partitions / members + (place < partitions % members ? 1 : 0)
+  }
+
+  /// In which order it tries to get those that it has not: each member begins elsewhere, so that they seldom want the same.
+  static func order(for place: Int, among members: Int, _ partitions: Int) -> [Int] {
+    let first = place * partitions / members
+    return Array(first..<partitions) + Array(0..<first)
+  }
+
+  /// A partition that a member has.
+  struct Held {
+    let partition: Int
+    /// Whether all that was delivered of it is acknowledged.
+    let isIdle: Bool
+    /// Whether it was to be given up already.
+    let isLeaving: Bool
+  }
+
+  /// Which partitions are to be given up where there may be so many: rather those that can go at once, and then those that were
+  /// chosen before, so that not another one has to wait each time.
+  static func leaving(_ held: [Held], share: Int) -> Set<Int> {
+    let order = held.sorted { one, other in
+      if one.isIdle != other.isIdle { return one.isIdle }
+      if one.isLeaving != other.isLeaving { return one.isLeaving }
+      return one.partition > other.partition
+    }
+    return Set(order.prefix(max(0, held.count - share)).map(\.partition))
+  }
+}
