@@ -434,7 +434,7 @@ import Testing
     var mark = try #require(directory.bytes(of: name).withUnsafeBytes { ConsumerMark.slots(in: $0).current }).mark
     change(&mark)
     try directory.write(
-      mark.encoded(generation: 0) + [UInt8](repeating: 0, count: TwoSlots.slotSize), to: name)
+      mark.encoded(generation: 0) + [UInt8](repeating: 0, count: TwoSlots.size - TwoSlots.sector), to: name)
   }
 
   @Test func afterARestartOfTheMachineOnlyWhatWasStableIsDone() async throws {

@@ -2,11 +2,11 @@
 /// ``TwoSlots`` describes them, each a sector of 512 bytes: it is written with each acknowledgement, and mostly not flushed.
 ///
 /// ```
-/// offset 0       8         12     16           24         40     48      56      64       72      80      88        96     104
-/// +--------+---------+------+------------+----------+------+-------+-------+--------+-------+-------+---------+------+--------+
-/// | MAGIC  | VERSION |  0   | GENERATION | IDENTITY | LAST | LAST  | LAST  | STABLE | ST.   | ST.   | BOOT ID | MADE |  CRC   |
-/// |   8    |    4    |  4   |     8      |    16    |  8   | INDEX | TIME  |   8    | INDEX | TIME  |    8    |  8   | at 508 |
-/// +--------+---------+------+------------+----------+------+-------+-------+--------+-------+-------+---------+------+--------+
+/// offset 0       8         12     16           24         40     48      56       64       72      80      88        96      104    112
+/// +--------+---------+------+------------+----------+------+-------+-------+--------+-------+-------+---------+-------+------+--------+
+/// | MAGIC  | VERSION |  0   | GENERATION | IDENTITY | LAST | LAST  | LAST  | STABLE | ST.   | ST.   | BOOT ID | QUEUE | MADE |  CRC   |
+/// |   8    |    4    |  4   |     8      |    16    |  8   | INDEX | TIME  |   8    | INDEX | TIME  |    8    |   8   |  8   | at 508 |
+/// +--------+---------+------+------------+----------+------+-------+-------+--------+-------+-------+---------+-------+------+--------+
 /// ```
 ///
 /// IDENTITY is the log's, zeros where nothing said it. LAST and STABLE are numbers of records: the first one that the
@@ -15,7 +15,7 @@
 /// TIME are those of the record before, by its entry in the companion: so a log that was put back from an older copy, and has
 /// grown since, is noticed. Where they are not known, INDEX is 0; where only TIME is not known, TIME is 0. MADE is a random
 /// number from when the position was made, or made again: with GENERATION it tells whether the position is the one that
-/// a step was to move on from, see ``StepIntent``. Then follow, from byte 104 on, the logs that steps of the consumer have
+/// a step was to move on from, see ``StepIntent``. Then follow, from byte 112 on, the logs that steps of the consumer have
 /// appended to, where not all of that is known to be on stable storage: how many there are (2 bytes; 65,535 for more than the
 /// slot has room for), and each one's name, after its length (2 bytes). STABLE does not go past such a step.
 ///
