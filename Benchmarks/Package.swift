@@ -41,6 +41,16 @@ let package = Package(
       ],
       path: "Sources/Codecs"
     ),
+    // The bank of the documentation's article on event sourcing, on Immuta and on SQLite.
+    .executableTarget(
+      name: "bank",
+      dependencies: [
+        "Harness", .product(name: "Immuta", package: "immuta"), .product(name: "ImmutaCodable", package: "immuta"),
+        .product(name: "GRDB", package: "GRDB.swift"),
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "Sources/Bank"
+    ),
     // Where the plugin looks for benchmarks: in a folder inside one named Benchmarks, which this package's is.
     .executableTarget(
       name: "Percentiles",

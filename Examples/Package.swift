@@ -20,6 +20,8 @@ let package = Package(
     example("encrypting", "Encrypting", ["ImmutaTransforms"]),
     example("commit-log", "CommitLog", ["LogStore"]),
     example("event-sourcing", "EventSourcing", ["ImmutaCodable"]),
+    example("exactly-once", "ExactlyOnce"),
+    example("accounts", "Accounts", ["ImmutaCodable"]),
     example("web-logs", "WebLogs", ["LogStore"]),
     example("work-queue", "WorkQueue"),
     example("message-queue", "MessageQueue", ["LogStore"]),

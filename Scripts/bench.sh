@@ -1,23 +1,27 @@
 #!/usr/bin/env bash
 # Runs the benchmarks, and writes Benchmarks/RESULTS.md and Benchmarks/Charts; or those of the codecs, and writes
-# Benchmarks/CODECS.md with the tables and the chart of the documentation.
+# Benchmarks/CODECS.md with the tables and the chart of the documentation; or the bank on Immuta and on SQLite, and writes the
+# table of the article on event sourcing.
 #
 # usage: Scripts/bench.sh [ARGUMENT…]             of Benchmarks' program `report`: --quick, --only TEXT, --growth RECORDS, …
 #        Scripts/bench.sh codecs [ARGUMENT…]      of its program `codecs`: --quick, --directory DIRECTORY
+#        Scripts/bench.sh bank [ARGUMENT…]        of its program `bank`: --quick, --directory DIRECTORY
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../Benchmarks"
 # shellcheck source=Scripts/packages.sh
 source ../Scripts/packages.sh
 
 program=report
-if [ "${1:-}" = codecs ]; then
-  program=codecs
-  shift
-fi
+case "${1:-}" in
+  codecs | bank)
+    program="$1"
+    shift
+    ;;
+esac
 
 case "$program" in
   # The alternative that is measured beside Immuta.
-  report) has_header sqlite3.h || install_package libsqlite3-dev ;;
+  report | bank) has_header sqlite3.h || install_package libsqlite3-dev ;;
   # The codecs behind the package traits, and the program that one of them is compared with.
   codecs)
     install_libraries_of_traits

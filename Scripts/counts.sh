@@ -52,7 +52,8 @@ fail() {
 prepare() {
   rm -rf "$logs/log"
   case "$1" in
-    stream* | record) "$program" "$(sed -E 's/^(stream|record)/transaction/' <<<"$1")" "$logs/log" $((2 * $2)) ;;
+    stream* | record | consume | batches)
+      "$program" "$(sed -E 's/^(stream|record|consume|batches)/transaction/' <<<"$1")" "$logs/log" $((2 * $2)) ;;
   esac
 }
 

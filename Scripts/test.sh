@@ -183,6 +183,9 @@ run_examples() {
     "$binaries/third-party-transform"
     "$binaries/commit-log"
     "$binaries/event-sourcing"
+    "$binaries/exactly-once" die
+    "$binaries/exactly-once"
+    "$binaries/accounts"
     "$binaries/web-logs"
     "$binaries/work-queue"
     "$binaries/message-queue"

@@ -16,7 +16,7 @@ public import Immuta
 public struct TypedConsumer<Value: Decodable>: Sendable {
   /// The consumer itself.
   public let consumer: Consumer
-  private let reading: ValueReading
+  let reading: ValueReading
 
   init(_ consumer: Consumer, _ reading: ValueReading) {
     self.consumer = consumer

@@ -32,6 +32,12 @@ struct ValueReading: Sendable {
         in: .init(namespace: namespace))
     }
   }
+
+  /// The value of a payload; nil where it has none.
+  func value<Value: Decodable>(of payload: Payload, as type: Value.Type = Value.self) -> Value? {
+    guard let bytes = try? payload.inMemory() else { return nil }
+    return try? bytes.withBytes { try coder.decode(type, from: $0) }
+  }
 }
 
 /// What a decoder said, as a sentence without the last full stop.

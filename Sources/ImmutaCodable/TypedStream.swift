@@ -20,8 +20,8 @@ public struct TypedStream<Value: Decodable>: AsyncSequence, AsyncIteratorProtoco
   /// What a stream delivers.
   public typealias Element = TypedRecord<Value>
 
-  private var stream: RecordStream
-  private let reading: ValueReading
+  var stream: RecordStream
+  let reading: ValueReading
 
   init(_ stream: RecordStream, _ reading: ValueReading) {
     self.stream = stream
@@ -72,8 +72,8 @@ public struct TypedStream<Value: Decodable>: AsyncSequence, AsyncIteratorProtoco
 /// It is what `RecordReader` is: an object that keeps its place, which an actor can hold and tasks can share. A record that does
 /// not decode throws `ImmutaError.undecodableValue`, and the next call gives the next record.
 public final class TypedReader<Value: Decodable>: Sendable {
-  private let reader: RecordReader
-  private let reading: ValueReading
+  let reader: RecordReader
+  let reading: ValueReading
 
   init(_ reader: RecordReader, _ reading: ValueReading) {
     self.reader = reader

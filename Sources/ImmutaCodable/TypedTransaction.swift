@@ -71,7 +71,7 @@ extension TypedLog {
     TypedTransaction(try await log.beginTransaction(), coder)
   }
 
-  private func run<Result>(
+  func run<Result>(
     _ body: (inout TypedTransaction<Value>) async throws -> Result, _ transaction: inout Transaction
   ) async throws -> Result {
     var typed = TypedTransaction<Value>(transaction, coder)
@@ -103,7 +103,7 @@ extension TypedLog {
     try log.transaction(expecting: count) { transaction in try run(body, &transaction) }
   }
 
-  private func run<Result>(
+  func run<Result>(
     _ body: (inout TypedTransaction<Value>) throws -> Result, _ transaction: inout Transaction
   ) throws -> Result {
     var typed = TypedTransaction<Value>(transaction, coder)

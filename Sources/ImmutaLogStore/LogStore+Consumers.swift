@@ -30,10 +30,9 @@ extension LogStore {
   }
 
   /// Opens a consumer of some partitions, which it has for as long as it is open; makes it if there is none. It is no member of
-  /// the group of that name: the members share what is left, for which their shares may be uneven.
+  /// the group of that name: the members share what is left, for which their shares may be uneven. Otherwise as
+  /// ``consumer(_:startingAt:creating:)``.
   ///
-  /// - Parameters:
-  ///   - partitions: their numbers, one at least.
   /// - Throws: `.consumerInUse` when somebody has one of them, a member of the group, too; `.partitionNotFound`,
   ///   `.invalidConfiguration` for no partition, and what ``consumer(_:startingAt:creating:)`` throws.
   public func consumer(

@@ -57,7 +57,7 @@ extension MessageConsumer {
 
   /// Acknowledges all messages of a batch and those before it: one small write.
   ///
-  /// - Throws: as ``acknowledge(_:)-(StoredMessage)``.
+  /// - Throws: as of a message.
   public func acknowledge(_ batch: MessageBatch) async throws {
     try await acknowledge(batch.records[batch.count - 1], in: batch.partition)
   }

@@ -19,6 +19,7 @@ final class Membership: Sendable {
 
   /// For tests and measurements.
   var looks: Int { watch.withLock { $0 }?.looks ?? 0 }
+  var isAtRest: Bool { watch.withLock { $0 }?.isAtRest ?? true }
 }
 
 // A consumer as a member of its group: it joins, takes its share of the partitions, and gives up what is more than that.
@@ -28,6 +29,12 @@ final class Membership: Sendable {
 extension MessageConsumer {
   /// How often it has looked what the other members do, for tests and measurements.
   package var looks: Int { membership?.looks ?? 0 }
+
+  /// Whether it looks no more until somebody has something for it, for tests.
+  package var isAtRest: Bool { membership?.isAtRest ?? true }
+
+  /// How many wait for a message, for tests.
+  package var waiterCount: Int { changes.waiterCount }
 
   /// Joins the group, and takes what it can get.
   ///

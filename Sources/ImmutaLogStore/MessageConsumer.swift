@@ -54,7 +54,7 @@ public final class MessageConsumer: Sendable {
   /// given back: so do not wait here for more messages before you acknowledge those that you have; use ``next(timeout:)``.
   ///
   /// - Throws: `CancellationError`; `.consumerClosed`, `.storageClosed`; `.recordRemoved` where retention removed what comes
-  ///   next: ``seek(to:in:)-(StreamPosition,_)`` to go on; `.corrupted`, `.io` of a message or of a partition's position, which
+  ///   next: `seek(to:in:)` to go on; `.corrupted`, `.io` of a message or of a partition's position, which
   ///   names the partition. The places stay, and the next call goes on with another partition.
   public func next() async throws -> StoredMessage? {
     try await take(until: nil, nextAtOnce)
@@ -78,7 +78,7 @@ public final class MessageConsumer: Sendable {
   }
 
   /// The messages that come next in a partition, up to some 256 KiB. Waits for one if need be; never nil. Acknowledge them
-  /// together, by ``acknowledge(_:)-(MessageBatch)``.
+  /// together, by `acknowledge(_:)`.
   ///
   /// - Throws: as ``next()``.
   public func nextBatch() async throws -> MessageBatch? {

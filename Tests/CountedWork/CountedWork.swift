@@ -7,8 +7,10 @@ import ImmutaTransforms
 /// ```
 /// CountedWork append|transaction DIRECTORY COUNT   appends COUNT records of 100 B, one or 64 per commit
 /// CountedWork stream|record DIRECTORY COUNT        reads COUNT records of the log there, in order or one by one
+/// CountedWork consume|batches DIRECTORY COUNT      consumes COUNT records, and acknowledges one or 64 at a time
 /// CountedWork many|many-synced DIRECTORY COUNT     makes, writes, closes and opens COUNT namespaces: ManyNamespaces
 /// CountedWork segments|rolling DIRECTORY COUNT      reads, opens and appends to a log of many segments: ManySegments
+/// CountedWork process DIRECTORY COUNT               turns COUNT records of one log into records of another, 64 a step
 /// CountedWork queue DIRECTORY COUNT                 gives COUNT jobs to workers, and holds a million: QueuedJobs
 /// CountedWork keys DIRECTORY COUNT                  finds a key's records in a log of COUNT segments: KeyedRecords
 /// ```
@@ -28,6 +30,10 @@ import ImmutaTransforms
       return try await ManyNamespaces(directory: arguments[2], count: count, durability: durability).run()
     }
     if work[0] == "segments" { return try await ManySegments(directory: arguments[2], count: count).run() }
+    if work[0] == "process" {
+      let durability: Durability = work.count == 2 ? .synced : .buffered
+      return try await ProcessedRecords(directory: arguments[2], count: count, durability: durability).run()
+    }
     if work[0] == "queue" { return try await QueuedJobs(directory: arguments[2], count: count).run() }
     if work[0] == "keys" { return try await KeyedRecords(directory: arguments[2], segments: count).run() }
     if work[0] == "rolling" { return try ManySegments(directory: arguments[2], count: count).runRolling() }
@@ -41,6 +47,8 @@ import ImmutaTransforms
     case "transaction": try commitTogether(count, to: log)
     case "stream": try await stream(count, of: log)
     case "record": try await readOneByOne(count, of: log)
+    case "consume": try consume(count, of: log, perCall: 1)
+    case "batches": try consume(count, of: log, perCall: perCommit)
     default: fatalError("unknown work \(arguments[1])")
     }
   }
@@ -76,6 +84,18 @@ import ImmutaTransforms
       left -= 1
       if left == 0 { return }
     }
+  }
+
+  private static func consume(_ count: Int, of log: Log, perCall: Int) throws {
+    try log.seekConsumer("counted", to: .beginning)
+    let consumer = try log.consumer("counted")
+    for first in stride(from: 0, to: count, by: perCall) {
+      var last: Record?
+      for _ in first..<min(first + perCall, count) { last = try consumer.nextAtOnce() }
+      if let last { try consumer.acknowledge(last) }
+    }
+    precondition(consumer.position == count, "what was consumed is acknowledged")
+    consumer.close()
   }
 
   private static func readOneByOne(_ count: Int, of log: Log) async throws {

@@ -304,4 +304,36 @@ import Testing
     #expect(again.consumer.position == 3 && again.consumer.lag == 1)
     #expect(try await again.next(timeout: .zero)?.value == events[2])
   }
+
+  // MARK: Steps
+
+  @Test func valuesBecomeValuesOfAnotherLogOnce() async throws {
+    let directory = TemporaryDirectory()
+    let storage = try Storage(directory: directory.path, namespaces: ["orders", "ids", "sums"])
+    defer { storage.close() }
+    let orders = try storage.log("orders", of: OrderEvent.self)
+    let ids = try storage.log("ids", of: [Int].self)
+    let sums = try storage.log("sums", of: Int.self)
+    try await storage.transaction(in: ["orders", "sums"]) { step in
+      for id in 0..<5 { try await step.append(.placed(id: id), to: orders) }
+      try await step.append(10, to: sums)
+    }
+    #expect(try sums.log.record(at: 0).text == "10")
+    let consumer = try orders.consumer("collector")
+    func process() async throws -> Int {
+      try await consumer.processAtOnce(into: ids, atMost: 3) { order, transaction in
+        if case .placed(let id) = order.value { try await transaction.append([id, order.sequence]) }
+      }
+    }
+    #expect(try await process() == 3)
+    #expect(try await process() == 2)
+    try await orders.log.append("no JSON")
+    guard case .undecodableValue(sequence: 5, _, _, _) = try await thrown({ _ = try await process() }) else {
+      Issue.record("another error")
+      return
+    }
+    var found: [[Int]] = []
+    for try await id in ids.history() { found.append(id.value) }
+    #expect(found == (0..<5).map { [$0, $0] } && consumer.consumer.position == 5)
+  }
 }

@@ -47,6 +47,62 @@ import Testing
     }
   }
 
+  /// Another log gets the place of the one that is followed, or that is put back from an older copy and grows otherwise.
+  @Test func whoFollowsALogThatIsReplacedHasTheKeysOfWhatIsThere() async throws {
+    try await Rounds.run(default: 8, most: 2000, "index of keys of a followed log that is replaced") { seed in
+      var generator = SeededGenerator(seed: seed)
+      let root = TemporaryDirectory(inMemory: true)
+      let (directory, older) = (try root.subdirectory("log"), root.file("older"))
+      func grow(_ count: Int) async throws {
+        let storage = try Storage(directory: directory, namespaces: ["events"])
+        defer { storage.close() }
+        let log = try storage.log("events")
+        for _ in 0..<count {
+          try await log.append(Content(identity: generator.next(), size: generator.oneIn(2) ? 8 : 30).bytes)
+          if log.count % 5 == 0 { try await log.roll() }
+        }
+      }
+      try await grow(Int.random(in: 1...12, using: &generator))
+      try FileBytes.copy(directory: directory, to: older)
+      try await grow(Int.random(in: 0...12, using: &generator))
+      var configuration = Storage.Configuration()
+      configuration.access = .readOnly
+      let reading = try Storage(directory: directory, namespaces: ["events"], configuration: configuration)
+      defer { reading.close() }
+      let log = try reading.log("events")
+      let keyed = try Self.keyed(log)
+      for key in Self.keys { try await Self.compare(keyed, log, key: key, [:]) }
+      if generator.oneIn(2) { keyed.finishFiles() }
+      let isAnother = generator.oneIn(2)
+      for name in ["events.segments", "events.meta", "events.idx", "events.log"] {
+        try? FileManager.default.removeItem(atPath: "\(directory)/\(name)")
+        if isAnother { continue }
+        if FileBytes.isFolder("\(older)/\(name)") {
+          try FileBytes.copy(directory: "\(older)/\(name)", to: "\(directory)/\(name)")
+        } else if let bytes = try FileBytes.read("\(older)/\(name)") {
+          try FileBytes.write(bytes, to: "\(directory)/\(name)")
+        }
+      }
+      try await grow(Int.random(in: 1...25, using: &generator))
+      let storage = try Storage(directory: directory, namespaces: ["events"])
+      defer { storage.close() }
+      let written = try storage.log("events")
+      try await written.append(Content(identity: generator.next(), size: 8).bytes)
+      // It notices soon, and may say once or twice that its files are others.
+      for attempt in 0... {
+        do {
+          guard log.count == written.count else {
+            throw Finding("the follower has \(log.count) of \(written.count) records")
+          }
+          for key in Self.keys { try await Self.compare(keyed, log, key: key, [:]) }
+          break
+        } catch  where attempt < 2000 {
+          try await Task.sleep(for: .milliseconds(1))
+        }
+      }
+    }
+  }
+
   private struct Image: Sendable {
     var path: String
     var moment: Int

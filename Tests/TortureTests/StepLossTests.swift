@@ -33,10 +33,14 @@ import Testing
       let (directory, image) = (try root.subdirectory("log"), root.file("image"))
       let moment = Int.random(in: 0...400, using: &generator)
       // What the image holds is what a process that dies leaves: the system has all that was stored.
+      // Whoever makes another call meanwhile waits: what a step stores into memory between two calls may be in the image or not.
+      let copying = NSLock()
       let power = PowerLoss(
         directory: directory, seed: generator.next(),
         observer: { _, number in
-          if number == moment { try? FileBytes.copy(directory: directory, to: image) }
+          copying.withLock {
+            if number == moment { try? FileBytes.copy(directory: directory, to: image) }
+          }
         })
       try await power.run {
         _ = try await Steps.make(directory, Steps.durability(&generator), most: 25, &generator) { _ in }

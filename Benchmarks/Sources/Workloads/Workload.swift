@@ -28,6 +28,7 @@ package struct Workload: Sendable {
     case crowd = "Append from many tasks at once, no flush; the floor is one task"
     case synced = "Append, stable when it returns"
     case read = "Read"
+    case consume = "Consumers and keys; the floor is the calls that are needed"
     case open = "Open"
     case wait = "Waiting streams"
     case follow = "Following a log by its files, as from another process"

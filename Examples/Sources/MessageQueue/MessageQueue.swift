@@ -19,7 +19,7 @@ import ImmutaLogStore
     // The first worker gets all partitions. It dies half-way, with a job that it had begun.
     let worker = try queue.consumer("workers")
     precondition(worker.partitions == [0, 1, 2, 3])
-    try await work(worker, until: { await done.count == jobs / 4 }, done)
+    try await work(worker, until: jobs / 4, done)
     let begun = try await worker.next()
     worker.close()
 
@@ -27,12 +27,12 @@ import ImmutaLogStore
     let others = [try queue.consumer("workers"), try queue.consumer("workers")]
     try await withThrowingTaskGroup(of: Void.self) { group in
       for worker in others {
-        group.addTask { try await work(worker, until: { await done.count == jobs }, done) }
+        group.addTask { try await work(worker, until: jobs, done) }
       }
       group.addTask {
         let guest = try queue.consumer("workers")
         defer { guest.close() }
-        try await work(guest, until: { await done.count >= jobs / 2 }, done)
+        try await work(guest, until: jobs / 2, done)
       }
       try await group.waitForAll()
     }
@@ -52,9 +52,9 @@ import ImmutaLogStore
     }
   }
 
-  /// Does jobs until there is nothing more to do.
-  static func work(_ worker: MessageConsumer, until isOver: () async -> Bool, _ done: Done) async throws {
-    while await !isOver() {
+  /// Does jobs until so many are done, by whomever.
+  static func work(_ worker: MessageConsumer, until count: Int, _ done: Done) async throws {
+    while await done.count < count {
       guard let message = try await worker.next(timeout: .milliseconds(10)) else { continue }
       // Here the job would be done. A worker that dies before it acknowledges leaves it to another one.
       await done.add(message)

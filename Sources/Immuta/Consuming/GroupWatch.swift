@@ -20,6 +20,8 @@ package final class GroupWatch: Sendable {
     var isAsked = false
     /// How many of the looks soon after each other have been.
     var soon = 0
+    /// Whether the long pause is under way.
+    var isPausing = false
     /// Counts the looks that are to come later: only the newest does.
     var later = 0
     /// Looks so far.
@@ -55,6 +57,11 @@ package final class GroupWatch: Sendable {
 
   /// How often it had the member look, for tests and measurements.
   package var looks: Int { state.withLock { $0.looks } }
+
+  /// Whether it looks no more until something is reported, or the long pause is over; for tests.
+  package var isAtRest: Bool {
+    state.withLock { !$0.isLooking && $0.soon == Self.pausesSoon.count && $0.isPausing }
+  }
 
   /// Looks now, on this thread, and from then on when there is something, until ``end()``.
   package func begin() {
@@ -133,6 +140,7 @@ package final class GroupWatch: Sendable {
     let pauses = Self.pausesSoon
     let pause =
       state.soon < pauses.count ? pauses[state.soon] : isTold ? Self.pauseIfTold : Self.pauseIfNot
+    state.isPausing = state.soon == pauses.count
     state.soon = min(state.soon + 1, pauses.count)
     state.later += 1
     let number = state.later

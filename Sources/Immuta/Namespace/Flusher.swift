@@ -194,34 +194,26 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
     }
   }
 
-  /// Puts all that was committed on stable storage, and what was staged after it: for whoever has the turn. One flush, where
-  /// nobody else is at it. Blocks.
+  /// Puts all that was committed on stable storage, and what was staged after it: for whoever has the turn. Blocks.
+  ///
+  /// - Throws: `.storageClosed`, and what a flush failed with, which is final.
   func flushWithStaged() throws(ImmutaError) {
+    // Somebody else's flush may have begun before the last records were staged: it is waited for.
+    while !beginFlush() {
+      if state.withLock({ $0.stage != .open }) { throw .storageClosed }
+      ThreadGate().wait(nanoseconds: 20_000)
+    }
+    defer { endFlush() }
+    if let failure { throw failure }
+    takeNote()
     let count = committed.generation
-    if beginFlush(here: true) {
-      defer { endFlush() }
-      do throws(ImmutaError) {
-        takeNote()
-        try flush(targets.withLock { $0.dueWithStaged(for: count) })
-      } catch {
-        fail(error)
-        throw error
-      }
-      finish(count)
-      return
-    }
-    do {
-      try flushBlocking(through: count)
-    } catch {
-      throw error as? ImmutaError ?? .storageClosed
-    }
-    // Somebody else's flush may have begun before the last records were staged.
     do throws(ImmutaError) {
-      try targets.withLock { $0.newest }.files.flushLog()
+      try flush(targets.withLock { $0.dueWithStaged(for: count) })
     } catch {
       fail(error)
       throw error
     }
+    finish(count)
   }
 
   /// Calls `body`, which flushes a segment's records before record `end`, and notes that it did. A segment that was sealed,

@@ -83,9 +83,6 @@ final class FlushPair: Sendable {
     try io(log.flush())
   }
 
-  /// Puts the log alone on stable storage, whoever flushes both meanwhile: for what no entry names yet. May block.
-  func flushLog() throws(ImmutaError) { try io(log.flush()) }
-
   // MARK: One flush each
 
   private func flushBoth() throws(ImmutaError) {
