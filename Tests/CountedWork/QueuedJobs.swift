@@ -31,10 +31,10 @@ struct QueuedJobs {
       streamed.append(try await seconds { try await stream(log) })
       worked.append(try await seconds { try await work(log, "rate-\(round)") })
     }
-    let (stream, work) = (streamed.sorted()[2] / Double(count), worked.sorted()[2] / Double(count))
+    let (record, job) = (streamed.sorted()[2] / Double(count), worked.sorted()[2] / Double(count))
     print(
-      "a streamed record takes \(Int(stream * 1e9)) ns, a job through \(Self.workers) workers \(Int(work * 1e9)) ns: \(Int(1 / work)) a second"
-    )
+      "a streamed record takes \(Int(record * 1e9)) ns, a job through \(Self.workers) workers \(Int(job * 1e9)) ns: "
+        + "\(Int(1 / job)) a second")
     try await hold(log)
   }
 

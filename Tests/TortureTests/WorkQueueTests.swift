@@ -250,9 +250,9 @@ import Testing
   private static func check(
     _ image: String, _ durability: Durability, _ before: Known, _ after: Known, _ generator: inout SeededGenerator
   ) async throws {
-    // Without that, only what the records are says which of them are the same.
+    // Where nothing says that the machine was down, only what the records are says which of them are the same.
     let isMarked = Bool.random(using: &generator)
-    if isMarked { try markPosition("\(image)/jobs.consumers/work.position") }
+    if !isMarked { try unmarkPosition("\(image)/jobs.consumers/work.position") }
     let storage = try Storage(directory: image, namespaces: ["jobs"], configuration: .init(durability: durability))
     defer { storage.close() }
     let log = try storage.log("jobs")
@@ -294,12 +294,12 @@ import Testing
     }
   }
 
-  /// Makes a position's file say that the machine has been down since.
-  private static func markPosition(_ path: String) throws {
+  /// Makes a position's file say that the machine has been up ever since.
+  private static func unmarkPosition(_ path: String) throws {
     guard let bytes = try FileBytes.read(path), bytes.count >= TwoSlots.size,
       var current = bytes.withUnsafeBytes({ ConsumerMark.slots(in: $0).current })
     else { return }
-    current.mark.bootIdentity = BootIdentity.current ^ 0x5555
+    current.mark.bootIdentity = BootIdentity.current
     try FileBytes.write(
       current.mark.encoded(generation: 0) + [UInt8](repeating: 0, count: TwoSlots.size - TwoSlots.sector), to: path)
   }

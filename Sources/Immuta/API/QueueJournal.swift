@@ -110,7 +110,8 @@ final class QueueJournal: Sendable {
     guard let header = replay.header, replay.isWhole else {
       throw Self.damage(at: log.files.logPath, "the queue's state has no beginning")
     }
-    if let expected = header.identity, let identity = open.identity, expected != identity {
+    // A power cut may take a log as it was made: then nothing of it was known to be stable, and nothing counts.
+    if let expected = header.identity, let identity = open.identity, expected != identity, !wasRestarted || stable > 0 {
       throw .foreignPosition(expected: expected, found: identity)
     }
     return replay
