@@ -28,7 +28,7 @@ extension TypedConsumer {
     _ body: (TypedRecord<Value>, inout TypedTransaction<Output>) async throws -> Void
   ) async throws -> Int {
     try await consumer.processNext(into: log.log, atMost: count) { record, transaction in
-      let value = try reading.value(of: record)
+      let value: TypedRecord<Value> = try reading.value(of: record)
       try await log.run({ transaction in try await body(value, &transaction) }, &transaction)
     }
   }
@@ -41,7 +41,7 @@ extension TypedConsumer {
     _ body: (TypedRecord<Value>, inout TypedTransaction<Output>) async throws -> Void
   ) async throws -> Int {
     try await consumer.processAtOnce(into: log.log, atMost: count) { record, transaction in
-      let value = try reading.value(of: record)
+      let value: TypedRecord<Value> = try reading.value(of: record)
       try await log.run({ transaction in try await body(value, &transaction) }, &transaction)
     }
   }
