@@ -318,7 +318,7 @@ import Testing
       for id in 0..<5 { try await step.append(.placed(id: id), to: orders) }
       try await step.append(10, to: sums)
     }
-    #expect(try sums.log.record(at: 0).text == "10")
+    #expect(try await sums.log.record(at: 0).text == "10")
     let consumer = try orders.consumer("collector")
     func process() async throws -> Int {
       try await consumer.processAtOnce(into: ids, atMost: 3) { order, transaction in
