@@ -28,9 +28,8 @@ extension TypedConsumer {
     _ body: (TypedRecord<Value>, inout TypedTransaction<Output>) async throws -> Void
   ) async throws -> Int {
     try await consumer.processNext(into: log.log, atMost: count) { record, transaction in
-      let value = try reading.value(of: record)
-      try await log.run(
-        { (transaction: inout TypedTransaction<Output>) in try await body(value, &transaction) }, &transaction)
+      let value: TypedRecord<Value> = try reading.value(of: record)
+      try await log.run({ transaction in try await body(value, &transaction) }, &transaction)
     }
   }
 
@@ -42,9 +41,8 @@ extension TypedConsumer {
     _ body: (TypedRecord<Value>, inout TypedTransaction<Output>) async throws -> Void
   ) async throws -> Int {
     try await consumer.processAtOnce(into: log.log, atMost: count) { record, transaction in
-      let value = try reading.value(of: record)
-      try await log.run(
-        { (transaction: inout TypedTransaction<Output>) in try await body(value, &transaction) }, &transaction)
+      let value: TypedRecord<Value> = try reading.value(of: record)
+      try await log.run({ transaction in try await body(value, &transaction) }, &transaction)
     }
   }
 }
