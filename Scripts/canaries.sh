@@ -446,10 +446,10 @@ canary key-others KeyIndex+Counts.swift 'KeysModelTests/manyWhoExpect' \
       let older'
 # A step's logs publish before its intent is written.
 canary step-late LogWriter+Steps.swift 'StepLossTests/whateverCall' \
-  'try write\(parts, part, &file\.file\)\s+isDecided = true\s+publish\(parts, &vouched\)' \
-  'publish(parts, &vouched)
-          try write(parts, part, &file.file)
-          isDecided = true'
+  'try write\(intent, of: staged, to: &kept\.file\)\s+vouched = publish\(intent, in: staged\)\s+return true' \
+  'vouched = publish(intent, in: staged)
+          try write(intent, of: staged, to: &kept.file)
+          return true'
 # What a step has staged is not flushed before its intent.
 canary step-staged LogWriter+Steps.swift 'StepLossTests/aPowerCutLeaves' \
   'if isStable \{ for writer in staged' 'if false { for writer in staged'
@@ -467,8 +467,8 @@ canary step-again Settlement.swift 'StepTests/anIntentThatIsDone' \
 canary step-stable StepAppends.swift 'StepLossTests/aPowerCutSkips' \
   'if !steps\.areStable \{ return min\(stable, steps\.from\) \}' ''
 # Whoever opens a log does not finish its steps.
-canary step-settle Opening.swift 'StepTests/whateverIsDone' \
-  'if !files\.isPartition \{ try setup\.settlement\.settle\(\.log\(files\.namespace\)\) \}' ''
+canary step-settle Settlement.swift 'StepTests/whateverIsDone' \
+  'files\.isPartition \? try take\(\)' 'files.first == 0 ? try take()'
 
 # A lease that runs out gives its job to nobody.
 canary queue-lease JobEntry.swift 'QueueTests/jobsOfWorkersThatStop' \
