@@ -466,6 +466,9 @@ canary step-again Settlement.swift 'StepTests/anIntentThatIsDone' \
 # A position is stable before what came of its records is.
 canary step-stable StepAppends.swift 'StepLossTests/aPowerCutSkips' \
   'if !steps\.areStable \{ return min\(stable, steps\.from\) \}' ''
+# A position moves on from where a step left it, also to where an earlier step led.
+canary step-order LockedSteps.swift 'StepTests/thePositionEnds' \
+  'try file\.write\(mark, movedOnFrom: part\.generation\)' 'try file.write(mark)'
 # Whoever opens a log does not finish its steps.
 canary step-settle Settlement.swift 'StepTests/whateverIsDone' \
   'files\.isPartition \? try take\(\)' 'files.first == 0 ? try take()'

@@ -335,6 +335,31 @@ import Testing
     #expect(try await texts(another, "a") == ["0", "1", "2"])
   }
 
+  /// Steps of a consumer whose first logs are different ones have their intents in different files: the position ends where the last
+  /// one led, whichever file is looked at first.
+  @Test(arguments: [false, true]) func thePositionEndsWhereTheLastStepLed(isReversed: Bool) async throws {
+    let directory = TemporaryDirectory()
+    let image = TemporaryDirectory()
+    let storage = try open(directory, .synced, ["a", "b", "in"])
+    defer { storage.close() }
+    for number in 0..<6 { try await storage.append("\(number)", to: "in") }
+    let consumer = try storage.log("in").consumer("worker")
+    let before = try directory.bytes(of: "in.consumers/worker.position")
+    for name in isReversed ? ["a", "b"] : ["b", "a"] {
+      _ = try await consumer.processAtOnce(into: try storage.log(name), atMost: 2) { record, transaction in
+        try await transaction.append(record.text)
+      }
+    }
+    // What a power cut leaves: the logs and the intents, and the position as it was.
+    try FileBytes.copy(directory: directory.path, to: image.path)
+    try image.write(before, to: "in.consumers/worker.position")
+    try Reboot.mark(directory: image.path)
+    for name in ["a", "b"] { #expect(image.exists(".intents/\(name)")) }
+    let other = try open(image, .synced, ["a", "b", "in"])
+    defer { other.close() }
+    #expect(try other.log("in").consumer("worker").position == 4)
+  }
+
   /// One who has another log of a step that was cut off is named; who needs nothing of it is not held up.
   @Test func aStepIsNotFinishedWithoutTheLogThatSomebodyElseHas() async throws {
     let directory = TemporaryDirectory()

@@ -73,6 +73,13 @@ struct PositionFile: Sendable {
     generation = next
   }
 
+  /// Writes what a step has led to that moved on from the slot of a generation: as the step would have, so that no step before
+  /// that one moves the position again.
+  mutating func write(_ mark: ConsumerMark, movedOnFrom before: UInt64) throws(ImmutaError) {
+    if TwoSlots.isNewer(before, than: generation) { generation = before }
+    try write(mark)
+  }
+
   /// Puts what was written on stable storage. Blocks.
   func flush() throws(ImmutaError) { try io(file.flush()) }
 

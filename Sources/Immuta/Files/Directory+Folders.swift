@@ -21,13 +21,16 @@ extension Directory {
   /// ``folder(_:)`` does. Waits for them, for ten seconds at most.
   func alone<R>(_ body: () throws(FileError) -> R) throws(FileError) -> R {
     let descriptor = try opened()
-    for _ in 0..<10_000 {
+    let deadline = ContinuousClock.now + .seconds(10)
+    var pause: Int64 = 20_000
+    repeat {
       if try descriptor.tryLock() {
         defer { descriptor.unlock() }
         return try body()
       }
-      ThreadGate().wait(nanoseconds: 1_000_000)
-    }
+      ThreadGate().wait(nanoseconds: pause)
+      pause = min(2 * pause, 1_000_000)
+    } while ContinuousClock.now < deadline
     throw .locked(LockNote(subject: path, processID: nil, since: nil))
   }
 

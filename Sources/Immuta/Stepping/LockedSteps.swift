@@ -48,7 +48,7 @@ struct LockedSteps {
         // What the step read, and what it appended, was on stable storage before.
         if intent.isStable { mark.stable = part.place } else { mark.pending.add(intent.logs.map(\.namespace)) }
         mark.bootIdentity = BootIdentity.current
-        try file.write(mark)
+        try file.write(mark, movedOnFrom: part.generation)
         try file.flush()
         hasMoved = true
       }
