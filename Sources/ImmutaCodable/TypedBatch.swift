@@ -157,7 +157,7 @@ extension TypedReader {
 
 extension TypedConsumer {
   /// The values that come next, up to some 256 KiB of the log. Waits for one if need be; never nil. Acknowledge them together, by
-  /// ``acknowledge(_:)-(TypedBatch<Value>)``.
+  /// `acknowledge(_:)`.
   ///
   /// A batch ends before a record that does not decode, which the next call throws. Several tasks that share a consumer may then
   /// get values after that record twice.

@@ -33,9 +33,7 @@ extension Consumer {
     while true { _ = try await processNext(into: log, atMost: count, body) }
   }
 
-  /// The same, into several logs of one directory.
-  ///
-  /// - Parameter body: called with each record, and the step that appends to the logs by their names.
+  /// The same, into several logs of one directory: the step that the closure gets appends to them by their names.
   public func process(
     into logs: [Log], atMost count: Int = 64, _ body: (Record, inout Storage.Step) async throws -> Void
   ) async throws {

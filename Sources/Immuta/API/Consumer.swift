@@ -60,7 +60,7 @@ public final class Consumer: Sendable {
 
   /// The next record, waiting for it if need be; never nil.
   ///
-  /// - Throws: as ``RecordReader/next()``; `.recordRemoved` where retention removed what comes next: ``seek(to:)-(StreamPosition)``
+  /// - Throws: as ``RecordReader/next()``; `.recordRemoved` where retention removed what comes next: `seek(to:)`
   ///   to go on; `.consumerClosed`. The place stays.
   public func next() async throws -> Record? {
     try await take(until: nil, nextAtOnce)
@@ -82,7 +82,7 @@ public final class Consumer: Sendable {
   }
 
   /// The records that come next, up to some 256 KiB of the log. Waits for one if need be; never nil. Acknowledge them together, by
-  /// ``acknowledge(_:)-(RecordBatch)``.
+  /// `acknowledge(_:)`.
   ///
   /// - Throws: as ``next()``.
   public func nextBatch() async throws -> RecordBatch? {
@@ -203,14 +203,14 @@ public final class Consumer: Sendable {
 
   /// Acknowledges all records of a batch and those before it: one small write.
   ///
-  /// - Throws: as ``acknowledge(_:)-(Record)``.
+  /// - Throws: as `acknowledge(_:)` of a record.
   public func acknowledge(_ batch: RecordBatch) async throws {
     try await flush(try acknowledgeNow(batch[batch.count - 1]))
   }
 
   /// Acknowledges all records up to and including the one of a number.
   ///
-  /// - Throws: as ``acknowledge(_:)-(Record)``.
+  /// - Throws: as `acknowledge(_:)` of a record.
   public func acknowledge(through sequence: Int) async throws {
     try await flush(try acknowledgeNow(through: sequence))
   }

@@ -157,8 +157,8 @@ extension KeyedLog {
   /// The records of a key from a position of the log on: those that are there, then those to come. Never fails: a closed storage
   /// is thrown by the stream's first `next()`.
   ///
-  /// - Parameter position: a place in the log, not among the key's records: from there on, the key's are delivered. To begin with
-  ///   the key's nth record, take its sequence from `record(_:of:)`.
+  /// The position is a place in the log, not among the key's records: from there on, the key's are delivered. To begin with the
+  /// key's nth record, take its sequence from `record(_:of:)`.
   public func stream(
     _ key: Key, from position: StreamPosition = .beginning, only visibility: StreamVisibility = .committed
   ) -> KeyStream {

@@ -119,6 +119,7 @@ extension Storage {
   ///   - counts: how many records logs of the step must have.
   ///   - synced: whether the step must be on stable storage, whole, before it returns, also where the storage's durability does not
   ///     ask for that.
+  ///   - body: appends the records.
   /// - Returns: what `body` returns.
   /// - Throws: what `body` throws; `.unexpectedCount`, `.namespaceRequired`, `.namespaceNotFound`, `.readOnly`, `.storageClosed`,
   ///   `.wouldDeadlock`, `.io`. An error of one log after the step was decided on names that log: opening it again finishes the

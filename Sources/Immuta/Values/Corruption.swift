@@ -16,7 +16,7 @@ public struct Corruption: Hashable, Sendable {
 
   /// Describes damage found in a file.
   ///
-  /// - Parameter reason: what does not fit, in words that a person reads after the path and the place.
+  /// The reason is what does not fit, in words that a person reads after the path and the place.
   public init(
     _ code: Reason.Code = .other, path: String, sequence: Int? = nil, index: Int? = nil, reason: String,
     possibleFormat: LogFormat? = nil
