@@ -391,7 +391,7 @@ canary consumer-early Consumer.swift 'ConsumerLossTests/aConsumerSkips' \
     if let record { _ = try acknowledgeNow(record) }
     return record'
 # One record more than was acknowledged.
-canary consumer-place Consumer.swift 'ConsumerLossTests/aConsumerSkips' \
+canary consumer-place Consumer+Log.swift 'ConsumerLossTests/aConsumerSkips' \
   'record\.sequence \+ 1, index: record\.index' 'record.sequence + 2, index: record.index'
 # What is to count after a power cut is not held to what is stable of the log.
 canary consumer-stable PositionKeeper.swift 'ConsumerLossTests/aConsumerSkips' \
@@ -446,10 +446,9 @@ canary key-others KeyIndex+Counts.swift 'KeysModelTests/manyWhoExpect' \
       let older'
 # A step's logs publish before its intent is written.
 canary step-late LogWriter+Steps.swift 'StepLossTests/whateverCall' \
-  'try write\(intent, of: staged, to: &kept\.file\)\s+vouched = publish\(intent, in: staged\)\s+return true' \
-  'vouched = publish(intent, in: staged)
-          try write(intent, of: staged, to: &kept.file)
-          return true'
+  '          try write\(intent, to: &kept\.file\)\s+vouched = publish\(intent\)' \
+  '          vouched = publish(intent)
+          try write(intent, to: &kept.file)'
 # What a step has staged is not flushed before its intent.
 canary step-staged LogWriter+Steps.swift 'StepLossTests/aPowerCutLeaves' \
   'if isStable \{ for writer in staged' 'if false { for writer in staged'
@@ -471,7 +470,7 @@ canary step-order LockedSteps.swift 'StepTests/thePositionEnds' \
   'try file\.write\(mark, movedOnFrom: part\.generation\)' 'try file.write(mark)'
 # Whoever opens a log does not finish its steps.
 canary step-settle Settlement.swift 'StepTests/whateverIsDone' \
-  'files\.isPartition \? try take\(\)' 'files.first == 0 ? try take()'
+  'if files\.isPartition \{ return try take\(\) \}' 'if files.first == 0 { return try take() }'
 
 # A lease that runs out gives its job to nobody.
 canary queue-lease JobEntry.swift 'QueueTests/jobsOfWorkersThatStop' \

@@ -96,6 +96,18 @@ public final class ChildProcess {
     }
   }
 
+  /// Reads so many lines, waits for a moment, and kills it. Returns all lines that it printed: fewer than that where it had ended
+  /// by itself.
+  public func kill(afterLines count: Int, pause: Duration) async throws -> [String] {
+    var lines: [String] = []
+    while lines.count < count, let line = readLine(within: .seconds(20)) { lines.append(line) }
+    try await Task.sleep(for: pause)
+    kill()
+    lines += readLines(within: .seconds(20))
+    wait()
+    return lines
+  }
+
   /// All lines it prints until it ends, or the time is over.
   ///
   /// Blocks.

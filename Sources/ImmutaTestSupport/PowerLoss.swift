@@ -146,43 +146,52 @@ public enum Reboot {
     if name.hasPrefix(".intents/") { markIntents(&bytes) }
   }
 
-  private static func markIntents(_ bytes: inout [UInt8]) {
-    for start in [0, StepIntent.slotSize] where start < bytes.count {
-      let slot = start..<min(bytes.count, start + StepIntent.slotSize)
+  /// Puts another slot in the place of each whole one; what is torn stays torn.
+  ///
+  /// - Parameter marked: the bytes of the slot that is to be there, given a file in which the others are empty; nil for none.
+  private static func forEachSlot(
+    _ starts: [Int], of size: Int, in bytes: inout [UInt8], _ marked: ([UInt8]) -> [UInt8]?
+  ) {
+    for start in starts where start < bytes.count {
+      let slot = start..<min(bytes.count, start + size)
       var alone = [UInt8](repeating: 0, count: bytes.count)
       alone.replaceSubrange(slot, with: bytes[slot])
-      guard let (found, generation) = alone.withUnsafeBytes({ StepIntent.slots(in: $0) }).whole.last else { continue }
-      var intent = found
-      if intent.bootIdentity != 0 { intent.bootIdentity = BootIdentity.current ^ 0x5555 }
-      guard let marked = intent.encoded(generation: generation) else { continue }
-      bytes.replaceSubrange(start..<min(bytes.count, start + marked.count), with: marked.prefix(bytes.count - start))
+      guard let marked = marked(alone) else { continue }
+      let end = min(bytes.count, start + marked.count)
+      bytes.replaceSubrange(start..<end, with: marked.prefix(end - start))
+    }
+  }
+
+  /// Of another run of the machine; unknown stays unknown.
+  private static func other(_ bootIdentity: UInt64) -> UInt64 {
+    bootIdentity == 0 ? 0 : BootIdentity.current ^ 0x5555
+  }
+
+  private static func markIntents(_ bytes: inout [UInt8]) {
+    forEachSlot([0, StepIntent.slotSize], of: StepIntent.slotSize, in: &bytes) { alone in
+      guard let found = alone.withUnsafeBytes({ StepIntent.slots(in: $0) }).whole.last else { return nil }
+      var intent = found.intent
+      intent.bootIdentity = other(intent.bootIdentity)
+      return intent.encoded(generation: found.generation)
     }
   }
 
   private static func markPosition(_ bytes: inout [UInt8]) {
     guard bytes.count >= TwoSlots.size else { return }
-    for start in [0, TwoSlots.slotSize] {
-      let slot = start..<start + TwoSlots.slotSize
-      var alone = [UInt8](repeating: 0, count: TwoSlots.size)
-      alone.replaceSubrange(slot, with: bytes[slot])
-      guard let (found, generation) = alone.withUnsafeBytes({ ConsumerMark.slots(in: $0) }).current else { continue }
-      var mark = found
-      if mark.bootIdentity != 0 { mark.bootIdentity = BootIdentity.current ^ 0x5555 }
-      bytes.replaceSubrange(start..<start + TwoSlots.sector, with: mark.encoded(generation: generation))
+    forEachSlot([0, TwoSlots.slotSize], of: TwoSlots.slotSize, in: &bytes) { alone in
+      guard let found = alone.withUnsafeBytes({ ConsumerMark.slots(in: $0) }).current else { return nil }
+      var mark = found.mark
+      mark.bootIdentity = other(mark.bootIdentity)
+      return mark.encoded(generation: found.generation)
     }
   }
 
-  /// Changes the identity of the machine's run in each whole header slot; what is torn stays torn.
   static func markCompanion(_ bytes: inout [UInt8]) {
     guard bytes.count >= CompanionHeader.size else { return }
-    for start in [0, CompanionHeader.slotSize] {
-      let slot = start..<start + CompanionHeader.slotSize
-      // A header whose other slot is empty.
-      var alone = [UInt8](repeating: 0, count: CompanionHeader.size)
-      alone.replaceSubrange(slot, with: bytes[slot])
-      guard var header = alone.withUnsafeBytes({ CompanionHeader.current(in: $0) }) else { continue }
-      if header.bootIdentity != 0 { header.bootIdentity = BootIdentity.current ^ 0x5555 }
-      bytes.replaceSubrange(slot, with: header.encoded())
+    forEachSlot([0, CompanionHeader.slotSize], of: CompanionHeader.slotSize, in: &bytes) { alone in
+      guard var header = alone.withUnsafeBytes({ CompanionHeader.current(in: $0) }) else { return nil }
+      header.bootIdentity = other(header.bootIdentity)
+      return header.encoded()
     }
   }
 }

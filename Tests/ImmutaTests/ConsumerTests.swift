@@ -34,15 +34,6 @@ import Testing
     try (0..<count).map { _ in try #require(try consumer.nextAtOnce()).text }
   }
 
-  private func error(_ body: () async throws -> Void) async -> ImmutaError? {
-    do {
-      try await body()
-      return nil
-    } catch {
-      return error as? ImmutaError
-    }
-  }
-
   // MARK: Delivery
 
   @Test func itGoesOnAfterWhatWasAcknowledged() async throws {

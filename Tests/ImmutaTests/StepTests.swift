@@ -21,15 +21,6 @@ import Testing
     return texts
   }
 
-  private func error(_ body: () async throws -> Void) async -> ImmutaError? {
-    do {
-      try await body()
-      return nil
-    } catch {
-      return error as? ImmutaError
-    }
-  }
-
   /// What a step is refused with that appends something to each of its logs.
   private func refusal(of storage: Storage, _ names: [String], _ counts: [String: Int] = [:]) async -> ImmutaError? {
     await error {
@@ -224,6 +215,20 @@ import Testing
     }
   }
 
+  /// The files at the calls of a step that appends an “x” to each of these logs.
+  private func decided(_ names: [String]) async throws -> TemporaryDirectory {
+    let directory = TemporaryDirectory()
+    let moments = TemporaryDirectory()
+    let storage = try open(directory)
+    defer { storage.close() }
+    try await SystemCalls.withHook(Moments(directory, moments)) {
+      try await storage.transaction(in: names) { step in
+        for name in names { try await step.append("x", to: name) }
+      }
+    }
+    return moments
+  }
+
   /// Every state that a process which dies in a step can leave: before the intent nothing counts, after it everything, whichever
   /// of the logs have their part and whether the position has moved.
   @Test func whateverIsDoneOfAStepWhenTheProcessDiesTheRestFollows() async throws {
@@ -362,17 +367,7 @@ import Testing
 
   /// One who has another log of a step that was cut off is named; who needs nothing of it is not held up.
   @Test func aStepIsNotFinishedWithoutTheLogThatSomebodyElseHas() async throws {
-    let directory = TemporaryDirectory()
-    let moments = TemporaryDirectory()
-    do {
-      let storage = try open(directory)
-      defer { storage.close() }
-      try await SystemCalls.withHook(Moments(directory, moments)) {
-        try await storage.transaction(in: ["a", "b"]) { step in
-          for name in ["a", "b"] { try await step.append("x", to: name) }
-        }
-      }
-    }
+    let moments = try await decided(["a", "b"])
     let image = TemporaryDirectory()
     try FileBytes.copy(directory: moments.file("decided"), to: image.path)
     let lock = try FileLock.take(
@@ -394,17 +389,7 @@ import Testing
 
   /// After a restart of the machine what was not stable is what each log has kept.
   @Test func anIntentThatWasNotStableDoesNotCountAfterARestart() async throws {
-    let directory = TemporaryDirectory()
-    let moments = TemporaryDirectory()
-    do {
-      let storage = try open(directory)
-      defer { storage.close() }
-      try await SystemCalls.withHook(Moments(directory, moments)) {
-        try await storage.transaction(in: ["a", "b"]) { step in
-          for name in ["a", "b"] { try await step.append("x", to: name) }
-        }
-      }
-    }
+    let moments = try await decided(["a", "b"])
     let image = TemporaryDirectory()
     try FileBytes.copy(directory: moments.file("decided"), to: image.path)
     try Reboot.mark(directory: image.path)
@@ -583,17 +568,7 @@ import Testing
 
   /// A log that is gone keeps no other from getting its part of a step that was decided on.
   @Test func aStepIsDoneAsFarAsItsLogsAreThere() async throws {
-    let directory = TemporaryDirectory()
-    let moments = TemporaryDirectory()
-    do {
-      let storage = try open(directory)
-      defer { storage.close() }
-      try await SystemCalls.withHook(Moments(directory, moments)) {
-        try await storage.transaction(in: Self.names) { step in
-          for name in Self.names { try await step.append("x", to: name) }
-        }
-      }
-    }
+    let moments = try await decided(Self.names)
     for removing in [true, false] {
       let image = TemporaryDirectory()
       try FileBytes.copy(directory: moments.file("decided"), to: image.path)

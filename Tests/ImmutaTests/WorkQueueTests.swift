@@ -18,15 +18,6 @@ import Testing
     return storage
   }
 
-  private func error(_ body: () async throws -> Void) async -> ImmutaError? {
-    do {
-      try await body()
-      return nil
-    } catch {
-      return error as? ImmutaError
-    }
-  }
-
   private func take(_ jobs: WorkQueue) async throws -> WorkQueue.Job {
     try #require(try await jobs.next(timeout: .zero), "there is a job")
   }

@@ -29,15 +29,9 @@ import Testing
       if let writer, writer.readLine(within: .seconds(20)) == nil { throw Finding("the writer ended") }
       let child = try OtherProcess.start(
         "consume", directory.path, "\(seed &+ UInt64(life))", durability, isFollower ? "follow" : "append")
-      var lines: [String] = []
-      for _ in 0..<Int.random(in: 1...120, using: &generator) {
-        guard let line = child.readLine(within: .seconds(20)) else { break }
-        lines.append(line)
-      }
-      try await Task.sleep(for: .microseconds(Int.random(in: 0...3000, using: &generator)))
-      child.kill()
-      lines += child.readLines(within: .seconds(20))
-      child.wait()
+      let lines = try await child.kill(
+        afterLines: Int.random(in: 1...120, using: &generator),
+        pause: .microseconds(Int.random(in: 0...3000, using: &generator)))
       writer?.kill()
       writer?.wait()
       places = try follow(lines, from: places)

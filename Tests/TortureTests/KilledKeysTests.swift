@@ -17,15 +17,9 @@ import Testing
     for life in 0..<4 {
       let child = try OtherProcess.start("keys", directory.path, "\(seed &+ UInt64(life))")
       var counts: [String: Int] = [:]
-      var lines: [String] = []
-      for _ in 0..<Int.random(in: 0...400, using: &generator) {
-        guard let line = child.readLine(within: .seconds(20)) else { break }
-        lines.append(line)
-      }
-      try await Task.sleep(for: .microseconds(Int.random(in: 0...3000, using: &generator)))
-      child.kill()
-      lines += child.readLines(within: .seconds(20))
-      child.wait()
+      let lines = try await child.kill(
+        afterLines: Int.random(in: 0...400, using: &generator),
+        pause: .microseconds(Int.random(in: 0...3000, using: &generator)))
       for line in lines where line != "open" {
         let words = line.split(separator: " ")
         guard words.count == 2, let count = Int(words[1]) else { throw Finding("the child printed \(line)") }

@@ -12,14 +12,11 @@ import Testing
       var said = Steps.Said()
       for life in 0..<4 {
         let child = try OtherProcess.start("steps", directory.path, "\(seed &+ UInt64(life))")
-        for _ in 0..<Int.random(in: 1...300, using: &generator) {
-          guard let line = child.readLine(within: .seconds(20)) else { throw Finding("the child ended") }
-          try said.note(line)
-        }
-        try await Task.sleep(for: .microseconds(Int.random(in: 0...2000, using: &generator)))
-        child.kill()
-        for line in child.readLines(within: .seconds(20)) { try said.note(line) }
-        child.wait()
+        let count = Int.random(in: 1...300, using: &generator)
+        let lines = try await child.kill(
+          afterLines: count, pause: .microseconds(Int.random(in: 0...2000, using: &generator)))
+        for line in lines { try said.note(line) }
+        guard lines.count >= count else { throw Finding("the child ended") }
         try await Steps.check(directory.path, said, exactly: true, &generator)
       }
     }
@@ -153,7 +150,7 @@ enum Steps {
     return configuration
   }
 
-  /// Makes steps, and tells of each.
+  /// Makes steps, and reports each.
   @discardableResult
   static func make(
     _ directory: String, _ durability: Durability, most: Int, _ generator: inout SeededGenerator,

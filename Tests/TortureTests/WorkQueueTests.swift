@@ -57,14 +57,10 @@ import Testing
     var history = History()
     for _ in 0..<5 {
       let child = try OtherProcess.start("work", directory.path, "\(generator.next())")
-      for _ in 0..<Int.random(in: 0...600, using: &generator) {
-        guard let line = child.readLine(within: .seconds(20)) else { break }
-        try history.take(line)
-      }
-      try await Task.sleep(for: .microseconds(Int.random(in: 0...3000, using: &generator)))
-      child.kill()
-      for line in child.readLines(within: .seconds(20)) { try history.take(line) }
-      child.wait()
+      let lines = try await child.kill(
+        afterLines: Int.random(in: 0...600, using: &generator),
+        pause: .microseconds(Int.random(in: 0...3000, using: &generator)))
+      for line in lines { try history.take(line) }
       history.endLife()
     }
     let storage = try Storage(directory: directory.path, namespaces: ["jobs", "dead"])

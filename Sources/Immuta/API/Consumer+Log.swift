@@ -64,7 +64,7 @@ extension Log {
     }
   }
 
-  /// What is known of one consumer; nil where there is none of that name.
+  /// What is known of one consumer; nil if the log has none of that name.
   package func details(ofConsumer name: String) throws(ImmutaError) -> ConsumerDetails? {
     guard FileName.isValid(name) else { throw .invalidConsumer(name) }
     do throws(ImmutaError) {
@@ -99,7 +99,7 @@ extension Log {
     guard FileName.isValid(name) else { throw .invalidConsumer(name) }
     do throws(ImmutaError) {
       try checkOpen()
-      try settlement?.settle(.consumer(name, of: namespace)) {}
+      try settlement.settle(.consumer(name)) {}
       let folder = consumerFolder
       let isWorkQueue = try folder.isWorkQueue(name)
       try folder.remove(name) { (directory) throws(ImmutaError) in
@@ -119,12 +119,7 @@ extension Log {
     of name: String, startingAt start: StreamPosition, creating: Bool, seeking: Bool = false, isWorkQueue: Bool = false
   ) throws(ImmutaError) -> (PositionFile, ConsumerMark) {
     let folder = consumerFolder
-    let taken =
-      if let settlement {
-        try settlement.settle(.consumer(name, of: namespace)) { () throws(ImmutaError) in try folder.take(name) }
-      } else {
-        try folder.take(name)
-      }
+    let taken = try settlement.settle(.consumer(name)) { () throws(ImmutaError) in try folder.take(name) }
     if var file = taken {
       do throws(ImmutaError) {
         // Before the file is copied into the result: it learns which of its slots is the newest.
@@ -235,6 +230,13 @@ extension Log {
     }
   }
 
+  /// The position once a record is acknowledged.
+  func place(after record: Record) -> ConsumerMark.Place {
+    ConsumerMark.Place(
+      record.sequence + 1, index: record.index,
+      time: open.keepsTimes(reader) ? record.timestamp.nanosecondsSince1970 : 0)
+  }
+
   func checkExists(_ sequence: Int) throws(ImmutaError) {
     let count = open.reader.count
     if sequence >= count, sequence >= self.count {
@@ -242,12 +244,9 @@ extension Log {
     }
   }
 
-  /// What ends steps that were cut off; nil for a partition, which has none.
-  private var settlement: Settlement? {
-    let files = currentFiles.home
-    if files.isPartition { return nil }
-    return Settlement(
-      directory: files.directory, acceptsFilesOfOthers: acceptsFilesOfOthers, logger: open.logger)
+  /// What ends steps that were cut off.
+  private var settlement: Settlement {
+    Settlement(files: currentFiles, acceptsFilesOfOthers: acceptsFilesOfOthers, logger: open.logger)
   }
 
   var consumerFolder: ConsumerFolder {

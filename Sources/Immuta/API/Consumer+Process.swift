@@ -107,7 +107,7 @@ extension Consumer {
       }
       guard let processed else { return 0 }
       // In a step that is not stable as a whole, each log still keeps its own promise.
-      if durability != .synced {
+      if log.durability != .synced {
         for log in logs where log.awaitsFlush { try await log.sync() }
       }
       return processed
@@ -116,9 +116,9 @@ extension Consumer {
 
   private func commit(into writers: [LogWriter], of logs: [Log], from: Int, through last: Record) -> StepCommit {
     StepCommit(
-      writers: writers,
-      consumer: (keeper, log.namespace, PositionKeeper.Move(from: from, to: place(after: last))),
-      isStable: durability == .synced && logs.allSatisfy(\.awaitsFlush),
+      of: writers,
+      moving: (keeper, log.namespace, PositionKeeper.Move(from: from, to: log.place(after: last))),
+      isStable: log.durability == .synced && logs.allSatisfy(\.awaitsFlush),
       acceptsFilesOfOthers: log.acceptsFilesOfOthers)
   }
 

@@ -53,7 +53,7 @@ public final class Consumer: Sendable {
     self.keeper = keeper
     self.visibility = visibility
     reader = log.reader(from: .skipping(keeper.position), only: visibility)
-    batches = Lock(log.reader(from: .skipping(keeper.position), only: visibility))
+    batches = Lock(nil)
   }
 
   // MARK: Taking records
@@ -182,8 +182,6 @@ public final class Consumer: Sendable {
     return reader ?? log.reader(from: .skipping(keeper.position), only: visibility)
   }
 
-  var durability: Durability { log.durability }
-
   // MARK: Position
 
   /// The number of the first record that was not acknowledged: where the consumer goes on after a crash. O(1).
@@ -223,14 +221,7 @@ public final class Consumer: Sendable {
   }
 
   private func acknowledgeNow(_ record: Record) throws(ImmutaError) -> Int {
-    try acknowledgeNow(place(after: record))
-  }
-
-  /// The position once a record is acknowledged.
-  func place(after record: Record) -> ConsumerMark.Place {
-    ConsumerMark.Place(
-      record.sequence + 1, index: record.index,
-      time: log.open.keepsTimes(log.reader) ? record.timestamp.nanosecondsSince1970 : 0)
+    try acknowledgeNow(log.place(after: record))
   }
 
   private func acknowledgeNow(through sequence: Int) throws(ImmutaError) -> Int {

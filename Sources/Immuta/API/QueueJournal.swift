@@ -12,7 +12,7 @@ final class QueueJournal: Sendable {
 
   /// Opens it; makes it where there is none.
   ///
-  /// - Parameter isNew: whether what is there counts no more.
+  /// - Parameter isNew: whether a state that exists is of before, and is removed.
   init(
     of queue: String, in directory: Directory, isNew: Bool, durability: Durability, acceptsFilesOfOthers: Bool,
     logger: Logger?
@@ -100,8 +100,7 @@ final class QueueJournal: Sendable {
       limit = same.known
       open.logger?.warning(
         """
-        the log has lost records of which the work queue “\(queue)” had done some: what it has done from record \(limit) on counts no \
-        more
+        the log has lost records that the work queue “\(queue)” had done: jobs from record \(limit) on are given again
         """, metadata: ["namespace": "\(open.namespace)", "queue": "\(queue)"])
     }
     if wasRestarted { limit = min(limit, stable) }

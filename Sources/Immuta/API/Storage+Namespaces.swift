@@ -85,12 +85,13 @@ extension Storage {
         open.close()
         forget(namespace, open)
       }
+      let files = configuration.files(of: namespace, in: place)
       // The other logs of a step get what it has for them.
       try Settlement(
-        directory: place, acceptsFilesOfOthers: configuration.acceptsFilesOfOthers, logger: configuration.logger
-      ).settle(.log(namespace)) {}
+        files: files, acceptsFilesOfOthers: configuration.acceptsFilesOfOthers, logger: configuration.logger
+      ).settle(.log) {}
       let trust = FileTrust(in: place, acceptsFilesOfOthers: configuration.acceptsFilesOfOthers)
-      try Removal(files: configuration.files(of: namespace, in: place), trust: trust).run()
+      try Removal(files: files, trust: trust).run()
     }
   }
 }

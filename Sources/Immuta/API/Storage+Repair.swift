@@ -52,9 +52,8 @@ extension Storage {
     let files = LogFiles(directory: place, namespace: namespace, isPartition: format == .bilog)
     let trust = FileTrust(in: place, acceptsFilesOfOthers: acceptingFilesOfOthers)
     // What a step has staged would be cut off.
-    if applying, format != .bilog {
-      try Settlement(directory: place, acceptsFilesOfOthers: acceptingFilesOfOthers, logger: nil)
-        .settle(.log(namespace)) {}
+    if applying {
+      try Settlement(files: files, acceptsFilesOfOthers: acceptingFilesOfOthers, logger: nil).settle(.log) {}
     }
     let segments = try LogSegments(files, trust)
     let purpose: Repair.Purpose = applying ? .applying : .looking

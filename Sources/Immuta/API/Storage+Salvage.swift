@@ -34,11 +34,9 @@ extension Storage {
     let newFiles = configuration.files(of: newNamespace, in: place)
     let trust = FileTrust(in: place, acceptsFilesOfOthers: configuration.acceptsFilesOfOthers)
     // What a step has staged, and decided on, are records.
-    if !files.isPartition {
-      try Settlement(
-        directory: place, acceptsFilesOfOthers: configuration.acceptsFilesOfOthers, logger: configuration.logger
-      ).settle(.log(namespace)) {}
-    }
+    try Settlement(
+      files: files, acceptsFilesOfOthers: configuration.acceptsFilesOfOthers, logger: configuration.logger
+    ).settle(.log) {}
     let segments = try LogSegments(files, trust)
     // Before anything is made: nobody changes the log meanwhile.
     let lock = try segments.lock(for: .copying, trust)

@@ -177,7 +177,7 @@ extension Storage {
 
   private func commit(of writers: [LogWriter], synced: Bool) -> StepCommit {
     StepCommit(
-      writers: writers, isStable: synced || configuration.durability == .synced,
+      of: writers, isStable: synced || configuration.durability == .synced,
       acceptsFilesOfOthers: configuration.acceptsFilesOfOthers)
   }
 

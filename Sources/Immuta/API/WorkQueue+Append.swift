@@ -48,9 +48,7 @@ extension WorkQueue {
   private func plan(_ number: Int, _ planned: QueueReplay.Planned) throws(ImmutaError) {
     try state.withLock { (state) throws(ImmutaError) in
       try checkOpen(state)
-      var event = QueueEvent(kind: .planned, number: number, time: Int64(planned.checksum))
-      (event.due, event.delay) = (planned.due, planned.delay)
-      try state.jobs.append(event)
+      try state.jobs.append(QueueEvent(planning: number, planned))
       state.jobs.planned[number] = planned
       state.jobs.table.set(
         number, JobEntry(.waiting, deliveries: 0, deadline: Clocks.steadyClock().addingHeld(planned.delay)))

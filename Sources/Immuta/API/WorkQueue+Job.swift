@@ -85,7 +85,7 @@ extension WorkQueue {
         guard state.jobs.table.entry(record.sequence)?.deliveries == UInt32(clamping: deliveries) else {
           throw lost(record)
         }
-        try finish(place(after: record), &state)
+        try finish(log.place(after: record), &state)
       }
     }
   }
@@ -152,7 +152,7 @@ extension WorkQueue {
       try inLog { () throws(ImmutaError) in
         try state.withLock { (state) throws(ImmutaError) in
           try checkOpen(state)
-          if !state.jobs.table.isDone(record.sequence) { try finish(place(after: record), &state) }
+          if !state.jobs.table.isDone(record.sequence) { try finish(log.place(after: record), &state) }
         }
       }
     } catch {

@@ -1,13 +1,6 @@
 // What a work queue keeps: an event for each change, before anybody is told of it, and the position's file, which follows.
 
 extension WorkQueue {
-  /// Where a record is: the place after it.
-  func place(after record: Record) -> ConsumerMark.Place {
-    ConsumerMark.Place(
-      record.sequence + 1, index: record.index,
-      time: log.open.keepsTimes(log.reader) ? record.timestamp.nanosecondsSince1970 : 0)
-  }
-
   /// In `.synced`, waits until all events so far are on stable storage.
   func settle() async throws {
     if journal.isSynced { try await inLog { try await journal.sync() } }
@@ -16,7 +9,7 @@ extension WorkQueue {
   func note(
     _ kind: QueueEvent.Kind, _ record: Record, deliveries: Int, due: Int64 = 0, delay: Int64 = 0, _ state: inout State
   ) throws(ImmutaError) {
-    let place = place(after: record)
+    let place = log.place(after: record)
     var event = QueueEvent(kind: kind, number: record.sequence, index: place.index, time: place.time)
     (event.deliveries, event.due, event.delay) = (deliveries, due, delay)
     try state.jobs.append(event)
@@ -62,8 +55,6 @@ extension WorkQueue {
 
   // MARK: What is stable of the log
 
-  private static var mostIdleLooks: Int { 7 }
-
   private func lookLater(_ state: inout State) {
     guard state.jobs.toldStable < state.jobs.end, state.stableLook == nil else { return }
     state.stableLook = (Clocks.steadyClock().addingHeld(pauseBeforeLook(idle: 0)), 0)
@@ -71,7 +62,7 @@ extension WorkQueue {
   }
 
   private func pauseBeforeLook(idle: Int) -> Int64 {
-    log.durability.interval?.nanoseconds ?? 1_000_000_000 << Int64(Swift.min(idle, Self.mostIdleLooks))
+    StableLooks.pause(afterIdle: idle, log.durability).nanoseconds
   }
 
   /// Whether more of the log is stable by now. Less and less often while that is not so.
@@ -81,7 +72,7 @@ extension WorkQueue {
     try? state.jobs.tellStable(log.open.stableCount)
     state.stableLook = nil
     let idle = state.jobs.toldStable > before ? 0 : idle + 1
-    guard state.jobs.toldStable < state.jobs.end, log.durability.interval != nil || idle < Self.mostIdleLooks else {
+    guard state.jobs.toldStable < state.jobs.end, log.durability.interval != nil || idle < StableLooks.mostIdle else {
       return
     }
     state.stableLook = (Clocks.steadyClock().addingHeld(pauseBeforeLook(idle: idle)), idle)

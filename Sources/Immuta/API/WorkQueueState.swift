@@ -83,11 +83,7 @@ struct WorkQueueState {
     }
     let header = QueueHeader(
       identity: open.identity, queue: queue, front: try open.place(table.front), stable: stable, blocks: blocks.count)
-    let planned = planned.map { number, planned in
-      var event = QueueEvent(kind: .planned, number: number, time: Int64(planned.checksum))
-      (event.due, event.delay) = (planned.due, planned.delay)
-      return event
-    }
+    let planned = planned.map { QueueEvent(planning: $0.key, $0.value) }
     let first = try journal.write(header, blocks, planned, rolls: rolls)
     events = 0
     toldStable = max(toldStable, stable)

@@ -102,21 +102,20 @@ final class PositionKeeper: Sendable {
   ///
   /// - Parameters:
   ///   - appended: what the step appends; nil where that, and what it has read, is on stable storage by its intent.
-  ///   - commit: decides on the step, given what tells the position that it moves on from; false where nothing was
-  ///     decided.
+  ///   - commit: decides on the step, given what tells the position that it moves on from.
   /// - Returns: the position's file, and how often it was written, for ``flush(through:)``; nil where the position is not the one
-  ///   that the step moves on from, or nothing was decided.
+  ///   that the step moves on from: then nothing was decided.
   /// - Throws: `.consumerClosed`, `.logMoved`, `.io`, and what `commit` throws. A position that was not written although the
   ///   step was decided on follows with the next opening.
   func step(
     _ move: Move, appended: [StepAppends.Append]?,
-    _ commit: (_ made: UInt64, _ generation: UInt64) throws(ImmutaError) -> Bool
+    _ commit: (_ made: UInt64, _ generation: UInt64) throws(ImmutaError) -> Void
   ) throws(ImmutaError) -> (file: PositionFile, writes: Int)? {
     try state.withLock { (state) throws(ImmutaError) in
       guard let file = state.file else { throw .consumerClosed(consumer).of(log.namespace) }
       if state.mark.last.number != move.from { return nil }
       try file.checkName()
-      guard try commit(state.mark.made, file.generation) else { return nil }
+      try commit(state.mark.made, file.generation)
       var mark = state.mark
       mark.last = move.to
       if let appended {
@@ -176,7 +175,6 @@ final class PositionKeeper: Sendable {
   }
 
   private static var timeBetweenLooks: Duration { .milliseconds(100) }
-  private static var mostIdleLooks: Int { 7 }
 
   /// What is stable of the log may become more while nothing is acknowledged: looked at after a while, and less and less
   /// often.
@@ -185,8 +183,10 @@ final class PositionKeeper: Sendable {
       state.later = .due(afterIdle: idle)
       return
     }
-    guard idle < Self.mostIdleLooks, state.mark.stable != state.mark.last || durability.interval != nil else { return }
-    let pause = durability.interval ?? .seconds(1 << idle)
+    guard idle < StableLooks.mostIdle, state.mark.stable != state.mark.last || durability.interval != nil else {
+      return
+    }
+    let pause = StableLooks.pause(afterIdle: idle, durability)
     guard (try? WorkThreads.shared.add(at: .after(pause), { [weak self] in self?.look() })) != nil else { return }
     state.later = .due(afterIdle: idle)
   }

@@ -100,7 +100,7 @@ package struct StepIntent: Hashable, Sendable {
     return min(max(length, sector.count), slotSize)
   }
 
-  /// The slots of a file, of which these are the first bytes, up to two slots.
+  /// The slots in a file's first bytes: two at most.
   package static func slots(in bytes: UnsafeRawBufferPointer) -> Slots {
     var slots = Slots()
     for offset in [0, slotSize] where offset + headSize < bytes.count {

@@ -14,8 +14,7 @@ struct LogSetup: Sendable {
 
   /// What ends steps that were cut off.
   var settlement: Settlement {
-    Settlement(
-      directory: files.home.directory, acceptsFilesOfOthers: options.acceptsFilesOfOthers, logger: options.logger)
+    Settlement(files: files, acceptsFilesOfOthers: options.acceptsFilesOfOthers, logger: options.logger)
   }
 
   func check(_ format: LogFormat) -> RecordCheck {

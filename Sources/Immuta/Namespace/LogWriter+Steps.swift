@@ -38,16 +38,27 @@ extension LogWriter {
 /// The commit of what was staged in several logs, together with the position of the consumer whose records it comes from.
 /// Whoever calls it has the logs' turns.
 struct StepCommit: Sendable {
-  /// The logs of the step, in the order of their names. Those that nothing is appended to have no part in its intent.
-  let writers: [LogWriter]
-  var consumer: (keeper: PositionKeeper, namespace: String, move: PositionKeeper.Move)?
+  /// The logs that something is appended to, in the order of their names. The step's other logs have no part in its intent.
+  private let staged: [LogWriter]
+  private let consumer: (keeper: PositionKeeper, namespace: String, move: PositionKeeper.Move)?
   /// Whether it must be on stable storage before it counts.
   let isStable: Bool
-  let acceptsFilesOfOthers: Bool
+  private let acceptsFilesOfOthers: Bool
+
+  /// - Parameters:
+  ///   - writers: the logs of the step, in the order of their names; all is staged.
+  ///   - consumer: whose records the step comes from, and where it moves; nil for none.
+  init(
+    of writers: [LogWriter],
+    moving consumer: (keeper: PositionKeeper, namespace: String, move: PositionKeeper.Move)? = nil,
+    isStable: Bool, acceptsFilesOfOthers: Bool
+  ) {
+    staged = writers.filter(\.hasStaged)
+    (self.consumer, self.isStable, self.acceptsFilesOfOthers) = (consumer, isStable, acceptsFilesOfOthers)
+  }
 
   /// Whether the file of its intent is made, as far as it needs one.
   var hasIntents: Bool {
-    let staged = writers.filter(\.hasStaged)
     guard let first = staged.first, staged.count > 1 || consumer != nil else { return true }
     return first.intents.withLock { $0 != nil }
   }
@@ -58,18 +69,17 @@ struct StepCommit: Sendable {
   /// - Throws: before the step is decided on, whatever went wrong: then nothing was done. After that, what kept a log from
   ///   getting its part, or the position from being written: the rest is done, and that follows with the next opening.
   func run() throws(ImmutaError) -> Bool {
-    let staged = writers.filter(\.hasStaged)
     if staged.isEmpty || (staged.count == 1 && consumer == nil) { return try runAlone(staged.first) }
     if isStable { for writer in staged { try writer.flusher.flushWithStaged() } }
     var isDone = false
-    try LogWriter.whileOpen(staged[...]) { () throws(ImmutaError) in isDone = try decide(staged) }
+    try LogWriter.whileOpen(staged[...]) { () throws(ImmutaError) in isDone = try decide() }
     return isDone
   }
 
   /// One store commits it: the log's own commit, or that of the position.
   private func runAlone(_ writer: LogWriter?) throws(ImmutaError) -> Bool {
     if let consumer {
-      let moved = try consumer.keeper.step(consumer.move, appended: []) { (_, _) in true }
+      let moved = try consumer.keeper.step(consumer.move, appended: []) { (_, _) in }
       guard let moved else { return false }
       if isStable { try consumer.keeper.flush(through: moved.writes) }
     }
@@ -78,34 +88,32 @@ struct StepCommit: Sendable {
     return true
   }
 
-  private func decide(_ staged: [LogWriter]) throws(ImmutaError) -> Bool {
+  private func decide() throws(ImmutaError) -> Bool {
     let first = staged[0]
     return try first.intents.withLock { (intents) throws(ImmutaError) in
       var kept = if let intents { intents } else { try begun(first) }
       defer { intents = kept }
-      try kept.makeRoom(
-        Settlement(directory: first.files.directory, acceptsFilesOfOthers: acceptsFilesOfOthers, logger: nil))
+      try kept.makeRoom(Settlement(files: first.files, acceptsFilesOfOthers: acceptsFilesOfOthers, logger: nil))
       var vouched: StepIntents.Vouched?
       defer { if let vouched { kept.add(vouched) } }
       var intent = StepIntent(logs: [], consumers: [], isStable: isStable, bootIdentity: BootIdentity.current)
       for writer in staged { intent.logs.append(try writer.stepPart()) }
       guard let consumer else {
-        try write(intent, of: staged, to: &kept.file)
-        vouched = publish(intent, in: staged)
+        try write(intent, to: &kept.file)
+        vouched = publish(intent)
         if let failure = vouched?.failure { throw failure }
         return true
       }
       let moved: (file: PositionFile, writes: Int)?
       do throws(ImmutaError) {
-        let appends = isStable ? nil : appends(intent, to: staged)
+        let appends = isStable ? nil : appends(intent)
         moved = try consumer.keeper.step(consumer.move, appended: appends) { (made, generation) throws(ImmutaError) in
           intent.consumers = [
             StepIntent.ConsumerPart(
               consumer.namespace, consumer.keeper.consumer, made: made, generation: generation, place: consumer.move.to)
           ]
-          try write(intent, of: staged, to: &kept.file)
-          vouched = publish(intent, in: staged)
-          return true
+          try write(intent, to: &kept.file)
+          vouched = publish(intent)
         }
       } catch {
         if vouched?.failure == nil { vouched?.failure = error }
@@ -128,7 +136,7 @@ struct StepCommit: Sendable {
         FileTrust(in: directory, acceptsFilesOfOthers: acceptsFilesOfOthers)))
   }
 
-  private func appends(_ intent: StepIntent, to staged: [LogWriter]) -> [StepAppends.Append] {
+  private func appends(_ intent: StepIntent) -> [StepAppends.Append] {
     zip(staged, intent.logs).map {
       StepAppends.Append(namespace: $1.namespace, stable: $0.flusher.stable, count: $1.counts.upperBound)
     }
@@ -136,9 +144,7 @@ struct StepCommit: Sendable {
 
   /// Decides on the step. Where that fails, the step is as if it never was; or, where not even that is sure, nothing more may
   /// be appended to its logs before they are opened again, which finds out.
-  private func write(
-    _ intent: StepIntent, of staged: [LogWriter], to file: inout IntentFile
-  ) throws(ImmutaError) {
+  private func write(_ intent: StepIntent, to file: inout IntentFile) throws(ImmutaError) {
     let generation = file.next
     guard let slot = intent.encoded(generation: generation) else {
       throw .invalidConfiguration(
@@ -159,7 +165,7 @@ struct StepCommit: Sendable {
   }
 
   /// Gives each log its part. A log that fails gets it when it is opened next; the others do not wait for that.
-  private func publish(_ intent: StepIntent, in staged: [LogWriter]) -> StepIntents.Vouched {
+  private func publish(_ intent: StepIntent) -> StepIntents.Vouched {
     var vouched = StepIntents.Vouched(logs: [], position: nil, intent: intent)
     for (writer, part) in zip(staged, intent.logs) {
       do throws(ImmutaError) {

@@ -52,7 +52,7 @@ struct Opening {
     // One that is missing or empty while other files know of it was lost: a new one in its place would hide that.
     if before == nil, !hasRolled, let lost = try files.lostLog(trust) { throw .corrupted(lost) }
     if before != nil, try io(files.directory.status(of: files.lock) == nil) { try refuseNoLog() }
-    let lock = try setup.settlement.settle(files) { () throws(ImmutaError) in
+    let lock = try setup.settlement.settle(.log) { () throws(ImmutaError) in
       try io(
         FileLock.take(
           files.lock, in: files.directory, subject: files.namespace, rights: before?.rights, trust: trust, of: before))

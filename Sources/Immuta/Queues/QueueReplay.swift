@@ -117,6 +117,14 @@ struct QueueReplay {
   }
 }
 
+extension QueueEvent {
+  /// A record of that number is about to be appended, for later.
+  init(planning number: Int, _ planned: QueueReplay.Planned) {
+    self.init(kind: .planned, number: number, time: Int64(planned.checksum))
+    (due, delay) = (planned.due, planned.delay)
+  }
+}
+
 /// Finds out how far a log is still what a queue's state log says: the last record of which that is known.
 struct SameRecords {
   /// The record after the last one that is the same, as far as was asked.

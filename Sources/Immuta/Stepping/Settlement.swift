@@ -9,16 +9,19 @@ import Logging
 ///
 /// One who opens a log takes the locks of all logs whose part is not done. The one whose process died has let go of them.
 struct Settlement {
-  let directory: Directory
+  /// Of the log that is opened, or whose consumer is.
+  let files: LogFiles
   let acceptsFilesOfOthers: Bool
   /// Told of what was done, and what could not be.
   let logger: Logger?
 
   /// What is opened.
   enum Subject: Equatable {
-    case log(String)
-    case consumer(String, of: String)
+    case log
+    case consumer(String)
   }
+
+  private var directory: Directory { files.home.directory }
 
   private var trust: FileTrust { FileTrust(in: directory, acceptsFilesOfOthers: acceptsFilesOfOthers) }
 
@@ -26,7 +29,7 @@ struct Settlement {
   private static var patience: Duration { .seconds(1) }
 
   /// Settles what names the subject, and takes it before anybody else may begin another step. One look at the directory where
-  /// no step was ever made.
+  /// no step was ever made; nothing for a partition, which is in no step.
   ///
   /// - Parameter take: takes the subject's lock.
   /// - Throws: `.locked`, `.consumerInUse` where somebody else has another log of the step, and the step is not done;
@@ -34,6 +37,7 @@ struct Settlement {
   func settle<Taken>(
     _ subject: Subject, thenTake take: () throws(ImmutaError) -> Taken
   ) throws(ImmutaError) -> Taken {
+    if files.isPartition { return try take() }
     guard let folder = try io(directory.folder(IntentFile.folderName)) else { return try take() }
     // One at a time: whoever comes while another one settles would find that one's locks.
     let outcome = try io(
@@ -50,18 +54,11 @@ struct Settlement {
     return try outcome.get()
   }
 
-  /// The same for a log; a partition is in no step.
-  func settle<Taken>(
-    _ files: LogFiles, thenTake take: () throws(ImmutaError) -> Taken
-  ) throws(ImmutaError) -> Taken {
-    files.isPartition ? try take() : try settle(.log(files.namespace), thenTake: take)
-  }
-
   private func settle(_ name: String, in folder: Directory, for subject: Subject) throws(ImmutaError) {
     let deadline = ContinuousClock.now + Self.patience
     while true {
       let intents = try intents(name, in: folder)
-      guard intents.contains(where: { $0.names(subject) }) else { return }
+      guard intents.contains(where: { names($0, subject) }) else { return }
       do throws(ImmutaError) {
         let locked = try LockedSteps(intents, self)
         defer { locked.unlock() }
@@ -86,6 +83,14 @@ struct Settlement {
     return try IntentFile.whole(in: file).map(\.intent)
   }
 
+  private func names(_ intent: StepIntent, _ subject: Subject) -> Bool {
+    switch subject {
+    case .log: intent.logs.contains { $0.namespace == files.namespace }
+    case .consumer(let consumer):
+      intent.consumers.contains { $0.namespace == files.namespace && $0.consumer == consumer }
+    }
+  }
+
   /// Whether a step has nothing left to be done.
   func isDone(_ intent: StepIntent) throws(ImmutaError) -> Bool {
     for part in intent.logs where try staged(part).state(isMemoryWhole: true) != .done { return false }
@@ -98,12 +103,12 @@ struct Settlement {
     for intent in intents {
       guard intent.isOfThisRun else { return false }
       switch subject {
-      case .log(let namespace):
-        for part in intent.logs where part.namespace == namespace {
+      case .log:
+        for part in intent.logs where part.namespace == files.namespace {
           if try staged(part).state(isMemoryWhole: true) == .staged { return false }
         }
-      case .consumer(let consumer, let namespace):
-        for part in intent.consumers where part.namespace == namespace && part.consumer == consumer {
+      case .consumer(let consumer):
+        for part in intent.consumers where part.namespace == files.namespace && part.consumer == consumer {
           if try isToMove(part) { return false }
         }
       }
@@ -187,14 +192,6 @@ struct Settlement {
 extension StepIntent {
   /// Whether the machine has not been down since it was written.
   var isOfThisRun: Bool { bootIdentity != 0 && bootIdentity == BootIdentity.current }
-
-  fileprivate func names(_ subject: Settlement.Subject) -> Bool {
-    switch subject {
-    case .log(let namespace): logs.contains { $0.namespace == namespace }
-    case .consumer(let consumer, let namespace):
-      consumers.contains { $0.namespace == namespace && $0.consumer == consumer }
-    }
-  }
 }
 
 extension StepIntent.ConsumerPart {
