@@ -589,6 +589,28 @@ import Testing
     #expect(try await followed.record(at: first).text == "\(first)")
   }
 
+  /// Also right after it has looked: whoever is told of a record by other means finds it.
+  @Test(arguments: LogFormat.allCases) func aFollowerThatAsksMissesNoRecordOverRolls(_ format: LogFormat) async throws {
+    let directory = TemporaryDirectory(inMemory: true)
+    var configuration = Storage.Configuration()
+    configuration.format = format
+    configuration.segments.maximumBytes = 200
+    let storage = try Storage(directory: directory.path, namespaces: ["log"], configuration: configuration)
+    defer { storage.close() }
+    let log = try storage.log("log")
+    configuration.access = .readOnly
+    let reading = try Storage(directory: directory.path, namespaces: ["log"], configuration: configuration)
+    defer { reading.close() }
+    let followed = try reading.log("log")
+    var stream = followed.stream(from: .beginning)
+    for number in 0..<500 {
+      try await log.append("\(number)")
+      if number % 7 == 0 { try await log.roll() }
+      #expect(followed.count == number + 1)
+      #expect(try stream.nextAtOnce()?.sequence == number)
+    }
+  }
+
   @Test func aFollowerOutlivesManyWriters() async throws {
     let directory = TemporaryDirectory()
     try await directory.fill([Array("0".utf8)])

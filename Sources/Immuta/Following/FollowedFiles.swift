@@ -166,7 +166,6 @@ final class FollowedFiles: OpenFiles.Holder {
       try io(files.directory.status(of: files.companion)?.identity == companionFile)
     else { return false }
     if let appearance { return try Appearance(log, companion) == appearance }
-    if try hasRolled() { return false }
     // A writer gives one to a log that was made before logs had one.
     if reader.identity == nil, let header = try companion?.companionHeader(), header.format == format,
       header.identity != nil
@@ -184,9 +183,9 @@ final class FollowedFiles: OpenFiles.Holder {
   /// Records of the segment that are known.
   var ownCount: Int { reader.count - files.first }
 
-  /// Whether the next segment begins after the records that are known.
-  private func hasRolled() throws(ImmutaError) -> Bool {
-    if ownCount == 0 { return false }
+  /// Whether the next segment begins after the records that are known. One call, by its name.
+  func hasRolled() throws(ImmutaError) -> Bool {
+    if isDamaged || ownCount == 0 || reader.committed.isClosed { return false }
     let home = files.home
     let name = "\(home.segmentsFolder)/\(home.segmentLog(reader.count))"
     do throws(FileError) {

@@ -27,7 +27,7 @@ final class Follower: FollowedLog {
     weak var reader: LogReader?
   }
 
-  /// Looking files up by name costs a few calls: not each time a reader asks.
+  /// Whether the names still lead to the open files costs a few calls: not each time a reader asks.
   private static let lookInterval = Duration.milliseconds(1)
   /// How long files may be missing, or in the middle of something, while they are repaired, or put back.
   private static let patience = Duration.seconds(1)
@@ -77,10 +77,11 @@ final class Follower: FollowedLog {
 
   private func isAsKnown(_ files: FollowedFiles, looksAgain: Bool) throws(ImmutaError) -> Bool {
     do throws(ImmutaError) {
-      guard try files.refresh() else { return false }
+      // Asked for after COUNT was: records that were committed before this call may lie in a segment after those that are open.
+      guard try files.refresh(), try !files.hasRolled() else { return false }
     } catch .corrupted(let damage) {
       // What looks damaged may be another file's doing.
-      if try files.isAsFound(closely: true) { throw .corrupted(damage) }
+      if try !files.hasRolled(), try files.isAsFound(closely: true) { throw .corrupted(damage) }
       return false
     }
     let isDue = state.withLock { $0.log.isDue(at: .now, after: Self.lookInterval, looksAgain: looksAgain) }
