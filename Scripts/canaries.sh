@@ -7,11 +7,13 @@
 #        Scripts/canaries.sh --quick NAME…  does not run the suites on the engine as it is: whoever calls has just done that
 #
 # IMMUTA_CANARY_BUILD_PATH  where to build (default: .build-canaries)
+# IMMUTA_CANARY_TESTS       which test targets are built (default: "TortureTests ImmutaTests")
 # IMMUTA_CANARY_TIMEOUT     seconds after which a suite counts as hanging (default: 180)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 build_path="${IMMUTA_CANARY_BUILD_PATH:-$PWD/.build-canaries}"
+targets="${IMMUTA_CANARY_TESTS:-TortureTests ImmutaTests}"
 patience="${IMMUTA_CANARY_TIMEOUT:-180}"
 work="$(mktemp -d)"
 copy="$build_path/package"
@@ -53,10 +55,10 @@ copy_package() {
   git ls-files -z --cached --others --exclude-standard | while IFS= read -r -d '' file; do
     if [ -e "$file" ]; then printf '%s\0' "$file"; fi
   done | tar --create --null --files-from - | tar --extract --directory "$copy"
-  # Of the test targets only this one is built. The recursion takes a target with all its parentheses.
+  # Of the test targets only these are built. The recursion takes a target with all its parentheses.
   # shellcheck disable=SC2016
-  perl -0pi -e '
-    s{\.testTarget(\((?:[^()]++|(?1))*\)),\s*}{my $all = $&; $all =~ m("TortureTests") ? $all : ""}ge;
+  TARGETS="\"(${targets// /|})\"," perl -0pi -e '
+    s{\.testTarget(\((?:[^()]++|(?1))*\)),\s*}{my $all = $&; $all =~ m($ENV{TARGETS}) ? $all : ""}ge;
   ' "$copy/Package.swift"
 }
 
@@ -110,6 +112,7 @@ canary() {
   run_suite "$filter" || status=$?
   cp "$work/original" "$file"
   if [ "$status" -eq 0 ]; then
+    grep -q 'Test run with [1-9]' "$work/test.log" || fail "$name: $filter names no test"
     verdict="NOT CAUGHT"
     missed=$((missed + 1))
   else

@@ -1,4 +1,5 @@
 import Foundation
+import ImmutaLocking
 import ImmutaTestSupport
 import Testing
 
@@ -323,6 +324,36 @@ import Testing
     storage.close()
   }
 
+  /// The directory is the caller's again once the log is closed: it may be removed, or another log may be put there.
+  @Test func onceALogIsClosedNobodyWritesFilesOfItsIndexes() async throws {
+    let directory = TemporaryDirectory()
+    let writing = WritesOfIndexes()
+    try await SystemCalls.withHook(writing) {
+      let storage = try directory.open()
+      let log = try storage.log("log")
+      let accounts = try log.accounts()
+      try await log.append("a 0")
+      // From here on its keys are in memory: another thread makes the file.
+      #expect(try await accounts.count(of: "a") == 1)
+      try await log.roll()
+      try await log.append("a 1")
+      #expect(try await accounts.count(of: "a") == 2)
+      #expect(await eventually { writing.isHeld })
+      let closing = Task.detached {
+        storage.close()
+        writing.noteClosed()
+      }
+      try await Task.sleep(for: .milliseconds(50))
+      #expect(!writing.isClosed, "the log was closed while a file of its index was being made")
+      writing.letGo()
+      await closing.value
+      // Such as a thread that comes later.
+      accounts.finishFiles()
+      try await Task.sleep(for: .milliseconds(20))
+      #expect(writing.callsAfterwards == [])
+    }
+  }
+
   @Test func whatWasRemovedWhileNobodyUsedTheIndexCounts() async throws {
     let directory = TemporaryDirectory()
     let storage = try directory.open()
@@ -364,4 +395,33 @@ extension TemporaryDirectory {
     guard exists(folder) else { return [] }
     return try FileManager.default.contentsOfDirectory(atPath: file(folder)).filter { $0.hasSuffix(".keys") }.sorted()
   }
+}
+
+/// Holds the first call that makes a file of an index, until it lets go; notes those that come once the log is closed.
+private final class WritesOfIndexes: SystemCallHook {
+  private struct State {
+    var isHeld = false
+    var isReleased = false
+    var isClosed = false
+    var callsAfterwards: [String] = []
+  }
+  private let state = Lock(State())
+
+  var isHeld: Bool { state.withLock { $0.isHeld } }
+  var isClosed: Bool { state.withLock { $0.isClosed } }
+  var callsAfterwards: [String] { state.withLock { $0.callsAfterwards } }
+  func letGo() { state.withLock { $0.isReleased = true } }
+  func noteClosed() { state.withLock { $0.isClosed = true } }
+
+  func willCall(_ call: SystemCall, path: String) -> SystemCallOutcome {
+    guard path.contains("log.keys/") else { return .proceed }
+    state.withLock { state in
+      if state.isClosed { state.callsAfterwards.append("\(call) \(path)") }
+      if call == .rename { state.isHeld = true }
+    }
+    while call == .rename, !state.withLock({ $0.isReleased }) { usleep(200) }
+    return .proceed
+  }
+
+  func didCall(_ call: SystemCall, path: String) {}
 }

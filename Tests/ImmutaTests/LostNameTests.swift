@@ -67,6 +67,27 @@ import Testing
     if case ImmutaError.logMoved = error { true } else { false }
   }
 
+  /// Nobody flushes: all the same it does not go on for ever in files that are lost, or beside a second writer.
+  @Test(arguments: Loss.allCases, names) func aBufferedWriterNoticesWithinASecondThatAFileHasLostItsName(
+    loss: Loss, name: String
+  ) async throws {
+    let directory = TemporaryDirectory()
+    defer { Loss.cleanUp(directory) }
+    let storage = try directory.open()
+    try await storage.append("a", to: "log")
+    try loss.happens(to: name, in: directory)
+    let noticed = await eventually(within: .seconds(20)) {
+      do {
+        try await storage.append("b", to: "log")
+        return false
+      } catch {
+        return isMoved(error)
+      }
+    }
+    #expect(noticed)
+    #expect(performing: { try storage.closeReporting() }, throws: isMoved)
+  }
+
   @Test(arguments: Loss.allCases, names) func aSyncedAppendThrowsOnceAFileHasLostItsName(
     loss: Loss, name: String
   ) async throws {

@@ -37,8 +37,9 @@ extension KeyIndex {
   }
 
   private func makeFileAlone(of keys: MemoryKeys) throws(ImmutaError) -> Bool {
-    // A log that is closed may be removed.
-    try open.checkOpen()
+    // A log that is closed may be removed, and another one may get its name.
+    guard open.workBeside.begin() else { throw .storageClosed }
+    defer { open.workBeside.end() }
     guard let owner = state.withLock({ $0.owner }) else { return false }
     let isMade = try folder.alone { (log) throws(ImmutaError) in
       // Somebody else may have made it.
@@ -99,7 +100,8 @@ extension KeyIndex {
 
   /// Makes one file of what was removed. May block.
   private func addUpRemoved() throws(ImmutaError) {
-    try open.checkOpen()
+    guard open.workBeside.begin() else { throw .storageClosed }
+    defer { open.workBeside.end() }
     let first = open.firstSequence
     guard first > 0, let owner = state.withLock({ $0.owner }) else { return }
     let memory = state.withLock { $0.removed.memory }

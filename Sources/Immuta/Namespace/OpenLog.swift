@@ -18,6 +18,8 @@ final class OpenLog: Sendable {
   let namespace: String
   /// Those that are open in this process.
   let consumers = OpenConsumers()
+  /// What threads do with files beside the log's: once it is closed, nobody touches its directory.
+  let workBeside = WorkUnderWay()
   let logger: Logger?
 
   /// How a log that is not open for appending is kept up to date.
@@ -179,6 +181,7 @@ final class OpenLog: Sendable {
   func close() -> ImmutaError? {
     // Afterwards: what they have read is on stable storage then.
     defer { consumers.close() }
+    workBeside.close()
     guard let writer else {
       let follower = following.withLock { following -> Follower? in
         guard case .open(let follower) = following else { return nil }
@@ -197,6 +200,7 @@ final class OpenLog: Sendable {
   /// Closes many logs. Returns, for each, what `close` does.
   static func closeTogether(_ logs: [OpenLog]) -> [ImmutaError?] {
     var failures = [ImmutaError?](repeating: nil, count: logs.count)
+    for log in logs { log.workBeside.close() }
     let writers = logs.indices.filter { logs[$0].writer != nil }
     let outcomes = LogWriter.closeTogether(writers.compactMap { logs[$0].writer })
     for (place, outcome) in zip(writers, outcomes) {

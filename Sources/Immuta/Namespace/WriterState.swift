@@ -17,6 +17,8 @@ struct WriterState: ~Copyable, Sendable {
   private let lock: FileLock
   private var clock: CommitClock
   private var wake = CommitWake()
+  /// When the files' names were looked up last, by the clock of `commitTime`.
+  private var namesChecked: Int64 = 0
   /// How many records there were when it was last asked whether the log is used.
   private var countWhenAsked = -1
   /// That the system's clock was set, last, since the log was opened.
@@ -189,6 +191,7 @@ struct WriterState: ~Copyable, Sendable {
     let news = clock.read(wall, tick: tick, record: count, steady: Clocks.steadyClock)
     wake.beginTick()
     if rolling.hasLimits { lookAhead() }
+    if abs(tick.subtractingHeld(namesChecked)) >= Self.nameCheckInterval { checkNames(tick) }
     if news == CommitClock.News() { return }
     if let jump = news.jump {
       let doubt = ClockDoubt.clockSet(by: .nanoseconds(jump), at: Timestamp(nanosecondsSince1970: wall))
@@ -199,6 +202,15 @@ struct WriterState: ~Copyable, Sendable {
     // It helps to read times that are none: nothing depends on it.
     if news.isOther, let slow = clock.slow { try? segment.keeper.noteSlowTime(slow) }
   }
+
+  /// Where no flush does it, somebody must see that what is written has lost its name, or that the lock has: then a second
+  /// writer may come. The append that finds it out is not taken back; the next one throws.
+  private mutating func checkNames(_ tick: Int64) {
+    namesChecked = tick
+    do throws(FileError) { try segment.names.check() } catch { fail(ImmutaError(error)) }
+  }
+
+  private static var nameCheckInterval: Int64 { 1_000_000_000 }
 
   // MARK: Rolling
 
