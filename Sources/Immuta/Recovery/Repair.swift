@@ -65,8 +65,11 @@ struct Repair {
     if purpose == .applying { try io(trust.check(status, files.log)) }
     let mode: SystemCalls.OpenMode = purpose == .applying ? .readWrite : .read
     let log = try io(directory.open(files.log, mode))
-    companionOnFile = try io(directory.openIfPresent(files.companion, mode))
-    if purpose == .applying, let found = try io(companionOnFile?.status()) {
+    // Whoever only looks does without a companion that somebody put there who is not to be trusted.
+    companionOnFile =
+      purpose == .looking
+      ? try io(trust.companion(of: files)) : try io(directory.openIfPresent(files.companion, mode))
+    if purpose != .looking, let found = try io(companionOnFile?.status()) {
       try io(trust.check(found, files.companion, of: status))
     }
     let progress = progress(try io(log.size))
@@ -119,7 +122,9 @@ struct Repair {
     _ files: LogFiles, for purpose: Purpose, _ trust: FileTrust, of log: SystemCalls.Status
   ) throws(ImmutaError) -> FileLock? {
     let home = files.home.directory
-    if purpose == .looking { return try io(FileLock.look(files.lock, in: home, subject: files.namespace)) }
+    if purpose == .looking {
+      return try io(FileLock.look(files.lock, in: home, subject: files.namespace, trust, of: log))
+    }
     if purpose == .applying { try io(trust.check(log, files.log)) }
     return try io(
       FileLock.take(files.lock, in: home, subject: files.namespace, rights: log.rights, trust: trust, of: log))
