@@ -240,7 +240,7 @@ struct Repair {
         }
         return
       }
-      if let older, finding.sequence >= older.floor {
+      if let older, finding.sequence >= older.floor, try isLacking(finding, after: examined, in: older) {
         isOver = true
       } else {
         report.addLost(finding.sequence, index: finding.index, reason: damage)
@@ -259,6 +259,16 @@ struct Repair {
           sequences: seen..<report.promised, index: nil, reason: .notFound))
     }
     (self.report, self.examined) = (report, examined)
+  }
+
+  /// Whether a record that is not whole is one that the log never had.
+  private func isLacking(
+    _ finding: Examination.Finding, after examined: Examined, in older: OlderState
+  ) throws(ImmutaError) -> Bool {
+    if format.hasLastIndex { return true }
+    // What follows a damaged record may be damaged with it.
+    guard finding.sequence == examined.kept, finding.index == examined.end else { return false }
+    return try older.lacks(at: examined.end)
   }
 
   /// In a log without COUNT nothing counts what follows the last record that was found, but it is not nothing.
