@@ -478,6 +478,20 @@ canary step-order LockedSteps.swift 'StepTests/thePositionEnds' \
 canary step-settle Settlement.swift 'StepTests/whateverIsDone' \
   'if files\.isPartition \{ return try take\(\) \}' 'if files.first == 0 { return try take() }'
 
+# Anybody who may make a folder removes a log that has rolled.
+canary foreign-removed LogFiles.swift 'ImmutaTests.ForeignFilesTests/aFolderOfThatName' \
+  'return try FileTrust\(in: home\.directory\)\.holds\(found, in: home\.directory, of: home\)' 'return true'
+# A companion of somebody who is not to be trusted says which records there are.
+canary foreign-companion Opening.swift 'ImmutaTests.ForeignFilesTests/aCompanionInvents' \
+  'try !io\(fileTrust\.holds\(companionStatus, in: files\.directory, of: files\)\)' 'companionStatus.size < 0'
+# A copy of an older layout keeps what follows a page that was copied too early.
+canary copy-older OlderState.swift 'CopiedPagesTests/aCopyEnds' \
+  'if disk\.format\.hasLastIndex \{ return true \}' 'if index > 0 { return disk.format.hasLastIndex }'
+# A salvage without records leaves its companion to the next one.
+canary salvage-mark SalvagePlace.swift 'InterruptedRepairTests/aSalvageOfNothing' \
+  'try io\(folder\.status\(of: Self\.completeMark\) != nil\)' \
+  'try io(folder.status(of: files.log)?.size ?? 0) > LogFormat.v2.headerSize'
+
 # A lease that runs out gives its job to nobody.
 canary queue-lease JobEntry.swift 'QueueTests/jobsOfWorkersThatStop' \
   'case \.leased, \.waiting, \.dated: true\n    case \.ready, \.taken: false' \

@@ -55,8 +55,19 @@ struct Layout: Equatable {
   static func path(in directory: Directory) -> String { directory.path(of: fileName) }
 
   /// What a directory remembers; nil when it remembers nothing.
-  init?(in directory: Directory) throws(ImmutaError) {
+  ///
+  /// - Parameter access: whoever only reads does without a layout that somebody put there who is not to be trusted: it decides
+  ///   where the messages of a key are.
+  /// - Throws: `.foreignOwner` for whoever appends; `.corrupted`, `.unsupportedVersion`, `.io`.
+  init?(in directory: Directory, _ trust: FileTrust, for access: Storage.Access) throws(ImmutaError) {
     guard let file = try io(directory.openIfPresent(Self.fileName, .read)) else { return nil }
+    let status = try io(file.status())
+    let partition = try io(Self.firstPartition(in: directory)?.status())
+    if access == .readWrite {
+      try io(trust.check(status, Self.fileName, of: partition))
+    } else if try !io(trust.holds(status, of: partition)) {
+      return nil
+    }
     var bytes = [UInt8](repeating: 0, count: 256)
     let count = try unsafe bytes.withMutableBytes { (bytes) throws(ImmutaError) in
       try unsafe io(file.read(into: bytes, at: 0))
@@ -84,12 +95,12 @@ struct Layout: Equatable {
   /// - Returns: what the directory remembers now: another layout, where somebody else was faster.
   /// - Throws: `.locked` while somebody else is at it, `.foreignOwner`, `.io`.
   func write(in directory: Directory, acceptsFilesOfOthers: Bool) throws(ImmutaError) -> Layout {
+    let trust = FileTrust(in: directory, acceptsFilesOfOthers: acceptsFilesOfOthers)
     let lock = try io(
       FileLock.take(
-        Self.lockName, in: directory, subject: Self.fileName, rights: directory.status().rights,
-        trust: FileTrust(in: directory, acceptsFilesOfOthers: acceptsFilesOfOthers)))
+        Self.lockName, in: directory, subject: Self.fileName, rights: directory.status().rights, trust: trust))
     defer { lock.unlock() }
-    if let remembered = try Layout(in: directory) { return remembered }
+    if let remembered = try Layout(in: directory, trust, for: .readWrite) { return remembered }
     let new = try io(
       Replacement(
         of: Self.fileName, in: directory, as: Self.fileName + ".new", like: Self.firstPartition(in: directory)))

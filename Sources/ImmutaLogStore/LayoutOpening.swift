@@ -6,13 +6,15 @@ struct LayoutOpening {
   let routing: Routing
   private let directory: Directory
   private let acceptsFilesOfOthers: Bool
+  private let trust: FileTrust
 
   init(
     _ directory: Directory, partitions: Int?, routing: Routing?, access: Storage.Access, acceptsFilesOfOthers: Bool
   ) throws(ImmutaError) {
     self.directory = directory
     self.acceptsFilesOfOthers = acceptsFilesOfOthers
-    let found = try Self.found(in: directory, partitions, routing, access)
+    trust = FileTrust(in: directory, acceptsFilesOfOthers: acceptsFilesOfOthers)
+    let found = try Self.found(in: directory, partitions, routing, access, trust)
     (layout, self.routing) = (found.layout, found.routing)
     if let partitions, partitions != layout.partitions {
       throw .partitioningMismatch(
@@ -31,9 +33,11 @@ struct LayoutOpening {
   }
 
   private static func found(
-    in directory: Directory, _ partitions: Int?, _ routing: Routing?, _ access: Storage.Access
+    in directory: Directory, _ partitions: Int?, _ routing: Routing?, _ access: Storage.Access, _ trust: FileTrust
   ) throws(ImmutaError) -> Found {
-    if let layout = try Layout(in: directory) { return try remembered(layout, in: directory, routing, access) }
+    if let layout = try Layout(in: directory, trust, for: access) {
+      return try remembered(layout, in: directory, routing, access)
+    }
     do throws(ImmutaError) {
       let count = try count(in: directory, partitions, routing, access)
       let routing = try self.routing(ofUnremembered: count.isThere, in: directory, routing, access)
@@ -41,7 +45,7 @@ struct LayoutOpening {
       return Found(layout: layout, routing: routing, isRemembered: false)
     } catch {
       // Somebody may have made the store meanwhile: then what was found was half of it.
-      guard let layout = try Layout(in: directory) else { throw error }
+      guard let layout = try Layout(in: directory, trust, for: access) else { throw error }
       return try remembered(layout, in: directory, routing, access)
     }
   }
@@ -115,7 +119,7 @@ struct LayoutOpening {
   /// The layout must still be the one that was found, or made, before the partitions' locks were taken.
   func settle() throws(ImmutaError) {
     let now =
-      if let now = try Layout(in: directory) { now } else {
+      if let now = try Layout(in: directory, trust, for: .readWrite) { now } else {
         try layout.write(in: directory, acceptsFilesOfOthers: acceptsFilesOfOthers)
       }
     if now == layout { return }

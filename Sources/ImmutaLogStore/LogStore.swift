@@ -239,14 +239,15 @@ public final class LogStore: Sendable {
     partition: Int, in directory: String = "./logs", applying: Bool = false, acceptingFilesOfOthers: Bool
   ) throws(ImmutaError) -> RepairReport {
     let place = try io(Directory(opening: directory))
+    let trust = FileTrust(in: place, acceptsFilesOfOthers: acceptingFilesOfOthers)
     // Looking takes a store whose layout is lost or damaged, but none of a newer version.
     if !applying {
-      do throws(ImmutaError) { _ = try Layout(in: place) } catch {
+      do throws(ImmutaError) { _ = try Layout(in: place, trust, for: .readOnly) } catch {
         if case .unsupportedVersion = error { throw error }
       }
     }
     // The companion that repairing makes is not to be taken for what is left of a store that lost its layout.
-    if applying, try Layout(in: place) == nil, try !Layout.hasCompanions(in: place) {
+    if applying, try Layout(in: place, trust, for: .readWrite) == nil, try !Layout.hasCompanions(in: place) {
       _ = try LayoutOpening(
         place, partitions: nil, routing: nil, access: .readWrite, acceptsFilesOfOthers: acceptingFilesOfOthers)
     }

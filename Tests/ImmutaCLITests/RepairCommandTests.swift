@@ -44,7 +44,7 @@ struct RepairCommandTests {
     #expect(outcome.ending == .exit(65))
     let lost = try #require(try outcome.objects()[0]["lost"] as? [[String: Any]])
     #expect(lost.count == 1 && lost[0]["first"] as? Int == 4 && lost[0]["last"] as? Int == 4)
-    #expect(lost[0]["index"] as? Int == 52)
+    #expect(lost[0]["index"] as? Int == 52 && lost[0]["code"] as? String == "checksum")
     #expect(try place.run("cat", "rescued").lines == ["0", "1", "2", "3", "5", "6", "7", "8", "9"])
     #expect(try place.run("repair", "e", "--salvage", "rescued").ending == .exit(1))
   }

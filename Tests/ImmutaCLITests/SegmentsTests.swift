@@ -290,7 +290,9 @@ struct SegmentsTests {
       #expect(outcome.text.contains("40 of 40 records are whole"))
     }
     let object = try #require(try place.run("repair", "e", "--json").objects().first)
-    #expect((object["problems"] as? [String])?.count == 1 && object["healthy"] as? Bool == false)
+    let problems = try #require(object["problems"] as? [[String: Any]])
+    #expect(problems.map { $0["code"] as? String } == ["segmentMisplaced"] && object["healthy"] as? Bool == false)
+    #expect((problems[0]["path"] as? String)?.hasSuffix(".log") == true && problems[0]["reason"] is String)
     let append = try place.run("append", "e", input: "x\n")
     #expect(append.ending == .exit(65) && append.errors.contains(stray), "\(append.errors)")
     #expect(try place.run("verify", "e").ending == .exit(65))

@@ -148,6 +148,122 @@ import Testing
     #expect(cleared > 10)
   }
 
+  /// A log of which no record is whole comes to a new log without records: its files are small, and all the same not anybody's.
+  @Test(arguments: [LogFormat.v1, .v2, .bilog])
+  func aSalvageOfNothingThatIsCutOffIsDoneAgain(format: LogFormat) async throws {
+    let (log, companion) =
+      format == .bilog ? ("log.bilog", "log.bilog.companion") : ("log.log", "log.idx")
+    let damaged = TemporaryDirectory()
+    try await Self.appendOne(to: damaged, format)
+    var files = try damaged.allFiles()
+    // The size field stays, the payload does not.
+    if let count = files[log]?.count { files[log]?[count - 1] ^= 0x55 }
+    #expect(files[companion] != nil)
+    var configuration = Storage.Configuration()
+    configuration.format = format
+    let newLog = log.replacing("log.", with: "new.", maxReplacements: 1)
+    var left = 0
+    for number in 1... {
+      let directory = try put(files)
+      let injector = FaultInjector(directory: directory.path, .error(ErrorNumber.ioError), at: number, lasting: true)
+      SystemCalls.withHook(injector) {
+        _ = try? Storage.salvage("log", in: directory.path, into: "new", configuration: configuration)
+      }
+      let isThere = directory.exists(newLog)
+      if !isThere {
+        if directory.exists(companion.replacing("log.", with: "new.", maxReplacements: 1)) { left += 1 }
+        let report = try Storage.salvage("log", in: directory.path, into: "new", configuration: configuration)
+        #expect(report.sound == 0 && report.isApplied, "call \(number)")
+      }
+      #expect(isThere || !directory.exists("\(newLog).salvage"), "call \(number)")
+      let storage = try Storage(directory: directory.path, namespaces: ["new"], configuration: configuration)
+      #expect(try await storage.append("goes on", to: "new").sequence == 0)
+      try storage.closeReporting()
+      if injector.injected == 0 { break }
+    }
+    // The companion has its name, and the log has not.
+    #expect(left > 0)
+  }
+
+  private static func appendOne(to directory: TemporaryDirectory, _ format: LogFormat) async throws {
+    let storage = try directory.open(format: format)
+    try await storage.append("the one record", to: "log")
+    try storage.closeReporting()
+  }
+
+  // MARK: Segments
+
+  /// A log of three segments, of which the first has a damaged record and the newest a damaged end.
+  private static func damagedSegments() async throws -> TemporaryDirectory {
+    let directory = TemporaryDirectory()
+    let storage = try directory.open()
+    for (number, line) in lines.enumerated() {
+      if number == 10 || number == 20 { try await storage.log("log").roll() }
+      try await storage.append(line, to: "log")
+    }
+    try storage.closeReporting()
+    for (file, numbers) in [("log.log", [5]), ("log.segments/00000000000000000020.log", [28, 29])] {
+      var bytes = try directory.bytes(of: file)
+      for number in numbers {
+        let place = try #require(bytes.firstRange(of: Array(lines[number].utf8)))
+        for offset in place { bytes[offset] ^= 0x55 }
+      }
+      if numbers.count > 1 { bytes += Array("what is no record".utf8) }
+      try directory.write(bytes, to: file)
+    }
+    // One that lost its header, too.
+    var companion = try directory.bytes(of: "log.segments/00000000000000000010.idx")
+    for offset in 0..<4096 { companion[offset] ^= 0x55 }
+    try directory.write(companion, to: "log.segments/00000000000000000010.idx")
+    return directory
+  }
+
+  /// A copy, with its folders.
+  private func copy(_ directory: TemporaryDirectory) throws -> TemporaryDirectory {
+    let copy = TemporaryDirectory(inMemory: true)
+    try FileBytes.copy(directory: directory.path, to: copy.path)
+    return copy
+  }
+
+  @Test func aRepairOfSegmentsGoesOnWhereverItWasCutOff() async throws {
+    let damaged = try await Self.damagedSegments()
+    let example = try copy(damaged)
+    #expect(try Storage.repair("log", in: example.path, applying: true).isApplied)
+    let expected = try openedTexts(example, .v2)
+    #expect(expected.count == 27)
+    for number in 1... {
+      let directory = try copy(damaged)
+      let injector = FaultInjector(directory: directory.path, .error(ErrorNumber.ioError), at: number, lasting: true)
+      SystemCalls.withHook(injector) { _ = try? Storage.repair("log", in: directory.path, applying: true) }
+      _ = try Storage.repair("log", in: directory.path, applying: true)
+      #expect(try openedTexts(directory, .v2) == expected, "call \(number)")
+      if injector.injected == 0 { break }
+    }
+  }
+
+  @Test func aSalvageOfSegmentsThatIsCutOffIsDoneAgain() async throws {
+    let damaged = try await Self.damagedSegments()
+    let expected = (0..<28).filter { $0 != 5 }.map { Self.lines[$0] }
+    for number in 1... {
+      let directory = try copy(damaged)
+      let injector = FaultInjector(directory: directory.path, .error(ErrorNumber.ioError), at: number, lasting: true)
+      SystemCalls.withHook(injector) { _ = try? Storage.salvage("log", in: directory.path, into: "new") }
+      if !directory.exists("new.log") { _ = try Storage.salvage("log", in: directory.path, into: "new") }
+      let storage = try Storage(directory: directory.path, namespaces: ["new"])
+      #expect(try texts(storage.log("new")) == expected, "call \(number)")
+      #expect(try await storage.verify("new").verifiable == expected.count, "call \(number)")
+      storage.close()
+      // Nothing of it is left that would keep the next command from it.
+      #expect(throws: ImmutaError.duplicateNamespace("new")) {
+        try Storage.salvage("log", in: directory.path, into: "new")
+      }
+      #expect(!directory.exists("new.log.salvage"), "call \(number)")
+      if injector.injected == 0 { break }
+    }
+  }
+
+  // MARK: What is left
+
   /// A namespace that an unfinished salvage was to make is cleared away like any other.
   @Test func removingClearsAwayWhatASalvageLeft() async throws {
     let directory = try put(try await Self.damaged(.end))

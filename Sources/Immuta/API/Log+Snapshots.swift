@@ -122,7 +122,7 @@ package struct SnapshotFile: Sendable {
     let files = log.currentFiles.home
     guard let original = try io(files.openForRights()) else { throw ImmutaError.logMoved(path: files.logPath) }
     let isNew = try io(files.directory.status(of: files.projectionsFolder)) == nil
-    let folder = try io(files.directory.makeFolder(files.projectionsFolder))
+    let folder = try io(log.trust.makeFolder(files.projectionsFolder, of: files))
     try io(folder.alone { () throws(FileError) in try replace(bytes, in: folder, like: original) })
     try io(folder.flush())
     if isNew { try io(files.directory.flush()) }

@@ -64,13 +64,13 @@ package struct LogSurvey: Hashable, Sendable {
     isCodecKnown = header?.codecName != nil
     wasClosed = header?.isClean ?? true
     let isLeft = holder == nil && header?.isClean == false
-    recovery = isLeft ? try? Self.recovery(files, io(files.directory.openIfPresent(files.companion, .read))) : nil
+    recovery = isLeft ? try? Self.recovery(files, io(FileTrust(in: files.directory).companion(of: files))) : nil
   }
 
   /// What is known of a segment's companion, and its header.
   private static func companion(of files: LogFiles) -> (Companion, CompanionHeader?) {
     do throws(ImmutaError) {
-      guard let file = try io(files.directory.openIfPresent(files.companion, .read)) else { return (.missing, nil) }
+      guard let file = try io(FileTrust(in: files.directory).companion(of: files)) else { return (.missing, nil) }
       guard let header = try file.companionHeader() else { return (.damaged, nil) }
       return (.whole, header)
     } catch .unsupportedVersion {

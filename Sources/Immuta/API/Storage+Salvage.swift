@@ -61,7 +61,7 @@ extension Storage {
         return segments.report(reports)
       }
       try storage.closeReporting()
-      try made.publish()
+      try made.install()
     } catch {
       // None, if not all: the new namespace holds nothing.
       made.abandon()

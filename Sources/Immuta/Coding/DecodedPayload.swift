@@ -48,10 +48,9 @@ final class DecodedPayload: DeferredPayload {
   fileprivate func undecodable(_ error: any Error) -> ImmutaError {
     // The stored bytes could not be had: that is the reason.
     if let error = error as? ImmutaError { return error }
-    return .undecodable(
-      Corruption(
-        .undecodable, path: path, sequence: stored.sequence, index: stored.index,
-        reason: "it could be decoded when it was delivered, and cannot be now: \(decoder.reason(error))"))
+    var damage = decoder.damage(error, path: path, sequence: stored.sequence, index: stored.index)
+    damage.reason.description = "it could be decoded when it was delivered, and cannot be now: \(damage.reason)"
+    return .undecodable(damage)
   }
 }
 

@@ -49,13 +49,21 @@ final class RecordDecoder: Sendable {
       // The stored bytes could not be had.
       throw error
     } catch {
-      throw .undecodable(
-        Corruption(.undecodable, path: path, sequence: stored.sequence, index: stored.index, reason: reason(error)))
+      throw .undecodable(damage(error, path: path, sequence: stored.sequence, index: stored.index))
     }
   }
 
   /// Why a payload cannot be decoded, and what may explain it.
-  func reason(_ error: any Error) -> String { advice().map { "\(error); \($0)" } ?? "\(error)" }
+  func damage(_ error: any Error, path: String, sequence: Int, index: Int) -> Corruption {
+    var damage = Corruption(.undecodable, path: path, sequence: sequence, index: index, reason: "\(error)")
+    if let advice = advice() {
+      damage.reason.description += "; \(advice)"
+      damage.reason.remedy = .asStated
+    } else if (error as? TransformError)?.isOverLimit == true {
+      damage.reason.remedy = .higherLimit
+    }
+    return damage
+  }
 
   /// A run at the beginning of a record. One that throws is let go: its states are in the middle of something.
   func begin(sequence: Int, size: Int, mark: Int = TransformOutput.pieceSize) throws -> TransformRun {

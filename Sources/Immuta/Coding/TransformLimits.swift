@@ -36,10 +36,19 @@ struct TransformLimits {
   static let reason = "the most that largestDecodedPayload allows"
 }
 
-extension Corruption {
-  /// Whether a record could not be decoded because it comes to more bytes than are allowed.
-  package var isOverLimit: Bool { Self.tellsOfLimit(reason.description) }
+extension TransformError {
+  /// That a payload comes to more bytes than are allowed.
+  static func overLimit(_ limit: Int, _ place: String) -> TransformError {
+    var error = TransformError("it comes to more than \(limit) bytes\(place), \(TransformLimits.reason)")
+    error.isOverLimit = true
+    return error
+  }
+}
 
-  /// Whether a codec's failure is that there are more bytes than are allowed.
-  package static func tellsOfLimit(_ reason: String) -> Bool { reason.hasSuffix(TransformLimits.reason) }
+extension ImmutaError {
+  /// Whether a payload could not be encoded because it has, or comes to, more bytes than are allowed.
+  package var isOverLimit: Bool {
+    guard case .untransformable(let reason, _) = self else { return false }
+    return reason.hasSuffix(TransformLimits.reason)
+  }
 }

@@ -120,7 +120,7 @@
     let limit = limit(at: position)
     if stages[position].made > limit {
       let place = position == stages.count - 1 ? "" : " between two of its transformers"
-      throw TransformError("it comes to more than \(limit) bytes\(place), \(TransformLimits.reason)")
+      throw TransformError.overLimit(limit, place)
     }
   }
 

@@ -89,6 +89,8 @@ public struct RecordContext: Hashable, Sendable {
 public struct TransformError: Error, Hashable, Sendable, CustomStringConvertible {
   /// What does not fit. It never holds payload bytes or keys.
   public let description: String
+  /// Whether there are more bytes than are allowed.
+  var isOverLimit = false
 
   /// An error that says this.
   public init(_ description: String) {

@@ -17,7 +17,7 @@ struct ConsumerFolder {
   private func subject(_ consumer: String) -> String { "\(files.namespace)/\(consumer)" }
 
   /// Nil where no consumer was made yet.
-  private func folder() throws(ImmutaError) -> Directory? { try io(files.directory.folder(files.consumersFolder)) }
+  private func folder() throws(ImmutaError) -> Directory? { try io(trust.folder(files.consumersFolder, of: files)) }
 
   /// The names of the consumers, sorted. O(files in the folder).
   func names() throws(ImmutaError) -> [String] {
@@ -88,7 +88,7 @@ struct ConsumerFolder {
 
   /// Makes a consumer with a position, on stable storage, unless there is one: then that is taken.
   func make(_ consumer: String, _ mark: ConsumerMark) throws(ImmutaError) -> PositionFile {
-    let folder = try io(files.directory.makeFolder(files.consumersFolder))
+    let folder = try io(trust.makeFolder(files.consumersFolder, of: files))
     let name = Self.file(of: consumer)
     // Made under another name, so that what has this one holds a position.
     let newName = name + ".new"

@@ -28,13 +28,16 @@ package struct GroupFolder: Sendable {
   private static var most: Int { 1 << 16 }
 
   /// Nil where nobody was a member yet.
-  package func folder() throws(ImmutaError) -> Directory? { try io(place.folder(Self.all)?.folder(consumer)) }
+  package func folder() throws(ImmutaError) -> Directory? {
+    guard let all = try io(trust.folder(Self.all, in: place)) else { return nil }
+    return try io(trust.folder(consumer, in: all))
+  }
 
   /// Takes the lowest number that nobody has.
   ///
   /// - Throws: `.foreignOwner`, `.io`.
   package func join() throws(ImmutaError) -> GroupSeat {
-    let folder = try io(place.makeFolder(Self.all).makeFolder(consumer))
+    let folder = try io(trust.makeFolder(consumer, in: trust.makeFolder(Self.all, in: place)))
     let model = try io(place.status(of: model))
     let folderRights = try io(folder.status().rights)
     let rights = model?.rights ?? folderRights

@@ -311,7 +311,7 @@ package final class Descriptor: Sendable {
     SystemCalls.unlock(number)
   }
 
-  func status() throws(FileError) -> SystemCalls.Status {
+  package func status() throws(FileError) -> SystemCalls.Status {
     try withNumber { (number) throws(FileError) in try SystemCalls.status(number, path: path) }
   }
 

@@ -103,16 +103,17 @@ package final class FileLock: Sendable {
     return LockNote(subject: subject, on: file, at: noteOffset)
   }
 
-  /// Takes the lock for somebody who changes nothing: nil where there is no file, or none that this process may open.
+  /// Takes the lock for somebody who changes nothing: nil where there is no file, none that this process may
+  /// open, or one of somebody who is not to be trusted.
   ///
   /// - Throws: `.locked`, or what a call said.
   package static func look(
-    _ name: String, in directory: Directory, subject: String
+    _ name: String, in directory: Directory, subject: String, _ trust: FileTrust, of log: SystemCalls.Status
   ) throws(FileError) -> FileLock? {
     // On a file system that is read-only, a file that is open for reading can be locked all the same.
     let writable = try? directory.openIfPresent(name, .readWrite)
     let file = if let writable { writable } else { try? directory.openIfPresent(name, .read) }
-    guard let file else { return nil }
+    guard let file, try trust.holds(file.status(), of: log) else { return nil }
     guard try lock(file) else { throw .locked(LockNote(subject: subject, on: file)) }
     LockNote.current(subject).write(to: file)
     return FileLock(name, file)

@@ -133,8 +133,11 @@ package struct LogFiles: Sendable {
 
   /// Whether the log was removed, and files are left of it because the removal did not end: no segment of it counts any more.
   /// A log that has rolled is removed by giving its folder another name, which is one step; its files go after that.
+  ///
+  /// Where others make files in the directory, too, anybody can make a folder of that name: another user's says nothing.
   func isBeingRemoved() throws(FileError) -> Bool {
-    try home.directory.status(of: removedFolder)?.isDirectory == true
+    guard let found = try home.directory.status(of: removedFolder), found.isDirectory else { return false }
+    return try FileTrust(in: home.directory).holds(found, in: home.directory, of: home)
   }
 
   /// Whether there is a log of the name: the segment with its first record, or, where that was removed, another one.

@@ -119,7 +119,7 @@ extension FollowedFiles {
   }
 
   func companionNow() throws(ImmutaError) -> Descriptor? {
-    try io(files.directory.openIfPresent(files.companion, .read))
+    try io(trust.companion(of: files))
   }
 
   /// Whether a writer that keeps a companion of the log's format has the log open, or did not live to close it.

@@ -31,7 +31,9 @@ final class FollowedFiles: OpenFiles.Holder {
   let logFile: FileIdentity
   /// Whether the kernel reports every change of the files.
   let reportsChanges: Bool
+  /// What the companion's name leads to, also where that is not believed, and there is no `companion`.
   let companionFile: FileIdentity?
+  let trust: FileTrust
   /// Whether nothing but the companion says which records there are.
   let isDamaged: Bool
   /// Whether it was looked at since this was last asked. Relaxed: a hint.
@@ -108,7 +110,7 @@ final class FollowedFiles: OpenFiles.Holder {
     files: LogFiles, log: Descriptor, companion: Descriptor?,
     _ identities: (log: FileIdentity, companion: FileIdentity?),
     _ found: ReadableLog, format: LogFormat, check: RecordCheck, progress: LogProgress, identity: LogIdentity?,
-    sealed: SealedSegments, strays: Set<FileIdentity>, readerCount: Int
+    sealed: SealedSegments, strays: Set<FileIdentity>, readerCount: Int, trust: FileTrust
   ) throws(ImmutaError) {
     self.files = files
     self.log = log
@@ -119,6 +121,7 @@ final class FollowedFiles: OpenFiles.Holder {
     reportsChanges = log.fileSystem.reportsChanges
     stable = progress.stable
     self.sealed = sealed
+    self.trust = trust
     (note, damage, self.strays) = (found.note, found.damage, strays)
     isDamaged = if case .onlyInCompanion = found.entries { true } else { false }
     let (entries, source) = try Self.source(found.entries, files, log, companion, companionFile)

@@ -25,14 +25,14 @@ final class KeyFolder: Sendable {
   /// Nil where there is none, or none that can be opened.
   private var existing: Directory? {
     folder.withLock { folder in
-      if folder == nil { folder = try? files.directory.folder(files.keysFolder) }
+      if folder == nil { folder = try? trust.folder(files.keysFolder, of: files) }
       return folder
     }
   }
 
   private func made() throws(FileError) -> Directory {
     if let existing { return existing }
-    let new = try files.directory.makeFolder(files.keysFolder)
+    let new = try trust.makeFolder(files.keysFolder, of: files)
     return folder.withLock { folder in
       if let folder { return folder }
       folder = new

@@ -22,7 +22,7 @@ struct LogBeginning {
     defer { lock.unlock() }
     // Somebody else may have been faster.
     if try io(files.isThere()) { throw .duplicateNamespace(files.namespace) }
-    let folder = try io(directory.makeFolder(files.segmentsFolder))
+    let folder = try io(trust.makeFolder(files.segmentsFolder, of: files))
     let segment = files.segment(first, in: folder)
     var header = CompanionHeader(format: format, codecName: codecName)
     header.identity = .random()

@@ -3,12 +3,13 @@ struct LogSegments {
   let files: LogFiles
   private var folder: SegmentFolder
   private(set) var problems: [Corruption]
+  private let trust: FileTrust
 
   /// O(segments): the header of each companion is read.
   ///
   /// - Throws: `.namespaceNotFound` where there is no log, `.corrupted` where it was lost, `.io`.
   init(_ files: LogFiles, _ trust: FileTrust) throws(ImmutaError) {
-    self.files = files
+    (self.files, self.trust) = (files, trust)
     folder = try SegmentFolder(files, trust)
     problems = folder.refusals
     // A newest one that is missing is in the list of what is lost.
@@ -69,7 +70,7 @@ struct LogSegments {
 
   /// That none of a segment's records can be had; of the newest, as many as its companion counts, or one.
   private func refused(_ damage: Corruption, _ files: LogFiles, _ place: SegmentPlace) -> RepairReport {
-    let header = try? files.companionHeader()
+    let header = try? files.companionHeader(trust)
     let count = place.end ?? max(1, header?.stableCount ?? 1)
     return RepairReport(files.namespace, refused: damage, count: count)
   }

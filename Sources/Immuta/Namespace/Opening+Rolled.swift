@@ -52,7 +52,7 @@ extension Opening {
     guard let files = folder.previous else { return Previous() }
     let newest = folder.newest
     let opening = Opening(files: files, options: options, pools: pools)
-    let known = try io(files.directory.openIfPresent(files.companion, .read))
+    let known = try io(opening.trust.companion(of: files))
     let header = try known?.companionHeader()
     var previous = Previous()
     // One that has lost its companion, or is damaged, is for those who read it to find: it was sealed.
@@ -69,7 +69,7 @@ extension Opening {
     var companion: Descriptor?
     let recovered: Recovered
     do throws(ImmutaError) {
-      companion = try io(files.directory.openIfPresent(files.companion, .readWrite))
+      companion = try opening.openCompanion(of: status)
       // What it lost decides what becomes of the newest one, which goes first: after a crash in between, it is the newest.
       let end = files.first + (try opening.countToKeep(log, companion))
       if end < newest.first { try dropNewest(&folder, after: end, &previous) }

@@ -49,7 +49,7 @@ extension Opening {
           reason: "the segment is missing: put it back from a backup; the records of the other segments can be read"))
     }
     let status = try io(log.status())
-    let companion = try io(files.directory.openIfPresent(files.companion, .read))
+    let companion = try io(trust.companion(of: files))
     let slots = try companion?.companionSlots()
     if let companion, let header = slots?.current,
       let reader = try sealedAtOnce(log, status, companion, header, end: end, progress, identity, format)

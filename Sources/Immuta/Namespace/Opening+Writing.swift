@@ -12,9 +12,7 @@ extension Opening {
     companion = try openCompanion(of: status)
     let slots = try companion?.companionSlots()
     // Before anything is believed that it says.
-    if let found = try io(files.home.directory.status(of: files.meta)) {
-      try io(trust.check(found, files.meta, of: status))
-    }
+    try io(trust.checkMeta(of: files))
     let progress = progress(status.size, slots?.current)
     defer { progress?.end() }
     var disk = try LogOnDisk(

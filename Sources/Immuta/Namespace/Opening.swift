@@ -118,7 +118,7 @@ struct Opening {
 
   /// A flush failed while a log that was not closed was opened: the next opening's flush may succeed and prove nothing.
   func markFailedFlush() {
-    guard let companion = try? files.directory.openIfPresent(files.companion, .readWrite),
+    guard let log = try? files.directory.status(of: files.log), let companion = (try? openCompanion(of: log)) ?? nil,
       let header = try? companion.companionHeader(), !header.isClean
     else { return }
     CompanionKeeper(companion, header: header).markFailed()
@@ -156,7 +156,13 @@ struct Opening {
       throw .namespaceNotFound(files.namespace)
     }
     let status = try statusOnceBegun(log, waits: waits)
-    let companion = try io(files.directory.openIfPresent(files.companion, .read))
+    let fileTrust = trust(in: files.directory)
+    var companion = try io(files.directory.openIfPresent(files.companion, .read))
+    // What is not believed is still what the name leads to.
+    let companionStatus = try io(companion?.status())
+    if let companionStatus, try !io(fileTrust.holds(companionStatus, in: files.directory, of: files)) {
+      companion = nil
+    }
     let slots = try companion?.companionSlots()
     let progress = progress(status.size, slots?.current)
     defer { progress?.end() }
@@ -164,26 +170,26 @@ struct Opening {
       log: log, status, companion: companion, slots: slots, stated: options.format, progress: progress)
     if let header = disk.companionHeader { try files.checkPlace(header) }
     let codecs = codecs(disk.format)
-    let knowledge = try LogKnowledge(files, slots?.current, disk.format, trust(in: files.directory))
-    var found = try numbered(from: files.first) { () throws(ImmutaError) in
+    let knowledge = try LogKnowledge(files, slots?.current, disk.format, fileTrust)
+    var readable = try numbered(from: files.first) { () throws(ImmutaError) in
       try ReadableLog(disk, progress) { (name) throws(ImmutaError) in
         try codecs.checkName(name ?? knowledge.codecName)
       }
     }
-    found.damage = found.damage ?? folder.damage
-    found.note = files.note(found.note)
-    let progressOfLog = LogProgress(count: files.first + found.count)
+    readable.damage = readable.damage ?? folder.damage
+    readable.note = files.note(readable.note)
+    let progressOfLog = LogProgress(count: files.first + readable.count)
     let header = disk.companionHeader
     // The newest segment is never removed, whatever the files say.
     let removed = min(files.first, max(folder.removed, knowledge.removedCount, header?.removedCount ?? 0))
     let followed = try FollowedFiles(
-      files: files, log: log, companion: companion, (status.identity, io(companion?.status().identity)), found,
+      files: files, log: log, companion: companion, (status.identity, companionStatus?.identity), readable,
       format: disk.format, check: codecs.check, progress: progressOfLog, identity: knowledge.identity,
       sealed: sealedSegments(folder, removed: removed, progressOfLog, knowledge.identity, disk.format),
-      strays: folder.strays, readerCount: options.readerCount)
+      strays: folder.strays, readerCount: options.readerCount, trust: fileTrust)
     let doubt =
       knowledge.codecName == nil
-      ? try codecs.checkPayloads(log, count: found.count, last: nil, isNamed: false) : nil
+      ? try codecs.checkPayloads(log, count: readable.count, last: nil, isNamed: false) : nil
     return (followed, doubt)
   }
 

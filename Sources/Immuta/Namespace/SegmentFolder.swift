@@ -14,6 +14,7 @@ struct SegmentFolder: Sendable {
   /// What is wrong with the files: each says what to do. Opening for appending refuses.
   private(set) var refusals: [Corruption] = []
   private let files: LogFiles
+  private let trust: FileTrust
   /// Companions in the folder whose logs are not there.
   private(set) var orphans: [Int] = []
   /// See ``isProven(_:)``.
@@ -28,19 +29,19 @@ struct SegmentFolder: Sendable {
   /// - Throws: `.namespaceNotFound` where the log was removed, and files are left of it.
   init(_ files: LogFiles, _ trust: FileTrust) throws(ImmutaError) {
     let files = files.home
-    self.files = files
+    (self.files, self.trust) = (files, trust)
     if try io(files.isBeingRemoved()) { throw .namespaceNotFound(files.namespace) }
     // Before the names are listed: a writer may roll meanwhile.
     let known = try LogKnowledge(files, nil, .v2, trust)
     newestFirst = known.newestFirst
-    folder = try io(files.openFolder())
+    folder = try io(trust.folder(files.segmentsFolder, of: files))
     // Whether a log that never rolled exists finds out who opens it.
     firsts = [0]
     if let folder { try list(folder) }
     try leaveOutStrays(known)
     if let missing = missingNewest { refusals.append(missing) }
     if folder == nil { return }
-    let header = try? newest.companionHeader()
+    let header = try? newest.companionHeader(trust)
     removed = min(newest.first, max(known.removedCount, header?.removedCount ?? 0))
     // A writer may have removed some meanwhile.
     if missingFront != nil {
@@ -136,7 +137,7 @@ struct SegmentFolder: Sendable {
       let segment = files(of: last)
       let reason: String
       do throws(ImmutaError) {
-        let header = try segment.companionHeader()
+        let header = try segment.companionHeader(trust)
         if let header, header.identity == identity, try isPlaced(header, last) { return }
         reason =
           header == nil
@@ -164,7 +165,7 @@ struct SegmentFolder: Sendable {
     var strays: [Corruption] = []
     var end = 0
     for first in firsts {
-      let header = try? files(of: first).companionHeader()
+      let header = try? files(of: first).companionHeader(trust)
       let isOwn = header?.firstSequence == first && (identity == nil || header?.identity == identity)
       if !isOwn, first < end {
         strays.append(.notSegment(files(of: first).logPath, "the segment before it ends with record \(end - 1)"))
@@ -185,7 +186,7 @@ struct SegmentFolder: Sendable {
   private func isPlaced(_ header: CompanionHeader, _ first: Int) throws(ImmutaError) -> Bool {
     if header.firstSequence == first { return true }
     guard header.firstSequence == CompanionHeader.unnamedFirst else { return false }
-    guard let previous, let before = try previous.companionHeader(), before.isClean else { return true }
+    guard let previous, let before = try previous.companionHeader(trust), before.isClean else { return true }
     return previous.first + before.stableCount == first
   }
 
@@ -195,7 +196,7 @@ struct SegmentFolder: Sendable {
       let next = firsts.count > 1 ? firsts[1] : .max
       if next > removed {
         // The one after it is missing, or REMOVED is wrong: no record goes that may be one of those that stay.
-        let header = try? files(of: first).companionHeader()
+        let header = try? files(of: first).companionHeader(trust)
         guard let header, header.isClean, first + header.stableCount <= removed else { return }
       }
       leftovers.append(first)
@@ -208,7 +209,7 @@ struct SegmentFolder: Sendable {
     for first in orphans where first >= max(firsts.last ?? 0, removed) {
       let segment = files(of: first)
       // What is not stable is not promised, and its log's name may have been lost with the machine.
-      guard let lost = try segment.lostRecords(isEntryProof: try segment.isOfThisRun()) else { continue }
+      guard let lost = try segment.lostRecords(isEntryProof: try segment.isOfThisRun(trust)) else { continue }
       // Only now: somebody may be rolling this very moment, and names the companion first.
       if try io(segment.logSize()) == nil { return lost }
     }
@@ -243,14 +244,14 @@ struct SegmentFolder: Sendable {
 }
 
 extension LogFiles {
-  /// The header of the segment's companion; nil where there is none that is whole.
-  func companionHeader() throws(ImmutaError) -> CompanionHeader? {
-    try io(directory.openIfPresent(companion, .read))?.companionHeader()
+  /// The header of the segment's companion; nil where there is none that is whole and believed.
+  func companionHeader(_ trust: FileTrust) throws(ImmutaError) -> CompanionHeader? {
+    try io(trust.companion(of: self))?.companionHeader()
   }
 
   /// Whether the segment's companion was last written in this run of the machine.
-  fileprivate func isOfThisRun() throws(ImmutaError) -> Bool {
-    guard let header = try companionHeader() else { return false }
+  fileprivate func isOfThisRun(_ trust: FileTrust) throws(ImmutaError) -> Bool {
+    guard let header = try companionHeader(trust) else { return false }
     return header.bootIdentity != 0 && header.bootIdentity == BootIdentity.current
   }
 }

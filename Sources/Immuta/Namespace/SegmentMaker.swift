@@ -18,7 +18,7 @@ struct SegmentMaker: Sendable {
   ///
   /// - Parameter log: whose rights they get.
   func make(like log: Descriptor) throws(ImmutaError) -> NextSegment {
-    let folder = try io(home.directory.makeFolder(home.segmentsFolder))
+    let folder = try io(setup.trust.makeFolder(home.segmentsFolder, of: home))
     try io(folder.removeIfPresent(home.nextLog))
     try io(folder.removeIfPresent(home.nextCompanion))
     let newLog = try io(folder.create(home.nextLog, like: log))

@@ -106,7 +106,7 @@ struct CodecCheck {
         return
       } catch .undecodable(let corruption) {
         // It could be read, and is more than may be.
-        if corruption.isOverLimit { return }
+        if corruption.reason.remedy == .higherLimit { return }
         throw .codecUnknown(
           path: path,
           reason:

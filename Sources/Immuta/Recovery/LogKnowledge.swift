@@ -55,7 +55,7 @@ struct LogKnowledge {
   ) throws(ImmutaError) -> (meta: LogMeta, generation: UInt64)? {
     let directory = files.home.directory
     guard let found = try io(directory.status(of: files.meta)),
-      try io(trust.holds(found, of: try files.directory.status(of: files.log))),
+      try io(trust.holds(found, in: directory, of: files)),
       let file = try io(directory.openIfPresent(files.meta, .read)),
       // What was looked at, and not what took its place since.
       try io(file.status().rights.owner == found.rights.owner)
@@ -105,15 +105,13 @@ struct LogKnowledge {
     try io(file.flush())
   }
 
-  static var renamed: String { "it was sealed for the namespace" }
-
   /// What to say of a payload that cannot be decoded, where the log was called something else when it was made; nil where
   /// it was not, or nobody knows.
   static func advice(afterRenaming files: LogFiles) -> String? {
     let trust = FileTrust(in: files.directory)
     guard let made = (try? meta(files, trust))?.meta.namespace, made != files.namespace else { return nil }
     return
-      "\(renamed) \(Words.quoted(made)), and the log is called \(Words.quoted(files.namespace)) now: "
+      "it was sealed for the namespace \(Words.quoted(made)), and the log is called \(Words.quoted(files.namespace)) now: "
       + "give its files their old name back, and copy its records into a new log from there"
   }
 }

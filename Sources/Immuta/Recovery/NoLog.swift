@@ -7,12 +7,14 @@ extension LogOnDisk {
     if size > 0, companion == nil {
       return try .noLog(log, "\(Words.bytes(size)) are less than a log's header of \(format.headerSize)")
     }
-    return Corruption(
+    var damage = Corruption(
       .cutShort, path: log.path,
       reason: size == 0
         ? "it is empty: nothing was appended yet, or everything was lost; appending begins a log in it"
         : "it was cut short: \(Words.bytes(size)) are less than a log's header of \(format.headerSize); put the log back "
           + "from a backup, or remove it to begin a new one")
+    damage.reason.remedy = .asStated
+    return damage
   }
 }
 
@@ -34,23 +36,15 @@ extension Corruption {
         + "or remove the companion to begin a new one")
   }
 
-  /// Whether the reason says what to do, as nothing can be repaired.
-  package var namesRemedy: Bool {
-    let words = reason.description
-    return words.contains("put the ") || words.contains("appending begins a log")
-      || words.contains("salvage into it again")
-  }
-
-  /// Whether a payload cannot be decoded since its log was given another name.
-  package var isAboutNames: Bool { reason.description.contains(LogKnowledge.renamed) }
-
   static func noLog(_ file: Descriptor, _ reason: String) throws(ImmutaError) -> Corruption {
     guard let appearance = try FileAppearance(file) else {
-      return Corruption(
+      var damage = Corruption(
         .notALog, path: file.path,
         reason:
           "\(reason): it is no log, or nothing of the log is left; nothing was changed: put the log back from a backup, or "
           + "take the file out of the directory")
+      damage.reason.remedy = .asStated
+      return damage
     }
     var damage = Corruption(
       .notALog, path: file.path,
@@ -99,6 +93,7 @@ extension LogFiles {
           "the log is missing, but \(home.directory.path(of: meta)) says that there was one: put the log back from a "
           + "backup, or remove that file to begin a new one")
     } else {
+      if let trust, let status = try io(directory.status(of: companion)) { try io(trust.check(status, companion)) }
       lost = try lostRecords(isEntryProof: true)
     }
     // Only now: somebody may be making it this very moment, and makes the log before its other files.

@@ -65,8 +65,11 @@ struct Repair {
     if purpose == .applying { try io(trust.check(status, files.log)) }
     let mode: SystemCalls.OpenMode = purpose == .applying ? .readWrite : .read
     let log = try io(directory.open(files.log, mode))
-    companionOnFile = try io(directory.openIfPresent(files.companion, mode))
-    if purpose == .applying, let found = try io(companionOnFile?.status()) {
+    // Whoever only looks does without a companion that somebody put there who is not to be trusted.
+    companionOnFile =
+      purpose == .looking
+      ? try io(trust.companion(of: files)) : try io(directory.openIfPresent(files.companion, mode))
+    if purpose != .looking, let found = try io(companionOnFile?.status()) {
       try io(trust.check(found, files.companion, of: status))
     }
     let progress = progress(try io(log.size))
@@ -119,7 +122,9 @@ struct Repair {
     _ files: LogFiles, for purpose: Purpose, _ trust: FileTrust, of log: SystemCalls.Status
   ) throws(ImmutaError) -> FileLock? {
     let home = files.home.directory
-    if purpose == .looking { return try io(FileLock.look(files.lock, in: home, subject: files.namespace)) }
+    if purpose == .looking {
+      return try io(FileLock.look(files.lock, in: home, subject: files.namespace, trust, of: log))
+    }
     if purpose == .applying { try io(trust.check(log, files.log)) }
     return try io(
       FileLock.take(files.lock, in: home, subject: files.namespace, rights: log.rights, trust: trust, of: log))
@@ -235,7 +240,7 @@ struct Repair {
         }
         return
       }
-      if let older, finding.sequence >= older.floor {
+      if let older, finding.sequence >= older.floor, try isLacking(finding, after: examined, in: older) {
         isOver = true
       } else {
         report.addLost(finding.sequence, index: finding.index, reason: damage)
@@ -254,6 +259,16 @@ struct Repair {
           sequences: seen..<report.promised, index: nil, reason: .notFound))
     }
     (self.report, self.examined) = (report, examined)
+  }
+
+  /// Whether a record that is not whole is one that the log never had.
+  private func isLacking(
+    _ finding: Examination.Finding, after examined: Examined, in older: OlderState
+  ) throws(ImmutaError) -> Bool {
+    if format.hasLastIndex { return true }
+    // What follows a damaged record may be damaged with it.
+    guard finding.sequence == examined.kept, finding.index == examined.end else { return false }
+    return try older.lacks(at: examined.end)
   }
 
   /// In a log without COUNT nothing counts what follows the last record that was found, but it is not nothing.

@@ -12,7 +12,7 @@ struct SalvagePlace {
   private let lock: FileLock
   private let isLockNew: Bool
   /// What has got its name.
-  private var published: [String] = []
+  private var installed: [String] = []
 
   /// - Parameters:
   ///   - files: of the log that is to be made.
@@ -29,7 +29,7 @@ struct SalvagePlace {
     (self.files, self.lock, self.isLockNew) = (files, lock, isLockNew)
     do throws(ImmutaError) {
       hasCleared = try Self.hasLeftovers(files)
-      if hasCleared { try Self.clear(files) }
+      if hasCleared { try Self.clear(files, trust) }
       // Any file of it: what the new log would replace, or go on with, is somebody's.
       guard try Self.isFree(files) else { throw .duplicateNamespace(files.namespace) }
       folder = try io(directory.makePrivateFolder(files.salvage))
@@ -52,12 +52,12 @@ struct SalvagePlace {
   }
 
   /// Removes what a salvage left that did not end.
-  private static func clear(_ files: LogFiles) throws(ImmutaError) {
+  private static func clear(_ files: LogFiles, _ trust: FileTrust) throws(ImmutaError) {
     let directory = files.directory
-    guard let folder = try io(directory.folder(files.salvage)) else { return }
+    guard let folder = try io(trust.folder(files.salvage, of: files)) else { return }
     // Some had got their names, and the log had not: nobody else made them, whose log is missing.
-    if try io(directory.status(of: files.log) == nil), let log = try io(folder.status(of: files.log)),
-      log.size > LogFormat.v2.headerSize, try io(folder.status(of: files.companion) == nil)
+    if try io(directory.status(of: files.log) == nil), try io(folder.status(of: files.log) != nil),
+      try io(folder.status(of: Self.completeMark) != nil)
     {
       for name in files.ofLog where try io(folder.status(of: name) == nil) {
         try io(directory.removeIfPresent(name))
@@ -66,13 +66,19 @@ struct SalvagePlace {
     try io(directory.removeFolder(files.salvage))
   }
 
+  /// The name of an empty file that says that the new log is whole, and that its files are getting their names.
+  private static var completeMark: String { "complete" }
+
   /// Gives the files their names, the log last, which makes it one; and lets go of the lock. They are on stable storage.
-  mutating func publish() throws(ImmutaError) {
+  mutating func install() throws(ImmutaError) {
     let directory = files.directory
+    // Before a file gets its name, and on stable storage.
+    _ = try io(folder.open(Self.completeMark, .createNew))
+    try io(folder.flush())
     for name in files.ofLog.reversed() where try io(folder.status(of: name) != nil) {
       if name == files.log { try io(directory.flush()) }
       try io(directory.takeOver(name, from: folder))
-      published.append(name)
+      installed.append(name)
     }
     try io(directory.flush())
     // The log is there. What is left holds nothing of it.
@@ -84,7 +90,7 @@ struct SalvagePlace {
   func abandon() {
     let directory = files.directory
     // The log first: without it, the others say that one is missing.
-    for name in published.reversed() { try? directory.remove(name) }
+    for name in installed.reversed() { try? directory.remove(name) }
     try? directory.removeFolder(files.salvage)
     Self.letGo(lock, files, isNew: isLockNew)
   }

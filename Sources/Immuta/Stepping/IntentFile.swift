@@ -15,7 +15,7 @@ struct IntentFile: Sendable {
   ///
   /// - Throws: `.unsupportedVersion`, `.foreignOwner`, `.io`.
   init(_ namespace: String, in directory: Directory, rights: FileRights?, _ trust: FileTrust) throws(ImmutaError) {
-    let folder = try io(directory.makeFolder(Self.folderName))
+    let folder = try io(trust.makeFolder(Self.folderName, in: directory))
     if let status = try io(folder.statusOfFile(namespace)) {
       try io(trust.check(status, namespace))
       file = try io(folder.open(namespace, .readWrite))

@@ -39,6 +39,8 @@ struct Settlement {
   ) throws(ImmutaError) -> Taken {
     if files.isPartition { return try take() }
     guard let folder = try io(directory.folder(IntentFile.folderName)) else { return try take() }
+    // No step of this user's is in another's folder.
+    guard try io(trust.holds(folder.status())) else { return try take() }
     // One at a time: whoever comes while another one settles would find that one's locks.
     let outcome = try io(
       folder.alone { () throws(FileError) -> Result<Taken, ImmutaError> in

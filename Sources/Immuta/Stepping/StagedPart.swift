@@ -49,6 +49,7 @@ struct StagedPart {
       let names = try io(files.openFolder()?.names()) ?? []
       return names.contains { (files.first(ofLog: $0) ?? 0) > part.first } ? .done : .gone
     }
+    try io(trust.check(log.status(), segment.log))
     if let identity = try identity(of: segment), identity != part.identity { return .gone }
     guard try io(log.size) >= part.format.headerSize, let header = try log.logHeader(part.format),
       header.count >= before
@@ -61,7 +62,7 @@ struct StagedPart {
 
   /// Nil where nothing says it.
   private func identity(of segment: LogFiles) throws(ImmutaError) -> LogIdentity? {
-    let companion = try io(segment.directory.openIfPresent(segment.companion, .read))
+    let companion = try io(trust.companion(of: segment))
     return try LogKnowledge(segment, companion?.companionHeader(), part.format, trust).identity
   }
 

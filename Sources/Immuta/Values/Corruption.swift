@@ -36,11 +36,47 @@ extension Corruption {
     public var code: Code
     /// What does not fit, and often what to do about it. The words may change from one version to the next.
     public var description: String
+    /// What helps.
+    package var remedy: Remedy
 
     /// A reason of a kind, in words.
     public init(_ code: Code, _ description: String) {
+      self.init(code, description, code.remedy)
+    }
+
+    package init(_ code: Code, _ description: String, _ remedy: Remedy) {
       self.code = code
       self.description = description
+      self.remedy = remedy
+    }
+  }
+}
+
+extension Corruption.Reason {
+  /// What helps against damage: the command line tool adds how to do it.
+  package enum Remedy: Hashable, Sendable {
+    /// Repair, or what it says.
+    case repair
+    /// What the words say: no command does it.
+    case asStated
+    /// The keys and dictionaries that a payload was written with.
+    case rightKeys
+    /// A higher limit for payloads.
+    case higherLimit
+  }
+}
+
+extension Corruption.Reason.Code {
+  /// What helps against damage of the kind, unless it is said otherwise.
+  fileprivate var remedy: Corruption.Reason.Remedy {
+    switch self {
+    case .metaFile, .segmentMissing, .segmentMisplaced, .segmentLength, .logMissing, .consumerPosition, .queueState,
+      .layout:
+      .asStated
+    case .undecodable: .rightKeys
+    case .checksum, .sizeField, .cutShort, .hole, .order, .companionEntry, .companionOfAnotherLog, .header, .notALog,
+      .changedMeanwhile, .keyIndex, .other:
+      .repair
     }
   }
 }

@@ -66,6 +66,27 @@ extension RepairReport {
   }
 }
 
+extension RepairReport.LossReason {
+  /// The reason without its words, for programs.
+  package var code: String {
+    switch self {
+    case .placeUnknown: "placeUnknown"
+    case .hole: "hole"
+    case .sizeFieldDamaged: "sizeField"
+    case .cutShort: "cutShort"
+    case .changed: "checksum"
+    case .payloadChecksum: "payloadChecksum"
+    case .entryAndSizeFieldDamaged: "entryAndSizeField"
+    case .notFound: "notFound"
+    case .olderThanCompanion: "olderThanCompanion"
+    case .endDamaged: "endDamaged"
+    case .segmentMissing: "segmentMissing"
+    case .segmentRefused: "segmentRefused"
+    case .undecodable: "undecodable"
+    }
+  }
+}
+
 extension RepairReport.LossReason: CustomStringConvertible {
   /// What is wrong, for people.
   public var description: String {

@@ -92,7 +92,8 @@ extension ToolError {
       self.init("not a log: \(damage)")
     } else {
       let advice =
-        damage.namesRemedy ? "" : "; if it is a log, give its format with --log-format, or put it back from a backup"
+        damage.reason.remedy == .asStated
+        ? "" : "; if it is a log, give its format with --log-format, or put it back from a backup"
       self.init("damaged: \(damage)\(damage.path.hasSuffix(".log") ? advice : "")", .damaged)
     }
   }

@@ -55,9 +55,18 @@ extension RepairReport {
       object.add("first", range.sequences.lowerBound)
       object.add("last", range.sequences.upperBound - 1)
       object.add("index", range.index)
+      object.add("code", range.reason.code)
       object.add("reason", range.reason.description)
     }
-    if !problems.isEmpty { object.add("problems", strings: problems.map(\.description)) }
+    if !problems.isEmpty {
+      object.add("problems", objects: problems) { problem, object in
+        object.add("path", problem.path)
+        object.add("sequence", problem.sequence)
+        object.add("index", problem.index)
+        object.add("code", problem.reason.code.rawValue)
+        object.add("reason", problem.reason.description)
+      }
+    }
     object.add("actions", strings: actions.map(\.description))
     object.add("saved", strings: saved)
     object.add("next", next)

@@ -87,13 +87,14 @@ struct Failure {
       (message, status) = ("damaged: \(corruption)\(advice)", .damaged)
     case ImmutaError.undecodable(let corruption):
       let advice =
-        corruption.isAboutNames
-        ? ""
-        : corruption.isOverLimit
-          ? "; if it may be so large, give a higher \(prefix)decoded-limit"
-          : "; check that the \(prefix)key-file and \(prefix)dictionary are those that it was written with"
+        switch corruption.reason.remedy {
+        case .asStated: ""
+        case .higherLimit: "; if it may be so large, give a higher \(prefix)decoded-limit"
+        case .repair, .rightKeys:
+          "; check that the \(prefix)key-file and \(prefix)dictionary are those that it was written with"
+        }
       (message, status) = ("cannot decode \(corruption)\(advice)", .damaged)
-    case ImmutaError.untransformable(let reason, _) where Corruption.tellsOfLimit(reason):
+    case let error as ImmutaError where error.isOverLimit:
       (message, status) = ("\(error); if it may be so large, give a higher --decoded-limit", .failure)
     case ImmutaError.codecMismatch(let written, let opened, _):
       (message, status) = (CodecSettings.mismatch(written: written, opened: opened, prefix: prefix), .failure)
@@ -161,7 +162,7 @@ struct Failure {
 extension Corruption {
   /// What leads to the command that reports the records around it; nothing where the reason says all there is to do.
   fileprivate var adviceToRepair: String {
-    if namesRemedy { return "" }
+    guard reason.remedy == .repair else { return "" }
     return ToolCommandLine.repair(ofFile: path).map { "; `\($0)` says what can be done" } ?? ""
   }
 }
