@@ -128,24 +128,39 @@ final class KeyIndex: Sendable {
     case unreadable
   }
 
-  /// The next records, up to a number.
+  /// The next records of the log: some hundreds, or as many as one read brings.
+  ///
+  /// - Parameter end: no record is begun with that comes at or after it.
   private func read(_ cursor: inout RecordCursor, to end: Int) throws(ImmutaError) -> [RecordsKey] {
     let hasher = state.withLock { $0.hasher }
     var items: [RecordsKey] = []
     var unreadable = 0
+    func noteUnreadable(_ number: Int, _ error: ImmutaError) throws(ImmutaError) {
+      unreadable += 1
+      guard error.isOfRecord(number), unreadable < Self.batchSize else { throw error }
+      items.append(.unreadable)
+    }
     // Also with nothing to read: whether the files are what they were is seen by asking.
     while items.count < Self.batchSize, cursor.place < end || items.isEmpty {
-      let number = cursor.place
+      let taken: TakenRecords
       do throws(ImmutaError) {
-        guard let record = try cursor.nextAtOnce() else { break }
-        // A large one is read when it is touched, and might trap there.
-        let key = keyOf(try record.payload.inMemory())
-        items.append(key.map { .key($0, hasher.hash($0)) } ?? .noKey)
+        guard let next = try cursor.nextBatchAtOnce() else { break }
+        taken = next
       } catch {
-        unreadable += 1
-        guard error.isOfRecord(number), unreadable < Self.batchSize else { throw error }
-        items.append(.unreadable)
-        cursor.move(to: number + 1)
+        try noteUnreadable(cursor.place, error)
+        cursor.move(to: cursor.place + 1)
+        continue
+      }
+      items.reserveCapacity(items.count + taken.count)
+      for position in 0..<taken.count {
+        let record = taken.record(at: position)
+        do throws(ImmutaError) {
+          // A large one is read when it is touched, and might trap there.
+          let key = keyOf(try record.payload.inMemory())
+          items.append(key.map { .key($0, hasher.hash($0)) } ?? .noKey)
+        } catch {
+          try noteUnreadable(record.sequence, error)
+        }
       }
     }
     return items
@@ -232,7 +247,7 @@ final class KeyIndex: Sendable {
     while cursor.place < segment.upperBound {
       let items = try read(&cursor, to: segment.upperBound)
       if items.isEmpty { throw cursor.missing }
-      for item in items { try keys.add(item) }
+      for item in items.prefix(segment.upperBound - keys.end) { try keys.add(item) }
     }
     return keys
   }

@@ -74,6 +74,24 @@ struct MemoryKeys: Sendable {
     return place == Self.none ? nil : first + Int(place)
   }
 
+  /// Up to `most` records, from a number on, that have a key or may have it, in their order.
+  ///
+  /// - Parameter known: see ``record(of:from:after:)``.
+  func places(of key: [UInt8], _ hash: KeyHash, from number: Int, after known: Int?, most: Int) -> [FoundRecords.Place] {
+    var numbers: [Int] = []
+    var next = group(of: key, hash).flatMap { record(of: $0, from: number, after: known) }
+    while let found = next, numbers.count < most {
+      numbers.append(found)
+      let following = self.next[found - first]
+      next = following == Self.none ? nil : first + Int(following)
+    }
+    if !unreadable.isEmpty {
+      let bound = next == nil ? end : numbers.last ?? end
+      numbers = (numbers + unreadable.filter { $0 >= number && $0 < bound }).sorted()
+    }
+    return numbers.map { ($0, nil) }
+  }
+
   /// The nth record of a group, counted from 0.
   func record(_ nth: Int, of group: Int) -> Int {
     precondition(nth < Int(groups[group].count), "the group has that many records")
