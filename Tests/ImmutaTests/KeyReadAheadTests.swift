@@ -85,7 +85,7 @@ struct KeyReadAheadTests {
     let directory = TemporaryDirectory()
     let payloads = (0..<50).map { "payload \($0)" }
     try await Self.fill(directory, payloads, others: 2)
-    let name = "log.segments/\(LogFiles.digits(0)).log"
+    let name = "log.log"
     var bytes = try directory.bytes(of: name)
     let place = try #require(bytes.firstRange(of: Array("payload 17".utf8))?.lowerBound)
     bytes[place] ^= 1

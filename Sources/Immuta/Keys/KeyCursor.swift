@@ -184,14 +184,15 @@ struct KeyCursor: Sendable {
   /// Finds out which of the records from the place on may have the key. False, and the place is after all that is indexed, where
   /// none has.
   private mutating func look() throws(ImmutaError) -> Bool {
-    // What is not read ahead is looked for one at a time: the files may be others by then.
-    let most = index.open.isFollowing ? 1 : batch
+    let most = batch
     batch = min(Self.mostAhead, batch * 4)
+    // What is not read ahead is looked for one at a time where the files may be others by then.
+    let mostInMemory = index.open.isFollowing ? 1 : most
     while true {
       let (key, place, last) = (key, place, last)
       let newest = index.state.withLock { state -> (places: [FoundRecords.Place], end: Int)? in
         guard let newest = state.newest, place >= newest.first else { return nil }
-        return (newest.places(of: key, state.hasher.hash(key), from: place, after: last, most: most), newest.end)
+        return (newest.places(of: key, state.hasher.hash(key), from: place, after: last, most: mostInMemory), newest.end)
       }
       if let newest {
         ahead = KeyReadAhead(newest.places)
@@ -206,7 +207,7 @@ struct KeyCursor: Sendable {
       }
       guard var run else { continue }
       self.run = nil
-      let places = try self.places(in: &run, most: most)
+      let places = try self.places(in: &run, most, mostInMemory)
       self.run = run
       if let first = places.first {
         ahead = KeyReadAhead(places, found(places))
@@ -259,11 +260,13 @@ struct KeyCursor: Sendable {
     return run
   }
 
-  /// The next records of a run that may have the key, up to so many of those in memory.
-  private func places(in run: inout Run, most: Int) throws(ImmutaError) -> [FoundRecords.Place] {
+  /// The next records of a run that may have the key, about as many as are asked for.
+  private func places(
+    in run: inout Run, _ most: Int, _ mostInMemory: Int
+  ) throws(ImmutaError) -> [FoundRecords.Place] {
     let place = place
     if let memory = run.memory {
-      return memory.places(of: key, index.hash(of: key), from: place, after: last, most: most)
+      return memory.places(of: key, index.hash(of: key), from: place, after: last, most: mostInMemory)
     }
     while true {
       while run.position < run.postings.count, run.postings[run.position].number < place { run.position += 1 }
@@ -272,11 +275,11 @@ struct KeyCursor: Sendable {
       guard let postings = run.file?.postings(more) else {
         index.drop(run.segment)
         run = try newRun(run.segment)
-        return try places(in: &run, most: most)
+        return try places(in: &run, most, mostInMemory)
       }
       (run.postings, run.position, run.rest) = (postings, 0, more.upperBound..<run.rest.upperBound)
     }
-    let end = min(run.postings.count, run.position + batch)
+    let end = min(run.postings.count, run.position + most)
     var places: [FoundRecords.Place] = []
     places.reserveCapacity(end - run.position)
     for posting in run.postings[run.position..<end] { places.append((posting.number, posting.entry)) }

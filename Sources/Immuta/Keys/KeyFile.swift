@@ -11,8 +11,8 @@ final class KeyFile: Sendable {
   private let identity: FileIdentity
   private let open: Lock<Descriptor?>
 
-  /// Slots that one read brings: 4 KiB.
-  private static var slotsAtOnce: Int { 128 }
+  /// Slots that one read brings: 2 KiB.
+  private static var slotsAtOnce: Int { 64 }
 
   /// Nil where there is no file of the name, or none that may be believed.
   ///

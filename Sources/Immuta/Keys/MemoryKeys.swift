@@ -111,12 +111,17 @@ struct MemoryKeys: Sendable {
     while true {
       let number = table[slot]
       if number == Self.none { return (slot, nil) }
-      let group = groups[Int(number)]
       // Hashes may agree where keys do not.
-      if group.hash == hash, keyBytes[group.keyStart..<group.keyStart + Int(group.keyCount)].elementsEqual(key) {
-        return (slot, Int(number))
-      }
+      if groups[Int(number)].hash == hash, has(Int(number), key) { return (slot, Int(number)) }
       slot = (slot + 1) & (table.count - 1)
+    }
+  }
+
+  private func has(_ group: Int, _ key: [UInt8]) -> Bool {
+    let (start, count) = (groups[group].keyStart, Int(groups[group].keyCount))
+    if count != key.count { return false }
+    return unsafe keyBytes.withBytes { bytes in
+      unsafe key.withBytes { key in unsafe bytes[start..<start + count].elementsEqual(key) }
     }
   }
 
