@@ -67,7 +67,9 @@ struct KeyReadAheadTests {
 
   @Test(arguments: [0, 1, 40]) func recordsOfAnySizeAreDelivered(others: Int) async throws {
     let directory = TemporaryDirectory(inMemory: true)
-    let sizes = [0, 1, 30, 700, 500, 501, 512, 4084, 4088, 4096, 5000, 70_000, 3, 1 << 20, 2 << 20, 10, 900, 0, 0, 8000]
+    let sizes = [
+      0, 1, 30, 700, 500, 501, 512, 4084, 4088, 4096, 5000, 70_000, 3, 1 << 20, 2 << 20, 10, 900, 0, 0, 8000,
+    ]
     let payloads = (sizes + sizes.reversed()).enumerated().map { number, size in
       String(repeating: "\(number % 10)", count: size)
     }

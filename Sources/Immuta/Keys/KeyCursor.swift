@@ -192,7 +192,9 @@ struct KeyCursor: Sendable {
       let (key, place, last) = (key, place, last)
       let newest = index.state.withLock { state -> (places: [FoundRecords.Place], end: Int)? in
         guard let newest = state.newest, place >= newest.first else { return nil }
-        return (newest.places(of: key, state.hasher.hash(key), from: place, after: last, most: mostInMemory), newest.end)
+        return (
+          newest.places(of: key, state.hasher.hash(key), from: place, after: last, most: mostInMemory), newest.end
+        )
       }
       if let newest {
         ahead = KeyReadAhead(newest.places)

@@ -77,7 +77,8 @@ struct MemoryKeys: Sendable {
   /// Up to `most` records, from a number on, that have a key or may have it, in their order.
   ///
   /// - Parameter known: see ``record(of:from:after:)``.
-  func places(of key: [UInt8], _ hash: KeyHash, from number: Int, after known: Int?, most: Int) -> [FoundRecords.Place] {
+  func places(of key: [UInt8], _ hash: KeyHash, from number: Int, after known: Int?, most: Int) -> [FoundRecords.Place]
+  {
     var numbers: [Int] = []
     var next = group(of: key, hash).flatMap { record(of: $0, from: number, after: known) }
     while let found = next, numbers.count < most {

@@ -51,7 +51,8 @@
       }
       // Counted from the beginning of its read, until that is known.
       let found = CompanionEntry(index: entry.index, time: entry.time, recordChecksum: entry.recordChecksum)
-      pieces.append(Piece(entry: found, start: total - (reads[reads.count - 1].range.upperBound - entry.index), count: 0))
+      pieces.append(
+        Piece(entry: found, start: total - (reads[reads.count - 1].range.upperBound - entry.index), count: 0))
     }
     let memory = Chunk.Memory.create(minimumCapacity: total) { _ in total } as Chunk.Memory
     let descriptor = try reader.anyDescriptor()
