@@ -40,7 +40,7 @@ append                    0.012         0.002            795     16384
 transaction               0.012         0.002            590     16384
 stream                    0.002         0.002            570     16384
 record                    2.500         1.250           2430     16384
-history                   1.500         1.500           3300     16384
+history                   1.700         1.950           3700     16384
 append-deflate            0.050         0.020              -      2048
 stream-deflate            0.020         1.020              -      2048
 append-aes                0.050        11.250              -      2048
