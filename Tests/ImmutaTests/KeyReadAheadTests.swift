@@ -48,6 +48,32 @@ struct KeyReadAheadTests {
     }
   }
 
+  @Test func aSmallSegmentThatIsReadAgainAndAgainIsKept() async throws {
+    let directory = TemporaryDirectory(inMemory: true)
+    let payloads = (0..<50).map { "\($0)" }
+    try await Self.fill(directory, payloads, others: 600)
+    let injector = FaultInjector(directory: directory.path)
+    try await injector.run {
+      let storage = try directory.open()
+      defer { storage.close() }
+      let log = try storage.log("log")
+      let accounts = try log.accounts()
+      var reads: [Int] = []
+      for _ in 0..<10 {
+        let before = injector.counts[.read] ?? 0
+        #expect(try Self.history(accounts) == payloads + ["newest"])
+        reads.append((injector.counts[.read] ?? 0) - before)
+      }
+      // A read for each, and then two for the key's place in the index, and two for the newest record at most.
+      #expect(reads[1] >= 50 && (reads.last ?? 50) <= 4, "\(reads) reads")
+      // It is of a log that somebody cuts: what was removed is so.
+      try await log.removeRecords(before: log.count - 1)
+      var removed = accounts.records(of: "a", from: .sequence(0))
+      await #expect(throws: ImmutaError.self) { try await removed.next() }
+      #expect(try Self.history(accounts) == ["newest"])
+    }
+  }
+
   @Test func whoTakesOneRecordReadsFew() async throws {
     let directory = TemporaryDirectory(inMemory: true)
     try await Self.fill(directory, (0..<500).map { "\($0)" }, others: 200)

@@ -225,6 +225,9 @@ struct KeyCursor: Sendable {
     guard let first = places.first(where: { $0.entry != nil }),
       let reader = try? index.open.reader(of: first.number, index.open.reader)
     else { return nil }
+    if let bytes = index.bytes(of: reader, reading: places.count) {
+      return FoundRecords(places, of: reader, in: bytes)
+    }
     return try? FoundRecords(places, of: reader, expecting: size)
   }
 

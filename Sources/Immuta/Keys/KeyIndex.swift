@@ -40,6 +40,8 @@ final class KeyIndex: Sendable {
     /// Files that were read lately, the latest at the end.
     var recent: [KeyFile] = []
     var isAboutToWrite = false
+    /// Segments that many records were read from.
+    var kept = KeptSegments()
   }
 
   /// Records that are read before they are added.
@@ -227,6 +229,18 @@ final class KeyIndex: Sendable {
       if case .file(let file) = keys { state.note(file, Self.mostOpen) }
     }
     return keys
+  }
+
+  /// The bytes of a sealed segment, if it is small and many of its records are read; so many are about to be. Not where another
+  /// process may change the files.
+  func bytes(of reader: LogReader, reading count: Int) -> SegmentBytes? {
+    guard !open.isFollowing, reader.isSealed else { return nil }
+    let (known, isDue) = state.withLock { $0.kept.bytes(of: reader.first, size: reader.end, reading: count) }
+    if let known { return known }
+    // What stands in the way shows when the records are read one by one.
+    guard isDue, let bytes = try? SegmentBytes(reader) else { return nil }
+    state.withLock { $0.kept.keep(bytes, of: reader.first) }
+    return bytes
   }
 
   /// The file of a segment, if it is this segment's.

@@ -71,6 +71,17 @@
     (self.memory, self.reader, self.pieces) = (memory, reader, pieces)
   }
 
+  /// The records of a segment that is in memory.
+  init(_ places: [Place], of reader: LogReader, in bytes: SegmentBytes) {
+    pieces = places.map { place in
+      guard let entry = place.entry, bytes.range.contains(entry.index) else { return nil }
+      let found = CompanionEntry(index: entry.index, time: entry.time, recordChecksum: entry.recordChecksum)
+      return Piece(
+        entry: found, start: entry.index - bytes.range.lowerBound, count: bytes.range.upperBound - entry.index)
+    }
+    (memory, self.reader) = (bytes.memory, reader)
+  }
+
   /// Whether the log is open.
   var isOpen: Bool { reader.isOpen }
 
