@@ -31,12 +31,16 @@ export SWIFT_DETERMINISTIC_HASHING=1
 # encrypt a chunk (a context, the ciphertext and its owner, the tag and its owner, both once more in one piece, and two
 # boxes for what goes in), 5 to decrypt one. Instructions are those of the compression and the cipher, which are not ours:
 # they are not counted.
+#
+# A history is one account's: its records lie some 20 kB apart in segments of 256 KiB, so each takes a read, and the key is looked
+# up in each segment. The closure that finds a record's key makes an array of it.
 #                  system calls   allocations   instructions   records
 thresholds="
 append                    0.012         0.002            795     16384
 transaction               0.012         0.002            590     16384
 stream                    0.002         0.002            570     16384
 record                    2.500         1.250           2430     16384
+history                   1.700         1.950           3700     16384
 append-deflate            0.050         0.020              -      2048
 stream-deflate            0.020         1.020              -      2048
 append-aes                0.050        11.250              -      2048
@@ -54,6 +58,7 @@ prepare() {
   case "$1" in
     stream* | record | consume | batches)
       "$program" "$(sed -E 's/^(stream|record|consume|batches)/transaction/' <<<"$1")" "$logs/log" $((2 * $2)) ;;
+    history) "$program" keyed "$logs/log" $((2 * $2)) ;;
   esac
 }
 

@@ -11,7 +11,7 @@ struct Disk: ~Copyable {
   private var moments = 0
   /// Every file seen, by its identity, those removed since included.
   private var files: [UInt64: DiskFile] = [:]
-  /// The names in the directory, and in each folder of it, whose path from the directory is the key: "" is its own.
+  /// The names in the directory, and in each folder in it, however deep, whose path from the directory is the key: "" is its own.
   private var folders: [String: Names] = [:]
   /// Bytes that the flushes being made now cover, and how far the file had been written.
   private var flushing: [String: (bytes: [UInt8], writtenEnd: Int)] = [:]
@@ -79,10 +79,17 @@ struct Disk: ~Copyable {
 
   /// Finds out what happened to the names since it last looked.
   mutating func noteEntries(areStable: Bool = false) {
-    let top = wholeListing("")
-    note(top.all, in: "", except: top.folders, areStable)
-    for folder in top.folders { note(wholeListing(folder).all, in: folder, except: [], areStable) }
+    noteEntries(in: "", areStable)
   }
+
+  private mutating func noteEntries(in folder: String, _ areStable: Bool) {
+    let found = wholeListing(folder)
+    note(found.all, in: folder, except: found.folders, areStable)
+    for name in found.folders { noteEntries(in: Self.path(of: name, in: folder), areStable) }
+  }
+
+  /// From the directory.
+  private static func path(of name: String, in folder: String) -> String { folder.isEmpty ? name : "\(folder)/\(name)" }
 
   /// The same, once two in a row agree: one that is made while names change may lack one.
   private func wholeListing(_ folder: String) -> (all: [String: UInt64], folders: [String]) {
@@ -179,7 +186,7 @@ struct Disk: ~Copyable {
   private func file(at path: String) -> DiskFile? {
     let parts = path.dropFirst(directory.count + 1).split(separator: "/").map(String.init)
     guard let name = parts.last else { return nil }
-    return folders[parts.count == 1 ? "" : parts[0]]?.now[name].flatMap { files[$0] }
+    return folders[parts.dropLast().joined(separator: "/")]?.now[name].flatMap { files[$0] }
   }
 
   // MARK: The power cut
@@ -195,18 +202,20 @@ struct Disk: ~Copyable {
   mutating func remains(using generator: inout SeededGenerator) -> Remains {
     noteEntries()
     var result = Remains()
-    let top = left(in: "", &generator)
-    for (name, identity) in top.sorted(by: { $0.key < $1.key }) {
-      if folders[name] == nil {
-        result.files[name] = files[identity]?.remains(using: &generator)
-        continue
-      }
-      result.folders.append(name)
-      for (file, identity) in left(in: name, &generator).sorted(by: { $0.key < $1.key }) {
-        result.files["\(name)/\(file)"] = files[identity]?.remains(using: &generator)
+    add("", to: &result, &generator)
+    return result
+  }
+
+  private func add(_ folder: String, to result: inout Remains, _ generator: inout SeededGenerator) {
+    for (name, identity) in left(in: folder, &generator).sorted(by: { $0.key < $1.key }) {
+      let path = Self.path(of: name, in: folder)
+      if folders[path] == nil {
+        result.files[path] = files[identity]?.remains(using: &generator)
+      } else {
+        result.folders.append(path)
+        add(path, to: &result, &generator)
       }
     }
-    return result
   }
 
   private func left(in folder: String, _ generator: inout SeededGenerator) -> [String: UInt64] {

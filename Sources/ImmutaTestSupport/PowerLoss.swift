@@ -41,7 +41,7 @@ public final class PowerLoss: SystemCallHook {
   /// Watches a directory.
   ///
   /// - Parameters:
-  ///   - directory: holds files, and folders with files.
+  ///   - directory: holds files, and folders with files, in which folders may be, too.
   ///   - seed: decides what reaches the device by itself.
   ///   - overwritesInPlace: whether the file system is one that overwrites blocks where they are.
   ///   - oddsOfWriteBack: at one moment in so many, pages reach the device by themselves.

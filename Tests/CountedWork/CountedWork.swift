@@ -13,6 +13,7 @@ import ImmutaTransforms
 /// CountedWork process DIRECTORY COUNT               turns COUNT records of one log into records of another, 64 a step
 /// CountedWork queue DIRECTORY COUNT                 gives COUNT jobs to workers, and holds a million: QueuedJobs
 /// CountedWork keys DIRECTORY COUNT                  finds a key's records in a log of COUNT segments: KeyedRecords
+/// CountedWork keyed|history DIRECTORY COUNT         reads COUNT records of accounts' histories: AccountHistories
 /// ```
 ///
 /// With `-deflate` or `-aes` after the work, as in `stream-aes`, payloads are compressed or encrypted.
@@ -36,6 +37,8 @@ import ImmutaTransforms
     }
     if work[0] == "queue" { return try await QueuedJobs(directory: arguments[2], count: count).run() }
     if work[0] == "keys" { return try await KeyedRecords(directory: arguments[2], segments: count).run() }
+    if work[0] == "keyed" { return try AccountHistories(directory: arguments[2], count: count).fill() }
+    if work[0] == "history" { return try AccountHistories(directory: arguments[2], count: count).read() }
     if work[0] == "rolling" { return try ManySegments(directory: arguments[2], count: count).runRolling() }
     var configuration = Storage.Configuration()
     if work.count == 2 { configuration.codec = codec(work[1]) }

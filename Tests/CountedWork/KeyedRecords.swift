@@ -95,3 +95,64 @@ struct KeyedRecords {
     }
   }
 }
+
+/// The histories of accounts in a log of small segments, as those of a bank are: for counting what a record of one costs.
+///
+/// ```
+/// CountedWork keyed DIRECTORY COUNT      appends COUNT records of 20 B, of COUNT/256 accounts, and makes their index
+/// CountedWork history DIRECTORY COUNT    reads histories until COUNT records were read
+/// ```
+struct AccountHistories {
+  let directory: String
+  let count: Int
+
+  private static let perAccount = 256
+
+  func fill() throws {
+    try withAccounts { accounts in
+      let perCommit = 64
+      let keys = max(1, count / Self.perAccount)
+      for start in stride(from: 0, to: count, by: perCommit) {
+        try accounts.log.transaction { transaction in
+          for number in start..<min(start + perCommit, count) {
+            // The accounts in another order each time.
+            let account = (number % keys * 61 + number / keys) % keys
+            try transaction.append("account-\(account) \(number)")
+          }
+        }
+      }
+      _ = try accounts.count(of: Self.key(0))
+      accounts.finishFiles()
+    }
+  }
+
+  func read() throws {
+    try withAccounts { accounts in
+      let keys = accounts.log.count / Self.perAccount
+      var left = count
+      var account = 0
+      while left > 0 {
+        var history = accounts.records(of: Self.key(account))
+        while left > 0, let record = try history.next() {
+          precondition(record.size > 8, "a record is as long as it was written")
+          left -= 1
+        }
+        account = (account + 13) % keys
+      }
+    }
+  }
+
+  private static func key(_ account: Int) -> [UInt8] { Array("account-\(account)".utf8) }
+
+  private func withAccounts(_ body: (KeyedLog<[UInt8]>) throws -> Void) throws {
+    var configuration = Storage.Configuration()
+    configuration.segments.maximumBytes = 256 << 10
+    let storage = try Storage(directory: directory, namespaces: ["events"], configuration: configuration)
+    defer { storage.close() }
+    // The first word.
+    let accounts = try storage.log("events").keyed("account") { payload -> [UInt8]? in
+      payload.firstIndex(of: UInt8(ascii: " ")).map { Array(payload[..<$0]) }
+    }
+    try body(accounts)
+  }
+}

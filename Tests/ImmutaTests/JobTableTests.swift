@@ -62,6 +62,16 @@ import Testing
         case 9 where generator.oneIn(8):
           table.moveFront(to: number)
           model.front = number
+        case 9 where generator.oneIn(8):
+          let passed = (model.front..<number).filter { number in
+            let status = model.entries[number]?.status
+            return !model.done.contains(number) && status != .leased && status != .taken
+          }
+          guard table.pass(before: number) == passed.count else { throw Finding("step \(step): not \(passed.count)") }
+          for number in passed {
+            model.done.insert(number)
+            model.entries[number] = nil
+          }
         default: break
         }
         model.settle()

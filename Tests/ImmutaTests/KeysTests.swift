@@ -377,7 +377,8 @@ extension Log {
   func accounts(
     _ name: String = "account", version: Int = 1, hashMask: UInt64 = .max
   ) throws(ImmutaError) -> KeyedLog<String> {
-    try keyed(name, version: version, hashMask: hashMask) { $0.text.split(separator: " ").first.map(String.init) }
+    let key: @Sendable (Payload) -> String? = { $0.text.split(separator: " ").first.map(String.init) }
+    return try keyed(name, version: version, hashMask: hashMask, by: key) { key($0)?.keyBytes }
   }
 }
 

@@ -206,7 +206,10 @@ import Testing
   private static func work(
     on log: Log, _ known: borrowing Mutex<Known>, _ generator: inout SeededGenerator
   ) async throws {
-    var jobs = try log.workQueue("work", .init(lease: .seconds(600)))
+    var configuration = WorkQueue.Configuration(lease: .seconds(600))
+    // Small enough that the state log begins another segment with a summary, and loses those before, again and again.
+    configuration.eventsOfASegment = [2, 8, 65_536][Int.random(in: 0..<3, using: &generator)]
+    var jobs = try log.workQueue("work", configuration)
     var held: [WorkQueue.Job] = []
     for _ in 0..<Int.random(in: 0...60, using: &generator) {
       // All of one size: that they lie where others lay says nothing.
@@ -234,7 +237,7 @@ import Testing
       case 11 where generator.oneIn(3):
         jobs.close()
         held = []
-        jobs = try log.workQueue("work", .init(lease: .seconds(600)))
+        jobs = try log.workQueue("work", configuration)
       default: break
       }
     }

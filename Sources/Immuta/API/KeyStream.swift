@@ -42,6 +42,7 @@ public struct KeyStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
 
   private mutating func next(until deadline: ContinuousClock.Instant?) async throws -> Record? {
     try Task.checkCancellation()
+    if let record = try cursor.nextAtHand() { return record }
     try await index.prepareBeside()
     while true {
       try Task.checkCancellation()
@@ -148,6 +149,7 @@ public struct KeyHistory: AsyncSequence, AsyncIteratorProtocol, Sendable {
   /// - Throws: as ``KeyStream/next()``.
   public mutating func next(isolation actor: (any Actor)?) async throws -> Record? {
     try Task.checkCancellation()
+    if let record = try cursor.nextAtHand(before: end) { return record }
     try await index.prepareBeside()
     return try cursor.nextAtOnce(before: end)
   }

@@ -94,15 +94,19 @@ extension Log {
   ///   - key: returns a record's key; nil for a record that has none. It must return the same for the same payload, at any time,
   ///     and must not use the log. It is called for each record once it is indexed, and again when it is delivered.
   /// - Throws: `.invalidConfiguration` for a name that cannot be one.
+  @inlinable
   public func keyed<Key: RecordKey>(
     _ name: String, version: Int = 1, by key: @escaping @Sendable (Payload) -> Key?
   ) throws(ImmutaError) -> KeyedLog<Key> {
-    try keyed(name, version: version, hashMask: .max, by: key)
+    // Made here, where the type of key is known: it is called for each record.
+    try keyed(name, version: version, hashMask: .max, by: key) { payload in key(payload)?.keyBytes }
   }
 
   /// - Parameter hashMask: see ``KeyHasher``.
+  @usableFromInline
   func keyed<Key: RecordKey>(
-    _ name: String, version: Int, hashMask: UInt64, by key: @escaping @Sendable (Payload) -> Key?
+    _ name: String, version: Int, hashMask: UInt64, by key: @escaping @Sendable (Payload) -> Key?,
+    bytes: @escaping @Sendable (Payload) -> [UInt8]?
   ) throws(ImmutaError) -> KeyedLog<Key> {
     guard Storage.isValidNamespace(name) else {
       throw .invalidConfiguration(
@@ -110,10 +114,7 @@ extension Log {
           + "starting with “.”")
     }
     let index = KeyIndex(
-      open, KeyFolder(currentFiles, name: name, trust: trust), version: version, hashMask: hashMask
-    ) { payload in
-      key(payload)?.keyBytes
-    }
+      open, KeyFolder(currentFiles, name: name, trust: trust), version: version, hashMask: hashMask, keyOf: bytes)
     return KeyedLog(log: self, name: name, index: index, keyOf: key)
   }
 }

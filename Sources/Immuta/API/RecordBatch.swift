@@ -27,10 +27,7 @@ public struct RecordBatch: RandomAccessCollection, Sendable {
   public subscript(place: Int) -> Record {
     precondition(
       place >= 0 && place < sequences.count, "there is no place \(place) in a batch of \(sequences.count) records")
-    return switch taken {
-    case .run(let run): run.record(at: place)
-    case .records(let records): records[place]
-    }
+    return taken.record(at: place)
   }
 
   /// Calls `body` with the number and the bytes of each record, in order. The bytes are valid only until it returns: so

@@ -11,13 +11,15 @@ extension WorkQueue {
     /// How often the job was given to a worker, this time included: 1 for the first time.
     public let deliveries: Int
     let queue: WorkQueue
+    /// How often the queue had been moved when it was given.
+    let moves: Int
 
     /// Says that the job is done; nothing where it is already. No system call but now and then; with `.synced` a flush that all share
     /// who acknowledge meanwhile.
     ///
     /// - Throws: `.leaseLost` where somebody else has the job by now: then that one's work counts; `.consumerClosed`, `.logMoved`, `.io`.
     public func acknowledge() async throws {
-      try queue.acknowledge(record, deliveries)
+      try queue.acknowledge(self)
       try await queue.settle()
     }
 
@@ -35,7 +37,7 @@ extension WorkQueue {
       if let most = queue.configuration.maximumDeliveries, deliveries >= most {
         return try await reject(reason ?? "it was given \(Words.of(deliveries, "time")), and given back the last time")
       }
-      try queue.retry(record, deliveries, after: pause)
+      try queue.retry(self, after: pause)
       try await queue.settle()
     }
 
@@ -45,15 +47,15 @@ extension WorkQueue {
     /// - Throws: as ``retry(after:because:)``.
     public func reject(_ reason: String) async throws {
       precondition(queue.configuration.deadLetters != nil, "a queue without dead letters cannot reject a job")
-      try queue.takeBack(record, deliveries)
-      try await queue.bury(record, deliveries, reason)
+      try queue.takeBack(self)
+      try await queue.bury(self, reason)
     }
 
     /// Begins the lease again, with another time if need be: for work that takes longer. O(log jobs in work), no system call.
     ///
     /// - Throws: `.leaseLost` where somebody else has the job by now, or it is done; `.consumerClosed`.
     public func extend(_ lease: Duration? = nil) throws(ImmutaError) {
-      try queue.extend(record, deliveries, by: lease ?? queue.configuration.lease)
+      try queue.extend(self, by: lease ?? queue.configuration.lease)
     }
   }
 
@@ -67,33 +69,34 @@ extension WorkQueue {
       let place = try log.open.place(sequence + 1)
       try state.withLock { (state) throws(ImmutaError) in
         try checkOpen(state)
-        if state.jobs.table.isDone(sequence) { return }
-        try finish(place, &state)
+        if !state.jobs.table.isDone(sequence) { try finish(place, &state) }
+        // While nobody moves the queue.
+        reader.skip(over: sequence)
       }
     }
-    reader.skip(over: sequence)
     try await settle()
   }
 
   // MARK: What becomes of a job
 
-  fileprivate func acknowledge(_ record: Record, _ deliveries: Int) throws(ImmutaError) {
+  fileprivate func acknowledge(_ job: Job) throws(ImmutaError) {
     try inLog { () throws(ImmutaError) in
       try state.withLock { (state) throws(ImmutaError) in
         try checkOpen(state)
-        if state.jobs.table.isDone(record.sequence) { return }
-        guard state.jobs.table.entry(record.sequence)?.deliveries == UInt32(clamping: deliveries) else {
-          throw lost(record)
-        }
-        try finish(log.place(after: record), &state)
+        let number = job.record.sequence
+        if state.moves != job.moves { throw lost(job) }
+        if state.jobs.table.isDone(number) { return }
+        guard state.jobs.table.entry(number)?.deliveries == UInt32(clamping: job.deliveries) else { throw lost(job) }
+        try finish(log.place(after: job.record), &state)
       }
     }
   }
 
-  fileprivate func retry(_ record: Record, _ deliveries: Int, after pause: Duration) throws(ImmutaError) {
+  fileprivate func retry(_ job: Job, after pause: Duration) throws(ImmutaError) {
+    let (record, deliveries) = (job.record, job.deliveries)
     try inLog { () throws(ImmutaError) in
       try state.withLock { (state) throws(ImmutaError) in
-        try checkHolds(record, deliveries, state)
+        try checkHolds(job, state)
         let wait = Swift.max(0, pause.nanoseconds)
         let due = wait == 0 ? 0 : Clocks.wallClock().addingHeld(wait)
         try note(.due, record, deliveries: deliveries, due: due, delay: wait, &state)
@@ -106,35 +109,35 @@ extension WorkQueue {
     if pause <= .zero { kick() }
   }
 
-  fileprivate func extend(_ record: Record, _ deliveries: Int, by lease: Duration) throws(ImmutaError) {
+  fileprivate func extend(_ job: Job, by lease: Duration) throws(ImmutaError) {
     try inLog { () throws(ImmutaError) in
       try state.withLock { (state) throws(ImmutaError) in
-        try checkHolds(record, deliveries, state)
+        try checkHolds(job, state)
         let deadline = Clocks.steadyClock().addingHeld(lease.nanoseconds)
-        state.jobs.table.set(record.sequence, JobEntry(.leased, deliveries: deliveries, deadline: deadline))
+        state.jobs.table.set(job.record.sequence, JobEntry(.leased, deliveries: job.deliveries, deadline: deadline))
         arrange(&state)
       }
     }
   }
 
   /// The worker has the job no more, and nobody gets it.
-  fileprivate func takeBack(_ record: Record, _ deliveries: Int) throws(ImmutaError) {
+  fileprivate func takeBack(_ job: Job) throws(ImmutaError) {
     try inLog { () throws(ImmutaError) in
       try state.withLock { (state) throws(ImmutaError) in
-        try checkHolds(record, deliveries, state)
-        state.jobs.table.set(record.sequence, JobEntry(.taken, deliveries: deliveries))
+        try checkHolds(job, state)
+        state.jobs.table.set(job.record.sequence, JobEntry(.taken, deliveries: job.deliveries))
       }
     }
   }
 
-  private func checkHolds(_ record: Record, _ deliveries: Int, _ state: borrowing State) throws(ImmutaError) {
+  private func checkHolds(_ job: Job, _ state: borrowing State) throws(ImmutaError) {
     try checkOpen(state)
-    guard let entry = state.jobs.table.entry(record.sequence), entry.deliveries == UInt32(clamping: deliveries),
-      entry.status == .leased || entry.status == .ready
-    else { throw lost(record) }
+    guard state.moves == job.moves, let entry = state.jobs.table.entry(job.record.sequence),
+      entry.deliveries == UInt32(clamping: job.deliveries), entry.status == .leased || entry.status == .ready
+    else { throw lost(job) }
   }
 
-  private func lost(_ record: Record) -> ImmutaError { .leaseLost(sequence: record.sequence, queue: name) }
+  private func lost(_ job: Job) -> ImmutaError { .leaseLost(sequence: job.record.sequence, queue: name) }
 
   // MARK: Dead letters
 
@@ -142,7 +145,8 @@ extension WorkQueue {
 
   /// Appends a job to the dead letters, and then says that it is done: so a crash in between appends it once more, and loses
   /// none. The caller has taken the job.
-  func bury(_ record: Record, _ deliveries: Int, _ reason: String) async throws {
+  func bury(_ job: Job, _ reason: String) async throws {
+    let (record, deliveries) = (job.record, job.deliveries)
     guard let deadLetters = configuration.deadLetters else {
       preconditionFailure("a job is given too often only where there are dead letters")
     }
@@ -152,11 +156,13 @@ extension WorkQueue {
       try inLog { () throws(ImmutaError) in
         try state.withLock { (state) throws(ImmutaError) in
           try checkOpen(state)
-          if !state.jobs.table.isDone(record.sequence) { try finish(log.place(after: record), &state) }
+          // Where the queue was moved, it is to be given again.
+          guard state.moves == job.moves, !state.jobs.table.isDone(record.sequence) else { return }
+          try finish(log.place(after: record), &state)
         }
       }
     } catch {
-      giveBack(record.sequence, deliveries, after: Self.pauseAfterFailure)
+      giveBack(record.sequence, deliveries, after: Self.pauseAfterFailure, job.moves)
       throw error
     }
     try await settle()

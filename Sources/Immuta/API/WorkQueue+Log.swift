@@ -1,3 +1,4 @@
+import ImmutaLocking
 import Logging
 
 // A log's work queues: opening and making them. Consumer+Log.swift lists, moves and removes them.
@@ -50,7 +51,9 @@ extension Log {
       of: name, in: folder, isNew: isNew, durability: durability, acceptsFilesOfOthers: acceptsFilesOfOthers,
       logger: open.logger)
     do throws(ImmutaError) {
-      let table = isNew ? JobTable(front: mark.last.number) : try jobs(journal, mark, of: name)
+      var table = isNew ? JobTable(front: mark.last.number) : try jobs(journal, mark, of: name)
+      let removed = table.pass(before: firstSequence)
+      if removed > 0 { mark.last = try open.place(table.front) }
       var state = WorkQueueState(table, journal, queue: mark.queue, of: open)
       let rolls = journal.length > Self.mostEventsBefore
       let first = try state.summarize(rolls: rolls)
@@ -62,6 +65,10 @@ extension Log {
       if isNew { try file.flush() }
       let keeper = PositionKeeper(name, file, mark, of: open, durability)
       let queue = WorkQueue(name, configuration, of: self, keeper, state)
+      if removed > 0 {
+        queue.state.withLock { $0.removedCount = removed }
+        noteRemovedJobs(removed, before: firstSequence, of: name)
+      }
       if rolls { state.removeRecords(before: first, name) }
       open.consumers.add(queue)
       // A queue that was let go may be about to close on another thread: the log's closing waits for that.

@@ -88,7 +88,7 @@ extension WorkQueue {
   private func hand(_ job: Job) {
     guard let worker = state.withLock({ $0.line.popFirst() }) else {
       // All of them have stopped waiting. It was given to nobody.
-      return giveBack(job.record.sequence, job.deliveries - 1, after: .zero)
+      return giveBack(job.record.sequence, job.deliveries - 1, after: .zero, job.moves)
     }
     worker.resume(returning: job)
   }

@@ -41,6 +41,10 @@ public final class WorkQueue: Sendable {
     var jobs: WorkQueueState
     var line = WorkerLine<Job>()
     var isClosed = false
+    /// How often it was moved: who was given a job before that has it no more.
+    var moves = 0
+    /// How many jobs were passed because their records were removed.
+    var removedCount = 0
     /// Whether somebody finds jobs for those who wait, and whether there may be one since that one looked.
     var isServing = false
     var servesAgain = false
@@ -77,15 +81,19 @@ public final class WorkQueue: Sendable {
   /// How many records there are from ``position`` on. Some of them may be done. O(1).
   public var lag: Int { Swift.max(0, log.count - Swift.max(position, log.firstSequence)) }
 
+  /// How many jobs were passed since the queue was opened because retention had removed their records before they were done.
+  /// The logger is told, too. O(1).
+  public var removedCount: Int { state.withLock { $0.removedCount } }
+
   // MARK: Taking jobs
 
   /// The next job, waiting for one if need be; never nil.
   ///
   /// The first that may be given again, or else the next record. Its lease begins now.
   ///
-  /// - Throws: `CancellationError`, `.consumerClosed`, `.storageClosed`, `.io`; `.recordRemoved` where retention has removed a job that
-  ///   is not done; `.corrupted`, `.undecodable` where its record cannot be read: ``acknowledge(sequence:)`` passes such a job. What
-  ///   appending to the dead letters throws; the job stays.
+  /// - Throws: `CancellationError`, `.consumerClosed`, `.storageClosed`, `.io`; `.corrupted`, `.undecodable` where its
+  ///   record cannot be read: ``acknowledge(sequence:)`` passes such a job. What appending to the dead letters throws; the job
+  ///   stays. A job whose record retention has removed is passed: see ``removedCount``.
   public func next() async throws -> Job? { try await next(within: nil) }
 
   /// The next job, or nil when none came in time. A timeout of zero or less takes a job that is there.
@@ -112,36 +120,51 @@ public final class WorkQueue: Sendable {
   func takeAtOnce() async throws -> Job? {
     while true {
       if let ready = try takeReady() {
-        if let job = try await give(ready.number, ready.deliveries) { return job }
+        if let job = try await give(ready) { return job }
         continue
       }
-      guard let record = try reader.nextAtOnce() else { return nil }
+      guard let record = try nextRecord() else { return nil }
       if let job = try takeFresh(record) { return job }
     }
   }
 
-  private func takeReady() throws(ImmutaError) -> (number: Int, deliveries: Int)? {
+  /// The next record that was not read yet.
+  private func nextRecord() throws(ImmutaError) -> Record? {
+    while true {
+      do throws(ImmutaError) {
+        return try reader.nextAtOnce()
+      } catch .recordRemoved(_, let first, _) {
+        try passRemoved(before: first)
+      }
+    }
+  }
+
+  /// A job that somebody is about to give again.
+  private struct Ready {
+    let number: Int
+    let deliveries: Int
+    /// See ``State/moves``.
+    let moves: Int
+  }
+
+  private func takeReady() throws(ImmutaError) -> Ready? {
     try state.withLock { (state) throws(ImmutaError) in
       try checkOpen(state)
       state.jobs.table.release(by: Clocks.steadyClock())
       guard let number = state.jobs.table.firstReady(), let entry = state.jobs.table.entry(number) else { return nil }
       state.jobs.table.set(number, JobEntry(.taken, deliveries: Int(entry.deliveries)))
-      return (number, Int(entry.deliveries))
+      return Ready(number: number, deliveries: Int(entry.deliveries), moves: state.moves)
     }
   }
 
   /// Gives a job once more, or for the first time after it waited; nil where it went to the dead letters, or is done by now.
-  private func give(_ number: Int, _ deliveries: Int) async throws -> Job? {
-    let record: Record
-    do throws(ImmutaError) {
-      record = try log.readRecord(number)
-    } catch {
-      giveBack(number, deliveries, after: .zero)
-      throw error
-    }
+  private func give(_ ready: Ready) async throws -> Job? {
+    let (number, deliveries) = (ready.number, ready.deliveries)
+    guard let record = try readAgain(ready) else { return nil }
     if let most = configuration.maximumDeliveries, deliveries >= most {
       let times = Words.of(deliveries, "time")
-      try await bury(record, deliveries, "it was given \(times), and was neither acknowledged nor given back in time")
+      let job = Job(record: record, deliveries: deliveries, queue: self, moves: ready.moves)
+      try await bury(job, "it was given \(times), and was neither acknowledged nor given back in time")
       return nil
     }
     return try inLog { () throws(ImmutaError) in
@@ -149,13 +172,25 @@ public final class WorkQueue: Sendable {
         do throws(ImmutaError) {
           try checkOpen(state)
           // Whoever had it before may have acknowledged it meanwhile.
-          guard state.jobs.table.entry(number)?.status == .taken else { return nil }
+          guard state.moves == ready.moves, state.jobs.table.entry(number)?.status == .taken else { return nil }
           return try lease(record, deliveries, &state)
         } catch {
-          giveBack(number, deliveries, after: .zero, &state)
+          giveBack(number, deliveries, after: .zero, ready.moves, &state)
           throw error
         }
       }
+    }
+  }
+
+  /// The record of a job that is given again; nil where it was removed, and the job is passed.
+  private func readAgain(_ ready: Ready) throws(ImmutaError) -> Record? {
+    do throws(ImmutaError) {
+      return try log.readRecord(ready.number)
+    } catch {
+      giveBack(ready.number, ready.deliveries, after: .zero, ready.moves)
+      guard case .recordRemoved(_, let first, _) = error else { throw error }
+      try passRemoved(before: first)
+      return nil
     }
   }
 
@@ -163,12 +198,12 @@ public final class WorkQueue: Sendable {
   private func takeFresh(_ record: Record) throws(ImmutaError) -> Job? {
     let number = record.sequence
     let due = configuration.due?(record)
-    var skipped: Int?
-    let job = try inLog { () throws(ImmutaError) in
+    return try inLog { () throws(ImmutaError) in
       try state.withLock { (state) throws(ImmutaError) -> Job? in
         try checkOpen(state)
         if state.jobs.table.isDone(number) || state.jobs.table.entry(number) != nil {
-          skipped = state.jobs.table.firstUntouched(from: number)
+          // While nobody moves the queue.
+          reader.skip(to: state.jobs.table.firstUntouched(from: number))
           return nil
         }
         if let due {
@@ -184,30 +219,30 @@ public final class WorkQueue: Sendable {
           return try lease(record, 0, &state)
         } catch {
           // Nobody reads it for the first time again.
-          giveBack(number, 0, after: .zero, &state)
+          giveBack(number, 0, after: .zero, state.moves, &state)
           throw error
         }
       }
     }
-    if let skipped { reader.skip(to: skipped) }
-    return job
   }
 
   private func lease(_ record: Record, _ deliveries: Int, _ state: inout State) throws(ImmutaError) -> Job {
     try note(.delivered, record, deliveries: deliveries + 1, &state)
     let deadline = Clocks.steadyClock().addingHeld(configuration.lease.nanoseconds)
     state.jobs.table.set(record.sequence, JobEntry(.leased, deliveries: deliveries + 1, deadline: deadline))
-    return Job(record: record, deliveries: deliveries + 1, queue: self)
+    return Job(record: record, deliveries: deliveries + 1, queue: self, moves: state.moves)
   }
 
   /// Somebody else is to have a job, after a while.
-  func giveBack(_ number: Int, _ deliveries: Int, after pause: Duration) {
-    state.withLock { giveBack(number, deliveries, after: pause, &$0) }
+  ///
+  /// - Parameter moves: see ``State/moves``. Where the queue was moved since, it comes as any job does.
+  func giveBack(_ number: Int, _ deliveries: Int, after pause: Duration, _ moves: Int) {
+    state.withLock { giveBack(number, deliveries, after: pause, moves, &$0) }
     kick()
   }
 
-  private func giveBack(_ number: Int, _ deliveries: Int, after pause: Duration, _ state: inout State) {
-    if state.jobs.table.isDone(number) { return }
+  private func giveBack(_ number: Int, _ deliveries: Int, after pause: Duration, _ moves: Int, _ state: inout State) {
+    if state.moves != moves || state.jobs.table.isDone(number) { return }
     let deadline = Clocks.steadyClock().addingHeld(pause.nanoseconds)
     state.jobs.table.set(
       number, JobEntry(pause > .zero ? .waiting : .ready, deliveries: deliveries, deadline: deadline))

@@ -13,13 +13,28 @@ struct WorkQueueState {
   let journal: QueueJournal
   private let open: OpenLog
   /// Of the position's file.
-  private let queue: UInt64
+  private var queue: UInt64
   /// Appended to the state log since its last summary.
   private var events = 0
 
   init(_ table: JobTable, _ journal: QueueJournal, queue: UInt64, of open: OpenLog) {
     (self.table, self.journal, self.queue, self.open) = (table, journal, queue, open)
     end = table.front
+  }
+
+  /// All jobs from a number on are as they were appended, and none before is left. Nothing of that is written yet.
+  ///
+  /// - Parameter queue: what the position's file says from here on.
+  mutating func restart(at front: Int, _ queue: UInt64) {
+    self.queue = queue
+    table = JobTable(front: front)
+    (end, toldStable, events) = (front, 0, 0)
+    // Whoever is about to append these means them to wait.
+    let (steady, wall) = (Clocks.steadyClock(), Clocks.wallClock())
+    for (number, planned) in planned where number >= front {
+      let wait = min(max(0, planned.due.subtractingHeld(wall)), planned.delay)
+      table.set(number, JobEntry(.waiting, deliveries: 0, deadline: steady.addingHeld(wait)))
+    }
   }
 
   /// Nothing has changed where it throws.

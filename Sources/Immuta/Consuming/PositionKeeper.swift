@@ -68,12 +68,19 @@ final class PositionKeeper: Sendable {
     try move { mark in mark.last = place }
   }
 
+  /// Moves a work queue, whose state so far counts no more. Otherwise as ``acknowledge(_:)``.
+  ///
+  /// - Parameter queue: see ``ConsumerMark/queue``; another one than before.
+  func seek(to place: ConsumerMark.Place, queue: UInt64) throws(ImmutaError) -> Int {
+    try move { mark in (mark.last, mark.queue) = (place, queue) }
+  }
+
   private func move(_ change: (inout ConsumerMark) -> Void) throws(ImmutaError) -> Int {
     try state.withLock { (state) throws(ImmutaError) in
       guard let file = state.file else { throw .consumerClosed(consumer).of(log.namespace) }
       var mark = state.mark
       change(&mark)
-      if mark.last == state.mark.last { return state.writes }
+      if mark.last == state.mark.last, mark.queue == state.mark.queue { return state.writes }
       let now = ContinuousClock.now
       let isDue = now >= state.nextLook
       if isDue {

@@ -164,10 +164,15 @@ struct KeySlot: Hashable, Sendable {
     guard bytes.count >= Self.size, unsafe KeyFileChecksum.of(bytes, at: place) == bytes.loadInteger(at: 28) else {
       return nil
     }
-    hash = unsafe KeyHash(high: bytes.loadInteger(at: 0), low: bytes.loadInteger(at: 8))
+    hash = unsafe Self.hash(in: bytes, at: 0)
     self.place = unsafe bytes.loadInteger(at: 16)
     count = unsafe Int(bytes.loadInteger(at: 24, as: UInt32.self))
     guard self.place >= 0 else { return nil }
+  }
+
+  /// HASH of the slot that begins at an offset, whether it is damaged or not.
+  static func hash(in bytes: UnsafeRawBufferPointer, at offset: Int) -> KeyHash {
+    unsafe KeyHash(high: bytes.loadInteger(at: offset), low: bytes.loadInteger(at: offset + 8))
   }
 
   init(hash: KeyHash, place: Int, count: Int) {

@@ -17,6 +17,14 @@ struct KeyCursor: Sendable {
   /// How many changes of the log it knows of.
   private var changes: Int
   private var run: Run?
+  /// Those of the run that come next.
+  private var ahead = KeyReadAhead()
+  /// How many are read ahead the next time.
+  private var batch = leastAhead
+  /// The bytes of the longest so far, with its header; 0 before the first.
+  private var longest = 0
+  /// So many records of the log were there when that was looked at.
+  private var knownCount = 0
   /// The record delivered last.
   private var last: Int?
 
@@ -35,6 +43,11 @@ struct KeyCursor: Sendable {
 
   /// Postings that are read at once: 4 KiB.
   private static var postingsAtOnce: Int { 128 }
+  /// Records that are read ahead: few at first, for those who take only one.
+  private static var leastAhead: Int { 4 }
+  private static var mostAhead: Int { 64 }
+  /// Bytes that are read of each. One that is longer takes a read of its own.
+  private var size: Int { longest == 0 ? 512 : min(4096, 2 * longest) }
 
   init(_ index: KeyIndex, _ key: [UInt8], from start: StreamPosition, only visibility: StreamVisibility) {
     self.index = index
@@ -49,7 +62,9 @@ struct KeyCursor: Sendable {
   mutating func move(to number: Int) {
     precondition(number >= 0, "a stream's position is at least 0")
     base.move(to: number)
-    (place, hasBegun, beginsWithFirst, last, run) = (number, true, false, nil, nil)
+    (place, hasBegun, beginsWithFirst, last) = (number, true, false, nil)
+    forget()
+    batch = Self.leastAhead
     changes = index.state.withLock { $0.changes.count }
   }
 
@@ -60,8 +75,19 @@ struct KeyCursor: Sendable {
   ///
   /// - Parameter end: the number of a record that is not delivered any more.
   mutating func nextAtOnce(before end: Int = .max) throws(ImmutaError) -> Record? {
+    if let record = try nextAtHand(before: end) { return record }
     do throws(ImmutaError) {
       return try next(before: end)
+    } catch {
+      throw error.of(index.open.namespace)
+    }
+  }
+
+  /// The same of those that are known to come next. Not the first of all: what comes first may be removed meanwhile.
+  mutating func nextAtHand(before end: Int = .max) throws(ImmutaError) -> Record? {
+    if beginsWithFirst || ahead.first == nil { return nil }
+    do throws(ImmutaError) {
+      return try nextAhead(before: min(end, knownCount), readsMore: false)
     } catch {
       throw error.of(index.open.namespace)
     }
@@ -78,26 +104,46 @@ struct KeyCursor: Sendable {
     try index.update()
     try noteChanges()
     let open = index.open
-    let limit = min(end, open.count(visibility, open.reader))
+    knownCount = open.count(visibility, open.reader)
+    let limit = min(end, knownCount)
     while place < limit {
       let first = open.firstSequence
       if place < first {
         guard beginsWithFirst else { throw .recordRemoved(sequence: place, first: first) }
         place = first
+        ahead.pass(to: first)
         continue
       }
-      guard let (number, entry) = try candidate() else { return nil }
-      place = number
-      if number >= limit { return nil }
-      let record = try index.record(number, entry)
-      place = number + 1
-      let hasKey: Bool
-      do throws(ImmutaError) {
-        hasKey = index.keyOf(try record.payload.inMemory()) == key
-      } catch {
-        place = number
-        throw error
+      if ahead.first == nil {
+        guard try look() else { return nil }
       }
+      if let record = try nextAhead(before: limit, readsMore: true) { return record }
+      if let next = ahead.first, next.number >= limit {
+        place = next.number
+        return nil
+      }
+    }
+    return nil
+  }
+
+  /// The first of those that come next that has the key; nil where none of them has it, or comes before `end`.
+  ///
+  /// - Parameter readsMore: whether one is read that was not read ahead. Where the log's files may have changed, that is looked
+  ///   at before.
+  private mutating func nextAhead(before end: Int, readsMore: Bool) throws(ImmutaError) -> Record? {
+    while let (number, entry) = ahead.first, number < end {
+      var record = ahead.record
+      if record == nil {
+        guard readsMore || !index.open.isFollowing else { return nil }
+        place = number
+        record = try index.record(number, entry)
+      }
+      guard let record else { return nil }
+      place = number
+      longest = max(longest, record.size + LogFormat.largestRecordHeaderSize)
+      let hasKey = index.keyOf(try record.payload.inMemory()) == key
+      place = number + 1
+      ahead.removeFirst()
       if !hasKey { continue }
       (beginsWithFirst, last) = (false, number)
       return record
@@ -105,12 +151,18 @@ struct KeyCursor: Sendable {
     return nil
   }
 
+  /// Forgets where the next records are.
+  private mutating func forget() {
+    (run, ahead) = (nil, KeyReadAhead())
+  }
+
   /// Throws where the log is not the one that was read, or was cut back before the place.
   private mutating func noteChanges() throws(ImmutaError) {
     let all = index.state.withLock { $0.changes }
     guard all.count > changes else { return }
     let shared = all[changes...].min { $0.sharedCount < $1.sharedCount }
-    (changes, run, last) = (all.count, nil, nil)
+    (changes, last) = (all.count, nil)
+    forget()
     if let shared, place > shared.sharedCount { throw .logChanged(shared) }
   }
 
@@ -129,22 +181,25 @@ struct KeyCursor: Sendable {
 
   // MARK: Where the next record is
 
-  /// The number of the first record at or after the place that may have the key, and its entry if that is known. Nil, and the
-  /// place is after all that is indexed, where there is none.
-  private mutating func candidate() throws(ImmutaError) -> (number: Int, entry: KeyFileHeader.Anchor?)? {
+  /// Finds out which of the records from the place on may have the key. False, and the place is after all that is indexed, where
+  /// none has.
+  private mutating func look() throws(ImmutaError) -> Bool {
+    let most = batch
+    batch = min(Self.mostAhead, batch * 4)
+    // What is not read ahead is looked for one at a time where the files may be others by then.
+    let mostInMemory = index.open.isFollowing ? 1 : most
     while true {
       let (key, place, last) = (key, place, last)
-      let newest = index.state.withLock { state -> (isThere: Bool, number: Int?, end: Int) in
-        guard let newest = state.newest, place >= newest.first else { return (false, nil, 0) }
-        let group = newest.group(of: key, state.hasher.hash(key))
-        let number = group.flatMap { newest.record(of: $0, from: place, after: last) }
-        let unreadable = newest.unreadable.first { $0 >= place }
-        return (true, [number, unreadable].compactMap(\.self).min(), newest.end)
+      let newest = index.state.withLock { state -> (places: [FoundRecords.Place], end: Int)? in
+        guard let newest = state.newest, place >= newest.first else { return nil }
+        return (
+          newest.places(of: key, state.hasher.hash(key), from: place, after: last, most: mostInMemory), newest.end
+        )
       }
-      if newest.isThere {
-        if let number = newest.number { return (number, nil) }
-        self.place = max(place, newest.end)
-        return nil
+      if let newest {
+        ahead = KeyReadAhead(newest.places)
+        self.place = max(place, newest.places.first?.number ?? newest.end)
+        return ahead.first != nil
       }
       if run?.segment.contains(place) != true {
         guard let segment = index.sealedRange(of: place) else {
@@ -154,11 +209,26 @@ struct KeyCursor: Sendable {
       }
       guard var run else { continue }
       self.run = nil
-      let found = try next(in: &run)
+      let places = try self.places(in: &run, most, mostInMemory)
       self.run = run
-      if let found { return found }
+      if let first = places.first {
+        ahead = KeyReadAhead(places, found(places))
+        self.place = max(place, first.number)
+        return true
+      }
       self.place = max(place, run.segment.upperBound)
     }
+  }
+
+  /// Reads records of a segment ahead; nil where that fails: who reads them one by one finds out why.
+  private func found(_ places: [FoundRecords.Place]) -> FoundRecords? {
+    guard let first = places.first(where: { $0.entry != nil }),
+      let reader = try? index.open.reader(of: first.number, index.open.reader)
+    else { return nil }
+    if let bytes = index.bytes(of: reader, reading: places.count) {
+      return FoundRecords(places, of: reader, in: bytes)
+    }
+    return try? FoundRecords(places, of: reader, expecting: size)
   }
 
   private func newRun(_ segment: Range<Int>) throws(ImmutaError) -> Run {
@@ -195,29 +265,35 @@ struct KeyCursor: Sendable {
     return run
   }
 
-  private func next(in run: inout Run) throws(ImmutaError) -> (number: Int, entry: KeyFileHeader.Anchor?)? {
+  /// The next records of a run that may have the key, about as many as are asked for.
+  private func places(
+    in run: inout Run, _ most: Int, _ mostInMemory: Int
+  ) throws(ImmutaError) -> [FoundRecords.Place] {
     let place = place
-    let unreadable = run.unreadable.first { $0 >= place }
     if let memory = run.memory {
-      let group = memory.group(of: key, index.hash(of: key))
-      let number = group.flatMap { memory.record(of: $0, from: place, after: last) }
-      return [number, unreadable].compactMap(\.self).min().map { ($0, nil) }
+      return memory.places(of: key, index.hash(of: key), from: place, after: last, most: mostInMemory)
     }
     while true {
       while run.position < run.postings.count, run.postings[run.position].number < place { run.position += 1 }
-      if run.position < run.postings.count {
-        let posting = run.postings[run.position]
-        if let unreadable, unreadable < posting.number { return (unreadable, nil) }
-        return (posting.number, posting.entry)
-      }
-      if run.rest.isEmpty { return unreadable.map { ($0, nil) } }
+      if run.position < run.postings.count || run.rest.isEmpty { break }
       let more = run.rest.lowerBound..<min(run.rest.upperBound, run.rest.lowerBound + Self.postingsAtOnce)
       guard let postings = run.file?.postings(more) else {
         index.drop(run.segment)
         run = try newRun(run.segment)
-        return try next(in: &run)
+        return try places(in: &run, most, mostInMemory)
       }
       (run.postings, run.position, run.rest) = (postings, 0, more.upperBound..<run.rest.upperBound)
     }
+    let end = min(run.postings.count, run.position + most)
+    var places: [FoundRecords.Place] = []
+    places.reserveCapacity(end - run.position)
+    for posting in run.postings[run.position..<end] { places.append((posting.number, posting.entry)) }
+    run.position = end
+    if run.unreadable.isEmpty { return places }
+    // Those that may have any key, up to the last of these; after the key's last, all.
+    let isLast = end == run.postings.count && run.rest.isEmpty
+    let bound = isLast ? run.segment.upperBound : places.last?.number ?? place
+    places += run.unreadable.filter { $0 >= place && $0 < bound }.map { ($0, nil) }
+    return places.sorted { $0.number < $1.number }
   }
 }

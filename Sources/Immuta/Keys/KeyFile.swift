@@ -11,8 +11,8 @@ final class KeyFile: Sendable {
   private let identity: FileIdentity
   private let open: Lock<Descriptor?>
 
-  /// Slots that one read brings: 4 KiB.
-  private static var slotsAtOnce: Int { 128 }
+  /// Slots that one read brings: 2 KiB.
+  private static var slotsAtOnce: Int { 64 }
 
   /// Nil where there is no file of the name, or none that may be believed.
   ///
@@ -66,15 +66,11 @@ final class KeyFile: Sendable {
   /// The slots of a range; nil where one is damaged.
   func slots(_ range: Range<Int>) -> [KeySlot]? {
     if range.isEmpty { return [] }
-    guard let bytes = read(range.count * KeySlot.size, at: header.slotOffset(range.lowerBound)) else { return nil }
+    guard let window = window(range) else { return nil }
     var slots: [KeySlot] = []
     slots.reserveCapacity(range.count)
     for place in range {
-      let start = (place - range.lowerBound) * KeySlot.size
-      let slot = unsafe bytes.withBytes { bytes in
-        unsafe KeySlot(UnsafeRawBufferPointer(rebasing: bytes[start..<start + KeySlot.size]), at: place)
-      }
-      guard let slot, isSound(slot) else { return nil }
+      guard let slot = slot(place, in: window) else { return nil }
       slots.append(slot)
     }
     return slots
@@ -90,29 +86,70 @@ final class KeyFile: Sendable {
   /// The slots of a hash: of its key, and of others that happen to have the same. Nil where the file is damaged.
   ///
   /// Hashes are spread evenly, so the place of one can be guessed, and better with each read: two reads most often find it.
+  /// Of the slots that a read brings, those are checked that say where the hash is, whatever led there.
   func slots(of hash: KeyHash) -> [KeySlot]? {
     // The first slot whose hash is not less is in `low...high`.
     var (low, high) = (0, header.groups)
     var guess = Int(truncatingIfNeeded: expectedSlots(before: hash.high))
-    var window: (start: Int, slots: [KeySlot]) = (0, [])
+    var window = Window()
     var reads = 0
     while low < high {
       let start = min(max(low, guess - Self.slotsAtOnce / 2), high - 1)
-      guard let slots = slots(start..<min(high, start + Self.slotsAtOnce)), let least = slots.first else { return nil }
-      window = (start, slots)
-      switch slots.firstIndex(where: { $0.hash >= hash }) ?? slots.count {
-      case 0: high = start
-      case slots.count: low = start + slots.count
-      case let place: (low, high) = (start + place, start + place)
+      guard let read = self.window(start..<min(high, start + Self.slotsAtOnce)) else { return nil }
+      window = read
+      let place = window.firstPlace(notBefore: hash)
+      if place > window.range.lowerBound {
+        guard let before = slot(place - 1, in: window), before.hash < hash else { return nil }
+        low = place
+      }
+      if place < window.range.upperBound {
+        guard let this = slot(place, in: window), this.hash >= hash else { return nil }
+        high = place
       }
       reads += 1
       // Hashes that are not spread evenly, as in tests, are found by halving.
+      let least = window.hash(at: start)
       let distance =
-        least.hash.high < hash.high
-        ? expectedSlots(before: hash.high - least.hash.high) : -expectedSlots(before: least.hash.high - hash.high)
+        least.high < hash.high
+        ? expectedSlots(before: hash.high - least.high) : -expectedSlots(before: least.high - hash.high)
       guess = reads < 3 ? start + distance : low + (high - low) / 2
     }
     return equal(to: hash, from: low, window)
+  }
+
+  /// Slots as they are on file.
+  private struct Window {
+    var range = 0..<0
+    var bytes: [UInt8] = []
+
+    /// What is on file in its place, checked or not.
+    func hash(at place: Int) -> KeyHash {
+      unsafe bytes.withBytes { unsafe KeySlot.hash(in: $0, at: (place - range.lowerBound) * KeySlot.size) }
+    }
+
+    /// The place of the first hash that is not less, if none of them is damaged.
+    func firstPlace(notBefore hash: KeyHash) -> Int {
+      var (low, high) = (range.lowerBound, range.upperBound)
+      while low < high {
+        let middle = low + (high - low) / 2
+        if self.hash(at: middle) < hash { low = middle + 1 } else { high = middle }
+      }
+      return low
+    }
+  }
+
+  private func window(_ range: Range<Int>) -> Window? {
+    read(range.count * KeySlot.size, at: header.slotOffset(range.lowerBound)).map { Window(range: range, bytes: $0) }
+  }
+
+  /// Nil where it is damaged.
+  private func slot(_ place: Int, in window: Window) -> KeySlot? {
+    let start = (place - window.range.lowerBound) * KeySlot.size
+    let slot = unsafe window.bytes.withBytes { bytes in
+      unsafe KeySlot(UnsafeRawBufferPointer(rebasing: bytes[start..<start + KeySlot.size]), at: place)
+    }
+    guard let slot, isSound(slot) else { return nil }
+    return slot
   }
 
   /// How many slots there are before a hash, about.
@@ -120,15 +157,15 @@ final class KeyFile: Sendable {
     Int(truncatingIfNeeded: hash.multipliedFullWidth(by: UInt64(header.groups)).high)
   }
 
-  private func equal(to hash: KeyHash, from first: Int, _ window: (start: Int, slots: [KeySlot])) -> [KeySlot]? {
+  private func equal(to hash: KeyHash, from first: Int, _ window: Window) -> [KeySlot]? {
     var window = window
     var found: [KeySlot] = []
     for place in first..<header.groups {
-      if place < window.start || place >= window.start + window.slots.count {
-        guard let slots = slots(place..<min(header.groups, place + Self.slotsAtOnce)) else { return nil }
-        window = (place, slots)
+      if !window.range.contains(place) {
+        guard let read = self.window(place..<min(header.groups, place + Self.slotsAtOnce)) else { return nil }
+        window = read
       }
-      let slot = window.slots[place - window.start]
+      guard let slot = slot(place, in: window) else { return nil }
       if slot.hash != hash { break }
       found.append(slot)
     }

@@ -65,6 +65,7 @@ extension KeyIndex {
         state.sealed[segment] = nil
         if case .memory(let keys) = keys { state.removed.addMemory(keys) }
       }
+      state.kept.remove(before: first)
     }
     let files = removedFiles(before: first)
     let isScattered = state.withLock { state in

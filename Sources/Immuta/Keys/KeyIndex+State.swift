@@ -37,7 +37,8 @@ extension KeyIndex.State {
 
   /// If all records of the newest segment are indexed, and another one comes after it, goes on with that.
   mutating func sealNewest(_ list: (firsts: [Int], end: Int)) {
-    guard let keys = newest, keys.first < list.end else { return }
+    // Asked for each record: most often there is no other segment.
+    guard let first = newest?.first, first < list.end, let keys = newest else { return }
     let end = list.firsts.first { $0 > keys.first } ?? list.end
     guard keys.end == end else { return }
     newest = MemoryKeys(first: end)

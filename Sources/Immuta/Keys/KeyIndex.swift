@@ -40,6 +40,8 @@ final class KeyIndex: Sendable {
     /// Files that were read lately, the latest at the end.
     var recent: [KeyFile] = []
     var isAboutToWrite = false
+    /// Segments that many records were read from.
+    var kept = KeptSegments()
   }
 
   /// Records that are read before they are added.
@@ -128,24 +130,39 @@ final class KeyIndex: Sendable {
     case unreadable
   }
 
-  /// The next records, up to a number.
+  /// The next records of the log: some hundreds, or as many as one read brings.
+  ///
+  /// - Parameter end: no record is begun with that comes at or after it.
   private func read(_ cursor: inout RecordCursor, to end: Int) throws(ImmutaError) -> [RecordsKey] {
     let hasher = state.withLock { $0.hasher }
     var items: [RecordsKey] = []
     var unreadable = 0
+    func noteUnreadable(_ number: Int, _ error: ImmutaError) throws(ImmutaError) {
+      unreadable += 1
+      guard error.isOfRecord(number), unreadable < Self.batchSize else { throw error }
+      items.append(.unreadable)
+    }
     // Also with nothing to read: whether the files are what they were is seen by asking.
     while items.count < Self.batchSize, cursor.place < end || items.isEmpty {
-      let number = cursor.place
+      let taken: TakenRecords
       do throws(ImmutaError) {
-        guard let record = try cursor.nextAtOnce() else { break }
-        // A large one is read when it is touched, and might trap there.
-        let key = keyOf(try record.payload.inMemory())
-        items.append(key.map { .key($0, hasher.hash($0)) } ?? .noKey)
+        guard let next = try cursor.nextBatchAtOnce() else { break }
+        taken = next
       } catch {
-        unreadable += 1
-        guard error.isOfRecord(number), unreadable < Self.batchSize else { throw error }
-        items.append(.unreadable)
-        cursor.move(to: number + 1)
+        try noteUnreadable(cursor.place, error)
+        cursor.move(to: cursor.place + 1)
+        continue
+      }
+      items.reserveCapacity(items.count + taken.count)
+      for position in 0..<taken.count {
+        let record = taken.record(at: position)
+        do throws(ImmutaError) {
+          // A large one is read when it is touched, and might trap there.
+          let key = keyOf(try record.payload.inMemory())
+          items.append(key.map { .key($0, hasher.hash($0)) } ?? .noKey)
+        } catch {
+          try noteUnreadable(record.sequence, error)
+        }
       }
     }
     return items
@@ -214,6 +231,18 @@ final class KeyIndex: Sendable {
     return keys
   }
 
+  /// The bytes of a sealed segment, if it is small and many of its records are read; so many are about to be. Not where another
+  /// process may change the files.
+  func bytes(of reader: LogReader, reading count: Int) -> SegmentBytes? {
+    guard !open.isFollowing, reader.isSealed else { return nil }
+    let (known, isDue) = state.withLock { $0.kept.bytes(of: reader.first, size: reader.end, reading: count) }
+    if let known { return known }
+    // What stands in the way shows when the records are read one by one.
+    guard isDue, let bytes = try? SegmentBytes(reader) else { return nil }
+    state.withLock { $0.kept.keep(bytes, of: reader.first) }
+    return bytes
+  }
+
   /// The file of a segment, if it is this segment's.
   func file(of segment: Range<Int>) throws(ImmutaError) -> KeyFile? {
     guard let owner = state.withLock({ $0.owner }) else { return nil }
@@ -232,7 +261,7 @@ final class KeyIndex: Sendable {
     while cursor.place < segment.upperBound {
       let items = try read(&cursor, to: segment.upperBound)
       if items.isEmpty { throw cursor.missing }
-      for item in items { try keys.add(item) }
+      for item in items.prefix(segment.upperBound - keys.end) { try keys.add(item) }
     }
     return keys
   }

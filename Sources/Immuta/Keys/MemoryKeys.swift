@@ -74,6 +74,25 @@ struct MemoryKeys: Sendable {
     return place == Self.none ? nil : first + Int(place)
   }
 
+  /// Up to `most` records, from a number on, that have a key or may have it, in their order.
+  ///
+  /// - Parameter known: see ``record(of:from:after:)``.
+  func places(of key: [UInt8], _ hash: KeyHash, from number: Int, after known: Int?, most: Int) -> [FoundRecords.Place]
+  {
+    var numbers: [Int] = []
+    var next = group(of: key, hash).flatMap { record(of: $0, from: number, after: known) }
+    while let found = next, numbers.count < most {
+      numbers.append(found)
+      let following = self.next[found - first]
+      next = following == Self.none ? nil : first + Int(following)
+    }
+    if !unreadable.isEmpty {
+      let bound = next == nil ? end : numbers.last ?? end
+      numbers = (numbers + unreadable.filter { $0 >= number && $0 < bound }).sorted()
+    }
+    return numbers.map { ($0, nil) }
+  }
+
   /// The nth record of a group, counted from 0.
   func record(_ nth: Int, of group: Int) -> Int {
     precondition(nth < Int(groups[group].count), "the group has that many records")
@@ -93,12 +112,17 @@ struct MemoryKeys: Sendable {
     while true {
       let number = table[slot]
       if number == Self.none { return (slot, nil) }
-      let group = groups[Int(number)]
       // Hashes may agree where keys do not.
-      if group.hash == hash, keyBytes[group.keyStart..<group.keyStart + Int(group.keyCount)].elementsEqual(key) {
-        return (slot, Int(number))
-      }
+      if groups[Int(number)].hash == hash, has(Int(number), key) { return (slot, Int(number)) }
       slot = (slot + 1) & (table.count - 1)
+    }
+  }
+
+  private func has(_ group: Int, _ key: [UInt8]) -> Bool {
+    let (start, count) = (groups[group].keyStart, Int(groups[group].keyCount))
+    if count != key.count { return false }
+    return unsafe keyBytes.withBytes { bytes in
+      unsafe key.withBytes { key in unsafe bytes[start..<start + count].elementsEqual(key) }
     }
   }
 

@@ -4,6 +4,21 @@ enum TakenRecords: Sendable {
   case run(RecordRun)
   /// Those of the log's tail, large ones, and those that were decoded. At least one.
   case records([Record])
+
+  var count: Int {
+    switch self {
+    case .run(let run): run.numbers.count
+    case .records(let records): records.count
+    }
+  }
+
+  /// The record at a position counted from 0, which is less than `count`.
+  func record(at position: Int) -> Record {
+    switch self {
+    case .run(let run): run.record(at: position)
+    case .records(let records): records[position]
+    }
+  }
 }
 
 extension RecordCursor {

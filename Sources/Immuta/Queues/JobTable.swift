@@ -123,6 +123,38 @@ struct JobTable: Sendable {
     moveFront()
   }
 
+  /// Jobs before a number whose records were removed are done, but for those that somebody has at this moment.
+  ///
+  /// - Returns: how many were not done before. O(jobs) where somebody has one of them; otherwise O(blocks).
+  mutating func pass(before end: Int) -> Int {
+    guard end > front else { return 0 }
+    let held = touched.flatMap { first, block in
+      block.entries.filter { $0.status == .leased || $0.status == .taken }.map { first + Int($0.offset) }
+    }.filter { $0 >= front && $0 < end }
+    let passed = notDoneCount(before: end) - held.count
+    if held.isEmpty {
+      moveFront(to: end)
+      return passed
+    }
+    var start = front
+    for number in held + [end] {
+      if number > start { markDone(start..<number) }
+      start = number + 1
+    }
+    return passed
+  }
+
+  /// How many jobs from the front on, before a number, are not done.
+  private func notDoneCount(before end: Int) -> Int {
+    var count = end - front
+    for (place, block) in blocks.enumerated() where block.doneCount > 0 {
+      let first = base + place * JobBlock.size
+      let (start, end) = (max(first, front), min(first + JobBlock.size, end))
+      if start < end { count -= (start..<end).count { block.isDone($0 - first) } }
+    }
+    return count
+  }
+
   private mutating func moveFront() {
     while true {
       let (block, offset) = place(of: front)

@@ -53,6 +53,9 @@ public enum LogFormat: UInt8, Hashable, Sendable, CaseIterable, CustomStringConv
   @inline(__always)
   package var recordHeaderSize: Int { self == .bilog ? 12 : 8 }
 
+  /// The same of the format in which it is largest.
+  package static var largestRecordHeaderSize: Int { LogFormat.bilog.recordHeaderSize }
+
   /// Where a record ends that begins at `index` and has so many bytes of payload.
   @inline(__always)
   package func recordEnd(at index: Int, size: Int) -> Int { index + recordHeaderSize + size }

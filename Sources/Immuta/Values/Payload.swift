@@ -20,9 +20,9 @@
 /// `@unchecked Sendable`: the bytes never change once a record is committed, and `owner`, which nobody touches, only
 /// keeps them in place.
 @safe public struct Payload: @unchecked Sendable {
-  let owner: AnyObject?
+  @usableFromInline let owner: AnyObject?
   /// Nil for an empty payload, and for one that is still to be read: then `owner` is a ``DeferredPayload``.
-  private let base: UnsafeRawPointer?
+  @usableFromInline let base: UnsafeRawPointer?
   /// How many bytes there are. O(1).
   public let count: Int
 
@@ -46,16 +46,28 @@
   /// The bytes as UTF-8 text; sequences that are not are replaced by U+FFFD. O(`count`).
   public var text: String { String(decoding: self, as: UTF8.self) }
 
+  // Inlined, as the collection's members are: a closure that finds a record's key looks at the bytes of each record, and as a
+  // generic function of this module each look would ask for types at run time. See CountedWork `history`.
+
   /// Calls `body` with the bytes, which are valid only until it returns. O(1), no copy.
+  @inlinable
   public func withBytes<R, E: Error>(_ body: (RawSpan) throws(E) -> R) throws(E) -> R {
     try unsafe withUnsafeBytes { (bytes) throws(E) in try unsafe body(RawSpan(_unsafeBytes: bytes)) }
   }
 
   /// Calls `body` with a pointer to the bytes, valid only until it returns; for C functions. O(1), no copy.
+  @inlinable
   public func withUnsafeBytes<R, E: Error>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R {
-    if unsafe base == nil, let deferred { return try unsafe deferred.inMemoryOrTrap().withUnsafeBytes(body) }
+    if unsafe base == nil, count > 0 { return try unsafe inMemoryOrTrap().withUnsafeBytes(body) }
     defer { withExtendedLifetime(owner) {} }
     return try unsafe body(UnsafeRawBufferPointer(start: base, count: count))
+  }
+
+  /// The bytes of one that was still to be read.
+  @usableFromInline
+  func inMemoryOrTrap() -> Payload {
+    guard let deferred else { preconditionFailure("a payload with bytes has memory") }
+    return deferred.inMemoryOrTrap()
   }
 
   /// The mapped file that holds the bytes, where it is a large record.
@@ -64,21 +76,19 @@
 
 extension Payload: RandomAccessCollection {
   /// The first byte's position: 0.
-  public var startIndex: Int { 0 }
+  @inlinable public var startIndex: Int { 0 }
   /// The position after the last byte: `count`.
-  public var endIndex: Int { count }
+  @inlinable public var endIndex: Int { count }
 
   /// The byte at a position in `0 ..< count`; traps outside. O(1).
-  public subscript(position: Int) -> UInt8 {
+  @inlinable public subscript(position: Int) -> UInt8 {
     precondition(position >= 0 && position < count, "position \(position) is outside a payload of \(count) bytes")
-    guard let base = unsafe base else {
-      guard let deferred else { preconditionFailure("a payload with bytes has memory") }
-      return deferred.inMemoryOrTrap()[position]
-    }
+    guard let base = unsafe base else { return inMemoryOrTrap()[position] }
     return unsafe base.load(fromByteOffset: position, as: UInt8.self)
   }
 
   /// Always calls `body`: the bytes are contiguous. O(1).
+  @inlinable
   public func withContiguousStorageIfAvailable<R>(_ body: (UnsafeBufferPointer<UInt8>) throws -> R) rethrows -> R? {
     try unsafe withUnsafeBytes { bytes in try unsafe bytes.withMemoryRebound(to: UInt8.self, body) }
   }

@@ -31,7 +31,7 @@ public struct Record: Sendable {
   public var text: String { payload.text }
 
   /// Calls `body` with the payload's bytes, which are valid only until it returns. O(1), no copy.
-  public func withBytes<R, E: Error>(_ body: (RawSpan) throws(E) -> R) throws(E) -> R {
+  @inlinable public func withBytes<R, E: Error>(_ body: (RawSpan) throws(E) -> R) throws(E) -> R {
     try payload.withBytes(body)
   }
 }

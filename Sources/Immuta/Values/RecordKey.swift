@@ -8,15 +8,15 @@ public protocol RecordKey: Hashable, Sendable {
 
 extension String: RecordKey {
   /// The text as UTF-8. Texts that only look alike have different bytes.
-  public var keyBytes: [UInt8] { Array(utf8) }
+  @inlinable public var keyBytes: [UInt8] { Array(utf8) }
 }
 
 extension Substring: RecordKey {
   /// The text as UTF-8.
-  public var keyBytes: [UInt8] { Array(utf8) }
+  @inlinable public var keyBytes: [UInt8] { Array(utf8) }
 }
 
 extension Array: RecordKey where Element == UInt8 {
   /// The array itself.
-  public var keyBytes: [UInt8] { self }
+  @inlinable public var keyBytes: [UInt8] { self }
 }

@@ -1,0 +1,72 @@
+import ImmutaLocking
+import Logging
+
+// A queue that goes on elsewhere: because somebody moves it, and because records were removed.
+
+extension WorkQueue {
+  /// Moves the queue: all jobs from there on are given again, also those that were done or had to wait, and none before.
+  ///
+  /// Who has a job at that moment has it no more: acknowledging it throws `.leaseLost`. With `.synced` it survives the machine when
+  /// this returns. ``Log/seekConsumer(_:to:)`` moves a queue that nobody has open.
+  ///
+  /// - Throws: `.positionBeyondEnd`, `.foreignPosition`, `.invalidPosition`, `.recordRemoved`; the queue stays where it is then.
+  ///   `.consumerClosed`, `.logMoved`, `.io`.
+  public func seek(to position: StreamPosition) async throws {
+    let writes = try inLog { () throws(ImmutaError) in
+      let place = try log.place(of: position)
+      return try state.withLock { (state) throws(ImmutaError) in
+        try checkOpen(state)
+        return try move(to: place, &state)
+      }
+    }
+    kick()
+    guard journal.isSynced else { return }
+    let keeper = keeper
+    try await settle()
+    try await log.onWorkThread { () throws(ImmutaError) in try keeper.flush(through: writes) }
+  }
+
+  private func move(to place: ConsumerMark.Place, _ state: inout State) throws(ImmutaError) -> Int {
+    // Odd, and none that was before: nothing that the state log says so far counts.
+    let queue = UInt64.random(in: 1...UInt64.max / 2) * 2 | 1
+    let writes = try keeper.seek(to: place, queue: queue)
+    state.moves += 1
+    state.positionDue = nil
+    state.jobs.restart(at: place.number, queue)
+    reader.position = place.number
+    // It waits for what comes next where the queue was.
+    state.watch?.task.cancel()
+    state.watch = nil
+    // Where that fails, all jobs from there on are given once more when the queue is opened next.
+    state.jobs.removeRecords(before: try state.jobs.summarize(rolls: true), name)
+    return writes
+  }
+
+  /// Retention has removed the records before a number: nobody can be given their jobs.
+  func passRemoved(before first: Int) throws(ImmutaError) {
+    try inLog { () throws(ImmutaError) in
+      let passed = try state.withLock { (state) throws(ImmutaError) in
+        try checkOpen(state)
+        let passed = state.jobs.table.pass(before: first)
+        reader.skip(to: first)
+        state.removedCount += passed
+        return passed
+      }
+      if passed == 0 { return }
+      log.noteRemovedJobs(passed, before: first, of: name)
+      // Whoever opens the queue next need not be told again. The log's first record says the same.
+      try state.withLock { (state) throws(ImmutaError) in try writePosition(&state) }
+    }
+  }
+}
+
+extension Log {
+  /// Tells the logger of jobs that were passed.
+  func noteRemovedJobs(_ count: Int, before first: Int, of queue: String) {
+    open.logger?.warning(
+      """
+      retention has removed the records before \(first), and with them \(Words.of(count, "job")) of the work queue “\(queue)” \
+      that nobody has done: they are passed. Name the queue in retention.waitingFor to have retention wait for it
+      """, metadata: ["namespace": "\(namespace)", "queue": "\(queue)"])
+  }
+}
