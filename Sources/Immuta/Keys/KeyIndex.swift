@@ -142,6 +142,8 @@ final class KeyIndex: Sendable {
         let key = keyOf(try record.payload.inMemory())
         items.append(key.map { .key($0, hasher.hash($0)) } ?? .noKey)
       } catch {
+        // What is damaged after the last record is for who reads there.
+        if number >= end, open.endDamage != nil { break }
         unreadable += 1
         guard error.isOfRecord(number), unreadable < Self.batchSize else { throw error }
         items.append(.unreadable)

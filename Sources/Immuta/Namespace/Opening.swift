@@ -144,8 +144,16 @@ struct Opening {
   private func openToFollow(
     _ home: LogFiles, waits: Bool
   ) throws(ImmutaError) -> (files: FollowedFiles, doubt: String?) {
-    let folder = try SegmentFolder(home, trust(in: home.directory))
-    return try Opening(files: folder.newest, options: options, pools: pools).openToFollow(folder, waits: waits)
+    var folder = try SegmentFolder(home, trust(in: home.directory))
+    while true {
+      do throws(ImmutaError) {
+        return try Opening(files: folder.newest, options: options, pools: pools).openToFollow(folder, waits: waits)
+      } catch .corrupted(let damage) {
+        // The segments before it can be read. Who reads to its records gets the error.
+        if folder.firsts.count < 2 { throw .corrupted(damage) }
+        try folder.leaveOutNewest(folder.newest.inNewest(damage))
+      }
+    }
   }
 
   /// The same; this is the newest segment.
@@ -170,6 +178,7 @@ struct Opening {
         try codecs.checkName(name ?? knowledge.codecName)
       }
     }
+    if let end = folder.endFirst, files.first + found.count > end { throw files.tooMany(found.count, before: end) }
     found.damage = found.damage ?? folder.damage
     found.note = files.note(found.note)
     let progressOfLog = LogProgress(count: files.first + found.count)
@@ -180,7 +189,7 @@ struct Opening {
       files: files, log: log, companion: companion, (status.identity, io(companion?.status().identity)), found,
       format: disk.format, check: codecs.check, progress: progressOfLog, identity: knowledge.identity,
       sealed: sealedSegments(folder, removed: removed, progressOfLog, knowledge.identity, disk.format),
-      strays: folder.strays, readerCount: options.readerCount)
+      end: folder.end, readerCount: options.readerCount)
     let doubt =
       knowledge.codecName == nil
       ? try codecs.checkPayloads(log, count: found.count, last: nil, isNamed: false) : nil
