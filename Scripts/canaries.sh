@@ -221,6 +221,9 @@ canary removed LogWriter+Retention.swift 'PowerLossTests/whatWasPromisedSurvives
 # A record of the next segment is acknowledged, and the segment's name is not stable.
 canary next-entry FlushTarget.swift 'PowerLossTests/theName' \
   'if let newNames \{ try io\(newNames\.flush\(\)\) \}' ''
+# A header of a companion is written while the one before is not stable: a power cut may tear both.
+canary both-headers CompanionKeeper.swift 'PowerLossTests/noMomentLosesBoth' \
+  'if afterFlush, state\.flushed' 'if afterFlush, false, state.flushed'
 # A segment is called sealed, and the name of the one after it is not stable.
 canary next-name SealingSegment.swift 'PowerLossTests/theName' \
   'try io\(newNames\.flush\(\)\)' ''

@@ -12,12 +12,16 @@ struct FlushTarget: Sendable {
 
   /// Puts the segment's records before record `count` on stable storage.
   func flush(through count: Int) throws(ImmutaError) {
+    let written = keeper.current.generation
     try files.flush()
-    try noteFlushed(through: count)
+    try noteFlushed(through: count, header: written)
   }
 
   /// The same, for whoever has flushed the files.
-  func noteFlushed(through count: Int) throws(ImmutaError) {
+  ///
+  /// - Parameter written: the generation that the companion's header had before.
+  func noteFlushed(through count: Int, header written: UInt64) throws(ImmutaError) {
+    keeper.noteFlushed(written)
     if let newNames { try io(newNames.flush()) }
     // What is stable in a file that nobody finds again is lost.
     try io(names.check())

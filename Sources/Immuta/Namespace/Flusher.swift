@@ -239,13 +239,13 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
   static func flushTogether(_ flushers: [Flusher]) {
     let flushers = flushers.filter { !$0.hasFlushed($0.committed.generation) && $0.beginFlush(here: true) }
     var files: [Descriptor] = []
-    var pieces: [(place: Int, target: FlushTarget, end: Int)] = []
+    var pieces: [(place: Int, target: FlushTarget, end: Int, header: UInt64)] = []
     var counts: [Int] = []
     for (place, flusher) in flushers.enumerated() {
       flusher.takeNote()
       counts.append(flusher.committed.generation)
       for (target, end) in flusher.targets.withLock({ $0.due(for: counts[place]) }) {
-        pieces.append((place, target, end))
+        pieces.append((place, target, end, target.keeper.current.generation))
         files += target.files.takeOver()
       }
     }
@@ -255,7 +255,7 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
       do throws(ImmutaError) {
         if let failure = flushFailures[2 * number] ?? flushFailures[2 * number + 1] { throw ImmutaError(failure) }
         try flushers[piece.place].settle(piece.target, through: piece.end) { () throws(ImmutaError) in
-          try piece.target.noteFlushed(through: piece.end)
+          try piece.target.noteFlushed(through: piece.end, header: piece.header)
         }
       } catch {
         failures[piece.place] = error

@@ -38,9 +38,10 @@ extension LogWriter {
   /// The log and its companion, for whoever flushes them; neither where all that was committed is on stable storage.
   private var unflushedFiles: [Descriptor] {
     state.withLock { state in
-      if !state.isPrepared || flusher.hasFlushed(state.count) { return [] }
       let (log, companion) = state.segment.descriptors
-      return [log, companion]
+      if state.isPrepared, !flusher.hasFlushed(state.count) { return [log, companion] }
+      // A mark that may not be on stable storage, before another is written.
+      return state.segment.keeper.isFlushed ? [] : [companion]
     }
   }
 
@@ -108,6 +109,7 @@ extension LogWriter {
     }
     // The order is that of sealing one: records and entries, then the files' ends, then the marks that vouch for both.
     flush { $0.unflushedFiles }
+    forEach { (state) throws(ImmutaError) in state.noteFlushed() }
     forEach { (state) throws(ImmutaError) in try state.cut() }
     flush { $0.cutFiles }
     forEach { (state) throws(ImmutaError) in try state.writeClean() }

@@ -309,6 +309,9 @@ struct WriterState: ~Copyable, Sendable {
 
   mutating func cut() throws(ImmutaError) { try segment.cut() }
 
+  /// The companion was flushed, and nobody has written to it since.
+  func noteFlushed() { segment.keeper.noteFlushed(segment.keeper.current.generation) }
+
   func writeClean() throws(ImmutaError) { try segment.writeClean() }
 
   /// Holds the files and the lock no more.

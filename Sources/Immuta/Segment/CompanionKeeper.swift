@@ -2,17 +2,31 @@ import ImmutaLocking
 
 /// Writes the companion's header: which records are known stable, and whether the log was closed.
 ///
-/// Each header goes to the slot the one before did not use, so a torn write leaves the older one whole.
+/// Each header goes to the slot the one before did not use, and only once that one is on stable storage: so a power cut, which
+/// may tear whatever was not flushed, leaves at least one whole.
 final class CompanionKeeper: Sendable {
   private let state: Lock<State>
 
   private struct State {
     var descriptor: Descriptor
     var header: CompanionHeader
+    /// Up to which generation headers are on stable storage.
+    var flushed: UInt64
+
+    mutating func noteFlushed(_ generation: UInt64) {
+      if TwoSlots.isNewer(generation, than: flushed) { flushed = generation }
+    }
+
+    mutating func flush() throws(ImmutaError) {
+      try io(descriptor.flush())
+      flushed = header.generation
+    }
   }
 
+  /// - Parameter header: as it is on file. It counts as flushed: opening has flushed the companion of a log that was not closed,
+  ///   and one that was closed, or is new, is whole without it.
   init(_ descriptor: Descriptor, header: CompanionHeader) {
-    state = Lock(State(descriptor: descriptor, header: header))
+    state = Lock(State(descriptor: descriptor, header: header, flushed: header.generation))
   }
 
   private var descriptor: Descriptor { state.withLock { $0.descriptor } }
@@ -28,6 +42,18 @@ final class CompanionKeeper: Sendable {
   /// The header as it was written last.
   var current: CompanionHeader { state.withLock { $0.header } }
 
+  /// Whether the header is known to be on stable storage.
+  var isFlushed: Bool { state.withLock { $0.flushed == $0.header.generation } }
+
+  /// The companion was flushed, which covers the headers that were written before: up to this generation.
+  func noteFlushed(_ generation: UInt64) {
+    state.withLock { $0.noteFlushed(generation) }
+  }
+
+  private func flush() throws(ImmutaError) {
+    try state.withLock { (state) throws(ImmutaError) in try state.flush() }
+  }
+
   /// The log gets an identity.
   func assignIdentity(_ identity: LogIdentity) throws(ImmutaError) {
     try write { $0.identity = identity }
@@ -36,10 +62,10 @@ final class CompanionKeeper: Sendable {
   /// The log is about to be written to. On stable storage when this returns.
   func markOpen() throws(ImmutaError) {
     try writeOpen()
-    try io(descriptor.flush())
+    try flush()
   }
 
-  /// The same, for whoever flushes the companion.
+  /// The same, for whoever flushes the companion, and notes that.
   func writeOpen() throws(ImmutaError) {
     try write { header in
       header.mark = .open
@@ -58,12 +84,12 @@ final class CompanionKeeper: Sendable {
   /// The records before this one are being removed. On stable storage when this returns.
   func noteRemoved(_ count: Int) throws(ImmutaError) {
     try write { $0.removedCount = max($0.removedCount, count) }
-    try io(descriptor.flush())
+    try flush()
   }
 
   /// A flush failed. The mark need not reach the device: it is for an opening that still sees the same page cache.
   func markFailed() {
-    try? write { $0.mark.noteFailedFlush() }
+    try? write(afterFlush: false) { $0.mark.noteFailedFlush() }
   }
 
   /// The first `count` records are on stable storage. The mark itself need not be yet: an older one is still true.
@@ -91,9 +117,9 @@ final class CompanionKeeper: Sendable {
   /// - Parameter made: how many of the entries were made from the log's bytes, where that has changed.
   func markClean(count: Int, made: Int? = nil) throws(ImmutaError) {
     // The entries first: a clean mark must never be stable before what it vouches for.
-    try io(descriptor.flush())
+    try flush()
     try writeClean(count: count, made: made)
-    try io(descriptor.flush())
+    try flush()
   }
 
   /// The same, for whoever flushes the companion before and after.
@@ -105,8 +131,10 @@ final class CompanionKeeper: Sendable {
     }
   }
 
-  private func write(_ change: (inout CompanionHeader) -> Void) throws(ImmutaError) {
+  /// - Parameter afterFlush: whether the header before is put on stable storage first, if it may not be.
+  private func write(afterFlush: Bool = true, _ change: (inout CompanionHeader) -> Void) throws(ImmutaError) {
     try state.withLock { (state) throws(ImmutaError) in
+      if afterFlush, state.flushed != state.header.generation { try state.flush() }
       var next = state.header
       change(&next)
       next.generation = TwoSlots.next(after: state.header.generation)
