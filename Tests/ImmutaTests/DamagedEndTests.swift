@@ -110,16 +110,20 @@ import Testing
     for number in 25..<30 { #expect(try await reader.next()?.text == "\(number)") }
     errors.append(await error { _ = try await reader.next() })
     errors.append(await error { _ = try await reader.next(timeout: .milliseconds(1)) })
-    errors.append(await error { var latest = log.stream(from: .latest); _ = try await latest.next(timeout: .seconds(5)) })
-    errors.append(await error { var later = log.stream(from: .sequence(35)); _ = try await later.next(timeout: .seconds(5)) })
-    errors.append(await error { var coming = log.stream(from: .time(later)); _ = try await coming.next(timeout: .seconds(5)) })
+    var latest = log.stream(from: .latest)
+    errors.append(await error { _ = try await latest.next(timeout: .seconds(5)) })
+    var beyond = log.stream(from: .sequence(35))
+    errors.append(await error { _ = try await beyond.next(timeout: .seconds(5)) })
+    var coming = log.stream(from: .time(later))
+    errors.append(await error { _ = try await coming.next(timeout: .seconds(5)) })
     errors.append(await error { for try await _ in log.history(from: .sequence(28)) {} })
     errors.append(await error { _ = try log.records(in: 25..<35) })
     errors.append(await error { _ = try await log.record(at: 30) })
     errors.append(await error { _ = try await log.verify() })
     let keyed = try log.keyed("parity") { payload in Int(payload.text).map { $0 % 2 == 0 ? "even" : "odd" } }
     var even = 0
-    errors.append(await error { var stream = keyed.stream("even"); while try await stream.next(timeout: .seconds(5)) != nil { even += 1 } })
+    var stream = keyed.stream("even")
+    errors.append(await error { while try await stream.next(timeout: .seconds(5)) != nil { even += 1 } })
     #expect(even == 15)
     for (place, error) in errors.enumerated() {
       guard case .corrupted(let found) = error else {
@@ -136,10 +140,12 @@ import Testing
     #expect(refusal.map { "\($0)" }?.lowercased().contains("put ") == true, "\(refusal.map { "\($0)" } ?? "it opened")")
     let report = try Storage.repair("log", in: directory.path)
     #expect(!report.isHealthy && report.sound >= 30, "\(report)")
-    #expect(report.lost.contains { $0.sequences.lowerBound == 30 } || !report.problems.isEmpty || !report.actions.isEmpty)
+    let isNamed = report.lost.contains { $0.sequences.lowerBound == 30 }
+    #expect(isNamed || !report.problems.isEmpty || !report.actions.isEmpty)
     let after = try tree(directory)
     // What a killed writer had not sealed may be, before the newest is looked at.
-    if isClosed { #expect(after.filter { !$0.key.contains(".keys/") } == before) } else { #expect(after[Self.log(30)] == before[Self.log(30)]) }
+    #expect(after[Self.log(30)] == before[Self.log(30)])
+    if isClosed { #expect(after.filter { !$0.key.contains(".keys/") } == before) }
     #expect(try salvaged(directory).starts(with: numbers(0..<30)))
 
     // Once it is back, reading goes on.
@@ -271,7 +277,8 @@ import Testing
     for photo in photographer.photos.withLock({ $0 }) {
       let suffix = format == .bilog ? ".bilog.companion" : ".idx"
       let newest = "log.segments/\(Self.name(20))"
-      guard photo.exists(newest + (format == .bilog ? ".bilog" : ".log")), photo.exists(newest + suffix) else { continue }
+      let log = newest + (format == .bilog ? ".bilog" : ".log")
+      guard photo.exists(log), photo.exists(newest + suffix) else { continue }
       func texts() throws -> [String] {
         let storage = try SegmentedLogTests.open(photo, access: .readOnly, format: format)
         defer { storage.close() }

@@ -99,7 +99,8 @@ import Testing
       let each = followers.map { thirds($0.usages.dropFirst(5).map(value)) }
       return (each.map(\.0).max() ?? 0, each.map(\.1).max() ?? 0)
     }
-    let records = Set(followers.map { $0.usages.last?.number ?? 0 }).sorted().map(String.init).joined(separator: " and ")
+    let numbers = Set(followers.map { $0.usages.last?.number ?? 0 }).sorted()
+    let records = numbers.map(String.init).joined(separator: " and ")
     let (descriptors, threads, memory) = (most(\.descriptors), most(\.threads), most(\.memory))
     let space = thirds(disk)
     print(

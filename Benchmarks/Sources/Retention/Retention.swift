@@ -15,7 +15,7 @@ import Harness
     let keepsSome = Chart.Series(name: "256 MB kept", style: .ours, points: rows.map { ($0[0], $0[1]) })
     try Chart(
       file: "disk-under-retention", title: "What a log takes on the disk that keeps its newest 256 MB",
-      subtitle: "Segments of 32 MB, records of 1 KiB. All of its files, with space reserved ahead. Flat is what it should be.",
+      subtitle: "Segments of 32 MB, records of 1 KiB. All files, with space reserved ahead. Flat is what it should be.",
       x: axis("appended", through: last[0]), y: axis("on the disk", through: last[2]), series: [keepsSome, keepsAll]
     ).write(to: CommandLine.arguments.count > 1 ? CommandLine.arguments[1] : "Charts", named: .byTheme)
     let whole = rows.filter { $0[0] > last[0] / 2 }.map { $0[1] }

@@ -28,8 +28,8 @@ extension Log {
     if let damage = endDamage {
       segments.append(
         SegmentDetails(
-          records: list.newest.count..<list.newest.count, path: damage.path, byteCount: 0, times: nil, isUnverifiable: false,
-          isNewest: true, failure: .corrupted(damage).of(namespace)))
+          records: list.newest.count..<list.newest.count, path: damage.path, byteCount: 0, times: nil,
+          isUnverifiable: false, isNewest: true, failure: .corrupted(damage).of(namespace)))
     }
     return segments
   }
@@ -99,7 +99,8 @@ extension Log {
   ) throws(ImmutaError) -> [SegmentDetails] {
     let found = try segmentList()
     let plan = RetentionPlan(
-      firsts: found.list.firsts.filter { $0 >= found.list.removed }, newest: found.newest.first, count: found.newest.count)
+      firsts: found.list.firsts.filter { $0 >= found.list.removed }, newest: found.newest.first,
+      count: found.newest.count)
     guard let first = try choice(plan, found.newest) else { return [] }
     return try look(found, before: first).filter { $0.records.upperBound <= first }
   }

@@ -235,9 +235,8 @@ struct SegmentFolder: Sendable {
       let before = try companion.companionHeader(), !before.isClean, before.identity == identity,
       before.firstSequence == previous.first, let log = try io(previous.directory.openIfPresent(previous.log, .read))
     else { return false }
-    let count = if let header = try log.logHeader(before.format) { header.count } else {
-      try companion.committedCount(before)
-    }
+    let header = try log.logHeader(before.format)
+    let count = if let header { header.count } else { try companion.committedCount(before) }
     return count > 0 && previous.first + count == segment.first
   }
 
