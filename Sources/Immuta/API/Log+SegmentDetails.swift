@@ -26,9 +26,10 @@ extension Log {
     var segments = try look(list)
     segments.append(details(of: list.newest, list.newest.first..<list.newest.count, isNewest: true))
     if let damage = endDamage {
+      let path = damage.reason.code == .segmentMissing ? nil : damage.path
       segments.append(
         SegmentDetails(
-          records: list.newest.count..<list.newest.count, path: damage.path, byteCount: 0, times: nil,
+          records: list.newest.count..<list.newest.count, path: path, byteCount: 0, times: nil,
           isUnverifiable: false, isNewest: true, failure: .corrupted(damage).of(namespace)))
     }
     return segments
