@@ -458,7 +458,9 @@ struct SegmentsTests {
     }
     let cat = try place.run("cat", "e")
     #expect(cat.lines == (0..<30).map(String.init) && cat.ending == .exit(65), "\(cat.errors)")
-    let commands = [["cat", "e", "--follow"], ["cat", "e", "-n", "2"], ["cat", "e", "--from", "35"], ["verify", "e"]]
+    let commands = [
+      ["cat", "e", "--follow"], ["cat", "e", "-n", "2"], ["cat", "e", "--from", "35"], ["verify", "e"],
+    ]
     for arguments in commands {
       let outcome = try Child(arguments, in: place).finish(feeding: [])
       #expect(outcome.ending == .exit(65), "\(arguments): \(outcome.errors)")
