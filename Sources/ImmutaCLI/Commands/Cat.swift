@@ -81,7 +81,7 @@ struct Cat: ToolCommand {
     }
     // A number beyond the end is an error: the log may have been put back from an older copy.
     let from = options.from
-    if !options.ahead, let from, from > log.count {
+    if !options.ahead, let from, from > log.count, log.endDamage == nil {
       throw ImmutaError.positionBeyondEnd(position: from, count: log.count)
     }
     let start: StreamPosition =
