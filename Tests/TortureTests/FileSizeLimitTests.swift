@@ -53,8 +53,8 @@ import Testing
     ["logstore", "append", "logs", "--partitions", "1", "--key", "k", "--segment-bytes", "1G"],
   ])
   func aLogThatRollsGoesOnInAnotherFile(command: [String]) throws {
-    for limit in [20 << 10, 60 << 10, 300 << 10] {
-      for size in [0, 10, 90, 5_000] {
+    for limit in [20 << 10, 60 << 10] {
+      for size in [0, 90, 5_000] {
         let directory = TemporaryDirectory(inMemory: true)
         let line = String(repeating: "y", count: size)
         let isSynced = command.contains("synced")
