@@ -65,7 +65,8 @@ struct ManySegments {
       let storage = try Storage(directory: directory, namespaces: ["events"])
       times.append((ContinuousClock.now - start) / .seconds(1))
       memories.append(max(0, Self.residentMemory - before))
-      precondition(try storage.log("events").count == count, "each segment has a record")
+      let found = try storage.log("events").count
+      precondition(found == count, "each segment has a record")
       storage.close()
     }
     print(
