@@ -177,6 +177,11 @@ package final class Directory: Sendable {
     try SystemCalls.names(opened().number, path: path)
   }
 
+  /// Calls `body` with each of the names, without a list of all.
+  func forEachName(_ body: (_ name: String) -> Void) throws(FileError) {
+    try SystemCalls.forEachName(opened().number, path: path) { name, _ in body(name) }
+  }
+
   /// Whether a name in it leads to a file. O(names): only those are looked at that the directory says are that file, or that
   /// are called like it.
   func has(_ file: FileIdentity, called name: String) throws(FileError) -> Bool {

@@ -89,23 +89,27 @@ struct SegmentFolder: Sendable {
         refusals.append(.irregular(files.logPath, first))
       }
     }
-    var companions: [Int] = []
-    for name in try io(folder.names()) {
-      if let first = files.first(ofLog: name) {
-        firsts.append(first)
-      } else if let first = files.first(ofCompanion: name) {
-        companions.append(first)
-      } else if name == files.nextLog || name == files.nextCompanion {
-        hasNext = true
-        if try io(folder.status(of: name)?.isDirectory == true) {
-          refusals.append(
-            Corruption(
-              .notALog, path: folder.path(of: name),
-              reason: "a folder has the name of the next segment's file: take it out of \(folder.path)"))
+    let files = files
+    var (logs, companions, next): ([Int], [Int], [String]) = (firsts, [], [])
+    // There may be tens of thousands of names: none is kept.
+    try io(
+      folder.forEachName { name in
+        if let first = files.first(ofLog: name) {
+          logs.append(first)
+        } else if let first = files.first(ofCompanion: name) {
+          companions.append(first)
+        } else if name == files.nextLog || name == files.nextCompanion {
+          next.append(name)
         }
-      }
+      })
+    hasNext = !next.isEmpty
+    for name in next where try io(folder.status(of: name)?.isDirectory == true) {
+      refusals.append(
+        Corruption(
+          .notALog, path: folder.path(of: name),
+          reason: "a folder has the name of the next segment's file: take it out of \(folder.path)"))
     }
-    firsts.sort()
+    firsts = logs.sorted()
     if companions.count >= firsts.count { orphans = Set(companions).subtracting(firsts).sorted() }
   }
 
