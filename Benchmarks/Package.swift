@@ -51,6 +51,8 @@ let package = Package(
       ],
       path: "Sources/Bank"
     ),
+    // The chart of what a log that keeps a part of its records takes on the disk.
+    .executableTarget(name: "retention", dependencies: ["Harness"], path: "Sources/Retention"),
     // Where the plugin looks for benchmarks: in a folder inside one named Benchmarks, which this package's is.
     .executableTarget(
       name: "Percentiles",

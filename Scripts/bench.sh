@@ -6,6 +6,7 @@
 # usage: Scripts/bench.sh [ARGUMENT…]             of Benchmarks' program `report`: --quick, --only TEXT, --growth RECORDS, …
 #        Scripts/bench.sh codecs [ARGUMENT…]      of its program `codecs`: --quick, --directory DIRECTORY
 #        Scripts/bench.sh bank [ARGUMENT…]        of its program `bank`: --quick, --directory DIRECTORY
+#        Scripts/bench.sh retention [MEGABYTES]   the chart of a log that keeps a part of what is appended (2000 MB)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../Benchmarks"
 # shellcheck source=Scripts/packages.sh
@@ -13,7 +14,7 @@ source ../Scripts/packages.sh
 
 program=report
 case "${1:-}" in
-  codecs | bank)
+  codecs | bank | retention)
     program="$1"
     shift
     ;;
@@ -31,4 +32,11 @@ esac
 
 echo "building (minutes, the first time)" >&2
 swift build --quiet -c release --product "$program" >&2
+if [[ $program == retention ]]; then
+  (cd .. && IMMUTA_COUNTED_WORK=1 swift build --quiet -c release --product CountedWork >&2)
+  directory="$(mktemp -d .build/retention-XXXXXX)"
+  trap 'rm -rf "$directory"' EXIT
+  ../.build/release/CountedWork retention "$directory" "${1:-2000}" | ".build/release/$program" Charts
+  exit
+fi
 exec ".build/release/$program" "$@"

@@ -262,6 +262,19 @@ canary appended Repair.swift 'LostSegmentTests/whatAnotherProgramAppended' \
 # A file after the end is taken for the newest segment by its name alone.
 canary stray SegmentFolder.swift 'LostSegmentTests/aFileAfterTheEnd' \
   'guard let identity = known\.identity else' 'guard let identity = known.identity, false else'
+# Whoever comes to the records of a damaged newest segment waits for them.
+canary damaged-end OpenLog.swift 'DamagedEndTests/theRecordsBefore' \
+  'if let endDamage \{ throw \.corrupted\(endDamage\) \}' ''
+# A killed log that has just rolled is refused once its newest companion is lost.
+canary unsealed-next SegmentFolder.swift 'DamagedEndTests/aKilledLog' \
+  'if header == nil, try followsUnsealed\(segment, identity\) \{ return \}' ''
+# A segment is marked as sealed before anything says which one comes after it.
+canary marked-early SegmentWriter+Ends.swift 'DamagedEndTests/aKilledLog' \
+  'try beforeMark\(\)((?:.|\n)*?)try keeper\.markClean\(count: count\)' 'try keeper.markClean(count: count)
+    try beforeMark()'
+# An append that waits for its turn gets the error of a full file, and the log does not roll.
+canary full-file LogWriter+Turns.swift 'FullCompanionTests/aLogThatRolls' \
+  'return state\.rolls\(insteadOf: error\) \? nil : \.failure\(error\)' 'return .failure(error)'
 # Nobody notices that the first segments are missing.
 canary front SegmentFolder.swift 'LostSegmentTests/missingFirstSegments' \
   'guard folder != nil, let first = firsts\.first, first > removed' 'guard false, let first = firsts.first, first > removed'

@@ -183,6 +183,9 @@ public final class LogStore: Sendable {
   /// - Throws: `.partitionNotFound`, `.storageClosed`, `.io`; `.corrupted` for one that could not be opened.
   public func details(partition index: Int) throws(ImmutaError) -> Log.Details { try log(index).details }
 
+  /// What opening found out of a partition, for people; nil where there was nothing. O(1).
+  package func openingNote(partition index: Int) throws(ImmutaError) -> String? { try log(index).openingNote }
+
   /// What is known of the partitions without reading them, in order.
   ///
   /// - Throws: `.corrupted` for a partition that could not be opened: ask the others one by one; `.storageClosed`,

@@ -10,6 +10,7 @@ import ImmutaTransforms
 /// CountedWork consume|batches DIRECTORY COUNT      consumes COUNT records, and acknowledges one or 64 at a time
 /// CountedWork many|many-synced DIRECTORY COUNT     makes, writes, closes and opens COUNT namespaces: ManyNamespaces
 /// CountedWork segments|rolling DIRECTORY COUNT      reads, opens and appends to a log of many segments: ManySegments
+/// CountedWork empty-segments|retention DIRECTORY COUNT  opens one, and says what it takes on the disk
 /// CountedWork process DIRECTORY COUNT               turns COUNT records of one log into records of another, 64 a step
 /// CountedWork queue DIRECTORY COUNT                 gives COUNT jobs to workers, and holds a million: QueuedJobs
 /// CountedWork keys DIRECTORY COUNT                  finds a key's records in a log of COUNT segments: KeyedRecords
@@ -30,6 +31,8 @@ import ImmutaTransforms
       let durability: Durability = work.count == 2 ? .synced : .buffered
       return try await ManyNamespaces(directory: arguments[2], count: count, durability: durability).run()
     }
+    if work[0] == "empty" { return try ManySegments(directory: arguments[2], count: count).runEmpty() }
+    if work[0] == "retention" { return try ManySegments(directory: arguments[2], count: count).runRetention() }
     if work[0] == "segments" { return try await ManySegments(directory: arguments[2], count: count).run() }
     if work[0] == "process" {
       let durability: Durability = work.count == 2 ? .synced : .buffered

@@ -9,6 +9,9 @@ import ImmutaLibC
 ///                                              turn, and opens both logs
 /// CountedWork rolling DIRECTORY SECONDS        appends records of 100 B for so long to a log that rolls each second and to
 ///                                              one that does not, in turn, five times
+/// CountedWork empty-segments DIRECTORY COUNT   opens a log of COUNT segments of one record each, five times
+/// CountedWork retention DIRECTORY MEGABYTES    appends records of 1 KiB until so much was appended, to a log that keeps 256 MB
+///                                              in segments of 32 MB, and prints a table of what the files take on the disk
 /// ```
 struct ManySegments {
   let directory: String
@@ -24,9 +27,12 @@ struct ManySegments {
     let places = [(name: "one file", segments: 1), (name: "\(count) segments", segments: count)]
     for place in places { try fill(place.name, place.segments) }
     var (streams, opens): ([[Double]], [[Double]]) = ([[], []], [[], []])
+    var processor: [[Double]] = [[], []]
     for _ in 0..<Self.rounds {
       for (number, place) in places.enumerated() {
+        let before = Self.processorTime
         streams[number].append(try await stream(place.name))
+        processor[number].append(Self.processorTime - before)
         opens[number].append(try open(place.name))
       }
     }
@@ -36,7 +42,67 @@ struct ManySegments {
           + "opened and closed in \(text(median(opens[number]) * 1e3)) ms, "
           + "\(try memory(of: place.name)) KiB of memory while open")
     }
-    print("ratio of reading: \(text(median(streams[1]) / median(streams[0])))")
+    // Each round by itself: what else the machine does is the same for both then.
+    let ratios = [streams, processor].map { kind in median(zip(kind[0], kind[1]).map { $1 / $0 }) }
+    print("ratio of reading: \(text(ratios[0])), of the processor's time: \(text(ratios[1]))")
+  }
+
+  /// Opens a log of many small segments, which stay where they are for who wants to try commands on them.
+  func runEmpty() throws {
+    if !FileManager.default.fileExists(atPath: directory + "/events.segments") {
+      let storage = try Storage(directory: directory, namespaces: ["events"])
+      defer { storage.close() }
+      let log = try storage.log("events")
+      for number in 0..<count {
+        try log.append(Self.payload)
+        if number + 1 < count { try log.roll() }
+      }
+    }
+    var (times, memories): ([Double], [Int]) = ([], [])
+    for _ in 0..<Self.rounds {
+      let before = Self.residentMemory
+      let start = ContinuousClock.now
+      let storage = try Storage(directory: directory, namespaces: ["events"])
+      times.append((ContinuousClock.now - start) / .seconds(1))
+      memories.append(max(0, Self.residentMemory - before))
+      let found = try storage.log("events").count
+      precondition(found == count, "each segment has a record")
+      storage.close()
+    }
+    print(
+      "\(count) segments opened in \(text(median(times) * 1e3)) ms; memory while open: \(memories.max() ?? 0) KiB the first "
+        + "time, \(memories.last ?? 0) KiB the last")
+  }
+
+  /// What a log takes on the disk that keeps a part of what is appended.
+  func runRetention() throws {
+    var configuration = Storage.Configuration()
+    configuration.segments = SegmentLimits(maximumBytes: 32_000_000)
+    configuration.retention = Retention(maximumBytes: 256_000_000)
+    let storage = try Storage(directory: directory, namespaces: ["events"], configuration: configuration)
+    defer { storage.close() }
+    let log = try storage.log("events")
+    let payload = [UInt8](repeating: 37, count: 1_024)
+    // As much as a disk takes, and not as fast as memory: who retains is not to lag behind for ever.
+    let (perStep, start) = (4_000_000, ContinuousClock.now)
+    print("appended MB,on disk MB,with all kept MB")
+    for step in 1...max(1, count * 1_000_000 / perStep) {
+      for _ in 0..<perStep / payload.count { try log.append(payload) }
+      let pause = start + .milliseconds(20 * step) - ContinuousClock.now
+      if pause > .zero { Thread.sleep(forTimeInterval: pause / .seconds(1)) }
+      let size = try LogSurvey("events", in: directory).sizeOnDisk
+      let appended = log.count * (payload.count + 8)
+      // A companion's entry is 24 bytes.
+      let all = log.count * (payload.count + 8 + 24)
+      print("\(text(Double(appended) / 1e6)),\(text(Double(size) / 1e6)),\(text(Double(all) / 1e6))")
+    }
+  }
+
+  /// Of all threads, in seconds.
+  private static var processorTime: Double {
+    var time = timespec()
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
   }
 
   private func storage(_ name: String, _ configuration: Storage.Configuration = .init()) throws -> Storage {

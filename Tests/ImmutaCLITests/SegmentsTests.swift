@@ -1,5 +1,6 @@
 import Foundation
 import Immuta
+import ImmutaTestSupport
 import Testing
 
 @testable import ImmutaCLI
@@ -443,6 +444,58 @@ struct SegmentsTests {
     // It is the log that is repaired, not a namespace called like the segment.
     #expect(!verify.errors.contains("repair 0") && !info.errors.contains("repair 0"))
     if !isMissing { #expect(verify.errors.contains("`immuta repair e`"), "\(verify.errors)") }
+  }
+
+  @Test(
+    "A log whose newest file is damaged or gone is printed up to there, and each command says so", arguments: [0, 1, 2])
+  func damagedEnd(kind: Int) async throws {
+    try await fill()
+    let newest = "\(place.path)/logs/e.segments/\(name(30))"
+    switch kind {
+    case 0: try place.write([1, 2, 3], to: "logs/e.segments/\(name(30)).log")
+    case 1: for suffix in [".log", ".idx"] { try FileManager.default.removeItem(atPath: newest + suffix) }
+    default:
+      try FileManager.default.removeItem(atPath: newest + ".log")
+      try FileManager.default.createSymbolicLink(atPath: newest + ".log", withDestinationPath: "/dev/null")
+    }
+    let cat = try place.run("cat", "e")
+    #expect(cat.lines == (0..<30).map(String.init) && cat.ending == .exit(65), "\(cat.errors)")
+    let commands = [
+      ["cat", "e", "--follow"], ["cat", "e", "-n", "2"], ["cat", "e", "--from", "35"], ["verify", "e"],
+    ]
+    for arguments in commands {
+      let outcome = try Child(arguments, in: place).finish(feeding: [])
+      #expect(outcome.ending == .exit(65), "\(arguments): \(outcome.errors)")
+      #expect((outcome.errors + outcome.text).contains("30"), "\(arguments): \(outcome.errors)")
+    }
+    #expect(try place.run("cat", "e", "--from", "10", "--limit", "5").ending == .exit(0))
+    for arguments in [["info", "e"], ["info", "e", "--segments"]] {
+      let outcome = try Child(arguments, in: place).finish(feeding: [])
+      #expect(outcome.ending == .exit(65) && outcome.text.contains("damaged"), "\(outcome.text) \(outcome.errors)")
+    }
+    #expect(try place.run("info", "e", "--segments").text.contains(kind == 1 ? "missing" : "damaged"))
+    let append = try place.run("append", "e", input: "more\n")
+    #expect(append.ending == .exit(65) && append.errors.lowercased().contains("put "), "\(append.errors)")
+    let repair = try place.run("repair", "e")
+    #expect(repair.ending == .exit(65), "\(repair.text) \(repair.errors)")
+    #expect(repair.text.contains("30"), "\(repair.text)")
+  }
+
+  @Test("The tool does not look at each file of a log for what it need not know")
+  func listing() async throws {
+    try await fill()
+    let injector = FaultInjector(directory: "\(place.path)/logs")
+    try await injector.run {
+      let storage = try Storage(directory: "\(place.path)/logs", namespaces: ["e"])
+      defer { storage.close() }
+      let log = try storage.log("e")
+      #expect(log.openingNote == nil)
+      #expect(try log.removable(before: 15).count == 1)
+      #expect(try log.removable(by: Retention(maximumRecords: 35)).count == 1)
+      #expect(try !log.has(fileAt: "\(place.path)/else"))
+    }
+    // Of those that stay, none is looked at.
+    #expect(injector.statusCount(of: "e.segments/\(name(10)).log") == 0)
   }
 
   @Test("cat begins with the first record there is, and says so of one that was removed")

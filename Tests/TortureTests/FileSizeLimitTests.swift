@@ -45,6 +45,29 @@ import Testing
     }
   }
 
+  /// A log that rolls begins another segment where a file of its newest one may not grow, whichever file that is.
+  @Test(arguments: [
+    ["append", "e", "--dir", "logs", "--segment-bytes", "1G"],
+    ["append", "e", "--dir", "logs", "--segment-age", "10d", "--durability", "synced"],
+    ["append", "e", "--dir", "logs", "--segment-age", "10d", "--codec", "deflate"],
+    ["logstore", "append", "logs", "--partitions", "1", "--key", "k", "--segment-bytes", "1G"],
+  ])
+  func aLogThatRollsGoesOnInAnotherFile(command: [String]) throws {
+    for limit in [20 << 10, 60 << 10] {
+      for size in [0, 90, 5_000] {
+        let directory = TemporaryDirectory(inMemory: true)
+        let line = String(repeating: "y", count: size)
+        let isSynced = command.contains("synced")
+        let lines = [String](repeating: line, count: (isSynced ? 1 : 3) * limit / max(24, size) + 10)
+        let outcome = try Self.run(command, limit: limit, lines, directory)
+        #expect(outcome.status == 0, "\(limit), \(size): \(outcome.errors)")
+        #expect(outcome.receipts == lines.count, "\(limit), \(size)")
+        let again = try Self.run(command, limit: nil, [line], directory)
+        #expect(again.first == lines.count, "\(limit), \(size): \(again.errors)")
+      }
+    }
+  }
+
   /// What writes to files that exist, or makes others beside them, before it reserves space in any.
   @Test(arguments: [0, 512, 1 << 10, 3 << 10, 4 << 10, 5 << 10, 20 << 10])
   func aLogThatIsLargerAlreadyIsRefused(limit: Int) throws {

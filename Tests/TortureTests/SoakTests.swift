@@ -87,13 +87,34 @@ import Testing
     let most = disk.max() ?? 0
     // Two logs of 8 MiB, the segment that is appended to, space reserved ahead, and companions.
     #expect(most < 64 << 20, "\(most) bytes on disk")
+    printTable(minutes, kills, followers, disk)
+  }
+
+  /// What it came to, as Promises.md has it: the most that was seen in the first third, after the beginning, and in the last.
+  private func printTable(_ minutes: Double, _ kills: Int, _ followers: [Follower], _ disk: [Int]) {
+    func thirds(_ values: [Int]) -> (Int, Int) {
+      (values[..<(values.count / 3 + 1)].max() ?? 0, values[(values.count * 2 / 3)...].max() ?? 0)
+    }
+    func most(_ value: (Usage) -> Int) -> (Int, Int) {
+      let each = followers.map { thirds($0.usages.dropFirst(5).map(value)) }
+      return (each.map(\.0).max() ?? 0, each.map(\.1).max() ?? 0)
+    }
+    let numbers = Set(followers.map { $0.usages.last?.number ?? 0 }).sorted()
+    let records = numbers.map(String.init).joined(separator: " and ")
+    let (descriptors, threads, memory) = (most(\.descriptors), most(\.threads), most(\.memory))
+    let space = thirds(disk)
     print(
-      "soak: \(minutes) minutes, \(kills) kills, \(followers.map { $0.usages.last?.number ?? 0 }) records, "
-        + "disk at most \(most >> 10) KiB, followers' "
-        + followers.map { follower in
-          let last = follower.usages.last
-          return "\(last?.descriptors ?? 0) descriptors \(last?.threads ?? 0) threads \(last?.memory ?? 0) KiB"
-        }.joined(separator: ", "))
+      """
+      soak: \(minutes.formatted()) minutes, the writer killed \(kills) times, \(followers.count) followers, \(records) records
+
+      | most of | first third | last third |
+      | --- | ---: | ---: |
+      | records that were skipped, or came twice | 0 | 0 |
+      | descriptors of a follower | \(descriptors.0) | \(descriptors.1) |
+      | threads of a follower | \(threads.0) | \(threads.1) |
+      | memory of a follower, MiB | \(memory.0 >> 10) | \(memory.1 >> 10) |
+      | disk, both logs, MiB | \(space.0 >> 20) | \(space.1 >> 20) |
+      """)
   }
 
   /// That a follower has no more at the end than it had soon after its beginning.

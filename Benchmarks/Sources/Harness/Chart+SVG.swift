@@ -63,17 +63,18 @@ extension Chart {
   }
 
   private func horizontal(_ value: Double) -> Double {
-    Self.left + Self.share(value, x.marks) * (Self.right - Self.left)
+    Self.left + Self.share(value, x) * (Self.right - Self.left)
   }
 
   private func vertical(_ value: Double) -> Double {
-    Self.bottom - Self.share(value, y.marks) * (Self.bottom - Self.top)
+    Self.bottom - Self.share(value, y) * (Self.bottom - Self.top)
   }
 
-  /// Where a value stands between an axis's ends, both being logarithmic.
-  private static func share(_ value: Double, _ marks: [Double]) -> Double {
-    guard let low = marks.first, let high = marks.last, high > low, value > 0 else { return 0 }
-    return log(value / low) / log(high / low)
+  /// Where a value stands between an axis's ends.
+  private static func share(_ value: Double, _ axis: Axis) -> Double {
+    guard let low = axis.marks.first, let high = axis.marks.last, high > low else { return 0 }
+    if axis.isLinear { return (value - low) / (high - low) }
+    return value > 0 ? log(value / low) / log(high / low) : 0
   }
 }
 

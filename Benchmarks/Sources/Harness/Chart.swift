@@ -1,6 +1,6 @@
 import Foundation
 
-/// A line chart with logarithmic axes.
+/// A line chart, with logarithmic axes if nobody says otherwise.
 package struct Chart: Drawing {
   package let file: String
   let title: String
@@ -23,10 +23,12 @@ package struct Chart: Drawing {
     /// Where a mark stands, smallest first; also the axis's ends.
     let marks: [Double]
     let text: (Double) -> String
+    let isLinear: Bool
 
-    package init(label: String, marks: [Double], text: @escaping (Double) -> String) {
+    package init(label: String, marks: [Double], isLinear: Bool = false, text: @escaping (Double) -> String) {
       self.label = label
       self.marks = marks
+      self.isLinear = isLinear
       self.text = text
     }
   }

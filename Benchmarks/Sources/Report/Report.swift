@@ -62,8 +62,14 @@ import Workloads
     return findings
   }
 
+  private static let beginOfOthers = "<!-- measured by CountedWork -->"
+
   private func write(_ page: ResultsPage, _ charts: [Chart], to directory: String) throws {
-    try page.text.write(toFile: "\(directory)/RESULTS.md", atomically: true, encoding: .utf8)
+    let path = "\(directory)/RESULTS.md"
+    // What other programs measured stands at its end, and stays.
+    let old = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
+    let others = old.range(of: Self.beginOfOthers).map { "\n" + old[$0.lowerBound...] } ?? ""
+    try (page.text + others).write(toFile: path, atomically: true, encoding: .utf8)
     for chart in charts { try chart.write(to: "\(directory)/Charts", named: .byTheme) }
     print("wrote \(directory)/RESULTS.md and \(2 * charts.count) charts")
   }

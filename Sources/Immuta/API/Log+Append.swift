@@ -72,7 +72,7 @@ extension Log {
     if let whole = upload.inMemory {
       return if let count { try await append(whole, expecting: count) } else { try await append(whole) }
     }
-    let transaction = try await beginTransaction(.upload, .task, onlyAt: count)
+    let transaction = try await beginTransaction(.upload, .task, onlyAt: count, for: upload.count)
     let receipt = try await transaction.append(upload)
     try await transaction.commit()
     return receipt

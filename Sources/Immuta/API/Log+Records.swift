@@ -14,7 +14,10 @@ extension Log {
     try checkOpen()
     let count = reader.count
     if range.lowerBound < 0 { throw .recordNotFound(range.lowerBound).of(namespace) }
-    if range.upperBound > count { throw .recordNotFound(Swift.max(count, range.lowerBound)).of(namespace) }
+    if range.upperBound > count {
+      if let damage = open.endDamage { throw .corrupted(damage).of(namespace) }
+      throw .recordNotFound(Swift.max(count, range.lowerBound)).of(namespace)
+    }
     var cursor = cursor(from: .skipping(range.lowerBound), only: .committed)
     var records: [Record] = []
     records.reserveCapacity(Swift.min(range.count, 4096))
@@ -111,7 +114,10 @@ public struct RecordHistory: AsyncSequence, AsyncIteratorProtocol, Sendable {
       try cursor.checkPlace()
       isBeginning = false
     }
-    guard cursor.place < end else { return nil }
+    guard cursor.place < end else {
+      try cursor.checkEnd()
+      return nil
+    }
     // Nil where the log was cut back, and whoever did that is not done yet.
     guard let record = try cursor.nextAtOnce() else { throw cursor.missing }
     return record

@@ -21,14 +21,28 @@ extension Log {
   /// is missing is in the list. O(segments).
   ///
   /// - Throws: `.storageClosed`, `.io`.
-  package func segments() throws(ImmutaError) -> [SegmentDetails] { try look().segments }
+  package func segments() throws(ImmutaError) -> [SegmentDetails] {
+    let list = try segmentList()
+    var segments = try look(list)
+    segments.append(details(of: list.newest, list.newest.first..<list.newest.count, isNewest: true))
+    if let damage = endDamage {
+      let path = damage.reason.code == .segmentMissing ? nil : damage.path
+      segments.append(
+        SegmentDetails(
+          records: list.newest.count..<list.newest.count, path: path, byteCount: 0, times: nil,
+          isUnverifiable: false, isNewest: true, failure: .corrupted(damage).of(namespace)))
+    }
+    return segments
+  }
 
-  /// The segments; and the first records of those before the newest, without any that is missing.
-  private func look() throws(ImmutaError) -> (segments: [SegmentDetails], firsts: [Int]) {
-    let (list, newest) = try segmentList()
+  /// The segments before the newest; those only that begin before a record.
+  private func look(
+    _ found: (list: (firsts: [Int], removed: Int), newest: LogReader), before limit: Int = .max
+  ) throws(ImmutaError) -> [SegmentDetails] {
+    let (list, newest) = found
     var segments: [SegmentDetails] = []
     var next = list.removed
-    for (place, first) in list.firsts.enumerated() {
+    for (place, first) in list.firsts.enumerated() where first < limit {
       let end = place + 1 < list.firsts.count ? list.firsts[place + 1] : newest.first
       if end <= next { continue }
       if first > next { segments.append(missing(next..<first)) }
@@ -44,27 +58,34 @@ extension Log {
         segments.append(try broken(first..<end, error))
       }
     }
-    if newest.first > next { segments.append(missing(next..<newest.first)) }
-    segments.append(details(of: newest, newest.first..<newest.count, isNewest: true))
-    return (segments, list.firsts.filter { $0 >= list.removed })
+    if newest.first > next, next < limit { segments.append(missing(next..<newest.first)) }
+    return segments
   }
 
   /// The log files of all its segments. O(segments).
   package func filePaths() throws(ImmutaError) -> [String] { try io(currentFiles.logPaths()) }
+
+  /// Whether a file is one of its segments, whatever path leads to it. O(segments): the names are looked at, not the files.
+  package func has(fileAt path: String) throws(ImmutaError) -> Bool {
+    let files = currentFiles.home
+    guard let file = try io(SystemCalls.status(path)), file.isRegular else { return false }
+    if try io(files.directory.status(of: files.log))?.identity == file.identity { return true }
+    return try io(files.openFolder()?.has(file.identity, called: FilePath.name(of: path))) ?? false
+  }
 
   /// The segments that would go if the log kept no more than this, in order: what ``Retention`` removes at this moment. None
   /// is removed, and a log that another process writes is looked at, too.
   ///
   /// - Throws: `.storageClosed`, `.io`.
   package func removable(by retention: Retention) throws(ImmutaError) -> [SegmentDetails] {
-    try removable { (plan, segments) throws(ImmutaError) in
-      let sizes = Dictionary(segments.map { ($0.records.lowerBound, $0.byteCount) }) { size, _ in size }
-      // An empty newest one ends where the one before it does.
-      let times = Dictionary(segments.map { ($0.records.upperBound, $0.times?.last) }) { time, _ in time }
-      return try plan.firstToKeep(retention, now: Clocks.wallClock()) { first in
-        sizes[first] ?? 0
+    let folder = try io(currentFiles.openFolder())
+    let files = currentFiles
+    return try removable { (plan, newest) throws(ImmutaError) in
+      try plan.firstToKeep(retention, now: Clocks.wallClock()) { (first) throws(ImmutaError) in
+        // One that is missing has no bytes.
+        try first == newest.first ? newest.end : io(files.segment(first, inFolder: folder)?.logSize() ?? 0)
       } lastTime: { end in
-        times[end]??.nanosecondsSince1970
+        try? open.sealed.reader(of: end - 1).timestamp(of: end - 1).nanosecondsSince1970
       }
     }
   }
@@ -75,14 +96,14 @@ extension Log {
   }
 
   private func removable(
-    _ choice: (RetentionPlan, [SegmentDetails]) throws(ImmutaError) -> Int?
+    _ choice: (RetentionPlan, _ newest: LogReader) throws(ImmutaError) -> Int?
   ) throws(ImmutaError) -> [SegmentDetails] {
-    let (segments, firsts) = try look()
-    guard let newest = segments.last else { return [] }
+    let found = try segmentList()
     let plan = RetentionPlan(
-      firsts: firsts, newest: newest.records.lowerBound, count: newest.records.upperBound)
-    guard let first = try choice(plan, segments) else { return [] }
-    return segments.filter { $0.records.upperBound <= first && !$0.isNewest }
+      firsts: found.list.firsts.filter { $0 >= found.list.removed }, newest: found.newest.first,
+      count: found.newest.count)
+    guard let first = try choice(plan, found.newest) else { return [] }
+    return try look(found, before: first).filter { $0.records.upperBound <= first }
   }
 
   // MARK: Looking

@@ -67,6 +67,15 @@ package struct LogSurvey: Hashable, Sendable {
     recovery = isLeft ? try? Self.recovery(files, io(FileTrust(in: files.directory).companion(of: files))) : nil
   }
 
+  /// How many segments were removed whose files a crash has left: see ``leftoverCount``. Looks at the names of the files only.
+  package static func leftoverCount(
+    _ namespace: String, in directory: String, isPartition: Bool = false
+  ) throws(ImmutaError) -> Int {
+    let directory = try io(Directory(opening: directory))
+    let home = LogFiles(directory: directory, namespace: namespace, isPartition: isPartition)
+    return try SegmentFolder(home, FileTrust(in: directory)).leftovers.count
+  }
+
   /// What is known of a segment's companion, and its header.
   private static func companion(of files: LogFiles) -> (Companion, CompanionHeader?) {
     do throws(ImmutaError) {

@@ -24,7 +24,8 @@ import Synchronization
   /// Whether opening made it.
   let isNew: Bool
 
-  private let openingNote: String?
+  /// What opening found out, for people.
+  package let openingNote: String?
   private let damageOnOpening: Corruption?
   let acceptsFilesOfOthers: Bool
   let durability: Durability
@@ -80,6 +81,9 @@ import Synchronization
     if let follower { return follower.files.damage }
     return damageOnOpening
   }
+
+  /// Why the records after the last one cannot be read, though there were some or may have been: see ``OpenLog/endDamage``.
+  package var endDamage: Corruption? { open.endDamage }
 
   /// Whose log it is: see ``LogIdentity``. Nil where nothing on file says so: for a log without companion that is open for
   /// reading only. O(1).
@@ -139,6 +143,7 @@ import Synchronization
   private func readFollowed(_ sequence: Int, reader number: Int) throws(ImmutaError) -> Record {
     try follower?.refresh()
     let reader = reader
+    if sequence >= reader.count { try open.checkEnd() }
     do throws(ImmutaError) {
       return try open.reader(of: sequence, reader).record(sequence, reader: number)
     } catch {

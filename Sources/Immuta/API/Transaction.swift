@@ -200,7 +200,14 @@ extension Log {
       }
       let transaction = Transaction(writer)
       try await writer.prepare(for: bytes.count)
-      let receipt = try transaction.stage(bytes)
+      let receipt: Receipt
+      do throws(ImmutaError) {
+        receipt = try transaction.stage(bytes)
+      } catch {
+        guard writer.rolls(insteadOf: error) else { throw error }
+        try await writer.prepare(for: bytes.count)
+        receipt = try transaction.stage(bytes)
+      }
       try await transaction.commit()
       return receipt
     } catch let error as ImmutaError {
@@ -268,7 +275,15 @@ extension Log {
       let queued = unsafe withBytes(of: bytes, writer.queuedAppend)
       try writer.takeTurnBlocking(.append, orAppend: queued)
       guard let outcome = queued?.outcome else {
-        return try transaction(writer, for: bytes.count) { transaction in try transaction.append(bytes) }
+        return try transaction(writer, for: bytes.count) { transaction in
+          do throws(ImmutaError) {
+            return try transaction.stage(bytes)
+          } catch {
+            guard writer.rolls(insteadOf: error) else { throw error }
+            try writer.prepareBlocking(for: bytes.count)
+            return try transaction.stage(bytes)
+          }
+        }
       }
       let receipt = try outcome.get()
       try writer.waitUntilStableBlocking(receipt.sequence + 1)

@@ -5,6 +5,11 @@ package enum FilePath {
     path.hasSuffix("/") ? path + name : "\(path)/\(name)"
   }
 
+  /// What the file or directory at a path is called in it.
+  package static func name(of path: String) -> String {
+    path.utf8.split(separator: UInt8(ascii: "/")).last.map { String(decoding: $0, as: UTF8.self) } ?? ""
+  }
+
   /// The directory that holds the entry of the file or directory at a path.
   package static func parent(of path: String) -> String {
     var components = path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: true)

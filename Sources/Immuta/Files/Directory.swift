@@ -59,9 +59,16 @@ package final class Directory: Sendable {
 
   /// A regular file: what else may have the name is refused, a symbolic link as a call that failed and other things as `.notRegular`.
   package func open(_ name: String, _ mode: SystemCalls.OpenMode) throws(FileError) -> Descriptor {
+    try openWithStatus(name, mode).file
+  }
+
+  private func openWithStatus(
+    _ name: String, _ mode: SystemCalls.OpenMode
+  ) throws(FileError) -> (file: Descriptor, status: SystemCalls.Status) {
     let file = try Descriptor(opening: name, of: opened(), mode, path: path(of: name))
-    guard try file.status().isRegular else { throw notRegular(name) }
-    return file
+    let status = try file.status()
+    guard status.isRegular else { throw notRegular(name) }
+    return (file, status)
   }
 
   private func notRegular(_ name: String) -> FileError { .notRegular(path: path(of: name)) }
@@ -95,8 +102,15 @@ package final class Directory: Sendable {
 
   /// Nil when there is no file of this name.
   package func openIfPresent(_ name: String, _ mode: SystemCalls.OpenMode) throws(FileError) -> Descriptor? {
+    try openIfPresentWithStatus(name, mode)?.file
+  }
+
+  /// The same, with what opening found out of it.
+  func openIfPresentWithStatus(
+    _ name: String, _ mode: SystemCalls.OpenMode
+  ) throws(FileError) -> (file: Descriptor, status: SystemCalls.Status)? {
     do {
-      return try open(name, mode)
+      return try openWithStatus(name, mode)
     } catch let error where error.errorNumber == ErrorNumber.notFound {
       return nil
     }
@@ -161,6 +175,22 @@ package final class Directory: Sendable {
   /// The names in it, in no order.
   package func names() throws(FileError) -> [String] {
     try SystemCalls.names(opened().number, path: path)
+  }
+
+  /// Calls `body` with each of the names, without a list of all.
+  func forEachName(_ body: (_ name: String) -> Void) throws(FileError) {
+    try SystemCalls.forEachName(opened().number, path: path) { name, _ in body(name) }
+  }
+
+  /// Whether a name in it leads to a file. O(names): only those are looked at that the directory says are that file, or that
+  /// are called like it.
+  func has(_ file: FileIdentity, called name: String) throws(FileError) -> Bool {
+    var candidates: [String] = []
+    try SystemCalls.forEachName(opened().number, path: path) { found, inode in
+      if inode == file.inode || found == name { candidates.append(found) }
+    }
+    for candidate in candidates where try status(of: candidate)?.identity == file { return true }
+    return false
   }
 
   /// Puts its entries on stable storage.

@@ -48,9 +48,14 @@ package struct FileTrust: Sendable {
 
   /// A log's companion, for those who only read; nil where there is none, or where somebody put it there who may say anything
   /// of the log's records in it.
-  func companion(of files: LogFiles) throws(FileError) -> Descriptor? {
-    guard let file = try files.directory.openIfPresent(files.companion, .read) else { return nil }
-    return try holds(file.status(), in: files.directory, of: files) ? file : nil
+  func companion(of files: LogFiles) throws(FileError) -> Descriptor? { try companionWithStatus(of: files)?.file }
+
+  /// The same, with what opening found out of it.
+  func companionWithStatus(
+    of files: LogFiles
+  ) throws(FileError) -> (file: Descriptor, status: SystemCalls.Status)? {
+    guard let found = try files.directory.openIfPresentWithStatus(files.companion, .read) else { return nil }
+    return try holds(found.status, in: files.directory, of: files) ? found : nil
   }
 
   /// A folder of a log; nil where there is none. Whoever has made it may put any file into it, and take any out.

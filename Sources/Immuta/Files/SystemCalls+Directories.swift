@@ -35,6 +35,15 @@ extension SystemCalls {
 
   /// The names in a directory, in no order.
   static func names(_ directory: Int32, path: String) throws(FileError) -> [String] {
+    var names: [String] = []
+    try forEachName(directory, path: path) { name, _ in names.append(name) }
+    return names
+  }
+
+  /// Calls `body` with the names in a directory, and with the inode that the directory says each leads to, in no order.
+  static func forEachName(
+    _ directory: Int32, path: String, _ body: (_ name: String, _ inode: UInt64) -> Void
+  ) throws(FileError) {
     // A descriptor of its own: `closedir` closes it, and its place in the list is nobody else's.
     let own = try openDirectory(directory, ".", path: path)
     guard let stream = unsafe fdopendir(own) else {
@@ -43,15 +52,13 @@ extension SystemCalls {
       throw .failed(.opendir, number, path: path)
     }
     defer { unsafe closedir(stream) }
-    var names: [String] = []
     while let entry = unsafe readdir(stream) {
       let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { pointer in
         unsafe pointer.withMemoryRebound(to: CChar.self, capacity: MemoryLayout.size(ofValue: pointer.pointee)) {
           unsafe String(cString: $0)
         }
       }
-      names.append(name)
+      body(name, unsafe UInt64(entry.pointee.d_ino))
     }
-    return names
   }
 }

@@ -26,8 +26,10 @@ final class FollowedFiles: OpenFiles.Holder {
   let note: String?
   /// Damage that opening passed over.
   let damage: Corruption?
-  /// Files that have the names of later segments, and are none.
-  private let strays: Set<FileIdentity>
+  /// What comes after the last segment that can be read, and cannot.
+  private let end: EndOfFiles
+  /// Why the records after the last cannot be read, though there were some or may have been.
+  var endDamage: Corruption? { end.damage }
   let logFile: FileIdentity
   /// Whether the kernel reports every change of the files.
   let reportsChanges: Bool
@@ -110,7 +112,7 @@ final class FollowedFiles: OpenFiles.Holder {
     files: LogFiles, log: Descriptor, companion: Descriptor?,
     _ identities: (log: FileIdentity, companion: FileIdentity?),
     _ found: ReadableLog, format: LogFormat, check: RecordCheck, progress: LogProgress, identity: LogIdentity?,
-    sealed: SealedSegments, strays: Set<FileIdentity>, readerCount: Int, trust: FileTrust
+    sealed: SealedSegments, end: EndOfFiles, readerCount: Int, trust: FileTrust
   ) throws(ImmutaError) {
     self.files = files
     self.log = log
@@ -122,7 +124,7 @@ final class FollowedFiles: OpenFiles.Holder {
     stable = progress.stable
     self.sealed = sealed
     self.trust = trust
-    (note, damage, self.strays) = (found.note, found.damage, strays)
+    (note, damage, self.end) = (found.note, found.damage, end)
     isDamaged = if case .onlyInCompanion = found.entries { true } else { false }
     let (entries, source) = try Self.source(found.entries, files, log, companion, companionFile)
     reader = LogReader(
@@ -168,6 +170,7 @@ final class FollowedFiles: OpenFiles.Holder {
     guard try io(files.directory.status(of: files.log)?.identity == logFile),
       try io(files.directory.status(of: files.companion)?.identity == companionFile)
     else { return false }
+    if try !end.isAsFound() { return false }
     if let appearance { return try Appearance(log, companion) == appearance }
     // A writer gives one to a log that was made before logs had one.
     if reader.identity == nil, let header = try companion?.companionHeader(), header.format == format,
@@ -193,7 +196,7 @@ final class FollowedFiles: OpenFiles.Holder {
     let name = "\(home.segmentsFolder)/\(home.segmentLog(reader.count))"
     do throws(FileError) {
       guard let next = try home.directory.status(of: name) else { return false }
-      return !strays.contains(next.identity)
+      return !end.strays.contains(next.identity)
     } catch let error where error.errorNumber == ErrorNumber.notFound || error.errorNumber == ErrorNumber.notDirectory {
       return false
     } catch {

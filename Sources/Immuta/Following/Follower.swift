@@ -108,6 +108,11 @@ final class Follower: FollowedLog {
       close(new)
       throw .corrupted(damage)
     }
+    // The same where the newest segment is.
+    if let damage = new.endDamage, new.reader.count < known {
+      close(new)
+      throw .corrupted(damage)
+    }
     let continuity = Continuity(from: old, to: new)
     let shared: Int
     do throws(ImmutaError) {

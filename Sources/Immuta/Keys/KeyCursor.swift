@@ -76,10 +76,13 @@ struct KeyCursor: Sendable {
   /// - Parameter end: the number of a record that is not delivered any more.
   mutating func nextAtOnce(before end: Int = .max) throws(ImmutaError) -> Record? {
     if let record = try nextAtHand(before: end) { return record }
+    let open = index.open
     do throws(ImmutaError) {
-      return try next(before: end)
+      if let record = try next(before: end) { return record }
+      if place >= open.count(visibility, open.reader) { try open.checkEnd() }
+      return nil
     } catch {
-      throw error.of(index.open.namespace)
+      throw error.of(open.namespace)
     }
   }
 

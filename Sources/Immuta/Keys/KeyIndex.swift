@@ -149,6 +149,8 @@ final class KeyIndex: Sendable {
         guard let next = try cursor.nextBatchAtOnce() else { break }
         taken = next
       } catch {
+        // What is damaged after the last record is for who reads there.
+        if cursor.place >= end, open.endDamage != nil { break }
         try noteUnreadable(cursor.place, error)
         cursor.move(to: cursor.place + 1)
         continue

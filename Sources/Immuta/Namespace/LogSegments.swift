@@ -14,6 +14,7 @@ struct LogSegments {
     problems = folder.refusals
     // A newest one that is missing is in the list of what is lost.
     if let missing = folder.missingNewest { problems.removeAll { $0 == missing } }
+    problems += try folder.leaveOutIrregular()
     if folder.firsts.isEmpty {
       if let lost = try files.lostLog() { throw .corrupted(lost) }
       throw .namespaceNotFound(files.namespace)

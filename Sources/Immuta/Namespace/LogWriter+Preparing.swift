@@ -31,6 +31,9 @@ extension LogWriter {
     if isRollDue { try roll() }
   }
 
+  /// With the turn: whether preparing rolls, and a record that was refused for this reason may be staged once more after that.
+  func rolls(insteadOf error: ImmutaError) -> Bool { state.withLock { $0.rolls(insteadOf: error) } }
+
   private func prepareNewest() throws {
     // The files may have to be opened: where many are open, others come before.
     OpenFiles.shared.makeRoom(mayBlock: true)

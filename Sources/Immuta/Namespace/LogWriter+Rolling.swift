@@ -70,13 +70,14 @@ extension LogWriter {
 
   /// Seals the segments before the newest. May block. Returns why one could not be: then nothing is appended any more.
   func sealNow() -> ImmutaError? {
-    let failure = roller.sealAll(after: flusher.failure) { (first, next) in
+    let failure = roller.sealAll(after: flusher.failure) { next in
+      // Not the newest: the log may have rolled again since, and that name may be lost with the machine. Should this fail, the
+      // loss of the newest segment is not noticed, and that segment needs its companion; nothing else.
+      try? keepMeta(flusher.companionHeader, newestFirst: next)
+    } _: { first in
       flusher.noteSealed(first)
       // Its reader keeps files open that were open for writing.
       sealed.forget(first)
-      // Not the newest: the log may have rolled again since, and that name may be lost with the machine. Should this fail, the
-      // loss of the newest segment is not noticed, and nothing else.
-      try? keepMeta(flusher.companionHeader, newestFirst: next)
     }
     if let failure {
       state.withLock { $0.fail(failure) }

@@ -97,8 +97,13 @@ extension LogWriter {
       switch next {
       case .turn(let waiter):
         served.next = [waiter]
-      case .append(let append, let waiter):
+      case .append(let append, let waiter, let holder):
         append.outcome = outcome(of: append, &state)
+        if append.outcome == nil {
+          state.turns.give(to: holder)
+          served.next = [waiter]
+          break
+        }
         served.appended.append(waiter)
         served.count = state.count
       }
@@ -107,13 +112,14 @@ extension LogWriter {
     return served
   }
 
-  private func outcome(of append: QueuedAppend, _ state: inout WriterState) -> Result<Receipt, ImmutaError> {
+  /// Nil where the log has to roll first: whoever has the turn does that, and appends.
+  private func outcome(of append: QueuedAppend, _ state: inout WriterState) -> Result<Receipt, ImmutaError>? {
     do throws(ImmutaError) {
       try checkUsable(state)
       let receipt = try unsafe append.bytes.withBytes { (bytes) throws(ImmutaError) in try unsafe state.append(bytes) }
       return .success(receipt)
     } catch {
-      return .failure(error)
+      return state.rolls(insteadOf: error) ? nil : .failure(error)
     }
   }
 
@@ -153,7 +159,7 @@ extension LogWriter {
     guard let append, state.isReady(for: append.bytes.count) else { return state.turns.take(holder) }
     if !state.turns.isFree { return false }
     append.outcome = outcome(of: append, &state)
-    return true
+    return append.outcome != nil || state.turns.take(holder)
   }
 
   /// Nil when the waiter now waits; otherwise its answer. Those who have no turn hold up nobody, and need no look at

@@ -115,7 +115,13 @@ final class LogWriter: Sendable, StoredRecordWriter {
   ) throws(ImmutaError) -> Receipt? {
     try checkUsable(state)
     guard state.turns.isFree, state.isReady(for: bytes.count) else { return nil }
-    return try unsafe state.append(bytes)
+    do throws(ImmutaError) {
+      return try unsafe state.append(bytes)
+    } catch {
+      // With the turn, the log rolls.
+      if state.rolls(insteadOf: error) { return nil }
+      throw error
+    }
   }
 
   /// The same, when somebody else had the lock: most often another small append, which is over sooner than a thread goes
@@ -152,7 +158,13 @@ final class LogWriter: Sendable, StoredRecordWriter {
     }
     guard isMine else { return nil }
     defer { endTurn() }
-    let receipt = try unsafe encoder.stage(bytes, into: self)
+    let receipt: Receipt
+    do throws(ImmutaError) {
+      receipt = try unsafe encoder.stage(bytes, into: self)
+    } catch {
+      if rolls(insteadOf: error) { return nil }
+      throw error
+    }
     try commit()
     return receipt
   }

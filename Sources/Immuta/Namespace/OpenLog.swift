@@ -106,6 +106,15 @@ final class OpenLog: Sendable {
     return firsts.first ?? end
   }
 
+  /// Why the records after the last cannot be read, though there were some or may have been; nil where nothing says so. A
+  /// writer has none: then the log is not opened for appending.
+  var endDamage: Corruption? { follower?.files.endDamage }
+
+  /// Throws where what comes after the last record that can be read is damaged: nobody waits there.
+  func checkEnd() throws(ImmutaError) {
+    if let endDamage { throw .corrupted(endDamage) }
+  }
+
   func checkOpen() throws(ImmutaError) {
     if !reader.isOpen { throw .storageClosed.of(namespace) }
   }

@@ -32,6 +32,7 @@ extension Opening {
         log, status.identity, recovered, lock, folder, removed: removed, lastTime: previous.lastTime)
     } catch {
       if log.hasFailedFlush || companion?.hasFailedFlush == true { opening.markFailedFlush() }
+      if case .corrupted(let damage) = error, damage.isNoLog { throw .corrupted(opening.files.inNewest(damage)) }
       throw error
     }
   }

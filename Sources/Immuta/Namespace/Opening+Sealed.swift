@@ -42,17 +42,17 @@ extension Opening {
   private func sealed(
     end: Int, _ progress: LogProgress, _ identity: LogIdentity?, _ format: LogFormat
   ) throws(ImmutaError) -> LogReader {
-    guard let log = try io(files.directory.openIfPresent(files.log, .read)) else {
+    guard let (log, status) = try openSealed() else {
       throw .corrupted(
         Corruption(
           .segmentMissing, path: files.logPath, sequence: files.first,
           reason: "the segment is missing: put it back from a backup; the records of the other segments can be read"))
     }
-    let status = try io(log.status())
-    let companion = try io(trust.companion(of: files))
+    let found = try io(trust.companionWithStatus(of: files))
+    let companion = found?.file
     let slots = try companion?.companionSlots()
-    if let companion, let header = slots?.current,
-      let reader = try sealedAtOnce(log, status, companion, header, end: end, progress, identity, format)
+    if let found, let header = slots?.current,
+      let reader = try sealedAtOnce(log, status, found, header, end: end, progress, identity, format)
     {
       return reader
     }
@@ -67,33 +67,38 @@ extension Opening {
       }
     }
     let codecs = codecs(format)
-    let found = try numbered(from: files.first) { () throws(ImmutaError) in
+    let readable = try numbered(from: files.first) { () throws(ImmutaError) in
       try ReadableLog(disk, nil) { (name) throws(ImmutaError) in try codecs.checkName(name ?? codecs.codecName) }
     }
-    if files.first + found.count > end {
-      throw .corrupted(
-        Corruption(
-          .segmentLength, path: files.logPath, sequence: end,
-          reason:
-            "the segment has \(Words.records(found.count)), and the next one begins with record \(end): another program "
-            + "appended to it; move what it appended to a log of its own, and put the segment back from a backup"))
+    if files.first + readable.count > end { throw files.tooMany(readable.count, before: end) }
+    return try sealedReader(readable, disk, status.identity, progress, identity)
+  }
+
+  /// The log file; nil where there is none. A folder or a symbolic link in its place is damage.
+  private func openSealed() throws(ImmutaError) -> (file: Descriptor, status: SystemCalls.Status)? {
+    do throws(FileError) {
+      return try files.directory.openIfPresentWithStatus(files.log, .read)
+    } catch {
+      if let status = try? files.directory.status(of: files.log), !status.isRegular {
+        throw .corrupted(.irregular(files.logPath, status))
+      }
+      throw ImmutaError(error)
     }
-    return try sealedReader(found, disk, status.identity, progress, identity)
   }
 
   /// The reader of a segment of which all headers say the same, and what the names of the segments say; nil where they do not,
   /// and it has to be looked at more closely. What its entries say is checked by who reads.
   private func sealedAtOnce(
-    _ log: Descriptor, _ status: SystemCalls.Status, _ companion: Descriptor, _ header: CompanionHeader, end: Int,
-    _ progress: LogProgress, _ identity: LogIdentity?, _ format: LogFormat
+    _ log: Descriptor, _ status: SystemCalls.Status, _ found: (file: Descriptor, status: SystemCalls.Status),
+    _ header: CompanionHeader, end: Int, _ progress: LogProgress, _ identity: LogIdentity?, _ format: LogFormat
   ) throws(ImmutaError) -> LogReader? {
+    let (companion, companionStatus) = found
     let count = end - files.first
     guard header.isClean, header.format == format, header.firstSequence == files.first, header.stableCount == count,
       header.identity != nil, header.identity == identity
     else { return nil }
     // Closed by this library, and by no other program since.
     if let logHeader = try log.logHeader(format), logHeader.count != count { return nil }
-    let companionStatus = try io(companion.status())
     guard CompanionEntry.room(in: companionStatus.size) == count, let last = try companion.companionEntry(count - 1),
       try log.recordEnd(at: last.index, format, within: status.size) == status.size
     else { return nil }

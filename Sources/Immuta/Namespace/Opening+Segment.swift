@@ -42,7 +42,7 @@ extension Opening {
     let lastTime = outcome.count == 0 ? lastTime : outcome.lastTime
     let sealed = sealedSegments(folder, removed: removed, progress, logIdentity, format)
     let rolling = RollState(
-      options.segments, format,
+      options.segments, format, sizeLimit: SystemCalls.sizeLimit(),
       firstTime: options.segments.maximumAge == nil || outcome.count == 0
         ? nil : try? reader.timestamp(of: first).nanosecondsSince1970)
     let writer = LogWriter(

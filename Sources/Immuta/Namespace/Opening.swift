@@ -144,8 +144,16 @@ struct Opening {
   private func openToFollow(
     _ home: LogFiles, waits: Bool
   ) throws(ImmutaError) -> (files: FollowedFiles, doubt: String?) {
-    let folder = try SegmentFolder(home, trust(in: home.directory))
-    return try Opening(files: folder.newest, options: options, pools: pools).openToFollow(folder, waits: waits)
+    var folder = try SegmentFolder(home, trust(in: home.directory))
+    while true {
+      do throws(ImmutaError) {
+        return try Opening(files: folder.newest, options: options, pools: pools).openToFollow(folder, waits: waits)
+      } catch .corrupted(let damage) {
+        // The segments before it can be read. Who reads to its records gets the error.
+        if folder.firsts.count < 2 { throw .corrupted(damage) }
+        try folder.leaveOutNewest(folder.newest.inNewest(damage))
+      }
+    }
   }
 
   /// The same; this is the newest segment.
@@ -176,6 +184,7 @@ struct Opening {
         try codecs.checkName(name ?? knowledge.codecName)
       }
     }
+    if let end = folder.endFirst, files.first + readable.count > end { throw files.tooMany(readable.count, before: end) }
     readable.damage = readable.damage ?? folder.damage
     readable.note = files.note(readable.note)
     let progressOfLog = LogProgress(count: files.first + readable.count)
@@ -186,7 +195,7 @@ struct Opening {
       files: files, log: log, companion: companion, (status.identity, companionStatus?.identity), readable,
       format: disk.format, check: codecs.check, progress: progressOfLog, identity: knowledge.identity,
       sealed: sealedSegments(folder, removed: removed, progressOfLog, knowledge.identity, disk.format),
-      strays: folder.strays, readerCount: options.readerCount, trust: fileTrust)
+      end: folder.end, readerCount: options.readerCount, trust: fileTrust)
     let doubt =
       knowledge.codecName == nil
       ? try codecs.checkPayloads(log, count: readable.count, last: nil, isNamed: false) : nil

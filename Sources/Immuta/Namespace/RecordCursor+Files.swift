@@ -125,7 +125,10 @@ extension RecordCursor {
       if reader.identity != identity { throw .foreignPosition(expected: identity, found: reader.identity) }
     }
     if number < 0 { throw .invalidPosition(number) }
-    if number > reader.count { throw .positionBeyondEnd(position: number, count: reader.count) }
+    if number > reader.count {
+      try source.checkEnd()
+      throw .positionBeyondEnd(position: number, count: reader.count)
+    }
     self.demand = nil
     self.reader = reader
   }

@@ -126,7 +126,10 @@ struct RecordCursor: Sendable {
     if let demand {
       try meet(demand, source)
       // Nothing is late enough yet.
-      if self.demand != nil { return nil }
+      if self.demand != nil {
+        try source.checkEnd()
+        return nil
+      }
     }
     if beginsWithFirst { begin(in: source) }
     var reader = try self.reader(of: source)
@@ -135,7 +138,10 @@ struct RecordCursor: Sendable {
     if place >= source.count(visibility, reader) {
       try source.refresh(visibility)
       reader = try self.reader(of: source)
-      if place >= source.count(visibility, reader) { return nil }
+      if place >= source.count(visibility, reader) {
+        try source.checkEnd()
+        return nil
+      }
     }
     do throws(ImmutaError) {
       return try read(source, reader, source.count(visibility, reader))
@@ -207,6 +213,12 @@ struct RecordCursor: Sendable {
 
   private mutating func begin(in source: OpenLog) {
     place = max(place, source.firstSequence)
+  }
+
+  /// Throws where nothing comes at the place, or after it, because what was there is damaged.
+  func checkEnd() throws(ImmutaError) {
+    guard let source, source.endDamage != nil, place >= source.count(visibility, source.reader) else { return }
+    do throws(ImmutaError) { try source.checkEnd() } catch { throw error.of(source.namespace) }
   }
 
   private func openSource() throws(ImmutaError) -> OpenLog {
@@ -300,6 +312,7 @@ struct RecordCursor: Sendable {
   @usableFromInline
   func waitForNext() async throws {
     let source = try openSource()
+    try checkEnd()
     try source.beginWait(visibility)
     defer { source.endWait(visibility) }
     do {
@@ -313,6 +326,7 @@ struct RecordCursor: Sendable {
   /// The same; false when the deadline passed first.
   func waitForNext(until deadline: ContinuousClock.Instant) async throws -> Bool {
     let source = try openSource()
+    try checkEnd()
     try source.beginWait(visibility)
     defer { source.endWait(visibility) }
     do {

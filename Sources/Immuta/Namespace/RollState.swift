@@ -3,6 +3,8 @@
 struct RollState: Sendable {
   private let maximumBytes: Int
   private let maximumAge: Int64?
+  /// Records whose entries the companion has room for, by the limit on the size of files.
+  private let maximumCount: Int
   /// A record whose payload ends beyond this byte begins another segment, unless it is the first of its own.
   private(set) var lastEnd: Int
   private let recordHeaderSize: Int
@@ -10,9 +12,13 @@ struct RollState: Sendable {
   private(set) var deadline: Int64?
   private var isOld = false
 
-  /// - Parameter firstTime: of the first record of the segment that is appended to; nil where it has none.
-  init(_ limits: SegmentLimits, _ format: LogFormat, firstTime: Int64?) {
-    maximumBytes = limits.maximumBytes ?? .max
+  /// - Parameters:
+  ///   - sizeLimit: how large the system lets a file become: a log that rolls begins another segment there.
+  ///   - firstTime: of the first record of the segment that is appended to; nil where it has none.
+  init(_ limits: SegmentLimits, _ format: LogFormat, sizeLimit: Int = .max, firstTime: Int64?) {
+    let rolls = limits.maximumBytes != nil || limits.maximumAge != nil
+    maximumBytes = rolls ? min(limits.maximumBytes ?? .max, sizeLimit) : .max
+    maximumCount = rolls && sizeLimit != .max ? CompanionEntry.room(in: sizeLimit) : .max
     maximumAge = limits.maximumAge?.nanoseconds
     recordHeaderSize = format.recordHeaderSize
     lastEnd = Self.lastEnd(maximumBytes, recordHeaderSize)
@@ -43,8 +49,15 @@ struct RollState: Sendable {
   ///   - tail: where the last of them ends.
   func isDue(count: Int, tail: Int, adding size: Int) -> Bool {
     if count == 0 { return false }
-    if isOld { return true }
+    if isOld || count >= maximumCount { return true }
     return maximumBytes != .max && size > maximumBytes - recordHeaderSize - tail
+  }
+
+  /// A file of the segment cannot grow any more: another begins. False where the log rolls by hand only.
+  mutating func noteFull() -> Bool {
+    guard hasLimits else { return false }
+    (isOld, lastEnd) = (true, -1)
+    return true
   }
 
   /// Whether it is time to make the next segment: half of the room is used.

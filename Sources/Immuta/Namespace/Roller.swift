@@ -91,15 +91,19 @@ final class Roller: Sendable {
     state.withLock { $0.sealing.append(segment) }
   }
 
-  /// Seals what is to be sealed, and calls `body` with the first record of each that is, and that of the one after it: twice where two come at once, as
+  /// Seals what is to be sealed, and calls `body` with the first record of each that is: twice where two come at once, as
   /// each returns only when that was done. May block. Returns why something could not be.
   ///
-  /// - Parameter flushFailure: why a flush of the log failed, if one did.
-  func sealAll(after flushFailure: ImmutaError?, _ body: (_ first: Int, _ next: Int) -> Void) -> ImmutaError? {
+  /// - Parameters:
+  ///   - flushFailure: why a flush of the log failed, if one did.
+  ///   - noteNext: see ``SealingSegment/seal(after:noteNext:)``.
+  func sealAll(
+    after flushFailure: ImmutaError?, noteNext: (_ next: Int) -> Void, _ body: (_ first: Int) -> Void
+  ) -> ImmutaError? {
     var failure: ImmutaError?
     for segment in state.withLock({ $0.sealing }) {
-      if let error = segment.seal(after: flushFailure) { failure = failure ?? error }
-      if failure == nil { body(segment.first, segment.next) }
+      if let error = segment.seal(after: flushFailure, noteNext: noteNext) { failure = failure ?? error }
+      if failure == nil { body(segment.first) }
       state.withLock { $0.sealing.removeAll { $0 === segment } }
     }
     return failure

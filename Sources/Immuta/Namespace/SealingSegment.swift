@@ -26,8 +26,11 @@ final class SealingSegment: Sendable {
 
   /// Returns once it is sealed, or why it could not be. May block.
   ///
-  /// - Parameter flushFailure: why a flush of the log failed, if one did: then one that succeeds proves nothing.
-  func seal(after flushFailure: ImmutaError?) -> ImmutaError? {
+  /// - Parameters:
+  ///   - flushFailure: why a flush of the log failed, if one did: then one that succeeds proves nothing.
+  ///   - noteNext: notes which segment comes after it, whose name is on stable storage. Before this one is marked: of a
+  ///     segment that is not, nobody knows from elsewhere whether another comes after it.
+  func seal(after flushFailure: ImmutaError?, noteNext: (_ next: Int) -> Void) -> ImmutaError? {
     state.withLock { state in
       switch consume state {
       case .sealed(let failure):
@@ -37,9 +40,11 @@ final class SealingSegment: Sendable {
         var failure: ImmutaError?
         if let flushFailure { segment.fail(flushFailure) }
         do throws(ImmutaError) {
-          try segment.seal()
-          // Closing the log flushes the next segment's files, and not their names.
-          try io(newNames.flush())
+          try segment.seal { () throws(ImmutaError) in
+            // Closing the log flushes the next segment's files, and not their names.
+            try io(newNames.flush())
+            noteNext(next)
+          }
         } catch {
           failure = error
         }

@@ -13,6 +13,11 @@ struct SegmentFolder: Sendable {
   private(set) var strays: Set<FileIdentity> = []
   /// What is wrong with the files: each says what to do. Opening for appending refuses.
   private(set) var refusals: [Corruption] = []
+  /// Why the records after the last segment cannot be read, though there were some or may have been; nil where nothing says so.
+  /// One of the refusals. Who reads to there gets it.
+  private(set) var endDamage: Corruption?
+  /// The first record of the newest segment, where that is missing or was left out: the one before it ends there at the latest.
+  private(set) var endFirst: Int?
   private let files: LogFiles
   private let trust: FileTrust
   /// Companions in the folder whose logs are not there.
@@ -39,7 +44,11 @@ struct SegmentFolder: Sendable {
     firsts = [0]
     if let folder { try list(folder) }
     try leaveOutStrays(known)
-    if let missing = missingNewest { refusals.append(missing) }
+    try leaveOutIrregularNewest()
+    if endFirst == nil, let missing = missingNewest {
+      refuse(missing)
+      endFirst = newestFirst
+    }
     if folder == nil { return }
     let header = try? newest.companionHeader(trust)
     removed = min(newest.first, max(known.removedCount, header?.removedCount ?? 0))
@@ -48,7 +57,28 @@ struct SegmentFolder: Sendable {
       removed = min(newest.first, max(removed, try LogKnowledge(files, nil, .v2, trust).removedCount))
     }
     try leaveOutRemoved()
-    if let lost = try lostOrphan() { refusals.append(lost) }
+    if let lost = try lostOrphan() { refuse(lost) }
+  }
+
+  /// What comes after the last segment cannot be read.
+  private mutating func refuse(_ damage: Corruption) {
+    refusals.append(damage)
+    endDamage = endDamage ?? damage
+  }
+
+  /// The newest segment cannot be read: the ones before it can.
+  mutating func leaveOutNewest(_ damage: Corruption) throws(ImmutaError) {
+    precondition(firsts.count > 1, "a log has a segment")
+    let newest = newest
+    if let file = try io(newest.directory.status(of: newest.log)) { strays.insert(file.identity) }
+    firsts.removeLast()
+    endFirst = newest.first
+    removed = min(removed, self.newest.first)
+    var damage = damage
+    damage.sequence = newest.first
+    // It comes first: what is known of files after it is of less use.
+    refusals.insert(damage, at: 0)
+    endDamage = damage
   }
 
   private mutating func list(_ folder: Directory) throws(ImmutaError) {
@@ -57,26 +87,30 @@ struct SegmentFolder: Sendable {
       if first.isRegular {
         firsts = [0]
       } else {
-        refusals.append(.notSegment(files.logPath, "it is not a regular file"))
+        refusals.append(.irregular(files.logPath, first))
       }
     }
-    var companions: [Int] = []
-    for name in try io(folder.names()) {
-      if let first = files.first(ofLog: name) {
-        firsts.append(first)
-      } else if let first = files.first(ofCompanion: name) {
-        companions.append(first)
-      } else if name == files.nextLog || name == files.nextCompanion {
-        hasNext = true
-        if try io(folder.status(of: name)?.isDirectory == true) {
-          refusals.append(
-            Corruption(
-              .notALog, path: folder.path(of: name),
-              reason: "a folder has the name of the next segment's file: take it out of \(folder.path)"))
+    let files = files
+    var (logs, companions, next): ([Int], [Int], [String]) = (firsts, [], [])
+    // There may be tens of thousands of names: none is kept.
+    try io(
+      folder.forEachName { name in
+        if let first = files.first(ofLog: name) {
+          logs.append(first)
+        } else if let first = files.first(ofCompanion: name) {
+          companions.append(first)
+        } else if name == files.nextLog || name == files.nextCompanion {
+          next.append(name)
         }
-      }
+      })
+    hasNext = !next.isEmpty
+    for name in next where try io(folder.status(of: name)?.isDirectory == true) {
+      refusals.append(
+        Corruption(
+          .notALog, path: folder.path(of: name),
+          reason: "a folder has the name of the next segment's file: take it out of \(folder.path)"))
     }
-    firsts.sort()
+    firsts = logs.sorted()
     if companions.count >= firsts.count { orphans = Set(companions).subtracting(firsts).sorted() }
   }
 
@@ -90,6 +124,13 @@ struct SegmentFolder: Sendable {
 
   /// The segment before that.
   var previous: LogFiles? { firsts.count < 2 ? nil : files(of: firsts[firsts.count - 2]) }
+
+  /// What comes after the newest segment that can be read.
+  var end: EndOfFiles {
+    get throws(ImmutaError) {
+      try EndOfFiles(strays: strays, damage: endDamage, broken: endFirst.map { files(of: $0) })
+    }
+  }
 
   /// The last segment is not one of the log any more.
   mutating func dropNewest() { firsts.removeLast() }
@@ -139,6 +180,7 @@ struct SegmentFolder: Sendable {
       do throws(ImmutaError) {
         let header = try segment.companionHeader(trust)
         if let header, header.identity == identity, try isPlaced(header, last) { return }
+        if header == nil, try followsUnsealed(segment, identity) { return }
         reason =
           header == nil
           ? "no companion says that it is a segment of this log"
@@ -148,7 +190,7 @@ struct SegmentFolder: Sendable {
         // Of a version that is not known, or not to be read: opening says so.
         return
       }
-      refusals.append(
+      refuse(
         .notSegment(
           segment.logPath,
           "\(reason), and \(files.directory.path(of: files.meta)) knows of none after the one that begins with record "
@@ -188,6 +230,48 @@ struct SegmentFolder: Sendable {
     guard header.firstSequence == CompanionHeader.unnamedFirst else { return false }
     guard let previous, let before = try previous.companionHeader(trust), before.isClean else { return true }
     return previous.first + before.stableCount == first
+  }
+
+  /// Whether a segment that has lost its companion is the one after a segment that a killed writer had not sealed yet: it begins
+  /// where that one ends. Once that is sealed, the meta file knows of the next. What its records are, its log says.
+  private func followsUnsealed(_ segment: LogFiles, _ identity: LogIdentity) throws(ImmutaError) -> Bool {
+    guard let previous, try io(segment.directory.status(of: segment.companion)) == nil,
+      let companion = try io(previous.directory.openIfPresent(previous.companion, .read)),
+      let before = try companion.companionHeader(), !before.isClean, before.identity == identity,
+      before.firstSequence == previous.first, let log = try io(previous.directory.openIfPresent(previous.log, .read))
+    else { return false }
+    let header = try log.logHeader(before.format)
+    let count = if let header { header.count } else { try companion.committedCount(before) }
+    return count > 0 && previous.first + count == segment.first
+  }
+
+  /// A folder or a symbolic link in the newest segment's place is not followed: the segments before it can be read.
+  private mutating func leaveOutIrregularNewest() throws(ImmutaError) {
+    while let last = firsts.last, last > 0, firsts.count > 1 {
+      guard let damage = try irregular(last) else { return }
+      try leaveOutNewest(damage)
+    }
+  }
+
+  /// What is wrong with a segment that is no regular file, or whose companion is none; nil where both are, or are missing.
+  private func irregular(_ first: Int) throws(ImmutaError) -> Corruption? {
+    let segment = files(of: first)
+    for name in [segment.log, segment.companion] {
+      guard let status = try io(segment.directory.status(of: name)), !status.isRegular else { continue }
+      return .irregular(segment.directory.path(of: name), status)
+    }
+    return nil
+  }
+
+  /// The same of all segments, for who looks at each. Returns what was left out. O(segments).
+  mutating func leaveOutIrregular() throws(ImmutaError) -> [Corruption] {
+    var left: [Corruption] = []
+    for first in firsts where first > 0 {
+      guard let damage = try irregular(first) else { continue }
+      left.append(damage)
+      firsts.removeAll { $0 == first }
+    }
+    return left
   }
 
   /// Segments before REMOVED do not count, where they end before it.
@@ -253,15 +337,5 @@ extension LogFiles {
   fileprivate func isOfThisRun(_ trust: FileTrust) throws(ImmutaError) -> Bool {
     guard let header = try companionHeader(trust) else { return false }
     return header.bootIdentity != 0 && header.bootIdentity == BootIdentity.current
-  }
-}
-
-extension Corruption {
-  /// A file that has a segment's name, but does not belong to the log.
-  fileprivate static func notSegment(_ path: String, _ reason: String) -> Corruption {
-    Corruption(
-      .segmentMisplaced, path: path,
-      reason:
-        "\(reason): it is left out; put the log's own segment back in its place, or take the file out of the folder")
   }
 }

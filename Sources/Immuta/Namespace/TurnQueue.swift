@@ -91,8 +91,16 @@ struct TurnQueue {
   enum Next {
     /// It has the turn.
     case turn(Waiter)
-    /// It needs no turn: the owner appends for it.
-    case append(QueuedAppend, Waiter)
+    /// It needs no turn: the owner appends for it. Or gives it the turn after all.
+    case append(QueuedAppend, Waiter, TurnHolder)
+  }
+
+  /// One that is next has the turn, and not what the owner would have appended for it.
+  mutating func give(to next: TurnHolder) {
+    precondition(!isTaken, "two turns at once")
+    (isTaken, isFree) = (true, false)
+    holder = next
+    holder?.begin()
   }
 
   /// The first that waits, if nobody has the turn; it leaves the queue.
@@ -106,7 +114,7 @@ struct TurnQueue {
       places[next.ticket] = nil
       if mayAppend, let append = next.append {
         isFree = places.isEmpty
-        return .append(append, next.waiter)
+        return .append(append, next.waiter, next.holder)
       }
       isTaken = true
       holder = next.holder

@@ -13,7 +13,7 @@ final class Upload: @unchecked Sendable {
   private let limit: Int?
   private var memory: [UInt8] = []
   private var spill: SpillFile?
-  private var count = 0
+  private(set) var count = 0
   /// Looked at by who waits for the next one, too.
   private let lastChunk = Lock(ContinuousClock.now)
 

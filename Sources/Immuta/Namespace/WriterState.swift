@@ -99,17 +99,32 @@ struct WriterState: ~Copyable, Sendable {
   @inline(__always)
   mutating func stage(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) -> Receipt {
     checkTurn()
-    return try unsafe segment.stage(bytes)
+    do throws(ImmutaError) {
+      return try unsafe segment.stage(bytes)
+    } catch {
+      _ = rolls(insteadOf: error)
+      throw error
+    }
   }
 
   mutating func beginRecord() throws(ImmutaError) {
     checkTurn()
-    try segment.beginRecord()
+    do throws(ImmutaError) {
+      try segment.beginRecord()
+    } catch {
+      _ = rolls(insteadOf: error)
+      throw error
+    }
   }
 
   mutating func extendRecord(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) {
     checkTurn()
-    try unsafe segment.extendRecord(bytes)
+    do throws(ImmutaError) {
+      try unsafe segment.extendRecord(bytes)
+    } catch {
+      _ = rolls(insteadOf: error)
+      throw error
+    }
   }
 
   mutating func endRecord() throws(ImmutaError) -> Receipt {
@@ -217,6 +232,14 @@ struct WriterState: ~Copyable, Sendable {
   /// Whether a record of so many bytes, or more, begins another segment.
   func isRollDue(adding size: Int) -> Bool {
     !segment.hasStaged && rolling.isDue(count: segment.count, tail: segment.tail, adding: size)
+  }
+
+  /// Whether the log rolls before the next record because of what this one was refused for, which changed nothing: a file of the
+  /// segment has reached the limit on the size of files. It may be tried once more then, with the turn.
+  mutating func rolls(insteadOf error: ImmutaError) -> Bool {
+    guard error.isFileTooLarge, segment.failure == nil, segment.count > 0, rolling.noteFull() else { return false }
+    // What is staged lies in one segment.
+    return !segment.hasStaged
   }
 
   /// Takes note of the time, for segments that become too old.

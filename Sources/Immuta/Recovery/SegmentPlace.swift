@@ -48,6 +48,34 @@ extension LogFiles {
     throw .corrupted(Corruption(.segmentMisplaced, path: logPath, sequence: first, reason: .foreignLog(companionPath)))
   }
 
+  /// That a segment goes on where the next one begins.
+  func tooMany(_ count: Int, before end: Int) -> ImmutaError {
+    .corrupted(
+      Corruption(
+        .segmentLength, path: logPath, sequence: end,
+        reason:
+          "the segment has \(Words.records(count)), and the next one begins with record \(end): another program "
+          + "appended to it; move what it appended to a log of its own, and put the segment back from a backup"))
+  }
+
+  /// What is wrong with the newest segment of a log that has others: those can be read.
+  func inNewest(_ damage: Corruption) -> Corruption {
+    var damage = damage
+    let found: String
+    if damage.isNoLog {
+      // It is the log's, or was put in its place.
+      damage.isNoLog = false
+      damage.reason.code = .notALog
+      found = "nothing of the segment is left in it"
+    } else {
+      found = damage.reason.description
+    }
+    damage.reason.description =
+      "\(found); it is the newest segment of the log, from record \(first) on: the records before it can be read. Put its "
+      + "files back from a backup, or have it repaired"
+    return damage
+  }
+
   /// What is to be said of a segment, where the log has others: whose records the numbers in it are of.
   func note(_ note: String?) -> String? {
     first == 0 ? note : note.map { "in its newest segment, from record \(first) on: \($0)" }
@@ -59,5 +87,21 @@ extension String {
   static func foreignLog(_ companion: String) -> String {
     "it is not the file that belongs here: \(companion) is the companion of this segment, and the records are not what it "
       + "says. Two segments may have been exchanged: put the log's own file back; nothing was changed"
+  }
+}
+
+extension Corruption {
+  /// Something else that has the name of a segment's file.
+  static func irregular(_ path: String, _ status: SystemCalls.Status) -> Corruption {
+    let kind = status.isDirectory ? "a folder" : status.isSymbolicLink ? "a symbolic link" : "not a regular file"
+    return .notSegment(path, "it is \(kind)")
+  }
+
+  /// A file that has a segment's name, but does not belong to the log.
+  static func notSegment(_ path: String, _ reason: String) -> Corruption {
+    Corruption(
+      .segmentMisplaced, path: path,
+      reason:
+        "\(reason): it is left out; put the log's own segment back in its place, or take the file out of the folder")
   }
 }

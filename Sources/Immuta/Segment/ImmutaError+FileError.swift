@@ -26,6 +26,13 @@ extension ImmutaError {
   }
 }
 
+extension ImmutaError {
+  /// Whether a file would have become larger than the system lets it.
+  var isFileTooLarge: Bool {
+    if case .io(let number, _, _) = self { number == ErrorNumber.fileTooLarge } else { false }
+  }
+}
+
 extension LockHolder {
   /// Who has a lock, by what its file says.
   package init(_ note: LockNote) {

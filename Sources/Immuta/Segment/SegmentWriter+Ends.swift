@@ -65,7 +65,9 @@ extension SegmentWriter {
 
   /// Seals: makes the files end at the last committed record, flushes them and marks the log closed. Called once, at the
   /// end; then ``letGo()`` must follow.
-  mutating func seal() throws(ImmutaError) {
+  ///
+  /// - Parameter beforeMark: what is to be so before the segment says that it is sealed; everything else is flushed by then.
+  mutating func seal(_ beforeMark: () throws(ImmutaError) -> Void = { () throws(ImmutaError) in }) throws(ImmutaError) {
     endWriting()
     if let failure {
       // The log stays open by its mark, and the next opening recovers it. What was committed is flushed all the same,
@@ -80,6 +82,7 @@ extension SegmentWriter {
     try flush()
     try cut()
     try io(files.log.descriptor.flush())
+    try beforeMark()
     try keeper.markClean(count: count)
   }
 

@@ -84,8 +84,8 @@ struct Append: ToolCommand {
     let storage = try options.lock.waiting { try location.open(namespace, configuration) }
     defer { storage.close() }
     let log = try storage.log(namespace)
-    try log.details.sayOpeningNote(.namespace)
-    try FileSource.check(input.paths, differFrom: log.filePaths())
+    log.sayOpeningNote(.namespace)
+    try FileSource.check(input.paths, differFrom: log)
     try await options.append(input, delimiter: delimiter.byte, to: LogTarget(log), first: first)
     try await options.retention.apply(to: log)
     try await storage.shutdown()

@@ -69,8 +69,10 @@ struct Cat: ToolCommand {
   @MainActor func execute() async throws {
     let (storage, log) = try location.openForReading(namespace, codecOptions.configuration())
     defer { storage.close() }
-    try log.details.sayOpeningNote(.namespace)
-    let present = try options.end(of: log)
+    log.sayOpeningNote(.namespace)
+    let end = try options.end(of: log)
+    // Whoever prints what there is, is told what there is no more.
+    let present = log.endDamage != nil && end == log.count ? .max : end
     if let consumer {
       let consumer = try ConsumerStream(log.consumer(consumer))
       // What was not printed, or nobody read, comes again.
@@ -79,14 +81,14 @@ struct Cat: ToolCommand {
     }
     // A number beyond the end is an error: the log may have been put back from an older copy.
     let from = options.from
-    if !options.ahead, let from, from > log.count {
+    if !options.ahead, let from, from > log.count, log.endDamage == nil {
       throw ImmutaError.positionBeyondEnd(position: from, count: log.count)
     }
     let start: StreamPosition =
       if let since = options.since {
         .time(since)
       } else if let last = options.last {
-        .skipping(max(log.firstSequence, present - last))
+        .skipping(max(log.firstSequence, end - last))
       } else if let from {
         options.ahead ? .skipping(from) : .sequence(from)
       } else {

@@ -16,12 +16,11 @@ import Immuta
   func look(_ open: () throws -> (log: Log, close: () -> Void)) throws -> String {
     let (log, close) = try open()
     defer { close() }
-    let details = try log.details
-    details.sayOpeningNote(kind)
+    log.sayOpeningNote(kind)
     var report = try report(of: log)
-    report.leftovers = try LogSurvey(name, in: directory, isPartition: kind == .partition).leftoverCount
+    report.leftovers = try LogSurvey.leftoverCount(name, in: directory, isPartition: kind == .partition)
     expected = report
-    return details.codec
+    return report.all.codec
   }
 
   /// Prints what would go; removes it, where it is asked to.

@@ -1,3 +1,5 @@
+import Immuta
+
 /// A file, or standard input, as a source of bytes.
 final class FileSource: ByteSource {
   /// For messages.
@@ -58,12 +60,9 @@ final class FileSource: ByteSource {
   }
 
   /// Throws if one of the files is the log's own: appending it would never come to an end.
-  static func check(_ paths: [String], differFrom log: [String]) throws(ToolError) {
-    // Hardly any command names a file.
-    if paths.allSatisfy({ $0 == "-" }) { return }
-    let identities = log.compactMap { try? System.info($0).identity }
+  static func check(_ paths: [String], differFrom log: Log) throws(ToolError) {
     for path in paths where path != "-" {
-      if identities.contains(try System.info(path).identity) { throw ToolError("cannot append \(path) to itself") }
+      if (try? log.has(fileAt: path)) == true { throw ToolError("cannot append \(path) to itself") }
     }
   }
 }

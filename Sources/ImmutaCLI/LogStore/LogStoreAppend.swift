@@ -64,7 +64,7 @@ struct LogStoreAppend: ToolCommand {
     defer { store.close() }
     for number in 0..<store.partitionCount {
       do {
-        try store.details(partition: number).sayOpeningNote(.partition)
+        LogKind.partition.say(openingNote: try store.openingNote(partition: number), of: "\(number)")
       } catch {
         // An error only for the messages that go there.
         if let message = Failure(error).message {

@@ -62,7 +62,7 @@ struct LogStoreCat: ToolCommand {
     let numbers = partition.map { [$0] } ?? Array(0..<store.partitionCount)
     for number in numbers {
       // What cannot be opened is reported by the stream.
-      try? store.details(partition: number).sayOpeningNote(.partition)
+      LogKind.partition.say(openingNote: try? store.openingNote(partition: number), of: "\(number)")
     }
     if let consumer {
       let stream = MessageConsumerStream(

@@ -28,7 +28,7 @@ final class LogSource: MigrationSource {
   /// - Parameter storage: kept open.
   init(_ log: Log, _ kind: LogKind, name: String, keeping storage: AnyObject) throws {
     self.log = log
-    try log.details.sayOpeningNote(kind)
+    log.sayOpeningNote(kind)
     self.name = name
     self.storage = storage
     count = log.count

@@ -56,7 +56,10 @@ struct InfoRow {
   private let survey: LogSurvey?
   let failure: Failure?
   /// What is wrong with the log, and with its segments.
-  var failures: [Failure] { (failure.map { [$0] } ?? []) + (segments?.failures ?? []) }
+  var failures: [Failure] {
+    let others = segments?.failures.filter { $0.message != failure?.message } ?? []
+    return (failure.map { [$0] } ?? []) + others
+  }
   /// Nil where nobody asks for them.
   private let segments: SegmentTable?
   /// Whether it is a file that never was a log, and nobody asked for it by its name.
