@@ -429,6 +429,11 @@ struct SegmentsTests {
     } else {
       try place.damage("\(file).log", at: try place.read("\(file).log").count - 1)
     }
+    if isMissing {
+      let short = try place.run("info", "e")
+      #expect(short.ending == .exit(65) && short.lines[1].hasSuffix("damaged"), "\(short.text)\(short.errors)")
+      #expect(short.errors.contains("records 10 to 19 is missing"), "\(short.errors)")
+    }
     let info = try place.run("info", "e", "--segments")
     #expect(info.ending == .exit(65), "\(info.errors)")
     #expect(info.lines.allSatisfy { $0.count <= 80 })
@@ -462,6 +467,7 @@ struct SegmentsTests {
     #expect(cat.lines == (0..<30).map(String.init) && cat.ending == .exit(65), "\(cat.errors)")
     let commands = [
       ["cat", "e", "--follow"], ["cat", "e", "-n", "2"], ["cat", "e", "--from", "35"], ["verify", "e"],
+      ["migrate", "log:logs/e", "log:logs/f"],
     ]
     for arguments in commands {
       let outcome = try Child(arguments, in: place).finish(feeding: [])

@@ -39,6 +39,8 @@ package struct LogSurvey: Hashable, Sendable {
   package let unverifiableBefore: Int
   /// Segments that were removed, whose files a crash has left.
   package let leftoverCount: Int
+  /// What is wrong with a segment before the newest, by its companion and the names of the others; nil where nothing is.
+  package let damage: Corruption?
 
   /// Looks at the files of a namespace, or of a partition: at all sizes and companions, and at what the newest segment says.
   /// O(segments), and after a crash O(records that were not flushed).
@@ -52,19 +54,34 @@ package struct LogSurvey: Hashable, Sendable {
     self.holder = holder.map { LockHolder($0) }
     leftoverCount = folder.leftovers.count
     let (state, header) = Self.companion(of: files)
-    var (worst, unverifiable) = (state, 0)
+    var (worst, unverifiable, damage) = (state, 0, Corruption?.none)
     for (first, end) in zip(folder.firsts, folder.firsts.dropFirst()) {
       let (state, header) = Self.companion(of: folder.files(of: first))
       worst = max(worst, state)
       // Records of LogStore have checksums of their own.
       let count = isPartition ? 0 : header?.madeCount ?? (end - first)
       unverifiable += min(count, end - first)
+      if damage == nil, let header { damage = try Self.damage(of: first..<end, header, in: folder, home) }
     }
+    self.damage = damage
     (companion, unverifiableBefore) = (worst, unverifiable)
     isCodecKnown = header?.codecName != nil
     wasClosed = header?.isClean ?? true
     let isLeft = holder == nil && header?.isClean == false
     recovery = isLeft ? try? Self.recovery(files, io(FileTrust(in: files.directory).companion(of: files))) : nil
+  }
+
+  /// What is wrong with a sealed segment that does not end where the next one begins; nil for any other.
+  private static func damage(
+    of segment: Range<Int>, _ header: CompanionHeader, in folder: SegmentFolder, _ home: LogFiles
+  ) throws(ImmutaError) -> Corruption? {
+    let end = segment.lowerBound + header.stableCount
+    guard header.isClean, header.firstSequence == segment.lowerBound, end != segment.upperBound else { return nil }
+    if end < segment.upperBound { return .missing(end..<segment.upperBound, of: home.logPath) }
+    var known = folder
+    let identity = try LogKnowledge(home, nil, header.format, FileTrust(in: home.directory)).identity
+    if let stray = try known.leaveOutStraysBetween(identity: identity).first { return stray }
+    return folder.files(of: segment.lowerBound).goesOn(header.stableCount, after: segment.upperBound)
   }
 
   /// How many segments were removed whose files a crash has left: see ``leftoverCount``. Looks at the names of the files only.

@@ -143,11 +143,7 @@ struct SegmentFolder: Sendable {
   /// That the first segments are missing, and were not removed by the log; nil where they are there.
   var missingFront: Corruption? {
     guard let missing else { return nil }
-    return Corruption(
-      .segmentMissing, path: files.logPath, sequence: missing.lowerBound,
-      reason:
-        "the segment with its records \(missing.lowerBound) to \(missing.upperBound - 1) is missing: put its files back from "
-        + "a backup; the other records can be read")
+    return .missing(missing, of: files.logPath)
   }
 
   /// The records before the first segment that were not removed.

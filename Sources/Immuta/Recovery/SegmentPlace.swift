@@ -49,13 +49,15 @@ extension LogFiles {
   }
 
   /// That a segment goes on where the next one begins.
-  func tooMany(_ count: Int, before end: Int) -> ImmutaError {
-    .corrupted(
-      Corruption(
-        .segmentLength, path: logPath, sequence: end,
-        reason:
-          "the segment has \(Words.records(count)), and the next one begins with record \(end): another program "
-          + "appended to it; move what it appended to a log of its own, and put the segment back from a backup"))
+  func tooMany(_ count: Int, before end: Int) -> ImmutaError { .corrupted(goesOn(count, after: end)) }
+
+  /// The same, as damage.
+  func goesOn(_ count: Int, after end: Int) -> Corruption {
+    Corruption(
+      .segmentLength, path: logPath, sequence: end,
+      reason:
+        "the segment has \(Words.records(count)), and the next one begins with record \(end): another program "
+        + "appended to it; move what it appended to a log of its own, and put the segment back from a backup")
   }
 
   /// What is wrong with the newest segment of a log that has others: those can be read.

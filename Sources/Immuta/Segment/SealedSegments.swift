@@ -129,14 +129,7 @@ final class SealedSegments: Sendable {
     }
   }
 
-  private func missing(_ numbers: Range<Int>) -> ImmutaError {
-    .corrupted(
-      Corruption(
-        .segmentMissing, path: path, sequence: numbers.lowerBound,
-        reason:
-          "the segment with its records \(numbers.lowerBound) to \(numbers.upperBound - 1) is missing: put its files back "
-          + "from a backup; the other records can be read"))
-  }
+  private func missing(_ numbers: Range<Int>) -> ImmutaError { .corrupted(.missing(numbers, of: path)) }
 
   private func keep(_ reader: LogReader) -> LogReader {
     let (kept, dropped) = state.withLock { state -> (LogReader, LogReader?) in
@@ -193,5 +186,18 @@ final class SealedSegments: Sendable {
       return state.readers
     }
     for reader in readers { reader.letGo() }
+  }
+}
+
+extension Corruption {
+  /// A segment before the newest is missing, and with it these records.
+  ///
+  /// - Parameter path: the log's.
+  static func missing(_ numbers: Range<Int>, of path: String) -> Corruption {
+    Corruption(
+      .segmentMissing, path: path, sequence: numbers.lowerBound,
+      reason:
+        "the segment with its records \(numbers.lowerBound) to \(numbers.upperBound - 1) is missing: put its files back from a "
+        + "backup; the other records can be read")
   }
 }

@@ -76,7 +76,7 @@ struct InfoRow {
       self.details = details
       self.survey = survey
       self.segments = segments.map { SegmentTable($0, survey) }
-      failure = (details.damage ?? damage).map { Failure(ImmutaError.corrupted($0)) }
+      failure = (details.damage ?? damage ?? survey?.damage).map { Failure(ImmutaError.corrupted($0)) }
       (self.isPassedOver, isNoLog) = (false, false)
     case .failure(let error):
       (details, failure, segments) = (nil, Failure(error), nil)
