@@ -184,7 +184,9 @@ struct Opening {
         try codecs.checkName(name ?? knowledge.codecName)
       }
     }
-    if let end = folder.endFirst, files.first + readable.count > end { throw files.tooMany(readable.count, before: end) }
+    if let end = folder.endFirst, files.first + readable.count > end {
+      throw files.tooMany(readable.count, before: end)
+    }
     readable.damage = readable.damage ?? folder.damage
     readable.note = files.note(readable.note)
     let progressOfLog = LogProgress(count: files.first + readable.count)

@@ -109,7 +109,9 @@ final class SealedSegments: Sendable {
     if let reader = try open(first, end, false) { return reader }
     // It, or the one after it, may have come from elsewhere: its records must not get the numbers of others.
     if try leaveOutStrays() { return nil }
-    guard let reader = try open(first, end, true) else { preconditionFailure("a segment is opened, or it is said why not") }
+    guard let reader = try open(first, end, true) else {
+      preconditionFailure("a segment is opened, or it is said why not")
+    }
     return reader
   }
 
