@@ -24,7 +24,8 @@ struct ImmutaTool: ParsableCommand {
 
       Exit status:
         0   all of it was done: everything was checked, everything was written
-        1   it was not done: there is no such log, a file is not a log, a system call failed, nobody reads the output
+        1   it was not done: there is no such log, a file is not a log, a system call failed, nobody reads the output; \
+      cat and consumers --watch end with 0 where nobody reads any more, as in immuta cat events | head -1
         64  the arguments make no sense
         65  a log is damaged, or records are lost
         75  another writer has the log; --wait waits for it
@@ -34,7 +35,8 @@ struct ImmutaTool: ParsableCommand {
       sizes on disk, and reads nothing else. verify reads everything. So does repair, which changes nothing without \
       --apply.
 
-      A process needs \(process_needed_descriptors()) open files for one log (ulimit -n), and more for stores.
+      A process needs \(process_needed_descriptors()) open files for one log, beside those that it is started with: `ulimit -n \
+      \(process_needed_descriptors() + 8)` lets it have them. Stores need more.
       """,
     version: Version.current,
     subcommands: [

@@ -115,7 +115,7 @@ struct OutcomeTests {
     case .emptyDirectory:
       return isAppend ? Expected(0) : Expected(1, "no logs at all", "mounted")
     case .noDirectory:
-      return isAppend ? Expected(0) : Expected(1, "No such file", "create it first, or correct the path")
+      return isAppend ? Expected(0) : Expected(1, "No such file", "correct the path, or see that its disk is mounted")
     case .fileForDirectory: return Expected(1, "Not a directory", "give the path of a directory")
     case .damagedHeader, .wrongCount:
       switch question {
