@@ -24,12 +24,13 @@ struct ImmutaTool: ParsableCommand {
 
       Exit status:
         0   all of it was done: everything was checked, everything was written
-        1   it was not done: there is no such log, a file is not a log, a system call failed, nobody reads the output; \
-      cat and consumers --watch end with 0 where nobody reads any more, as in immuta cat events | head -1
+        1   it was not done: there is no such log, a file is not a log, a system call failed, nobody reads the output
         64  the arguments make no sense
         65  a log is damaged, or records are lost
         75  another writer has the log; --wait waits for it
         128 and more: ended by a signal, as a shell reports it; 130 after Ctrl-C
+
+      cat and consumers --watch end with 0 where nobody reads on, as in: immuta cat events | head -1
 
       cat, append and migrate check each record that they read. info looks at headers, companions, the last record and \
       sizes on disk, and reads nothing else. verify reads everything. So does repair, which changes nothing without \

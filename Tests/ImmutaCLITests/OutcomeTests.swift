@@ -122,7 +122,7 @@ struct OutcomeTests {
       case .cat, .salvage, .migrate: return Expected(0)
       case .catBeyond: return Expected(1, "beyond the end")
       case .repair: return Expected(65, "would: ", "next: `immuta repair e --apply`")
-      case .apply: return Expected(0, "done: ", "saved: ", "next: `immuta verify e`")
+      case .apply: return Expected(0, "did: ", "saved: ", "next: `immuta verify e`")
       default: return Expected(65, "damaged", "`immuta repair e` says what can be done")
       }
     case .damagedRecord:
@@ -139,7 +139,7 @@ struct OutcomeTests {
       switch question {
       case .catBeyond: return Expected(1, "beyond the end")
       case .repair: return Expected(65, "lost: ", "would: cut off", "next: `immuta repair e --apply`")
-      case .apply: return Expected(65, "lost: ", "done: cut off", "saved: ", "backup")
+      case .apply: return Expected(65, "lost: ", "did: cut off", "saved: ", "backup")
       case .salvage: return Expected(65, "lost: ", "backup")
       case .migrate: return Expected(65, "`immuta repair e --dir logs` says")
       default: return Expected(65, "damaged", "`immuta repair e` says what can be done")

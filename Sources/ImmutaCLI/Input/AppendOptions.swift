@@ -28,7 +28,8 @@ struct AppendOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Bytes that a record may have: a longer one is an error, and nothing of it is appended.", valueName: "size"), transform: ByteCount.parse)
+      "Bytes that a record may have: a longer one is an error, and nothing of it is appended. (default: 1G)",
+      valueName: "size"), transform: ByteCount.parse)
   var maxRecord = ByteCount(1 << 30)
 
   @OptionGroup var lock: WaitOption
