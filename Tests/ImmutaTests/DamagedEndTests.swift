@@ -108,14 +108,14 @@ import Testing
     var errors: [ImmutaError?] = []
     var reader = log.stream(from: .sequence(25))
     for number in 25..<30 { #expect(try await reader.next()?.text == "\(number)") }
-    errors.append(await error { _ = try await reader.next() })
+    errors.append(await error { _ = try await reader.next(timeout: .seconds(1)) })
     errors.append(await error { _ = try await reader.next(timeout: .milliseconds(1)) })
     var latest = log.stream(from: .latest)
-    errors.append(await error { _ = try await latest.next(timeout: .seconds(5)) })
+    errors.append(await error { _ = try await latest.next(timeout: .seconds(1)) })
     var beyond = log.stream(from: .sequence(35))
-    errors.append(await error { _ = try await beyond.next(timeout: .seconds(5)) })
+    errors.append(await error { _ = try await beyond.next(timeout: .seconds(1)) })
     var coming = log.stream(from: .time(later))
-    errors.append(await error { _ = try await coming.next(timeout: .seconds(5)) })
+    errors.append(await error { _ = try await coming.next(timeout: .seconds(1)) })
     errors.append(await error { for try await _ in log.history(from: .sequence(28)) {} })
     errors.append(await error { _ = try log.records(in: 25..<35) })
     errors.append(await error { _ = try await log.record(at: 30) })
@@ -123,7 +123,7 @@ import Testing
     let keyed = try log.keyed("parity") { payload in Int(payload.text).map { $0 % 2 == 0 ? "even" : "odd" } }
     var even = 0
     var stream = keyed.stream("even")
-    errors.append(await error { while try await stream.next(timeout: .seconds(5)) != nil { even += 1 } })
+    errors.append(await error { while try await stream.next(timeout: .seconds(1)) != nil { even += 1 } })
     #expect(even == 15)
     for (place, error) in errors.enumerated() {
       guard case .corrupted(let found) = error else {

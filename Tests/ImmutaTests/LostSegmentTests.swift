@@ -293,6 +293,34 @@ import Testing
     let report = try Storage.repair("log", in: directory.path, applying: true)
     #expect(report.sound == 40 && report.actions.isEmpty && report.problems.count == 1, "\(report)")
     #expect(try salvaged(directory).texts == numbers(0..<40))
+    for access in [Storage.Access.readOnly, .readWrite] {
+      for first in [15, 19, 10, 0] {
+        let storage = try open(directory, access)
+        defer { storage.close() }
+        let log = try storage.log("log")
+        #expect(try await log.record(at: first).text == "\(first)")
+        #expect(try log.records(in: first..<40).map(\.text) == numbers(first..<40))
+      }
+    }
+  }
+
+  /// A segment's log that has the number of another: its records must not get those numbers, and those that have them stay.
+  @Test(arguments: [Storage.Access.readOnly, .readWrite]) func aSegmentUnderAnotherNumberIsMissingAndHidesNone(
+    _ access: Storage.Access
+  ) async throws {
+    let directory = try await filled()
+    try FileManager.default.moveItem(atPath: directory.file(log(20)), toPath: directory.file(log(15)))
+    let storage = try open(directory, access)
+    defer { storage.close() }
+    let log = try storage.log("log")
+    #expect(try await log.record(at: 15).text == "15")
+    #expect(try log.records(in: 0..<20).map(\.text) == numbers(0..<20))
+    #expect(await corruption { try await log.record(at: 20) }?.reason.code == .segmentMissing)
+    #expect(await corruption { try await log.record(at: 25) }?.reason.code == .segmentMissing)
+    #expect(try log.records(in: 30..<40).map(\.text) == numbers(30..<40))
+    var stream = log.stream(from: .sequence(15))
+    for number in 15..<20 { #expect(try stream.nextAtOnce()?.text == "\(number)") }
+    #expect(throws: ImmutaError.self) { try stream.nextAtOnce() }
   }
 
   @Test(arguments: [10, 0]) func whatAnotherProgramAppendedToASealedSegmentIsNoRecord(first: Int) async throws {

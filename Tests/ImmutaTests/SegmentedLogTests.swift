@@ -557,6 +557,42 @@ import Testing
     }
   }
 
+  @Test func aLogWhoseRecordsWereAllRemovedIsEmptyAndNoError() async throws {
+    let directory = TemporaryDirectory()
+    let storage = try open(directory)
+    let log = try storage.log("log")
+    for number in 0..<3 { try await log.append("a \(number)") }
+    try await log.roll()
+    #expect(try await log.removeRecords(before: 3) == 3)
+    func check(_ log: Log) async throws {
+      #expect((log.firstSequence, log.count) == (3, 3))
+      var texts: [String] = []
+      for try await record in log.history() { texts.append(record.text) }
+      for try await record in log.history(from: .last(5)) { texts.append(record.text) }
+      texts += try log.records(in: 3..<3).map(\.text)
+      let keyed = try log.keyed("letter") { $0.text.first.map(String.init) }
+      for try await record in keyed.records(of: "a") { texts.append(record.text) }
+      #expect(try await keyed.keys.isEmpty)
+      #expect(try await log.verify().records == 0)
+      var stream = log.stream(from: .beginning)
+      #expect(try stream.nextAtOnce() == nil)
+      #expect(texts == [])
+    }
+    try await check(log)
+    let reading = try open(directory, access: .readOnly)
+    let followed = try reading.log("log")
+    try await check(followed)
+    reading.close()
+    storage.close()
+    let again = try open(directory)
+    defer { again.close() }
+    try await check(try again.log("log"))
+    try await again.append("a 3", to: "log")
+    var history = try again.log("log").history()
+    #expect(try await history.next()?.sequence == 3)
+    #expect(try await history.next() == nil)
+  }
+
   // MARK: Followers
 
   @Test func aFollowerGoesOnOverRollsAndRemovals() async throws {

@@ -114,13 +114,13 @@ public struct RecordHistory: AsyncSequence, AsyncIteratorProtocol, Sendable {
       try cursor.checkPlace()
       isBeginning = false
     }
-    guard cursor.place < end else {
-      try cursor.checkEnd()
-      return nil
+    if cursor.place < end {
+      if let record = try cursor.nextAtOnce() { return record }
+      // The log was cut back, and whoever did that is not done yet; unless all records were removed.
+      if cursor.place < end { throw cursor.missing }
     }
-    // Nil where the log was cut back, and whoever did that is not done yet.
-    guard let record = try cursor.nextAtOnce() else { throw cursor.missing }
-    return record
+    try cursor.checkEnd()
+    return nil
   }
 }
 

@@ -11,9 +11,14 @@ extension Opening {
     let opening = self
     return SealedSegments(
       Array(folder.firsts.dropLast()), end: files.first, removed: removed, path: files.home.logPath,
-      removedNow: { opening.removedNow(format) }
-    ) { (first, end) throws(ImmutaError) in
-      try opening.at(first, in: folder).sealed(end: end, progress, identity, format)
+      removedNow: { opening.removedNow(format) },
+      strays: { () throws(ImmutaError) in
+        var known = folder
+        _ = try known.leaveOutStraysBetween(identity: identity)
+        return Array(Set(folder.firsts).subtracting(known.firsts))
+      }
+    ) { (first, end, closely) throws(ImmutaError) in
+      try opening.at(first, in: folder).sealed(end: end, closely: closely, progress, identity, format)
     }
   }
 
@@ -36,12 +41,12 @@ extension Opening {
     return Opening(files: home.segment(first, in: place), options: options, pools: pools)
   }
 
-  /// The reader of a sealed segment. O(1) where its companion is whole.
+  /// The reader of a sealed segment. O(1) where its companion is whole; otherwise nil, unless it is looked at `closely`.
   ///
   /// - Parameter end: the first record of the segment after it.
   private func sealed(
-    end: Int, _ progress: LogProgress, _ identity: LogIdentity?, _ format: LogFormat
-  ) throws(ImmutaError) -> LogReader {
+    end: Int, closely: Bool, _ progress: LogProgress, _ identity: LogIdentity?, _ format: LogFormat
+  ) throws(ImmutaError) -> LogReader? {
     guard let (log, status) = try openSealed() else {
       throw .corrupted(
         Corruption(
@@ -56,6 +61,7 @@ extension Opening {
     {
       return reader
     }
+    if !closely { return nil }
     let disk = try LogOnDisk(log: log, status, companion: companion, slots: slots, stated: format)
     if let header = disk.companionHeader {
       try files.checkPlace(header)

@@ -197,7 +197,6 @@ struct RecordCursor: Sendable {
     return source.map { error.of($0.namespace) } ?? error
   }
 
-  /// Until a record was delivered: what comes first may be removed meanwhile.
   /// The place, once what is asked of the log was found to be so: it is that of a record, or the end.
   mutating func placeThatExists() throws(ImmutaError) -> Int {
     let source = try openSource()

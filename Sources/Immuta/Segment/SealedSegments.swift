@@ -7,9 +7,11 @@ final class SealedSegments: Sendable {
   private let open: Opener
   private let path: String
   private let removedNow: @Sendable () -> Int
+  private let strays: @Sendable () throws(ImmutaError) -> [Int]
 
-  /// Opens the segment that begins with record `first`. The segment after it begins with record `end`.
-  typealias Opener = @Sendable (_ first: Int, _ end: Int) throws(ImmutaError) -> LogReader
+  /// Opens the segment that begins with record `first`. The segment after it begins with record `end`. Nil where its companion
+  /// does not say so, and it is not to be looked at closely.
+  typealias Opener = @Sendable (_ first: Int, _ end: Int, _ closely: Bool) throws(ImmutaError) -> LogReader?
 
   private struct State {
     /// The first records of the segments, in order.
@@ -21,6 +23,8 @@ final class SealedSegments: Sendable {
     /// Those that were read last, the latest at the end.
     var readers: [LogReader] = []
     var isClosed = false
+    /// Whether files that do not belong to the log were looked for.
+    var hasLookedForStrays = false
 
     /// The segment that a record would be in.
     func place(of number: Int) -> Int? {
@@ -44,14 +48,16 @@ final class SealedSegments: Sendable {
   ///   - removed: the first record that was not removed from the log.
   ///   - path: the log's, for errors.
   ///   - removedNow: the first record that was not removed by now, where another process may remove some.
+  ///   - strays: the first records of files that are called like segments and lie within others. O(segments).
   init(
     _ firsts: [Int], end: Int, removed: Int, path: String, removedNow: @escaping @Sendable () -> Int,
-    open: @escaping Opener
+    strays: @escaping @Sendable () throws(ImmutaError) -> [Int], open: @escaping Opener
   ) {
     state = Lock(State(firsts: firsts, end: end, removed: removed))
     self.open = open
     self.path = path
     self.removedNow = removedNow
+    self.strays = strays
   }
 
   /// The first record that was not removed.
@@ -84,7 +90,8 @@ final class SealedSegments: Sendable {
       reader = known
     } else {
       do throws(ImmutaError) {
-        reader = try keep(open(first, end))
+        guard let opened = try openPlaced(first, end) else { return try self.reader(of: number) }
+        reader = keep(opened)
       } catch {
         // It may have been removed meanwhile.
         noteRemoved()
@@ -95,6 +102,31 @@ final class SealedSegments: Sendable {
     }
     if number >= reader.count { throw missing(reader.count..<end) }
     return reader
+  }
+
+  /// Nil where files were left out that do not belong to the log: then the record is looked for again.
+  private func openPlaced(_ first: Int, _ end: Int) throws(ImmutaError) -> LogReader? {
+    if let reader = try open(first, end, false) { return reader }
+    // It, or the one after it, may have come from elsewhere: its records must not get the numbers of others.
+    if try leaveOutStrays() { return nil }
+    guard let reader = try open(first, end, true) else { preconditionFailure("a segment is opened, or it is said why not") }
+    return reader
+  }
+
+  /// Looks, once, for files that do not belong to the log; false where there are none.
+  private func leaveOutStrays() throws(ImmutaError) -> Bool {
+    let hasLooked = state.withLock { state in
+      defer { state.hasLookedForStrays = true }
+      return state.hasLookedForStrays
+    }
+    if hasLooked { return false }
+    let strays = Set(try strays())
+    return state.withLock { state in
+      let count = state.firsts.count
+      state.firsts.removeAll { strays.contains($0) }
+      state.readers.removeAll { strays.contains($0.first) }
+      return state.firsts.count < count
+    }
   }
 
   private func missing(_ numbers: Range<Int>) -> ImmutaError {

@@ -22,7 +22,7 @@ final class LogSource: MigrationSource {
   let first: Int
   private let log: Log
   private let count: Int
-  private var stream: RecordStream
+  private var history: RecordHistory
   private let storage: AnyObject
 
   /// - Parameter storage: kept open.
@@ -33,19 +33,17 @@ final class LogSource: MigrationSource {
     self.storage = storage
     count = log.count
     first = log.firstSequence
-    stream = log.stream(from: .skipping(first))
+    history = log.history(from: .skipping(first))
   }
 
-  var progress: (done: Int, total: Int) { (stream.position - first, count - first) }
+  var progress: (done: Int, total: Int) { (history.position - first, count - first) }
 
-  var place: String { "record \(stream.position - 1) of \(name)" }
+  var place: String { "record \(history.position - 1) of \(name)" }
 
   func next(_ body: (UnsafeRawBufferPointer) throws -> Void) throws -> Bool {
-    guard stream.position < count else { return false }
     do {
-      guard let record = try stream.nextAtOnce() else {
-        throw ToolError("\(name) had \(count) records, and record \(stream.position) cannot be read")
-      }
+      // After the last as well: the log may be damaged there.
+      guard let record = try history.next() else { return false }
       try record.payload.withUnsafeBytes(body)
     } catch ImmutaError.undecodable(let corruption) where (try? log.filePaths())?.contains(corruption.path) == true {
       throw ToolError(.undecodable(corruption), prefix: CodecSettings.sourcePrefix)
@@ -58,7 +56,7 @@ final class LogSource: MigrationSource {
   }
 
   func rewind() {
-    stream = log.stream(from: .skipping(first))
+    history = log.history(from: .skipping(first))
   }
 }
 
