@@ -209,7 +209,7 @@ struct AdviceTests {
   func foreignOption() throws {
     let commands = [
       ["append", "e"], ["cat", "e"], ["info"], ["verify"], ["trim", "e", "--bytes", "1"], ["repair", "e"],
-      ["consumers"],
+      ["consumers", "list"],
       ["consumers", "seek", "e", "c", "--to", "0"], ["consumers", "remove", "e", "c"],
       ["codec", "train", "e", "--output", "d"], ["migrate", "log:a/e", "log:b/e"], ["logstore", "append", "s"],
       ["logstore", "cat", "s"], ["logstore", "info", "s"], ["logstore", "verify", "s"],

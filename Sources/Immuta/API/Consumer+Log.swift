@@ -211,7 +211,8 @@ extension Log {
       var fault: ImmutaError?
       do throws(ImmutaError) { _ = try placed(found, of: name) } catch { fault = error.of(namespace) }
       return ConsumerDetails(
-        name: name, position: number, lag: fault == nil ? lag : nil, removed: fault == nil ? max(0, first - number) : nil,
+        name: name, position: number, lag: fault == nil ? lag : nil,
+        removed: fault == nil ? max(0, first - number) : nil,
         owner: owner, fault: fault, isWorkQueue: found.queue != 0)
     } catch {
       return ConsumerDetails(name: name, position: nil, lag: nil, owner: owner, fault: error.of(namespace))
