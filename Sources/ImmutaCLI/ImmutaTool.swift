@@ -30,11 +30,14 @@ struct ImmutaTool: ParsableCommand {
         75  another writer has the log; --wait waits for it
         128 and more: ended by a signal, as a shell reports it; 130 after Ctrl-C
 
+      cat and consumers --watch end with 0 where nobody reads on, as in: immuta cat events | head -1
+
       cat, append and migrate check each record that they read. info looks at headers, companions, the last record and \
       sizes on disk, and reads nothing else. verify reads everything. So does repair, which changes nothing without \
       --apply.
 
-      A process needs \(process_needed_descriptors()) open files for one log (ulimit -n), and more for stores.
+      A process needs \(process_needed_descriptors()) open files for one log, beside those that it is started with: `ulimit -n \
+      \(process_needed_descriptors() + 8)` lets it have them. Stores need more.
       """,
     version: Version.current,
     subcommands: [

@@ -115,14 +115,14 @@ struct OutcomeTests {
     case .emptyDirectory:
       return isAppend ? Expected(0) : Expected(1, "no logs at all", "mounted")
     case .noDirectory:
-      return isAppend ? Expected(0) : Expected(1, "No such file", "create it first, or correct the path")
+      return isAppend ? Expected(0) : Expected(1, "No such file", "correct the path, or see that its disk is mounted")
     case .fileForDirectory: return Expected(1, "Not a directory", "give the path of a directory")
     case .damagedHeader, .wrongCount:
       switch question {
       case .cat, .salvage, .migrate: return Expected(0)
       case .catBeyond: return Expected(1, "beyond the end")
       case .repair: return Expected(65, "would: ", "next: `immuta repair e --apply`")
-      case .apply: return Expected(0, "done: ", "saved: ", "next: `immuta verify e`")
+      case .apply: return Expected(0, "did: ", "saved: ", "next: `immuta verify e`")
       default: return Expected(65, "damaged", "`immuta repair e` says what can be done")
       }
     case .damagedRecord:
@@ -139,7 +139,7 @@ struct OutcomeTests {
       switch question {
       case .catBeyond: return Expected(1, "beyond the end")
       case .repair: return Expected(65, "lost: ", "would: cut off", "next: `immuta repair e --apply`")
-      case .apply: return Expected(65, "lost: ", "done: cut off", "saved: ", "backup")
+      case .apply: return Expected(65, "lost: ", "did: cut off", "saved: ", "backup")
       case .salvage: return Expected(65, "lost: ", "backup")
       case .migrate: return Expected(65, "`immuta repair e --dir logs` says")
       default: return Expected(65, "damaged", "`immuta repair e` says what can be done")

@@ -395,7 +395,7 @@ struct SegmentsTests {
     _ = try writer.waitForEnd()
     let info = try place.run("info", "e", "--segments")
     #expect(info.ending == .exit(0) && info.lines[1].hasSuffix("not closed"))
-    #expect(info.lines.joined(separator: " ").contains("in its newest segment, from record 30 on: "), "\(info.text)")
+    #expect(info.lines.joined(separator: " ").contains("whole (in its newest segment, from"), "\(info.text)")
     #expect(info.lines.contains { $0.hasPrefix("       30 ") && $0.hasSuffix("not closed") })
     #expect(try place.run("trim", "e", "--records", "11", "--apply").text.contains("removed 3 segments"))
     #expect(try place.run("cat", "e").lines == (30..<41).map(String.init))

@@ -206,12 +206,14 @@ extension Log {
     do throws(ImmutaError) {
       guard let found = try folder.mark(of: name) else { throw .consumerNotFound(name) }
       let number = found.place(inRun: BootIdentity.current).number
-      let lag = max(0, count - max(number, firstSequence))
+      let first = firstSequence
+      let lag = max(0, count - max(number, first))
       var fault: ImmutaError?
       do throws(ImmutaError) { _ = try placed(found, of: name) } catch { fault = error.of(namespace) }
       return ConsumerDetails(
-        name: name, position: number, lag: fault == nil ? lag : nil, owner: owner, fault: fault,
-        isWorkQueue: found.queue != 0)
+        name: name, position: number, lag: fault == nil ? lag : nil,
+        removed: fault == nil ? max(0, first - number) : nil,
+        owner: owner, fault: fault, isWorkQueue: found.queue != 0)
     } catch {
       return ConsumerDetails(name: name, position: nil, lag: nil, owner: owner, fault: error.of(namespace))
     }

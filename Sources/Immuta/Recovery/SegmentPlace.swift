@@ -80,7 +80,7 @@ extension LogFiles {
 
   /// What is to be said of a segment, where the log has others: whose records the numbers in it are of.
   func note(_ note: String?) -> String? {
-    first == 0 ? note : note.map { "in its newest segment, from record \(first) on: \($0)" }
+    first == 0 ? note : note.map { "\($0) (in its newest segment, from record \(first) on)" }
   }
 }
 

@@ -4,8 +4,11 @@ public struct ConsumerDetails: Hashable, Sendable {
   public let name: String
   /// The number of the first record that it has not acknowledged; nil where its file does not say so.
   public let position: Int?
-  /// How many records it has not acknowledged; nil where that is not known. Of those, some may have been removed.
+  /// How many records that exist it has not acknowledged; nil where that is not known.
   public let lag: Int?
+  /// How many records were removed before it had acknowledged them; nil where that is not known. It gets none of them any
+  /// more: see ``Retention/waitingFor``. Not counted in ``lag``.
+  public let removed: Int?
   /// Who has it open; nil when nobody has.
   public let owner: ConsumerOwner?
   /// Why the consumer cannot be opened; nil where it can.
@@ -14,9 +17,10 @@ public struct ConsumerDetails: Hashable, Sendable {
   public let isWorkQueue: Bool
 
   package init(
-    name: String, position: Int?, lag: Int?, owner: ConsumerOwner?, fault: ImmutaError?, isWorkQueue: Bool = false
+    name: String, position: Int?, lag: Int?, removed: Int? = nil, owner: ConsumerOwner?, fault: ImmutaError?,
+    isWorkQueue: Bool = false
   ) {
     (self.name, self.position, self.lag, self.owner, self.fault) = (name, position, lag, owner, fault)
-    self.isWorkQueue = isWorkQueue
+    (self.removed, self.isWorkQueue) = (removed, isWorkQueue)
   }
 }

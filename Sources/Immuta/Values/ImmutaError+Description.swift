@@ -50,7 +50,7 @@ extension ImmutaError: CustomStringConvertible {
     case .codecMismatch(let written, let opened, let place):
       """
       the log\(place.suffix("")) was written with \(Self.codecText(written)) and opened with \(Self.codecText(opened)): \
-      open it with the codec it was written with
+      open it \(written.isEmpty ? "without a codec" : "with the codec it was written with")
       """
     case .codecUnknown(let path, let reason):
       "\(path): \(reason)"
@@ -134,9 +134,12 @@ extension ImmutaError: CustomStringConvertible {
       itself
       """
     case .io(let number, let operation, let path):
-      "\(operation) failed on \(path): \(ErrorNumber.message(for: number))\(Self.advice(for: number, of: operation))"
+      "\(operation) failed on \(path): \(ErrorNumber.message(for: number))\(Self.advice(for: number, of: operation, on: path))"
     }
   }
+
+  /// Whether a file has records in it: a log can go on in another one. A consumer's position cannot.
+  private static func isLog(_ path: String) -> Bool { path.hasSuffix(".log") || path.hasSuffix(".bilog") }
 
   /// What a failure is called that concerns bytes which have no place in the log yet.
   static var writingTemporaryFile: String { "writing a temporary file" }
@@ -145,7 +148,7 @@ extension ImmutaError: CustomStringConvertible {
     name.isEmpty ? "no codec" : "codec \(Words.quoted(name))"
   }
 
-  private static func advice(for number: Int32, of operation: String) -> String {
+  private static func advice(for number: Int32, of operation: String, on path: String) -> String {
     switch number {
     // Space is reserved before anything is written; a write or a flush that fails is final.
     case ErrorNumber.noSpace where operation == "fallocate": "; make room and try again, nothing was appended"
@@ -156,8 +159,13 @@ extension ImmutaError: CustomStringConvertible {
       "; make room in the quota and try again, nothing was appended"
     case ErrorNumber.quotaExceeded: "; make room in the quota and open the storage again"
     case ErrorNumber.fileTooLarge:
-      "; no file may be larger here: raise the limit on file sizes (ulimit -f, LimitFSIZE=), or begin another log"
-    case ErrorNumber.notFound: "; create it first, or correct the path"
+      "; no file may be larger here: raise the limit on file sizes (ulimit -f, LimitFSIZE=)"
+        + (isLog(path) ? ", or begin another log" : "")
+    case ErrorNumber.notFound where operation == "rename" || operation == "unlink":
+      "; the directory was removed, renamed or replaced while it was in use: put it back, and open the storage again"
+    case ErrorNumber.notFound where operation == "mkdir":
+      "; create the directory that it is in first, or correct the path"
+    case ErrorNumber.notFound: "; correct the path, or see that its disk is mounted"
     case ErrorNumber.notDirectory: "; give the path of a directory"
     case ErrorNumber.accessDenied, ErrorNumber.readOnlyFileSystem: "; check who may write there"
     case ErrorNumber.tooManyFiles: "; raise the limit on open files (ulimit -n)"

@@ -52,7 +52,7 @@ extension RepairReport: CustomStringConvertible {
       lines.append("  lost: \(Words.records(range.sequences))\(place): \(range.reason)")
     }
     for problem in problems { lines.append("  problem: \(problem)") }
-    for action in actions { lines.append("  \(isApplied ? "done" : "would"): \(action)") }
+    for action in actions { lines.append("  \(isApplied ? "did" : "would"): \(action)") }
     if let possibleFormat { lines.append("  unless it is a log of the format \(possibleFormat)") }
     for file in saved { lines.append("  saved: \(file)") }
     if isHealthy { lines.append("  nothing to repair") }

@@ -79,7 +79,6 @@ struct Append: ToolCommand {
       first = source
     }
     var configuration = try codecOptions.configuration()
-    configuration.acceptsFilesOfOthers = options.allowForeignOwner
     options.set(in: &configuration)
     let storage = try options.lock.waiting { try location.open(namespace, configuration) }
     defer { storage.close() }

@@ -74,10 +74,12 @@ struct Cat: ToolCommand {
     // Whoever prints what there is, is told what there is no more.
     let present = log.endDamage != nil && end == log.count ? .max : end
     if let consumer {
-      let consumer = try ConsumerStream(log.consumer(consumer))
-      // What was not printed, or nobody read, comes again.
-      defer { consumer.close() }
-      return try await options.print(consumer, of: { _ in log }) { $0.place >= present }
+      return try await ConsumerAdvice(consumer, of: namespace, in: location.directory).whileReading {
+        let consumer = try ConsumerStream(log.consumer(consumer))
+        // What was not printed, or nobody read, comes again.
+        defer { consumer.close() }
+        try await options.print(consumer, of: { _ in log }) { $0.place >= present }
+      }
     }
     // A number beyond the end is an error: the log may have been put back from an older copy.
     let from = options.from

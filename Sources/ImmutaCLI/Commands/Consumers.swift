@@ -44,7 +44,9 @@ struct ConsumersList: ToolCommand {
       let contents = try? Storage.contents(of: location.directory)
       var reports: [ConsumerReport] = []
       if selection.namespaces.isEmpty, contents?.partitions ?? false {
-        reports.append(try StoreLocation.consumers(of: location.directory, asJSON: selection.json))
+        reports.append(
+          try StoreLocation.consumers(
+            of: location.directory, allowForeignOwner: location.allowForeignOwner, asJSON: selection.json))
         if !(contents?.logs ?? false) { return reports }
       }
       return [try ofLogs()] + reports
@@ -96,6 +98,8 @@ struct ConsumerChoice: ParsableArguments {
       throw ToolError(
         "there is no consumer “\(name)” of “\(namespace)”: `\(ToolCommandLine.of("consumers", namespace, in: location.directory))` "
           + "lists those that exist")
+    } catch let error as ImmutaError {
+      throw ConsumerAdvice(name, of: namespace, in: location.directory).seeking(error) ?? error
     }
   }
 }

@@ -33,6 +33,7 @@ extension Storage.Configuration {
 /// Where the logs are, and how they are laid out: options of each subcommand that works on namespaces.
 struct Location: ParsableArguments {
   @OptionGroup private var place: DirectoryOption
+  @OptionGroup private var owners: ForeignOwnerOption
 
   @Option(
     help: ArgumentHelp(
@@ -44,6 +45,7 @@ struct Location: ParsableArguments {
   var logFormat: LogFormatOption?
 
   var directory: String { place.directory }
+  var allowForeignOwner: Bool { owners.allowForeignOwner }
 
   /// Opens a namespace for appending, and makes it if it is not there.
   func open(_ namespace: String, _ configuration: Storage.Configuration) throws -> Storage {
@@ -73,10 +75,11 @@ struct Location: ParsableArguments {
     }
   }
 
-  /// A configuration with the format that was given.
+  /// A configuration with the format that was given, and with whose files may be used.
   func with(_ configuration: Storage.Configuration) -> Storage.Configuration {
     var configuration = configuration.showingProgress
     configuration.format = logFormat?.format
+    configuration.acceptsFilesOfOthers = allowForeignOwner
     return configuration
   }
 

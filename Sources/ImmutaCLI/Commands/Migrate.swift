@@ -51,6 +51,7 @@ struct Migrate: ToolCommand {
   var unwrap = false
 
   @OptionGroup var lock: WaitOption
+  @OptionGroup private var owners: ForeignOwnerOption
 
   @Flag(
     help: "Pass over lines that cannot be used, and say how many; by default the first one ends the migration.")
@@ -142,13 +143,14 @@ struct Migrate: ToolCommand {
   @MainActor private func pairs(_ skipped: SkippedLines) throws -> [(any MigrationSource, MigrationTarget)] {
     switch (source, target) {
     case (.store(let directory), .log(let targetDirectory, let namespace)):
-      let store = try StoreLocation.openForReading(directory)
+      let store = try StoreLocation.openForReading(directory, allowForeignOwner: owners.allowForeignOwner)
       let names = (0..<store.partitionCount).map { "\(namespace)-\($0)" }
       let sources = try names.indices.map { number in
         try LogSource(store.partition(number).log, .partition, name: "partition \(number)", keeping: store)
       }
       let storage = try lock.waiting {
-        try targetOptions.open(names, in: targetDirectory, firsts: sources.map(\.first))
+        try targetOptions.open(
+          names, in: targetDirectory, firsts: sources.map(\.first), allowForeignOwner: owners.allowForeignOwner)
       }
       return try zip(sources, names).map { source, name in
         (source, MigrationTarget(try storage.log(name), name: name, of: storage))
@@ -173,7 +175,8 @@ struct Migrate: ToolCommand {
     switch source {
     case .lines(let file): return try LinesSource(file, unwraps: unwrap, skipped)
     case .log(let directory, let namespace):
-      let storage = try sourceOptions.open(namespace, in: directory)
+      let storage = try sourceOptions.open(
+        namespace, in: directory, allowForeignOwner: owners.allowForeignOwner)
       return try LogSource(storage.log(namespace), .namespace, name: namespace, keeping: storage)
     case .store: preconditionFailure("a store is several sources")
     }
@@ -182,11 +185,16 @@ struct Migrate: ToolCommand {
   @MainActor private func openTarget(_ skipped: SkippedLines, first: Int) throws -> MigrationTarget {
     switch target {
     case .log(let directory, let namespace):
-      let storage = try lock.waiting { try targetOptions.open([namespace], in: directory, firsts: [first]) }
+      let storage = try lock.waiting {
+        try targetOptions.open(
+          [namespace], in: directory, firsts: [first], allowForeignOwner: owners.allowForeignOwner)
+      }
       return MigrationTarget(try storage.log(namespace), name: namespace, of: storage)
     case .store(let directory):
       guard let keys = keys.source else { preconditionFailure("`validate` asks for one") }
-      let store = try lock.waiting { try newStore.open(directory) }
+      let store = try lock.waiting {
+        try newStore.open(directory, acceptsFilesOfOthers: owners.allowForeignOwner)
+      }
       return try MigrationTarget(store, keys: keys, name: directory, skipped)
     case .lines: preconditionFailure("lines are no target")
     }

@@ -53,8 +53,7 @@ struct RepairCommand: ToolCommand {
   private func work() throws -> RepairReport {
     do {
       if let salvage {
-        var configuration = location.with(try codecOptions.configuration())
-        configuration.acceptsFilesOfOthers = options.allowForeignOwner
+        let configuration = location.with(try codecOptions.configuration())
         return try Storage.salvage(
           namespace, in: location.directory, into: salvage, configuration: configuration)
       }
@@ -73,7 +72,7 @@ struct RepairCommand: ToolCommand {
     defer { progress.finish() }
     let report = try Storage.repair(
       namespace, in: location.directory, format: location.logFormat?.format, applying: options.apply,
-      acceptingFilesOfOthers: options.allowForeignOwner
+      acceptingFilesOfOthers: location.allowForeignOwner
     ) { progress.update($0, of: $1) }
     progress.finish()
     if let format = report.possibleFormat {

@@ -7,9 +7,6 @@ struct RepairOptions: ParsableArguments {
 
   @OptionGroup var lock: WaitOption
 
-  @Flag(help: "Write also to files that another user put there: by default they are refused.")
-  var allowForeignOwner = false
-
   @Flag(help: "Print an object a line.")
   var json = false
 }

@@ -61,9 +61,6 @@ struct TrimOptions: ParsableArguments {
 
   @OptionGroup var lock: WaitOption
 
-  @Flag(help: "Write also to files that another user put there: by default they are refused.")
-  var allowForeignOwner = false
-
   @Flag(help: "Print an object.")
   var json = false
 }
@@ -75,12 +72,15 @@ struct TrimChoice: ParsableArguments {
     help: ArgumentHelp("Keep the record of this number, and all after it.", valueName: "n"))
   var before: Int?
 
-  @Option(parsing: .unconditional, help: ArgumentHelp("Keep at most so many bytes: 500M, 10G.", valueName: "size"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Keep at most so many bytes: 500M, 10G.", valueName: "size"), transform: ByteCount.parse)
   var bytes: ByteCount?
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Keep segments with a record that is not older: 12h, 30d.", valueName: "duration"))
+    help: ArgumentHelp("Keep segments with a record that is not older: 12h, 30d.", valueName: "duration"),
+    transform: TimeSpan.parse)
   var age: TimeSpan?
 
   @Option(

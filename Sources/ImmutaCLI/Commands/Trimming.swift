@@ -34,15 +34,15 @@ import Immuta
     guard let expected else { preconditionFailure("looked at before") }
     let command = "\(next) \(options.choice.words)"
     if !options.apply || (expected.segments.isEmpty && expected.leftovers == 0) { return try print(expected, command) }
-    var configuration = Storage.Configuration.withoutKeys(codecName: codecName)
-    configuration.acceptsFilesOfOthers = options.allowForeignOwner
+    let configuration = Storage.Configuration.withoutKeys(codecName: codecName)
     let (storage, log): (Storage, Log)
     do {
       (storage, log) = try options.lock.waiting { try open(configuration) }
     } catch ImmutaError.locked(let holder) {
       throw ToolError(
-        "nothing was removed: \(holder), and while it has the log only that process can remove records: have its "
-          + "retention do it (Storage.Configuration.retention), or wait with --wait until it closes the log", .locked)
+        "nothing was removed: \(holder), and while it has the log only that process can remove records. Start it so that "
+          + "it does: `immuta \(kind == .partition ? "logstore " : "")append` has --keep-bytes, --keep-age and --keep-records, and a program "
+          + "has its storage's retention. Or wait with --wait until it closes the log", .locked)
     }
     defer { storage.close() }
     // Opening has removed what an earlier removal left.

@@ -28,19 +28,18 @@ struct AppendOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Bytes that a record may have: a longer one is an error, and nothing of it is appended.", valueName: "size"))
+      "Bytes that a record may have: a longer one is an error, and nothing of it is appended. (default: 1G)",
+      valueName: "size"), transform: ByteCount.parse)
   var maxRecord = ByteCount(1 << 30)
 
   @OptionGroup var lock: WaitOption
-
-  @Flag(help: "Write also to files that another user put there: by default they are refused.")
-  var allowForeignOwner = false
 
   func validate() throws {
     try checkNumber("--max-record", maxRecord.bytes, isIn: 1...Int.max)
     if !retention.retention.keepsEverything, !segments.isGiven {
       throw ValidationError(
-        "what a log need not keep goes with whole files: say with --segment-bytes or --segment-age when it begins another"
+        "--keep-bytes, --keep-age and --keep-records remove whole files, and this log would stay one file: give "
+          + "--segment-bytes or --segment-age as well"
       )
     }
   }
@@ -91,7 +90,7 @@ struct AppendOptions: ParsableArguments {
     _ target: any AppendTarget, _ appender: Appender, _ output: Output, _ skipped: SkippedLines, after time: Duration
   ) async throws {
     // Before the summary says that it is appended.
-    try await target.sync()
+    do { try await target.sync() } catch { throw appender.failure(ofFlush: error) }
     skipped.say()
     if receipts { return }
     if json {

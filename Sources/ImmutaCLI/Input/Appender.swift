@@ -100,6 +100,17 @@ final class Appender {
     return ToolError("\(message); \(whatCameBefore)", failure.status)
   }
 
+  /// The error of the flush at the end: what was appended, and even reported, may not be on stable storage.
+  func failure(ofFlush error: any Error) -> any Error {
+    let failure = Failure(error)
+    guard !isSynced, summary.records > 0, let message = failure.message else { return self.failure(error) }
+    let lost =
+      summary.records == 1
+      ? "the record that was appended may be lost"
+      : "up to \(Quantities.counted(summary.records, "record")) that were appended may be lost"
+    return ToolError("\(message); \(lost)", failure.status)
+  }
+
   private var whatCameBefore: String {
     func said(_ count: Int, _ place: String) -> String {
       "\(Quantities.counted(count, "record"))\(place) \(count == 1 ? "was" : "were") appended"

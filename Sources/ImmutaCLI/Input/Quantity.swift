@@ -1,7 +1,7 @@
 import ArgumentParser
 
 /// A span of time as an argument: a number and a unit, such as `500ms`, `5s`, `2m`, `1h`, `30d`.
-struct TimeSpan: ExpressibleByArgument {
+struct TimeSpan {
   let duration: Duration
   /// As it was typed.
   let argument: String
@@ -19,10 +19,16 @@ struct TimeSpan: ExpressibleByArgument {
     default: return nil
     }
   }
+
+  /// What an option's argument says; an error says how a time is written.
+  static func parse(_ text: String) throws -> TimeSpan {
+    if let span = TimeSpan(argument: text) { return span }
+    throw ValidationError("a time is a whole number with the unit ms, s, m, h or d, as in 500ms, 5s, 2m or 30d")
+  }
 }
 
 /// A number of bytes as an argument: `4096`, or with a unit of 1,024: `64k`, `256M`, `10G`, `1T`, also as `64KiB`.
-struct ByteCount: ExpressibleByArgument {
+struct ByteCount: CustomStringConvertible {
   let bytes: Int
 
   init(_ bytes: Int) { self.bytes = bytes }
@@ -55,5 +61,11 @@ struct ByteCount: ExpressibleByArgument {
     return "\(bytes)"
   }
 
-  var defaultValueDescription: String { argument }
+  var description: String { argument }
+
+  /// What an option's argument says; an error says how a size is written.
+  static func parse(_ text: String) throws -> ByteCount {
+    if let count = ByteCount(argument: text) { return count }
+    throw ValidationError("a size is a whole number of bytes, or has the unit k, M, G or T, as in 64k or 256M")
+  }
 }

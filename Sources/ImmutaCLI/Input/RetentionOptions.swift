@@ -6,12 +6,16 @@ struct RetentionOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Remove the oldest files while the log has more bytes: 500M, 10G. By default all are kept.", valueName: "size"))
+      """
+      Remove the oldest files while the log has more bytes: 500M, 10G. By default all are kept. Companions come on top: \
+      24 bytes a record, and 4 KiB a file.
+      """, valueName: "size"), transform: ByteCount.parse)
   var keepBytes: ByteCount?
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Remove a file once its last record is so old: 12h, 30d.", valueName: "duration"))
+    help: ArgumentHelp("Remove a file once its last record is so old: 12h, 30d.", valueName: "duration"),
+    transform: TimeSpan.parse)
   var keepAge: TimeSpan?
 
   @Option(

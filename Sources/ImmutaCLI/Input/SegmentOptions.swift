@@ -6,13 +6,15 @@ struct SegmentOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Begin the next file once one has so many bytes: 64k, 256M. By default a log stays one file.", valueName: "size"))
+      "Begin the next file once one has so many bytes: 64k, 256M. By default a log stays one file.", valueName: "size"),
+    transform: ByteCount.parse)
   var segmentBytes: ByteCount?
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Begin the next file once the first record of one is so old: 1h, 30d.", valueName: "duration"))
+      "Begin the next file once the first record of one is so old: 1h, 30d.", valueName: "duration"),
+    transform: TimeSpan.parse)
   var segmentAge: TimeSpan?
 
   func validate() throws {

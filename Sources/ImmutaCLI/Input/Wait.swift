@@ -9,7 +9,7 @@ struct WaitOption: ParsableArguments {
       """
       How long to wait while another process has the log open for writing: 500ms, 5s, 2m. The exit status is 75 if it \
       still has it then.
-      """, valueName: "duration"))
+      """, valueName: "duration"), transform: TimeSpan.parse)
   var wait: TimeSpan?
 
   /// Opens what is needed, again and again while somebody else has it, for as long as the user wants to wait.

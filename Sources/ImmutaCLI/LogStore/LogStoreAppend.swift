@@ -59,7 +59,7 @@ struct LogStoreAppend: ToolCommand {
     }
     let store = try options.lock.waiting {
       try newStore.open(
-        location.directory, acceptsFilesOfOthers: options.allowForeignOwner, appending: options)
+        location.directory, acceptsFilesOfOthers: location.allowForeignOwner, appending: options)
     }
     defer { store.close() }
     for number in 0..<store.partitionCount {

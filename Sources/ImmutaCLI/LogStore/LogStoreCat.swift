@@ -65,11 +65,13 @@ struct LogStoreCat: ToolCommand {
       LogKind.partition.say(openingNote: try? store.openingNote(partition: number), of: "\(number)")
     }
     if let consumer {
-      let stream = MessageConsumerStream(
-        try partition.map { try store.consumer(consumer, partitions: [$0]) } ?? store.consumer(consumer))
-      // What was not printed, or nobody read, comes again.
-      defer { stream.close() }
-      return try await options.print(stream) { number in number.flatMap { try? store.partition($0).log } }
+      return try await ConsumerAdvice(consumer, of: nil, in: location.directory).whileReading {
+        let stream = MessageConsumerStream(
+          try partition.map { try store.consumer(consumer, partitions: [$0]) } ?? store.consumer(consumer))
+        // What was not printed, or nobody read, comes again.
+        defer { stream.close() }
+        try await options.print(stream) { number in number.flatMap { try? store.partition($0).log } }
+      }
     }
     let start: StreamPosition = options.latest ? .latest : try start(in: store)
     var starts = Dictionary(uniqueKeysWithValues: numbers.map { ($0, start) })

@@ -29,18 +29,23 @@ struct StoreLocation: ParsableArguments {
   @Argument(help: ArgumentHelp("The store's directory.", valueName: "dir"))
   var directory: String
 
+  @OptionGroup private var owners: ForeignOwnerOption
+
+  var allowForeignOwner: Bool { owners.allowForeignOwner }
+
   func validate() throws {
     if directory.isEmpty { throw ValidationError("the store's directory is empty; for the current one, write .") }
   }
 
   /// Opens the store for reading, whether or not somebody writes it.
   func openForReading() throws -> LogStore {
-    try Self.openForReading(directory)
+    try Self.openForReading(directory, allowForeignOwner: allowForeignOwner)
   }
 
-  static func openForReading(_ directory: String) throws -> LogStore {
+  static func openForReading(_ directory: String, allowForeignOwner: Bool) throws -> LogStore {
     var configuration = Storage.Configuration().showingProgress
     configuration.access = .readOnly
+    configuration.acceptsFilesOfOthers = allowForeignOwner
     do {
       return try LogStore(directory: directory, configuration: configuration)
     } catch {

@@ -28,9 +28,9 @@ struct LogStoreConsumers: ParsableCommand {
 
 extension StoreLocation {
   /// The consumers of the store in a directory.
-  static func consumers(of directory: String, asJSON: Bool) throws -> ConsumerReport {
+  static func consumers(of directory: String, allowForeignOwner: Bool, asJSON: Bool) throws -> ConsumerReport {
     var report = ConsumerReport(of: directory, isStore: true, asJSON: asJSON)
-    let store = try openForReading(directory)
+    let store = try openForReading(directory, allowForeignOwner: allowForeignOwner)
     defer { store.close() }
     report.add(try store.consumers)
     return report
@@ -50,7 +50,12 @@ struct LogStoreConsumersList: ToolCommand {
   var json = false
 
   @MainActor func execute() async throws {
-    try await listing.print(asJSON: json) { [try StoreLocation.consumers(of: location.directory, asJSON: json)] }
+    try await listing.print(asJSON: json) {
+      [
+        try StoreLocation.consumers(
+          of: location.directory, allowForeignOwner: location.allowForeignOwner, asJSON: json)
+      ]
+    }
   }
 }
 
@@ -73,6 +78,8 @@ struct StoreConsumerChoice: ParsableArguments {
       throw ToolError(
         "there is no consumer “\(name)”: `immuta logstore consumers \(ToolCommandLine.word(location.directory))` lists those "
           + "that exist")
+    } catch let error as ImmutaError {
+      throw ConsumerAdvice(name, of: nil, in: location.directory).seeking(error) ?? error
     }
   }
 }

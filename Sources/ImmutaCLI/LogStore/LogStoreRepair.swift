@@ -39,7 +39,7 @@ struct LogStoreRepair: ToolCommand {
       report = try options.lock.waitingAlone {
         try LogStore.repair(
           partition: partition, in: location.directory, applying: options.apply,
-          acceptingFilesOfOthers: options.allowForeignOwner)
+          acceptingFilesOfOthers: location.allowForeignOwner)
       }
     } catch ImmutaError.corrupted(let damage) {
       throw ToolError(beyondRepair: damage)

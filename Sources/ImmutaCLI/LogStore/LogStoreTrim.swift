@@ -47,6 +47,7 @@ struct LogStoreTrim: ToolCommand {
       var configuration = configuration
       // A partition alone: how keys are routed is of no matter.
       configuration.format = .bilog
+      configuration.acceptsFilesOfOthers = location.allowForeignOwner
       let storage = try Storage(
         directory: location.directory, namespaces: ["\(partition)"], configuration: configuration)
       return (storage, try storage.log("\(partition)"))

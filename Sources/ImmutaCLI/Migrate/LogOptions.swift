@@ -47,9 +47,10 @@ struct SourceLogOptions: ParsableArguments {
   var isGiven: Bool { settings.isGiven || logFormat != nil }
 
   /// Opens the log for reading.
-  func open(_ namespace: String, in directory: String) throws -> Storage {
+  func open(_ namespace: String, in directory: String, allowForeignOwner: Bool) throws -> Storage {
     var configuration = try settings.configuration().showingProgress
     configuration.access = .readOnly
+    configuration.acceptsFilesOfOthers = allowForeignOwner
     configuration.format = logFormat?.format
     do {
       return try Storage(directory: directory, namespaces: [namespace], configuration: configuration)
@@ -79,10 +80,13 @@ struct TargetLogOptions: ParsableArguments {
   /// Opens logs for appending; makes them if they are not there.
   ///
   /// - Parameter firsts: the numbers of the first records of those that are made; 0 for all by default.
-  func open(_ namespaces: [String], in directory: String, firsts: [Int] = []) throws -> Storage {
+  func open(
+    _ namespaces: [String], in directory: String, firsts: [Int] = [], allowForeignOwner: Bool
+  ) throws -> Storage {
     for namespace in namespaces { try Location.checkIsNoStore(directory, for: namespace) }
     var configuration = try codec.configuration().showingProgress
     configuration.format = logFormat?.format
+    configuration.acceptsFilesOfOthers = allowForeignOwner
     segments.set(in: &configuration)
     let present = (try? Storage.namespaces(in: directory)) ?? []
     for (namespace, first) in zip(namespaces, firsts) where first > 0 && !present.contains(namespace) {

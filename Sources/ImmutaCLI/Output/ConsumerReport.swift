@@ -26,12 +26,18 @@ struct ConsumerReport {
   mutating func add(_ consumer: ConsumerDetails, of namespace: String) {
     isEmpty = false
     if asJSON { bytes += json(consumer, namespace) } else { table.add(cells(consumer, namespace)) }
+    let advice = ConsumerAdvice(consumer.name, of: isOfStore ? nil : namespace, in: directory)
+    let partition = isOfStore ? namespace : nil
+    if let removed = consumer.removed, removed > 0, consumer.fault == nil {
+      let place = isOfStore ? "partition \(namespace)" : "“\(namespace)”"
+      notes.append(
+        "\(consumer.name): \(Quantities.counted(removed, "record")) of \(place) \(removed == 1 ? "was" : "were") removed before it "
+          + "acknowledged \(removed == 1 ? "it" : "them"); to go on after \(removed == 1 ? "it" : "them"): "
+          + "`\(advice.seek(to: "beginning", partition: partition))`")
+    }
     guard let fault = consumer.fault else { return }
-    let word = ToolCommandLine.word(consumer.name)
-    let command =
-      isOfStore
-      ? "immuta logstore consumers seek \(ToolCommandLine.word(directory)) \(word) --partition \(namespace) --to N"
-      : "\(ToolCommandLine.of("consumers seek", namespace, in: directory)) \(word) --to N"
+    if let said = advice.reading(fault) { return add(ToolError(said.message, .damaged)) }
+    let command = advice.seek(to: "N", partition: partition)
     add(
       ToolError("consumer “\(consumer.name)” of “\(namespace)”: \(fault); next: `\(command)`", .damaged))
   }
@@ -53,7 +59,9 @@ struct ConsumerReport {
     if asJSON {
       output.bytes += bytes
     } else {
-      for line in isEmpty ? ["no consumers"] : table.lines + notes { try output.line(line.printable) }
+      // Where something could not be looked at, nobody knows that there are none.
+      let lines = !isEmpty ? table.lines + notes : failures.isEmpty ? ["no consumers"] : []
+      for line in lines { try output.line(line.printable) }
     }
   }
 
@@ -74,7 +82,7 @@ struct ConsumerReport {
     }
     object.add("name", consumer.name)
     object.add("kind", consumer.isWorkQueue ? "queue" : "consumer")
-    for (name, value) in [("position", consumer.position), ("lag", consumer.lag)] {
+    for (name, value) in [("position", consumer.position), ("lag", consumer.lag), ("removed", consumer.removed)] {
       if let value { object.add(name, value) } else { object.addNull(name) }
     }
     if let owner = consumer.owner {

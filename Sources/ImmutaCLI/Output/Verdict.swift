@@ -80,6 +80,7 @@ struct Verdict {
       text += ", \(Quantities.counted(report.bytes, "byte")), in \(Quantities.time(time))"
       text += Quantities.rateSuffix(report.bytes, in: time)
       return note.map { "\(text); it \($0)" } ?? text
+    case .failure(ImmutaError.corrupted(let damage)) where damage.isNoLog: return "\(label): not a log"
     case .failure(ImmutaError.corrupted): return "\(label): damaged"
     case .failure(ImmutaError.undecodable): return "\(label): cannot be decoded"
     case .failure: return "\(label): not checked"

@@ -187,8 +187,11 @@ enum ToolCommandLine {
   }
 
   /// A subcommand for a namespace.
-  static func of(_ command: String, _ namespace: String, in directory: String) -> String {
-    "immuta \(command) \(namespace)" + (directory == "./logs" ? "" : " --dir \(word(directory))")
+  ///
+  /// - Parameter then: what comes after the namespace.
+  static func of(_ command: String, _ namespace: String, in directory: String, then more: String = "") -> String {
+    "immuta \(command) \(namespace)" + (more.isEmpty ? "" : " \(more)")
+      + (directory == "./logs" ? "" : " --dir \(word(directory))")
   }
 
   /// A word as a shell takes it for one.

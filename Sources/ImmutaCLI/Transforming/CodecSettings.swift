@@ -79,10 +79,13 @@ struct CodecSettings {
 
   /// What to say when a log was written with another codec than the options describe.
   static func mismatch(written: String, opened: String, prefix: String) -> String {
+    let advice =
+      written.isEmpty
+      ? "leave out \(prefix)codec, \(prefix)key-file and \(prefix)cipher"
+      : "give the \(prefix)codec, \(prefix)key-file and \(prefix)cipher that it was written with"
     let (written, opened) = (
       written.isEmpty ? "no codec" : Words.printable(written), opened.isEmpty ? "no codec" : opened
     )
-    return "the log was written with \(written) and opened with \(opened): "
-      + "give the \(prefix)codec, \(prefix)key-file and \(prefix)cipher that it was written with"
+    return "the log was written with \(written) and opened with \(opened): \(advice)"
   }
 }
