@@ -1,7 +1,7 @@
 import Foundation
 import Immuta
+import ImmutaLocking
 import ImmutaTestSupport
-import Synchronization
 import Testing
 
 /// A log whose newest segment is damaged, foreign or missing: the records before it can be read, whoever reads further gets
@@ -234,7 +234,7 @@ import Testing
   /// Keeps copies of the log's files at each call that changes something.
   private final class Photographer: SystemCallHook {
     let path: String
-    let photos = Mutex<[TemporaryDirectory]>([])
+    let photos = Lock<[TemporaryDirectory]>([])
     let take: @Sendable () -> TemporaryDirectory?
 
     init(of path: String, _ take: @escaping @Sendable () -> TemporaryDirectory?) {

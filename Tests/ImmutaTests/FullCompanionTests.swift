@@ -1,7 +1,7 @@
 import Foundation
 import Immuta
+import ImmutaLocking
 import ImmutaTestSupport
-import Synchronization
 import Testing
 
 /// A file that may not grow makes a log roll that rolls by itself, whichever file it is; another log gets an error, and nothing
@@ -11,8 +11,8 @@ import Testing
   private final class Limit: SystemCallHook {
     let path: String
     let suffix: String
-    let refused = Mutex(0)
-    private let reservations = Mutex<[String: Int]>([:])
+    let refused = Lock(0)
+    private let reservations = Lock<[String: Int]>([:])
 
     init(_ directory: TemporaryDirectory, _ suffix: String) { (path, self.suffix) = (directory.path, suffix) }
 
