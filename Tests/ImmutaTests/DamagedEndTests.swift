@@ -31,7 +31,14 @@ import Testing
   /// The files as they are at this moment.
   private func copy(of directory: TemporaryDirectory) throws -> TemporaryDirectory {
     let copy = TemporaryDirectory(inMemory: true)
-    for (name, bytes) in try tree(directory) {
+    // Other threads go on: what is the same twice in a row was there at one moment, as a killed process leaves it.
+    var files = try tree(directory)
+    while true {
+      let again = try tree(directory)
+      if again == files { break }
+      files = again
+    }
+    for (name, bytes) in files {
       if let slash = name.lastIndex(of: "/") {
         try FileManager.default.createDirectory(
           atPath: copy.file(String(name[..<slash])), withIntermediateDirectories: true)
