@@ -196,7 +196,7 @@ canary fairness TurnQueue.swift 'FairnessTests' \
     {
       places[next.ticket] = nil
       isFree = places.isEmpty
-      return .append(append, next.waiter)
+      return .append(append, next.waiter, next.holder)
     }
     while head < tail {'
 # Each small append that waits is given the turn.
