@@ -6,19 +6,6 @@ import Testing
 
 /// What another user puts into a store's directory, where everybody may make files.
 @Suite(.timeLimit(.minutes(1))) struct ForeignFilesTests {
-  /// A user that is not this one; nil where this process cannot give files away.
-  private static let other: UInt32? = {
-    if geteuid() == 0 { return 65_534 }
-    print("SKIPPED: files of other users are not tested, since only root can make them")
-    return nil
-  }()
-
-  private func isForeign(_ name: String) -> (any Error) -> Bool {
-    { error in
-      if case ImmutaError.foreignOwner(let path, _) = error { path.hasSuffix("/\(name)") } else { false }
-    }
-  }
-
   /// A store of two partitions, closed, in a directory in which everybody may make files.
   private func shared() async throws -> Workplace {
     let workplace = try Workplace()
@@ -30,21 +17,21 @@ import Testing
   }
 
   private func give(_ name: String, in workplace: Workplace) throws {
-    let other = try #require(Self.other)
+    let other = try #require(OtherUser.number)
     try #require(chown("\(workplace.path)/\(name)", other, other) == 0)
   }
 
   /// It could send the messages of a key elsewhere, or hide partitions.
   @Test func aLayoutIsNotTakenOver() async throws {
-    guard Self.other != nil else { return }
+    guard OtherUser.number != nil else { return }
     let workplace = try await shared()
     try FileBytes.write(
       Array("LogStore 1\npartitions 2\nrouting jump\n".utf8), to: "\(workplace.path)/logstore.layout")
     try give("logstore.layout", in: workplace)
-    #expect(performing: { try workplace.open() }, throws: isForeign("logstore.layout"))
+    #expect(performing: { try workplace.open() }, throws: OtherUser.owns("logstore.layout"))
     #expect(
       performing: { try LogStore.repair(partition: 0, in: workplace.path, applying: true) },
-      throws: isForeign("logstore.layout"))
+      throws: OtherUser.owns("logstore.layout"))
     // Whoever reads goes by the partitions that are there.
     try FileBytes.write(
       Array("LogStore 1\npartitions 60000\nrouting jump\n".utf8), to: "\(workplace.path)/logstore.layout")
@@ -55,13 +42,13 @@ import Testing
   }
 
   @Test func aGroupIsNotTakenOver() async throws {
-    guard Self.other != nil else { return }
+    guard OtherUser.number != nil else { return }
     let workplace = try await shared()
     try FileManager.default.createDirectory(
       atPath: "\(workplace.path)/logstore.groups", withIntermediateDirectories: true)
     try give("logstore.groups", in: workplace)
     let store = try workplace.open()
     defer { store.close() }
-    #expect(performing: { try store.consumer("billing") }, throws: isForeign("logstore.groups"))
+    #expect(performing: { try store.consumer("billing") }, throws: OtherUser.owns("logstore.groups"))
   }
 }

@@ -32,9 +32,9 @@ import Testing
   private func copy(of directory: TemporaryDirectory) throws -> TemporaryDirectory {
     let copy = TemporaryDirectory(inMemory: true)
     // Other threads go on: what is the same twice in a row was there at one moment, as a killed process leaves it.
-    var files = try tree(directory)
+    var files = try directory.tree()
     while true {
-      let again = try tree(directory)
+      let again = try directory.tree()
       if again == files { break }
       files = again
     }
@@ -46,17 +46,6 @@ import Testing
       try copy.write(bytes, to: name)
     }
     return copy
-  }
-
-  /// All files, also those in folders, without locks.
-  private func tree(_ directory: TemporaryDirectory) throws -> [String: [UInt8]] {
-    var files: [String: [UInt8]] = [:]
-    for name in try FileManager.default.subpathsOfDirectory(atPath: directory.path) where !name.hasSuffix(".lock") {
-      var isFolder: ObjCBool = false
-      _ = FileManager.default.fileExists(atPath: directory.file(name), isDirectory: &isFolder)
-      if !isFolder.boolValue { files[name] = try directory.bytes(of: name) }
-    }
-    return files
   }
 
   private func salvaged(_ directory: TemporaryDirectory) throws -> [String] {
@@ -100,9 +89,9 @@ import Testing
   @Test(arguments: Damage.allCases, [true, false])
   func theRecordsBeforeItAreReadAndItIsNamedWhereItsRecordsWouldCome(damage: Damage, isClosed: Bool) async throws {
     let directory = try await filled(isClosed: isClosed)
-    let whole = try tree(directory)
+    let whole = try directory.tree()
     try damage.apply(to: directory)
-    let before = try tree(directory)
+    let before = try directory.tree()
 
     let storage = try open(directory, .readOnly)
     defer { storage.close() }
@@ -142,14 +131,14 @@ import Testing
       #expect(found.description.lowercased().contains("put "), "\(place) says what to do: \(found)")
     }
 
-    // Nothing is appended, and what is there stays.
+    // Nothing is appended, and no record is lost.
     let refusal = await error { try open(directory).close() }
     #expect(refusal.map { "\($0)" }?.lowercased().contains("put ") == true, "\(refusal.map { "\($0)" } ?? "it opened")")
     let report = try Storage.repair("log", in: directory.path)
     #expect(!report.isHealthy && report.sound >= 30, "\(report)")
     let isNamed = report.lost.contains { $0.sequences.lowerBound == 30 }
     #expect(isNamed || !report.problems.isEmpty || !report.actions.isEmpty)
-    let after = try tree(directory)
+    let after = try directory.tree()
     // What a killed writer had not sealed may be, before the newest is looked at.
     #expect(after[Self.log(30)] == before[Self.log(30)])
     if isClosed { #expect(after.filter { !$0.key.contains(".keys/") } == before) }

@@ -7,19 +7,6 @@ import Testing
 /// What another user puts beside a log, in a directory where everybody may make files: it is not believed, nothing is written
 /// to it, and it takes nothing away.
 @Suite(.timeLimit(.minutes(2))) struct ForeignFilesTests {
-  /// A user that is not this one; nil where this process cannot give files away.
-  private static let other: UInt32? = {
-    if geteuid() == 0 { return 65_534 }
-    print("SKIPPED: files of other users are not tested, since only root can make them")
-    return nil
-  }()
-
-  private func isForeign(_ name: String) -> (any Error) -> Bool {
-    { error in
-      if case ImmutaError.foreignOwner(let path, _) = error { path.hasSuffix("/\(name)") } else { false }
-    }
-  }
-
   /// A directory in which everybody may make files, with a closed log of these payloads.
   private func shared(_ payloads: [[UInt8]], format: LogFormat? = nil) async throws -> TemporaryDirectory {
     let directory = TemporaryDirectory()
@@ -31,7 +18,7 @@ import Testing
   }
 
   private func give(_ name: String, in directory: TemporaryDirectory) throws {
-    let other = try #require(Self.other)
+    let other = try #require(OtherUser.number)
     try #require(chown(directory.file(name), other, other) == 0)
   }
 
@@ -78,7 +65,7 @@ import Testing
   }
 
   @Test(arguments: [LogFormat.v1, .bilog]) func aCompanionInventsNoRecord(format: LogFormat) async throws {
-    guard Self.other != nil else { return }
+    guard OtherUser.number != nil else { return }
     let (directory, payload) = try await lied(format)
     let names = try #require(Self.names[format])
     func delivered(_ configuration: Storage.Configuration) throws -> [[UInt8]] {
@@ -93,16 +80,16 @@ import Testing
     try give(names.companion, in: directory)
     #expect(try delivered(configuration) == [payload])
     let before = try directory.allFiles()
-    #expect(performing: { try directory.open(format: format) }, throws: isForeign(names.companion))
+    #expect(performing: { try directory.open(format: format) }, throws: OtherUser.owns(names.companion))
     #expect(
       performing: { try Storage.repair("log", in: directory.path, format: format, applying: true) },
-      throws: isForeign(names.companion))
+      throws: OtherUser.owns(names.companion))
     #expect(try Storage.repair("log", in: directory.path, format: format).sound == 1)
     configuration.access = .readWrite
     #expect(
       performing: {
         try Storage.salvage("log", in: directory.path, into: "new", configuration: configuration)
-      }, throws: isForeign(names.companion))
+      }, throws: OtherUser.owns(names.companion))
     #expect(try directory.allFiles() == before)
     (configuration.access, configuration.acceptsFilesOfOthers) = (.readOnly, true)
     #expect(try delivered(configuration) == [Array("invented".utf8)])
@@ -110,7 +97,7 @@ import Testing
 
   /// Whoever follows goes on with the records that come, by the log's own header.
   @Test func aLogIsFollowedWithoutACompanionThatIsNotBelieved() async throws {
-    guard Self.other != nil else { return }
+    guard OtherUser.number != nil else { return }
     let directory = try await shared([[1], [2]])
     try give("log.idx", in: directory)
     let reading = try directory.open(access: .readOnly)
@@ -127,12 +114,12 @@ import Testing
   }
 
   @Test func aCompanionDoesNotSayThatThereWasALog() async throws {
-    guard Self.other != nil else { return }
+    guard OtherUser.number != nil else { return }
     let directory = try await shared([[1]])
     try directory.write(try directory.bytes(of: "log.idx"), to: "new.idx")
     try give("new.idx", in: directory)
     #expect(
-      performing: { try Storage(directory: directory.path, namespaces: ["new"]) }, throws: isForeign("new.idx"))
+      performing: { try Storage(directory: directory.path, namespaces: ["new"]) }, throws: OtherUser.owns("new.idx"))
   }
 
   // MARK: Folders
@@ -150,7 +137,7 @@ import Testing
   }
 
   @Test func aFolderOfThatNameRemovesNoLog() async throws {
-    guard Self.other != nil else { return }
+    guard OtherUser.number != nil else { return }
     for directory in [try await shared([[0]]), try await rolled()] {
       let before = try directory.bytes(of: "log.log")
       try makeFolder("log.segments.removed", in: directory)
@@ -165,7 +152,7 @@ import Testing
   }
 
   @Test func segmentsAreNotTakenOver() async throws {
-    guard Self.other != nil else { return }
+    guard OtherUser.number != nil else { return }
     let (directory, other) = (try await shared([[0]]), try await rolled())
     let second = "00000000000000000001"
     try makeFolder(
@@ -175,16 +162,17 @@ import Testing
         "\(second).idx": try other.bytes(of: "log.segments/\(second).idx"),
       ], in: directory)
     for access in [Storage.Access.readOnly, .readWrite] {
-      #expect(performing: { try directory.open(access: access) }, throws: isForeign("log.segments"))
+      #expect(performing: { try directory.open(access: access) }, throws: OtherUser.owns("log.segments"))
     }
-    #expect(performing: { try Storage.repair("log", in: directory.path) }, throws: isForeign("log.segments"))
+    #expect(performing: { try Storage.repair("log", in: directory.path) }, throws: OtherUser.owns("log.segments"))
     #expect(
-      performing: { try Storage.salvage("log", in: directory.path, into: "new") }, throws: isForeign("log.segments"))
+      performing: { try Storage.salvage("log", in: directory.path, into: "new") },
+      throws: OtherUser.owns("log.segments"))
   }
 
   /// The meta file of a log that has rolled is beside the folder, not in it.
   @Test func aMetaFileOfALogThatHasRolledSaysNothing() async throws {
-    guard Self.other != nil else { return }
+    guard OtherUser.number != nil else { return }
     let directory = try await rolled()
     let identity = try #require(LogIdentity("00112233445566778899aabbccddeeff"))
     let meta = LogMeta(identity: identity, codecName: "", removedCount: 2, namespace: nil).encoded(generation: 9)
@@ -194,23 +182,23 @@ import Testing
     #expect(try payloads(reading.log("log")) == [[0], [1], [2]])
     #expect(try reading.log("log").identity != identity)
     reading.close()
-    #expect(performing: { try directory.open() }, throws: isForeign("log.meta"))
+    #expect(performing: { try directory.open() }, throws: OtherUser.owns("log.meta"))
     #expect(directory.exists("log.log"))
   }
 
   @Test func aConsumersPositionIsNotTakenOver() async throws {
-    guard Self.other != nil else { return }
+    guard OtherUser.number != nil else { return }
     let directory = try await shared([[0], [1]])
     try makeFolder("log.consumers", in: directory)
     let storage = try directory.open()
     defer { storage.close() }
     let log = try storage.log("log")
-    #expect(performing: { try log.consumer("billing") }, throws: isForeign("log.consumers"))
-    #expect(performing: { try log.workQueue("jobs") }, throws: isForeign("log.consumers"))
+    #expect(performing: { try log.consumer("billing") }, throws: OtherUser.owns("log.consumers"))
+    #expect(performing: { try log.workQueue("jobs") }, throws: OtherUser.owns("log.consumers"))
   }
 
   @Test func anIntentIsNotWrittenIntoAnothersFolder() async throws {
-    guard Self.other != nil else { return }
+    guard OtherUser.number != nil else { return }
     let directory = try await shared([[0]])
     try makeFolder(".intents", with: ["log": Array("no intent".utf8)], in: directory)
     let storage = try Storage(directory: directory.path, namespaces: ["log", "more"])
@@ -221,13 +209,13 @@ import Testing
           try await step.append("x", to: "log")
           try await step.append("x", to: "more")
         }
-      }, throws: isForeign(".intents"))
+      }, throws: OtherUser.owns(".intents"))
     #expect(try storage.log("log").count == 1 && storage.log("more").count == 0)
     try await storage.append("goes on", to: "log")
   }
 
   @Test func keysAreNotReadFromAnothersFolder() async throws {
-    guard Self.other != nil else { return }
+    guard OtherUser.number != nil else { return }
     let directory = try await rolled()
     do {
       let storage = try directory.open()
@@ -246,7 +234,7 @@ import Testing
   }
 
   @Test func aSnapshotIsNotWrittenIntoAnothersFolder() async throws {
-    guard Self.other != nil else { return }
+    guard OtherUser.number != nil else { return }
     let directory = try await shared([[0]])
     try makeFolder("log.projections", in: directory)
     let storage = try directory.open()
@@ -257,24 +245,25 @@ import Testing
       performing: {
         try await file.save(
           [1], stateVersion: 1, at: #require(log.position(of: 1)), after: nil)
-      }, throws: isForeign("log.projections"))
+      }, throws: OtherUser.owns("log.projections"))
   }
 
   /// A salvage removes what an unfinished one left, and nothing else.
   @Test func whatASalvageLeftIsOnlyClearedAwayWhereItIsItsOwn() async throws {
-    guard Self.other != nil else { return }
+    guard OtherUser.number != nil else { return }
     let directory = try await shared([[0]])
     let whole = try directory.bytes(of: "log.log")
     try makeFolder("new.log.salvage", with: ["new.log": whole, "complete": []], in: directory)
     try directory.write(Array("precious".utf8), to: "new.idx")
     #expect(
-      performing: { try Storage.salvage("log", in: directory.path, into: "new") }, throws: isForeign("new.log.salvage"))
+      performing: { try Storage.salvage("log", in: directory.path, into: "new") },
+      throws: OtherUser.owns("new.log.salvage"))
     #expect(try directory.bytes(of: "new.idx") == Array("precious".utf8))
   }
 
   /// Whoever only looks does not wait for another user's lock, and writes nothing into it.
   @Test func anothersLockDoesNotKeepFromLooking() async throws {
-    guard Self.other != nil else { return }
+    guard OtherUser.number != nil else { return }
     let directory = try await shared([[0]])
     try directory.write(Array("text".utf8), to: "log.lock")
     try give("log.lock", in: directory)

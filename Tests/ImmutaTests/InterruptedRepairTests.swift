@@ -193,7 +193,7 @@ import Testing
 
   // MARK: Segments
 
-  /// A log of three segments, of which the first has a damaged record and the newest a damaged end.
+  /// A log of three segments. A record of the first is damaged, and so is the end of the newest.
   private static func damagedSegments() async throws -> TemporaryDirectory {
     let directory = TemporaryDirectory()
     let storage = try directory.open()

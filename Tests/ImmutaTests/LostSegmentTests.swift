@@ -28,17 +28,6 @@ import Testing
     try directory.write(first, to: other)
   }
 
-  /// All files, also those in folders, without locks.
-  private func tree(_ directory: TemporaryDirectory) throws -> [String: [UInt8]] {
-    var files: [String: [UInt8]] = [:]
-    for name in try FileManager.default.subpathsOfDirectory(atPath: directory.path) where !name.hasSuffix(".lock") {
-      var isFolder: ObjCBool = false
-      _ = FileManager.default.fileExists(atPath: directory.file(name), isDirectory: &isFolder)
-      if !isFolder.boolValue { files[name] = try directory.bytes(of: name) }
-    }
-    return files
-  }
-
   /// What a salvage copies, and what it says.
   private func salvaged(_ directory: TemporaryDirectory) throws -> (texts: [String], report: RepairReport) {
     let report = try Storage.salvage("log", in: directory.path, into: "new")
@@ -56,7 +45,7 @@ import Testing
   func repairDoesNotBelieveALogThatWasPutInAnothersPlace(exchanged: (Int, Int)) async throws {
     let directory = try await filled()
     try exchange(log(exchanged.0), log(exchanged.1), in: directory)
-    let before = try tree(directory)
+    let before = try directory.tree()
     for applying in [false, true] {
       let report = try Storage.repair("log", in: directory.path, applying: applying)
       #expect(!report.isHealthy && report.actions.isEmpty && report.sound == 20, "\(report)")
@@ -65,7 +54,7 @@ import Testing
         #expect(words(report).contains("\(log(first)): it is not the file that belongs here"), "\(report)")
       }
     }
-    #expect(try tree(directory) == before)
+    #expect(try directory.tree() == before)
     let (texts, report) = try salvaged(directory)
     #expect(texts == numbers(0..<40).filter { ![exchanged.0, exchanged.1].contains(Int($0)! / 10 * 10) })
     #expect(report.lost.count == 2)
@@ -352,7 +341,7 @@ import Testing
 
   @Test func whatARemovalLeftCountsNoMore() async throws {
     let directory = try await filled()
-    let files = try tree(directory)
+    let files = try directory.tree()
     do {
       let storage = try open(directory)
       defer { storage.close() }
@@ -384,7 +373,7 @@ import Testing
       defer { storage.close() }
       try await storage.removeRecords(before: 10, from: "log")
     }
-    let files = try tree(example)
+    let files = try example.tree()
     let expected = numbers((isTrimmed ? 10 : 0)..<40)
     var (whole, gone) = (0, 0)
     for number in 1... {
@@ -410,7 +399,7 @@ import Testing
         // The next one finishes it, one way or the other.
         if number % 2 == 0, !isDone {
           do throws(ImmutaError) { try remover.remove("log") } catch { #expect(error == .namespaceNotFound("log")) }
-          #expect(try tree(directory).keys.filter { $0.hasPrefix("log") } == [], "call \(number)")
+          #expect(try directory.tree().keys.filter { $0.hasPrefix("log") } == [], "call \(number)")
         } else {
           let storage = try open(directory)
           defer { storage.close() }

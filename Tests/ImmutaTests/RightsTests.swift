@@ -5,13 +5,6 @@ import Testing
 
 /// Whose the files of a log are, and who may stop its writer.
 @Suite struct RightsTests {
-  /// A user that is not this one; nil where this process cannot give files away.
-  private static let other: UInt32? = {
-    if geteuid() == 0 { return 65_534 }
-    print("SKIPPED: files of other users are not tested, since only root can make them")
-    return nil
-  }()
-
   private func status(_ directory: TemporaryDirectory, _ name: String) throws -> (owner: UInt32, mode: UInt32) {
     var status = stat()
     try #require(lstat(directory.file(name), &status) == 0, "\(name)")
@@ -24,12 +17,6 @@ import Testing
     try #require(chmod(directory.file(name), mode_t(mode)) == 0)
   }
 
-  private func isForeign(_ name: String) -> (any Error) -> Bool {
-    { error in
-      if case ImmutaError.foreignOwner(let path, _) = error { path.hasSuffix("/\(name)") } else { false }
-    }
-  }
-
   // MARK: What is made
 
   @Test(arguments: [0o600, 0o640, 0o644, 0o664, 0o666]) func everyFileMadeForALogTakesItsOwnerAndItsRights(
@@ -37,8 +24,8 @@ import Testing
   ) async throws {
     let directory = TemporaryDirectory()
     try await directory.fill([[1], [2], [3]])
-    try set(directory, "log.log", UInt32(mode), owner: Self.other)
-    let owner = Self.other ?? geteuid()
+    try set(directory, "log.log", UInt32(mode), owner: OtherUser.number)
+    let owner = OtherUser.number ?? geteuid()
     func expect(_ name: String, sourceLocation: SourceLocation = #_sourceLocation) throws {
       let found = try status(directory, name)
       #expect(found == (owner, UInt32(mode)), "\(name)", sourceLocation: sourceLocation)
@@ -53,7 +40,7 @@ import Testing
     let writers = UInt32(mode) & 0o222
     #expect(try status(directory, "log.lock") == (owner, writers | writers << 1))
     // What repair saves, and the companion that it makes: its own is another user's and open to all.
-    try set(directory, "log.idx", 0o644, owner: Self.other.map { _ in 0 })
+    try set(directory, "log.idx", 0o644, owner: OtherUser.number.map { _ in 0 })
     let handle = try FileHandle(forWritingTo: URL(filePath: directory.file("log.log")))
     try handle.write(contentsOf: [9])
     try handle.close()
@@ -99,14 +86,14 @@ import Testing
   @Test(arguments: ["log.log", "log.idx", "log.lock"]) func aFileThatAnotherUserPutThereIsRefused(
     name: String
   ) async throws {
-    guard let other = Self.other else { return }
+    guard let other = OtherUser.number else { return }
     let directory = TemporaryDirectory()
     try await directory.fill([[1]])
     try set(directory, name, 0o666, owner: other)
     try set(directory, ".", 0o1777)
     let before = try directory.allFiles()
-    #expect(performing: { try directory.open() }, throws: isForeign(name))
-    #expect(performing: { try Storage.repair("log", in: directory.path, applying: true) }, throws: isForeign(name))
+    #expect(performing: { try directory.open() }, throws: OtherUser.owns(name))
+    #expect(performing: { try Storage.repair("log", in: directory.path, applying: true) }, throws: OtherUser.owns(name))
     #expect(try directory.allFiles() == before)
     // Whoever only looks trusts nobody with anything.
     #expect(try directory.open(access: .readOnly).log("log").count == 1)
@@ -121,7 +108,7 @@ import Testing
 
   /// It could say that the log is another's, or encrypted.
   @Test(arguments: ["", "no-such-codec"]) func aMetaFileThatAnotherUserPutThereSaysNothing(codec: String) async throws {
-    guard let other = Self.other else { return }
+    guard let other = OtherUser.number else { return }
     let directory = TemporaryDirectory()
     try await directory.fill([[1]])
     let identity = try #require(LogIdentity("00112233445566778899aabbccddeeff"))
@@ -134,12 +121,12 @@ import Testing
     #expect(try storage.log("log").identity != identity)
     storage.close()
     #expect(try Storage.repair("log", in: directory.path).isHealthy)
-    #expect(performing: { try directory.open() }, throws: isForeign("log.meta"))
+    #expect(performing: { try directory.open() }, throws: OtherUser.owns("log.meta"))
     // Nor does it say that there was a log.
     try directory.write(try directory.bytes(of: "log.meta"), to: "new.meta")
     try set(directory, "new.meta", 0o666, owner: other)
     #expect(
-      performing: { try Storage(directory: directory.path, namespaces: ["new"]) }, throws: isForeign("new.meta"))
+      performing: { try Storage(directory: directory.path, namespaces: ["new"]) }, throws: OtherUser.owns("new.meta"))
     // Where it may be trusted, it counts.
     var configuration = Storage.Configuration()
     (configuration.acceptsFilesOfOthers, configuration.access) = (true, .readOnly)
@@ -149,7 +136,7 @@ import Testing
   }
 
   @Test func whereOnlyTheDirectorysOwnerMakesFilesTheyAreTrusted() async throws {
-    guard let other = Self.other else { return }
+    guard let other = OtherUser.number else { return }
     let directory = TemporaryDirectory()
     try await directory.fill([[1]])
     for name in ["log.log", "log.idx", "log.lock"] { try set(directory, name, 0o600, owner: other) }

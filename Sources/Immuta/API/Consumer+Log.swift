@@ -159,8 +159,7 @@ extension Log {
     var mark = ConsumerMark(
       identity: identity, last: place, stable: stable, bootIdentity: BootIdentity.current,
       made: .random(in: 1...UInt64.max))
-    // Even, and none that was before: nothing that a state log says counts.
-    if isWorkQueue { mark.queue = UInt64.random(in: 1...UInt64.max / 2) * 2 }
+    if isWorkQueue { mark.queue = ConsumerMark.newQueue(hasStateLog: false) }
     return mark
   }
 

@@ -27,8 +27,7 @@ extension WorkQueue {
   }
 
   private func move(to place: ConsumerMark.Place, _ state: inout State) throws(ImmutaError) -> Int {
-    // Odd, and none that was before: nothing that the state log says so far counts.
-    let queue = UInt64.random(in: 1...UInt64.max / 2) * 2 | 1
+    let queue = ConsumerMark.newQueue(hasStateLog: true)
     let writes = try keeper.seek(to: place, queue: queue)
     state.moves += 1
     state.positionDue = nil

@@ -75,6 +75,13 @@ package struct ConsumerMark: Hashable, Sendable {
     bootIdentity != 0 && bootIdentity == self.bootIdentity ? last : stable
   }
 
+  /// QUEUE of a work queue that is made or moved. No queue had it before, so whatever a state log says so far does not count.
+  ///
+  /// - Parameter hasStateLog: whether it is odd.
+  package static func newQueue(hasStateLog: Bool) -> UInt64 {
+    UInt64.random(in: 1...UInt64.max / 2) * 2 | (hasStateLog ? 1 : 0)
+  }
+
   package static var version: UInt32 { 1 }
   private static var magic: UInt64 { 0x4E53_4F50_4154_4D49 }  // "IMTAPOSN", little-endian
   private static var identityOffset: Int { 24 }

@@ -76,7 +76,7 @@ extension LogWriter {
       let failure = failures[2 * place] ?? failures[2 * place + 1]
       writer.state.withLock { state in
         if let failure { state.fail(ImmutaError(failure)) } else { state.noteMarked() }
-        if failure == nil { marks[place].keeper.noteFlushed(marks[place].keeper.current.generation) }
+        if failure == nil { marks[place].keeper.noteFlushed() }
       }
       // Its files may have been let go before.
       writer.list()

@@ -322,7 +322,7 @@ struct WriterState: ~Copyable, Sendable {
   mutating func cut() throws(ImmutaError) { try segment.cut() }
 
   /// The companion was flushed, and nobody has written to it since.
-  func noteFlushed() { segment.keeper.noteFlushed(segment.keeper.current.generation) }
+  func noteFlushed() { segment.keeper.noteFlushed() }
 
   func writeClean() throws(ImmutaError) { try segment.writeClean() }
 

@@ -50,6 +50,11 @@ final class CompanionKeeper: Sendable {
     state.withLock { $0.noteFlushed(generation) }
   }
 
+  /// The same, where nobody has written to it since it was flushed.
+  func noteFlushed() {
+    state.withLock { $0.noteFlushed($0.header.generation) }
+  }
+
   private func flush() throws(ImmutaError) {
     try state.withLock { (state) throws(ImmutaError) in try state.flush() }
   }

@@ -31,6 +31,16 @@ extension TemporaryDirectory {
     return files
   }
 
+  /// The same, with those in folders, by their paths from here.
+  func tree() throws -> [String: [UInt8]] {
+    var files: [String: [UInt8]] = [:]
+    for name in try FileManager.default.subpathsOfDirectory(atPath: path)
+    where !name.hasSuffix(".lock") && !FileBytes.isFolder(file(name)) {
+      files[name] = try bytes(of: name)
+    }
+    return files
+  }
+
   func remove(_ name: String) throws {
     try FileManager.default.removeItem(atPath: file(name))
   }
