@@ -26,6 +26,46 @@ ssize_t file_write_two(int descriptor, const void *first, size_t first_count, co
   return pwritev(descriptor, pieces, 2, (off_t)offset);
 }
 
+#if defined(F_OFD_SETLK)
+
+// One byte that no file has, as other programs lock those that files have.
+static struct flock claim(short type) {
+  struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = INT64_MAX - 1, .l_len = 1};
+  return lock;
+}
+
+int file_claim(int descriptor) {
+  struct flock lock = claim(F_WRLCK);
+  return fcntl(descriptor, F_OFD_SETLK, &lock) == 0 ? 0 : errno;
+}
+
+void file_disclaim(int descriptor) {
+  struct flock lock = claim(F_UNLCK);
+  (void)fcntl(descriptor, F_OFD_SETLK, &lock);
+}
+
+bool file_is_claimed(int descriptor) {
+  // What those who only read could lock is in nobody's way: only a claim is in the way of this.
+  struct flock lock = claim(F_RDLCK);
+  return fcntl(descriptor, F_OFD_GETLK, &lock) == 0 && lock.l_type == F_WRLCK;
+}
+
+#else
+
+int file_claim(int descriptor) {
+  (void)descriptor;
+  return ENOSYS;
+}
+
+void file_disclaim(int descriptor) { (void)descriptor; }
+
+bool file_is_claimed(int descriptor) {
+  (void)descriptor;
+  return false;
+}
+
+#endif
+
 int file_open_unnamed(int directory) {
 #if defined(O_TMPFILE)
   int descriptor = openat(directory, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);

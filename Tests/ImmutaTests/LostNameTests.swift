@@ -151,21 +151,42 @@ import Testing
     #expect(performing: { try storage.closeReporting() }, throws: isMoved)
   }
 
-  /// The lock's file is gone, a second writer has the log: what it appended is not cut off by the first one's closing.
-  @Test func aWriterThatLostItsLockLeavesTheLogToTheNextOne() async throws {
+  /// The lock's file is gone: whoever would write the log, too, finds its writer all the same, by the file that it writes.
+  @Test(arguments: [false, true]) func aWriterThatLostItsLockKeepsOthersOut(hasRolled: Bool) async throws {
     let directory = TemporaryDirectory()
     let first = try directory.open()
     try await first.append("a", to: "log")
-    try await first.sync()
+    if hasRolled { try await first.log("log").roll() }
+    try await first.append("b", to: "log")
     try directory.remove("log.lock")
-    let second = try directory.open(.synced)
-    try await second.append("b", to: "log")
+    for _ in 0..<2 { #expect(performing: { try directory.open(.synced) }, throws: isLocked) }
+    #expect(
+      performing: { try Storage.repair("log", in: directory.path, applying: true) }, throws: isLocked)
     #expect(performing: { try first.closeReporting() }, throws: isMoved)
+    // It is let go with the writer, whatever it said at the end.
+    let second = try directory.open()
     try await second.append("c", to: "log")
     try second.closeReporting()
     let reading = try directory.open(access: .readOnly)
     defer { reading.close() }
     #expect(try texts(reading.log("log")) == ["a", "b", "c"])
+  }
+
+  /// Records keep mappings of the file that was written, and so the open file: nobody is kept out by them.
+  @Test func recordsThatAreHeldKeepNoWriterOut() async throws {
+    let directory = TemporaryDirectory()
+    var held: [Record] = []
+    for round in 0..<3 {
+      let storage = try directory.open()
+      let log = try storage.log("log")
+      try await log.append([UInt8](repeating: UInt8(round), count: 3 << 20))
+      try await log.append([UInt8(round)])
+      try await log.roll()
+      try await log.append([UInt8(round)])
+      for number in 0..<log.count { held.append(try await log.record(at: number)) }
+      try storage.closeReporting()
+    }
+    #expect(held.count == 3 + 6 + 9 && held.allSatisfy { !$0.payload.isEmpty })
   }
 
   @Test func aSwitchedLinkOnTheWayChangesNothing() async throws {

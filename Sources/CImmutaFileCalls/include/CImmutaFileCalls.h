@@ -23,6 +23,17 @@ int file_populate_read(void *address, int64_t length);
 ssize_t file_write_two(int descriptor, const void *first, size_t first_count, const void *second, size_t second_count,
                        int64_t offset);
 
+/// Claims a file that is open for writing, so that all others can see that somebody writes it. Returns 0, or an errno value:
+/// EAGAIN or EACCES where another open file has claimed it, or somebody who may only read it is in the way; others where the
+/// system or the file system has no such claims. A claim belongs to the open file, which a mapping may keep open.
+int file_claim(int descriptor);
+
+/// Gives up a claim, whoever still keeps the open file.
+void file_disclaim(int descriptor);
+
+/// Whether another open file has claimed a file. Where there are no claims nobody has.
+bool file_is_claimed(int descriptor);
+
 /// Starts to write a file's changed pages to its device, or, to finish, waits until the device has them. That is no flush:
 /// the device may keep them in a cache that a power cut empties. Returns 0 or an errno value; ENOSYS where there is no such
 /// call.

@@ -9,6 +9,8 @@ extension Opening {
   func recoverLocked(
     _ log: Descriptor, _ status: SystemCalls.Status, _ companion: inout Descriptor?
   ) throws(ImmutaError) -> Recovered {
+    // Without the lock's file the lock says nothing of a writer that has it.
+    try io(log.checkUnclaimed(for: files.namespace))
     companion = try openCompanion(of: status)
     let slots = try companion?.companionSlots()
     // Before anything is believed that it says.

@@ -65,6 +65,7 @@ struct Repair {
     if purpose == .applying { try io(trust.check(status, files.log)) }
     let mode: SystemCalls.OpenMode = purpose == .applying ? .readWrite : .read
     let log = try io(directory.open(files.log, mode))
+    if purpose == .applying { try io(log.checkUnclaimed(for: files.namespace)) }
     // Whoever only looks does without a companion that somebody put there who is not to be trusted.
     companionOnFile =
       purpose == .looking

@@ -122,6 +122,7 @@ import Synchronization
 
   /// Holds the files no longer.
   mutating func letGo() {
+    log.descriptor.disclaim()
     log.letGo()
     companion.letGo()
   }

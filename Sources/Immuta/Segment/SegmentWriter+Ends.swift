@@ -18,6 +18,7 @@ extension SegmentWriter {
   mutating func prepare() throws(ImmutaError) {
     precondition(phase.isMarked, "writing to a log that is not marked as open")
     precondition(!hasStaged, "what is staged would be cut off")
+    try io(files.log.descriptor.claim(for: location.namespace))
     // Another program does not know of the lock: what it appended since the log was opened must not be overwritten.
     guard try isAsOpened() else {
       throw .corrupted(
@@ -50,6 +51,7 @@ extension SegmentWriter {
     if phase == .prepared {
       phase = .resting
       files.forgetWindows()
+      files.log.descriptor.disclaim()
       // Space that is reserved goes back: there may be many such logs.
       do throws(ImmutaError) {
         try files.collect()

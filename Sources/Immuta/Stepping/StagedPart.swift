@@ -98,6 +98,7 @@ struct StagedPart {
       return
     }
     try io(trust.check(log.status(), segment.log))
+    try io(log.checkUnclaimed(for: files.namespace))
     let companion = try io(segment.directory.openIfPresent(segment.companion, .readWrite))
     if let companion { try io(trust.check(companion.status(), segment.companion)) }
     var piece: [StagedRecord] = []
