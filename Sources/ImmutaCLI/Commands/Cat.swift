@@ -14,7 +14,7 @@ struct Cat: ToolCommand {
       From record 1000 on, ten of them, as JSON:
         immuta cat events --from 1000 --limit 10 --format json
 
-      The last ten, and what is appended from now on, until Ctrl-C:
+      The last ten, and what is appended from now on, until Ctrl-C; a namespace that does not exist yet is waited for:
         immuta cat events -n 10 --follow
 
       Of the last ten minutes; of a day; of an hour, by another zone's clock:
@@ -32,6 +32,14 @@ struct Cat: ToolCommand {
       it was in the middle of comes again:
         immuta cat events --consumer mailer --follow | ./send-mails
         immuta consumers events
+
+      By a template: %n is the record's number, %i its index, %t its time, %s its payload, %S the payload's bytes, %% a \
+      percent sign. It ends with a newline, unless it has one, or \\0, at its end:
+        immuta cat events --format '%n %t %s'
+        immuta cat events --format '%s\\0' | xargs -0 -n 1 echo
+
+      On a terminal, control bytes of records are shown as \\x1b, so that no record can drive it; --raw-control prints them \
+      as they are.
 
       A file that was appended with --delimiter none, back as it was:
         immuta cat backups --from 3 --limit 1 --format raw > photo.raw
@@ -57,6 +65,9 @@ struct Cat: ToolCommand {
 
   func validate() throws {
     try checkNamespace(namespace)
+    if case .template(let template) = options.format, template.parts.contains(.partition) {
+      throw ValidationError("--format has %p, and a namespace has no partitions; those of a store have")
+    }
     guard let consumer else { return }
     try checkConsumer(consumer)
     if options.saysWhereToBegin {
@@ -67,7 +78,11 @@ struct Cat: ToolCommand {
   }
 
   @MainActor func execute() async throws {
-    let (storage, log) = try location.openForReading(namespace, codecOptions.configuration())
+    let configuration = try codecOptions.configuration()
+    let ((storage, log), hasAppeared) = try await options.open("the namespace “\(namespace)” in \(location.directory)")
+    {
+      try location.openForReading(namespace, configuration)
+    }
     defer { storage.close() }
     log.sayOpeningNote(.namespace)
     let end = try options.end(of: log)
@@ -81,18 +96,23 @@ struct Cat: ToolCommand {
         try await options.print(consumer, of: { _ in log }) { $0.place >= present }
       }
     }
-    // A number beyond the end is an error: the log may have been put back from an older copy.
+    // A number beyond the end is an error: the log may have been put back from an older copy. One that has just been made
+    // was not.
     let from = options.from
-    if !options.ahead, let from, from > log.count, log.endDamage == nil {
+    let ahead = options.ahead || hasAppeared
+    if !ahead, let from, from > log.count, log.endDamage == nil {
       throw ImmutaError.positionBeyondEnd(position: from, count: log.count)
     }
     let start: StreamPosition =
       if let since = options.since {
         .time(since)
+      } else if hasAppeared, from == nil {
+        // All of it has come since the command began.
+        .beginning
       } else if let last = options.last {
         .skipping(max(log.firstSequence, end - last))
       } else if let from {
-        options.ahead ? .skipping(from) : .sequence(from)
+        ahead ? .skipping(from) : .sequence(from)
       } else {
         // From the first record that was not removed.
         options.latest ? .latest : .beginning

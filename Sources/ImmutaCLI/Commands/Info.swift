@@ -15,7 +15,10 @@ struct Info: ToolCommand {
       A row for each file of a log that is kept in segments, with all bytes counted:
         immuta info events --segments --bytes
 
-      For programs, an object a line:
+      How fast they grow, and how far their consumers are behind, again each second:
+        immuta info --watch
+
+      For programs, an object a line; with --watch also recordsPerSecond, bytesPerSecond and lag:
         immuta info --json
 
       SIZE is that of the log with its header; on disk is that of all its files, with space reserved ahead. RECORDS are \
@@ -43,19 +46,29 @@ struct Info: ToolCommand {
   @OptionGroup var view: InfoOptions
 
   @MainActor func execute() async throws {
-    let names = try location.namespaces(selection.namespaces)
-    let rows = names.map { name in
+    if view.watch {
+      var watch = InfoWatch(.namespace, view.sizes)
+      return try await Repetition.run(asJSON: selection.json) { output in
+        try watch.print(self.rows().filter { !$0.isPassedOver }, asJSON: selection.json, to: output)
+      }
+    }
+    let rows = try self.rows()
+    try InfoReport(rows, kind: .namespace, verifying: "immuta verify", sizes: view.sizes).print(asJSON: selection.json)
+    if rows.allSatisfy(\.isPassedOver) { throw location.noLogs }
+  }
+
+  /// What is known of the namespaces that were named, or of all.
+  private func rows() throws -> [InfoRow] {
+    try location.namespaces(selection.namespaces).map { name in
       InfoRow(
         name, survey: try? LogSurvey(name, in: location.directory),
         isPassedOver: { selection.namespaces.isEmpty && location.isPassedOver($0, name) },
         Result {
           let (storage, log) = try location.openForReading(name, .storedPayloads)
           defer { storage.close() }
-          return try InfoRow.known(of: log, view)
+          return try KnownLog(log, view)
         })
     }
-    try InfoReport(rows, kind: .namespace, verifying: "immuta verify", sizes: view.sizes).print(asJSON: selection.json)
-    if rows.allSatisfy(\.isPassedOver) { throw location.noLogs }
   }
 }
 
@@ -67,14 +80,34 @@ struct InfoOptions: ParsableArguments {
   @Flag(help: "Show all digits of sizes.")
   var bytes = false
 
+  @Flag(
+    help: """
+      Show how fast logs grow and how far the slowest consumer is behind, again each second until Ctrl-C: on a terminal in \
+      the same place, elsewhere after an empty line.
+      """)
+  var watch = false
+
   var sizes: ByteWords { bytes ? .exact : .rounded }
+
+  func validate() throws {
+    if watch, segments { throw ValidationError("use either --watch or --segments") }
+  }
 }
 
-extension InfoRow {
-  /// What there is to show of a log that is open.
-  static func known(of log: Log, _ view: InfoOptions) throws -> (Log.Details, Corruption?, [SegmentDetails]?) {
+/// What there is to show of a log that is open.
+struct KnownLog {
+  let details: Log.Details
+  let damage: Corruption?
+  /// Nil where nobody asks for them.
+  let segments: [SegmentDetails]?
+  /// Nil where nobody asks for them.
+  let consumers: [ConsumerDetails]?
+
+  init(_ log: Log, _ view: InfoOptions) throws {
+    details = try log.details
     // Of each segment the last record is looked at, of the newest, too.
-    if view.segments { return (try log.details, nil, try log.segments()) }
-    return (try log.details, try damage(atEndOf: log), nil)
+    segments = view.segments ? try log.segments() : nil
+    damage = view.segments ? nil : try InfoRow.damage(atEndOf: log)
+    consumers = view.watch ? try log.consumers : nil
   }
 }

@@ -89,7 +89,7 @@ struct Location: ParsableArguments {
   /// The same, where it was looked for in a directory that is known.
   static func notFound(_ name: String, in directory: String?) -> ToolError {
     guard let directory else {
-      return ToolError("there is no namespace “\(name)”: `immuta info` lists those that exist")
+      return .missing("there is no namespace “\(name)”: `immuta info` lists those that exist")
     }
     if let lost = try? Storage.lostNamespaces(in: directory).first(where: { $0.name == name }) {
       return ToolError("damaged: \(lost.damage)", .damaged)
@@ -97,9 +97,9 @@ struct Location: ParsableArguments {
     let contents = try? Storage.contents(of: directory)
     let start = "there is no namespace “\(name)” in \(directory)"
     if let contents, !contents.logs {
-      return ToolError("\(start), \(whatElse(directory, contents.partitions))")
+      return .missing("\(start), \(whatElse(directory, contents.partitions))")
     }
-    return ToolError("\(start): `immuta info` lists those that exist")
+    return .missing("\(start): `immuta info` lists those that exist")
   }
 
   /// What a directory is that has no logs, and what to do.

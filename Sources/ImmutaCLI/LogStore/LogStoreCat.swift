@@ -17,8 +17,11 @@ struct LogStoreCat: ToolCommand {
       Of partition 2, ten messages from number 1000 on, as JSON:
         immuta logstore cat chat --partition 2 --from 1000 --limit 10 --format json
 
-      What is appended from now on, until Ctrl-C:
+      What is appended from now on, until Ctrl-C; a store that does not exist yet is waited for:
         immuta logstore cat chat --follow --latest
+
+      By a template, which is explained in `immuta cat --help`; %p is the partition:
+        immuta logstore cat chat --format '%p %n %s'
 
       Of the last ten minutes:
         immuta logstore cat chat --since "10 min ago"
@@ -57,7 +60,9 @@ struct LogStoreCat: ToolCommand {
   }
 
   @MainActor func execute() async throws {
-    let store = try location.openForReading()
+    let (store, hasAppeared) = try await options.open("the store \(location.directory)") {
+      try location.openForReading()
+    }
     defer { store.close() }
     let numbers = partition.map { [$0] } ?? Array(0..<store.partitionCount)
     for number in numbers {
@@ -73,9 +78,10 @@ struct LogStoreCat: ToolCommand {
         try await options.print(stream) { number in number.flatMap { try? store.partition($0).log } }
       }
     }
-    let start: StreamPosition = options.latest ? .latest : try start(in: store)
+    let start: StreamPosition =
+      options.latest && !hasAppeared ? .latest : try start(in: store, hasAppeared: hasAppeared)
     var starts = Dictionary(uniqueKeysWithValues: numbers.map { ($0, start) })
-    if let last = options.last {
+    if let last = options.last, !hasAppeared {
       for number in numbers { starts[number] = try self.start(before: last, in: store, number) }
     }
     try await options.print(store.stream(from: starts)) { number in
@@ -91,11 +97,11 @@ struct LogStoreCat: ToolCommand {
   }
 
   /// A number beyond the end of the partition is an error, and so is one beyond the end of each.
-  private func start(in store: LogStore) throws -> StreamPosition {
+  private func start(in store: LogStore, hasAppeared: Bool) throws -> StreamPosition {
     if let since = options.since { return .time(since) }
     // Without a number, each from its first message that was not removed.
     guard let from = options.from else { return .beginning }
-    if options.ahead { return .skipping(from) }
+    if options.ahead || hasAppeared { return .skipping(from) }
     if partition != nil { return .sequence(from) }
     let most = (0..<store.partitionCount).compactMap { try? store.partition($0).count }.max() ?? 0
     if from > most { throw ImmutaError.positionBeyondEnd(position: from, count: most) }

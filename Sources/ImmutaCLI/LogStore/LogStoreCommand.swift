@@ -50,7 +50,7 @@ struct StoreLocation: ParsableArguments {
       return try LogStore(directory: directory, configuration: configuration)
     } catch {
       guard case .invalidConfiguration(let reason) = error, !isStore(directory) else { throw error }
-      throw ToolError("\(reason); \(whatElse(directory))")
+      throw ToolError.missing("\(reason); \(whatElse(directory))")
     }
   }
 

@@ -27,19 +27,26 @@ struct LogStoreInfo: ToolCommand {
   @MainActor func execute() async throws {
     let store = try location.openForReading()
     defer { store.close() }
-    let rows = (0..<store.partitionCount).map { number in
-      InfoRow(
-        "\(number)", survey: try? LogSurvey("\(number)", in: location.directory, isPartition: true),
-        Result {
-          let log = try store.partition(number).log
-          return try InfoRow.known(of: log, view)
-        })
+    if view.watch {
+      var watch = InfoWatch(.partition, view.sizes)
+      return try await Repetition.run(asJSON: json) { output in
+        try watch.print(rows(store), asJSON: json, to: output)
+      }
     }
     let partitions = Quantities.counted(store.partitionCount, "partition")
     try InfoReport(
-      rows, kind: .partition, verifying: "immuta logstore verify \(ToolCommandLine.word(location.directory))",
+      rows(store), kind: .partition, verifying: "immuta logstore verify \(ToolCommandLine.word(location.directory))",
       sizes: view.sizes
     ).print(
       asJSON: json, summary: "\(partitions), routed by \(store.routing.name)")
+  }
+
+  /// What is known of each partition.
+  private func rows(_ store: LogStore) -> [InfoRow] {
+    (0..<store.partitionCount).map { number in
+      InfoRow(
+        "\(number)", survey: try? LogSurvey("\(number)", in: location.directory, isPartition: true),
+        Result { try KnownLog(store.partition(number).log, view) })
+    }
   }
 }

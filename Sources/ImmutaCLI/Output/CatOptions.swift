@@ -42,8 +42,16 @@ struct CatOptions: ParsableArguments {
   @Flag(name: .shortAndLong, help: "Wait for more, and print it as it comes.")
   var follow = false
 
-  @Option(help: "text: payload and newline; json: an object a line; hex: a dump for people; raw: payloads alone.")
+  @Option(
+    help: ArgumentHelp(
+      """
+      text: payload and newline; json: an object a line; hex: a dump for people; raw: payloads alone; or a template, such \
+      as '%n %t %s'.
+      """, valueName: "format"), completion: .list(RecordFormat.named.map(\.name)), transform: RecordFormat.parse)
   var format: RecordFormat?
+
+  @Flag(help: "On a terminal: also print the control bytes of records as they are. It obeys them.")
+  var rawControl = false
 
   @Flag(help: "The same as --format json.")
   var json = false
@@ -64,9 +72,7 @@ struct CatOptions: ParsableArguments {
     if latest, let until, until <= Moment.now {
       throw ValidationError("--latest is what comes from now on, and the time of --until is over")
     }
-    if json, let format, format != .json {
-      throw ValidationError("use either --json or --format \(format.rawValue)")
-    }
+    if json, let format, format != .json { throw ValidationError("use either --json or --format") }
   }
 
   /// Prints a stream's records: those that exist, and, if asked to follow, those to come.
@@ -85,13 +91,14 @@ struct CatOptions: ParsableArguments {
         Failure.say("note: the time of --since has not come yet: add --follow to wait for it")
       }
     }
-    let output = Output()
+    let isGuarded = !rawControl && System.isTerminal(System.standardOutput)
+    let output = Output(guardedBy: isGuarded ? TerminalGuard(isJSON: usedFormat == .json) : nil)
     do {
       try await print(stream, of: log, to: output, isAtEnd)
-      try output.flush()
+      try output.finish()
     } catch let error as ImmutaError {
       // What came before a damaged record is good.
-      try output.flush()
+      try output.finish()
       throw error
     } catch is OutputClosed {
       // Whoever reads has seen enough, as `head` has.
@@ -103,7 +110,7 @@ struct CatOptions: ParsableArguments {
     _ isAtEnd: (borrowing Stream) -> Bool
   ) async throws {
     var stream = stream
-    var printer = RecordPrinter(json ? .json : format ?? .text, to: output, of: log)
+    var printer = RecordPrinter(usedFormat, to: output, of: log)
     var left = limit ?? Int.max
     var isWatched = false
     var printed: (last: Stream.Element?, count: Int) = (nil, 0)
@@ -138,6 +145,9 @@ struct CatOptions: ParsableArguments {
 
   /// Records that are printed at most before a consumer notes it.
   private static var mostUnacknowledged: Int { 1_000 }
+
+  /// The format that was asked for, by either option.
+  private var usedFormat: RecordFormat { json ? .json : format ?? .text }
 
   /// Whether an option says where to begin.
   var saysWhereToBegin: Bool { from != nil || latest || last != nil || since != nil }

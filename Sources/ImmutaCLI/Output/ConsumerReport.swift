@@ -103,38 +103,17 @@ struct ConsumerListing: ParsableArguments {
 
   /// Prints what `report` finds; then also says what is wrong, unless it is printed again.
   @MainActor func print(asJSON: Bool, _ report: () throws -> [ConsumerReport]) async throws {
+    if watch {
+      return try await Repetition.run(asJSON: asJSON) { output in
+        for report in try report() { try report.print(to: output) }
+      }
+    }
     let output = Output()
-    if watch { return try await printAgain(asJSON, to: output, report) }
     let reports = try report()
     for report in reports { try report.print(to: output) }
     try output.flush()
     let failures = reports.flatMap(\.failures)
     for failure in failures { failure.report() }
     try ExitStatus.throwUnlessSuccess(of: failures)
-  }
-
-  @MainActor private func printAgain(
-    _ asJSON: Bool, to output: Output, _ report: () throws -> [ConsumerReport]
-  ) async throws {
-    let isInPlace = !asJSON && System.isTerminal(System.standardOutput)
-    System.exitOnceAbandoned()
-    do {
-      var isFirst = true
-      while true {
-        let reports = try report()
-        // To the upper left corner, and all cleared from there on.
-        if isInPlace {
-          output.bytes += Array("\u{1B}[H\u{1B}[J".utf8)
-        } else if !isFirst, !asJSON {
-          try output.line("")
-        }
-        for report in reports { try report.print(to: output) }
-        try output.flush()
-        isFirst = false
-        try await Task.sleep(for: .seconds(1))
-      }
-    } catch is OutputClosed {
-      // Whoever reads has seen enough.
-    }
   }
 }

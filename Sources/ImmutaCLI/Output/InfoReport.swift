@@ -23,7 +23,7 @@ struct InfoReport {
   func print(asJSON: Bool, summary: String? = nil) throws {
     let output = Output()
     if asJSON {
-      for row in rows { output.bytes += row.json(kind) }
+      for row in rows { output.bytes += row.object(kind).line }
     } else {
       let table = InfoRow.table(rows, kind, sizes)
       let isNarrow = table.allSatisfy { $0.count <= Paragraph.width }
@@ -62,24 +62,27 @@ struct InfoRow {
   }
   /// Nil where nobody asks for them.
   private let segments: SegmentTable?
+  /// How many records the slowest of its consumers has not acknowledged; nil where there are none, or nobody asks.
+  let lag: Int?
   /// Whether it is a file that never was a log, and nobody asked for it by its name.
   let isPassedOver: Bool
   private let isNoLog: Bool
 
   init(
     _ name: String, survey: LogSurvey?, isPassedOver: (any Error) -> Bool = { _ in false },
-    _ result: Result<(Log.Details, Corruption?, [SegmentDetails]?), any Error>
+    _ result: Result<KnownLog, any Error>
   ) {
     self.name = name
     switch result {
-    case .success(let (details, damage, segments)):
-      self.details = details
+    case .success(let log):
+      details = log.details
       self.survey = survey
-      self.segments = segments.map { SegmentTable($0, survey) }
-      failure = (details.damage ?? damage ?? survey?.damage).map { Failure(ImmutaError.corrupted($0)) }
+      segments = log.segments.map { SegmentTable($0, survey) }
+      failure = (log.details.damage ?? log.damage ?? survey?.damage).map { Failure(ImmutaError.corrupted($0)) }
+      lag = log.consumers?.compactMap(\.lag).max()
       (self.isPassedOver, isNoLog) = (false, false)
     case .failure(let error):
-      (details, failure, segments) = (nil, Failure(error), nil)
+      (details, failure, segments, lag) = (nil, Failure(error), nil, nil)
       self.isPassedOver = isPassedOver(error)
       if case ImmutaError.corrupted(let damage) = error { isNoLog = damage.isNoLog } else { isNoLog = false }
       // What is no log has no companion to speak of.
@@ -99,6 +102,9 @@ struct InfoRow {
 
   var wasLookedAt: Bool { details != nil }
 
+  /// What grows as records are appended; nil where it could not be looked at.
+  var growth: (count: Int, bytes: Int)? { details.map { ($0.count, $0.byteCount) } }
+
   /// What opening found, or will do, that people should know.
   var note: String? {
     if let details, let lastRecovery = details.lastRecovery {
@@ -112,7 +118,7 @@ struct InfoRow {
   private var clock: [String] { details?.clock.map(\.description) ?? [] }
 
   /// In one or two words.
-  private var health: String {
+  var health: String {
     if isNoLog { return "not a log" }
     switch failures.first?.status {
     case nil: break
@@ -189,7 +195,7 @@ struct InfoRow {
     for row in rows {
       table.add([
         row.name,
-        row.details.map { Quantities.grouped($0.recordCount) } ?? "-",
+        row.recordsInWords,
         row.details.map { sizes.of($0.byteCount) } ?? "-",
         row.details?.firstTimestamp?.day ?? "-",
         row.details?.lastTimestamp?.day ?? "-",
@@ -200,8 +206,13 @@ struct InfoRow {
     return table.lines
   }
 
-  /// One line for programs.
-  func json(_ kind: LogKind) -> [UInt8] {
+  /// Records that there are.
+  var recordsInWords: String { details.map { Quantities.grouped($0.recordCount) } ?? "-" }
+
+  var segmentsInWords: String { details.map { Quantities.grouped($0.segmentCount) } ?? "-" }
+
+  /// What programs get.
+  func object(_ kind: LogKind) -> JSONObject {
     var object = JSONObject()
     object.add(kind.rawValue, name)
     if let details {
@@ -233,7 +244,7 @@ struct InfoRow {
     object.add("note", note)
     if !clock.isEmpty { object.add("clock", strings: clock) }
     object.add("error", failure?.message)
-    return object.line
+    return object
   }
 }
 

@@ -1,14 +1,5 @@
-import ArgumentParser
 import Immuta
 import ImmutaLogStore
-
-/// How `cat` shows a record.
-enum RecordFormat: String, CaseIterable, ExpressibleByArgument {
-  case text
-  case json
-  case hex
-  case raw
-}
 
 /// Writes records to the output, in bounded memory whatever their size.
 struct RecordPrinter {
@@ -45,6 +36,7 @@ struct RecordPrinter {
       output.bytes.append(UInt8(ascii: "\n"))
     case .json: try printJSON(record)
     case .hex: try printHex(record)
+    case .template(let template): try print(record, as: template)
     }
     try output.flushIfFull()
     isFirst = false
@@ -74,6 +66,20 @@ struct RecordPrinter {
     try forEachPiece(of: record.payload) { offset, bytes in
       HexDump.append(bytes, offset: offset, to: &output.bytes)
       try output.flushIfFull()
+    }
+  }
+
+  private mutating func print(_ record: Record, as template: RecordTemplate) throws {
+    for part in template.parts {
+      switch part {
+      case .literal(let text): output.bytes += text
+      case .sequence: output.bytes.append(decimal: record.sequence)
+      case .index: output.bytes.append(decimal: record.index)
+      case .timestamp: timestamps.append(record.timestamp, to: &output.bytes)
+      case .payload: try forEachPiece(of: record.payload) { _, bytes in try output.write(bytes) }
+      case .size: output.bytes.append(decimal: record.payload.count)
+      case .partition: if let partition { output.bytes.append(decimal: partition) }
+      }
     }
   }
 

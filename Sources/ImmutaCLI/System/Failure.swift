@@ -6,10 +6,19 @@ struct ToolError: Error {
   /// One line, without the tool's name.
   let message: String
   let status: ExitStatus
+  /// Whether what was asked for does not exist, so that waiting for it may help.
+  var isMissing = false
 
   init(_ message: String, _ status: ExitStatus = .failure) {
     self.message = message
     self.status = status
+  }
+
+  /// Something that was asked for does not exist.
+  static func missing(_ message: String) -> ToolError {
+    var error = ToolError(message)
+    error.isMissing = true
+    return error
   }
 
   /// The library's error, where the options that may help begin with a prefix.

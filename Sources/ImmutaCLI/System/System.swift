@@ -12,6 +12,9 @@ enum System {
   /// The error number of a full disk.
   static let noSpace = ENOSPC
 
+  /// The error number of a path that names nothing.
+  static let noFile = ENOENT
+
   /// What the system says about an error number.
   static func message(for number: Int32) -> String { String(cString: strerror(number)) }
 

@@ -23,6 +23,7 @@ final class Child {
   private var output: Int32
   private var errors: Int32
   private var pending: [UInt8] = []
+  private var pendingErrors: [UInt8] = []
   private var ending: Ending?
   private let deadline = ContinuousClock.now + Child.patience
 
@@ -109,14 +110,19 @@ final class Child {
   func signal(_ number: Int32) { kill(process, number) }
 
   /// The next line of its output, without the newline; nil at the end.
-  func line() throws -> String? {
+  func line() throws -> String? { try line(of: output, after: &pending) }
+
+  /// The next line of what it complains of, without the newline; nil at the end.
+  func errorLine() throws -> String? { try line(of: errors, after: &pendingErrors) }
+
+  private func line(of descriptor: Int32, after pending: inout [UInt8]) throws -> String? {
     while true {
       if let end = pending.firstIndex(of: UInt8(ascii: "\n")) {
         let line = String(decoding: pending[..<end], as: UTF8.self)
         pending.removeSubrange(...end)
         return line
       }
-      guard let piece = try piece(of: output) else { return nil }
+      guard let piece = try piece(of: descriptor) else { return nil }
       pending += piece
     }
   }
@@ -137,7 +143,7 @@ final class Child {
   func finish(feeding bytes: [UInt8] = [], closingInput: Bool = true) throws -> Outcome {
     var rest = bytes[...]
     var said = pending
-    var complained: [UInt8] = []
+    var complained = pendingErrors
     if rest.isEmpty, closingInput { closeInput() }
     while output >= 0 || errors >= 0 {
       var waits = [
