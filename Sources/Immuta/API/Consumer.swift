@@ -266,12 +266,18 @@ public final class Consumer: Sendable {
   /// Puts the position on stable storage, and lets others have the consumer. Who waits for a record of it gets
   /// `.consumerClosed`. Closing the log closes its consumers, too. Idempotent; blocks for a flush.
   public func close() {
+    // What could not be written is told by acknowledging.
+    _ = closeReporting()
+  }
+
+  /// Closes as ``close()`` does, and returns what went wrong.
+  func closeReporting() -> ImmutaError? {
     let tasks = waits.withLock { waits in
       waits.isClosed = true
       return Array(waits.tasks.values)
     }
     for task in tasks { task.cancel() }
-    keeper.close()
+    return keeper.close()
   }
 }
 

@@ -30,12 +30,16 @@ import Synchronization
   let acceptsFilesOfOthers: Bool
   let durability: Durability
   let uploads: Storage.Uploads
+  /// Whose it is: it forgets a log that closes itself.
+  weak let storage: Storage?
   /// Relaxed: it only spreads readers over descriptors.
   private let nextReader = Atomic(0)
 
   init(
-    directory: Directory, namespace: String, configuration: Storage.Configuration, pools: TransformPools
+    of storage: Storage, directory: Directory, namespace: String, configuration: Storage.Configuration,
+    pools: TransformPools
   ) throws(ImmutaError) {
+    self.storage = storage
     self.namespace = namespace
     files = configuration.files(of: namespace, in: directory)
     acceptsFilesOfOthers = configuration.acceptsFilesOfOthers

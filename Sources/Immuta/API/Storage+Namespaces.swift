@@ -46,11 +46,20 @@ extension Storage {
 
   private func closeReporting(_ namespace: String) throws(ImmutaError) {
     try alone(with: namespace) { () throws(ImmutaError) in
-      guard let log = openLogIfAny(namespace) else { return }
-      let failure = log.close()
-      forget(namespace, log)
-      if let failure { throw failure }
+      if let log = openLogIfAny(namespace) { try closeAlone(log) }
     }
+  }
+
+  /// Closes one namespace by its handle, which may be an older one: another handle of that name stays open.
+  func closeReporting(_ log: Log) throws(ImmutaError) {
+    try alone(with: log.namespace) { () throws(ImmutaError) in try closeAlone(log) }
+  }
+
+  /// Closes a log while nobody else opens, closes or removes its namespace.
+  private func closeAlone(_ log: Log) throws(ImmutaError) {
+    let failure = log.close()
+    forget(log.namespace, log)
+    if let failure { throw failure }
   }
 
   /// Removes a namespace for good: its log, and what is kept beside it. It is closed first, if it is open here.

@@ -167,7 +167,7 @@ public final class Storage: Sendable {
       let files = configuration.files(of: namespace, in: place)
       if !creating, try !io(files.isThere()) { throw .namespaceNotFound(namespace) }
       let log = try Log(
-        directory: place, namespace: namespace, configuration: configuration, pools: pools)
+        of: self, directory: place, namespace: namespace, configuration: configuration, pools: pools)
       let isClosed = state.withLock { state in
         if !state.isClosed { state.logs[namespace] = log }
         return state.isClosed

@@ -44,7 +44,10 @@ extension ImmutaError: CustomStringConvertible {
       record \(first); begin there
       """
     case .recordTooLarge(let place):
-      "the record is too large\(place.suffix(" for")): its end would lie beyond what a 64-bit file offset can name"
+      """
+      the record is too large\(place.suffix(" for")): it has more bytes than the log's limits.maximumRecordBytes, or its end \
+      would lie beyond what a 64-bit file offset can name. Append less, or in several records
+      """
     case .corrupted(let corruption):
       corruption.isNoLog ? "not a log: \(corruption)" : "damaged: \(corruption)"
     case .codecMismatch(let written, let opened, let place):
@@ -128,6 +131,20 @@ extension ImmutaError: CustomStringConvertible {
       "the payload has more than \(limit) bytes, nothing was appended\(place.suffix(" to")): send less, or raise uploads.maximumBytes"
     case .uploadStalled(let time, let place):
       "the source of the payload gave nothing for \(time), nothing was appended\(place.suffix(" to")): send again, or raise uploads.idleTimeout"
+    case .batchTooLarge(let maximum, let place):
+      """
+      more than \(Words.records(maximum)) were to be appended\(place.suffix(" to")) together, and nothing was appended: append \
+      fewer at once
+      """
+    case .unavailable(let reason, let place):
+      """
+      \(place.named.map { "the log \($0)" } ?? "the cluster") cannot be reached now: \(reason). Nothing was appended; try again
+      """
+    case .outcomeUnknown(let append, let reason):
+      """
+      it is not known whether \(Words.records(append.count)) with the id \(append.id) went into “\(append.namespace)”: \
+      \(reason). Ask outcome(of:) of the log before you append again
+      """
     case .io(ErrorNumber.isSymbolicLink, _, let path):
       """
       \(path) is a symbolic link, and those are not followed to a log's files: open the directory that holds the file \

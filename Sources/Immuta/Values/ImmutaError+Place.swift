@@ -31,6 +31,7 @@ extension ImmutaError {
     case .namespaceNotFound(let name), .invalidNamespace(let name), .duplicateNamespace(let name): name
     case .locked(let holder): holder.namespace
     case .consumerInUse(let owner): owner.namespace
+    case .outcomeUnknown(let append, _): append.namespace
     default: place?.namespace
     }
   }
@@ -64,6 +65,8 @@ extension ImmutaError {
     case .leaseLost(let sequence, let queue, _): .leaseLost(sequence: sequence, queue: queue, in: new)
     case .uploadTooLarge(let limit, _): .uploadTooLarge(limit: limit, in: new)
     case .uploadStalled(let time, _): .uploadStalled(time, in: new)
+    case .batchTooLarge(let maximum, _): .batchTooLarge(maximum: maximum, in: new)
+    case .unavailable(let reason, _): .unavailable(reason, in: new)
     default: self
     }
   }
@@ -76,7 +79,8 @@ extension ImmutaError {
       .unexpectedCount(_, _, let place), .uploadTooLarge(_, let place), .uploadStalled(_, let place),
       .recordRemoved(_, _, let place), .consumerNotFound(_, let place), .consumerClosed(_, let place),
       .positionOutdated(_, _, let place), .undecodableValue(_, _, _, let place),
-      .otherKindOfConsumer(_, _, let place), .leaseLost(_, _, let place):
+      .otherKindOfConsumer(_, _, let place), .leaseLost(_, _, let place), .batchTooLarge(_, let place),
+      .unavailable(_, let place):
       place
     default: nil
     }
@@ -92,7 +96,7 @@ extension ImmutaError {
   public static var storageClosed: ImmutaError { .storageClosed(in: .none) }
   /// The storage, or a namespace of it, was opened for reading only.
   public static var readOnly: ImmutaError { .readOnly(in: .none) }
-  /// The record's end would lie beyond what a 64-bit offset can name.
+  /// The record has more bytes than the log takes.
   public static var recordTooLarge: ImmutaError { .recordTooLarge(in: .none) }
 
   /// There is no committed record of this number.
@@ -158,6 +162,12 @@ extension ImmutaError {
   public static func otherKindOfConsumer(_ name: String, isWorkQueue: Bool) -> ImmutaError {
     .otherKindOfConsumer(name, isWorkQueue: isWorkQueue, in: .none)
   }
+
+  /// More records were to be appended together than the log takes at once.
+  public static func batchTooLarge(maximum: Int) -> ImmutaError { .batchTooLarge(maximum: maximum, in: .none) }
+
+  /// Whoever keeps the log did not answer, or cannot do what was asked now.
+  public static func unavailable(_ reason: String) -> ImmutaError { .unavailable(reason, in: .none) }
 
   /// The worker has the job no more.
   public static func leaseLost(sequence: Int, queue: String) -> ImmutaError {

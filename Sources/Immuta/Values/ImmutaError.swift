@@ -36,7 +36,8 @@ public enum ImmutaError: Error, Hashable, Sendable {
   case recordNotFound(Int, in: Place)
   /// The record was removed, with all before `first`: see ``Retention``. The records from `first` on can be read.
   case recordRemoved(sequence: Int, first: Int, in: Place)
-  /// The record's end would lie beyond what a 64-bit offset can name.
+  /// The record has more bytes than the log takes, see ``LogLimits/maximumRecordBytes``; or its end would lie beyond what a
+  /// 64-bit offset can name.
   case recordTooLarge(in: Place)
   /// The file is not a log, or is damaged.
   case corrupted(Corruption)
@@ -100,6 +101,14 @@ public enum ImmutaError: Error, Hashable, Sendable {
   case uploadTooLarge(limit: Int, in: Place)
   /// The source of a payload gave no chunk for as long as ``Storage/Configuration/uploads`` allows; nothing was appended.
   case uploadStalled(Duration, in: Place)
+  /// More records were to be appended together than the log takes at once; nothing was appended.
+  case batchTooLarge(maximum: Int, in: Place)
+  /// Whoever keeps the log did not answer, or cannot do what was asked now: no majority of a cluster can be reached, it chooses
+  /// a leader. Nothing was appended. The text says what happened.
+  case unavailable(String, in: Place)
+  /// Nobody knows whether an append was stored: it was sent, and no answer came. The text says why. Ask
+  /// ``AppendOnlyLog/outcome(of:)``. A log in this process never throws this.
+  case outcomeUnknown(UnknownAppend, reason: String)
   /// A system call failed: the operation's name, the file's path and the error number it gave.
   case io(errno: Int32, operation: String, path: String)
 }

@@ -1,5 +1,5 @@
 /// Where an appended record is.
-public struct Receipt: Hashable, Sendable {
+public struct Receipt: LogReceipt, Hashable {
   /// The record's number in its log: 0 for the first.
   public let sequence: Int
   /// Byte offset of the record's size field in the log file. Find the record by its ``sequence``, not by this.

@@ -2,7 +2,7 @@
 ///
 /// Together they have one run of numbers, so this takes no more memory for a million of them than for one. Where a single
 /// record lies in the file is not said: find it by its number.
-public struct Receipts: Hashable, Sendable {
+public struct Receipts: LogReceipts, Hashable {
   /// The records' numbers in their log. Empty, at the number that the next record gets, where nothing was appended.
   public let sequences: Range<Int>
   /// Stored payload bytes of all of them, without size fields: as ``Receipt/size``.
@@ -13,10 +13,4 @@ public struct Receipts: Hashable, Sendable {
     self.sequences = sequences
     self.size = size
   }
-
-  /// How many records were appended. O(1).
-  public var count: Int { sequences.count }
-
-  /// Whether none was. O(1).
-  public var isEmpty: Bool { sequences.isEmpty }
 }

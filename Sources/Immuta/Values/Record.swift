@@ -3,7 +3,7 @@
 /// Its bytes were checked against the checksum taken when they were appended, unless the storage was configured not to.
 /// A record stays valid for as long as it is held, longer than the stream it came from and the storage; see
 /// ``Payload``.
-public struct Record: Sendable {
+public struct Record: LogRecord {
   /// The record's number in its log: 0 for the first.
   public let sequence: Int
   /// Byte offset of the record's size field in the log file. Find the record by its ``sequence``, not by this; its
@@ -25,13 +25,5 @@ public struct Record: Sendable {
     self.timestamp = timestamp
     self.payload = payload
     self.size = size ?? payload.count
-  }
-
-  /// The payload as UTF-8 text; sequences that are not are replaced by U+FFFD. O(bytes of the payload).
-  public var text: String { payload.text }
-
-  /// Calls `body` with the payload's bytes, which are valid only until it returns. O(1), no copy.
-  @inlinable public func withBytes<R, E: Error>(_ body: (RawSpan) throws(E) -> R) throws(E) -> R {
-    try payload.withBytes(body)
   }
 }

@@ -1,0 +1,71 @@
+/// A reader of a log whose position is kept beside the log: each record is delivered at least once. What
+/// ``AppendOnlyLog/consumer(_:startingAt:creating:)`` gives; ``Consumer`` is the one of a log in this process.
+///
+/// ```swift
+/// while let record = try await billing.next() {
+///   try await charge(record)
+///   try await billing.acknowledge(record)       // and all before it
+/// }
+/// ```
+///
+/// It delivers records in their order, from the first that was not acknowledged on. What was delivered and not acknowledged
+/// when the process ends is delivered again: so work on a record must stand being done twice. One process has a consumer at a
+/// time. Several tasks may share one: each record then goes to one of them.
+public protocol LogConsumer: Sendable {
+  /// What it delivers.
+  associatedtype Entry: LogRecord
+
+  /// The consumer's name.
+  var name: String { get }
+
+  /// The next record, waiting for it if need be; never nil.
+  ///
+  /// - Throws: `CancellationError`, at once; `.consumerClosed` once it or its log was closed, or `.storageClosed`;
+  ///   `.recordRemoved` where the record that comes next was removed; what reading the log throws. The place stays.
+  func next() async throws -> Entry?
+
+  /// The next record, or nil when none came in time.
+  ///
+  /// - Throws: as ``next()``.
+  func next(timeout: Duration) async throws -> Entry?
+
+  /// Acknowledges a record and all before it; nothing where that was done.
+  ///
+  /// - Throws: `.positionBeyondEnd` where the log has no such record, `.consumerClosed`; what keeping the position throws. The
+  ///   position then is what it was, or the new one.
+  func acknowledge(_ record: Entry) async throws
+
+  /// Acknowledges all records up to and including the one of a number.
+  ///
+  /// - Throws: as ``acknowledge(_:)``.
+  func acknowledge(through sequence: Int) async throws
+
+  /// Moves the consumer, to where it goes on then and after a crash; back, too.
+  ///
+  /// - Throws: `.positionBeyondEnd`, `.foreignPosition`, `.invalidPosition`, `.consumerClosed`; what keeping the position
+  ///   throws.
+  func seek(to position: StreamPosition) async throws
+
+  /// The number of the first record that was not acknowledged. O(1).
+  var position: Int { get }
+
+  /// How many records exist that were not acknowledged: at least so many, where a cluster keeps the log.
+  ///
+  /// - Throws: what finding the log's end throws.
+  var lag: Int { get async throws }
+
+  /// Keeps the position for good, and lets others have the consumer. Who waits for a record of it gets `.consumerClosed`.
+  /// Idempotent. Closing the log closes its consumers, too.
+  ///
+  /// - Throws: what keeping the position throws; the consumer is closed all the same.
+  func shutdown() async throws
+}
+
+extension Consumer: LogConsumer {
+  /// Closes the consumer as ``close()`` does, and throws what went wrong. It waits without blocking a thread that runs tasks.
+  ///
+  /// - Throws: `.io` when the position could not be put on stable storage; `.logMoved`. The consumer is closed all the same.
+  public func shutdown() async throws {
+    try await Thread.run { self.closeReporting() }
+  }
+}
