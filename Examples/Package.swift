@@ -21,6 +21,7 @@ let package = Package(
     example("commit-log", "CommitLog", ["LogStore"]),
     example("event-sourcing", "EventSourcing", ["ImmutaCodable"]),
     example("exactly-once", "ExactlyOnce"),
+    example("tally", "Tally", ["ImmutaCodable"]),
     example("accounts", "Accounts", ["ImmutaCodable"]),
     example("web-logs", "WebLogs", ["LogStore"]),
     example("work-queue", "WorkQueue"),

@@ -1,11 +1,11 @@
 public import Immuta
 
-/// A value, and the record that holds it.
-public struct TypedRecord<Value> {
+/// A value, and the record of any log that holds it: a `Record` of a log in this process, see ``TypedRecord``, or one of a cluster.
+public struct TypedEntry<Value, Entry: LogRecord> {
   /// What was appended.
   public let value: Value
   /// The record: its sequence, its time and its bytes.
-  public let record: Record
+  public let record: Entry
 
   /// The record's number in its log: 0 for the first.
   public var sequence: Int { record.sequence }
@@ -13,7 +13,10 @@ public struct TypedRecord<Value> {
   public var timestamp: Timestamp { record.timestamp }
 }
 
-extension TypedRecord: Sendable where Value: Sendable {}
+extension TypedEntry: Sendable where Value: Sendable {}
+
+/// A value, and the record that holds it.
+public typealias TypedRecord<Value> = TypedEntry<Value, Record>
 
 /// Makes values of records: all that whoever delivers records needs, in order to deliver values.
 struct ValueReading: Sendable {
@@ -22,10 +25,12 @@ struct ValueReading: Sendable {
   let coder: any ValueCoder
 
   /// - Throws: `.undecodableValue`; what reading a large payload throws.
-  func value<Value: Decodable>(of record: Record, as type: Value.Type = Value.self) throws -> TypedRecord<Value> {
+  func value<Value: Decodable, Entry: LogRecord>(
+    of record: Entry, as type: Value.Type = Value.self
+  ) throws -> TypedEntry<Value, Entry> {
     let payload = try record.payload.inMemory()
     do {
-      return TypedRecord(value: try payload.withBytes { try coder.decode(type, from: $0) }, record: record)
+      return TypedEntry(value: try payload.withBytes { try coder.decode(type, from: $0) }, record: record)
     } catch {
       throw ImmutaError.undecodableValue(
         sequence: record.sequence, type: "\(type)", reason: DecodingReason.text(of: error),

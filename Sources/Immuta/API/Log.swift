@@ -31,15 +31,15 @@ import Synchronization
   let durability: Durability
   let uploads: Storage.Uploads
   /// Whose it is: it forgets a log that closes itself.
-  weak let storage: Storage?
+  weak let owner: (any LogOwner)?
   /// Relaxed: it only spreads readers over descriptors.
   private let nextReader = Atomic(0)
 
   init(
-    of storage: Storage, directory: Directory, namespace: String, configuration: Storage.Configuration,
+    of owner: any LogOwner, directory: Directory, namespace: String, configuration: Storage.Configuration,
     pools: TransformPools
   ) throws(ImmutaError) {
-    self.storage = storage
+    self.owner = owner
     self.namespace = namespace
     files = configuration.files(of: namespace, in: directory)
     acceptsFilesOfOthers = configuration.acceptsFilesOfOthers

@@ -60,12 +60,3 @@ public protocol LogConsumer: Sendable {
   /// - Throws: what keeping the position throws; the consumer is closed all the same.
   func shutdown() async throws
 }
-
-extension Consumer: LogConsumer {
-  /// Closes the consumer as ``close()`` does, and throws what went wrong. It waits without blocking a thread that runs tasks.
-  ///
-  /// - Throws: `.io` when the position could not be put on stable storage; `.logMoved`. The consumer is closed all the same.
-  public func shutdown() async throws {
-    try await Thread.run { self.closeReporting() }
-  }
-}

@@ -22,5 +22,3 @@ where Element: LogRecord, AsyncIterator == Self {
   /// - Throws: as `next()`.
   mutating func next(timeout: Duration) async throws -> Element?
 }
-
-extension RecordStream: LogStream {}

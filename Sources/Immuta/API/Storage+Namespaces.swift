@@ -51,7 +51,7 @@ extension Storage {
   }
 
   /// Closes one namespace by its handle, which may be an older one: another handle of that name stays open.
-  func closeReporting(_ log: Log) throws(ImmutaError) {
+  func close(_ log: Log) throws(ImmutaError) {
     try alone(with: log.namespace) { () throws(ImmutaError) in try closeAlone(log) }
   }
 

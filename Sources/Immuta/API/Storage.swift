@@ -14,7 +14,7 @@ import ImmutaLocking
 ///
 /// A storage may be used from any number of tasks and threads at once. Calls look the namespace's name up; take its
 /// ``Log`` with ``log(_:)`` to save that.
-public final class Storage: Sendable {
+public final class Storage: LogOwner {
   /// The directory of the files.
   public let directory: String
   /// The same, open.

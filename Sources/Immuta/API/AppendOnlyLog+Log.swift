@@ -51,3 +51,14 @@ extension Log: AppendOnlyLog {
     }
   }
 }
+
+extension RecordStream: LogStream {}
+
+extension Consumer: LogConsumer {
+  /// Closes the consumer as ``close()`` does, and throws what went wrong. It waits without blocking a thread that runs tasks.
+  ///
+  /// - Throws: `.io` when the position could not be put on stable storage; `.logMoved`. The consumer is closed all the same.
+  public func shutdown() async throws {
+    try await Thread.run { self.closeReporting() }
+  }
+}
