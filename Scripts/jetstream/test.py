@@ -282,11 +282,13 @@ class Cluster(InDirectory):
         self.append(5, at=self.other(leader))
         cluster("resume", self.where, leader)
         self.check()
-        # A paused node ends, too.
+        # A paused node ends, too, and as any other does.
         cluster("pause", self.where)
         pids = processes(self.where)
         cluster("stop", self.where)
         self.assertFalse(any(map(is_there, pids)))
+        for log in self.where.glob("n*/server.log"):
+            self.assertIn("Exiting", log.read_text().splitlines()[-1])
 
     def test_a_number_that_another_process_has_now(self):
         bystander = subprocess.Popen(["sleep", "60"])
