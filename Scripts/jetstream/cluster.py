@@ -184,6 +184,12 @@ class Cluster:
                               f"is it there, and do most nodes run? See: cluster status {self.directory}")
             time.sleep(0.05)
 
+    def replicas(self, stream):
+        self.need_up()
+        for node in self.nodes:
+            held = health.held(node, stream) if processes.runs(node["process"]) else None
+            yield f"{node['number']}  {f'{held[0]} records, {held[1]} bytes' if held else 'nothing'}"
+
     def status(self):
         self.need()
         for node in self.nodes:

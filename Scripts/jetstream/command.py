@@ -22,6 +22,7 @@ HELP = """A JetStream cluster on this machine, for tests and for trying things o
   cluster cut DIR N         cuts node N off from its peers; clients still reach it
   cluster heal DIR [N]      connects node N to its peers again, or all that were cut off
   cluster leader DIR [STREAM]  prints the number of the node that leads the stream, or the nodes
+  cluster replicas DIR STREAM  prints a line for each node: what it has of the stream
   cluster status DIR        prints a line for each node
   cluster urls DIR          prints their URLs
   cluster server            prints where the server's program is; fetches it if there is none
@@ -60,7 +61,7 @@ def directory(text):
 def parse(arguments):
     parser = Parser(prog="cluster", allow_abbrev=False)
     commands = parser.add_subparsers(dest="command", required=True, parser_class=Parser, metavar="COMMAND")
-    names = ["start", "stop", "kill", "restart", "pause", "resume", "cut", "heal", "leader", "status", "urls", "server"]
+    names = ["start", "stop", "kill", "restart", "pause", "resume", "cut", "heal", "leader", "replicas", "status", "urls", "server"]
     for name in names:
         command = commands.add_parser(name, allow_abbrev=False)
         if name != "server":
@@ -71,6 +72,8 @@ def parse(arguments):
             command.add_argument("node", metavar="N", type=int)
         if name == "leader":
             command.add_argument("stream", metavar="STREAM", nargs="?")
+        if name == "replicas":
+            command.add_argument("stream", metavar="STREAM")
         if name in BRINGING_BACK:
             command.add_argument("--no-wait", action="store_true")
         if name in ("start", "server"):
@@ -117,6 +120,9 @@ def run(options):
             cluster.wait_until_healthy([node for node in touched if node["process"]])
     elif name == "leader":
         print(cluster.leader(options.stream))
+    elif name == "replicas":
+        for line in cluster.replicas(options.stream):
+            print(line)
     elif name == "status":
         for line in cluster.status():
             print(line)

@@ -53,11 +53,23 @@ def leads_all(node):
 
 def leads(node, stream):
     """Whether this node says of itself that it leads the stream."""
+    detail = _detail(node, stream)
+    if detail is None:
+        return False
+    # A server that is no cluster has no leaders: it leads what it has.
+    return "cluster" not in detail or detail["cluster"].get("leader") == node["name"]
+
+
+def held(node, stream):
+    """How many records of the stream this node has itself, and their bytes; nothing where it has none of it."""
+    detail = _detail(node, stream)
+    return detail and (detail["state"]["messages"], detail["state"]["bytes"])
+
+
+def _detail(node, stream):
     report = _ask(node, "/jsz?accounts=true&streams=true") or {}
     for account in report.get("account_details") or []:
         for detail in account.get("stream_detail") or []:
-            # A server that is no cluster has no leaders: it leads what it has.
-            leader = (detail.get("cluster") or {}).get("leader", None if "cluster" in detail else node["name"])
-            if detail.get("name") == stream and leader == node["name"]:
-                return True
-    return False
+            if detail.get("name") == stream:
+                return detail
+    return None

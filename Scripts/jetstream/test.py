@@ -96,6 +96,7 @@ class WrongUse(InDirectory):
         self.refuses(64, "no file", "start", self.directory, "--include", self.directory / "users.conf")
         self.refuses(64, "N", "cut", self.directory)
         self.refuses(64, "N", "kill", self.directory, "leader")
+        self.refuses(64, "STREAM", "replicas", self.directory)
         self.assertEqual(list(self.directory.iterdir()), [])
 
     def test_a_directory_without_a_cluster(self):
@@ -198,13 +199,22 @@ class Cluster(InDirectory):
             self.assertGreaterEqual(stored["seq"], number)
         self.count += count
 
-    def check(self, *nodes):
+    def check(self):
         """Each node has, or gets, all records that were acknowledged."""
-        for node in nodes or (1, 2, 3):
+        for node in (1, 2, 3):
             answer = eventually(
                 self.urls[node - 1], "$JS.API.STREAM.INFO.kept",
                 accepts=lambda answer: answer.get("state", {}).get("messages", 0) >= self.count)
             self.assertGreaterEqual(answer["state"]["messages"], self.count)
+        # What was not acknowledged may be there, too; but it is there on all nodes or on none.
+        deadline = time.monotonic() + 20
+        while len(held := {line.split("  ")[1] for line in self.replicas()}) > 1 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        self.assertEqual(len(held), 1, held)
+        self.assertGreaterEqual(int(held.pop().split()[0]), self.count)
+
+    def replicas(self):
+        return cluster("replicas", self.where, "kept")[0].splitlines()
 
     def other(self, *nodes):
         return next(node for node in (1, 2, 3) if node not in nodes)
@@ -236,6 +246,7 @@ class Cluster(InDirectory):
         cluster("kill", self.where, leader)
         self.assertFalse(is_there(pid))
         self.assertIn("down", cluster("status", self.where)[0].splitlines()[leader - 1])
+        self.assertIn("nothing", self.replicas()[leader - 1])
         self.assertNotEqual(int(cluster("leader", self.where, "kept")[0]), leader)
         self.append(5, at=self.other(leader))
         self.assertEqual(cluster("restart", self.where, leader)[0], self.printed)
