@@ -133,14 +133,17 @@ class Cluster:
     def restart(self, number):
         self.need()
         chosen = self.chosen(number)
+        for node in chosen:
+            processes.send(node["process"], signal.SIGCONT)
         self._begin(chosen)
+        if self.state["cut"]:
+            self._set_cut(set(self.state["cut"]) - {node["number"] for node in chosen})
         return chosen
 
     def cut(self, number):
         self.need_up()
         self.need_routes()
-        self.node(number)
-        self._set_cut(set(self.state["cut"]) | {number})
+        self._set_cut(set(self.state["cut"]) | {node["number"] for node in self.chosen(number)})
 
     def heal(self, number):
         self.need_up()

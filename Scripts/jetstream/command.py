@@ -16,10 +16,10 @@ HELP = """A JetStream cluster on this machine, for tests and for trying things o
   cluster start DIR         three nodes with their files in DIR; the last line printed is their URLs, comma separated
   cluster stop DIR          ends them; their files stay, and `start DIR` goes on with them, on the same ports
   cluster kill DIR [N]      kills node N (SIGKILL), or all
-  cluster restart DIR [N]   starts node N again if it is down, or all that are
+  cluster restart DIR [N]   brings node N back, or all: starts it if it is down, resumes it and heals it
   cluster pause DIR [N]     stops node N where it stands (SIGSTOP), or all
   cluster resume DIR [N]    lets it go on
-  cluster cut DIR N         cuts node N off from its peers; clients still reach it
+  cluster cut DIR [N]       cuts node N off from its peers, or each from all others; clients still reach it
   cluster heal DIR [N]      connects node N to its peers again, or all that were cut off
   cluster leader DIR [STREAM]  prints the number of the node that leads the stream, or the nodes
   cluster replicas DIR STREAM  prints a line for each node: what it has of the stream
@@ -41,7 +41,7 @@ Exit codes: 0; 1 failure; 64 wrong use.
 """
 
 BRINGING_BACK = {"restart", "resume", "heal"}
-WITH_NODE = BRINGING_BACK | {"kill", "pause"}
+WITH_NODE = BRINGING_BACK | {"kill", "pause", "cut"}
 
 
 class Parser(argparse.ArgumentParser):
@@ -68,8 +68,6 @@ def parse(arguments):
             command.add_argument("directory", metavar="DIR", type=directory)
         if name in WITH_NODE:
             command.add_argument("node", metavar="N", type=int, nargs="?")
-        if name == "cut":
-            command.add_argument("node", metavar="N", type=int)
         if name == "leader":
             command.add_argument("stream", metavar="STREAM", nargs="?")
         if name == "replicas":

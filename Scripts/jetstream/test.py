@@ -94,7 +94,6 @@ class WrongUse(InDirectory):
         self.refuses(64, "number from 1 to 9", "start", self.directory, IMMUTA_CLUSTER_NODES="three")
         self.refuses(64, "always or a time", "start", self.directory, "--sync", "often")
         self.refuses(64, "no file", "start", self.directory, "--include", self.directory / "users.conf")
-        self.refuses(64, "N", "cut", self.directory)
         self.refuses(64, "N", "kill", self.directory, "leader")
         self.refuses(64, "STREAM", "replicas", self.directory)
         self.assertEqual(list(self.directory.iterdir()), [])
@@ -274,16 +273,26 @@ class Cluster(InDirectory):
             self.assertEqual(client.server["server_name"], f"n{leader}")
             self.assertIsNone(client.request("kept", "to nobody", seconds=2))
         self.append(5, at=other)
-        # It stays cut off while it, and the network, are ended and begun again.
-        cluster("kill", self.where, leader)
+        # It stays cut off while another node, and the network, are ended and begun again.
+        cluster("kill", self.where, other)
         os.kill(state(self.where)["routes"]["process"]["pid"], signal.SIGKILL)
-        self.assertEqual(cluster("restart", self.where)[0], self.printed)
+        self.assertEqual(cluster("restart", self.where, other)[0], self.printed)
         self.append(5, at=other)
         with Client(self.urls[leader - 1]) as client:
             answer = client.request("$JS.API.STREAM.INFO.kept", seconds=1)
         self.assertLess((answer or {}).get("state", {}).get("messages", 0), self.count)
         self.assertEqual(cluster("heal", self.where)[0], self.printed)
         self.assertEqual(state(self.where)["cut"], [])
+        self.check()
+
+    def test_bringing_back_whatever_was_done(self):
+        cluster("cut", self.where)
+        self.assertEqual(state(self.where)["cut"], [1, 2, 3])
+        cluster("pause", self.where, 1)
+        cluster("kill", self.where, 2)
+        self.assertEqual(cluster("restart", self.where)[0], self.printed)
+        self.assertEqual(state(self.where)["cut"], [])
+        self.append(5, at=1)
         self.check()
 
     def test_pausing_and_resuming(self):
