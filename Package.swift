@@ -24,6 +24,7 @@ let package = Package(
     .library(name: "ImmutaFoundation", targets: ["ImmutaFoundation"]),
     .library(name: "ImmutaCodable", targets: ["ImmutaCodable"]),
     .library(name: "LogStore", targets: ["ImmutaLogStore"]),
+    .library(name: "ImmutaJetStream", targets: ["ImmutaJetStream"]),
     .library(name: "Solid", targets: ["Solid"]),
     .library(name: "ImmutaTestSupport", targets: ["ImmutaTestSupport"]),
     .executable(name: "immuta", targets: ["ImmutaCLI"]),
@@ -32,6 +33,7 @@ let package = Package(
   traits: [
     .trait(name: "Zstd", description: "Zstandard in ImmutaTransforms and the tool; needs libzstd with its headers."),
     .trait(name: "LZ4", description: "LZ4 in ImmutaTransforms and the tool; needs liblz4 with its headers."),
+    .trait(name: "JetStream", description: "ImmutaJetStream, a log on a NATS cluster; needs libnats with its headers."),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -78,6 +80,15 @@ let package = Package(
     .target(
       name: "ImmutaLogStore",
       dependencies: ["Immuta", "ImmutaLocking", "Solid", .product(name: "Logging", package: "swift-log")],
+      swiftSettings: strict),
+    .systemLibrary(name: "CImmutaNats", pkgConfig: "libnats", providers: [.apt(["libnats-dev"]), .brew(["cnats"])]),
+    // Nothing at all without the trait.
+    .target(
+      name: "ImmutaJetStream",
+      dependencies: [
+        "Immuta", "ImmutaLibC", "ImmutaLocking", .product(name: "Logging", package: "swift-log"),
+        .target(name: "CImmutaNats", condition: .when(traits: ["JetStream"])),
+      ],
       swiftSettings: strict),
     .executableTarget(
       name: "ImmutaCLI",

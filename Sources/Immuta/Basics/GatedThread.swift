@@ -5,9 +5,9 @@ import ImmutaLocking
 ///
 /// Whether it ends is decided under the lock by which the state is changed: whoever changes it finds the thread there, or
 /// makes another.
-final class GatedThread<State: Sendable>: Sendable {
+package final class GatedThread<State: Sendable>: Sendable {
   /// What the thread does next.
-  enum Step {
+  package enum Step {
     /// This, while nobody's lock is held; then it looks again.
     case work(@Sendable () -> Void)
     /// Nothing until it is woken, or for so many nanoseconds.
@@ -26,7 +26,7 @@ final class GatedThread<State: Sendable>: Sendable {
   private let next: @Sendable (inout State) -> Step
 
   /// - Parameter next: decides, under the lock, what the thread does next.
-  init(_ state: sending State, next: @escaping @Sendable (inout State) -> Step) {
+  package init(_ state: sending State, next: @escaping @Sendable (inout State) -> Step) {
     guarded = Lock(Guarded(state: state))
     self.next = next
   }
@@ -37,7 +37,7 @@ final class GatedThread<State: Sendable>: Sendable {
   /// Changes the state, which the thread looks at if `change` returns true.
   ///
   /// Where there is no thread, and none to be had, the state is changed all the same: whoever changes it next tries again.
-  func update(_ change: (inout State) -> Bool) {
+  package func update(_ change: (inout State) -> Bool) {
     let wakes = guarded.withLock { guarded in
       try? start(&guarded)
       return change(&guarded.state)

@@ -3,7 +3,7 @@ import ImmutaLibC
 import Synchronization
 
 /// The system gave no thread.
-struct NoThread: Error {
+package struct NoThread: Error {
   /// What it said.
   let errorNumber: Int32
   /// The call that makes one.

@@ -6,10 +6,10 @@ import ImmutaLocking
 /// Work is done in the order it came. A device that does not answer holds up those who wait for it, and nobody else for
 /// long: where all threads have been at the same piece of work for a second, others are made. They end when they have
 /// nothing to do, so that there are few again once the device answers.
-final class WorkThreads: Sendable {
-  static let shared: WorkThreads = WorkThreads()
+package final class WorkThreads: Sendable {
+  package static let shared: WorkThreads = WorkThreads()
 
-  typealias Work = @Sendable () -> Void
+  package typealias Work = @Sendable () -> Void
 
   /// How many there are at most, but for those that stand in for others that are held up.
   ///
@@ -65,7 +65,7 @@ final class WorkThreads: Sendable {
   /// Has work done soon, on one of the threads. It may block, and must not wait for other work that was added here.
   ///
   /// - Throws: where there is no thread, and none to be had; then the work is not done.
-  func add(_ work: @escaping Work) throws(NoThread) {
+  package func add(_ work: @escaping Work) throws(NoThread) {
     try ThreadShortage.check()
     let gate = try state.withLock { (state) throws(NoThread) -> ThreadGate? in
       if let gate = state.resting.popLast() {
@@ -171,7 +171,7 @@ final class WorkThreads: Sendable {
   }
 
   /// Has work done at a time, or soon after.
-  func add(at time: ContinuousClock.Instant, _ work: @escaping Work) throws(NoThread) {
+  package func add(at time: ContinuousClock.Instant, _ work: @escaping Work) throws(NoThread) {
     try add(Later(time: time, work: work, isShort: false))
   }
 

@@ -20,7 +20,7 @@ public struct LogChange: Hashable, Sendable {
   /// go on after the last of them, begin at this sequence.
   public let sharedCount: Int
 
-  init(path: String, kind: Kind, sharedCount: Int) {
+  package init(path: String, kind: Kind, sharedCount: Int) {
     self.path = path
     self.kind = kind
     self.sharedCount = sharedCount

@@ -1,0 +1,245 @@
+#if JetStream
+  import Immuta
+
+  /// Units that are appended together, from the first attempt until it is known what became of them, or nobody wants to know.
+  struct AppendGroup {
+    private var units: [AppendUnit]
+    private let access: LogAccess
+    private let line: AppendLine
+    /// Where it may have been stored: it was sent, and no answer said that it was not.
+    private var doubt: Sent?
+    private var reason = "no server answered in time"
+
+    /// What was sent.
+    private struct Sent {
+      /// The number of the first record.
+      let first: Int
+      /// By unit.
+      let ids: [String]
+      let messages: [Outgoing]
+      var count: Int { messages.count }
+    }
+
+    init(_ units: [AppendUnit], _ access: LogAccess, _ line: AppendLine) {
+      self.units = units
+      self.access = access
+      self.line = line
+    }
+
+    /// Returns when each unit has its outcome.
+    mutating func settle() async {
+      // Nobody cancels this task; what waits in it ends by deadlines and by closing.
+      var attempts = Attempts(until: .now + .seconds(365 * 86_400))
+      while !isOver() {
+        do {
+          if try await attempt() { return }
+        } catch {
+          return fail(access.error(error))
+        }
+        try? await attempts.rest()
+      }
+    }
+
+    /// Whether nobody waits for it any more.
+    private mutating func isOver() -> Bool {
+      if let failure = line.failure { fail(failure) }
+      let now = ContinuousClock.now
+      for unit in units where unit.deadline <= now {
+        let error = ImmutaError.unavailable(reason).of(access.namespace)
+        unit.giveUp(error)
+        line.noteFailure(error)
+      }
+      line.expire(reason)
+      if doubt == nil { units.removeAll(where: \.isOver) }
+      guard units.allSatisfy(\.isOver) else { return false }
+      // It may still be stored. Then the next one's number is refused, or it is: both cannot be.
+      line.guess = nil
+      return true
+    }
+
+    /// How long one question may take.
+    private var time: Duration {
+      let left = units.filter { !$0.isOver }.map { $0.deadline - .now }.min() ?? .zero
+      return max(.milliseconds(1), min(left, access.transport.options.answerTimeout))
+    }
+
+    private func fail(_ error: any Error) {
+      for unit in units { unit.giveUp(error) }
+      line.noteFailure(error)
+    }
+
+    /// Tries once; true when all is settled.
+    private mutating func attempt() async throws -> Bool {
+      if let sent = doubt {
+        switch try await access.leaderRecord(at: sent.first, within: time) {
+        case .failure(let refusal):
+          reason = refusal.description
+          return false
+        case .success(let record?):
+          if record.id == AppendUnit.id(sent.ids[0], 0, of: units[0].payloads.count) {
+            return complete(sent.first, sent.ids)
+          }
+          // Somebody else's record is there: it never will be.
+          guard let count = try await count() else { return false }
+          return refused(count)
+        case .success(nil): return try await send(sent)
+        }
+      }
+      var first = units[0].expecting ?? line.guess
+      if first == nil { first = try await count() }
+      guard let first, let sent = prepare(first) else { return false }
+      return try await send(sent)
+    }
+
+    /// How many records the leader has; nil where it does not answer.
+    private mutating func count() async throws -> Int? {
+      if let stream = try await access.describeOnce(within: time) { return stream.count }
+      reason = "the log's leader does not answer"
+      return nil
+    }
+
+    /// What is sent, noted in each unit; nil where one of them was given up meanwhile, or cannot be sent.
+    private func prepare(_ first: Int) -> Sent? {
+      var messages: [Outgoing] = []
+      var ids: [String] = []
+      for unit in units {
+        let id = unit.id ?? AppendID.next()
+        do throws(ImmutaError) {
+          let made = try self.messages(unit, id, at: first + messages.count)
+          let append = UnknownAppend(
+            namespace: access.namespace, id: id, count: made.count, earliest: first + messages.count, isExpecting: true)
+          if unit.markSent(append) {
+            messages += made
+            ids.append(id)
+            continue
+          }
+        } catch {
+          unit.giveUp(error.of(access.namespace))
+          line.noteFailure(error)
+        }
+        for unit in units.prefix(ids.count) { unit.markRefused() }
+        return nil
+      }
+      messages[0].headers.append((HeaderName.expected, String(first)))
+      return Sent(first: first, ids: ids, messages: messages)
+    }
+
+    private func messages(_ unit: AppendUnit, _ id: String, at first: Int) throws(ImmutaError) -> [Outgoing] {
+      var messages: [Outgoing] = []
+      for (place, payload) in unit.payloads.enumerated() {
+        let bytes = try access.coder?.encode(payload, sequence: first + place) ?? payload
+        if bytes.count > access.mostBytes { throw .recordTooLarge }
+        let id = AppendUnit.id(id, place, of: unit.payloads.count)
+        messages.append(Outgoing(subject: access.subject, headers: [(HeaderName.id, id)], bytes: bytes))
+      }
+      return messages
+    }
+
+    private mutating func send(_ sent: Sent) async throws -> Bool {
+      var messages = sent.messages
+      if messages.count > 1 {
+        // Each attempt is a batch of its own: of the one before some messages may have come.
+        let batch = AppendID.next()
+        for place in messages.indices {
+          messages[place].headers.append((HeaderName.batch, batch))
+          messages[place].headers.append((HeaderName.batchSequence, String(place + 1)))
+        }
+        messages[messages.count - 1].headers.append((HeaderName.batchCommit, "1"))
+      }
+      // What was sent before may still come.
+      let isFirst = doubt == nil
+      doubt = sent
+      switch await access.transport.ask(messages, within: time) {
+      case .failure(.tooLarge) where isFirst && sent.count == 1:
+        refuse()
+        throw ImmutaError.recordTooLarge
+      case .failure(let silence):
+        reason = try access.transport.note(silence).description
+        return false
+      case .success(let reply): return try await take(AppendAnswer(reply), sent, isFirst)
+      }
+    }
+
+    /// None of it is stored.
+    private mutating func refuse() {
+      doubt = nil
+      for unit in units { unit.markRefused() }
+    }
+
+    private mutating func take(_ answer: AppendAnswer, _ sent: Sent, _ isFirst: Bool) async throws -> Bool {
+      switch answer {
+      case .stored(let count, let batch, let isDuplicate):
+        access.transport.noteSuccess()
+        if isDuplicate { return takeDuplicate(at: count - 1, sent, isFirst) }
+        guard sent.count == 1 || batch == sent.count, count - sent.count == sent.first else {
+          // What is at its place says what became of it.
+          reason = "a server stored \(batch ?? 1) of \(sent.count) records, up to \(count)"
+          return false
+        }
+        return complete(sent.first, sent.ids)
+      case .unexpected(let count):
+        access.transport.noteSuccess()
+        // An earlier copy may be what is there.
+        return isFirst ? refused(count) : false
+      case .noAnswerer:
+        if isFirst { refuse() }
+        reason = "no server with JetStream answers"
+        access.transport.noteFailure()
+        // The stream may be gone.
+        _ = try await access.describeOnce(within: time)
+        return false
+      case .idInUse(let refusal):
+        reason = refusal.description
+        return false
+      case .passing(let refusal):
+        reason = refusal.description
+        access.transport.noteFailure()
+        return false
+      case .refused(let refusal):
+        access.transport.noteSuccess()
+        if isFirst { refuse() }
+        throw refusal.isTooLarge ? ImmutaError.recordTooLarge : refusal
+      }
+    }
+
+    /// A record of this id is stored. Whether it is this one, its place says.
+    private mutating func takeDuplicate(at place: Int, _ sent: Sent, _ isFirst: Bool) -> Bool {
+      if place == sent.first || !isFirst || units[0].id == nil { return false }
+      if units[0].expecting != nil { return refused(max(place + 1, access.knownCount)) }
+      // The caller's id, appended before: what was asked for is done.
+      return complete(place, sent.ids)
+    }
+
+    private func complete(_ first: Int, _ ids: [String]) -> Bool {
+      var place = first
+      for (unit, id) in zip(units, ids) {
+        unit.complete(Appended(sequences: place..<place + unit.payloads.count, id: id))
+        place += unit.payloads.count
+      }
+      access.noteCount(place)
+      line.guess = max(place, access.knownCount)
+      return true
+    }
+
+    /// It is certain that nothing of it is stored, as the log has another number of records.
+    private mutating func refused(_ count: Int) -> Bool {
+      refuse()
+      line.guess = count
+      guard let expected = units[0].expecting else { return false }
+      let error = ImmutaError.unexpectedCount(expected: expected, actual: count).of(access.namespace)
+      units[0].giveUp(error)
+      line.noteFailure(error)
+      // The others may expect what is there.
+      line.putBack(Array(units.dropFirst()))
+      return true
+    }
+  }
+
+  /// Ids of appends: no two are the same, wherever they are drawn.
+  enum AppendID {
+    static func next() -> String {
+      let (high, low) = (UInt64.random(in: .min ... .max), UInt64.random(in: .min ... .max))
+      return String(high, radix: 36) + String(low, radix: 36)
+    }
+  }
+#endif

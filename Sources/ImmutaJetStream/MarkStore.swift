@@ -1,0 +1,112 @@
+#if JetStream
+  import Immuta
+
+  /// The stream with the positions of a log's consumers: of each consumer the newest message counts, and the ones before go.
+  ///
+  /// A change names the message that it replaces. So of two that believe to have a consumer one is refused, and cannot move it. A
+  /// key-value bucket would be the same stream under a name that does not say whose it is.
+  struct MarkStore: Sendable {
+    let access: LogAccess
+
+    /// A mark as it is kept.
+    struct Kept: Sendable {
+      let mark: ConsumerMark
+      /// Its message's place in the stream, from 1 on.
+      let revision: Int
+      /// When the leader stored it.
+      let time: Timestamp
+    }
+
+    private var stream: String { access.name.positions }
+
+    /// Makes the stream, if it is not there.
+    func create(replicas: Int, until deadline: ContinuousClock.Instant) async throws {
+      let config = JSON.object([
+        "name": .string(stream), "subjects": .array([.string(access.name.allPositions)]),
+        "description": .string("the positions of the consumers of “\(access.namespace)”"),
+        "retention": "limits", "storage": "file", "discard": "old", "num_replicas": .int(replicas),
+        "max_msgs_per_subject": 1,
+        "max_msgs": -1, "max_bytes": -1, "max_age": 0, "max_msg_size": -1, "max_consumers": -1,
+        "allow_direct": true,
+      ])
+      do {
+        _ = try await access.transport.api("STREAM.CREATE.\(stream)", config, until: deadline)
+      } catch let refusal as ServerRefusal where refusal.isNameInUse {
+        // With other limits: it keeps what it is asked to keep.
+      }
+    }
+
+    /// What the leader has of a consumer; nil for nothing. Throws a `ServerRefusal` where there is no stream.
+    func read(_ consumer: String, until deadline: ContinuousClock.Instant) async throws -> Kept? {
+      let question = JSON.object(["last_by_subj": .string(access.name.position(of: consumer))])
+      let json: JSON
+      do {
+        json = try await access.transport.api("STREAM.MSG.GET.\(stream)", question, until: deadline)
+      } catch let refusal as ServerRefusal where refusal.isNoMessage {
+        return nil
+      }
+      guard let record = StoredMessage.record(json) else { throw ImmutaError.unavailable("a server gave no message") }
+      guard let mark = ConsumerMark(record.payload) else {
+        throw ImmutaError.invalidConfiguration(
+          "what the stream \(stream) has of the consumer “\(consumer)” is no position: somebody else published there. Purge that subject, and the consumer begins anew"
+        )
+      }
+      return Kept(mark: mark, revision: record.sequence + 1, time: record.timestamp)
+    }
+
+    /// The leader's clock; nil where it does not say.
+    func now(until deadline: ContinuousClock.Instant) async throws -> Timestamp? {
+      try await access.transport.api("STREAM.INFO.\(stream)", until: deadline)["ts"]?.string.flatMap {
+        RecordTime.parse($0)
+      }
+    }
+
+    enum Written: Sendable {
+      case revision(Int)
+      /// Another message is there.
+      case refused
+    }
+
+    /// Puts a mark in the place of the one of a revision; 0: where there is none.
+    ///
+    /// - Throws: `.unavailable` where it may be written or not; `.storageClosed`, `CancellationError`.
+    func write(
+      _ mark: ConsumerMark, of consumer: String, replacing revision: Int, until deadline: ContinuousClock.Instant
+    ) async throws -> Written {
+      let message = Outgoing(
+        subject: access.name.position(of: consumer),
+        headers: [(HeaderName.expectedOfSubject, String(revision))], bytes: mark.bytes)
+      var attempts = Attempts(until: deadline)
+      var isFirst = true
+      while let time = attempts.time(atMost: access.transport.options.answerTimeout) {
+        switch await access.transport.ask(message, within: time) {
+        case .failure(let silence):
+          attempts.reason = try access.transport.note(silence).description
+          isFirst = false
+        case .success(let reply):
+          switch AppendAnswer(reply) {
+          case .stored(let revision, _, _):
+            access.transport.noteSuccess()
+            return .revision(revision)
+          case .unexpected:
+            access.transport.noteSuccess()
+            if isFirst { return .refused }
+            // An earlier copy may be what is there.
+            guard let kept = try await read(consumer, until: deadline), kept.mark == mark else { return .refused }
+            return .revision(kept.revision)
+          case .refused(let refusal): throw ImmutaError.unavailable(refusal.description)
+          case .passing(let refusal), .idInUse(let refusal):
+            attempts.reason = refusal.description
+            access.transport.noteFailure()
+            isFirst = false
+          case .noAnswerer:
+            attempts.reason = "no server with JetStream answers"
+            access.transport.noteFailure()
+          }
+        }
+        try await attempts.rest()
+      }
+      throw ImmutaError.unavailable(attempts.reason)
+    }
+  }
+#endif

@@ -1,0 +1,73 @@
+#if JetStream
+  import Immuta
+
+  /// Where reading begins: a number, and for a moment that no record has reached yet the moment, too.
+  struct RecordPlace: Hashable, Sendable {
+    var sequence: Int
+    /// Earlier records are passed over.
+    var notBefore: Timestamp?
+  }
+
+  extension LogAccess {
+    /// Finds the place that a position means now. O(1), of a moment O(log n) questions to the leader.
+    ///
+    /// - Throws: `.invalidPosition`, `.positionBeyondEnd`, `.foreignPosition`; as `describe`.
+    func place(of position: StreamPosition, until deadline: ContinuousClock.Instant) async throws -> RecordPlace {
+      try checkOpen()
+      if case .skipping(let count) = position {
+        precondition(count >= 0, "a stream cannot skip \(count) records")
+        return RecordPlace(sequence: count)
+      }
+      let stream = try await describe(until: deadline)
+      // What this handle knows of is there, also where a new leader does not say so yet.
+      let count = max(stream.count, knownCount)
+      switch position {
+      case .beginning: return RecordPlace(sequence: stream.first)
+      case .latest: return RecordPlace(sequence: count)
+      case .last(let wanted):
+        precondition(wanted >= 0, "a log has no last \(wanted) records")
+        return RecordPlace(sequence: max(stream.first, count - min(wanted, count)))
+      case .sequence(let sequence): return RecordPlace(sequence: try checked(sequence, count))
+      case .position(let position):
+        guard position.identity == identity else {
+          throw ImmutaError.foreignPosition(expected: position.identity, found: identity).of(namespace)
+        }
+        return RecordPlace(sequence: try checked(position.sequence, count))
+      case .time(let time):
+        return try await place(of: time, in: stream.first..<max(stream.first, stream.count), until: deadline)
+      default: preconditionFailure("a position that this version of ImmutaJetStream does not know")
+      }
+    }
+
+    private func checked(_ sequence: Int, _ count: Int) throws(ImmutaError) -> Int {
+      if sequence < 0 { throw .invalidPosition(sequence).of(namespace) }
+      if sequence > count { throw .positionBeyondEnd(position: sequence, count: count).of(namespace) }
+      return sequence
+    }
+
+    /// The first record whose time is this moment or later.
+    private func place(
+      of time: Timestamp, in range: Range<Int>, until deadline: ContinuousClock.Instant
+    ) async throws -> RecordPlace {
+      var (low, high) = (range.lowerBound, range.upperBound)
+      while low < high {
+        let middle = low + (high - low) / 2
+        if try await storedTime(of: middle, until: deadline) < time { low = middle + 1 } else { high = middle }
+      }
+      return RecordPlace(sequence: low, notBefore: time)
+    }
+
+    private func storedTime(of sequence: Int, until deadline: ContinuousClock.Instant) async throws -> Timestamp {
+      var attempts = Attempts(until: deadline)
+      while let time = attempts.time(atMost: transport.options.answerTimeout) {
+        switch try await leaderRecord(at: sequence, within: time) {
+        case .success(let record?): return record.timestamp
+        case .success(nil): attempts.reason = "the leader is behind what was appended"
+        case .failure(let refusal): attempts.reason = refusal.description
+        }
+        try await attempts.rest()
+      }
+      throw ImmutaError.unavailable(attempts.reason).of(namespace)
+    }
+  }
+#endif
