@@ -463,15 +463,15 @@ canary key-change KeyIndex+State.swift 'KeysLossTests/whoFollows' \
 canary key-others KeyIndex+Counts.swift 'KeysModelTests/manyWhoExpect' \
   'try update\(\)\n      let older' 'if known == nil { try update() }
       let older'
-# A step's logs publish before its intent is written.
+# A step's logs commit before its intent is written.
 canary step-late LogWriter+Steps.swift 'StepLossTests/whateverCall' \
-  '          try write\(intent, to: &kept\.file\)\s+vouched = publish\(intent\)' \
-  '          vouched = publish(intent)
+  '          try write\(intent, to: &kept\.file\)\s+vouched = commitParts\(of: intent\)' \
+  '          vouched = commitParts(of: intent)
           try write(intent, to: &kept.file)'
 # What a step has staged is not flushed before its intent.
 canary step-staged LogWriter+Steps.swift 'StepLossTests/aPowerCutLeaves' \
   'if isStable \{ for writer in staged' 'if false { for writer in staged'
-# Nor is the intent, before the logs publish.
+# Nor is the intent, before the logs commit.
 canary step-intent LogWriter+Steps.swift 'StepLossTests/aPowerCutLeaves' \
   'if isStable \{ try file\.flush\(\) \}' ''
 # Only the newest intent is settled.

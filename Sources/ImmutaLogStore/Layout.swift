@@ -130,7 +130,7 @@ struct Layout: Equatable {
     let limit = ThisProcess.mostOpenFiles
     guard needed > limit else { return }
     throw .invalidConfiguration(
-      "\(Words.of(partitions, "partition")) and the program around them need \(needed) open files, and this process "
+      "\(Quantity.of(partitions, "partition")) and the program around them need \(needed) open files, and this process "
         + "may have \(limit): raise the limit (ulimit -n), or take fewer partitions for a new store")
   }
 

@@ -57,7 +57,8 @@ struct LayoutOpening {
       throw .corrupted(
         Corruption(
           .layout, path: Layout.path(in: directory),
-          reason: "it says that there are \(Words.of(layout.partitions, "partition")), numbered from 0, but there is "
+          reason:
+            "it says that there are \(Quantity.of(layout.partitions, "partition")), numbered from 0, but there is "
             + "\(beyond).bilog: put the layout back, or take that file away"))
     }
     return Found(layout: layout, routing: try self.routing(of: layout, routing, access), isRemembered: true)

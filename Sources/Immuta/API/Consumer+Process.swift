@@ -130,7 +130,7 @@ extension Consumer {
     for log in logs {
       if try directory(of: log) != own {
         throw .invalidConfiguration(
-          "\(Words.quoted(log.namespace)) is in another directory than \(Words.quoted(self.log.namespace)), whose records are "
+          "\(log.namespace.quoted) is in another directory than \(self.log.namespace.quoted), whose records are "
             + "processed: one step is made in one directory")
       }
       if let other = byName.updateValue(log, forKey: log.namespace), other !== log {

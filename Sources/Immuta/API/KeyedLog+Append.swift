@@ -73,7 +73,7 @@ extension KeyedLog {
     let payload = unsafe bytes.withBytes { bytes in unsafe PayloadMemory.payload(copying: bytes) }
     if let key = keyOf(payload) { return key.keyBytes }
     throw .invalidConfiguration(
-      "the payload has no key of the index \(Words.quoted(name)), and nothing was appended: append it to the log itself"
+      "the payload has no key of the index \(name.quoted), and nothing was appended: append it to the log itself"
     )
   }
 }

@@ -110,7 +110,7 @@ extension Log {
   ) throws(ImmutaError) -> KeyedLog<Key> {
     guard Storage.isValidNamespace(name) else {
       throw .invalidConfiguration(
-        "\(Words.quoted(name)) cannot be the name of an index of keys: use 1 to 200 letters, digits, “.”, “_” or “-”, not "
+        "\(name.quoted) cannot be the name of an index of keys: use 1 to 200 letters, digits, “.”, “_” or “-”, not "
           + "starting with “.”")
     }
     let index = KeyIndex(

@@ -32,7 +32,7 @@ extension Log {
       return try await appendInTurn(bytes)
     }
     if awaitsFlush {
-      try await settle(receipt)
+      try await waitUntilStable(receipt)
     } else if receipt.isPause {
       await Task.yield()
     }
@@ -113,7 +113,7 @@ extension Log {
   }
 
   @usableFromInline
-  func settle(_ receipt: Receipt) async throws {
+  func waitUntilStable(_ receipt: Receipt) async throws {
     let writer = try openWriter()
     do {
       try await writer.waitUntilStable(receipt.sequence + 1)
@@ -123,7 +123,7 @@ extension Log {
   }
 
   @usableFromInline
-  func settleBlocking(_ receipt: Receipt) throws {
+  func waitUntilStableBlocking(_ receipt: Receipt) throws {
     let writer = try openWriter()
     do {
       try writer.waitUntilStableBlocking(receipt.sequence + 1)
@@ -159,7 +159,7 @@ extension Log {
     guard let receipt = try unsafe withBytes(of: bytes, appendAtOnce) else {
       return try appendInTurn(bytes)
     }
-    if awaitsFlush { try settleBlocking(receipt) }
+    if awaitsFlush { try waitUntilStableBlocking(receipt) }
     return receipt
   }
 

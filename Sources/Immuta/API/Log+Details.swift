@@ -153,11 +153,11 @@ extension Log.Details: CustomStringConvertible {
   /// One line for people.
   public var description: String {
     let kept = count - firstSequence - missingCount
-    var text = "\(namespace): \(Words.records(kept)) in \(Words.bytes(byteCount)) (\(format))"
+    var text = "\(namespace): \(Quantity.records(kept)) in \(Quantity.bytes(byteCount)) (\(format))"
     if segmentCount > 1 { text += ", \(segmentCount) segments" }
     if firstSequence > 0 { text += ", from record \(firstSequence) on" }
     if let firstTimestamp, let lastTimestamp { text += ", \(firstTimestamp) to \(lastTimestamp)" }
-    if !codec.isEmpty { text += "; codec \(Words.printable(codec))" }
+    if !codec.isEmpty { text += "; codec \(codec.printable)" }
     if verifiable < kept { text += "; \(kept - verifiable) of them without a checksum from when they were appended" }
     for doubt in clock { text += "; \(doubt)" }
     if let openingNote { text += "; \(openingNote)" }

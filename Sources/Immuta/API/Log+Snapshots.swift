@@ -9,7 +9,7 @@ extension Log {
   package func snapshot(named name: String) throws(ImmutaError) -> SnapshotFile {
     guard Storage.isValidNamespace(name) else {
       throw .invalidConfiguration(
-        "\(Words.quoted(name)) cannot be a projection: use 1 to 200 letters, digits, “.”, “_” or “-”, not starting with “.”"
+        "\(name.quoted) cannot be a projection: use 1 to 200 letters, digits, “.”, “_” or “-”, not starting with “.”"
       )
     }
     return SnapshotFile(log: self, name: name)

@@ -20,7 +20,7 @@ public struct VerificationReport: Hashable, Sendable {
 extension VerificationReport: CustomStringConvertible {
   /// One line for people.
   public var description: String {
-    var text = "\(Words.records(records)) in \(Words.bytes(bytes)): "
+    var text = "\(Quantity.records(records)) in \(Quantity.bytes(bytes)): "
     switch verifiable {
     case records: text += "every one is what was appended"
     case 0: text += "readable, none verifiable: there is no checksum from when they were appended"
@@ -28,7 +28,7 @@ extension VerificationReport: CustomStringConvertible {
       text += "\(verifiable) are what was appended, \(records - verifiable) are readable and not verifiable: there is "
       text += "no checksum from when they were appended"
     }
-    if !undecodedCodec.isEmpty { text += "; not decoded: written with \(Words.printable(undecodedCodec))" }
+    if !undecodedCodec.isEmpty { text += "; not decoded: written with \(undecodedCodec.printable)" }
     return text
   }
 }

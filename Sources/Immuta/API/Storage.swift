@@ -185,7 +185,7 @@ public final class Storage: LogOwner {
     guard let access, (access == .readOnly) != log.isFollowing else { return log }
     let way = log.isFollowing ? "for reading only" : "for appending"
     throw .invalidConfiguration(
-      "\(Words.quoted(log.namespace)) is open \(way) already: close it before it is opened with another access")
+      "\(log.namespace.quoted) is open \(way) already: close it before it is opened with another access")
   }
 
   /// The storage does not know the log any more, if it has this name.

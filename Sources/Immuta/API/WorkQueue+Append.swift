@@ -30,7 +30,7 @@ extension WorkQueue {
         let receipt = try await transaction.append(bytes)
         try inLog { () throws(ImmutaError) in try plan(receipt.sequence, planned) }
         number = receipt.sequence
-        try await settle()
+        try await waitUntilStable()
         return receipt
       }
       state.withLock { $0.jobs.planned[receipt.sequence] = nil }

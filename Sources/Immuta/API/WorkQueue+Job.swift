@@ -20,7 +20,7 @@ extension WorkQueue {
     /// - Throws: `.leaseLost` where somebody else has the job by now: then that one's work counts; `.consumerClosed`, `.logMoved`, `.io`.
     public func acknowledge() async throws {
       try queue.acknowledge(self)
-      try await queue.settle()
+      try await queue.waitUntilStable()
     }
 
     /// Gives the job back: somebody gets it after a while, at once by default; or the dead letters do, where it was given as often
@@ -35,10 +35,11 @@ extension WorkQueue {
     ///   the dead letters throws.
     public func retry(after pause: Duration = .zero, because reason: String? = nil) async throws {
       if let most = queue.configuration.maximumDeliveries, deliveries >= most {
-        return try await reject(reason ?? "it was given \(Words.of(deliveries, "time")), and given back the last time")
+        return try await reject(
+          reason ?? "it was given \(Quantity.of(deliveries, "time")), and given back the last time")
       }
       try queue.retry(self, after: pause)
-      try await queue.settle()
+      try await queue.waitUntilStable()
     }
 
     /// Appends the job to the dead letters at once, with the reason; then it is done.
@@ -74,7 +75,7 @@ extension WorkQueue {
         reader.skip(over: sequence)
       }
     }
-    try await settle()
+    try await waitUntilStable()
   }
 
   // MARK: What becomes of a job
@@ -165,7 +166,7 @@ extension WorkQueue {
       giveBack(record.sequence, deliveries, after: Self.pauseAfterFailure, job.moves)
       throw error
     }
-    try await settle()
+    try await waitUntilStable()
   }
 }
 

@@ -22,7 +22,7 @@ extension WorkQueue {
     kick()
     guard journal.isSynced else { return }
     let keeper = keeper
-    try await settle()
+    try await waitUntilStable()
     try await log.onWorkThread { () throws(ImmutaError) in try keeper.flush(through: writes) }
   }
 
@@ -64,7 +64,7 @@ extension Log {
   func noteRemovedJobs(_ count: Int, before first: Int, of queue: String) {
     open.logger?.warning(
       """
-      retention has removed the records before \(first), and with them \(Words.of(count, "job")) of the work queue “\(queue)” \
+      retention has removed the records before \(first), and with them \(Quantity.of(count, "job")) of the work queue “\(queue)” \
       that nobody has done: they are passed. Name the queue in retention.waitingFor to have retention wait for it
       """, metadata: ["namespace": "\(namespace)", "queue": "\(queue)"])
   }

@@ -2,7 +2,7 @@
 
 extension WorkQueue {
   /// In `.synced`, waits until all events so far are on stable storage.
-  func settle() async throws {
+  func waitUntilStable() async throws {
     if journal.isSynced { try await inLog { try await journal.sync() } }
   }
 

@@ -162,7 +162,7 @@ public final class WorkQueue: Sendable {
     let (number, deliveries) = (ready.number, ready.deliveries)
     guard let record = try readAgain(ready) else { return nil }
     if let most = configuration.maximumDeliveries, deliveries >= most {
-      let times = Words.of(deliveries, "time")
+      let times = Quantity.of(deliveries, "time")
       let job = Job(record: record, deliveries: deliveries, queue: self, moves: ready.moves)
       try await bury(job, "it was given \(times), and was neither acknowledged nor given back in time")
       return nil

@@ -15,7 +15,7 @@ extension FollowedFiles {
       guard try state.anchors.hold(in: reader) else { return (false, nil) }
       var found: Progress?
       if state.own == nil, let companion {
-        let count = try companion.publishedCount(from: ownCount)
+        let count = try companion.committedCount(from: ownCount)
         if count > ownCount { found = Progress(count: count, end: try end(ofLast: count, companion)) }
       }
       if found == nil { found = try readOnByEntries(&state) }
@@ -64,7 +64,7 @@ extension FollowedFiles {
     _ companion: Descriptor, _ own: WalkedEntries, _ state: inout State
   ) throws(ImmutaError) -> Progress? {
     let known = own.count
-    let count = try companion.publishedCount(from: known)
+    let count = try companion.committedCount(from: known)
     guard count > known,
       let growth = try own.growth(
         io(log.status()), through: count, companion, needsEntries: true, after: state.lastTime)

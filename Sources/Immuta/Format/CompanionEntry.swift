@@ -137,7 +137,7 @@ package struct CompanionEntry: Hashable, Sendable {
   /// `bytes` is where the entry lies in a mapped companion: ENTRY CRC, at a multiple of four, has an atomic's
   /// alignment.
   @inline(never)
-  package func publish(into bytes: UnsafeMutableRawBufferPointer, number: Int) {
+  package func storeReleasing(into bytes: UnsafeMutableRawBufferPointer, number: Int) {
     let value = unsafe storeAllButLast(into: bytes, number: number)
     guard let base = bytes.baseAddress else { preconditionFailure("a companion entry has memory") }
     unsafe assert(
@@ -146,7 +146,7 @@ package struct CompanionEntry: Hashable, Sendable {
     unsafe last.pointee.store(value.littleEndian, ordering: .releasing)
   }
 
-  /// Whether the last field of entry `number`, published so, was stored.
+  /// Whether the last field of entry `number`, stored so, is there.
   package static func isStored(_ bytes: UnsafeRawBufferPointer, number: Int) -> Bool {
     if unsafe bytes.loadInteger(at: checksumOffset, as: UInt32.self) != 0 { return true }
     // One in 2³² entries has a last field of 0. No entry has a time of 0.

@@ -134,7 +134,7 @@ package struct Snapshot: Hashable, Sendable {
     }
     guard let identity else { return "nothing on file says whose log this is" }
     if self.identity != identity { return "it is of the log \(self.identity), and this is the log \(identity)" }
-    if sequence > count { return "it is of \(Words.records(sequence)), and the log has \(count)" }
+    if sequence > count { return "it is of \(Quantity.records(sequence)), and the log has \(count)" }
     // A power cut may have taken some of them, and others have got their numbers since.
     if !isStable, bootIdentity == 0 || bootIdentity != run {
       return "the machine was restarted, and its records were not known to be on stable storage"

@@ -190,7 +190,7 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
 
   private func flush(_ due: [(target: FlushTarget, end: Int)]) throws(ImmutaError) {
     for (target, end) in due {
-      try settle(target, through: end) { () throws(ImmutaError) in try target.flush(through: end) }
+      try noteFlush(target, through: end) { () throws(ImmutaError) in try target.flush(through: end) }
     }
   }
 
@@ -218,7 +218,7 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
 
   /// Calls `body`, which flushes a segment's records before record `end`, and notes that it did. A segment that was sealed,
   /// and then removed, meanwhile may have lost its names.
-  private func settle(
+  private func noteFlush(
     _ target: FlushTarget, through end: Int, _ body: () throws(ImmutaError) -> Void
   ) throws(ImmutaError) {
     do throws(ImmutaError) {
@@ -254,7 +254,7 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
     for (number, piece) in pieces.enumerated() where failures[piece.place] == nil {
       do throws(ImmutaError) {
         if let failure = flushFailures[2 * number] ?? flushFailures[2 * number + 1] { throw ImmutaError(failure) }
-        try flushers[piece.place].settle(piece.target, through: piece.end) { () throws(ImmutaError) in
+        try flushers[piece.place].noteFlush(piece.target, through: piece.end) { () throws(ImmutaError) in
           try piece.target.noteFlushed(through: piece.end, header: piece.header)
         }
       } catch {

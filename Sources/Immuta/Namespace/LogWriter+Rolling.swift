@@ -58,7 +58,7 @@ extension LogWriter {
       guard let segment = segment.take() else { preconditionFailure("a log rolls once at a time") }
       return SealingSegment(state.roll(to: segment, next), next: next.first, newNames: folder)
     }
-    old.publish(nil)
+    old.show(nil)
     roller.add(sealing)
   }
 

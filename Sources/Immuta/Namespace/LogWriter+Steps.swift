@@ -100,7 +100,7 @@ struct StepCommit: Sendable {
       for writer in staged { intent.logs.append(try writer.stepPart()) }
       guard let consumer else {
         try write(intent, to: &kept.file)
-        vouched = publish(intent)
+        vouched = commitParts(of: intent)
         if let failure = vouched?.failure { throw failure }
         return true
       }
@@ -113,7 +113,7 @@ struct StepCommit: Sendable {
               consumer.namespace, consumer.keeper.consumer, made: made, generation: generation, place: consumer.move.to)
           ]
           try write(intent, to: &kept.file)
-          vouched = publish(intent)
+          vouched = commitParts(of: intent)
         }
       } catch {
         if vouched?.failure == nil { vouched?.failure = error }
@@ -165,7 +165,7 @@ struct StepCommit: Sendable {
   }
 
   /// Gives each log its part. A log that fails gets it when it is opened next; the others do not wait for that.
-  private func publish(_ intent: StepIntent) -> StepIntents.Vouched {
+  private func commitParts(of intent: StepIntent) -> StepIntents.Vouched {
     var vouched = StepIntents.Vouched(logs: [], position: nil, intent: intent)
     for (writer, part) in zip(staged, intent.logs) {
       do throws(ImmutaError) {

@@ -140,7 +140,7 @@ extension Opening {
       previous.lost = newest.first - end
       previous.note =
         "the machine went down before the last records were on stable storage: the log ends with record \(end - 1), and "
-        + "what came later is kept in \(newest.directory.path(of: copies[0].1)) (\(Words.bytes(size)))"
+        + "what came later is kept in \(newest.directory.path(of: copies[0].1)) (\(Quantity.bytes(size)))"
     }
     try io(newest.directory.removeIfPresent(newest.log))
     try io(newest.directory.removeIfPresent(newest.companion))

@@ -177,7 +177,7 @@ struct WriterState: ~Copyable, Sendable {
   /// Records from `first` on are part of the log: those who read, here and elsewhere, may find them.
   @inline(__always)
   private mutating func noteCommit(first: Int) {
-    if let windows = segment.files.newWindows() { reader.publish(windows) }
+    if let windows = segment.files.newWindows() { reader.show(windows) }
     // Releasing: pairs with the reader's load of the end, after its load of the count that is announced later.
     reader.committedEnd.store(segment.tail, ordering: .releasing)
     if wake.isDue() { wakeFollowers(first: first) }
@@ -286,7 +286,7 @@ struct WriterState: ~Copyable, Sendable {
   /// on stable storage.
   mutating func rest() -> Bool {
     guard !isClosed, segment.failure == nil, !turns.isTaken else { return false }
-    if isPrepared { reader.publish(nil) }
+    if isPrepared { reader.show(nil) }
     return segment.rest()
   }
 

@@ -52,7 +52,7 @@ struct CodecCheck {
     throw .codecUnknown(
       path: path,
       reason: (isNamed ? "" : "its companion is lost, and ")
-        + "\(Words.quoted(codecName)) "
+        + "\(codecName.quoted) "
         + "cannot read it (record \(failure.sequence ?? 0): \(failure.reason)): open it with the codec and the keys that it "
         + "was written with, or with none if it was written with none")
   }
@@ -110,7 +110,7 @@ struct CodecCheck {
         throw .codecUnknown(
           path: path,
           reason:
-            "it was written with \(Words.quoted(codecName)), and what was given under that name cannot "
+            "it was written with \(codecName.quoted), and what was given under that name cannot "
             + "read its record \(check.first + number): \(corruption.reason). To append, open it with the keys and dictionaries that "
             + "the record was written with; to read the others, open it for reading only")
       } catch .corrupted {

@@ -39,7 +39,7 @@ struct LogKnowledge {
     }
   }
 
-  private static func text(_ codecName: String) -> String { codecName.isEmpty ? "no codec" : Words.quoted(codecName) }
+  private static func text(_ codecName: String) -> String { codecName.isEmpty ? "no codec" : codecName.quoted }
 
   private static func disagreement(_ files: LogFiles, _ reason: String) -> ImmutaError {
     .corrupted(
@@ -111,7 +111,7 @@ struct LogKnowledge {
     let trust = FileTrust(in: files.directory)
     guard let made = (try? meta(files, trust))?.meta.namespace, made != files.namespace else { return nil }
     return
-      "it was sealed for the namespace \(Words.quoted(made)), and the log is called \(Words.quoted(files.namespace)) now: "
+      "it was sealed for the namespace \(made.quoted), and the log is called \(files.namespace.quoted) now: "
       + "give its files their old name back, and copy its records into a new log from there"
   }
 }

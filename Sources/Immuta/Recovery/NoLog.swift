@@ -5,13 +5,13 @@ extension LogOnDisk {
     let size = status.size
     if let companion, try companion.namesRecords(slots?.current) { return .lost(log.path, says: companion.path) }
     if size > 0, companion == nil {
-      return try .noLog(log, "\(Words.bytes(size)) are less than a log's header of \(format.headerSize)")
+      return try .noLog(log, "\(Quantity.bytes(size)) are less than a log's header of \(format.headerSize)")
     }
     var damage = Corruption(
       .cutShort, path: log.path,
       reason: size == 0
         ? "it is empty: nothing was appended yet, or everything was lost; appending begins a log in it"
-        : "it was cut short: \(Words.bytes(size)) are less than a log's header of \(format.headerSize); put the log back "
+        : "it was cut short: \(Quantity.bytes(size)) are less than a log's header of \(format.headerSize); put the log back "
           + "from a backup, or remove it to begin a new one")
     damage.reason.remedy = .asStated
     return damage

@@ -2,13 +2,13 @@
 extension Reconciliation {
   mutating func closed(promised: Int) throws(ImmutaError) -> Outcome {
     if let header, header.count < promised {
-      throw corrupted(.header, "COUNT is \(header.count), but the log was closed with \(Words.records(promised))")
+      throw corrupted(.header, "COUNT is \(header.count), but the log was closed with \(Quantity.records(promised))")
     }
     guard let cursor = try cursor(after: promised) else {
       // The companion is short or damaged. What it still has is kept.
       var outcome = try extended(from: start, through: header?.count, keepingEntries: true)
       if outcome.count < promised {
-        throw corrupted(.header, "it holds \(Words.records(outcome.count)), but was closed with \(promised)")
+        throw corrupted(.header, "it holds \(Quantity.records(outcome.count)), but was closed with \(promised)")
       }
       outcome.makeAgain(from: start, keptBelow: .max)
       return outcome
@@ -60,7 +60,7 @@ extension Reconciliation {
         guard let count else { break }
         throw corrupted(
           .sizeField, cursor.number, cursor.index,
-          "\(header.map { "COUNT is \($0.count)" } ?? "there were \(Words.records(count))"), but no record that fits the "
+          "\(header.map { "COUNT is \($0.count)" } ?? "there were \(Quantity.records(count))"), but no record that fits the "
             + "file of \(fileSize) bytes begins there")
       }
       if place.size == 0, LogScanner.isHoleDue(cursor.number) { try checkHole(at: cursor, below: count ?? .max) }
@@ -95,7 +95,7 @@ extension Reconciliation {
     outcome.damage = damage
     // Another program makes none.
     if missing > 0, companionHeader != nil {
-      outcome.add(note: "lacked the companion entries of \(Words.records(missing)); they were made from its bytes")
+      outcome.add(note: "lacked the companion entries of \(Quantity.records(missing)); they were made from its bytes")
     }
     if let damage { outcome.add(note: "is damaged: \(damage)") }
     if count == nil { try checkTail(cursor.number, &outcome) }
@@ -138,7 +138,7 @@ extension Reconciliation {
         .sizeField, number, end, "no record begins there, and it is not the beginning of one that was cut off")
     }
     outcome.tail = .keptWhole
-    outcome.add(note: "ends in \(Words.bytes(fileSize - end)) of a record that was cut off, which is no record")
+    outcome.add(note: "ends in \(Quantity.bytes(fileSize - end)) of a record that was cut off, which is no record")
   }
 
   private func checkLastIndex(_ header: LogHeader, _ found: Int, count: Int) throws(ImmutaError) {

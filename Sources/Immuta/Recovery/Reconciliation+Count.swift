@@ -11,7 +11,7 @@ extension Reconciliation {
     if header.count < stable {
       throw corrupted(
         .header,
-        "COUNT is \(header.count), but \(Words.records(stable)) were on stable storage: no writer takes that back")
+        "COUNT is \(header.count), but \(Quantity.records(stable)) were on stable storage: no writer takes that back")
     }
     guard isMemoryWhole, let contradiction = try contradictionByEntries(header) else { return }
     // A writer that is at work has moved on meanwhile.

@@ -131,7 +131,7 @@ extension Reconciliation {
 
   private func note(_ outcome: Outcome, unclaimed: Int) -> String {
     if unclaimed > 0 {
-      return "was not closed: cut off \(Words.records(unclaimed)) of which no entry says that they were committed; "
+      return "was not closed: cut off \(Quantity.records(unclaimed)) of which no entry says that they were committed; "
         + "\(Self.whole(outcome.count))"
     }
     if outcome.lost == 0 { return "was not closed; \(Self.whole(outcome.count))" }
@@ -139,7 +139,7 @@ extension Reconciliation {
       mayForgetStable
       ? "that may have been promised to be stable (the companion, which would say so, is damaged)"
       : "that were never promised to be stable"
-    return "was not closed: cut off \(Words.of(outcome.lost, "torn record")) \(promise), \(outcome.count) are whole"
+    return "was not closed: cut off \(Quantity.of(outcome.lost, "torn record")) \(promise), \(outcome.count) are whole"
   }
 
   private static func whole(_ count: Int) -> String {

@@ -23,7 +23,8 @@ extension Reconciliation {
       count: count, end: fileSize, lastIndex: last?.index ?? 0, lastTime: last?.time ?? 0, entries: .whole)
     outcome.damage = damage
     outcome.madeCount = madeCount(through: count)
-    outcome.add(note: "is damaged: \(damage.reason); \(Words.records(count)) can be read, by what the companion says")
+    outcome.add(
+      note: "is damaged: \(damage.reason); \(Quantity.records(count)) can be read, by what the companion says")
     return outcome
   }
 

@@ -28,7 +28,7 @@ extension Reconciliation {
         outcome.tail = .keptWhole
         outcome.add(
           note:
-            "has \(Words.bytes(fileSize - outcome.end)) after its last record that belong to no record, which opening "
+            "has \(Quantity.bytes(fileSize - outcome.end)) after its last record that belong to no record, which opening "
             + "for appending cuts off and keeps beside it")
       }
       return outcome

@@ -106,7 +106,7 @@ struct RecoveryWork {
       throw .corrupted(
         Corruption(
           .changedMeanwhile, path: disk.log.path,
-          reason: "the log changed while it was read: it had \(Words.records(count)), and then \(writer.number)"))
+          reason: "the log changed while it was read: it had \(Quantity.records(count)), and then \(writer.number)"))
     }
     return writer.madeCount
   }

@@ -16,7 +16,7 @@ struct SegmentPlace {
     return Corruption(
       .segmentLength, path: files.logPath, sequence: next,
       reason:
-        "the segment has \(Words.records(count)) too many: the next one begins with record \(next). Another program appended to "
+        "the segment has \(Quantity.records(count)) too many: the next one begins with record \(next). Another program appended to "
         + "it, or the next one does not belong to the log. They are left out; move them to a log of their own, and put the "
         + "segment back from a backup")
   }
@@ -56,7 +56,7 @@ extension LogFiles {
     Corruption(
       .segmentLength, path: logPath, sequence: end,
       reason:
-        "the segment has \(Words.records(count)), and the next one begins with record \(end): another program "
+        "the segment has \(Quantity.records(count)), and the next one begins with record \(end): another program "
         + "appended to it; move what it appended to a log of its own, and put the segment back from a backup")
   }
 

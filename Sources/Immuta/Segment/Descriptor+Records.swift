@@ -45,14 +45,14 @@ extension Descriptor {
     // A file that ends with an entry is that of a log that was closed, whatever damage says.
     let room = CompanionEntry.room(in: try io(size))
     if room > header.stableCount, try isPublished(room - 1) { return room }
-    return try publishedCount(from: header.stableCount)
+    return try committedCount(from: header.stableCount)
   }
 
   /// How many records the entries say are committed, of which the first `known` are known to be. O(log of the new
   /// ones).
-  func publishedCount(from known: Int) throws(ImmutaError) -> Int {
+  func committedCount(from known: Int) throws(ImmutaError) -> Int {
     guard try isPublished(known) else { return known }
-    // Entries are published in order: the first that is not lies after `lower`, at or before `upper`.
+    // Entries are stored in order: the first that is not lies after `lower`, at or before `upper`.
     var (lower, step) = (known, 1)
     while try isPublished(lower + step) {
       lower += step
@@ -63,7 +63,7 @@ extension Descriptor {
       let middle = (lower + upper) / 2
       if try isPublished(middle) { lower = middle } else { upper = middle }
     }
-    // The last of them may belong to a commit that is being published. A damaged one is found by whoever reads it.
+    // The last of them may belong to a commit that is under way. A damaged one is found by whoever reads it.
     while upper > known, try companionEntry(upper - 1)?.endsCommit == false { upper -= 1 }
     return upper
   }

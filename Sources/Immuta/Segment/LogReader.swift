@@ -78,7 +78,7 @@ final class LogReader: Sendable {
 
   var windows: TailWindows? { tail.withLock { $0 } }
 
-  func publish(_ windows: TailWindows?) {
+  func show(_ windows: TailWindows?) {
     tail.withLock { $0 = windows }
   }
 
@@ -133,7 +133,7 @@ final class LogReader: Sendable {
   /// Lets go of the descriptors, for good.
   func letGo() {
     for pool in pools { pool.close() }
-    publish(nil)
+    show(nil)
   }
 
   @inline(__always)

@@ -64,7 +64,7 @@ extension SegmentFiles {
     if format.hasCount {
       unsafe entry.encode(into: bytes, number: number)
     } else {
-      unsafe entry.publish(into: bytes, number: number)
+      unsafe entry.storeReleasing(into: bytes, number: number)
     }
   }
 

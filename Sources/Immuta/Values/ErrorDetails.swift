@@ -36,7 +36,7 @@ extension LogChange: CustomStringConvertible {
     let last = lastShared.map { "record \($0) is the last that is the same" } ?? "no record is known to be the same"
     return switch kind {
     case .removed:
-      "\(path) was removed or renamed while it was read, after \(Words.records(sharedCount)); put it back to go on"
+      "\(path) was removed or renamed while it was read, after \(Quantity.records(sharedCount)); put it back to go on"
     case .cutBack:
       "\(path) was cut back while it was read: \(last); begin at record \(sharedCount) to go on"
     case .replaced:

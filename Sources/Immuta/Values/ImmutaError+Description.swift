@@ -82,7 +82,7 @@ extension ImmutaError: CustomStringConvertible {
       "\(change)"
     case .positionBeyondEnd(let position, let count, let place):
       """
-      position \(position) is beyond the end\(place.suffix(" of")): the log has \(Words.records(count)), and the next one is record \(count). \
+      position \(position) is beyond the end\(place.suffix(" of")): the log has \(Quantity.records(count)), and the next one is record \(count). \
       Was it put back from an older copy? To wait for that record all the same, skip to it
       """
     case .foreignPosition(let expected, let found, let place):
@@ -93,7 +93,7 @@ extension ImmutaError: CustomStringConvertible {
       "\(position) is no record's number\(place.suffix): records are counted from 0"
     case .unexpectedCount(let expected, let actual, let place):
       """
-      the log\(place.suffix("")) has \(Words.records(actual)), not \(expected) as expected, and nothing was appended: read what \
+      the log\(place.suffix("")) has \(Quantity.records(actual)), not \(expected) as expected, and nothing was appended: read what \
       came, decide again, and append with the new count
       """
     case .invalidConsumer(let name):
@@ -133,7 +133,7 @@ extension ImmutaError: CustomStringConvertible {
       "the source of the payload gave nothing for \(time), nothing was appended\(place.suffix(" to")): send again, or raise uploads.idleTimeout"
     case .batchTooLarge(let maximum, let place):
       """
-      more than \(Words.records(maximum)) were to be appended\(place.suffix(" to")) together, and nothing was appended: append \
+      more than \(Quantity.records(maximum)) were to be appended\(place.suffix(" to")) together, and nothing was appended: append \
       fewer at once
       """
     case .unavailable(let reason, let place):
@@ -142,7 +142,7 @@ extension ImmutaError: CustomStringConvertible {
       """
     case .outcomeUnknown(let append, let reason):
       """
-      it is not known whether \(Words.records(append.count)) with the id \(append.id) went into “\(append.namespace)”: \
+      it is not known whether \(Quantity.records(append.count)) with the id \(append.id) went into “\(append.namespace)”: \
       \(reason). Ask outcome(of:) of the log before you append again
       """
     case .io(ErrorNumber.isSymbolicLink, _, let path):
@@ -162,7 +162,7 @@ extension ImmutaError: CustomStringConvertible {
   static var writingTemporaryFile: String { "writing a temporary file" }
 
   private static func codecText(_ name: String) -> String {
-    name.isEmpty ? "no codec" : "codec \(Words.quoted(name))"
+    name.isEmpty ? "no codec" : "codec \(name.quoted)"
   }
 
   private static func advice(for number: Int32, of operation: String, on path: String) -> String {

@@ -14,13 +14,16 @@ extension String {
     }
     return text
   }
+
+  /// The text as ``printable``, in quotes: a name that a file says.
+  package var quoted: String { "“\(printable)”" }
 }
 
 extension Unicode.Scalar {
+  /// Control characters; marks of direction, and others that are not seen; line and paragraph separators.
   fileprivate var isUnprintable: Bool {
-    switch value {
-    // C0, DEL and C1; marks of direction, overrides and isolates; line and paragraph separators.
-    case 0..<0x20, 0x7F..<0xA0, 0x61C, 0x200E, 0x200F, 0x2028...0x202E, 0x2066...0x2069: true
+    switch properties.generalCategory {
+    case .control, .format, .lineSeparator, .paragraphSeparator: true
     default: false
     }
   }

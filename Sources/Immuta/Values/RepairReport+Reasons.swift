@@ -122,17 +122,17 @@ extension RepairReport.Action: CustomStringConvertible {
         + " (it says \(countBefore)" + (lastIndexBefore.map { " and \($0)" } ?? "") + ")"
     case .cutOff(let bytes, let start, let records):
       records.isEmpty
-        ? "cut off \(Words.bytes(bytes)) after the last record, from byte \(start) on"
-        : "cut off \(Words.records(records)), \(Words.bytes(bytes)) from byte \(start) on"
+        ? "cut off \(Quantity.bytes(bytes)) after the last record, from byte \(start) on"
+        : "cut off \(Quantity.records(records)), \(Quantity.bytes(bytes)) from byte \(start) on"
     case .cutOffAppended(let bytes, let start, let count):
-      "cut off \(Words.records(count)) that another program appended after the segment was sealed, \(Words.bytes(bytes)) "
+      "cut off \(Quantity.records(count)) that another program appended after the segment was sealed, \(Quantity.bytes(bytes)) "
         + "from byte \(start) on"
-    case .takeBack(let records): "take back \(Words.records(records)), of which no bytes are left"
+    case .takeBack(let records): "take back \(Quantity.records(records)), of which no bytes are left"
     case .keepPartOfTransaction(let last):
       "keep record \(last), whose transaction is lost from record \(last + 1) on"
     case .makeCompanion: "make the companion from the log"
     case .makeEntries(let count): "make \(count) missing or damaged companion entries from the log"
-    case .markClosed(let count): "mark the log as closed with \(Words.records(count))"
+    case .markClosed(let count): "mark the log as closed with \(Quantity.records(count))"
     case .removeUnfinishedSalvage: "remove what an earlier salvage into the same namespace left that did not end"
     case .copyRecords(let count, let namespace):
       "copy its \(count == 1 ? "one whole record" : "\(count) whole records") into “\(namespace)”"

@@ -49,7 +49,7 @@ extension RepairReport: CustomStringConvertible {
     }
     for range in lost {
       let place = range.index.map { " at byte \($0)" } ?? ""
-      lines.append("  lost: \(Words.records(range.sequences))\(place): \(range.reason)")
+      lines.append("  lost: \(Quantity.records(range.sequences))\(place): \(range.reason)")
     }
     for problem in problems { lines.append("  problem: \(problem)") }
     for action in actions { lines.append("  \(isApplied ? "did" : "would"): \(action)") }

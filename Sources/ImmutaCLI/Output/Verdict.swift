@@ -99,7 +99,7 @@ struct Verdict {
         : "\(records) readable, \(Quantities.grouped(report.verifiable)) ok, "
           + "\(Quantities.grouped(unverifiable)) not verifiable (no checksum was taken when they were appended)"
     if !report.undecodedCodec.isEmpty {
-      text += " (not decoded: written with \(Words.printable(report.undecodedCodec)))"
+      text += " (not decoded: written with \(report.undecodedCodec.printable))"
     }
     return text
   }

@@ -84,7 +84,7 @@ struct CodecSettings {
       ? "leave out \(prefix)codec, \(prefix)key-file and \(prefix)cipher"
       : "give the \(prefix)codec, \(prefix)key-file and \(prefix)cipher that it was written with"
     let (written, opened) = (
-      written.isEmpty ? "no codec" : Words.printable(written), opened.isEmpty ? "no codec" : opened
+      written.isEmpty ? "no codec" : written.printable, opened.isEmpty ? "no codec" : opened
     )
     return "the log was written with \(written) and opened with \(opened): \(advice)"
   }
