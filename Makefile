@@ -41,6 +41,7 @@ docs: ## Build the documentation of the libraries; a broken link is an error
 	swift package generate-documentation --target ImmutaTransforms --warnings-as-errors
 	swift package generate-documentation --target ImmutaCodable --warnings-as-errors
 	swift package generate-documentation --target ImmutaLogStore --warnings-as-errors
+	swift package --traits JetStream generate-documentation --target ImmutaJetStream --warnings-as-errors
 
 clean: ## Remove everything that was built
 	rm -rf .build .build-tsan .build-torture .build-canaries Examples/.build Benchmarks/.build

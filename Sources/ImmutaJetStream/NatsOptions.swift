@@ -7,7 +7,7 @@
   ///
   /// Its defaults do not suit a log: it would look every two minutes whether the server is still there, and give up after some
   /// attempts; a message would wait a millisecond for others; each subscription would have a thread.
-  @safe struct NatsOptions: ~Copyable {
+  @safe final class NatsOptions {
     let pointer: OpaquePointer
 
     /// How much may be waiting to be written to the socket while there is no connection.
@@ -59,6 +59,13 @@
       try check(unsafe natsOptions_SetServers(pointer, &list, Int32(list.count)))
       try check(unsafe natsOptions_SetTimeout(pointer, Int64(options.connectTimeout / .milliseconds(1))))
       try check(unsafe natsOptions_SetName(pointer, options.name))
+      // For the servers that others tell of: those come without.
+      if let parts = servers.compactMap(\.userInfo).first?.split(separator: ":", maxSplits: 1).map(String.init) {
+        try check(
+          parts.count == 2
+            ? unsafe natsOptions_SetUserInfo(pointer, parts[0], parts[1])
+            : unsafe natsOptions_SetToken(pointer, parts[0]))
+      }
       if let token = options.token { try check(unsafe natsOptions_SetToken(pointer, token)) }
       if let file = options.credentialsFile {
         try Self.checkReadable(file, "credentials")

@@ -8,6 +8,8 @@
     let host: String
     let port: UInt16
     let isEncrypted: Bool
+    /// What stands before the host: a user and a password, or a token; nil for nothing.
+    let userInfo: String?
 
     /// From a URL as a user writes it; the scheme and the port may be left out.
     ///
@@ -21,7 +23,9 @@
       isEncrypted = scheme == "tls"
       var rest = parts[parts.count - 1]
       if rest.last == "/" { rest.removeLast() }
-      let place = rest.lastIndex(of: "@").map { rest[rest.index(after: $0)...] } ?? rest
+      let sign = rest.lastIndex(of: "@")
+      userInfo = sign.map { String(rest[..<$0]) }
+      let place = sign.map { rest[rest.index(after: $0)...] } ?? rest
       let shown = "\(scheme)://\(place)"
       guard !rest.contains(where: { $0.isWhitespace || $0 == "/" || $0 == "?" || $0 == "#" }) else {
         throw .invalidConfiguration("the server \(shown) has more than a host and a port: write nats://host:port")
@@ -61,6 +65,16 @@
       }
       if list.isEmpty { throw .invalidConfiguration("no server is named: write nats://host:port, separated by commas") }
       return list
+    }
+
+    /// A server that others told of, by the way in which these were reached: what they tell is a host and a port alone.
+    init?(toldOf url: String, by known: [ServerAddress]) {
+      guard let told = try? ServerAddress(url) else { return nil }
+      let scheme = known.contains(where: \.isEncrypted) ? "tls" : "nats"
+      let user = known.compactMap(\.userInfo).first.map { $0 + "@" } ?? ""
+      let host = told.host.contains(":") ? "[\(told.host)]" : told.host
+      guard let address = try? ServerAddress("\(scheme)://\(user)\(host):\(told.port)") else { return nil }
+      self = address
     }
 
     /// Without what is secret.

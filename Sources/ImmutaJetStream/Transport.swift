@@ -214,7 +214,9 @@
       // The addresses that were given hold the passwords.
       var others = addresses
       for url in connection.servers {
-        if let known = try? ServerAddress(url), !others.contains(where: { $0.isAt(url) }) { others.append(known) }
+        if !others.contains(where: { $0.isAt(url) }), let told = ServerAddress(toldOf: url, by: addresses) {
+          others.append(told)
+        }
       }
       if let here { others.removeAll { $0.isAt(here) } }
       if others.isEmpty { return }
