@@ -38,9 +38,9 @@ extension Log: AppendOnlyLog {
   public func shutdown() async throws {
     try await Thread.run {
       do throws(ImmutaError) {
-        // A storage that was let go knows no log.
-        if let storage = self.storage {
-          try storage.closeReporting(self)
+        // An owner that was let go knows no log.
+        if let owner = self.owner {
+          try owner.close(self)
         } else if let failure = self.close() {
           throw failure
         }
