@@ -132,6 +132,13 @@ let package = Package(
       name: "ImmutaLogStoreTests", dependencies: ["Immuta", "ImmutaLibC", "ImmutaTestSupport", "ImmutaLogStore"],
       resources: [.copy("Fixtures")], swiftSettings: settings),
     .testTarget(
+      name: "ImmutaJetStreamTests",
+      dependencies: [
+        "Immuta", "ImmutaJetStream", "ImmutaLibC", "ImmutaLocking", "ImmutaTestSupport",
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: settings),
+    .testTarget(
       name: "TortureTests",
       dependencies: [
         "Immuta", "ImmutaCLI", "ImmutaCodable", "ImmutaLibC", "ImmutaTestSupport", "ImmutaTransforms", "ImmutaLocking",

@@ -9,6 +9,8 @@
     /// Where it may have been stored: it was sent, and no answer said that it was not.
     private var doubt: Sent?
     private var reason = "no server answered in time"
+    /// Whether the last attempt came too late: somebody else's record is at its place.
+    private var isTooLate = false
 
     /// What was sent.
     private struct Sent {
@@ -30,13 +32,20 @@
     mutating func settle() async {
       // Nobody cancels this task; what waits in it ends by deadlines and by closing.
       var attempts = Attempts(until: .now + .seconds(365 * 86_400))
+      var race = AppendRace()
       while !isOver() {
+        isTooLate = false
         do {
           if try await attempt() { return }
         } catch {
           return fail(access.error(error))
         }
-        try? await attempts.rest()
+        if isTooLate {
+          line.noteRival()
+          await race.restAfterLosing()
+        } else {
+          try? await attempts.rest()
+        }
       }
     }
 
@@ -71,24 +80,45 @@
     /// Tries once; true when all is settled.
     private mutating func attempt() async throws -> Bool {
       if let sent = doubt {
-        switch try await access.leaderRecord(at: sent.first, within: time) {
-        case .failure(let refusal):
-          reason = refusal.description
-          return false
-        case .success(let record?):
-          if record.id == AppendUnit.id(sent.ids[0], 0, of: units[0].payloads.count) {
-            return complete(sent.first, sent.ids)
-          }
-          // Somebody else's record is there: it never will be.
-          guard let count = try await count() else { return false }
-          return refused(count)
-        case .success(nil): return try await send(sent)
+        switch try await look(for: sent, refusedAt: nil) {
+        case .settled(let isOver): return isOver
+        case .unanswered: return false
+        case .nothing: return try await send(sent)
         }
       }
       var first = units[0].expecting ?? line.guess
       if first == nil { first = try await count() }
       guard let first, let sent = prepare(first) else { return false }
       return try await send(sent)
+    }
+
+    private enum Finding {
+      case settled(Bool)
+      /// Nothing is at its place; it may still come.
+      case nothing
+      case unanswered
+    }
+
+    /// Looks what is at the place of something that may have been stored: only that decides. That a server refused it does not.
+    /// For some seconds two servers may think that they lead, and then both get it: one refuses it, and the other stores it.
+    ///
+    /// - Parameter count: how many records whoever refused it has; nil where that is to be asked.
+    private mutating func look(for sent: Sent, refusedAt count: Int?) async throws -> Finding {
+      switch try await access.leaderRecord(at: sent.first, within: time) {
+      case .failure(let refusal):
+        reason = refusal.description
+        return .unanswered
+      case .success(nil): return .nothing
+      case .success(let record?):
+        if record.id == AppendUnit.id(sent.ids[0], 0, of: units[0].payloads.count) {
+          return .settled(complete(sent.first, sent.ids))
+        }
+        // Somebody else's record is there: it never will be.
+        var count = count
+        if count == nil { count = try await self.count() }
+        guard let count else { return .unanswered }
+        return .settled(refused(max(count, sent.first + 1)))
+      }
     }
 
     /// How many records the leader has; nil where it does not answer.
@@ -179,8 +209,10 @@
         return complete(sent.first, sent.ids)
       case .unexpected(let count):
         access.transport.noteSuccess()
-        // An earlier copy may be what is there.
-        return isFirst ? refused(count) : false
+        if case .settled(let isOver) = try await look(for: sent, refusedAt: isFirst ? count : nil) { return isOver }
+        // Somebody else's is on its way to the place.
+        isTooLate = true
+        return false
       case .noAnswerer:
         if isFirst { refuse() }
         reason = "no server with JetStream answers"
@@ -197,6 +229,7 @@
         return false
       case .refused(let refusal):
         access.transport.noteSuccess()
+        if case .settled(let isOver) = try await look(for: sent, refusedAt: nil) { return isOver }
         if isFirst { refuse() }
         throw refusal.isTooLarge ? ImmutaError.recordTooLarge : refusal
       }
@@ -225,7 +258,10 @@
     private mutating func refused(_ count: Int) -> Bool {
       refuse()
       line.guess = count
-      guard let expected = units[0].expecting else { return false }
+      guard let expected = units[0].expecting else {
+        isTooLate = true
+        return false
+      }
       let error = ImmutaError.unexpectedCount(expected: expected, actual: count).of(access.namespace)
       units[0].giveUp(error)
       line.noteFailure(error)

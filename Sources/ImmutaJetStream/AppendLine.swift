@@ -16,6 +16,8 @@
       var guess: Int?
       /// Why nothing more is appended.
       var failure: (any Error)?
+      /// When somebody else's record was where the next one of this line was to be.
+      var lastRival: ContinuousClock.Instant?
     }
 
     private let access: LogAccess
@@ -63,6 +65,7 @@
       while let units = takeGroup() {
         var group = AppendGroup(units, access, self)
         await group.settle()
+        if hasRival { await AppendRace.leaveAMoment() }
       }
     }
 
@@ -96,6 +99,15 @@
     var guess: Int? {
       get { state.withLock { $0.guess } }
       set { state.withLock { $0.guess = newValue } }
+    }
+
+    /// Somebody else appends, too.
+    func noteRival() {
+      state.withLock { $0.lastRival = .now }
+    }
+
+    private var hasRival: Bool {
+      state.withLock { state in state.lastRival.map { .now - $0 < AppendRace.memory } ?? false }
     }
 
     /// Why nothing more is to be tried; nil while there is no reason.
