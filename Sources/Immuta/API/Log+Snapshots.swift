@@ -30,7 +30,12 @@ package struct SnapshotFile: Sendable {
   let log: Log
   let name: String
 
-  private var fileName: String { "\(name).snapshot" }
+  private static let suffix = ".snapshot"
+
+  private var fileName: String { name + Self.suffix }
+
+  /// Whether a file is one, by its name.
+  static func isSnapshot(_ name: String) -> Bool { name.hasSuffix(suffix) }
 
   /// What there is.
   package enum Found: Sendable {

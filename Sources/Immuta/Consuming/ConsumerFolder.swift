@@ -10,6 +10,9 @@ struct ConsumerFolder {
 
   private static let suffix = ".position"
 
+  /// Whether a file holds a position, by its name.
+  static func isPosition(_ name: String) -> Bool { name.hasSuffix(suffix) }
+
   /// The name of a consumer's file.
   static func file(of consumer: String) -> String { consumer + suffix }
 

@@ -28,7 +28,7 @@ extension Descriptor {
   /// Writes the bytes of a range, as far as the file has them, to a place in a file, a megabyte at a time.
   ///
   /// - Parameter leavingHoles: whether zeros are left out: a hole in a file would else take all the room that it claims.
-  private func transfer(
+  func transfer(
     _ range: Range<Int>, to target: Descriptor, at start: Int, leavingHoles: Bool = false
   ) throws(FileError) {
     var buffer = [UInt8](repeating: 0, count: min(1 << 20, range.count))

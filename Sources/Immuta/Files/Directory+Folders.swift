@@ -49,4 +49,18 @@ extension Directory {
     if wanted.owner != made.owner, ThisProcess.effectiveUser == 0 { try folder.opened().take(wanted) }
     return folder
   }
+
+  /// Removes what has a name, a folder with all that is in it.
+  func removeTree(_ name: String) throws(FileError) {
+    guard let status = try status(of: name) else { return }
+    guard status.isDirectory else { return try removeIfPresent(name) }
+    let folder = try Directory(folder: name, of: self)
+    for inner in try folder.names() where inner != "." && inner != ".." { try folder.removeTree(inner) }
+    try removeFolder(name)
+  }
+
+  /// Gives the directory, which this process has made, the owner and the rights of another, as far as it may.
+  package func take(rightsOf other: Directory) throws(FileError) {
+    try opened().take(other.status().rights)
+  }
 }

@@ -105,6 +105,36 @@ struct LogKnowledge {
     try io(file.flush())
   }
 
+  /// Makes the meta file of a copy of the log say what this log's says, where there is something to keep. On stable storage when
+  /// it returns, but for its name.
+  ///
+  /// - Parameters:
+  ///   - copy: the copy's files.
+  ///   - removed: the first record that the copy has; never less than it said before.
+  ///   - newestFirst: the first record of the copy's newest segment, whose name is on stable storage.
+  ///   - log: whose rights the file gets.
+  func keep(
+    inCopy copy: LogFiles, removed: Int, newestFirst: Int, like log: Descriptor, _ trust: FileTrust
+  ) throws(ImmutaError) {
+    guard let codecName, let identity, meta != nil || newestFirst > 0 || !codecName.isEmpty else { return }
+    try io(trust.checkMeta(of: copy))
+    let there = try Self.meta(copy, trust)
+    var wanted = LogMeta(
+      identity: identity, codecName: codecName, removedCount: max(removed, there?.meta.removedCount ?? 0),
+      namespace: namespace)
+    wanted.newestFirst = max(newestFirst, there?.meta.newestFirst ?? 0)
+    if there?.meta == wanted { return }
+    let directory = copy.home.directory
+    if let there, let file = try io(directory.openIfPresent(copy.meta, .readWrite)) {
+      let generation = TwoSlots.next(after: there.generation)
+      try file.write(slot: wanted.encoded(generation: generation), of: generation)
+      return try io(file.flush())
+    }
+    let new = try io(Replacement(of: copy.meta, in: directory, as: Descriptor.unfinished(copy.meta), like: log))
+    try new.file.write(firstSlot: wanted.encoded(generation: 0))
+    try io(new.finish())
+  }
+
   /// What to say of a payload that cannot be decoded, where the log was called something else when it was made; nil where
   /// it was not, or nobody knows.
   static func advice(afterRenaming files: LogFiles) -> String? {

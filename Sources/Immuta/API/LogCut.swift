@@ -1,0 +1,151 @@
+// Several logs as they were at one moment.
+
+/// A log of a cut: as it was at that moment.
+package struct CutLog: Sendable {
+  package let log: Log
+  /// The number of the first record that came later.
+  package var count: Int
+  /// The positions of its consumers, none of them after the log's.
+  let positions: [PositionCopies.CopiedPosition]
+  /// The state logs of its work queues, open for reading, and how many records each had.
+  let queues: [(name: String, storage: Storage, log: Log, count: Int)]
+  /// What projections had saved by then: open for reading.
+  let snapshots: [(name: String, file: Descriptor)]
+  /// What was wrong with positions: those are left out.
+  package let faults: [ImmutaError]
+}
+
+/// How many records several logs of a directory had at one moment, and how far their consumers had come: each step over several
+/// logs is whole in it, or absent, with the position that it moved.
+///
+/// Nobody waits for it: the logs may be appended to while it is looked for. A few small reads for each log and each consumer; and
+/// that again, where steps are so quick that they cannot be told.
+package struct LogCut: Sendable {
+  package private(set) var logs: [CutLog] = []
+  /// Logs that could not be read, and why.
+  package private(set) var failures: [(namespace: String, error: ImmutaError)] = []
+  /// False where steps came so quickly that no moment was found: then each log is as it was at a moment of its own.
+  package private(set) var isOneMoment = true
+
+  /// How often a moment is looked for.
+  private static var mostAttempts: Int { 1000 }
+
+  /// - Parameter logs: of one directory.
+  /// - Throws: `.unsupportedVersion`, `.foreignOwner`, `.io`: what is wrong with the directory.
+  package init(of logs: [Log]) throws(ImmutaError) {
+    guard let first = logs.first else { return }
+    let (directory, trust) = (first.currentFiles.home.directory, first.trust)
+    let identities = Dictionary(
+      logs.compactMap { log in log.identity.map { (log.namespace, $0) } }, uniquingKeysWith: { first, _ in first })
+    var consumed: [String: Consumed] = [:]
+    // Before the counts: a queue says nothing of a record that is not there.
+    for log in logs { consumed[log.namespace] = Consumed(of: log) }
+    var wanted: Set<StepCut.Consumer> = []
+    var found: (counts: [String: Int], cut: StepCut?) = ([:], nil)
+    for _ in 0..<Self.mostAttempts {
+      let before = try StepCut.seen(in: directory, trust)
+      wanted.formUnion(StepCut.consumers(in: before))
+      var positions: [StepCut.Consumer: StepCut.Position?] = [:]
+      for consumer in wanted {
+        guard let log = logs.first(where: { $0.namespace == consumer.namespace }) else { continue }
+        positions[consumer] = .some(
+          (try? log.consumerFolder.current(of: consumer.name)).flatMap(\.self).map {
+            StepCut.Position(mark: $0.mark, generation: $0.generation)
+          })
+      }
+      found.counts = [:]
+      failures = []
+      for log in logs {
+        do throws(ImmutaError) {
+          try log.open.refresh()
+          if let damage = log.damage { throw .corrupted(damage) }
+          found.counts[log.namespace] = log.reader.count
+        } catch {
+          failures.append((log.namespace, error.of(log.namespace)))
+        }
+      }
+      let after = try StepCut.seen(in: directory, trust)
+      found.cut = StepCut(
+        identities, counts: found.counts, positions: positions, before: before, after: after, boot: BootIdentity.current
+      )
+      if found.cut != nil { break }
+      wanted.formUnion(StepCut.consumers(in: after))
+    }
+    isOneMoment = found.cut != nil
+    for log in logs {
+      guard let count = found.cut?.counts[log.namespace] ?? found.counts[log.namespace] else { continue }
+      self.logs.append(try consumed[log.namespace, default: Consumed()].cut(log, before: count, found.cut))
+    }
+  }
+}
+
+/// What is known of a log's consumers.
+private struct Consumed {
+  var marks: [(name: String, mark: ConsumerMark, generation: UInt64)] = []
+  var queues: [(name: String, storage: Storage, log: Log, count: Int)] = []
+  var snapshots: [(name: String, file: Descriptor)] = []
+  var faults: [ImmutaError] = []
+
+  init() {}
+
+  init(of log: Log) {
+    let folder = log.consumerFolder
+    do throws(ImmutaError) {
+      snapshots = try Self.snapshots(of: log)
+      for name in try folder.names() {
+        do throws(ImmutaError) {
+          // Nil where it was removed meanwhile.
+          guard let found = try folder.current(of: name) else { continue }
+          marks.append((name, found.mark, found.generation))
+        } catch {
+          faults.append(error.of(log.namespace))
+        }
+      }
+      guard let place = try folder.stateFolder() else { return }
+      for (name, mark, _) in marks where mark.queue & 1 == 1 {
+        guard try io(LogFiles(directory: place, namespace: name).isThere()) else { continue }
+        do throws(ImmutaError) {
+          var configuration = Storage.Configuration()
+          configuration.access = .readOnly
+          configuration.acceptsFilesOfOthers = log.acceptsFilesOfOthers
+          let storage = try Storage(in: io(place.duplicate()), configuration: configuration)
+          let state = try storage.log(name)
+          queues.append((name, storage, state, state.count))
+        } catch {
+          faults.append(error.of(log.namespace))
+        }
+      }
+    } catch {
+      faults.append(error.of(log.namespace))
+    }
+  }
+
+  private static func snapshots(of log: Log) throws(ImmutaError) -> [(name: String, file: Descriptor)] {
+    let files = log.currentFiles.home
+    guard let folder = try io(log.trust.folder(files.projectionsFolder, of: files)) else { return [] }
+    var found: [(name: String, file: Descriptor)] = []
+    for name in try io(folder.names()).sorted() where SnapshotFile.isSnapshot(name) {
+      // It is replaced as a whole: what is open stays what it is.
+      if let file = try io(folder.openIfPresent(name, .read)) { found.append((name, file)) }
+    }
+    return found
+  }
+
+  /// The log as it was, when it had so many records.
+  func cut(_ log: Log, before count: Int, _ cut: StepCut?) throws(ImmutaError) -> CutLog {
+    var marks = Dictionary(marks.map { ($0.name, ($0.mark, $0.generation)) }, uniquingKeysWith: { first, _ in first })
+    for (consumer, position) in cut?.positions ?? [:] where consumer.namespace == log.namespace {
+      marks[consumer.name] = (position.mark, position.generation)
+    }
+    let end = try log.open.place(count)
+    let states = Set(queues.map(\.name))
+    let positions = marks.sorted { $0.key < $1.key }.map { name, found in
+      var mark = PositionCopies.mark(found.0, upTo: end, inRun: BootIdentity.current)
+      // Even: there is no state log.
+      if !states.contains(name) { mark.queue &= ~1 }
+      return PositionCopies.CopiedPosition(consumer: name, mark: mark, generation: found.1)
+    }
+    return CutLog(
+      log: log, count: count, positions: positions, queues: queues, snapshots: snapshots, faults: faults)
+  }
+}
