@@ -536,6 +536,24 @@ canary queue-planned WorkQueue+Log.swift 'QueueTests/noJobIsLost' \
 canary queue-synced WorkQueue+State.swift 'QueueTests/noJobIsLost' \
   'if journal\.isSynced \{ try await inLog \{ try await journal\.sync\(\) \} \}' ''
 
+# A cut of several logs has a step in one of them and not in another.
+canary cut-steps StepCut.swift 'StepCutTests' \
+  'leaveOut\(counted, identities\)' '_ = identities'
+# A cut counts on steps that nobody has seen.
+canary cut-unseen StepCut.swift 'StepCutTests/stepsThat' \
+  'now &- last <= 2 else' 'now &- last <= 9 else'
+# What is copied counts before it is compared with its checksums.
+canary copy-unchecked SegmentCopy.swift 'LogCopyTests/whatTheCopysDisk' \
+  'if !isWhole \{ damaged\.append' 'if !isWhole, number < 0 { damaged.append'
+# COUNT counts what a copy is about to write.
+canary copy-count SegmentCopy.swift 'LogCopyTests/whereverItIsCutOff' \
+  'let place = try Self\.place\(ofLast: newEnd, of: source\)' \
+  'let place = try Self.place(ofLast: newEnd, of: source)
+      try io(log.write(LogHeader(format, count: newEnd, lastIndex: place.index).encoded(format: format), at: 0))'
+# A copy is continued with the records of a log that went another way.
+canary copy-prefix SegmentCopy.swift 'LogCopyTests/anotherLogIsRefused' \
+  '!own\.isSame\(as: entry\) \{ return false \}' '!own.isSame(as: entry) { return true }'
+
 [ "$tried" -gt 0 ] || fail "there is no canary named$wanted"
 if "$checks_only"; then
   printf 'the patterns of %d canaries match the engine\n' "$tried"

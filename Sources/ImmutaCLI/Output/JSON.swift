@@ -169,6 +169,24 @@ struct JSONObject {
     }
   }
 
+  /// Adds a member: an object with a member for each name, an object filled by `body`.
+  mutating func add<Value>(
+    _ name: String, members: [(key: String, value: Value)], _ body: (Value, inout JSONObject) -> Void
+  ) {
+    key(name)
+    bytes.append(UInt8(ascii: "{"))
+    for (position, member) in members.enumerated() {
+      if position > 0 { bytes.append(UInt8(ascii: ",")) }
+      string(member.key)
+      bytes.append(UInt8(ascii: ":"))
+      var inner = JSONObject()
+      body(member.value, &inner)
+      bytes += inner.bytes
+      bytes.append(UInt8(ascii: "}"))
+    }
+    bytes.append(UInt8(ascii: "}"))
+  }
+
   private mutating func list<Value>(_ values: [Value], _ body: (Value, inout JSONObject) -> Void) {
     bytes.append(UInt8(ascii: "["))
     for (position, value) in values.enumerated() {

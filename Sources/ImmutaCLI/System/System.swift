@@ -286,4 +286,11 @@ enum System {
 
   /// Removes a directory, unless something is in it.
   static func removeEmptyDirectory(_ path: String) { rmdir(path) }
+
+  /// The path from the root that a path leads to, every symbolic link followed; nil where it leads nowhere.
+  static func resolved(_ path: String) -> String? {
+    guard let resolved = realpath(path, nil) else { return nil }
+    defer { free(resolved) }
+    return String(cString: resolved)
+  }
 }
