@@ -93,7 +93,7 @@ let package = Package(
     .executableTarget(
       name: "ImmutaCLI",
       dependencies: [
-        "CImmutaProcessArguments", "Immuta", "ImmutaLibC", "ImmutaTransforms", "ImmutaLogStore",
+        "CImmutaProcessArguments", "Immuta", "ImmutaJetStream", "ImmutaLibC", "ImmutaTransforms", "ImmutaLogStore",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings
@@ -113,7 +113,7 @@ let package = Package(
     .testTarget(
       name: "ImmutaCLITests",
       dependencies: [
-        "Immuta", "ImmutaCLI", "ImmutaLibC", "ImmutaTestSupport",
+        "Immuta", "ImmutaCLI", "ImmutaLibC", "ImmutaLocking", "ImmutaTestSupport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       resources: [.copy("Fixtures")],

@@ -42,7 +42,8 @@ struct ImmutaTool: ParsableCommand {
     version: Version.current,
     subcommands: [
       Demo.self, Bench.self, Append.self, Cat.self, Info.self, Verify.self, Trim.self, RepairCommand.self,
-      Consumers.self, CodecCommand.self, LogStoreCommand.self, Migrate.self, BackupCommand.self, RestoreCommand.self,
+      Consumers.self, MirrorCommand.self, CodecCommand.self, LogStoreCommand.self, Migrate.self, BackupCommand.self,
+      RestoreCommand.self,
     ])
 }
 

@@ -20,7 +20,7 @@ struct HelpTests {
     for arguments in [["--help"], ["help"], []] {
       let outcome = try Child(arguments, in: place).finish()
       #expect(outcome.ending == .exit(0))
-      for word in ["demo", "bench", "append", "cat", "info", "verify", "immuta demo", "64", "65", "75"] {
+      for word in ["demo", "bench", "append", "cat", "info", "verify", "mirror", "immuta demo", "64", "65", "75"] {
         #expect(outcome.text.contains(word), "\(arguments): \(word)")
       }
     }
@@ -28,7 +28,7 @@ struct HelpTests {
 
   @Test(
     "Each subcommand's help teaches by example",
-    arguments: ["demo", "bench", "append", "cat", "info", "verify", "trim"])
+    arguments: ["demo", "bench", "append", "cat", "info", "verify", "trim", "mirror"])
   func examples(command: String) throws {
     let outcome = try place.run(command, "--help")
     #expect(outcome.ending == .exit(0))

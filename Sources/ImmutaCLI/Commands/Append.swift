@@ -1,6 +1,10 @@
 import ArgumentParser
 import Immuta
 
+#if JetStream
+  import ImmutaJetStream
+#endif
+
 /// Where one record ends and the next begins.
 enum Delimiter: String, CaseIterable, ExpressibleByArgument {
   case newline
@@ -46,6 +50,9 @@ struct Append: ToolCommand {
         (umask 077; head -c 32 /dev/urandom > secret.key)
         immuta append events app.log --codec deflate --key-file secret.key
 
+      On three machines, in a cluster that any number of machines may append to:
+        ./server | immuta append events --url nats://one:4222,nats://two:4222
+
       A log that another process has open for writing, as soon as that one closes it:
         immuta append events app.log --wait 30s
 
@@ -53,6 +60,7 @@ struct Append: ToolCommand {
       """)
 
   @OptionGroup var location: Location
+  @OptionGroup var cluster: ClusterOption
   @OptionGroup(title: "Codec") var codecOptions: CodecOptions
 
   @Argument(help: "The namespace to append to.")
@@ -63,8 +71,23 @@ struct Append: ToolCommand {
 
   @OptionGroup var options: AppendOptions
 
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "With --url: on how many servers the log is kept, if this makes it: 1, 3 or 5. (default: 3)", valueName: "n"))
+  var replicas: Int?
+
   func validate() throws {
     try checkNamespace(namespace)
+    try cluster.check([
+      ("--dir", location.isGiven), ("--durability", options.durability != .buffered),
+      ("--segment-bytes", options.segments.isGiven), ("--keep-bytes", !options.retention.retention.keepsEverything),
+      ("--wait", options.lock.wait != nil),
+    ])
+    if let replicas { try ClusterOption.check(replicas: replicas) }
+    if replicas != nil, cluster.url == nil {
+      throw ValidationError("--replicas needs --url: a directory is one machine's")
+    }
   }
 
   @MainActor func execute() async throws {
@@ -77,6 +100,17 @@ struct Append: ToolCommand {
         try FileSource(input.paths[0]), delimiter: delimiter.byte, most: options.maxRecord.bytes)
       _ = try source.fill()
       first = source
+    }
+    if let servers = cluster.url {
+      #if JetStream
+        return try await Cluster.withLog(
+          namespace, on: servers, creating: .init(replicas: replicas ?? 3), codec: codecOptions
+        ) { log in
+          try await options.append(input, delimiter: delimiter.byte, to: ClusterTarget(log), first: first)
+        }
+      #else
+        throw ClusterSupport.missing(for: servers)
+      #endif
     }
     var configuration = try codecOptions.configuration()
     options.set(in: &configuration)

@@ -47,10 +47,15 @@ struct Cat: ToolCommand {
       A log that was written with a codec:
         immuta cat events --codec deflate --key-file secret.key
 
-      JSON has the members sequence, index, size, timestamp, and text, or base64 where the payload is not UTF-8.
+      A log on a cluster, from any machine:
+        immuta cat events -n 10 --follow --url nats://one:4222,nats://two:4222
+
+      JSON has the members sequence, index, size, timestamp, and text, or base64 where the payload is not UTF-8; with --url \
+      there are no index and size, which are those in a file.
       """)
 
   @OptionGroup var location: Location
+  @OptionGroup var cluster: ClusterOption
   @OptionGroup(title: "Codec") var codecOptions: CodecOptions
 
   @Argument(help: "The namespace to read.")
@@ -65,8 +70,12 @@ struct Cat: ToolCommand {
 
   func validate() throws {
     try checkNamespace(namespace)
+    try cluster.check([("--dir", location.isGiven)])
     if case .template(let template) = options.format, template.parts.contains(.partition) {
       throw ValidationError("--format has %p, and a namespace has no partitions; those of a store have")
+    }
+    if cluster.url != nil, case .template(let template) = options.format, template.parts.contains(.index) {
+      throw ValidationError("--format has %i, and records of a cluster have no index; those of files have")
     }
     guard let consumer else { return }
     try checkConsumer(consumer)
@@ -78,6 +87,13 @@ struct Cat: ToolCommand {
   }
 
   @MainActor func execute() async throws {
+    if let servers = cluster.url {
+      #if JetStream
+        return try await print(from: servers)
+      #else
+        throw ClusterSupport.missing(for: servers)
+      #endif
+    }
     let configuration = try codecOptions.configuration()
     let ((storage, log), hasAppeared) = try await options.open("the namespace “\(namespace)” in \(location.directory)")
     {

@@ -16,6 +16,9 @@ struct Consumers: ParsableCommand {
       Again each second, until Ctrl-C:
         immuta consumers --watch
 
+      Those of a log on a cluster:
+        immuta consumers events --url nats://one:4222,nats://two:4222
+
       Have one go on elsewhere, while nobody has it:
         immuta consumers seek events billing --to 1000
         immuta consumers seek events billing --to "2 h ago"
@@ -36,10 +39,22 @@ struct ConsumersList: ToolCommand {
     abstract: "List consumers: positions, how many records they have not acknowledged, and who has them.")
 
   @OptionGroup var location: Location
+  @OptionGroup var cluster: ClusterOption
   @OptionGroup var selection: NamespaceSelection
   @OptionGroup var listing: ConsumerListing
 
+  func validate() throws {
+    try cluster.check([("--dir", location.isGiven)])
+  }
+
   @MainActor func execute() async throws {
+    if let servers = cluster.url {
+      #if JetStream
+        return try await listing.print(selection.namespaces, on: servers, asJSON: selection.json)
+      #else
+        throw ClusterSupport.missing(for: servers)
+      #endif
+    }
     try await listing.print(asJSON: selection.json) {
       let contents = try? Storage.contents(of: location.directory)
       var reports: [ConsumerReport] = []

@@ -21,6 +21,9 @@ struct Info: ToolCommand {
       For programs, an object a line; with --watch also recordsPerSecond, bytesPerSecond and lag:
         immuta info --json
 
+      Logs on a cluster: their records and sizes, on how many servers each is, and whether it is set as a log must be:
+        immuta info --url nats://one:4222,nats://two:4222
+
       SIZE is that of the log with its header; on disk is that of all its files, with space reserved ahead. RECORDS are \
       those that there are, without those that were removed. A segment is called by the number of its first record. HEALTH \
       is one of
@@ -42,10 +45,23 @@ struct Info: ToolCommand {
       """)
 
   @OptionGroup var location: Location
+  @OptionGroup var cluster: ClusterOption
   @OptionGroup var selection: NamespaceSelection
   @OptionGroup var view: InfoOptions
 
+  func validate() throws {
+    try cluster.check([("--dir", location.isGiven), ("--segments", view.segments), ("--watch", view.watch)])
+  }
+
   @MainActor func execute() async throws {
+    if let servers = cluster.url {
+      #if JetStream
+        return try await ClusterInfo.print(
+          selection.namespaces, on: servers, sizes: view.sizes, asJSON: selection.json)
+      #else
+        throw ClusterSupport.missing(for: servers)
+      #endif
+    }
     if view.watch {
       var watch = InfoWatch(.namespace, view.sizes)
       return try await Repetition.run(asJSON: selection.json) { output in

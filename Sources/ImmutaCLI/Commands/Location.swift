@@ -3,8 +3,13 @@ import Immuta
 
 /// A directory of logs: an option of each subcommand that touches files.
 struct DirectoryOption: ParsableArguments {
-  @Option(name: .customLong("dir"), help: ArgumentHelp("The directory of the logs.", valueName: "directory"))
-  var directory = "./logs"
+  @Option(
+    name: .customLong("dir"),
+    help: ArgumentHelp("The directory of the logs. (default: ./logs)", valueName: "directory"))
+  private var given: String?
+
+  var directory: String { given ?? "./logs" }
+  var isGiven: Bool { given != nil }
 }
 
 /// The formats that namespaces have, as the tool names them.
@@ -45,6 +50,8 @@ struct Location: ParsableArguments {
   var logFormat: LogFormatOption?
 
   var directory: String { place.directory }
+  /// Whether any of the options was given.
+  var isGiven: Bool { place.isGiven || allowForeignOwner || logFormat != nil }
   var allowForeignOwner: Bool { owners.allowForeignOwner }
 
   /// Opens a namespace for appending, and makes it if it is not there.

@@ -6,9 +6,14 @@ protocol AppendTarget: AnyObject {
   /// Appends one record.
   ///
   /// - Parameter number: which of the input's lines it is, from 1 on.
-  func append(_ record: ArraySlice<UInt8>, number: Int) async throws -> AppendReceipt
+  /// - Returns: where it is; nil where it is appended later, with those that come after it: see ``settle()``.
+  func append(_ record: ArraySlice<UInt8>, number: Int) async throws -> AppendReceipt?
   /// Appends one record that is too large to be held whole.
   func append(_ record: RecordInput.Pieces, number: Int) async throws -> AppendReceipt
+  /// Appends what was taken and is not appended yet.
+  ///
+  /// - Returns: where those records are of which that was not said, in their order.
+  func settle() async throws -> [AppendReceipt]
   /// Puts what was appended on stable storage.
   func sync() async throws
   /// The summary for people.
@@ -17,12 +22,17 @@ protocol AppendTarget: AnyObject {
   func object(of summary: Appender.Summary, time: Duration) -> JSONObject
 }
 
+extension AppendTarget {
+  func settle() async throws -> [AppendReceipt] { [] }
+}
+
 /// Where an appended record is.
 struct AppendReceipt {
   /// Nil in a log.
   var partition: Int?
   var sequence: Int
-  var index: Int
+  /// Its place in a file; nil for a log on a cluster.
+  var index: Int?
   var size: Int
 }
 
@@ -34,7 +44,7 @@ final class LogTarget: AppendTarget {
     self.log = log
   }
 
-  func append(_ record: ArraySlice<UInt8>, number: Int) async throws -> AppendReceipt {
+  func append(_ record: ArraySlice<UInt8>, number: Int) async throws -> AppendReceipt? {
     AppendReceipt(try await log.append(record))
   }
 
@@ -73,7 +83,7 @@ final class StoreTarget: AppendTarget {
     self.keys = keys
   }
 
-  func append(_ record: ArraySlice<UInt8>, number: Int) async throws -> AppendReceipt {
+  func append(_ record: ArraySlice<UInt8>, number: Int) async throws -> AppendReceipt? {
     let (key, payload) = try keys.split(record)
     return AppendReceipt(try await store.append(payload, key: key))
   }
@@ -127,7 +137,7 @@ extension AppendReceipt {
 
   /// One line for programs.
   func append(to output: inout [UInt8]) {
-    JSON.beginRecord(partition: partition, sequence: sequence, index: index, size: size, in: &output)
+    JSON.beginRecord(partition: partition, sequence: sequence, index.map { ($0, size) }, in: &output)
     output.append("}\n")
   }
 }

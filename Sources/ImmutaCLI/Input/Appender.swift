@@ -130,7 +130,7 @@ final class Appender {
   private func appendOne(_ record: ArraySlice<UInt8>) async throws {
     line.number += 1
     do {
-      note(try await target.append(record, number: line.number))
+      if let receipt = try await target.append(record, number: line.number) { note(receipt) } else { hasNews = true }
     } catch let refusal as LineRefusal {
       return try skip(refusal)
     }
@@ -155,6 +155,8 @@ final class Appender {
 
   private func report() async throws {
     guard hasNews else { return }
+    hasNews = false
+    for receipt in try await target.settle() { note(receipt) }
     hasNews = false
     if isSynced { try await target.sync() }
     settled = summary.records

@@ -23,7 +23,7 @@ struct MessageConsumerStream: PrintableStream {
   }
 
   /// A message was written, and those of other partitions that came before it.
-  func acknowledge(_ message: StoredMessage) throws {
+  func acknowledge(_ message: StoredMessage) async throws {
     var last: [Int: StoredMessage] = [:]
     let messages = unacknowledged.messages
     guard
@@ -32,11 +32,11 @@ struct MessageConsumerStream: PrintableStream {
     let written = messages[...place]
     for message in written { last[message.partition] = message }
     unacknowledged.messages.removeFirst(written.count)
-    for message in last.values { try consumer.acknowledge(message) }
+    for message in last.values { try await consumer.acknowledge(message) }
   }
 
   func close() { consumer.close() }
 
-  static func place(of message: StoredMessage) -> (record: Record, partition: Int?) { MessageStream.place(of: message) }
+  static func place(of message: StoredMessage) -> PrintedPlace { MessageStream.place(of: message) }
   static func print(_ message: StoredMessage, with printer: inout RecordPrinter) throws { try printer.print(message) }
 }

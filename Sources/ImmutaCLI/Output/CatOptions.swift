@@ -115,17 +115,17 @@ struct CatOptions: ParsableArguments {
     var isWatched = false
     var printed: (last: Stream.Element?, count: Int) = (nil, 0)
     // What was written is acknowledged, also where what comes next cannot be read.
-    func acknowledge() throws {
+    func acknowledge() async throws {
       try output.flush()
-      if let last = printed.last { try stream.acknowledge(last) }
+      if let last = printed.last { try await stream.acknowledge(last) }
       printed = (nil, 0)
     }
     do {
       while left > 0, follow || !isAtEnd(stream) {
-        if printed.count == Self.mostUnacknowledged { try acknowledge() }
-        var next = try stream.nextAtOnce()
+        if printed.count == Self.mostUnacknowledged { try await acknowledge() }
+        var next = try await stream.nextAtOnce()
         if next == nil {
-          try acknowledge()
+          try await acknowledge()
           // A pipe that nobody reads any more is noticed only when it is asked, and nothing comes that would be written to it.
           if follow, !isWatched { System.exitOnceAbandoned() }
           isWatched = true
@@ -137,10 +137,10 @@ struct CatOptions: ParsableArguments {
         printed = (element, printed.count + 1)
       }
     } catch let error as ImmutaError {
-      try acknowledge()
+      try await acknowledge()
       throw error
     }
-    try acknowledge()
+    try await acknowledge()
   }
 
   /// Records that are printed at most before a consumer notes it.
@@ -162,7 +162,7 @@ extension CatOptions {
     while true {
       let left = end - .nanoseconds(Timestamp.now.nanosecondsSince1970)
       // What was committed in time is there by now.
-      guard left > .zero else { return try stream.nextAtOnce() }
+      guard left > .zero else { return try await stream.nextAtOnce() }
       // In pieces: somebody may set the clock meanwhile.
       if let next = try await stream.next(timeout: min(left, .seconds(60))) { return next }
     }
@@ -172,12 +172,11 @@ extension CatOptions {
   private static var slack: Duration { .milliseconds(20) }
 
   /// Whether a record was committed at the time of `--until` or later.
-  private func isTooLate(_ place: (record: Record, partition: Int?), _ log: (_ partition: Int?) -> Log?) throws -> Bool
-  {
-    guard let until, place.record.timestamp >= until else { return false }
+  private func isTooLate(_ place: PrintedPlace, _ log: (_ partition: Int?) -> Log?) throws -> Bool {
+    guard let until, place.timestamp >= until else { return false }
     // Where a clock was wrong, the log knows more.
     guard let log = log(place.partition) else { return true }
-    return try log.sequence(at: until) <= place.record.sequence
+    return try log.sequence(at: until) <= place.sequence
   }
 
   /// How many records of a log come before the time of `--until`.
@@ -191,19 +190,31 @@ extension CatOptions {
 protocol PrintableStream {
   associatedtype Element
   /// The next element if it has come already.
-  mutating func nextAtOnce() throws(ImmutaError) -> Element?
+  mutating func nextAtOnce() async throws -> Element?
   /// The next element, once it has come.
   mutating func next() async throws -> Element?
   /// The same; nil when it has not come in time.
   mutating func next(timeout: Duration) async throws -> Element?
-  static func place(of element: Element) -> (record: Record, partition: Int?)
+  static func place(of element: Element) -> PrintedPlace
   static func print(_ element: Element, with printer: inout RecordPrinter) throws
   /// An element was written, and all before it.
-  func acknowledge(_ element: Element) throws
+  func acknowledge(_ element: Element) async throws
 }
 
 extension PrintableStream {
   func acknowledge(_ element: Element) {}
+}
+
+/// Which record is printed.
+struct PrintedPlace {
+  let sequence: Int
+  let timestamp: Timestamp
+  /// Of a store.
+  var partition: Int?
+
+  init(_ record: some LogRecord, partition: Int? = nil) {
+    (sequence, timestamp, self.partition) = (record.sequence, record.timestamp, partition)
+  }
 }
 
 /// The records of a consumer, which acknowledges those that were written.
@@ -226,22 +237,22 @@ struct ConsumerStream: PrintableStream {
     return record
   }
 
-  func acknowledge(_ record: Record) throws { try consumer.acknowledge(record) }
+  func acknowledge(_ record: Record) async throws { try await consumer.acknowledge(record) }
 
   func close() { consumer.close() }
 
-  static func place(of record: Record) -> (record: Record, partition: Int?) { (record, nil) }
+  static func place(of record: Record) -> PrintedPlace { PrintedPlace(record) }
   static func print(_ record: Record, with printer: inout RecordPrinter) throws { try printer.print(record) }
 }
 
 extension RecordStream: PrintableStream {
-  static func place(of record: Record) -> (record: Record, partition: Int?) { (record, nil) }
+  static func place(of record: Record) -> PrintedPlace { PrintedPlace(record) }
   static func print(_ record: Record, with printer: inout RecordPrinter) throws { try printer.print(record) }
 }
 
 extension MessageStream: PrintableStream {
-  static func place(of message: StoredMessage) -> (record: Record, partition: Int?) {
-    (message.record, message.partition)
+  static func place(of message: StoredMessage) -> PrintedPlace {
+    PrintedPlace(message.record, partition: message.partition)
   }
   static func print(_ message: StoredMessage, with printer: inout RecordPrinter) throws { try printer.print(message) }
 }

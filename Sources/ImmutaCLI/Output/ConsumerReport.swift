@@ -11,10 +11,10 @@ struct ConsumerReport {
   private(set) var failures: [Failure] = []
   private let asJSON: Bool
   private let isOfStore: Bool
-  /// Where the logs are.
-  private let directory: String
+  /// Where the logs are; nil for a cluster.
+  private let directory: String?
 
-  init(of directory: String, isStore: Bool, asJSON: Bool) {
+  init(of directory: String?, isStore: Bool, asJSON: Bool) {
     (self.directory, isOfStore, self.asJSON) = (directory, isStore, asJSON)
     table = Table([
       (isStore ? "partition" : "namespace", .left), ("consumer", .left), ("position", .right), ("lag", .right),
@@ -26,6 +26,13 @@ struct ConsumerReport {
   mutating func add(_ consumer: ConsumerDetails, of namespace: String) {
     isEmpty = false
     if asJSON { bytes += json(consumer, namespace) } else { table.add(cells(consumer, namespace)) }
+    guard let directory else {
+      // Who wrote the consumer's program can move it; the tool has no part in that.
+      if let fault = consumer.fault {
+        add(ToolError("consumer “\(consumer.name)” of “\(namespace)” on the cluster: \(fault)", .damaged))
+      }
+      return
+    }
     let advice = ConsumerAdvice(consumer.name, of: isOfStore ? nil : namespace, in: directory)
     let partition = isOfStore ? namespace : nil
     if let removed = consumer.removed, removed > 0, consumer.fault == nil {
@@ -102,14 +109,14 @@ struct ConsumerListing: ParsableArguments {
   var watch = false
 
   /// Prints what `report` finds; then also says what is wrong, unless it is printed again.
-  @MainActor func print(asJSON: Bool, _ report: () throws -> [ConsumerReport]) async throws {
+  @MainActor func print(asJSON: Bool, _ report: () async throws -> [ConsumerReport]) async throws {
     if watch {
       return try await Repetition.run(asJSON: asJSON) { output in
-        for report in try report() { try report.print(to: output) }
+        for report in try await report() { try report.print(to: output) }
       }
     }
     let output = Output()
-    let reports = try report()
+    let reports = try await report()
     for report in reports { try report.print(to: output) }
     try output.flush()
     let failures = reports.flatMap(\.failures)

@@ -86,7 +86,11 @@ enum JSON {
   private static let base64Digits: StaticString = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
   /// Begins the object of a record with where it is, for as many as there are: without a copy.
-  static func beginRecord(partition: Int?, sequence: Int, index: Int, size: Int, in output: inout [UInt8]) {
+  ///
+  /// - Parameter place: its place in a file and the bytes that are stored, where there is one.
+  static func beginRecord(
+    partition: Int?, sequence: Int, _ place: (index: Int, size: Int)?, in output: inout [UInt8]
+  ) {
     output.append("{")
     if let partition {
       output.append(#""partition":"#)
@@ -95,10 +99,11 @@ enum JSON {
     }
     output.append(#""sequence":"#)
     output.append(decimal: sequence)
+    guard let place else { return }
     output.append(#","index":"#)
-    output.append(decimal: index)
+    output.append(decimal: place.index)
     output.append(#","size":"#)
-    output.append(decimal: size)
+    output.append(decimal: place.size)
   }
 }
 

@@ -27,23 +27,33 @@ struct RecordPrinter {
     try print(message.record)
   }
 
+  /// A record of a log in a directory, with its place in the file.
   mutating func print(_ record: Record) throws {
+    try print(record, place: (record.index, record.size))
+  }
+
+  /// A record of any log, which has no place that anybody could look at.
+  mutating func print(_ record: some LogRecord) throws {
+    try print(record, place: nil)
+  }
+
+  private mutating func print(_ record: some LogRecord, place: (index: Int, size: Int)?) throws {
     switch format {
     case .raw:
       try forEachPiece(of: record.payload) { _, bytes in try output.write(bytes) }
     case .text:
       try forEachPiece(of: record.payload) { _, bytes in try output.write(bytes) }
       output.bytes.append(UInt8(ascii: "\n"))
-    case .json: try printJSON(record)
-    case .hex: try printHex(record)
-    case .template(let template): try print(record, as: template)
+    case .json: try printJSON(record, place)
+    case .hex: try printHex(record, place)
+    case .template(let template): try print(record, place, as: template)
     }
     try output.flushIfFull()
     isFirst = false
   }
 
-  private mutating func printJSON(_ record: Record) throws {
-    appendJSONHead(record, to: &output.bytes)
+  private mutating func printJSON(_ record: some LogRecord, _ place: (index: Int, size: Int)?) throws {
+    appendJSONHead(record, place, to: &output.bytes)
     if try isText(record.payload) {
       output.bytes.append(#","text":""#)
       try forEachPiece(of: record.payload) { _, bytes in
@@ -60,21 +70,23 @@ struct RecordPrinter {
     output.bytes.append("\"}\n")
   }
 
-  private mutating func printHex(_ record: Record) throws {
+  private mutating func printHex(_ record: some LogRecord, _ place: (index: Int, size: Int)?) throws {
     if !isFirst { output.bytes.append("\n") }
-    appendHexHead(record, to: &output.bytes)
+    appendHexHead(record, place, to: &output.bytes)
     try forEachPiece(of: record.payload) { offset, bytes in
       HexDump.append(bytes, offset: offset, to: &output.bytes)
       try output.flushIfFull()
     }
   }
 
-  private mutating func print(_ record: Record, as template: RecordTemplate) throws {
+  private mutating func print(
+    _ record: some LogRecord, _ place: (index: Int, size: Int)?, as template: RecordTemplate
+  ) throws {
     for part in template.parts {
       switch part {
       case .literal(let text): output.bytes += text
       case .sequence: output.bytes.append(decimal: record.sequence)
-      case .index: output.bytes.append(decimal: record.index)
+      case .index: if let place { output.bytes.append(decimal: place.index) }
       case .timestamp: timestamps.append(record.timestamp, to: &output.bytes)
       case .payload: try forEachPiece(of: record.payload) { _, bytes in try output.write(bytes) }
       case .size: output.bytes.append(decimal: record.payload.count)
@@ -84,14 +96,15 @@ struct RecordPrinter {
   }
 
   /// Everything before the payload.
-  private mutating func appendJSONHead(_ record: Record, to bytes: inout [UInt8]) {
-    JSON.beginRecord(
-      partition: partition, sequence: record.sequence, index: record.index, size: record.size, in: &bytes)
+  private mutating func appendJSONHead(
+    _ record: some LogRecord, _ place: (index: Int, size: Int)?, to bytes: inout [UInt8]
+  ) {
+    JSON.beginRecord(partition: partition, sequence: record.sequence, place, in: &bytes)
     bytes.append(#","timestamp":""#)
     timestamps.append(record.timestamp, to: &bytes)
     bytes.append(UInt8(ascii: "\""))
     // Where the timestamp is none, for a clock was wrong once, what the clock said.
-    if record.timestamp.isDoubtful, let time = log(partition)?.clockTime(of: record) {
+    if record.timestamp.isDoubtful, let record = record as? Record, let time = log(partition)?.clockTime(of: record) {
       bytes.append(#","clock":""#)
       bytes += Array("\(time)".utf8)
       bytes.append(UInt8(ascii: "\""))
@@ -99,7 +112,9 @@ struct RecordPrinter {
   }
 
   /// The line before the dump.
-  private mutating func appendHexHead(_ record: Record, to bytes: inout [UInt8]) {
+  private mutating func appendHexHead(
+    _ record: some LogRecord, _ place: (index: Int, size: Int)?, to bytes: inout [UInt8]
+  ) {
     if let partition {
       bytes.append("partition ")
       bytes.append(decimal: partition)
@@ -107,10 +122,12 @@ struct RecordPrinter {
     }
     bytes.append("record ")
     bytes.append(decimal: record.sequence)
-    bytes.append("  index ")
-    bytes.append(decimal: record.index)
+    if let place {
+      bytes.append("  index ")
+      bytes.append(decimal: place.index)
+    }
     bytes.append("  size ")
-    bytes.append(decimal: record.size)
+    bytes.append(decimal: place?.size ?? record.payload.count)
     bytes.append("  ")
     timestamps.append(record.timestamp, to: &bytes)
     bytes.append(UInt8(ascii: "\n"))

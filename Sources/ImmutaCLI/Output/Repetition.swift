@@ -3,7 +3,7 @@ enum Repetition {
   /// - Parameters:
   ///   - asJSON: whether what is printed is an object a line, which nothing may come between.
   ///   - body: adds what is printed to the output.
-  @MainActor static func run(asJSON: Bool, _ body: (Output) throws -> Void) async throws {
+  @MainActor static func run(asJSON: Bool, _ body: (Output) async throws -> Void) async throws {
     let output = Output()
     let isInPlace = !asJSON && System.isTerminal(System.standardOutput)
     System.exitOnceAbandoned()
@@ -16,7 +16,7 @@ enum Repetition {
         } else if !isFirst, !asJSON {
           try output.line("")
         }
-        try body(output)
+        try await body(output)
         try output.flush()
         isFirst = false
         try await Task.sleep(for: .seconds(1))

@@ -1,0 +1,161 @@
+#if JetStream
+  import Foundation
+  import Immuta
+  import ImmutaTestSupport
+  import Testing
+
+  /// The tool and a cluster that runs: its servers are in IMMUTA_CLUSTER_URLS; where nodes may be killed, `Scripts/cluster` started it
+  /// in the directory IMMUTA_CLUSTER_DIR.
+  @Suite(
+    "The tool on a cluster", .serialized, .timeLimit(.minutes(5)),
+    .enabled(if: TestCluster.urls != nil, "needs a cluster: IMMUTA_CLUSTER_URLS, see Scripts/cluster"))
+  struct ClusterTests {
+    let place = Workplace()
+    let urls: String
+    /// Streams stay on the cluster: each test has its own.
+    let name = "tool-\(String(UInt64.random(in: 0 ... .max), radix: 36))"
+
+    init() throws {
+      urls = try #require(TestCluster.urls)
+    }
+
+    @Test("What is appended on one machine is printed on another")
+    func appended() throws {
+      let appended = try place.run("append", name, "--url", urls, "--json", input: "one\n\nthree, é\n")
+      #expect(appended.ending == .exit(0), "\(appended.errors)")
+      let summary = try #require(try appended.objects().first)
+      #expect(summary["records"] as? Int == 3 && summary["first"] as? Int == 0)
+      let receipts = try place.run("append", name, "--url", urls, "--receipts", input: "four\nfive\n")
+      #expect(receipts.text == "{\"sequence\":3}\n{\"sequence\":4}\n", "\(receipts.errors)")
+      #expect(try place.run("cat", name, "--url", urls).text == "one\n\nthree, é\nfour\nfive\n")
+      #expect(try place.run("cat", name, "--url", urls, "-n", "2").text == "four\nfive\n")
+      #expect(try place.run("cat", name, "--url", urls, "--from", "1", "--limit", "2").text == "\nthree, é\n")
+      #expect(try place.run("cat", name, "--url", urls, "--since", "1 h ago").lines.count == 5)
+      #expect(try place.run("cat", name, "--url", urls, "--until", "1 h ago").text.isEmpty)
+      #expect(try place.run("cat", name, "--url", urls, "--latest").text.isEmpty)
+      let record = try #require(try place.run("cat", name, "--url", urls, "--json", "--limit", "1").objects().first)
+      #expect(record["sequence"] as? Int == 0 && record["text"] as? String == "one" && record["index"] == nil)
+      #expect(record["timestamp"] != nil)
+      let beyond = try place.run("cat", name, "--url", urls, "--from", "9")
+      #expect(beyond.ending == .exit(1) && beyond.errors.contains("beyond the end"))
+      let missing = try place.run("cat", "\(name)-none", "--url", urls)
+      #expect(missing.ending == .exit(1) && missing.errors.contains("there is no log"), "\(missing.errors)")
+      #expect(try place.names().isEmpty, "nothing is made here")
+    }
+
+    @Test("cat --follow prints what comes, and --consumer goes on where it stopped")
+    func followed() throws {
+      try place.run("append", name, "--url", urls, input: "one\ntwo\n")
+      let child = try place.start("cat", name, "--follow", "--url", urls)
+      #expect(try child.line() == "one" && child.line() == "two")
+      try place.run("append", name, "--url", urls, input: "three\n")
+      #expect(try child.line() == "three")
+      child.signal(SIGTERM)
+      _ = try child.finish()
+      #expect(try place.run("cat", name, "--consumer", "mailer", "--url", urls).text == "one\ntwo\nthree\n")
+      try place.run("append", name, "--url", urls, input: "four\n")
+      #expect(try place.run("cat", name, "--consumer", "mailer", "--url", urls).text == "four\n")
+      let consumers = try place.run("consumers", name, "--json", "--url", urls)
+      let consumer = try #require(try consumers.objects().first)
+      #expect(consumer["name"] as? String == "mailer" && consumer["position"] as? Int == 4)
+      #expect(consumer["lag"] as? Int == 0 && consumer["owner"] is NSNull)
+    }
+
+    @Test("info lists the logs of a cluster")
+    func info() throws {
+      try place.run("append", name, "--url", urls, "--replicas", "1", input: "one\ntwo\n")
+      let all = try place.run("info", "--url", urls)
+      #expect(all.ending == .exit(0) && all.text.contains(name), "\(all.errors)")
+      let object = try #require(try place.run("info", name, "--json", "--url", urls).objects().first)
+      #expect(object["records"] as? Int == 2 && object["replicas"] as? Int == 1 && object["health"] as? String == "ok")
+      #expect(try place.run("info", "\(name)-none", "--url", urls).ending == .exit(1))
+    }
+
+    @Test("A log is mirrored, and comes back as it was")
+    func mirrored() throws {
+      let lines = (0..<5000).map { "record \($0)\n" }.joined()
+      try place.run("append", name, input: lines)
+      let run = try place.run("mirror", name, "--to", urls, "--no-follow", "--json")
+      #expect(run.ending == .exit(0), "\(run.errors)")
+      #expect(try run.objects().last?["count"] as? Int == 5000 && run.objects().last?["lag"] as? Int == 0)
+      #expect(try place.run("cat", name, "--url", urls).text == lines)
+      let back = try place.run("mirror", name, "--from", urls, "--dir", "back", "--no-follow")
+      #expect(back.ending == .exit(0), "\(back.errors)")
+      #expect(try place.run("cat", name, "--dir", "back").text == lines)
+      #expect(try place.run("verify", name, "--dir", "back").ending == .exit(0))
+      // Another log of that name.
+      try place.run("append", name, "--dir", "another", input: "x\n")
+      let refused = try place.run("mirror", name, "--dir", "another", "--to", urls, "--no-follow")
+      #expect(refused.ending == .exit(1) && refused.errors.contains("is not a copy of this one"), "\(refused.errors)")
+      let refusedHere = try place.run("mirror", name, "--dir", "another", "--from", urls, "--no-follow")
+      #expect(refusedHere.ending == .exit(1), "\(refusedHere.errors)")
+      #expect(try place.run("info", name, "--json", "--url", urls).objects().first?["count"] as? Int == 5000)
+    }
+
+    @Test(
+      "A mirror that is killed again and again, while the leader is killed, copies each record once",
+      .enabled(if: TestCluster.directory != nil, "needs a cluster whose nodes may be killed: IMMUTA_CLUSTER_DIR"))
+    func killed() throws {
+      let total = 60_000
+      let lines = (0..<total).map { "record \($0) of a log that is mirrored while everything dies\n" }
+      let writer = try place.start("append", name)
+      // What there is when it begins; the rest comes while it is copied.
+      try writer.send(lines[..<20_000].joined())
+      var sent = 20_000
+      var generator = SystemRandomNumberGenerator()
+      for round in 0..<8 {
+        let mirror = try place.start("mirror", name, "--to", urls, "--json")
+        // Killed at some moment after it has said how far it is; the first times before.
+        if round > 1 { _ = try mirror.line() }
+        let more = min(total, sent + 5000)
+        try writer.send(lines[sent..<more].joined())
+        sent = more
+        if round == 3 { try TestCluster.killLeader(of: name) }
+        usleep(useconds_t.random(in: 0..<300_000, using: &generator))
+        mirror.signal(SIGKILL)
+        _ = try mirror.waitForEnd()
+      }
+      try writer.send(lines[sent...].joined())
+      writer.closeInput()
+      #expect(try writer.finish().ending == .exit(0))
+      try TestCluster.restart()
+      let last = try place.run("mirror", name, "--to", urls, "--no-follow", "--json")
+      #expect(last.ending == .exit(0), "\(last.errors)")
+      #expect(try last.objects().last?["count"] as? Int == total)
+      let copy = try place.run("cat", name, "--url", urls)
+      #expect(copy.ending == .exit(0), "\(copy.errors)")
+      #expect(copy.text == lines.joined())
+    }
+  }
+
+  /// The cluster that the tests were given.
+  enum TestCluster {
+    static let urls = ProcessInfo.processInfo.environment["IMMUTA_CLUSTER_URLS"]
+    static let directory = ProcessInfo.processInfo.environment["IMMUTA_CLUSTER_DIR"]
+
+    /// Kills the node that leads a stream.
+    static func killLeader(of stream: String) throws {
+      let node = try script(["leader", try #require(directory), stream])
+      try script(["kill", try #require(directory), node])
+    }
+
+    /// Starts what is down, and waits until all is well.
+    static func restart() throws { try script(["restart", try #require(directory)]) }
+
+    /// What `Scripts/cluster` prints at last.
+    @discardableResult
+    private static func script(_ arguments: [String]) throws -> String {
+      let root = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../..").standardized
+      let process = Process()
+      process.executableURL = root.appending(path: "Scripts/cluster")
+      process.arguments = arguments
+      let output = Pipe()
+      process.standardOutput = output
+      try process.run()
+      let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+      process.waitUntilExit()
+      try #require(process.terminationStatus == 0, "Scripts/cluster \(arguments.joined(separator: " "))")
+      return text.split(separator: "\n").last.map(String.init) ?? ""
+    }
+  }
+#endif
