@@ -35,13 +35,15 @@
 
     /// Sends one message, and waits until it is stored.
     func publish(_ bytes: [UInt8], on subject: String) {
-      unsafe Self.check(bytes.withUnsafeBytes { unsafe js_Publish(nil, context, subject, $0.baseAddress, Int32($0.count), nil, nil) })
+      unsafe Self.check(
+        bytes.withUnsafeBytes { unsafe js_Publish(nil, context, subject, $0.baseAddress, Int32($0.count), nil, nil) })
     }
 
     /// Sends so many messages, and waits until all are stored; as many at once as the window says.
     func publish(_ bytes: [UInt8], times: Int, on subject: String) {
       for _ in 0..<times {
-        unsafe Self.check(bytes.withUnsafeBytes { unsafe js_PublishAsync(context, subject, $0.baseAddress, Int32($0.count), nil) })
+        unsafe Self.check(
+          bytes.withUnsafeBytes { unsafe js_PublishAsync(context, subject, $0.baseAddress, Int32($0.count), nil) })
       }
       unsafe Self.check(js_PublishAsyncComplete(context, nil))
     }
@@ -65,7 +67,9 @@
         for place in 0..<Int(unsafe list.Count) {
           let message = unsafe list.Msgs[place]
           let size = Int(unsafe natsMsg_GetDataLength(message))
-          for unsafe byte in unsafe UnsafeRawBufferPointer(start: natsMsg_GetData(message), count: size) { sum &+= Int(byte) }
+          for unsafebyte in unsafe UnsafeRawBufferPointer(start: natsMsg_GetData(message), count: size) {
+            sum &+= Int(byte)
+          }
         }
         left -= Int(unsafe list.Count)
         unsafe natsMsgList_Destroy(&list)

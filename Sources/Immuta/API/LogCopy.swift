@@ -229,7 +229,7 @@ private struct LogCopy {
 
   /// Why nothing is copied, and what to do.
   private func words(_ refusal: PrefixPlan.Refusal, _ count: Int) -> String {
-    let (name, place) = (Words.quoted(copy.namespace), copy.directory.path)
+    let (name, place) = (copy.namespace.quoted, copy.directory.path)
     switch refusal {
     case .otherLog:
       return
@@ -238,7 +238,7 @@ private struct LogCopy {
       return "\(place) has a log of the format \(format) under the name \(name): copy into another directory"
     case .longer(let copy):
       return
-        "the copy of \(name) in \(place) has \(Words.records(copy)), and the log has \(count) by now: it was put back from an "
+        "the copy of \(name) in \(place) has \(Quantity.records(copy)), and the log has \(count) by now: it was put back from an "
         + "older copy, or a power cut took its last records; copy into another directory, and keep this copy until you know"
     case .gap(let records):
       return

@@ -30,7 +30,7 @@ enum ClusterSupport {
   /// The error for what only a cluster can do.
   static func missing(for servers: String) -> ToolError {
     ToolError(
-      "this immuta was built without JetStream, and cannot reach \(Words.quoted(servers)): install libnats with its headers "
+      "this immuta was built without JetStream, and cannot reach \(servers.quoted): install libnats with its headers "
         + "(libnats-dev), and build it with `swift build -c release --product immuta --traits JetStream`")
   }
 }

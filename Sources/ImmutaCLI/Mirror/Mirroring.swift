@@ -65,7 +65,7 @@ struct Mirroring<Target: MirrorTarget> {
   private func agree() async throws -> Int {
     let (count, lastID) = try await target.end()
     if count > 0, lastID != MirrorID.of(count - 1, in: identity) {
-      let id = lastID.map { "the id \(Words.quoted($0))" } ?? "no id"
+      let id = lastID.map { "the id \($0.quoted)" } ?? "no id"
       throw ToolError(
         "the log “\(source.namespace)” there is not a copy of this one: its last record, \(count - 1), has \(id), not "
           + "\(MirrorID.of(count - 1, in: identity)); nothing was appended. Mirror into another cluster, or rename one of them"
