@@ -7,7 +7,7 @@
   /// Two writers that expect the same number, on two connections, while the cluster is whole and while it is not.
   @Suite(.serialized, .enabled(if: BreakableCluster.isThere, BreakableCluster.reason))
   struct RaceTests {
-    @Test(arguments: [nil, Fault.leaderKilled, .leaderCutOff])
+    @Test(arguments: [nil, Fault.leaderCutOff])
     func eachNumberIsWonByOneOfTwoWriters(_ fault: Fault?) async throws {
       let watchdog = Watchdog(.seconds(240), "two writers that race hang")
       defer { watchdog.stop() }
