@@ -77,12 +77,10 @@
         subject: access.name.position(of: consumer),
         headers: [(HeaderName.expectedOfSubject, String(revision))], bytes: mark.bytes)
       var attempts = Attempts(until: deadline)
-      var isFirst = true
       while let time = attempts.time(atMost: access.transport.options.answerTimeout) {
         switch await access.transport.ask(message, within: time) {
         case .failure(let silence):
           attempts.reason = try access.transport.note(silence).description
-          isFirst = false
         case .success(let reply):
           switch AppendAnswer(reply) {
           case .stored(let revision, _, _):
@@ -90,15 +88,17 @@
             return .revision(revision)
           case .unexpected:
             access.transport.noteSuccess()
-            if isFirst { return .refused }
-            // An earlier copy may be what is there.
-            guard let kept = try await read(consumer, until: deadline), kept.mark == mark else { return .refused }
-            return .revision(kept.revision)
+            // An earlier copy may be what is there; or of two servers that both think that they lead, one refused it, and the other
+            // stored it. What is there decides.
+            let kept = try await read(consumer, until: deadline)
+            if kept?.revision ?? 0 != revision {
+              return kept?.mark == mark ? .revision(kept?.revision ?? 0) : .refused
+            }
+            attempts.reason = "a server that is behind refused it"
           case .refused(let refusal): throw ImmutaError.unavailable(refusal.description)
           case .passing(let refusal), .idInUse(let refusal):
             attempts.reason = refusal.description
             access.transport.noteFailure()
-            isFirst = false
           case .noAnswerer:
             attempts.reason = "no server with JetStream answers"
             access.transport.noteFailure()
