@@ -11,8 +11,9 @@ import Testing
   ]
 
   private func withLog(_ body: (Log) async throws -> Void) async throws {
-    let storage = try TemporaryDirectory().open()
-    defer { storage.close() }
+    let directory = TemporaryDirectory()
+    let storage = try directory.open()
+    defer { withExtendedLifetime(directory) { storage.close() } }
     try await body(try storage.log("orders"))
   }
 

@@ -57,7 +57,9 @@ import Testing
     @Sendable func appendBatch(to log: some AppendOnlyLog) async throws -> Range<Int> {
       try await log.append(contentsOf: ["x", "y"], expecting: nil).sequences
     }
-    let log = try await Directory().open("log")
+    let place = try Directory()
+    defer { withExtendedLifetime(place) {} }
+    let log = try await place.open("log")
     let transaction = try await log.beginTransaction()
     try await transaction.append("held")
     // On this task's own thread until they suspend: one that blocked would throw `.wouldDeadlock`, or never come back.
