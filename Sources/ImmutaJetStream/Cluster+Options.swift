@@ -25,6 +25,9 @@
       /// After how many answers in a row that did not come, or said that there is no leader, another server is connected to: one
       /// that is cut off from the others still talks to its clients. Default: 3.
       public var failuresBeforeMoving = 3
+      /// Whether the servers that these tell of are connected to, too. False where their own addresses cannot be reached from here,
+      /// as behind a gateway. Default: true.
+      public var discoversServers = true
       /// Where lost connections and moves to other servers are told. Default: nowhere.
       public var logger: Logger?
 

@@ -66,6 +66,7 @@
             ? unsafe natsOptions_SetUserInfo(pointer, parts[0], parts[1])
             : unsafe natsOptions_SetToken(pointer, parts[0]))
       }
+      if !options.discoversServers { try check(unsafe natsOptions_SetIgnoreDiscoveredServers(pointer, true)) }
       if let token = options.token { try check(unsafe natsOptions_SetToken(pointer, token)) }
       if let file = options.credentialsFile {
         try Self.checkReadable(file, "credentials")
