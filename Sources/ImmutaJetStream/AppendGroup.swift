@@ -210,6 +210,10 @@
       case .unexpected(let count):
         access.transport.noteSuccess()
         if case .settled(let isOver) = try await look(for: sent, refusedAt: isFirst ? count : nil) { return isOver }
+        // More is expected than anybody knows of: there is no such place. Where this handle does know of it, the server is behind.
+        if isFirst, count < sent.first, access.knownCount < sent.first, units[0].expecting != nil {
+          return refused(count)
+        }
         // Somebody else's is on its way to the place.
         isTooLate = true
         return false

@@ -66,9 +66,9 @@
       }
       var bytes = [UInt8](repeating: 0, count: 64 << 10)
       while true {
-        let (behaviour, isOver, cuts) = state.withLock { state in
+        let (isOver, cuts) = state.withLock { state in
           defer { state.cuts = false }
-          return (state.behaviour, state.isOver, state.cuts)
+          return (state.isOver, state.cuts)
         }
         if isOver { return }
         if cuts {
@@ -81,6 +81,8 @@
           list.append(pollfd(fd: pair.server, events: Int16(POLLIN), revents: 0))
         }
         guard poll(&list, nfds_t(list.count), 5) > 0 else { continue }
+        // Asked now: what was set before something was said holds for it.
+        let behaviour = state.withLock { $0.behaviour }
         var ended: Set<Int32> = []
         for (place, pair) in pairs.enumerated() {
           for (from, to, loses, revents) in [
