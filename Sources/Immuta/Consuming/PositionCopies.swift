@@ -52,8 +52,8 @@ struct PositionCopies {
         }
       }
       let new = try io(Replacement(of: name, in: folder, as: Descriptor.unfinished(name), like: log))
-      try new.file.write(
-        firstSlot: [UInt8](repeating: 0, count: TwoSlots.size))
+      // The slot that is not used reads as nothing.
+      try io(new.file.write([UInt8](repeating: 0, count: TwoSlots.size), at: 0))
       try new.file.write(slot: slot, of: item.generation)
       try io(new.finish())
       hasChanged = true

@@ -139,7 +139,8 @@ struct SegmentCopy {
     let first = count
     if newEnd > first || !header.isClean {
       var open = header
-      (open.mark, open.stableCount, open.bootIdentity) = (.open, first, 0)
+      // STABLE stays: COUNT says no more yet, also where a copy that did not end had written more.
+      (open.mark, open.bootIdentity) = (.open, 0)
       try store(open)
       let place = try Self.place(ofLast: newEnd, of: source)
       try write(to: newEnd, endingAt: place.end, of: source, progress)
