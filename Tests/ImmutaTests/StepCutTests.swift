@@ -82,7 +82,8 @@ import Testing
     let later = cut(["a": 9, "b": 8], after: seen, positions: [consumer: .init(mark: mark, generation: 9)])
     #expect(later?.positions[consumer]?.mark.last.number == 3, "it was moved already, and then back")
     #expect(cut(["a": 9, "b": 8], after: seen) == nil, "its position was not read in time")
-    #expect(cut(["a": 9, "b": 8], after: seen, positions: [consumer: nil as StepCut.Position?])?.positions.isEmpty == true)
+    #expect(
+      cut(["a": 9, "b": 8], after: seen, positions: [consumer: nil as StepCut.Position?])?.positions.isEmpty == true)
   }
 
   /// Steps over three logs, and a consumer that moves with what it appends, as fast as they go.

@@ -3,7 +3,7 @@ import Immuta
 /// Keeps a log in a directory a copy of another one: each of its records, once, with the number that it has there.
 ///
 /// It has no state but the two logs: how many records the copy has says what comes next.
-struct Fetching<Source: AppendOnlyLog> {
+@MainActor struct Fetching<Source: AppendOnlyLog> {
   let source: Source
   let target: Log
   let report: MirrorReport
@@ -16,7 +16,7 @@ struct Fetching<Source: AppendOnlyLog> {
   ///
   /// - Throws: ``ToolError`` where the copy has other records; what appending to it throws; where it does not follow, also
   ///   `.unavailable`.
-  @MainActor func run() async throws {
+  func run() async throws {
     while true {
       do {
         try await check()
@@ -48,15 +48,15 @@ struct Fetching<Source: AppendOnlyLog> {
     }
   }
 
-  @MainActor private func copy() async throws {
+  private func copy() async throws {
     var stream = source.stream(from: .sequence(target.count))
     var present = try await source.count
-    report.update(done: target.count, of: present)
+    try report.update(done: target.count, of: present)
     while true {
       if target.count >= present {
         present = try await source.count
-        report.update(done: target.count, of: present)
-        guard follows || target.count < present else { return report.finish(done: target.count, of: present) }
+        try report.update(done: target.count, of: present)
+        guard follows || target.count < present else { return try report.finish(done: target.count, of: present) }
       }
       guard let first = try await stream.next() else { return }
       var payloads = [first.payload]
@@ -67,7 +67,7 @@ struct Fetching<Source: AppendOnlyLog> {
       }
       // A copy that somebody else appends to as well is none.
       try await target.append(contentsOf: payloads, expecting: first.sequence)
-      report.update(done: target.count, of: max(present, target.count))
+      try report.update(done: target.count, of: max(present, target.count))
     }
   }
 }

@@ -8,7 +8,7 @@ import Immuta
 ///
 /// The position of a consumer says up to where the copy is known to be the same. Records go from the front of the log only behind
 /// it, where the log waits for it; and what a power cut may have taken from the log, after it was copied, lies after it.
-struct Mirroring<Target: MirrorTarget> {
+@MainActor struct Mirroring<Target: MirrorTarget> {
   let source: Log
   let target: Target
   let consumer: Consumer
@@ -36,7 +36,7 @@ struct Mirroring<Target: MirrorTarget> {
   ///
   /// - Throws: ``ToolError`` where the copy is one of another log, or has other records; what reading the source throws; where it
   ///   does not follow, also `.unavailable`.
-  @MainActor func run() async throws {
+  func run() async throws {
     while true {
       do {
         let next = try await agree()
@@ -107,17 +107,17 @@ struct Mirroring<Target: MirrorTarget> {
   }
 
   /// Copies from a number on.
-  @MainActor private func copy(from first: Int) async throws {
+  private func copy(from first: Int) async throws {
     var next = first
-    report.update(done: next, of: source.count)
+    try report.update(done: next, of: source.count)
     while true {
-      guard follows || next < source.count else { return report.finish(done: next, of: source.count) }
+      guard follows || next < source.count else { return try report.finish(done: next, of: source.count) }
       guard let batch = try await consumer.nextBatch() else { return }
       for part in parts(of: batch) {
         try await target.append(part.map { ($0.payload, MirrorID.of($0.sequence, in: identity)) }, expecting: next)
         next += part.count
         try await consumer.acknowledge(through: next - 1)
-        report.update(done: next, of: source.count)
+        try report.update(done: next, of: source.count)
       }
     }
   }
