@@ -93,10 +93,10 @@ import Testing
     defer { storage.close() }
     let logs = try ["a", "b", "c", "in", "out"].map { try storage.log($0) }
     for number in 0..<20_000 { try await storage.append("\(number)", to: "in") }
-    let isOver = Atomic(false)
+    let isOver = Flag()
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask {
-        while !isOver.load(ordering: .relaxed) {
+        while !isOver.isSet {
           try await storage.transaction(in: ["a", "b", "c"]) { step in
             for name in ["a", "b", "c"] { try await step.append("x", to: name) }
           }
@@ -104,14 +104,14 @@ import Testing
       }
       group.addTask {
         let consumer = try logs[3].consumer("copy")
-        for _ in 0..<20_000 where !isOver.load(ordering: .relaxed) {
+        for _ in 0..<20_000 where !isOver.isSet {
           try await consumer.process(into: logs[4]) { record, transaction in
             try await transaction.append(record.text)
           }
         }
       }
       group.addTask {
-        defer { isOver.store(true, ordering: .relaxed) }
+        defer { isOver.set() }
         var last = 0
         var seen = 0
         for _ in 0..<300 {
@@ -129,4 +129,14 @@ import Testing
       try await group.waitForAll()
     }
   }
+}
+
+/// Set once.
+private final class Flag: Sendable {
+  // Relaxed: it carries nothing but itself.
+  private let value = Atomic(false)
+
+  var isSet: Bool { value.load(ordering: .relaxed) }
+
+  func set() { value.store(true, ordering: .relaxed) }
 }
