@@ -42,12 +42,8 @@ struct ImmutaTool: ParsableCommand {
     version: Version.current,
     subcommands: [
       Demo.self, Bench.self, Append.self, Cat.self, Info.self, Verify.self, Trim.self, RepairCommand.self,
-<<<<<<< HEAD
       Consumers.self, MirrorCommand.self, CodecCommand.self, LogStoreCommand.self, Migrate.self, BackupCommand.self,
       RestoreCommand.self,
-=======
-      Consumers.self, CodecCommand.self, LogStoreCommand.self, Migrate.self, BackupCommand.self, RestoreCommand.self,
->>>>>>> 1c9c155 (The tool backs up live logs, and puts them back)
     ])
 }
 
