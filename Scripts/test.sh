@@ -162,6 +162,8 @@ has_thread_sanitizer() {
 without_threads=(
   # Tests of the tool run it as another process, and most harnesses have one task, or other processes.
   ImmutaCLITests TortureTests
+  # The C library for NATS was not built for it.
+  ImmutaJetStreamTests
   # Pure functions: checksums, formats, plans, and what codecs make of bytes.
   CImmutaCRC32CTests 'ImmutaTests\.(FormatTests|PartitionFormatTests|PartitionHeaderTests|RecordWalkTests|RecoveryPlanTests)/'
   'ImmutaTransformsTests\.(DeflateTests|EncryptionTests|MalformedInputTests)/'

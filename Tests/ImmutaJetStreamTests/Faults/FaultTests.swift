@@ -13,7 +13,7 @@
     private static let clients = 4
     private static let seconds = ProcessInfo.processInfo.environment["IMMUTA_FAULT_SECONDS"].flatMap(Double.init) ?? 0
 
-    private static let faults = seconds > 0 ? Fault.allCases : [.leaderKilled, .serverCutOff, .allKilled]
+    private static let faults = seconds > 0 ? Fault.allCases : [.leaderKilled, .allKilled]
 
     @Test(arguments: faults)
     func whatWasAcknowledgedIsThereOnceInOrderForAll(_ fault: Fault) async throws {
