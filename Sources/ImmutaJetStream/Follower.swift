@@ -8,7 +8,7 @@
   /// does not fit (a gap, no sign of life, a lost connection, a consumer that is gone) another consumer is made, from the next
   /// record on. At most two batches are held: for more is asked when half of one is left.
   final class Follower: CallbackTarget, ConnectionWatcher {
-    private struct State {
+    struct State {
       var buffer: [ClusterRecord] = []
       /// How many of them were taken.
       var taken = 0
@@ -24,6 +24,8 @@
       /// When the server gave the last sign of life.
       var heard = ContinuousClock.now
       var isWatched = false
+      /// Signs of life in a row that brought no record.
+      var quietBeats = 0
       /// How often another consumer was made.
       var resets = 0
       /// What was missed last, and how often in a row.
@@ -33,14 +35,14 @@
     }
 
     /// What a consumer delivers to.
-    private struct Delivery: Sendable {
+    struct Delivery: Sendable {
       let consumer: String
       let connection: NatsConnection
       let subscription: NatsSubscription
     }
 
-    private let access: LogAccess
-    private let state: Lock<State>
+    let access: LogAccess
+    let state: Lock<State>
 
     static let batch = 256
     private static let heartbeat = Duration.milliseconds(500)
@@ -208,6 +210,7 @@
         state.next += 1
         state.asked = max(0, state.asked - 1)
         state.hasReceived = true
+        state.quietBeats = 0
         state.gap = (-1, 0)
         state.buffer.append(record)
         return (Self.takeWaiters(&state), false)
@@ -224,13 +227,15 @@
     }
 
     private func take(status: Int, _ message: NatsMessage) {
-      enum Consequence { case none, pull, reset }
+      enum Consequence { case none, pull, reset, compare(Int) }
       let consequence = state.withLock { state -> Consequence in
         guard isCurrent(message, state) else { return .none }
         state.heard = .now
         switch status {
         // A heartbeat.
-        case 100: return .none
+        case 100:
+          state.quietBeats += 1
+          return .compare(state.quietBeats)
         // The request has run out.
         case 404, 408:
           state.asked = 0
@@ -243,6 +248,7 @@
       case .none: break
       case .pull: pull()
       case .reset: reset()
+      case .compare(let beats): compare(after: beats)
       }
     }
 
@@ -256,7 +262,7 @@
 
     // MARK: Another consumer
 
-    private func reset() {
+    func reset() {
       let old: Delivery?? = state.withLock { state in
         if state.isResetting || state.failure != nil { return nil }
         state.isResetting = true
@@ -293,7 +299,7 @@
           state.isResetting = false
           if state.failure != nil { return false }
           state.delivery = delivery
-          state.asked = 0
+          (state.asked, state.quietBeats) = (0, 0)
           return true
         }
         if isWanted { pull() } else { Self.remove(delivery, access) }
