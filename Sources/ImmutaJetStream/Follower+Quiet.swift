@@ -1,5 +1,6 @@
 #if JetStream
   import Immuta
+  import ImmutaLocking
 
   // A consumer may live on and deliver nothing though there are records: one whose server was cut off from the others, and is with
   // them again. It gives signs of life, so nothing else would be noticed.
