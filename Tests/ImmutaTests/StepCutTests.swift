@@ -92,7 +92,7 @@ import Testing
     let storage = try Storage(directory: directory.path, namespaces: ["a", "b", "c", "in", "out"])
     defer { storage.close() }
     let logs = try ["a", "b", "c", "in", "out"].map { try storage.log($0) }
-    for number in 0..<20_000 { try await storage.append("\(number)", to: "in") }
+    for number in 0..<2_000 { try await storage.append("\(number)", to: "in") }
     let isOver = Flag()
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask {
@@ -100,11 +100,14 @@ import Testing
           try await storage.transaction(in: ["a", "b", "c"]) { step in
             for name in ["a", "b", "c"] { try await step.append("x", to: name) }
           }
+          // Between two steps there is a moment that can be found.
+          try await Task.sleep(for: .milliseconds(5))
         }
       }
       group.addTask {
         let consumer = try logs[3].consumer("copy")
-        for _ in 0..<20_000 where !isOver.isSet {
+        for _ in 0..<2_000 where !isOver.isSet {
+          try await Task.sleep(for: .milliseconds(5))
           try await consumer.process(into: logs[4]) { record, transaction in
             try await transaction.append(record.text)
           }
@@ -114,7 +117,7 @@ import Testing
         defer { isOver.set() }
         var last = 0
         var seen = 0
-        for _ in 0..<300 {
+        for _ in 0..<100 {
           let cut = try LogCut(of: logs)
           #expect(cut.failures.isEmpty && cut.isOneMoment)
           let counts = Dictionary(uniqueKeysWithValues: cut.logs.map { ($0.log.namespace, $0.count) })
@@ -122,7 +125,7 @@ import Testing
           let position = cut.logs.first { $0.log.namespace == "in" }?.positions.first?.mark.last.number ?? 0
           #expect(counts["out"] == position, "what the consumer has appended, and where it is")
           if let count = counts["a"], count > last { (last, seen) = (count, seen + 1) }
-          await Task.yield()
+          try await Task.sleep(for: .milliseconds(1))
         }
         #expect(seen > 3, "the logs grew meanwhile")
       }
