@@ -108,7 +108,7 @@ import Testing
         let consumer = try logs[3].consumer("copy")
         for _ in 0..<2_000 where !isOver.isSet {
           try await Task.sleep(for: .milliseconds(5))
-          try await consumer.process(into: logs[4]) { record, transaction in
+          _ = try await consumer.processNext(into: logs[4], atMost: 1) { record, transaction in
             try await transaction.append(record.text)
           }
         }
