@@ -269,7 +269,7 @@
       let error = ImmutaError.unexpectedCount(expected: expected, actual: count).of(access.namespace)
       units[0].giveUp(error)
       line.noteFailure(error)
-      // The others may expect what is there.
+      // The others may expect the count that the log has.
       line.putBack(Array(units.dropFirst()))
       return true
     }

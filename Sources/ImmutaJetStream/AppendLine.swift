@@ -113,7 +113,7 @@
     /// Why nothing more is to be tried; nil while there is no reason.
     var failure: (any Error)? { state.withLock { $0.failure } }
 
-    /// Something was not appended: where order is kept, nothing behind it is either.
+    /// Something was not appended: where order is kept, nothing after it is appended either.
     func noteFailure(_ error: any Error) {
       if isOrdered { close(error) }
     }

@@ -5,7 +5,7 @@
     /// How a cluster is reached.
     public struct Options: Sendable {
       /// The servers: `nats://host:port` or `tls://host:port`, each also with `user:password@` or `token@` before the host. One that
-      /// answers is enough: it tells of the others. At least one; each may be a list, separated by commas.
+      /// answers is enough: it names the others. At least one; each may be a list, separated by commas.
       public var servers: [String]
       /// A file with credentials, as `nsc` writes it; nil for none.
       public var credentialsFile: String?

@@ -11,8 +11,8 @@
   /// try await appender.finish()                     // all of them are stored
   /// ```
   ///
-  /// What is stored is always a run from the first on of what was given to it, in that order; records of others may lie between. Once one cannot be appended, none behind it is,
-  /// and every later call throws why. Calls from several tasks are served one after the other.
+  /// Records are stored in the order in which they were given, from the first on and without a gap. Records of other
+  /// writers may lie between them. Once one cannot be appended, none after it is, and every later call throws why. Calls from several tasks are served one after the other.
   public final class ClusterAppender: Sendable {
     /// The most records that are not acknowledged at a time.
     public let window: Int

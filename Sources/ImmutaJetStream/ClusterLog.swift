@@ -54,7 +54,7 @@
 
     /// The namespace's name.
     public var namespace: String { access.namespace }
-    /// The log's identity, drawn when it was made. A log that was deleted and made anew has another one.
+    /// The log's identity, drawn when it was made. A log that was deleted and made again has another one.
     public var identity: LogIdentity { access.identity }
     /// The stream that it is on the cluster. A namespace's dots are equals signs in it.
     public var streamName: String { access.name.stream }

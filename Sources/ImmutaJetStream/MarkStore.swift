@@ -88,8 +88,8 @@
             return .revision(revision)
           case .unexpected:
             access.transport.noteSuccess()
-            // An earlier copy may be what is there; or of two servers that both think that they lead, one refused it, and the other
-            // stored it. What is there decides.
+            // An earlier copy may have been stored. Or two servers both think that they lead: one refused it, and the other stored
+            // it. What is stored decides.
             let kept = try await read(consumer, until: deadline)
             if kept?.revision ?? 0 != revision {
               return kept?.mark == mark ? .revision(kept?.revision ?? 0) : .refused

@@ -35,7 +35,7 @@
         for _ in min(digits, 9)..<9 { nanoseconds *= 10 }
       }
       guard let ahead = offset(bytes[position...]) else { return nil }
-      let seconds = days(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second - ahead
+      let seconds = CivilDate.day(of: year, month, day) * 86_400 + hour * 3600 + minute * 60 + second - ahead
       let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
       let (sum, overflowToo) = product.addingReportingOverflow(nanoseconds)
       return overflow || overflowToo ? nil : Timestamp(nanosecondsSince1970: sum)
@@ -55,15 +55,6 @@
       case UInt8(ascii: "-"): -seconds
       default: nil
       }
-    }
-
-    /// Days since the beginning of 1970, in the calendar of today however long ago: years that begin in March, of which 400 have 146,097 days.
-    private static func days(_ year: Int64, _ month: Int64, _ day: Int64) -> Int64 {
-      let year = month <= 2 ? year - 1 : year
-      let era = (year >= 0 ? year : year - 399) / 400
-      let ofEra = year - era * 400
-      let ofYear = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1
-      return era * 146_097 + ofEra * 365 + ofEra / 4 - ofEra / 100 + ofYear - 719_468
     }
   }
 #endif

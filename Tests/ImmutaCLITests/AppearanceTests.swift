@@ -60,7 +60,7 @@ struct AppearanceTests {
     #expect(over.ending == .exit(1))
   }
 
-  @Test("Without --follow it is an error at once, and so is what waiting cannot mend")
+  @Test("Without --follow it is an error at once, and so is a fault that waiting does not end")
   func errors() throws {
     #expect(try place.run("cat", "late").ending == .exit(1))
     try place.run("append", "e", input: "x\n")

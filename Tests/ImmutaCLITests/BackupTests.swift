@@ -6,7 +6,7 @@ import Testing
 
 @testable import ImmutaCLI
 
-/// `backup` copies what is there at one moment, while others append, and the next time only what is new.
+/// `backup` copies all records of one moment, while others append, and the next time only new ones.
 @Suite("Backing up", .timeLimit(.minutes(3)))
 struct BackupTests {
   let place = Workplace()

@@ -14,28 +14,16 @@
     }
 
     @Test func anAppendWhoseAnswerIsLostIsFoundByItsId() async throws {
-      let url = try #require(TestCluster.urls?.split(separator: ",").first.map(String.init))
-      let proxy = try Proxy(to: url)
+      let proxy = try TestCluster.proxy()
       defer { proxy.stop() }
       let name = TestCluster.name()
       try await withCluster { other in
         let witness = try await other.log(name, creating: .init())
         try await witness.append("first")
-        let cluster = try await TestCluster.connect {
-          $0.servers = [proxy.url]
-          $0.discoversServers = false
-          $0.deadline = .seconds(1)
-          $0.answerTimeout = .milliseconds(300)
-        }
+        let cluster = try await TestCluster.connectImpatiently(through: proxy)
         let log = try await cluster.log(name)
         proxy.set(losesAnswers: true)
-        var unknown: [UnknownAppend] = []
-        do {
-          try await log.append("second")
-        } catch let error as ImmutaError {
-          if case .outcomeUnknown(let append, _) = error { unknown.append(append) } else { throw error }
-        }
-        let append = try #require(unknown.first)
+        let append = try await TestCluster.unknownAppend { try await log.append("second") }
         #expect(append.count == 1 && append.earliest == 1 && append.namespace == name)
         #expect(try await witness.outcome(of: append) == .appended(1..<2))
         #expect(try await texts(witness) == ["first", "second"])
@@ -44,27 +32,17 @@
     }
 
     @Test func anAppendThatNeverArrivedIsUndecidedUntilItsPlaceIsTaken() async throws {
-      let url = try #require(TestCluster.urls?.split(separator: ",").first.map(String.init))
-      let proxy = try Proxy(to: url)
+      let proxy = try TestCluster.proxy()
       defer { proxy.stop() }
       let name = TestCluster.name()
       try await withCluster { other in
         let witness = try await other.log(name, creating: .init())
-        let cluster = try await TestCluster.connect {
-          $0.servers = [proxy.url]
-          $0.discoversServers = false
-          $0.deadline = .seconds(1)
-          $0.answerTimeout = .milliseconds(300)
-        }
+        let cluster = try await TestCluster.connectImpatiently(through: proxy)
         let log = try await cluster.log(name)
         proxy.set(losesQuestions: true)
-        var unknown: [UnknownAppend] = []
-        do {
+        let append = try await TestCluster.unknownAppend {
           try await log.append(contentsOf: ["a", "b"], expecting: nil)
-        } catch let error as ImmutaError {
-          if case .outcomeUnknown(let append, _) = error { unknown.append(append) } else { throw error }
         }
-        let append = try #require(unknown.first)
         #expect(try await witness.outcome(of: append) == .undecided)
         try await witness.append("other")
         #expect(try await witness.outcome(of: append) == .notAppended)
@@ -74,8 +52,7 @@
     }
 
     @Test func anAppendGoesOnThroughLostConnections() async throws {
-      let url = try #require(TestCluster.urls?.split(separator: ",").first.map(String.init))
-      let proxy = try Proxy(to: url)
+      let proxy = try TestCluster.proxy()
       defer { proxy.stop() }
       let name = TestCluster.name()
       try await withCluster({
@@ -102,8 +79,7 @@
     }
 
     @Test func cancellingAnAppendEndsItAtOnce() async throws {
-      let url = try #require(TestCluster.urls?.split(separator: ",").first.map(String.init))
-      let proxy = try Proxy(to: url)
+      let proxy = try TestCluster.proxy()
       defer { proxy.stop() }
       try await withCluster({
         $0.servers = [proxy.url]; $0.deadline = .seconds(600); $0.answerTimeout = .seconds(600)

@@ -29,10 +29,7 @@
     }
 
     @Test func anOldServerIsRefusedByNameAndVersion() async throws {
-      let server = try FakeServer(
-        info:
-          #"{"server_id":"X","server_name":"elder","version":"2.9.10","max_payload":1048576,"headers":true,"jetstream":true,"proto":1}"#
-      )
+      let server = try FakeServer(named: "elder", version: "2.9.10")
       defer { server.stop() }
       var options = Cluster.Options(server.url)
       options.answerTimeout = .milliseconds(200)
@@ -41,9 +38,7 @@
     }
 
     @Test func aServerWithoutJetStreamIsRefused() async throws {
-      let server = try FakeServer(
-        info:
-          #"{"server_id":"X","server_name":"bare","version":"2.15.1","max_payload":1048576,"headers":true,"proto":1}"#)
+      let server = try FakeServer(named: "bare", hasJetStream: false)
       defer { server.stop() }
       var options = Cluster.Options(server.url)
       options.answerTimeout = .milliseconds(200)
@@ -52,10 +47,7 @@
     }
 
     @Test func aClusterThatDoesNotAnswerIsUnavailableWhenTheDeadlinePasses() async throws {
-      let server = try FakeServer(
-        info:
-          #"{"server_id":"X","server_name":"mute","version":"2.15.1","max_payload":1048576,"headers":true,"jetstream":true,"proto":1}"#
-      )
+      let server = try FakeServer(named: "mute")
       defer { server.stop() }
       var options = Cluster.Options(server.url)
       options.answerTimeout = .milliseconds(100)
@@ -90,10 +82,7 @@
 
     @Test func cancellingEndsConnectingAtOnce() async throws {
       // It greets nobody: connecting waits.
-      let server = try FakeServer(
-        info:
-          #"{"server_id":"X","server_name":"mute","version":"2.15.1","max_payload":1048576,"headers":true,"jetstream":true,"proto":1}"#
-      )
+      let server = try FakeServer(named: "mute")
       defer { server.stop() }
       var options = Cluster.Options(server.url)
       options.answerTimeout = .seconds(3600)

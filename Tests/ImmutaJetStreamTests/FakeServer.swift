@@ -11,6 +11,15 @@
     private let listener: Int32
     private let isOver = Lock(false)
 
+    /// One that greets as a server of some name does.
+    convenience init(named name: String, version: String = "2.15.1", hasJetStream: Bool = true) throws {
+      let jetStream = hasJetStream ? #""jetstream":true,"# : ""
+      try self.init(
+        info:
+          #"{"server_id":"X","server_name":"\#(name)","version":"\#(version)","max_payload":1048576,"headers":true,\#(jetStream)"proto":1}"#
+      )
+    }
+
     init(info: String) throws {
       (listener, port) = try Self.listen()
       let greeting = Array("INFO \(info)\r\n".utf8)

@@ -28,8 +28,7 @@
     }
 
     @Test func whatWaitsIsAskedAgainWhenTheConnectionIsLost() async throws {
-      let url = try #require(TestCluster.urls?.split(separator: ",").first.map(String.init))
-      let proxy = try Proxy(to: url)
+      let proxy = try TestCluster.proxy()
       defer { proxy.stop() }
       try await withCluster({
         $0.servers = [proxy.url]
@@ -51,8 +50,7 @@
     }
 
     @Test func closingEndsWhatWaits() async throws {
-      let url = try #require(TestCluster.urls?.split(separator: ",").first.map(String.init))
-      let proxy = try Proxy(to: url)
+      let proxy = try TestCluster.proxy()
       defer { proxy.stop() }
       let cluster = try await TestCluster.connect {
         $0.servers = [proxy.url]

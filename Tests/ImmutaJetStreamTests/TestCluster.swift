@@ -3,6 +3,7 @@
   import ImmutaJetStream
   import ImmutaLibC
   import ImmutaTestSupport
+  import Testing
 
   /// The cluster that the tests run on.
   enum TestCluster {
@@ -20,6 +21,32 @@
       var options = options()
       change(&options)
       return try await Cluster.connect(options)
+    }
+
+    /// What lies between a client and the first of its servers.
+    static func proxy() throws -> Proxy {
+      try Proxy(to: #require(urls?.split(separator: ",").first.map(String.init)))
+    }
+
+    /// A cluster that is reached through a proxy alone, and soon gives up.
+    static func connectImpatiently(through proxy: Proxy) async throws -> Cluster {
+      try await connect {
+        $0.servers = [proxy.url]
+        $0.discoversServers = false
+        $0.deadline = .seconds(1)
+        $0.answerTimeout = .milliseconds(300)
+      }
+    }
+
+    /// The append of which nobody knows what became of it.
+    static func unknownAppend(_ append: () async throws -> Void) async throws -> UnknownAppend {
+      var unknown: UnknownAppend?
+      do {
+        try await append()
+      } catch let error as ImmutaError {
+        if case .outcomeUnknown(let append, _) = error { unknown = append } else { throw error }
+      }
+      return try #require(unknown)
     }
 
     /// A name that no other test has.

@@ -1,5 +1,4 @@
 import ImmutaTestSupport
-import Synchronization
 import Testing
 
 @testable import Immuta
@@ -132,14 +131,4 @@ import Testing
       try await group.waitForAll()
     }
   }
-}
-
-/// Set once.
-private final class Flag: Sendable {
-  // Relaxed: it carries nothing but itself.
-  private let value = Atomic(false)
-
-  var isSet: Bool { value.load(ordering: .relaxed) }
-
-  func set() { value.store(true, ordering: .relaxed) }
 }

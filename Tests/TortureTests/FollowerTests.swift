@@ -1,6 +1,5 @@
 import Foundation
 import Immuta
-import ImmutaLocking
 import ImmutaTestSupport
 import Testing
 
@@ -117,12 +116,6 @@ import Testing
     try await writing.append("new", to: "log")
     #expect(try await stream.next(timeout: .seconds(20))?.text == "new")
   }
-}
-
-private final class Flag: Sendable {
-  private let value = Lock(false)
-  var isSet: Bool { value.withLock { $0 } }
-  func set() { value.withLock { $0 = true } }
 }
 
 /// A directory whose files lie in a layer that is only read: what writes one of them works on a copy, in another layer.

@@ -154,12 +154,6 @@ private final class GroupModelMember: Sendable {
   private let isLeaving = Flag()
   private let task: Task<Void, Never>
 
-  private final class Flag: Sendable {
-    private let value = Lock(false)
-    var isSet: Bool { value.withLock { $0 } }
-    func set() { value.withLock { $0 = true } }
-  }
-
   init(_ store: LogStore, _ model: GroupModel, _ number: Int, seed: UInt64) throws {
     let consumer = try store.consumer("billing")
     (self.consumer, self.model, self.number) = (consumer, model, number)

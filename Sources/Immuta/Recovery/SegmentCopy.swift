@@ -188,8 +188,8 @@ struct SegmentCopy {
     return (entry.index, source.format.recordEnd(at: entry.index, size: size))
   }
 
-  /// Writes bytes and entries behind those that count, some records after the others: what is there when the process dies, the
-  /// next copy finds.
+  /// Writes bytes and entries after those that count, some records at a time. The next copy finds what was written when the
+  /// process died.
   private mutating func write(
     to newEnd: Int, endingAt newBytes: Int, of source: LogReader, _ progress: (Int) throws -> Void
   ) throws {

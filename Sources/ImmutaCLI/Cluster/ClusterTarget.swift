@@ -62,8 +62,7 @@
     func object(of summary: Appender.Summary, time: Duration) -> JSONObject {
       var object = JSONObject()
       object.add("namespace", log.namespace)
-      object.add("records", summary.records)
-      object.add("bytes", summary.bytes)
+      summary.add(to: &object)
       object.add("first", summary.first)
       object.add("seconds", seconds: time)
       return object

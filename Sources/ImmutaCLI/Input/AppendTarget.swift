@@ -64,8 +64,7 @@ final class LogTarget: AppendTarget {
   func object(of summary: Appender.Summary, time: Duration) -> JSONObject {
     var object = JSONObject()
     object.add("namespace", log.namespace)
-    object.add("records", summary.records)
-    object.add("bytes", summary.bytes)
+    summary.add(to: &object)
     object.add("first", summary.first)
     object.add("count", log.count)
     object.add("seconds", seconds: time)
@@ -117,8 +116,7 @@ final class StoreTarget: AppendTarget {
 
   func object(of summary: Appender.Summary, time: Duration) -> JSONObject {
     var object = JSONObject()
-    object.add("records", summary.records)
-    object.add("bytes", summary.bytes)
+    summary.add(to: &object)
     object.add("partitions", store.partitionCount)
     object.add("seconds", seconds: time)
     return object

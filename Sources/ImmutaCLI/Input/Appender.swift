@@ -11,6 +11,12 @@ final class Appender {
     var bytes = 0
     /// Number of the first record.
     var first: Int?
+
+    /// How many records and bytes there were, for programs.
+    func add(to object: inout JSONObject) {
+      object.add("records", records)
+      object.add("bytes", bytes)
+    }
   }
 
   private static let mostReceiptBytes = 1 << 20

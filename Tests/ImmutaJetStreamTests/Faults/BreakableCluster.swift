@@ -3,7 +3,7 @@ import ImmutaTestSupport
 import Testing
 
 /// A cluster that `Scripts/cluster` made in the directory that `IMMUTA_CLUSTER_DIR` names: its nodes can be killed, paused and
-/// cut off from each other. Whoever breaks it mends it.
+/// cut off from each other. Whoever breaks it repairs it.
 struct BreakableCluster: Sendable {
   private static let directory = ProcessInfo.processInfo.environment["IMMUTA_CLUSTER_DIR"]
   static var isThere: Bool { directory != nil }
