@@ -113,9 +113,9 @@ run_tests() {
   passed=$((passed + count))
 }
 
-# Most people turn nothing on. What depends on traits is compiled once more, and no more than that.
+# Most people turn nothing on, and build the libraries and the tool.
 build_without_traits() {
-  swift build --quiet --build-tests --scratch-path "$build_path" -Xswiftc -warnings-as-errors
+  swift build --quiet --scratch-path "$build_path" -Xswiftc -warnings-as-errors
 }
 
 check_api() {
@@ -130,8 +130,9 @@ check_refused() {
   IMMUTA_BUILD_PATH="$build_path" Scripts/refused.sh
 }
 
+# It was built two steps ago. `swift test` would build all of it again.
 test_suite() {
-  run_tests suite --scratch-path "$build_path"
+  run_tests suite --scratch-path "$build_path" --skip-build
 }
 
 # What needs a cluster; the other steps leave it out. The script that makes clusters is tested first.

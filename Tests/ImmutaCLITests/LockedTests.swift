@@ -14,6 +14,13 @@ struct LockedTests {
     return child
   }
 
+  /// A command says whom it waits for, and waits.
+  private func expectItWaits(_ child: Child, for writer: Child) throws {
+    let line = try child.errorLine() ?? ""
+    #expect(line.contains("waiting: ") && line.contains("in process \(writer.process) since 20"), "\(line)")
+    #expect(try !child.isOver)
+  }
+
   @Test("The exit status is 75, and the message says who has it")
   func locked() throws {
     let writer = try writer("append", "e", "--dir", ".")
@@ -47,8 +54,7 @@ struct LockedTests {
     #expect(late.ending == .exit(75))
     #expect(ContinuousClock.now - start >= .milliseconds(300))
     let patient = try Child(command + ["--wait", "2m"], in: place)
-    usleep(100_000)
-    #expect(try !patient.isOver)
+    try expectItWaits(patient, for: writer)
     _ = try writer.finish()
     #expect(try patient.finish(feeding: Array("k\ttwo\n".utf8)).ending == .exit(0))
   }
@@ -71,8 +77,7 @@ struct LockedTests {
     let late = try Child(command + ["--wait", "100ms"], in: place).finish()
     #expect(late.ending == .exit(75), "\(late.errors)")
     let patient = try Child(command + ["--wait", "2m"], in: place)
-    usleep(100_000)
-    #expect(try !patient.isOver)
+    try expectItWaits(patient, for: writer)
     _ = try writer.finish()
     let outcome = try patient.finish()
     #expect(outcome.ending == .exit(0), "\(outcome.errors)")
@@ -148,7 +153,7 @@ struct LockedTests {
   func interrupted() throws {
     let writer = try writer("append", "e")
     let waiting = try place.start("append", "e", "--wait", "2m")
-    usleep(300_000)
+    try expectItWaits(waiting, for: writer)
     waiting.signal(SIGINT)
     #expect(try waiting.finish(closingInput: false).ending == .exit(130))
     _ = try writer.finish()

@@ -12,16 +12,20 @@ struct WaitOption: ParsableArguments {
       """, valueName: "duration"), transform: TimeSpan.parse)
   var wait: TimeSpan?
 
-  /// Opens what is needed, again and again while somebody else has it, for as long as the user wants to wait.
+  /// Opens what is needed, again and again while somebody else has it, for as long as the user wants to wait. Says once, on
+  /// stderr, whom it waits for.
   @MainActor func waiting<Opened>(_ open: () throws -> Opened) throws -> Opened {
     let end = ContinuousClock.now + (wait?.duration ?? .zero)
     var pause = Duration.milliseconds(20)
+    var hasSaidSo = false
     while true {
       do {
         return try open()
       } catch ImmutaError.locked(let holder) {
         let left = end - .now
         guard left > .zero else { throw ImmutaError.locked(holder) }
+        if !hasSaidSo { Failure.say("waiting: \(holder)") }
+        hasSaidSo = true
         try System.pause(min(pause, left))
         // Soon at first, then rarely: a writer that keeps its log for long is not asked all the time.
         pause = min(pause * 2, .seconds(1))
