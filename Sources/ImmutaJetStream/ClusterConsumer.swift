@@ -160,10 +160,11 @@
 
     /// Moves the consumer, to where it goes on then and after a crash; back, too.
     ///
-    /// - Throws: `.positionBeyondEnd`, `.foreignPosition`, `.invalidPosition`; as `acknowledge(_:)`.
+    /// - Throws: `.recordRemoved` for a record that somebody has removed: `.beginning` is the first that is there;
+    ///   `.positionBeyondEnd`, `.foreignPosition`, `.invalidPosition`; as `acknowledge(_:)`. The position stays then.
     public func seek(to position: StreamPosition) async throws {
       try checkUsable()
-      let place = try await access.place(of: position, until: access.deadline)
+      let place = try await access.placeThatExists(position, until: access.deadline)
       try await keeper.move(to: place.sequence, isSeek: true)
       let old = reading.withLock { reading in
         reading.place = place

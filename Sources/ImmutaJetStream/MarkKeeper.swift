@@ -77,7 +77,7 @@
           try await checkFree(kept, name, store, until: deadline)
           position = try await checked(kept.mark, access, until: deadline)
         } else {
-          position = try await access.place(of: start, until: deadline).sequence
+          position = try await access.placeThatExists(start, until: deadline).sequence
         }
         let mark = ConsumerMark(
           identity: access.identity, position: position, owner: owner, process: Int(getpid()),

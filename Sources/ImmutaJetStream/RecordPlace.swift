@@ -39,6 +39,22 @@
       }
     }
 
+    /// The same, for a consumer, which never begins with a record that was removed.
+    ///
+    /// - Throws: `.recordRemoved`, too.
+    func placeThatExists(
+      _ position: StreamPosition, until deadline: ContinuousClock.Instant
+    ) async throws -> RecordPlace {
+      while true {
+        let place = try await place(of: position, until: deadline)
+        let first = try await describe(until: deadline).first
+        if place.sequence >= first { return place }
+        // It was, meanwhile: another one is the first by now.
+        if position == .beginning { continue }
+        throw ImmutaError.recordRemoved(sequence: place.sequence, first: first).of(namespace)
+      }
+    }
+
     private func checked(_ sequence: Int, _ count: Int) throws(ImmutaError) -> Int {
       if sequence < 0 { throw .invalidPosition(sequence).of(namespace) }
       if sequence > count { throw .positionBeyondEnd(position: sequence, count: count).of(namespace) }

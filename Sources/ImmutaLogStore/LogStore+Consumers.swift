@@ -70,8 +70,8 @@ extension LogStore {
   /// Moves a consumer in a partition that nobody has, or in all of them; also one whose position is damaged or another log's.
   /// Makes it where there is none. A number is one of each partition.
   ///
-  /// - Throws: `.consumerInUse`: nothing is moved then, but for what somebody takes at that moment; `.positionBeyondEnd`,
-  ///   `.foreignPosition`, `.invalidPosition` of the first partition that has no such place: those before it are moved then;
+  /// - Throws: `.consumerInUse`: nothing is moved then, but for what somebody takes at that moment; `.recordRemoved`,
+  ///   `.positionBeyondEnd`, `.foreignPosition`, `.invalidPosition` of the first partition that has no such place: those before it are moved then;
   ///   `.partitionNotFound`, `.invalidConsumer`, `.foreignOwner`, `.storageClosed`, `.io`.
   public func seekConsumer(
     _ name: String, to position: StreamPosition, in partition: Int? = nil

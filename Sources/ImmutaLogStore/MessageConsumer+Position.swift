@@ -87,7 +87,7 @@ extension MessageConsumer {
 
   /// Moves the consumer in a partition that it has, to where it goes on then and after a crash; back, too.
   ///
-  /// - Throws: `.partitionNotHeld`, `.positionBeyondEnd`, `.foreignPosition`, `.invalidPosition`, `.consumerClosed`,
+  /// - Throws: `.partitionNotHeld`, `.recordRemoved`, `.positionBeyondEnd`, `.foreignPosition`, `.invalidPosition`, `.consumerClosed`,
   ///   `.storageClosed`, `.io`; the position stays.
   public func seek(to position: StreamPosition, in partition: Int) async throws {
     try await holder(of: partition)?.seek(to: position)

@@ -184,6 +184,22 @@ struct AppendTests {
     #expect(outcome.errors.hasPrefix("immuta: damaged: "))
   }
 
+  @Test("What is stopped midway says how far it came, and where to go on")
+  func stoppedMidway() throws {
+    let line = String(repeating: "x", count: 999) + "\n"
+    for name in ["one", "two"] { try place.write(Array(String(repeating: line, count: 200).utf8), to: name) }
+    let outcome = try Child(
+      ["append", "e", "one", "two"], in: place, as: ["/bin/sh", "-c", "ulimit -f 600; exec \"$@\"", "sh"]
+    ).finish()
+    #expect(outcome.ending == .exit(1))
+    let count = try place.run("cat", "e").lines.count
+    #expect(count > 200 && count < 400, "in the second of the two files")
+    #expect(
+      outcome.errors.contains(
+        "\(count) records before it were appended: the last one, line \(count - 200) of two, is record \(count - 1); go on "
+          + "after that line"), "\(outcome.errors)")
+  }
+
   @Test("When nobody reads the receipts, it ends, and says what was appended")
   func closedOutput() throws {
     let child = try place.start("append", "events", "--receipts")

@@ -102,6 +102,45 @@ struct BackupTests {
     #expect(try records(in: "b") == Array(records(in: "logs").prefix(last)))
   }
 
+  @Test("A store whose partitions roll meanwhile is a beginning of each partition, and goes on the next time")
+  func rollingStore() async throws {
+    var configuration = Storage.Configuration()
+    configuration.segments = SegmentLimits(maximumBytes: 20_000)
+    let store = try LogStore(directory: "\(place.path)/logs", partitions: 3, configuration: configuration)
+    defer { store.close() }
+    let writer = Task {
+      var number = 0
+      while !Task.isCancelled {
+        for _ in 0..<200 {
+          try await store.append("message \(number)", key: "\(number % 50)")
+          number += 1
+        }
+        try await Task.sleep(for: .milliseconds(4))
+      }
+    }
+    defer { writer.cancel() }
+    var had = [0, 0, 0]
+    for _ in 0..<4 {
+      let outcome = try backup()
+      #expect(outcome.ending == .exit(0) && outcome.errors.isEmpty, "\(outcome.errors)")
+      let partitions = try #require(try manifest()["partitions"] as? [String: [String: Any]])
+      let counts = (0..<3).map { partitions["\($0)"]?["count"] as? Int ?? 0 }
+      #expect(zip(had, counts).allSatisfy { $0 < $1 }, "\(counts) after \(had)")
+      had = counts
+      #expect(try place.run("logstore", "verify", "b").ending == .exit(0))
+    }
+    writer.cancel()
+    _ = await writer.result
+    for partition in 0..<3 {
+      let cat = ["logstore", "cat", "--partition", "\(partition)", "--json"]
+      let (all, copied) = (
+        try Child(cat + ["logs"], in: place).finish().lines, try Child(cat + ["b"], in: place).finish().lines
+      )
+      #expect(copied.count == had[partition] && copied == Array(all.prefix(copied.count)))
+    }
+    #expect(try place.names(in: "b/0.segments").count > 2)
+  }
+
   @Test("Logs of the old format, encrypted ones, and stores are backed up, without a key")
   func kinds() throws {
     try append(0..<20, to: "old", "--log-format", "v1")

@@ -99,8 +99,12 @@ struct ClosingTests {
   @Test(
     "What is stable is told apart from what was appended",
     arguments: [
-      (0, "; 3 records before it were appended, and may be lost"),
-      (1, "; 3 records before it are on stable storage; 3 records after them were appended, and may be lost"),
+      (0, "; 3 records before it were appended, and may be lost: see how many the log has before you go on"),
+      (
+        1,
+        "; 3 records before it are on stable storage: the last one, line 3 of the input, is record 2; 3 records after them "
+          + "were appended, and may be lost: see how many the log has before you go on"
+      ),
     ])
   func stable(flushes: Int, expected: String) async throws {
     let place = Workplace()

@@ -32,8 +32,14 @@
       #expect(outcome.ending == .exit(1))
       #expect(outcome.lines.count > 100)
       #expect(!outcome.errors.contains("nothing was appended"))
+      // As the last receipt says.
+      let last = try #require(outcome.objects().last)
+      let partition = (last["partition"] as? Int).map { " of partition \($0)" } ?? ""
       #expect(
-        outcome.errors.contains("; make room and try again; \(outcome.lines.count) records before it were appended\n"))
+        outcome.errors.contains(
+          "; make room and try again; \(outcome.lines.count) records before it were appended: the last one, line "
+            + "\(outcome.lines.count) of the input, is record \(outcome.lines.count - 1)\(partition); go on after that line\n"
+        ))
       let reading = command[0] == "append" ? ["cat", "e", "--dir", "disk/logs"] : ["logstore", "cat", "disk/s"]
       #expect(try Child(reading, in: place).finish().lines.count == outcome.lines.count)
     }

@@ -37,6 +37,27 @@ struct RepairCommandTests {
       try place.run("append", "e", "--receipts", input: "x\n").lines == [#"{"sequence":10,"index":106,"size":1}"#])
   }
 
+  @Test("A log that is newer than its companion needs none, as verify says, too")
+  func olderCompanion() throws {
+    let old = try place.read("logs/e.idx")
+    try place.run("append", "e", input: (10..<20).map { "\($0)\n" }.joined())
+    try place.write(old, to: "logs/e.idx")
+    let note =
+      "lacked the companion entries of 10 records, as when another program has appended, or an older companion was put "
+      + "back; they were made from its bytes, which needs no repair"
+    let verified = try place.run("verify", "e")
+    #expect(verified.ending == .exit(0) && verified.text.contains(note), "\(verified.text)")
+    let dry = try place.run("repair", "e")
+    #expect(dry.ending == .exit(0) && dry.text.contains(note), "\(dry.text)")
+    #expect(dry.lines.last == "  next: none is needed: opening it for appending does the same")
+    #expect(try place.run("append", "e", input: "20\n").ending == .exit(0))
+    #expect(try place.run("repair", "e").lines.last == "  nothing to repair")
+    #expect(try place.run("cat", "e").lines == (0...20).map(String.init))
+    // An entry that is damaged among others opening does not make again.
+    try place.damage("logs/e.idx", at: 4096 + 24 * 5)
+    #expect(try place.run("repair", "e").ending == .exit(65))
+  }
+
   @Test("It salvages what is whole, and names what is lost")
   func salvage() throws {
     try place.damage("logs/e.log", at: 16 + 9 * 4 + 8)

@@ -93,12 +93,35 @@ struct SegmentsTests {
     #expect(objects.map { $0["firstSequence"] as? Int } == first)
     let kept = try place.run("logstore", "cat", "s").lines
     #expect(!kept.isEmpty && kept.count < 60)
+    let seek = ["logstore", "consumers", "seek", "s", "mail", "--to", "0"]
+    for arguments in [seek, seek + ["--partition", "0"]] {
+      let refused = try Child(arguments, in: place).finish()
+      #expect(refused.ending == .exit(1))
+      #expect(
+        refused.errors.contains("record 0 of partition “0” was removed")
+          && refused.errors.contains("Give --to beginning, or --to \(first[0])"), "\(refused.errors)")
+    }
+    #expect(try place.run("logstore", "consumers", "s").lines == ["no consumers"])
     #expect(try place.run("logstore", "append", "s", input: "k\tmore\n").ending == .exit(0))
     #expect(try place.run("logstore", "cat", "s").lines.count == kept.count + 1)
     // A directory that has lost its layout is not taken for another program's.
     try FileManager.default.removeItem(atPath: "\(place.path)/s/logstore.layout")
     let lost = try place.run("logstore", "append", "s", input: "k\tmore\n")
     #expect(lost.ending == .exit(1) && lost.errors.contains("logstore.layout"), "\(lost.errors)")
+  }
+
+  @Test("A consumer is not sent to a record that was removed")
+  func seekToRemoved() async throws {
+    try await fillAndTrim()
+    let refused = try place.run("consumers", "seek", "e", "mail", "--to", "5")
+    #expect(refused.ending == .exit(1))
+    #expect(
+      refused.errors.contains("record 5 of “e” was removed")
+        && refused.errors.contains("Give --to beginning, or --to 20"), "\(refused.errors)")
+    #expect(try place.run("consumers", "e").lines == ["no consumers"])
+    #expect(try place.run("consumers", "seek", "e", "mail", "--to", "beginning").ending == .exit(0))
+    #expect(try place.run("consumers", "seek", "e", "mail", "--to", "19").ending == .exit(1))
+    #expect(try place.run("consumers", "e", "--json").objects().map { $0["position"] as? Int } == [20])
   }
 
   @Test("A line that is longer than --max-record is an error, and nothing of it is appended")

@@ -59,6 +59,15 @@
         try await cluster.change(log, ["max_msgs": 4, "discard": "old"])
         await #expect(throws: ImmutaError.recordRemoved(sequence: 2, first: 6)) { _ = try await behind.next() }
         await #expect(throws: ImmutaError.recordRemoved(sequence: 3, first: 6)) { _ = try await log.record(at: 3) }
+        await #expect(throws: ImmutaError.recordRemoved(sequence: 3, first: 6)) {
+          _ = try await log.consumer("late", startingAt: .skipping(3))
+        }
+        let consumer = try await log.consumer("mail")
+        await #expect(throws: ImmutaError.recordRemoved(sequence: 5, first: 6)) {
+          try await consumer.seek(to: .sequence(5))
+        }
+        #expect(consumer.position == 6)
+        try await consumer.shutdown()
         #expect(try await log.firstSequence == 6)
         #expect(try await log.count == 10)
         var stream = log.stream(from: .beginning)

@@ -554,6 +554,38 @@ import Testing
     try await again.seek(to: .beginning)
     #expect(try await again.next()?.text == "10")
   }
+
+  /// Nobody is sent to a record that was removed, however he is sent there.
+  @Test(arguments: [StreamPosition.sequence(4), .skipping(9), .sequence(0)])
+  func whatRetentionRemovedIsNoPlaceToSeek(place: StreamPosition) async throws {
+    let directory = TemporaryDirectory()
+    let storage = try await open(directory, appending: 10)
+    defer { storage.close() }
+    let log = try storage.log("log")
+    let billing = try log.consumer("billing", startingAt: .sequence(10))
+    let queue = try log.workQueue("mails", startingAt: .sequence(10))
+    try await log.roll()
+    try await log.append("10")
+    try await log.removeRecords(before: 10)
+    func isRemoved(_ error: ImmutaError?) -> Bool {
+      guard case .recordRemoved(_, 10, _) = error else { return false }
+      return error?.namespace == "log"
+    }
+    #expect(isRemoved(await error { try await billing.seek(to: place) }))
+    #expect(isRemoved(await error { try await queue.seek(to: place) }))
+    #expect(isRemoved(await error { _ = try log.consumer("new", startingAt: place) }))
+    #expect(isRemoved(await error { _ = try log.workQueue("newer", startingAt: place) }))
+    #expect(billing.position == 10)
+    #expect(try await queue.next()?.record.text == "10")
+    billing.close()
+    queue.close()
+    for name in ["billing", "mails", "other"] {
+      #expect(isRemoved(await error { try log.seekConsumer(name, to: place) }))
+    }
+    #expect(try log.consumers.map(\.name) == ["billing", "mails"] && log.consumers.map(\.position) == [10, 10])
+    try log.seekConsumer("billing", to: .beginning)
+    try log.seekConsumer("mails", to: .sequence(10))
+  }
 }
 
 /// What the limits would remove, consumers hold back.

@@ -171,6 +171,30 @@ import Testing
     #expect(texts == (0..<3000).map { Substring("\($0)") })
     // The same once more, which has other times.
     #expect(try copy().added == 0)
+    try await expectNoneVerifiable()
+    // It is the same log when it has a companion again, and what was appended since can be told from damage.
+    let again = try Storage(directory: source.path, namespaces: ["e"])
+    defer { again.close() }
+    try await again.append("3000", to: "e")
+    #expect(try copy().added == 1)
+    let copied = try Storage(directory: target.path, namespaces: ["e"])
+    defer { copied.close() }
+    #expect(try copied.log("e").identity == again.log("e").identity)
+    #expect(try copied.details(of: "e").verifiable == 1)
+  }
+
+  /// Opened for reading only, and then by who writes to it.
+  private func expectNoneVerifiable() async throws {
+    for access in [Storage.Access.readOnly, .readWrite] {
+      let place = TemporaryDirectory(inMemory: true)
+      try FileBytes.copy(directory: target.path, to: place.path)
+      var configuration = configuration()
+      configuration.access = access
+      let copied = try Storage(directory: place.path, namespaces: ["e"], configuration: configuration)
+      defer { copied.close() }
+      #expect(try copied.details(of: "e").verifiable == 0, "nobody knows what was appended")
+      #expect(try await copied.verify("e").verifiable == 0)
+    }
   }
 
   @Test func aCodecsNameAndTheLogsNameGoWithIt() async throws {

@@ -13,8 +13,8 @@ extension Log {
   ///     is the end of the log.
   ///   - creating: whether it is made where there is none.
   /// - Throws: `.consumerInUse` when somebody has it; `.consumerNotFound`; `.corrupted`, `.foreignPosition`,
-  ///   `.positionBeyondEnd`, `.positionOutdated`, `.unsupportedVersion` as above; `.invalidConsumer`, `.foreignOwner`,
-  ///   `.storageClosed`, `.io`.
+  ///   `.positionBeyondEnd`, `.positionOutdated`, `.unsupportedVersion` as above; `.recordRemoved` where it is made now, and
+  ///   retention has removed the record that it is to begin with; `.invalidConsumer`, `.foreignOwner`, `.storageClosed`, `.io`.
   public func consumer(
     _ name: String, startingAt start: StreamPosition = .beginning, creating: Bool = true
   ) throws(ImmutaError) -> Consumer {
@@ -79,8 +79,9 @@ extension Log {
   /// Moves a consumer, or a work queue, that nobody has open, also one whose position is damaged or another log's; makes a
   /// consumer if there is none. A work queue then gives all jobs from there on, also those that were done.
   ///
-  /// - Throws: `.consumerInUse`, `.invalidConsumer`, `.positionBeyondEnd`, `.foreignPosition`, `.invalidPosition`,
-  ///   `.unsupportedVersion`, `.foreignOwner`, `.storageClosed`, `.io`.
+  /// - Throws: `.recordRemoved` for a record that retention has removed: `.beginning` is the first that is there;
+  ///   `.consumerInUse`, `.invalidConsumer`, `.positionBeyondEnd`, `.foreignPosition`, `.invalidPosition`,
+  ///   `.unsupportedVersion`, `.foreignOwner`, `.storageClosed`, `.io`. The consumer stays where it is then.
   public func seekConsumer(_ name: String, to position: StreamPosition) throws(ImmutaError) {
     guard FileName.isValid(name) else { throw .invalidConsumer(name) }
     do throws(ImmutaError) {

@@ -215,7 +215,8 @@ public final class Consumer: Sendable {
 
   /// Moves the consumer, to where it goes on then and after a crash; back, too.
   ///
-  /// - Throws: `.positionBeyondEnd`, `.foreignPosition`, `.invalidPosition`, `.consumerClosed`, `.io`; the position stays.
+  /// - Throws: `.recordRemoved` for a record that retention has removed: `.beginning` is the first that is there;
+  ///   `.positionBeyondEnd`, `.foreignPosition`, `.invalidPosition`, `.consumerClosed`, `.io`; the position stays.
   public func seek(to position: StreamPosition) async throws {
     try await flush(try seekNow(to: position))
   }

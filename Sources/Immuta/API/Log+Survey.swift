@@ -123,9 +123,18 @@ extension Storage {
     let place = try io(Directory(opening: directory))
     let names = try io(place.names())
     let logs = try io(LogFiles.names(in: place))
+    let partitions = Set(try io(LogFiles.names(in: place, arePartitions: true)))
+    let hasLayout = names.contains("logstore.layout")
+    // A partition that has rolled has a meta file, which is that of no namespace.
+    func isOfPartition(_ name: String) -> Bool {
+      guard name.hasSuffix(".bilog") else { return false }
+      let partition = String(name.dropLast(".bilog".utf8.count))
+      return partitions.contains(partition) || (hasLayout && Int(partition) != nil)
+    }
     let others = Set(
       [".idx", ".meta"].flatMap { suffix in
         names.filter { $0.hasSuffix(suffix) }.map { String($0.dropLast(suffix.utf8.count)) }
+          .filter { suffix == ".idx" || !isOfPartition($0) }
       })
     var lost: [(name: String, damage: Corruption)] = []
     for name in others.subtracting(logs).sorted() where isValidNamespace(name) {

@@ -19,7 +19,7 @@ package struct CutLog: Sendable {
 /// logs is whole in it, or absent, with the position that it moved.
 ///
 /// Nobody waits for it: the logs may be appended to while it is looked for. A few small reads for each log and each consumer; and
-/// that again, where steps are so quick that they cannot be told.
+/// that again, where steps are so quick that they cannot be told. The files that are read are kept open meanwhile, up to a number.
 package struct LogCut: Sendable {
   package private(set) var logs: [CutLog] = []
   /// Logs that could not be read, and why.
@@ -40,47 +40,60 @@ package struct LogCut: Sendable {
     var consumed: [String: Consumed] = [:]
     // Before the counts: a queue says nothing of a record that is not there.
     for log in logs { consumed[log.namespace] = Consumed(of: log) }
-    var wanted: Set<StepCut.Consumer> = []
-    var found: (counts: [String: Int], cut: StepCut?) = ([:], nil)
+    var steps = try StepWatch(in: directory, trust)
+    var watch = PositionWatch(logs.map { ($0.namespace, $0.consumerFolder) })
+    var found: (counts: [String: Int], positions: [StepCut.Consumer: StepCut.Position]) = ([:], [:])
+    isOneMoment = false
     for _ in 0..<Self.mostAttempts {
-      let before = try StepCut.seen(in: directory, trust)
-      wanted.formUnion(StepCut.consumers(in: before))
-      var positions: [StepCut.Consumer: StepCut.Position?] = [:]
-      for consumer in wanted {
-        guard let log = logs.first(where: { $0.namespace == consumer.namespace }) else { continue }
-        positions[consumer] = .some(
-          (try? log.consumerFolder.current(of: consumer.name)).flatMap(\.self).map {
-            StepCut.Position(mark: $0.mark, generation: $0.generation)
-          })
-      }
-      found.counts = [:]
-      failures = []
-      for log in logs {
-        do throws(ImmutaError) {
-          try log.open.refresh()
-          if let damage = log.damage { throw .corrupted(damage) }
-          found.counts[log.namespace] = log.reader.count
-        } catch {
-          failures.append((log.namespace, error.of(log.namespace)))
-        }
-      }
-      let after = try StepCut.seen(in: directory, trust)
-      found.cut = StepCut(
-        identities, counts: found.counts, positions: positions, before: before, after: after, boot: BootIdentity.current
-      )
-      if found.cut != nil { break }
-      wanted.formUnion(StepCut.consumers(in: after))
+      try steps.begin()
+      try watch.read { () throws(ImmutaError) in try steps.look() }
+      found.counts = try count(logs) { () throws(ImmutaError) in try steps.look() }
+      let known = try steps.end()
+      let positions = watch.positions()
+      if let positions { found.positions = positions }
+      // A consumer whose steps are done may have come since it was looked for.
+      guard watch.update(), let known, let positions,
+        let cut = StepCut(
+          identities, counts: found.counts, positions: positions, steps: known, boot: BootIdentity.current)
+      else { continue }
+      found = (cut.counts, cut.positions)
+      isOneMoment = true
+      break
     }
-    isOneMoment = found.cut != nil
     for log in logs {
-      guard let count = found.cut?.counts[log.namespace] ?? found.counts[log.namespace] else { continue }
-      self.logs.append(try consumed[log.namespace, default: Consumed()].cut(log, before: count, found.cut))
+      guard let count = found.counts[log.namespace] else { continue }
+      let positions = found.positions.filter { $0.key.namespace == log.namespace }
+      self.logs.append(
+        try consumed[log.namespace, default: Consumed()].cut(
+          log, before: count, positions, faults: watch.faults[log.namespace, default: []]))
     }
+  }
+
+  /// How many records each log has now.
+  ///
+  /// - Parameter body: called after each.
+  private mutating func count(
+    _ logs: [Log], _ body: () throws(ImmutaError) -> Void
+  ) throws(ImmutaError) -> [String: Int] {
+    var counts: [String: Int] = [:]
+    failures = []
+    for log in logs {
+      do throws(ImmutaError) {
+        try log.open.refresh()
+        if let damage = log.damage { throw .corrupted(damage) }
+        counts[log.namespace] = log.reader.count
+      } catch {
+        failures.append((log.namespace, error.of(log.namespace)))
+      }
+      try body()
+    }
+    return counts
   }
 }
 
-/// What is known of a log's consumers.
+/// What is known of a log's work queues and projections.
 private struct Consumed {
+  /// The positions of work queues.
   var marks: [(name: String, mark: ConsumerMark, generation: UInt64)] = []
   var queues: [(name: String, storage: Storage, log: Log, count: Int)] = []
   var snapshots: [(name: String, file: Descriptor)] = []
@@ -93,13 +106,9 @@ private struct Consumed {
     do throws(ImmutaError) {
       snapshots = try Self.snapshots(of: log)
       for name in try folder.names() {
-        do throws(ImmutaError) {
-          // Nil where it was removed meanwhile.
-          guard let found = try folder.current(of: name) else { continue }
-          marks.append((name, found.mark, found.generation))
-        } catch {
-          faults.append(error.of(log.namespace))
-        }
+        // One that cannot be read is noticed where the positions are read.
+        guard let found = try? folder.current(of: name), found.mark.queue != 0 else { continue }
+        marks.append((name, found.mark, found.generation))
       }
       guard let place = try folder.stateFolder() else { return }
       for (name, mark, _) in marks where mark.queue & 1 == 1 {
@@ -132,11 +141,15 @@ private struct Consumed {
   }
 
   /// The log as it was, when it had so many records.
-  func cut(_ log: Log, before count: Int, _ cut: StepCut?) throws(ImmutaError) -> CutLog {
+  ///
+  /// - Parameters:
+  ///   - positions: of its consumers, but for work queues.
+  ///   - faults: what was wrong with positions.
+  func cut(
+    _ log: Log, before count: Int, _ positions: [StepCut.Consumer: StepCut.Position], faults: [ImmutaError]
+  ) throws(ImmutaError) -> CutLog {
     var marks = Dictionary(marks.map { ($0.name, ($0.mark, $0.generation)) }, uniquingKeysWith: { first, _ in first })
-    for (consumer, position) in cut?.positions ?? [:] where consumer.namespace == log.namespace {
-      marks[consumer.name] = (position.mark, position.generation)
-    }
+    for (consumer, position) in positions { marks[consumer.name] = (position.mark, position.generation) }
     let end = try log.open.place(count)
     let states = Set(queues.map(\.name))
     let positions = marks.sorted { $0.key < $1.key }.map { name, found in
@@ -146,6 +159,7 @@ private struct Consumed {
       return PositionCopies.CopiedPosition(consumer: name, mark: mark, generation: found.1)
     }
     return CutLog(
-      log: log, count: count, positions: positions, queues: queues, snapshots: snapshots, faults: faults)
+      log: log, count: count, positions: positions, queues: queues, snapshots: snapshots,
+      faults: self.faults + faults)
   }
 }

@@ -47,14 +47,30 @@ struct ConsumerFolder {
   func current(
     of consumer: String, flushing: Bool = false
   ) throws(ImmutaError) -> (mark: ConsumerMark, generation: UInt64)? {
-    let name = Self.file(of: consumer)
-    guard let folder = try folder(), let status = try io(folder.statusOfFile(name)) else { return nil }
-    try io(trust.check(status, name))
-    guard let file = try io(folder.openIfPresent(name, .read)) else { return nil }
+    guard let (file, _, _) = try open(consumer) else { return nil }
     let current = try PositionFile.current(in: file)
     // Afterwards: what is written in between is not in what was read.
     if flushing { try io(file.flush()) }
     return current
+  }
+
+  /// A consumer's file, to be read again and again; nil where there is none.
+  ///
+  /// - Parameter isKept: whether it stays open.
+  /// - Throws: `.foreignOwner`, `.io`.
+  func watched(_ consumer: String, isKept: Bool) throws(ImmutaError) -> WatchedFile? {
+    guard let (file, identity, folder) = try open(consumer) else { return nil }
+    return WatchedFile(file, identity, Self.file(of: consumer), in: folder, isKept: isKept)
+  }
+
+  private func open(
+    _ consumer: String
+  ) throws(ImmutaError) -> (file: Descriptor, identity: FileIdentity, folder: Directory)? {
+    let name = Self.file(of: consumer)
+    guard let folder = try folder(), let status = try io(folder.statusOfFile(name)) else { return nil }
+    try io(trust.check(status, name))
+    guard let found = try io(folder.openIfPresentWithStatus(name, .read)) else { return nil }
+    return (found.file, found.status.identity, folder)
   }
 
   /// Where the state logs of work queues are; nil where no consumer was made yet.

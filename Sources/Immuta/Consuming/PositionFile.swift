@@ -23,7 +23,14 @@ struct PositionFile: Sendable {
   ///
   /// - Throws: `.corrupted` where nothing in it is whole, `.unsupportedVersion`, `.io`.
   static func current(in file: Descriptor) throws(ImmutaError) -> (mark: ConsumerMark, generation: UInt64) {
-    let slots = try file.twoSlots().map { bytes in unsafe bytes.withBytes { unsafe ConsumerMark.slots(in: $0) } }
+    try current(in: file.twoSlots(), of: file)
+  }
+
+  /// The same, of its slots as they were read; nil for a file that is too short.
+  static func current(
+    in slots: [UInt8]?, of file: Descriptor
+  ) throws(ImmutaError) -> (mark: ConsumerMark, generation: UInt64) {
+    let slots = slots.map { bytes in unsafe bytes.withBytes { unsafe ConsumerMark.slots(in: $0) } }
     if let unknown = slots?.unknownVersion {
       throw .unsupportedVersion(
         UnsupportedVersion(

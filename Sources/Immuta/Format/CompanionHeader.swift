@@ -100,7 +100,7 @@ package struct CompanionHeader: Hashable, Sendable {
   package static var slotSize: Int { TwoSlots.slotSize }
 
   private static var magic: UInt64 { 0x3158_4449_4154_4D49 }  // "IMTAIDX1", little-endian
-  /// What is written. A header without an identity is one of version 1.
+  /// What is written, but for a header that says nothing which version 1 cannot say.
   package static var version: UInt32 { 2 }
   private static var identityOffset: Int { 1088 }
   private static var firstOffset: Int { 1104 }
@@ -175,7 +175,9 @@ package struct CompanionHeader: Hashable, Sendable {
 
   /// The `slotSize` bytes of this header, for `slotOffset`.
   package func encoded() -> [UInt8] {
-    let version = identity == nil ? 1 : Self.version
+    // A copy of a log without a companion has entries that were made, and no identity.
+    let saysMore = identity != nil || [firstSequence, removedCount, madeCount].contains { $0 != 0 }
+    let version = saysMore ? Self.version : 1
     return unsafe TwoSlots.encoded(magic: Self.magic, version: version, generation: generation) { bytes in
       unsafe bytes[12] = format.rawValue
       unsafe bytes[13] = mark.rawValue
@@ -190,9 +192,9 @@ package struct CompanionHeader: Hashable, Sendable {
         unsafe bytes.storeInteger(slowTime.time, at: Self.slowTimeOffset + 16)
         unsafe bytes.storeInteger(slowTime.clock, at: Self.slowTimeOffset + 24)
       }
-      guard let identity else { return }
+      guard saysMore else { return }
       let range = Self.identityOffset..<Self.identityOffset + LogIdentity.size
-      unsafe identity.encode(into: UnsafeMutableRawBufferPointer(rebasing: bytes[range]))
+      unsafe identity?.encode(into: UnsafeMutableRawBufferPointer(rebasing: bytes[range]))
       unsafe bytes.storeInteger(firstSequence, at: Self.firstOffset)
       unsafe bytes.storeInteger(removedCount, at: Self.removedOffset)
       unsafe bytes.storeInteger(madeCount, at: Self.madeOffset)

@@ -102,28 +102,44 @@ package struct StepIntent: Hashable, Sendable {
 
   /// The slots in a file's first bytes: two at most.
   package static func slots(in bytes: UnsafeRawBufferPointer) -> Slots {
+    slots(
+      [0, slotSize].map { offset in
+        offset < bytes.count ? unsafe Array(bytes[offset..<min(bytes.count, offset + slotSize)]) : []
+      })
+  }
+
+  /// The same, given the bytes of each slot, as far as they were read.
+  package static func slots(_ parts: [[UInt8]]) -> Slots {
     var slots = Slots()
-    for offset in [0, slotSize] where offset + headSize < bytes.count {
-      let slot = unsafe UnsafeRawBufferPointer(rebasing: bytes[offset..<min(bytes.count, offset + slotSize)])
-      let length = unsafe Int(slot.loadInteger(at: 12, as: UInt32.self))
-      guard unsafe slot.loadInteger(at: 0, as: UInt64.self) == magic, length >= headSize + 4, length <= slot.count,
-        unsafe slot.loadInteger(at: length - 4, as: UInt32.self) == crc32c_extend(0, slot.baseAddress, length - 4)
-      else { continue }
-      let version: UInt32 = unsafe slot.loadInteger(at: 8)
-      let generation: UInt64 = unsafe slot.loadInteger(at: 16)
-      if version != Self.version {
-        slots.unknownVersion = version
+    for (place, bytes) in parts.enumerated() {
+      guard let head = head(ofWholeSlot: bytes) else { continue }
+      if head.version != Self.version {
+        slots.unknownVersion = head.version
         continue
       }
-      guard Self.offset(of: generation) == offset,
-        let intent = unsafe StepIntent(decoding: Array(slot[..<(length - 4)]))
+      guard Self.offset(of: head.generation) == place * slotSize,
+        let intent = StepIntent(decoding: Array(bytes[..<(head.length - 4)]))
       else { continue }
-      slots.whole.append((intent, generation))
+      slots.whole.append((intent, head.generation))
     }
     if slots.whole.count == 2, TwoSlots.isNewer(slots.whole[0].generation, than: slots.whole[1].generation) {
       slots.whole.reverse()
     }
     return slots
+  }
+
+  /// What a slot says of itself where its checksum holds, whatever its version; nil where it does not.
+  package static func head(
+    ofWholeSlot bytes: [UInt8]
+  ) -> (version: UInt32, generation: UInt64, length: Int)? {
+    guard bytes.count > headSize else { return nil }
+    return unsafe bytes.withBytes { slot in
+      let length = unsafe Int(slot.loadInteger(at: 12, as: UInt32.self))
+      guard unsafe slot.loadInteger(at: 0, as: UInt64.self) == magic, length >= headSize + 4, length <= slot.count,
+        unsafe slot.loadInteger(at: length - 4, as: UInt32.self) == crc32c_extend(0, slot.baseAddress, length - 4)
+      else { return nil }
+      return unsafe (slot.loadInteger(at: 8), slot.loadInteger(at: 16), length)
+    }
   }
 
   private init?(decoding bytes: [UInt8]) {

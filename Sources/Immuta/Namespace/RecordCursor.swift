@@ -204,6 +204,7 @@ struct RecordCursor: Sendable {
       if let demand { try meet(demand, source) }
       if beginsWithFirst { begin(in: source) }
       try meet(.exists(place), source)
+      if let removal = source.removal(of: place) { throw removal }
       return place
     } catch {
       throw error.of(source.namespace)

@@ -95,7 +95,10 @@ extension Reconciliation {
     outcome.damage = damage
     // Another program makes none.
     if missing > 0, companionHeader != nil {
-      outcome.add(note: "lacked the companion entries of \(Quantity.records(missing)); they were made from its bytes")
+      outcome.add(
+        note:
+          "lacked the companion entries of \(Quantity.records(missing)), as when another program has appended, or an older "
+          + "companion was put back; they were made from its bytes, which needs no repair")
     }
     if let damage { outcome.add(note: "is damaged: \(damage)") }
     if count == nil { try checkTail(cursor.number, &outcome) }

@@ -37,6 +37,8 @@ struct Repair {
     var lastIndex = 0
     var end: Int
     var damagedEntries = 0
+    /// The first record whose entry is missing or damaged; nil where there is none.
+    var firstDamagedEntry: Int?
     /// Whether the last record kept belongs to a commit whose rest is lost.
     var isCommitCut = false
   }
@@ -111,7 +113,8 @@ struct Repair {
     knowledge = try LogKnowledge(files, self.disk.slots?.current, self.disk.format, trust)
     report.actions += actions(outcome)
     if appended == 0, let outcome, self.disk.companion != nil || companionOnFile == nil {
-      report.opensAsItIs = examined.damagedEntries == 0 || outcome.makesAll
+      // Opening makes the entries that are missing at the end.
+      report.opensAsItIs = outcome.makesAll || examined.firstDamagedEntry.map { $0 >= outcome.kept } ?? true
     }
     report.possibleFormat = undecided?.possibleFormat
   }
@@ -234,7 +237,10 @@ struct Repair {
         examined.kept = finding.sequence + 1
         examined.lastIndex = index
         examined.end = format.recordEnd(at: index, size: finding.size)
-        if finding.isEntryDamaged { examined.damagedEntries += 1 }
+        if finding.isEntryDamaged {
+          examined.damagedEntries += 1
+          examined.firstDamagedEntry = examined.firstDamagedEntry ?? finding.sequence
+        }
         examined.isCommitCut = finding.entry?.endsCommit == false
         if let older, finding.sequence < older.floor || !examined.isCommitCut {
           whole = (examined, report.sound, report.verifiable)

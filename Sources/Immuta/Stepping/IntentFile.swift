@@ -34,28 +34,42 @@ struct IntentFile: Sendable {
   ///
   /// - Throws: `.unsupportedVersion`, `.io`.
   static func whole(in file: Descriptor) throws(ImmutaError) -> [(intent: StepIntent, generation: UInt64)] {
-    // Mostly an intent is a sector or two, and there may be many files.
-    var bytes = [UInt8](repeating: 0, count: 2 * StepIntent.slotSize)
-    for slot in [0, StepIntent.slotSize] {
-      var end = slot + 512
-      var read = slot
-      while read < end {
-        let range = read..<end
-        let count = try unsafe bytes.withMutableBytes { (bytes) throws(ImmutaError) in
-          try unsafe io(file.read(into: UnsafeMutableRawBufferPointer(rebasing: bytes[range]), at: range.lowerBound))
-        }
-        if count < range.count { break }
-        read = end
-        end = slot + StepIntent.length(ofSlotIn: bytes[slot..<slot + 512])
-      }
-    }
-    let slots = unsafe bytes.withBytes { unsafe StepIntent.slots(in: $0) }
+    try intents(in: [slot(at: 0, of: file), slot(at: StepIntent.slotSize, of: file)], at: file.path)
+  }
+
+  /// What a file's slots say whose bytes were read: the older intent first.
+  ///
+  /// - Throws: `.unsupportedVersion`.
+  static func intents(
+    in slots: [[UInt8]], at path: String
+  ) throws(ImmutaError) -> [(intent: StepIntent, generation: UInt64)] {
+    let slots = StepIntent.slots(slots)
     if let unknown = slots.unknownVersion {
       throw .unsupportedVersion(
         UnsupportedVersion(
-          path: file.path, subject: .intent, found: Int(unknown), supported: Int(StepIntent.version)))
+          path: path, subject: .intent, found: Int(unknown), supported: Int(StepIntent.version)))
     }
     return slots.whole
+  }
+
+  /// Reads a slot as it is now: the bytes that it says it has, one sector at least; fewer where the file ends.
+  static func slot(at offset: Int, of file: Descriptor) throws(ImmutaError) -> [UInt8] {
+    // Mostly an intent is a sector or two, and there may be many files.
+    let sector = try bytes(offset..<offset + TwoSlots.sector, of: file)
+    guard sector.count == TwoSlots.sector else { return sector }
+    let length = StepIntent.length(ofSlotIn: sector[...])
+    return try sector + bytes(offset + TwoSlots.sector..<offset + length, of: file)
+  }
+
+  /// Some of a file's bytes; fewer where it ends.
+  static func bytes(_ range: Range<Int>, of file: Descriptor) throws(ImmutaError) -> [UInt8] {
+    if range.isEmpty { return [] }
+    var bytes = [UInt8](repeating: 0, count: range.count)
+    let count = try unsafe bytes.withMutableBytes { (bytes) throws(ImmutaError) in
+      try unsafe io(file.read(into: bytes, at: range.lowerBound))
+    }
+    bytes.removeLast(bytes.count - count)
+    return bytes
   }
 
   /// Writes an intent over the older of the two. One small write.

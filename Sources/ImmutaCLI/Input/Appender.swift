@@ -24,6 +24,10 @@ final class Appender {
   private(set) var summary = Summary()
   /// Records that are reported, and with `isSynced` on stable storage.
   private var settled = 0
+  /// Where the last record of the input is that was appended, and the last that is settled.
+  private var last: (appended: Appended?, settled: Appended?)
+  /// The lines that were taken and are appended later, in their order.
+  private var taken: [Line] = []
   private let target: any AppendTarget
   private let isSynced: Bool
   private let receipts: Output?
@@ -33,8 +37,26 @@ final class Appender {
   private var hasNews = false
 
   private let skipped: SkippedLines
-  /// The line that is appended, from 1 on, and the input's name where there are several.
-  private var line = (number: 0, input: String?.none)
+  /// The line that is appended.
+  private var line = Line()
+
+  /// A line of the input: from 1 on, what it is called, and the input's name where there are several.
+  private struct Line {
+    var number = 0
+    var unit = "line"
+    var input: String?
+  }
+
+  /// A record of the log, and the line that it was.
+  private struct Appended {
+    let line: Line
+    let receipt: AppendReceipt
+
+    var description: String {
+      "\(line.unit) \(line.number) of \(line.input ?? "the input"), is record \(receipt.sequence)"
+        + (receipt.partition.map { " of partition \($0)" } ?? "")
+    }
+  }
 
   init(
     to target: any AppendTarget, isSynced: Bool, receipts: Output?,
@@ -51,12 +73,12 @@ final class Appender {
   ///
   /// - Parameter name: what it is called in errors, where there are several.
   func append(_ input: RecordInput, name: String? = nil) async throws {
-    line = (0, name)
+    line = Line(unit: input.unit, input: name)
     do {
       try await appendAll(of: input)
     } catch let error as RecordTooLong {
       throw ToolError(
-        "\(place(line.number + 1, input.unit)) has more than \(ByteCount(error.most).argument) bytes, and nothing of it was appended: "
+        "\(place(line.number + 1)) has more than \(ByteCount(error.most).argument) bytes, and nothing of it was appended: "
           + "give a higher --max-record if it may be so long")
     }
   }
@@ -70,8 +92,9 @@ final class Appender {
           // Whoever waits for the receipts of those before does not wait for all of this one.
           try await report()
           do {
-            note(try await target.append(pieces, number: line.number + 1))
+            let receipt = try await target.append(pieces, number: line.number + 1)
             line.number += 1
+            note(receipt, line)
           } catch let refusal as LineRefusal {
             line.number += 1
             try skip(refusal)
@@ -121,37 +144,44 @@ final class Appender {
     func said(_ count: Int, _ place: String) -> String {
       "\(Quantities.counted(count, "record"))\(place) \(count == 1 ? "was" : "were") appended"
     }
-    let unsettled = summary.records - settled
-    guard isSynced, unsettled > 0 else {
-      return isSynced
-        ? "\(Quantities.counted(settled, "record")) before it \(settled == 1 ? "is" : "are") on stable storage"
-        : said(summary.records, " before it")
+    let unsettled = isSynced ? summary.records - settled : 0
+    let stable = "\(Quantities.counted(settled, "record")) before it \(settled == 1 ? "is" : "are") on stable storage"
+    if unsettled == 0 {
+      let goOn = last.appended.map { ": the last one, \($0.description); go on after that \(line.unit)" } ?? ""
+      return (isSynced ? stable : said(summary.records, " before it")) + goOn
     }
-    let lost = "\(said(unsettled, settled == 0 ? " before it" : " after them")), and may be lost"
-    if settled == 0 { return lost }
-    return
-      "\(Quantities.counted(settled, "record")) before it \(settled == 1 ? "is" : "are") on stable storage; \(lost)"
+    let lost =
+      "\(said(unsettled, settled == 0 ? " before it" : " after them")), and may be lost: see how many the log has before you "
+      + "go on"
+    guard settled > 0 else { return lost }
+    return "\(stable)\(last.settled.map { ": the last one, \($0.description)" } ?? ""); \(lost)"
   }
 
   private func appendOne(_ record: ArraySlice<UInt8>) async throws {
     line.number += 1
     do {
-      if let receipt = try await target.append(record, number: line.number) { note(receipt) } else { hasNews = true }
+      if let receipt = try await target.append(record, number: line.number) {
+        note(receipt, line)
+      } else {
+        taken.append(line)
+        hasNews = true
+      }
     } catch let refusal as LineRefusal {
       return try skip(refusal)
     }
     if let receipts, receipts.bytes.count >= Self.mostReceiptBytes { try await report() }
   }
 
-  private func place(_ number: Int, _ unit: String = "line") -> String {
-    "\(unit) \(number)\(line.input.map { " of \($0)" } ?? "")"
+  private func place(_ number: Int) -> String {
+    "\(line.unit) \(number)\(line.input.map { " of \($0)" } ?? "")"
   }
 
   private func skip(_ refusal: LineRefusal) throws {
     try skipped.take("\(place(line.number)) \(refusal.reason)")
   }
 
-  private func note(_ receipt: AppendReceipt) {
+  private func note(_ receipt: AppendReceipt, _ line: Line) {
+    last.appended = Appended(line: line, receipt: receipt)
     if summary.first == nil { summary.first = receipt.sequence }
     summary.records += 1
     summary.bytes += receipt.size
@@ -161,11 +191,11 @@ final class Appender {
 
   private func report() async throws {
     guard hasNews else { return }
-    hasNews = false
-    for receipt in try await target.settle() { note(receipt) }
+    for (position, receipt) in try await target.settle().enumerated() { note(receipt, taken[position]) }
+    taken.removeAll(keepingCapacity: true)
     hasNews = false
     if isSynced { try await target.sync() }
-    settled = summary.records
+    (settled, last.settled) = (summary.records, last.appended)
     try receipts?.flush()
   }
 }
