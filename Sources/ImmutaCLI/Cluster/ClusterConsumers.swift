@@ -32,36 +32,4 @@
       return report
     }
   }
-
-  extension ConsumerChoice {
-    /// Has the consumer go on elsewhere.
-    @MainActor func seek(to position: StreamPosition, on servers: String) async throws {
-      try await withCluster(servers) { try await $0.seekConsumer(name, of: namespace, to: position) }
-    }
-
-    /// Forgets the consumer.
-    @MainActor func remove(on servers: String) async throws {
-      try await withCluster(servers) { try await $0.removeConsumer(name, of: namespace) }
-    }
-
-    @MainActor private func withCluster(
-      _ servers: String, _ body: @MainActor (Cluster) async throws -> Void
-    ) async throws {
-      let cluster = try await Cluster.connect(commandLine: servers)
-      do {
-        try await body(cluster)
-        await cluster.close()
-      } catch {
-        await cluster.close()
-        switch error {
-        case ImmutaError.namespaceNotFound(let name): throw ToolError("there is no log “\(name)” on the cluster")
-        case ImmutaError.consumerNotFound(let name, _):
-          throw ToolError(
-            "there is no consumer “\(name)” of “\(namespace)” on the cluster: `immuta consumers \(namespace) --url …` lists those that exist"
-          )
-        default: throw error
-        }
-      }
-    }
-  }
 #endif
