@@ -157,3 +157,15 @@ if Context.environment["IMMUTA_COUNTED_WORK"] != nil {
       name: "CountedWork", dependencies: ["Immuta", "ImmutaLibC", "ImmutaTransforms"], path: "Tests/CountedWork",
       swiftSettings: settings))
 }
+
+// As above: Scripts/bench.sh sets the variable. It needs the C client's module, which no product has, and so it cannot be in the
+// package of the other benchmarks.
+if Context.environment["IMMUTA_CLUSTER_RATES"] != nil {
+  package.targets.append(
+    .executableTarget(
+      name: "ClusterRates",
+      dependencies: [
+        "Immuta", "ImmutaJetStream", .target(name: "CImmutaNats", condition: .when(traits: ["JetStream"])),
+      ],
+      path: "Benchmarks/Sources/Cluster", swiftSettings: strict))
+}

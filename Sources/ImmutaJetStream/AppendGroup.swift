@@ -86,6 +86,12 @@
         case .nothing: return try await send(sent)
         }
       }
+      // More than anybody here knows of: where the leader does not either, nothing is sent. So nothing can be stored, whoever leads.
+      // Of what is sent that would not be certain: for some seconds another server may lead, which has more and stores it.
+      if let expected = units[0].expecting, expected > access.knownCount {
+        guard let count = try await count() else { return false }
+        if count < expected { return refused(count) }
+      }
       var first = units[0].expecting ?? line.guess
       if first == nil { first = try await count() }
       guard let first, let sent = prepare(first) else { return false }
@@ -210,10 +216,6 @@
       case .unexpected(let count):
         access.transport.noteSuccess()
         if case .settled(let isOver) = try await look(for: sent, refusedAt: isFirst ? count : nil) { return isOver }
-        // More is expected than anybody knows of: there is no such place. Where this handle does know of it, the server is behind.
-        if isFirst, count < sent.first, access.knownCount < sent.first, units[0].expecting != nil {
-          return refused(count)
-        }
         // Somebody else's is on its way to the place.
         isTooLate = true
         return false

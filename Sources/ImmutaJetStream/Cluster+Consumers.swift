@@ -36,7 +36,10 @@
       do {
         let json = try await transport.api(
           "STREAM.MSG.GET.\(name.positions)", .object(["last_by_subj": .string(subject)]), until: deadline)
-        guard let record = StoredMessage.record(json), let mark = ConsumerMark(record.payload) else {
+        guard let record = StoredMessage.record(json) else { throw ImmutaError.unavailable("a server gave no message") }
+        // Of one that was removed.
+        if record.payload.isEmpty { return nil }
+        guard let mark = ConsumerMark(record.payload) else {
           throw ImmutaError.invalidConfiguration(
             "what \(subject) has is no position of a consumer: somebody else published there")
         }

@@ -3,6 +3,8 @@
 
   /// Where a delivered message lies in its stream: what its reply subject says.
   struct DeliveryPlace: Hashable, Sendable {
+    /// The consumer that delivers it.
+    let consumer: Substring
     let sequence: Int
     let timestamp: Timestamp
 
@@ -15,6 +17,7 @@
       guard let place = Int(Substring(parts[first])), place > 0, let time = Int64(Substring(parts[first + 2])) else {
         return nil
       }
+      consumer = Substring(parts[first - 2])
       sequence = place - 1
       timestamp = Timestamp(nanosecondsSince1970: time)
     }

@@ -200,7 +200,7 @@
       let record = ClusterRecord(
         sequence: place.sequence, timestamp: place.timestamp, payload: message.payload, id: reply.id)
       let (waiters, isGap) = state.withLock { state -> ([CheckedContinuation<Void, Never>], Bool) in
-        guard isCurrent(message, state) else { return ([], false) }
+        guard let delivery = current(state), place.consumer == delivery.consumer else { return ([], false) }
         state.heard = .now
         guard record.sequence == state.next else {
           // Asked for one that is not there yet, a consumer begins with the next one that comes.
@@ -220,16 +220,15 @@
       if isGap { reset() }
     }
 
-    /// Whether a message comes from the consumer of now; those of an older one may still be on their way.
-    private func isCurrent(_ message: NatsMessage, _ state: State) -> Bool {
-      guard let delivery = state.delivery, !state.isResetting, state.failure == nil else { return false }
-      return message.replySubject.contains(".\(delivery.consumer).") || message.subject == delivery.subscription.subject
+    /// The consumer of now, from which alone anything is taken: what older ones sent may still be on its way.
+    private func current(_ state: State) -> Delivery? {
+      state.isResetting || state.failure != nil ? nil : state.delivery
     }
 
     private func take(status: Int, _ message: NatsMessage) {
       enum Consequence { case none, pull, reset, compare(Int) }
       let consequence = state.withLock { state -> Consequence in
-        guard isCurrent(message, state) else { return .none }
+        guard current(state)?.subscription.subject == message.subject else { return .none }
         state.heard = .now
         switch status {
         // A heartbeat.

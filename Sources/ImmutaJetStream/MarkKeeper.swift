@@ -62,15 +62,16 @@
       let store = MarkStore(access: access)
       let owner = AppendID.next()
       while true {
-        var kept: MarkStore.Kept?
+        var message: ClusterRecord?
         do {
-          kept = try await store.read(name, until: deadline)
+          message = try await store.message(of: name, until: deadline)
         } catch let refusal as ServerRefusal where refusal.isNoStream {
           // The log's own may be what is gone.
           _ = try await access.describe(until: deadline)
           guard creating else { throw ImmutaError.consumerNotFound(name) }
           try await store.create(replicas: replicas, until: deadline)
         }
+        let kept = try store.kept(message, name)
         if kept == nil, !creating { throw ImmutaError.consumerNotFound(name) }
         let position: Int
         if let kept {
@@ -83,7 +84,7 @@
           identity: access.identity, position: position, owner: owner, process: Int(getpid()),
           since: Int(Timestamp.now.nanosecondsSince1970))
         if case .revision(let revision) = try await store.write(
-          mark, of: name, replacing: kept?.revision ?? 0, until: deadline)
+          mark, of: name, replacing: message.map { $0.sequence + 1 } ?? 0, until: deadline)
         {
           return MarkKeeper(name, store, mark, revision: revision)
         }
@@ -91,7 +92,8 @@
       }
     }
 
-    private static func checkFree(
+    /// Throws `.consumerInUse` where somebody has it.
+    static func checkFree(
       _ kept: MarkStore.Kept, _ name: String, _ store: MarkStore, until deadline: ContinuousClock.Instant
     ) async throws {
       guard kept.mark.owner != nil else { return }

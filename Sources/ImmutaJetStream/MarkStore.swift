@@ -15,6 +15,14 @@
       let revision: Int
       /// When the leader stored it.
       let time: Timestamp
+
+      /// Nil where the message holds no mark.
+      init?(_ message: ClusterRecord) {
+        guard let mark = ConsumerMark(message.payload) else { return nil }
+        self.mark = mark
+        revision = message.sequence + 1
+        time = message.timestamp
+      }
     }
 
     private var stream: String { access.name.positions }
@@ -38,20 +46,33 @@
 
     /// What the leader has of a consumer; nil for nothing. Throws a `ServerRefusal` where there is no stream.
     func read(_ consumer: String, until deadline: ContinuousClock.Instant) async throws -> Kept? {
+      try kept(try await message(of: consumer, until: deadline), consumer)
+    }
+
+    /// What a message says of a consumer; nil for nothing, and for the empty one that a consumer leaves that was removed.
+    func kept(_ message: ClusterRecord?, _ consumer: String) throws(ImmutaError) -> Kept? {
+      guard let message, !message.payload.isEmpty else { return nil }
+      guard let kept = Kept(message) else {
+        throw ImmutaError.invalidConfiguration(
+          "what the stream \(stream) has of the consumer “\(consumer)” is no position: somebody else published there. Say where it goes on, as `immuta consumers seek` does, or remove it"
+        )
+      }
+      return kept
+    }
+
+    /// The message that the leader has of a consumer, whatever is in it; nil for none. Throws a `ServerRefusal` where there is no
+    /// stream.
+    func message(of consumer: String, until deadline: ContinuousClock.Instant) async throws -> ClusterRecord? {
       let question = JSON.object(["last_by_subj": .string(access.name.position(of: consumer))])
-      let json: JSON
       do {
-        json = try await access.transport.api("STREAM.MSG.GET.\(stream)", question, until: deadline)
+        let json = try await access.transport.api("STREAM.MSG.GET.\(stream)", question, until: deadline)
+        guard let message = StoredMessage.record(json) else {
+          throw ImmutaError.unavailable("a server gave no message")
+        }
+        return message
       } catch let refusal as ServerRefusal where refusal.isNoMessage {
         return nil
       }
-      guard let record = StoredMessage.record(json) else { throw ImmutaError.unavailable("a server gave no message") }
-      guard let mark = ConsumerMark(record.payload) else {
-        throw ImmutaError.invalidConfiguration(
-          "what the stream \(stream) has of the consumer “\(consumer)” is no position: somebody else published there. Purge that subject, and the consumer begins anew"
-        )
-      }
-      return Kept(mark: mark, revision: record.sequence + 1, time: record.timestamp)
     }
 
     /// The leader's clock; nil where it does not say.
@@ -67,15 +88,16 @@
       case refused
     }
 
-    /// Puts a mark in the place of the one of a revision; 0: where there is none.
+    /// Puts a mark, or nothing, in the place of the message of a revision; 0: where there is none.
     ///
     /// - Throws: `.unavailable` where it may be written or not; `.storageClosed`, `CancellationError`.
     func write(
-      _ mark: ConsumerMark, of consumer: String, replacing revision: Int, until deadline: ContinuousClock.Instant
+      _ mark: ConsumerMark?, of consumer: String, replacing revision: Int, until deadline: ContinuousClock.Instant
     ) async throws -> Written {
+      let bytes = mark?.bytes ?? []
       let message = Outgoing(
         subject: access.name.position(of: consumer),
-        headers: [(HeaderName.expectedOfSubject, String(revision))], bytes: mark.bytes)
+        headers: [(HeaderName.expectedOfSubject, String(revision))], bytes: bytes)
       var attempts = Attempts(until: deadline)
       while let time = attempts.time(atMost: access.transport.options.answerTimeout) {
         switch await access.transport.ask(message, within: time) {
@@ -90,9 +112,10 @@
             access.transport.noteSuccess()
             // An earlier copy may have been stored. Or two servers both think that they lead: one refused it, and the other stored
             // it. What is stored decides.
-            let kept = try await read(consumer, until: deadline)
-            if kept?.revision ?? 0 != revision {
-              return kept?.mark == mark ? .revision(kept?.revision ?? 0) : .refused
+            let kept = try await self.message(of: consumer, until: deadline)
+            let found = kept.map { $0.sequence + 1 } ?? 0
+            if found != revision {
+              return kept?.payload.elementsEqual(bytes) == true ? .revision(found) : .refused
             }
             attempts.reason = "a server that is behind refused it"
           case .refused(let refusal): throw ImmutaError.unavailable(refusal.description)

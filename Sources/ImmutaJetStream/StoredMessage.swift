@@ -1,18 +1,29 @@
 #if JetStream
   import Immuta
 
+  #if canImport(FoundationEssentials)
+    import FoundationEssentials
+  #else
+    import Foundation
+  #endif
+
   /// A record as the leader gives it: `STREAM.MSG.GET`.
   enum StoredMessage {
     /// Nil where the answer holds none.
     static func record(_ json: JSON) -> ClusterRecord? {
       guard let message = json["message"], let place = message["seq"]?.int, place > 0,
         let time = message["time"]?.string.flatMap({ RecordTime.parse($0) }),
-        let bytes = Base64.decode(message["data"]?.string ?? ""),
-        let header = Base64.decode(message["hdrs"]?.string ?? "")
+        let bytes = decoded(message["data"]), let header = decoded(message["hdrs"])
       else { return nil }
       return ClusterRecord(
         sequence: place - 1, timestamp: time, payload: Payload(copying: bytes),
         id: self.header(HeaderName.id, in: header))
+    }
+
+    /// What a member has in Base64: nothing where there is none; nil where it is something else.
+    private static func decoded(_ member: JSON?) -> [UInt8]? {
+      guard let member else { return [] }
+      return member.string.flatMap { Data(base64Encoded: $0) }.map { Array($0) }
     }
 
     /// A value of a header's text: lines of a name, a colon and a value.

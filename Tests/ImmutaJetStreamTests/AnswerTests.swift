@@ -23,11 +23,21 @@
       #expect(JSON(text.utf8) == nil)
     }
 
-    @Test func base64IsDecoded() {
-      #expect(Base64.decode("") == [])
-      #expect(Base64.decode("eg==") == [122])
-      #expect(Base64.decode("AP9/gA==") == [0, 255, 127, 128])
-      #expect(Base64.decode("a-b") == nil)
+    @Test func aStoredMessageIsARecord() throws {
+      func record(_ data: String, _ header: String = #""TkFUUy8xLjANCm5hdHMtbXNnLWlkOiAgbWluZQ0KDQo=""#)
+        -> ClusterRecord?
+      {
+        let text = #"{"message":{"seq":5,"data":\#(data),"hdrs":\#(header),"time":"1970-01-01T00:00:01Z"}}"#
+        return JSON(text.utf8).flatMap { StoredMessage.record($0) }
+      }
+      let found = try #require(record(#""AP9/gA==""#))
+      #expect(found.sequence == 4 && found.payload.elementsEqual([0, 255, 127, 128]) && found.id == "mine")
+      #expect(found.timestamp == Timestamp(nanosecondsSince1970: 1_000_000_000))
+      #expect(record(#""""#)?.payload.isEmpty == true)
+      #expect(record(#""eg==""#, #""""#)?.id == nil)
+      for data in [#""a-b""#, #""eg=""#, "7", "null"] { #expect(record(data) == nil) }
+      #expect(StoredMessage.record(.object(["message": .object(["seq": 0, "time": "1970-01-01T00:00:01Z"])])) == nil)
+      #expect(StoredMessage.record(.object(["message": .object(["seq": 1, "time": "1970-01-01T00:00:01Z"])])) != nil)
     }
 
     @Test(arguments: [

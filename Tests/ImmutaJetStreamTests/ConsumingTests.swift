@@ -35,6 +35,53 @@
       }
     }
 
+    @Test func aConsumerIsMovedAndForgottenWhileNobodyHasIt() async throws {
+      try await withCluster { cluster in
+        let log = try await cluster.log(TestCluster.name(), creating: .init())
+        for number in 0..<5 { try await log.append("\(number)") }
+        await #expect(throws: ImmutaError.consumerNotFound("billing", in: .init(namespace: log.namespace))) {
+          try await cluster.removeConsumer("billing", of: log.namespace)
+        }
+        try await cluster.seekConsumer("billing", of: log.namespace, to: .sequence(3))
+        let consumer = try await log.consumer("billing", creating: false)
+        #expect(try await consumer.next()?.text == "3")
+        await #expect { try await cluster.seekConsumer("billing", of: log.namespace, to: .beginning) } throws: {
+          Self.isInUse($0)
+        }
+        await #expect { try await cluster.removeConsumer("billing", of: log.namespace) } throws: { Self.isInUse($0) }
+        #expect(consumer.position == 3)
+        try await consumer.acknowledge(through: 3)
+        try await consumer.shutdown()
+        await #expect(throws: ImmutaError.self) {
+          try await cluster.seekConsumer("billing", of: log.namespace, to: .sequence(6))
+        }
+        #expect(try await cluster.consumers(of: log.namespace).map(\.position) == [4])
+        try await cluster.removeConsumer("billing", of: log.namespace)
+        #expect(try await cluster.consumers(of: log.namespace).isEmpty)
+        // It begins anew.
+        let again = try await log.consumer("billing")
+        #expect(again.position == 0)
+        try await again.shutdown()
+      }
+    }
+
+    @Test func aConsumerWhosePositionIsDamagedIsMovedOrForgotten() async throws {
+      try await withCluster { cluster in
+        let log = try await cluster.log(TestCluster.name(), creating: .init())
+        try await log.append("one")
+        for name in ["moved", "forgotten"] {
+          try await cluster.seekConsumer(name, of: log.namespace, to: .latest)
+          let rubbish = Outgoing(subject: log.access.name.position(of: name), bytes: Array("rubbish".utf8))
+          _ = try await log.access.transport.ask(rubbish, within: .seconds(10)).get()
+          await #expect { _ = try await log.consumer(name) } throws: { "\($0)".contains("is no position") }
+        }
+        try await cluster.seekConsumer("moved", of: log.namespace, to: .beginning)
+        try await cluster.removeConsumer("forgotten", of: log.namespace)
+        #expect(try await cluster.consumers(of: log.namespace).map(\.name) == ["moved"])
+        #expect(try await log.consumer("moved").position == 0)
+      }
+    }
+
     private static func isInUse(_ error: any Error) -> Bool {
       if case .consumerInUse? = error as? ImmutaError { true } else { false }
     }

@@ -6,14 +6,19 @@
   import Testing
 
   /// Eight writers append and eight followers read while a cluster is broken and mended: in a few ways, once each; or in all of
-  /// them, each again and again for as many seconds as `IMMUTA_FAULT_SECONDS` says.
+  /// them, each again and again for as many seconds as `IMMUTA_FAULT_SECONDS` says. `IMMUTA_FAULT` leaves those in whose words it
+  /// is found, such as “own server”.
   @Suite(.serialized, .enabled(if: BreakableCluster.isThere, BreakableCluster.reason))
   struct FaultTests {
     private static let tasks = 8
     private static let clients = 4
     private static let seconds = ProcessInfo.processInfo.environment["IMMUTA_FAULT_SECONDS"].flatMap(Double.init) ?? 0
 
-    private static let faults = seconds > 0 ? Fault.allCases : [.leaderKilled, .allKilled]
+    private static let chosen = ProcessInfo.processInfo.environment["IMMUTA_FAULT"]
+
+    private static let faults =
+      chosen.map { words in Fault.allCases.filter { $0.description.contains(words) } }
+      ?? (seconds > 0 ? Fault.allCases : [.leaderKilled, .allKilled])
 
     @Test(arguments: faults)
     func whatWasAcknowledgedIsThereOnceInOrderForAll(_ fault: Fault) async throws {

@@ -1,0 +1,29 @@
+import Immuta
+import ImmutaJetStream
+
+/// What a log on a cluster costs beside the same log in this process, and beside the C client alone: the same records, in one run, in
+/// turn. It is only built where the environment has `IMMUTA_CLUSTER_RATES`, as `Scripts/bench.sh cluster` does.
+///
+/// ```
+/// ClusterRates SERVERS DIRECTORY COUNT   prints a table; the servers are a list with commas, the directory is for the log
+/// ```
+@main struct ClusterRates {
+  static func main() async throws {
+    #if JetStream
+      let arguments = CommandLine.arguments
+      guard arguments.count == 4, let count = Int(arguments[3]), count >= 1_000 else {
+        fatalError("arguments are missing: see the top of this program")
+      }
+      print("| work | this process | cluster | C client alone | cluster / C client |")
+      print("| --- | ---: | ---: | ---: | ---: |")
+      for (replicas, size) in [(1, 100), (3, 100), (3, 1_024)] {
+        let contenders = try await Contenders(
+          servers: arguments[1], directory: arguments[2], replicas: replicas, bytes: size, count: count)
+        for work in Contenders.Work.allCases { print(try await contenders.row(work)) }
+        await contenders.close()
+      }
+    #else
+      fatalError("build with --traits JetStream")
+    #endif
+  }
+}
