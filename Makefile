@@ -1,7 +1,11 @@
 # `make` lists what there is. Everything can also be called by hand: each target is a command or two.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test api bench bench-codecs torture canaries format lint docs clean
+.PHONY: help demo test api bench bench-codecs torture canaries format lint docs install uninstall clean
+
+# Where `make install` puts the tool, and which package traits it is built with: make install PREFIX=~/.local TRAITS=Zstd,LZ4
+PREFIX ?= /usr/local
+TRAITS ?=
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +46,13 @@ docs: ## Build the documentation of the libraries; a broken link is an error
 	swift package generate-documentation --target ImmutaCodable --warnings-as-errors
 	swift package generate-documentation --target ImmutaLogStore --warnings-as-errors
 	swift package --traits JetStream generate-documentation --target ImmutaJetStream --warnings-as-errors
+
+install: ## Install the tool, its manual pages and shell completions (PREFIX=/usr/local TRAITS=Zstd,LZ4,JetStream)
+	swift build --quiet -c release --product immuta $(if $(TRAITS),--traits $(TRAITS))
+	Scripts/install.sh install .build/release/immuta "$(PREFIX)"
+
+uninstall: ## Remove what was installed (PREFIX=/usr/local)
+	Scripts/install.sh uninstall "$(PREFIX)"
 
 clean: ## Remove everything that was built
 	rm -rf .build .build-tsan .build-torture .build-canaries Examples/.build Benchmarks/.build

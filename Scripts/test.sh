@@ -203,6 +203,11 @@ run_tool() {
   "$build_path/release/immuta" demo --records 2000
 }
 
+# With its manual pages and completions, and away again.
+install_tool() {
+  Scripts/install-test.sh "$build_path/release/immuta"
+}
+
 # Each canary must still find its place in the engine; a few of them are let loose each time, all of them by `make canaries`.
 # They are built where the tests were, which has built all that the package depends on: so this step comes last.
 check_canaries() {
@@ -258,6 +263,7 @@ step "Tests" test_suite
 step "Tests on a cluster" test_on_cluster
 step "Tests under the thread sanitizer" test_under_thread_sanitizer
 step "Release build of the tool, and its demo" run_tool
+step "Installation into a directory" install_tool
 step "System calls, allocations and instructions per record" count_work
 step "Examples" run_examples
 step "Some canaries" check_canaries

@@ -30,6 +30,8 @@ struct ImmutaTool: ParsableCommand {
         75  another writer has the log; --wait waits for it
         128 and more: ended by a signal, as a shell reports it; 130 after Ctrl-C
 
+      With --json, all that is said on standard error is an object a line as well: error with status, or note.
+
       cat and consumers --watch end with 0 where nobody reads on, as in: immuta cat events | head -1
 
       cat, append and migrate check each record that they read. info looks at headers, companions, the last record and \
@@ -59,6 +61,7 @@ enum Main {
     Interruption.unblock()
     // A closed pipe is reported by `write`.
     signal(SIGPIPE, SIG_IGN)
+    if Messages.areAskedAsJSON(arguments) { Messages.useJSON() }
     let command = parse()
     do {
       try await command.execute()
@@ -92,7 +95,9 @@ enum Main {
       guard code == .validationFailure else { ImmutaTool.exit(withError: error) }
       let prefix = "Error: "
       let lines = text.dropFirst(text.hasPrefix(prefix) ? prefix.count : 0)
-      Failure.sayLines(lines.split(separator: "\n", omittingEmptySubsequences: false))
+        .split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+      let end = lines.firstIndex { $0.hasPrefix("Usage: ") } ?? lines.endIndex
+      Messages.say(error: Array(lines[..<end]), usage: Array(lines[end...]), ExitStatus.usage)
       exit(ExitStatus.usage.code)
     }
   }

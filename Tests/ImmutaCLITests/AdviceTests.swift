@@ -121,8 +121,6 @@ struct AdviceTests {
       #expect(outcome.ending == .exit(1) && outcome.errors.contains("; correct the path, or see"), "\(outcome.errors)")
       #expect(!outcome.errors.contains("create"))
     }
-    let above = try place.run("append", "e", "--dir", "no/where")
-    #expect(above.ending == .exit(1) && above.errors.contains("create the directory that it is in first"))
     let renamed = ImmutaError.io(errno: ENOENT, operation: "rename", path: "logs/e.segments").description
     #expect(renamed.contains("put it back") && !renamed.contains("create it"))
   }

@@ -85,7 +85,7 @@ struct AppendTests {
     #expect(object["first"] as? Int == 1)
     #expect(object["count"] as? Int == 3)
     #expect(object["seconds"] is Double)
-    #expect(object.count == 6)
+    #expect(object.count == 7)
     let nothing = try #require(try place.run("append", "events", "--json").objects().first)
     #expect(nothing["records"] as? Int == 0 && nothing["first"] == nil)
   }
@@ -133,14 +133,31 @@ struct AppendTests {
     #expect(try place.run("cat", "events").text == text)
   }
 
-  @Test("One directory is created, and one only")
+  @Test("The directory is created, with those that it lies in, and nothing else is")
   func directory() throws {
     #expect(try place.run("append", "e", "--dir", "here", input: "x\n").ending == .exit(0))
     #expect(try place.names(in: "here") == ["e.idx", "e.lock", "e.log"])
-    let outcome = try place.run("append", "e", "--dir", "not/there", input: "x\n")
-    #expect(outcome.ending == .exit(1))
-    #expect(outcome.errors.hasPrefix("immuta: ") && outcome.errors.hasSuffix("\n"))
-    #expect(outcome.errors.filter { $0 == "\n" }.count == 1)
+    let outcome = try place.run("append", "e", "--dir", "not/there/yet/", "--durability", "synced", input: "x\n")
+    #expect(outcome.ending == .exit(0) && outcome.errors.isEmpty)
+    #expect(try place.names(in: "not") == ["there"] && place.names(in: "not/there") == ["yet"])
+    #expect(try place.run("cat", "e", "--dir", "\(place.path)/not/there/yet").text == "x\n")
+    // So do the other commands that make one.
+    for command in [
+      ["logstore", "append", "a/b/s", "--partitions", "1", "--key", "k"], ["migrate", "log:here/e", "log:c/d/f/e"],
+      ["backup", "here", "g/h/copies"], ["restore", "g/h/copies", "i/j/k"],
+    ] {
+      let outcome = try Child(command, in: place).finish(feeding: Array("x\n".utf8))
+      #expect(outcome.ending == .exit(0), "\(command): \(outcome.errors)")
+    }
+    #expect(try place.run("cat", "e", "--dir", "i/j/k").text == "x\n")
+    // What nobody may make, or is no directory, is told in one line.
+    let refused = try place.run("append", "e", "--dir", "here/e.log/below/it", input: "x\n")
+    #expect(refused.ending == .exit(1) && refused.errors.contains("here/e.log"), "\(refused.errors)")
+    #expect(refused.errors.hasPrefix("immuta: ") && refused.errors.filter { $0 == "\n" }.count == 1)
+    // Who reads makes none.
+    #expect(try place.run("cat", "e", "--dir", "new/one").ending == .exit(1))
+    #expect(try place.run("append", "e", "missing", "--dir", "new/one").ending == .exit(1))
+    #expect(try !place.names().contains("new"))
   }
 
   @Test("A file that is not there is told before anything is appended")

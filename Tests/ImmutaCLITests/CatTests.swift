@@ -39,9 +39,9 @@ struct CatTests {
     let withoutTimes = outcome.text.replacing(time, with: "T")
     #expect(
       withoutTimes == #"""
-        {"sequence":0,"index":16,"size":14,"timestamp":"T","text":"a \"b\"\\\t\u0001é🙂"}
-        {"sequence":1,"index":38,"size":3,"timestamp":"T","base64":"//4A"}
-        {"sequence":2,"index":49,"size":0,"timestamp":"T","text":""}
+        {"schema":1,"sequence":0,"index":16,"size":14,"timestamp":"T","text":"a \"b\"\\\t\u0001é🙂"}
+        {"schema":1,"sequence":1,"index":38,"size":3,"timestamp":"T","base64":"//4A"}
+        {"schema":1,"sequence":2,"index":49,"size":0,"timestamp":"T","text":""}
 
         """#)
     #expect(try outcome.objects()[0]["text"] as? String == "a \"b\"\\\t\u{1}é🙂")

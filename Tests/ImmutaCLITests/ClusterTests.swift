@@ -66,7 +66,9 @@
       try place.run("append", name, "--url", urls, "--replicas", "1", input: "one\ntwo\n")
       let all = try place.run("info", "--url", urls)
       #expect(all.ending == .exit(0) && all.text.contains(name), "\(all.errors)")
-      let object = try #require(try place.run("info", name, "--json", "--url", urls).objects().first)
+      let known = try place.run("info", name, "--json", "--url", urls)
+      try JSONSchema().expect(known.lines, as: "info", "info --url")
+      let object = try #require(try known.objects().first)
       #expect(object["records"] as? Int == 2 && object["replicas"] as? Int == 1 && object["health"] as? String == "ok")
       #expect(try place.run("info", "\(name)-none", "--url", urls).ending == .exit(1))
     }
@@ -77,6 +79,7 @@
       try place.run("append", name, input: lines)
       let run = try place.run("mirror", name, "--to", urls, "--no-follow", "--json")
       #expect(run.ending == .exit(0), "\(run.errors)")
+      try JSONSchema().expect(run.lines, as: "mirror", "mirror")
       #expect(try run.objects().last?["count"] as? Int == 5000 && run.objects().last?["lag"] as? Int == 0)
       #expect(try place.run("cat", name, "--url", urls).text == lines)
       let back = try place.run("mirror", name, "--from", urls, "--dir", "back", "--no-follow")

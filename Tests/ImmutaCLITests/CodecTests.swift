@@ -147,6 +147,7 @@ struct CodecTests {
       try place.run("append", "e", input: lines.joined())
       let outcome = try place.run("codec", "train", "e", "--output", "dict", "--size", "4096", "--json")
       #expect(outcome.ending == .exit(0))
+      try JSONSchema().expect(outcome.lines, as: "codec train", "codec train")
       #expect(try outcome.objects().first?["bytes"] as? Int == place.read("dict").count)
       #expect(try place.run("codec", "train", "e", "--output", "dict").errors.contains("dict"), "is not replaced")
       try place.run("append", "s", "--codec", "zstd", "--dictionary", "dict", input: lines.joined())

@@ -18,12 +18,15 @@ struct InfoTests {
     #expect(outcome.lines[1].split(separator: " ") == ["empty", "0", "16", "B", "-", "-", "v2", "ok"])
     let orders = outcome.lines[2].split(separator: " ")
     #expect(orders.prefix(4) == ["orders", "2", "38", "B"] && orders.suffix(2) == ["v2", "ok"])
-    #expect(outcome.lines[3].hasPrefix("empty: ") && outcome.text.contains(" bytes on disk; no codec; companion"))
+    #expect(outcome.lines[3].hasPrefix("empty: ") && outcome.text.contains(" KiB on disk; no codec;"))
     #expect(outcome.lines.last == "Looked at headers, last records and sizes; `immuta verify` reads every record.")
     let long = String(repeating: "n", count: 70)
     try place.run("append", long, input: "x\n")
     let wide = try place.run("info").lines
-    #expect(wide.allSatisfy { $0.count <= 80 } && wide.contains { $0.hasPrefix("orders: ok, 2 records, 38 bytes, v2") })
+    #expect(wide.allSatisfy { $0.count <= 80 } && wide.contains { $0.hasPrefix("orders: ok, 2 records, 38 B, v2") })
+    let exact = try place.run("info", "--bytes")
+    #expect(exact.lines.allSatisfy { $0.count <= 80 } && exact.text.contains("38 bytes, v2"))
+    #expect(exact.text.contains(" bytes on disk") && !exact.text.contains("KiB"))
   }
 
   @Test("info as JSON")
@@ -59,14 +62,15 @@ struct InfoTests {
     let missing = try Child(["info", "good", "nope", "--dir", "."] + flags, in: place).finish()
     #expect(missing.ending == .exit(1))
     if json { #expect(missing.lines.count == 2) }
-    #expect(missing.errors == "immuta: there is no namespace “nope” in .: `immuta info` lists those that exist\n")
+    let error = "there is no namespace “nope” in .: `immuta info --dir .` lists those that exist"
+    #expect(missing.errors == (json ? #"{"schema":1,"error":"\#(error)","status":1}"# : "immuta: \(error)") + "\n")
 
     try place.run("append", "bad", "--dir", ".", input: "x\n")
     try place.damage("bad.log", at: 0)
     try FileManager.default.removeItem(atPath: "\(place.path)/bad.idx")
     let damaged = try Child(["info", "bad", "good", "nope", "--dir", "."] + flags, in: place).finish()
     #expect(damaged.ending == .exit(65))
-    #expect(damaged.errors.hasPrefix("immuta: damaged: ./bad.log"))
+    #expect(damaged.errors.hasPrefix((json ? #"{"schema":1,"error":""# : "immuta: ") + "damaged: ./bad.log"))
     if json {
       let objects = try damaged.objects()
       #expect(objects.map { $0["health"] as? String } == ["damaged", "ok", "unreadable"])

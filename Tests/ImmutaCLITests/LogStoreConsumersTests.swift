@@ -95,7 +95,9 @@ struct LogStoreConsumersTests {
     logs.signal(SIGINT)
     #expect(try logs.waitForEnd() != .exit(0))
     let store = try place.start("logstore", "consumers", "s", "--watch", "--json")
-    for number in 0..<6 { #expect(try store.line()?.hasPrefix(#"{"partition":\#(number % 3),"name":"mail""#) == true) }
+    for number in 0..<6 {
+      #expect(try store.line()?.hasPrefix(#"{"schema":1,"partition":\#(number % 3),"name":"mail""#) == true)
+    }
     store.signal(SIGINT)
     _ = try store.waitForEnd()
   }

@@ -41,7 +41,7 @@ struct LogStoreRepairTests {
     let applied = try place.run("logstore", "repair", directory, "1", "--apply", "--json")
     #expect(applied.ending == .exit(65), "three messages are lost")
     let object = try #require(try applied.objects().first)
-    #expect(object["partition"] as? String == "1" && object["applied"] as? Bool == true)
+    #expect(object["partition"] as? Int == 1 && object["applied"] as? Bool == true)
     #expect(object["sound"] as? Int == 7 && (object["saved"] as? [String])?.isEmpty == false)
     #expect(try place.run("logstore", "verify", "s").ending == .exit(0))
     #expect(try place.run("logstore", "cat", "s", "--partition", "1").lines == (0..<7).map { "\($0)" })

@@ -111,7 +111,7 @@ struct LogStoreTests {
     let text = try place.run("logstore", "info", "s").text
     #expect(text.contains("PARTITION") && text.contains("bilog") && text.contains("routed by fnv1a-mod-n"))
     let rows = try place.run("logstore", "info", "s", "--json").objects()
-    #expect(rows.map { $0["partition"] as? String } == ["0", "1"])
+    #expect(rows.map { $0["partition"] as? Int } == [0, 1])
     #expect(rows.compactMap { $0["records"] as? Int }.reduce(0, +) == 20)
   }
 

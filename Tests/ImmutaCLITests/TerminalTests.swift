@@ -67,24 +67,10 @@ struct TerminalTests {
   #if os(Linux)
     /// What a command prints on a terminal.
     private func onTerminal(_ arguments: [String]) throws -> String {
-      // Swift does not show `posix_openpt` and its like: TIOCSPTLCK unlocks, TIOCGPTN tells the number.
-      let terminal = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC)
-      try #require(terminal >= 0)
-      defer { close(terminal) }
-      var (lock, number): (Int32, UInt32) = (0, 0)
-      try #require(ioctl(terminal, 0x4004_5431, &lock) == 0 && ioctl(terminal, 0x8004_5430, &number) == 0)
-      let path = "/dev/pts/\(number)"
-      // Held open, so that what was printed is still there when the tool has ended.
-      let held = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC)
-      try #require(held >= 0)
-      defer { close(held) }
-      let child = try Child(arguments, in: place, as: ["/bin/sh", "-c", "exec \"$@\" > \(path)", "sh"])
-      let outcome = try child.finish()
+      let terminal = try Terminal()
+      let outcome = try Child(arguments, in: place, as: terminal.shell(">")).finish()
       #expect(outcome.ending == .exit(0), "\(outcome.errors)")
-      var buffer = [UInt8](repeating: 0, count: 4096)
-      let count = buffer.withUnsafeMutableBytes { read(terminal, $0.baseAddress, $0.count) }
-      // The terminal turns each newline into two bytes.
-      return String(decoding: buffer[..<max(0, count)], as: UTF8.self).replacing("\r\n", with: "\n")
+      return terminal.read()
     }
 
     @Test("cat escapes control bytes on a terminal, in each format, unless told otherwise")

@@ -59,7 +59,7 @@ struct JSONTests {
     object.add("g", 0.0004)
     #expect(
       String(decoding: object.line, as: UTF8.self)
-        == #"{"a":"x\"y","c":-12,"d":true,"e":1.500042,"f":12.346,"g":0.000}"# + "\n")
+        == #"{"schema":1,"a":"x\"y","c":-12,"d":true,"e":1.500042,"f":12.346,"g":0.000}"# + "\n")
   }
 }
 

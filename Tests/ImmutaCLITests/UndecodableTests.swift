@@ -47,7 +47,7 @@ struct UndecodableTests {
     try await log.append([UInt8](repeating: 120, count: 2 << 20))
     let record = try await log.record(at: 0)
     let sink = try FileHandle(forWritingTo: URL(fileURLWithPath: "/dev/null"))
-    var printer = RecordPrinter(format, to: Output(sink.fileDescriptor), of: { _ in log })
+    var printer = RecordPrinter(.init(format: format), to: Output(sink.fileDescriptor), of: { _ in log })
     try printer.print(record)
     isFailing.value.store(true, ordering: .relaxed)
     let error = #expect(throws: ImmutaError.self) { try printer.print(record) }

@@ -1,16 +1,17 @@
 #if JetStream
   import Immuta
   import ImmutaJetStream
-  import ImmutaLibC
   import ImmutaTransforms
 
   extension Cluster {
     /// Connects to servers that were given on the command line, with the credentials of the environment.
     @MainActor static func connect(commandLine servers: String) async throws -> Cluster {
       var options = Options(servers)
-      options.credentialsFile = Self.variable("NATS_CREDS")
-      options.token = Self.variable("NATS_TOKEN")
-      let (authorities, certificate, key) = (variable("NATS_CA"), variable("NATS_CERT"), variable("NATS_KEY"))
+      options.credentialsFile = System.variable("NATS_CREDS")
+      options.token = System.variable("NATS_TOKEN")
+      let (authorities, certificate, key) = (
+        System.variable("NATS_CA"), System.variable("NATS_CERT"), System.variable("NATS_KEY")
+      )
       if authorities != nil || certificate != nil || key != nil {
         options.tls = TLS(certificateAuthoritiesFile: authorities, certificateFile: certificate, keyFile: key)
       }
@@ -29,9 +30,7 @@
         do {
           log = try await cluster.log(namespace, creating: creation, codec: codec)
         } catch ImmutaError.namespaceNotFound(let name) {
-          throw ToolError(
-            "there is no log “\(name)” on the cluster: `immuta append \(name) --url …` makes one, as does `immuta mirror`"
-          )
+          throw await cluster.notFound(name, "`immuta append \(name) --url …` makes one, as does `immuta mirror`")
         }
         let result = try await body(log)
         await cluster.close()
@@ -42,9 +41,13 @@
       }
     }
 
-    private static func variable(_ name: String) -> String? {
-      guard let value = getenv(name).map({ String(cString: $0) }), !value.isEmpty else { return nil }
-      return value
+    /// The error for a log that does not exist.
+    ///
+    /// - Parameter advice: what to do about it, where the name is right.
+    func notFound(_ name: String, _ advice: String? = nil) async -> ToolError {
+      let suggestion = Suggestion(for: name, among: (try? await logs.map(\.namespace)) ?? [])
+      let help = [suggestion?.question, advice].compactMap(\.self).joined(separator: " ")
+      return ToolError("there is no log “\(name)” on the cluster" + (help.isEmpty ? "" : ": \(help)"))
     }
   }
 #endif

@@ -24,7 +24,7 @@
         do {
           for consumer in try await cluster.consumers(of: namespace) { report.add(consumer, of: namespace) }
         } catch ImmutaError.namespaceNotFound(let name) {
-          report.add(ToolError("there is no log “\(name)” on the cluster"))
+          report.add(await cluster.notFound(name))
         } catch {
           report.add(error)
         }

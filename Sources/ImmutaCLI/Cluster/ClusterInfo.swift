@@ -23,7 +23,7 @@
           do {
             info.add(try await cluster.details(of: namespace))
           } catch ImmutaError.namespaceNotFound(let name) {
-            info.failures.append(Failure(ToolError("there is no log “\(name)” on the cluster")))
+            info.failures.append(Failure(await cluster.notFound(name)))
           }
         }
         await cluster.close()

@@ -38,6 +38,9 @@
     /// Whether all records were printed that there were when it began.
     var isAtEnd: Bool { position.map { $0 >= count } ?? false }
 
+    /// How many of those are left; nil where that is not known.
+    var left: Int? { position.map { max(0, count - $0) } }
+
     mutating func nextAtOnce() async throws -> ClusterRecord? { try await next(within: isAtEnd ? .zero : nil) }
     mutating func next() async throws -> ClusterRecord? { try await next(within: nil) }
     mutating func next(timeout: Duration) async throws -> ClusterRecord? { try await next(within: timeout) }
@@ -63,7 +66,7 @@
           let consumer = try await log.consumer(consumer, startingAt: .beginning, creating: true)
           let records = ClusterRecords(consumer, count: count)
           do {
-            try await options.print(records, of: { _ in nil }) { $0.isAtEnd }
+            try await options.print(records, of: { _ in nil }, total: records.left) { $0.isAtEnd }
           } catch {
             try? await consumer.shutdown()
             throw error
@@ -71,9 +74,8 @@
           return try await consumer.shutdown()
         }
         let (start, position) = try await start(in: log, count)
-        try await options.print(ClusterRecords(log.stream(from: start), at: position, count: count), of: { _ in nil }) {
-          $0.isAtEnd
-        }
+        let records = ClusterRecords(log.stream(from: start), at: position, count: count)
+        try await options.print(records, of: { _ in nil }, total: records.left) { $0.isAtEnd }
       }
     }
 

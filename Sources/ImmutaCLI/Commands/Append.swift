@@ -26,7 +26,7 @@ struct Append: ToolCommand {
     abstract: "Append records from files or standard input.",
     discussion: """
       Each line is a record, without its newline; an empty line is an empty record. A namespace that does not exist is \
-      created, and so is the directory. Input that is empty appends nothing.
+      created, and so is the directory with those that it is to lie in. Input that is empty appends nothing.
 
       Two records:
         printf 'order placed\\ninvoice sent\\n' | immuta append events
@@ -63,7 +63,7 @@ struct Append: ToolCommand {
   @OptionGroup var cluster: ClusterOption
   @OptionGroup(title: "Codec") var codecOptions: CodecOptions
 
-  @Argument(help: "The namespace to append to.")
+  @Argument(help: "The namespace to append to.", completion: Completions.namespaces)
   var namespace: String
 
   @Option(help: "What ends a record; with none, each file, or all of standard input, is one record.")
@@ -96,8 +96,7 @@ struct Append: ToolCommand {
     // A file that cannot be read makes no log. Standard input may have nothing for long.
     var first: RecordInput?
     if input.paths[0] != "-" {
-      let source = RecordInput(
-        try FileSource(input.paths[0]), delimiter: delimiter.byte, most: options.maxRecord.bytes)
+      let source = try options.read(input.paths[0], delimiter: delimiter.byte)
       _ = try source.fill()
       first = source
     }

@@ -34,10 +34,10 @@ struct BackupCommand: ToolCommand {
       again, and goes on; until then what the last one had can be put back.
       """)
 
-  @Argument(help: ArgumentHelp("The directory of the logs.", valueName: "dir"))
+  @Argument(help: ArgumentHelp("The directory of the logs.", valueName: "dir"), completion: .directory)
   var directory: String
 
-  @Argument(help: ArgumentHelp("The directory of the backup.", valueName: "target"))
+  @Argument(help: ArgumentHelp("The directory of the backup.", valueName: "target"), completion: .directory)
   var target: String
 
   @OptionGroup var selection: NamespaceSelection

@@ -39,7 +39,7 @@ struct Cat: ToolCommand {
         immuta cat events --format '%s\\0' | xargs -0 -n 1 echo
 
       On a terminal, control bytes of records are shown as \\x1b, so that no record can drive it; --raw-control prints them \
-      as they are.
+      as they are. JSON, hex and templates have colours there, unless NO_COLOR is set; CLICOLOR_FORCE=1 gives them everywhere.
 
       A file that was appended with --delimiter none, back as it was:
         immuta cat backups --from 3 --limit 1 --format raw > photo.raw
@@ -58,7 +58,7 @@ struct Cat: ToolCommand {
   @OptionGroup var cluster: ClusterOption
   @OptionGroup(title: "Codec") var codecOptions: CodecOptions
 
-  @Argument(help: "The namespace to read.")
+  @Argument(help: "The namespace to read.", completion: Completions.namespaces)
   var namespace: String
 
   @Option(
@@ -109,7 +109,9 @@ struct Cat: ToolCommand {
         let consumer = try ConsumerStream(log.consumer(consumer))
         // What was not printed, or nobody read, comes again.
         defer { consumer.close() }
-        try await options.print(consumer, of: { _ in log }) { $0.place >= present }
+        try await options.print(consumer, of: { _ in log }, total: max(0, end - consumer.place)) {
+          $0.place >= present
+        }
       }
     }
     // A number beyond the end is an error: the log may have been put back from an older copy. One that has just been made
@@ -133,6 +135,8 @@ struct Cat: ToolCommand {
         // From the first record that was not removed.
         options.latest ? .latest : .beginning
       }
-    try await options.print(log.stream(from: start), of: { _ in log }) { $0.position >= present }
+    try await options.print(log.stream(from: start), of: { _ in log }, total: start.count(in: log, before: end)) {
+      $0.position >= present
+    }
   }
 }

@@ -92,7 +92,7 @@ struct ConsumersList: ToolCommand {
 struct ConsumerChoice: ParsableArguments {
   @OptionGroup var location: Location
 
-  @Argument(help: "The namespace.")
+  @Argument(help: "The namespace.", completion: Completions.namespaces)
   var namespace: String
 
   @Argument(help: "The consumer.")
@@ -110,9 +110,11 @@ struct ConsumerChoice: ParsableArguments {
     do {
       try body(log)
     } catch ImmutaError.consumerNotFound {
+      let suggestion = Suggestion(for: name, among: (try? log.consumers.map(\.name)) ?? [])
+      let command = ToolCommandLine.of("consumers", namespace, in: location.directory)
       throw ToolError(
-        "there is no consumer “\(name)” of “\(namespace)”: `\(ToolCommandLine.of("consumers", namespace, in: location.directory))` "
-          + "lists those that exist")
+        "there is no consumer “\(name)” of “\(namespace)”:\(suggestion.asked(after: " ")) `\(command)` lists those that "
+          + "exist")
     } catch let error as ImmutaError {
       throw ConsumerAdvice(name, of: namespace, in: location.directory).seeking(error) ?? error
     }

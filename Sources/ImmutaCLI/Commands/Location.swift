@@ -5,10 +5,14 @@ import Immuta
 struct DirectoryOption: ParsableArguments {
   @Option(
     name: .customLong("dir"),
-    help: ArgumentHelp("The directory of the logs. (default: ./logs)", valueName: "directory"))
+    help: ArgumentHelp("The directory of the logs. (default: \(DirectoryOption.usual))", valueName: "directory"),
+    completion: .directory)
   private var given: String?
 
-  var directory: String { given ?? "./logs" }
+  /// Where logs are that nobody says otherwise of.
+  static let usual = "./logs"
+
+  var directory: String { given ?? Self.usual }
   var isGiven: Bool { given != nil }
 }
 
@@ -54,9 +58,10 @@ struct Location: ParsableArguments {
   var isGiven: Bool { place.isGiven || allowForeignOwner || logFormat != nil }
   var allowForeignOwner: Bool { owners.allowForeignOwner }
 
-  /// Opens a namespace for appending, and makes it if it is not there.
+  /// Opens a namespace for appending, and makes it if it is not there, with all directories that it is to lie in.
   func open(_ namespace: String, _ configuration: Storage.Configuration) throws -> Storage {
     try Self.checkIsNoStore(directory, for: namespace)
+    try System.makeParents(of: directory)
     return try Storage(directory: directory, namespaces: [namespace], configuration: with(configuration))
   }
 
@@ -106,7 +111,9 @@ struct Location: ParsableArguments {
     if let contents, !contents.logs {
       return .missing("\(start), \(whatElse(directory, contents.partitions))")
     }
-    return .missing("\(start): `immuta info` lists those that exist")
+    let suggestion = Suggestion(for: name, among: (try? Storage.namespaces(in: directory)) ?? [])
+    let command = ToolCommandLine.list(directory)
+    return .missing("\(start):\(suggestion.asked(after: " ")) `\(command)` lists those that exist", suggestion)
   }
 
   /// What a directory is that has no logs, and what to do.

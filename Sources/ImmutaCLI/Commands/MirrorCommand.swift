@@ -37,7 +37,7 @@ struct MirrorCommand: ToolCommand {
   @OptionGroup var location: Location
   @OptionGroup(title: "Codec") var codecOptions: CodecOptions
 
-  @Argument(help: "The namespace; the log has the same name there.")
+  @Argument(help: "The namespace; the log has the same name there.", completion: Completions.namespaces)
   var namespace: String
 
   @Option(help: ArgumentHelp("Copy the log of --dir into this cluster.", valueName: "servers"))

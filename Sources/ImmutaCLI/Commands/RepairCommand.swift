@@ -24,7 +24,7 @@ struct RepairCommand: ToolCommand {
   @OptionGroup var location: Location
   @OptionGroup(title: "Codec, for --salvage") var codecOptions: CodecOptions
 
-  @Argument(help: ArgumentHelp("The namespace.", valueName: "namespace"))
+  @Argument(help: "The namespace.", completion: Completions.namespaces)
   var namespace: String
 
   @Option(help: ArgumentHelp("Copy what is whole into this new namespace.", valueName: "new-namespace"))

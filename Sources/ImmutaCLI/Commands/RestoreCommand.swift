@@ -22,10 +22,12 @@ struct RestoreCommand: ToolCommand {
       All of it is put back, or nothing: where a namespace exists in the directory, nothing changes.
       """)
 
-  @Argument(help: ArgumentHelp("The directory of the backup.", valueName: "target"))
+  @Argument(help: ArgumentHelp("The directory of the backup.", valueName: "target"), completion: .directory)
   var target: String
 
-  @Argument(help: ArgumentHelp("The directory to put the logs into; it is made where there is none.", valueName: "dir"))
+  @Argument(
+    help: ArgumentHelp("The directory to put the logs into; it is made where there is none.", valueName: "dir"),
+    completion: .directory)
   var directory: String
 
   @OptionGroup var selection: NamespaceSelection

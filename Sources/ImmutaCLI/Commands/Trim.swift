@@ -30,7 +30,7 @@ struct Trim: ToolCommand {
 
   @OptionGroup var location: Location
 
-  @Argument(help: "The namespace.")
+  @Argument(help: "The namespace.", completion: Completions.namespaces)
   var namespace: String
 
   @OptionGroup var options: TrimOptions

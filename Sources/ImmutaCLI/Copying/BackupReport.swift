@@ -32,7 +32,7 @@ struct BackupReport {
   /// One line for programs.
   var json: [UInt8] {
     var object = JSONObject()
-    object.add(kind.rawValue, name)
+    object.add(kind, name)
     switch outcome {
     case .success(let copy):
       object.add("ok", damagedCount == 0)

@@ -59,7 +59,7 @@ struct Manifest: Equatable {
         object.add("damaged", entry.damaged)
       }
     }
-    return object.line
+    return object.lineOfFile
   }
 
   private static func member(_ kind: LogKind) -> String { kind == .namespace ? "namespaces" : "partitions" }

@@ -27,7 +27,10 @@ struct RestoreWork {
     self.acceptsFilesOfOthers = acceptsFilesOfOthers
     if let unknown = names.first(where: { manifest.namespaces[$0] == nil }) {
       let known = manifest.namespaces.keys.sorted().joined(separator: ", ")
-      throw ToolError("there is no namespace “\(unknown)” in the backup; it has \(known.isEmpty ? "none" : known)")
+      let suggestion = Suggestion(for: unknown, among: manifest.namespaces.keys)
+      throw ToolError(
+        "there is no namespace “\(unknown)” in the backup;\(suggestion.asked(after: " ")) it has "
+          + (known.isEmpty ? "none" : known))
     }
   }
 

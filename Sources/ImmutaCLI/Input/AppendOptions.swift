@@ -9,7 +9,9 @@ enum AppendDurability: String, CaseIterable, ExpressibleByArgument {
 
 /// What is appended and what is said of it: options of each subcommand that appends.
 struct AppendOptions: ParsableArguments {
-  @Argument(help: ArgumentHelp("Files to read; “-” is standard input, as is no file at all.", valueName: "file"))
+  @Argument(
+    help: ArgumentHelp("Files to read; “-” is standard input, as is no file at all.", valueName: "file"),
+    completion: .file())
   var files: [String] = []
 
   @Option(help: "synced: records are on stable storage before their receipts are printed.")
@@ -56,6 +58,22 @@ struct AppendOptions: ParsableArguments {
     return (paths, try FileSource.check(paths))
   }
 
+  /// Begins to read a file, or standard input: says so where a person is to type it.
+  ///
+  /// - Parameter ignoresMark: see ``RecordInput``.
+  func read(_ path: String, delimiter: UInt8?, ignoresMark: Bool = false) throws -> RecordInput {
+    let source = try FileSource(path)
+    source.sayHowItEnds(delimiter)
+    return RecordInput(source, delimiter: delimiter, ignoresMark: ignoresMark, most: maxRecord.bytes)
+  }
+
+  /// A bar for what is appended, where nothing else is printed or typed on the same terminal.
+  private func progress(_ paths: [String]) -> Progress? {
+    if paths.contains("-"), System.isTerminal(System.standardInput) { return nil }
+    if receipts, System.isTerminal(System.standardOutput) { return nil }
+    return Progress("appending")
+  }
+
   /// Appends the records of the files, and then prints the summary.
   ///
   /// - Parameter first: the first of the files, where it was begun to read already.
@@ -66,14 +84,11 @@ struct AppendOptions: ParsableArguments {
     let output = Output()
     let appender = Appender(
       to: target, isSynced: durability == .synced, receipts: receipts ? output : nil, skipped: skipped,
-      progress: input.size.map { (Progress("appending"), $0) })
+      progress: progress(input.paths).map { ($0, input.size) })
     let start = ContinuousClock.now
     do {
       for (number, path) in input.paths.enumerated() {
-        let source =
-          try (number == 0 ? first : nil)
-          ?? RecordInput(
-            try FileSource(path), delimiter: delimiter, ignoresMark: ignoresMark, most: maxRecord.bytes)
+        let source = try (number == 0 ? first : nil) ?? read(path, delimiter: delimiter, ignoresMark: ignoresMark)
         try await appender.append(source, name: input.paths.count > 1 ? path : nil)
       }
     } catch {

@@ -135,7 +135,8 @@ extension AppendReceipt {
 
   /// One line for programs.
   func append(to output: inout [UInt8]) {
-    JSON.beginRecord(partition: partition, sequence: sequence, index.map { ($0, size) }, in: &output)
+    JSON.beginRecord(
+      partition: partition, sequence: sequence, index.map { ($0, size) }, hasSchema: false, in: &output)
     output.append("}\n")
   }
 }

@@ -31,7 +31,8 @@ final class Appender {
   private let target: any AppendTarget
   private let isSynced: Bool
   private let receipts: Output?
-  private let progress: (bar: Progress, total: Int)?
+  /// The total is nil where nobody knows it.
+  private let progress: (bar: Progress, total: Int?)?
   private var bytesOfInputsBefore = 0
   /// Whether records were committed since the last ``report()``.
   private var hasNews = false
@@ -60,7 +61,7 @@ final class Appender {
 
   init(
     to target: any AppendTarget, isSynced: Bool, receipts: Output?,
-    skipped: SkippedLines = SkippedLines(isAllowed: false), progress: (Progress, Int)? = nil
+    skipped: SkippedLines = SkippedLines(isAllowed: false), progress: (Progress, Int?)? = nil
   ) {
     self.skipped = skipped
     self.target = target
@@ -74,6 +75,10 @@ final class Appender {
   /// - Parameter name: what it is called in errors, where there are several.
   func append(_ input: RecordInput, name: String? = nil) async throws {
     line = Line(unit: input.unit, input: name)
+    if let (bar, total) = progress {
+      let before = bytesOfInputsBefore
+      input.whenRead = { bar.update(before + $0, of: total) }
+    }
     do {
       try await appendAll(of: input)
     } catch let error as RecordTooLong {
@@ -104,7 +109,6 @@ final class Appender {
         }
       }
       try await report()
-      progress?.bar.update(bytesOfInputsBefore + input.bytesRead, of: progress?.total ?? 0)
     } while try input.fill()
     if let last = try input.takeLast() { try await appendOne(last) }
     try await report()

@@ -24,6 +24,16 @@ final class FileSource: ByteSource {
     try System.read(descriptor, into: buffer, name: name)
   }
 
+  /// Says on standard error what is read and how it ends, where a person is to type it.
+  func sayHowItEnds(_ delimiter: UInt8?) {
+    guard descriptor == System.standardInput, System.isTerminal(descriptor) else { return }
+    switch delimiter {
+    case UInt8(ascii: "\n"): Failure.say("reading lines; Ctrl-D ends")
+    case nil: Failure.say("reading one record; Ctrl-D ends")
+    default: Failure.say("reading records, with a NUL byte after each; Ctrl-D ends")
+    }
+  }
+
   /// What the opened file is.
   func info() throws(ToolError) -> System.FileInfo { try System.info(descriptor, name: name) }
 

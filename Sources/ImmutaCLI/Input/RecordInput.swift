@@ -41,6 +41,9 @@ final class RecordInput {
   /// Bytes taken from the source.
   private(set) var bytesRead = 0
 
+  /// Is called with ``bytesRead`` whenever some were taken, also within a record.
+  var whenRead: ((Int) -> Void)?
+
   /// - Parameters:
   ///   - ignoresMark: whether U+FEFF at the start of the input is no part of the first record: JSON allows that (RFC 8259, 8.1).
   ///   - longest: bytes of the largest record that is held whole.
@@ -120,6 +123,7 @@ final class RecordInput {
     }
     end += count
     bytesRead += count
+    whenRead?(bytesRead)
     isOver = count == 0
     passOverMark()
     return count > 0

@@ -51,9 +51,7 @@ struct LogStoreAppend: ToolCommand {
     // What is refused at once makes no store.
     var first: RecordInput?
     if newStore.partitions != nil, !skipInvalid, !StoreLocation.isStore(location.directory) {
-      let input = RecordInput(
-        try FileSource(input.paths[0]), delimiter: delimiter.byte, ignoresMark: source.isInJSON,
-        most: options.maxRecord.bytes)
+      let input = try options.read(input.paths[0], delimiter: delimiter.byte, ignoresMark: source.isInJSON)
       try StoreTarget.check(input, keys: source)
       first = input
     }

@@ -75,7 +75,7 @@ struct LogStoreCat: ToolCommand {
           try partition.map { try store.consumer(consumer, partitions: [$0]) } ?? store.consumer(consumer))
         // What was not printed, or nobody read, comes again.
         defer { stream.close() }
-        try await options.print(stream) { number in number.flatMap { try? store.partition($0).log } }
+        try await options.print(stream, of: { number in number.flatMap { try? store.partition($0).log } }, total: nil)
       }
     }
     let start: StreamPosition =
@@ -84,9 +84,9 @@ struct LogStoreCat: ToolCommand {
     if let last = options.last, !hasAppeared {
       for number in numbers { starts[number] = try self.start(before: last, in: store, number) }
     }
-    try await options.print(store.stream(from: starts)) { number in
-      number.flatMap { try? store.partition($0).log }
-    }
+    try await options.print(
+      store.stream(from: starts), of: { number in number.flatMap { try? store.partition($0).log } },
+      total: options.total(of: starts, in: store))
   }
 
   /// Before the last so many messages of a partition.

@@ -26,7 +26,7 @@ struct LogStoreCommand: ParsableCommand {
 
 /// Where the store is.
 struct StoreLocation: ParsableArguments {
-  @Argument(help: ArgumentHelp("The store's directory.", valueName: "dir"))
+  @Argument(help: ArgumentHelp("The store's directory.", valueName: "dir"), completion: .directory)
   var directory: String
 
   @OptionGroup private var owners: ForeignOwnerOption

@@ -75,9 +75,10 @@ struct StoreConsumerChoice: ParsableArguments {
     do {
       try body(store)
     } catch ImmutaError.consumerNotFound {
+      let suggestion = Suggestion(for: name, among: (try? store.consumers.map(\.name)) ?? [])
+      let command = "immuta logstore consumers \(ToolCommandLine.word(location.directory))"
       throw ToolError(
-        "there is no consumer “\(name)”: `immuta logstore consumers \(ToolCommandLine.word(location.directory))` lists those "
-          + "that exist")
+        "there is no consumer “\(name)”:\(suggestion.asked(after: " ")) `\(command)` lists those that exist")
     } catch let error as ImmutaError {
       throw ConsumerAdvice(name, of: nil, in: location.directory).seeking(error) ?? error
     }

@@ -48,8 +48,8 @@ struct LogStoreRepair: ToolCommand {
         throw ToolError("\(location.directory) is no store; \(StoreLocation.whatElse(location.directory))")
       }
       throw ToolError(
-        "there is no partition \(partition) in \(location.directory): `immuta logstore info` lists those that exist"
-      )
+        "there is no partition \(partition) in \(location.directory): "
+          + "`immuta logstore info \(ToolCommandLine.word(location.directory))` lists those that exist")
     }
     let command = "immuta logstore repair \(ToolCommandLine.word(location.directory)) \(partition)"
     try report.print(

@@ -38,7 +38,8 @@ struct LogStoreTrim: ToolCommand {
       let store = try location.openForReading()
       guard partition < store.partitionCount else {
         throw ToolError(
-          "there is no partition \(partition) in \(location.directory): `immuta logstore info` lists those that exist")
+          "there is no partition \(partition) in \(location.directory): "
+            + "`immuta logstore info \(ToolCommandLine.word(location.directory))` lists those that exist")
       }
       return (try store.partition(partition).log, { store.close() })
     }

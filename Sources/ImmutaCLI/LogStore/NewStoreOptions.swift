@@ -30,7 +30,7 @@ struct NewStoreOptions: ParsableArguments {
   /// Whether anything was said.
   var isGiven: Bool { partitions != nil || routing != nil }
 
-  /// Opens a store for appending; makes it if it is not there.
+  /// Opens a store for appending; makes it if it is not there, with all directories that it is to lie in.
   func open(
     _ directory: String, acceptsFilesOfOthers: Bool = false, appending options: AppendOptions? = nil
   ) throws -> LogStore {
@@ -41,6 +41,7 @@ struct NewStoreOptions: ParsableArguments {
       throw ToolError(
         "\(directory) is no store; \(StoreLocation.whatElse(directory)), and a store gets a directory of its own")
     }
+    if partitions != nil { try System.makeParents(of: directory) }
     do {
       return try LogStore(
         directory: directory, partitions: partitions, routing: routing?.routing, configuration: configuration)

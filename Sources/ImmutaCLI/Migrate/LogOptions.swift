@@ -13,12 +13,13 @@ struct SourceLogOptions: ParsableArguments {
 
   @Option(
     name: .customLong("from-dictionary"),
-    help: ArgumentHelp("Its dictionary; repeat it where there are several.", valueName: "file"))
+    help: ArgumentHelp("Its dictionary; repeat it where there are several.", valueName: "file"), completion: .file())
   var dictionary: [String] = []
 
   @Option(
     name: .customLong("from-key-file"),
-    help: ArgumentHelp("Its encryption key; repeat it where there are several.", valueName: "file"))
+    help: ArgumentHelp("Its encryption key; repeat it where there are several.", valueName: "file"), completion: .file()
+  )
   var keyFile: [String] = []
 
   @Option(name: .customLong("from-cipher"), help: "What it is encrypted with.")
@@ -84,6 +85,7 @@ struct TargetLogOptions: ParsableArguments {
     _ namespaces: [String], in directory: String, firsts: [Int] = [], allowForeignOwner: Bool
   ) throws -> Storage {
     for namespace in namespaces { try Location.checkIsNoStore(directory, for: namespace) }
+    try System.makeParents(of: directory)
     var configuration = try codec.configuration().showingProgress
     configuration.format = logFormat?.format
     configuration.acceptsFilesOfOthers = allowForeignOwner

@@ -18,7 +18,9 @@ extension CatOptions {
         guard follow, Self.isMissing(error) else { throw error }
         if let until, until <= Moment.now { throw error }
         if !hasWaited {
-          Failure.say("\(name) does not exist yet: waiting for it")
+          // Who mistyped it would wait for ever.
+          let suggestion = Self.suggestion(in: error).asked(after: "; ")
+          Failure.say("\(name) does not exist yet: waiting for it\(suggestion)")
           System.exitOnceAbandoned()
         }
         hasWaited = true
@@ -31,8 +33,16 @@ extension CatOptions {
   private static func isMissing(_ error: any Error) -> Bool {
     switch error {
     case let error as ToolError: error.isMissing
-    case ImmutaError.io(System.noFile, "open", _): true
+    case let error as ImmutaError: error.missingPath != nil
     default: false
+    }
+  }
+
+  private static func suggestion(in error: any Error) -> Suggestion? {
+    switch error {
+    case let error as ToolError: error.suggestion
+    case let error as ImmutaError: error.missingPath.flatMap { Suggestion(forPath: $0, isDirectory: true) }
+    default: nil
     }
   }
 }

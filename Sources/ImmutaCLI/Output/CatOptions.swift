@@ -79,10 +79,11 @@ struct CatOptions: ParsableArguments {
   ///
   /// - Parameters:
   ///   - log: the log of a partition, or the only one.
+  ///   - total: about how many there are to print without following, where that is known.
   ///   - isAtEnd: whether a position is after the last record that is printed without following; a stream that
   ///     has nothing more at once is at its end in any case.
   @MainActor func print<Stream: PrintableStream>(
-    _ stream: Stream, of log: @escaping (_ partition: Int?) -> Log?,
+    _ stream: Stream, of log: @escaping (_ partition: Int?) -> Log?, total: @autoclosure () -> Int?,
     isAtEnd: (borrowing Stream) -> Bool = { _ in false }
   ) async throws {
     if !follow, System.isTerminal(System.standardError) {
@@ -91,27 +92,36 @@ struct CatOptions: ParsableArguments {
         Failure.say("note: the time of --since has not come yet: add --follow to wait for it")
       }
     }
-    let isGuarded = !rawControl && System.isTerminal(System.standardOutput)
-    let output = Output(guardedBy: isGuarded ? TerminalGuard(isJSON: usedFormat == .json) : nil)
+    let isTerminal = System.isTerminal(System.standardOutput)
+    let style = RecordPrinter.Style(
+      format: usedFormat, hasColours: Colours.areOn(isTerminal: isTerminal, System.variable),
+      isGuarded: !rawControl && isTerminal)
+    let output = Output()
+    let progress = progress(total: total())
+    defer { progress?.bar.finish() }
     do {
-      try await print(stream, of: log, to: output, isAtEnd)
-      try output.finish()
-    } catch let error as ImmutaError {
-      // What came before a damaged record is good.
-      try output.finish()
-      throw error
+      try await print(stream, of: log, RecordPrinter(style, to: output, of: log), progress, isAtEnd)
     } catch is OutputClosed {
       // Whoever reads has seen enough, as `head` has.
     }
   }
 
+  /// A bar for what goes into a file: elsewhere it would be among what is printed, or among what is made of that.
+  private func progress(total: @autoclosure () -> Int?) -> (bar: Progress, total: Int)? {
+    guard !follow, System.isTerminal(System.standardError),
+      let info = try? System.info(System.standardOutput, name: "the output"), info.size != nil, let total = total()
+    else { return nil }
+    return (Progress("printing"), min(total, limit ?? .max))
+  }
+
   @MainActor private func print<Stream: PrintableStream>(
-    _ stream: Stream, of log: @escaping (_ partition: Int?) -> Log?, to output: Output,
-    _ isAtEnd: (borrowing Stream) -> Bool
+    _ stream: Stream, of log: @escaping (_ partition: Int?) -> Log?, _ printer: RecordPrinter,
+    _ progress: (bar: Progress, total: Int)?, _ isAtEnd: (borrowing Stream) -> Bool
   ) async throws {
-    var stream = stream
-    var printer = RecordPrinter(usedFormat, to: output, of: log)
-    var left = limit ?? Int.max
+    var (stream, printer) = (stream, printer)
+    let output = printer.output
+    let most = limit ?? Int.max
+    var left = most
     var isWatched = false
     var printed: (last: Stream.Element?, count: Int) = (nil, 0)
     // What was written is acknowledged, also where what comes next cannot be read.
@@ -134,6 +144,7 @@ struct CatOptions: ParsableArguments {
         guard let element = next, try !isTooLate(Stream.place(of: element), log) else { break }
         try Stream.print(element, with: &printer)
         left -= 1
+        if let progress { progress.bar.update(most - left, of: progress.total) }
         printed = (element, printed.count + 1)
       }
     } catch let error as ImmutaError {

@@ -30,7 +30,7 @@ struct InfoReport {
       if isNarrow { for line in table { try output.line(line) } }
       if let summary { try output.line(summary) }
       for row in rows {
-        let text = ((isNarrow ? [] : [row.inWords]) + row.sentences).joined(separator: "; ")
+        let text = ((isNarrow ? [] : [row.inWords(sizes)]) + row.sentences(sizes)).joined(separator: "; ")
         if !text.isEmpty {
           for line in Paragraph.lines("\(kind.label(row.name)): \(text)".printable) { try output.line(line) }
         }
@@ -143,7 +143,7 @@ struct InfoRow {
   private var isPartlyVerifiable: Bool { unverifiable > 0 }
 
   /// All that people should know, and that has no place in the table.
-  fileprivate var sentences: [String] {
+  fileprivate func sentences(_ sizes: ByteWords) -> [String] {
     var sentences: [String] = []
     if isPassedOver, let message = failure?.message { sentences.append(message) }
     if let holder = survey?.holder {
@@ -158,7 +158,7 @@ struct InfoRow {
       }
       if details.firstSequence > 0 { sentences.append("begins with record \(details.firstSequence)") }
       if details.segmentCount > 1 { sentences.append(Quantities.counted(details.segmentCount, "segment")) }
-      if let survey { sentences.append("\(Quantities.counted(survey.sizeOnDisk, "byte")) on disk") }
+      if let survey { sentences.append("\(sizes.said(survey.sizeOnDisk)) on disk") }
       let none = survey?.isCodecKnown == true ? "no codec" : "no codec known"
       sentences.append(details.codec.isEmpty ? none : "codec \(details.codec)")
       if unverifiable > 0 {
@@ -167,7 +167,7 @@ struct InfoRow {
         )
       }
     } else if let survey, failure?.status == .damaged {
-      sentences.append("\(Quantities.counted(survey.sizeOnDisk, "byte")) on disk")
+      sentences.append("\(sizes.said(survey.sizeOnDisk)) on disk")
     }
     if let survey, details != nil || failure?.status == .damaged {
       sentences.append("companion \(survey.companion.rawValue)")
@@ -177,10 +177,10 @@ struct InfoRow {
   }
 
   /// What the table says, for where it is too wide.
-  fileprivate var inWords: String {
+  fileprivate func inWords(_ sizes: ByteWords) -> String {
     guard let details else { return health }
     let records = Quantities.counted(details.recordCount, "record")
-    return "\(health), \(records), \(Quantities.counted(details.byteCount, "byte")), \(details.format)"
+    return "\(health), \(records), \(sizes.said(details.byteCount)), \(details.format)"
   }
 
   /// A row for each segment, with its title; nothing where nobody asks for them.
@@ -214,7 +214,7 @@ struct InfoRow {
   /// What programs get.
   func object(_ kind: LogKind) -> JSONObject {
     var object = JSONObject()
-    object.add(kind.rawValue, name)
+    object.add(kind, name)
     if let details {
       object.add("path", details.path)
       object.add("identity", details.identity?.description)

@@ -2,6 +2,11 @@
 ///
 /// Not Foundation's: `JSONEncoder` knows no order of members but the alphabet's, and needs all of a record at once.
 enum JSON {
+  /// The member that each object begins with which `--json` prints: the version of the schema in the documentation.
+  ///
+  /// Members may be added in a version. It is a new one where a member goes, or means something else.
+  static let schemaMember: StaticString = #""schema":1,"#
+
   /// Adds text as the inside of a JSON string.
   ///
   /// The bytes are UTF-8, and may be cut anywhere: what needs escaping is ASCII.
@@ -87,11 +92,14 @@ enum JSON {
 
   /// Begins the object of a record with where it is, for as many as there are: without a copy.
   ///
-  /// - Parameter place: its place in a file and the bytes that are stored, where there is one.
+  /// - Parameters:
+  ///   - hasSchema: whether it begins with ``schemaMember``.
+  ///   - place: its place in a file and the bytes that are stored, where there is one.
   static func beginRecord(
-    partition: Int?, sequence: Int, _ place: (index: Int, size: Int)?, in output: inout [UInt8]
+    partition: Int?, sequence: Int, _ place: (index: Int, size: Int)?, hasSchema: Bool, in output: inout [UInt8]
   ) {
     output.append("{")
+    if hasSchema { output.append(schemaMember) }
     if let partition {
       output.append(#""partition":"#)
       output.append(decimal: partition)
@@ -201,8 +209,16 @@ struct JSONObject {
     bytes.append(UInt8(ascii: "]"))
   }
 
-  /// The object on a line of its own.
-  var line: [UInt8] { bytes + Array("}\n".utf8) }
+  /// The object on a line of its own, as `--json` prints it: see ``JSON/schemaMember``.
+  var line: [UInt8] {
+    var line: [UInt8] = [UInt8(ascii: "{")]
+    line.append(JSON.schemaMember)
+    // Each has members of its own: a comma is followed by one.
+    return line + lineOfFile.dropFirst()
+  }
+
+  /// The object on a line of its own, for a file that has a version of its own.
+  var lineOfFile: [UInt8] { bytes + Array("}\n".utf8) }
 
   private mutating func key(_ name: String) {
     if bytes.count > 1 { bytes.append(UInt8(ascii: ",")) }

@@ -14,3 +14,10 @@ enum LogKind: String {
     }
   }
 }
+
+extension JSONObject {
+  /// Adds the member that says which log it is about: the name of a namespace, or the number of a partition.
+  mutating func add(_ kind: LogKind, _ name: String) {
+    if kind == .partition, let number = Int(name) { add(kind.rawValue, number) } else { add(kind.rawValue, name) }
+  }
+}

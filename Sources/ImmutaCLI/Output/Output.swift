@@ -6,40 +6,18 @@ final class Output {
   var bytes: [UInt8] = []
   private let descriptor: Int32
   private let capacity: Int
-  /// Between what is written and a terminal that would obey it.
-  private var terminalGuard: TerminalGuard?
 
-  init(
-    _ descriptor: Int32 = System.standardOutput, capacity: Int = 128 << 10,
-    guardedBy terminalGuard: TerminalGuard? = nil
-  ) {
+  init(_ descriptor: Int32 = System.standardOutput, capacity: Int = 128 << 10) {
     self.descriptor = descriptor
     self.capacity = capacity
-    self.terminalGuard = terminalGuard
     bytes.reserveCapacity(capacity * 2)
   }
 
   /// Writes what was collected.
   func flush() throws {
     if bytes.isEmpty { return }
-    try bytes.withUnsafeBytes { try put($0) }
+    try bytes.withUnsafeBytes { try System.write($0, to: descriptor) }
     bytes.removeAll(keepingCapacity: true)
-  }
-
-  /// Writes what was collected, and all that was kept back: nothing comes after it.
-  func finish() throws {
-    try flush()
-    guard terminalGuard != nil else { return }
-    var shown: [UInt8] = []
-    terminalGuard?.finish(into: &shown)
-    try shown.withUnsafeBytes { try System.write($0, to: descriptor) }
-  }
-
-  private func put(_ bytes: UnsafeRawBufferPointer) throws {
-    guard terminalGuard != nil else { return try System.write(bytes, to: descriptor) }
-    var shown: [UInt8] = []
-    terminalGuard?.pass(bytes, into: &shown)
-    try shown.withUnsafeBytes { try System.write($0, to: descriptor) }
   }
 
   /// Writes what was collected if it is worth a call.
@@ -57,7 +35,7 @@ final class Output {
     if new.count <= capacity {
       bytes.append(contentsOf: new)
     } else {
-      try put(new)
+      try System.write(new, to: descriptor)
     }
   }
 

@@ -20,17 +20,22 @@ final class Progress: Sendable {
     self.isShown = isShown
   }
 
-  /// So much of so much is done.
+  /// So much of so much is done; of so many bytes, where nobody knows how many come.
   ///
   /// Cheap where nothing is shown; else costs a look at the clock.
-  func update(_ done: Int, of total: Int) {
+  func update(_ done: Int, of total: Int?) {
     guard isShown else { return }
     let now = ContinuousClock.now
     state.withLock { state in
       let due = state.drawn.map { $0 + Self.pause } ?? start + Self.firstDelay
       guard now >= due else { return }
       state.drawn = now
-      write(Self.line(label, done, of: total, after: now - start))
+      let elapsed = now - start
+      if let total {
+        write(Self.line(label, done, of: total, after: elapsed))
+      } else {
+        write(Self.line(label, bytes: done, after: elapsed))
+      }
     }
   }
 
@@ -53,6 +58,18 @@ final class Progress: Sendable {
       text += left < 60 ? "  \(Int(left.rounded(.up))) s left" : "  \(Int((left / 60).rounded(.up))) min left"
     }
     return text + "\u{1B}[K"
+  }
+
+  /// The same where nobody knows how much comes: a piece that goes to and fro, how much there was, and how fast.
+  static func line(_ label: String, bytes: Int, after elapsed: Duration) -> String {
+    let piece = 6
+    let way = barWidth - piece
+    let step = Int(elapsed / pause) % (2 * way)
+    let start = step <= way ? step : 2 * way - step
+    var bar = String(repeating: "┄", count: start) + String(repeating: "━", count: piece)
+    bar += String(repeating: "┄", count: way - start)
+    let rate = Quantities.megabytes(bytes, in: elapsed).map { "  \($0) MB/s" } ?? ""
+    return "\r\(label)  \(bar) \(ByteWords.rounded.of(bytes))\(rate)\u{1B}[K"
   }
 
   private func write(_ text: String) {

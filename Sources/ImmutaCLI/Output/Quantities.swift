@@ -74,6 +74,9 @@ enum ByteWords {
   /// What the column is called.
   var title: String { self == .exact ? "BYTES" : "SIZE" }
 
+  /// With the unit, also where all of them are said.
+  func said(_ bytes: Int) -> String { self == .exact ? Quantities.counted(bytes, "byte") : of(bytes) }
+
   func of(_ bytes: Int) -> String {
     if self == .exact { return Quantities.grouped(bytes) }
     if bytes < 1000 { return "\(bytes) B" }

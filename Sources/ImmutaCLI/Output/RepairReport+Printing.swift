@@ -45,7 +45,7 @@ extension RepairReport {
   /// One line for programs.
   private func json(_ kind: LogKind, next: String?) -> [UInt8] {
     var object = JSONObject()
-    object.add(kind.rawValue, namespace)
+    object.add(kind, namespace)
     object.add("healthy", isHealthy)
     object.add("applied", isApplied)
     object.add("promised", promised)

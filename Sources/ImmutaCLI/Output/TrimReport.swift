@@ -82,7 +82,7 @@ struct TrimReport {
   /// One line for programs.
   var json: [UInt8] {
     var object = JSONObject()
-    object.add(kind.rawValue, name)
+    object.add(kind, name)
     object.add("applied", isApplied)
     object.add("segments", present.count)
     object.add("records", records)

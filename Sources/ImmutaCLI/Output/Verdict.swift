@@ -61,7 +61,7 @@ struct Verdict {
   ) throws {
     if asJSON {
       var object = JSONObject()
-      object.add(kind.rawValue, name)
+      object.add(kind, name)
       object.addNull("ok")
       object.add("passedOver", Failure(error).message)
       output.bytes += object.line
@@ -115,7 +115,7 @@ struct Verdict {
   /// One line for programs.
   private var json: [UInt8] {
     var object = JSONObject()
-    object.add(kind.rawValue, name)
+    object.add(kind, name)
     switch outcome {
     case .success(let report):
       // Nobody knows of records that have nothing to be compared with.

@@ -8,6 +8,8 @@ struct ToolError: Error {
   let status: ExitStatus
   /// Whether what was asked for does not exist, so that waiting for it may help.
   var isMissing = false
+  /// What may have been meant in place of it.
+  var suggestion: Suggestion?
 
   init(_ message: String, _ status: ExitStatus = .failure) {
     self.message = message
@@ -15,9 +17,9 @@ struct ToolError: Error {
   }
 
   /// Something that was asked for does not exist.
-  static func missing(_ message: String) -> ToolError {
+  static func missing(_ message: String, _ suggestion: Suggestion? = nil) -> ToolError {
     var error = ToolError(message)
-    error.isMissing = true
+    (error.isMissing, error.suggestion) = (true, suggestion)
     return error
   }
 
@@ -115,6 +117,9 @@ struct Failure {
       // The library speaks of the one call; here others may have come before.
       let reason = System.message(for: System.noSpace)
       (message, status) = ("\(operation) failed on \(path): \(reason); make room and try again", .failure)
+    case let error as ImmutaError where error.missingPath != nil:
+      let suggestion = error.missingPath.flatMap { Suggestion(forPath: $0, isDirectory: true) }
+      (message, status) = (error.description + suggestion.asked(after: "; "), .failure)
     case ImmutaError.namespaceNotFound(let name):
       // The library's advice is for programmers.
       let failure = Location.notFound(name, in: directory)
@@ -152,19 +157,17 @@ struct Failure {
 
   /// Says it on standard error.
   func report() {
-    if let message { Failure.say(message) }
+    if let message { Messages.say(error: message, status) }
   }
 
-  /// One line on standard error, with the tool's name; what a terminal would obey is made printable.
-  static func say(_ message: String) {
-    sayLines([message])
-  }
+  /// One line on standard error that is no error, with the tool's name; what a terminal would obey is made printable.
+  static func say(_ message: String) { Messages.say(note: message) }
+}
 
-  /// Several lines, the first of them with the tool's name.
-  static func sayLines(_ lines: [some StringProtocol]) {
-    var line = Array("immuta: \(lines.map { String($0).printable }.joined(separator: "\n"))\n".utf8)
-    // One write, so that lines of several processes don't mix; if it fails there is nowhere left to say so.
-    line.withUnsafeMutableBytes { try? System.write(UnsafeRawBufferPointer($0), to: System.standardError) }
+extension ImmutaError {
+  /// The path that names nothing, where something was to be opened.
+  var missingPath: String? {
+    if case .io(System.noFile, "open", let path) = self { path } else { nil }
   }
 }
 
@@ -199,8 +202,14 @@ enum ToolCommandLine {
   ///
   /// - Parameter then: what comes after the namespace.
   static func of(_ command: String, _ namespace: String, in directory: String, then more: String = "") -> String {
-    "immuta \(command) \(namespace)" + (more.isEmpty ? "" : " \(more)")
-      + (directory == "./logs" ? "" : " --dir \(word(directory))")
+    "immuta \(command) \(namespace)" + (more.isEmpty ? "" : " \(more)") + option(directory)
+  }
+
+  /// What lists the namespaces of a directory.
+  static func list(_ directory: String) -> String { "immuta info" + option(directory) }
+
+  private static func option(_ directory: String) -> String {
+    directory == DirectoryOption.usual ? "" : " --dir \(word(directory))"
   }
 
   /// A word as a shell takes it for one.

@@ -9,6 +9,12 @@ enum System {
   /// Whether a person is on the other side.
   static func isTerminal(_ descriptor: Int32) -> Bool { isatty(descriptor) == 1 }
 
+  /// A variable of the environment; nil where it is not set, or empty.
+  static func variable(_ name: String) -> String? {
+    guard let value = getenv(name), value.pointee != 0 else { return nil }
+    return String(cString: value)
+  }
+
   /// The error number of a full disk.
   static let noSpace = ENOSPC
 
@@ -43,8 +49,15 @@ enum System {
     while true {
       let descriptor = libcOpen(in: AT_FDCWD, path, O_RDONLY | O_CLOEXEC)
       if descriptor >= 0 { return descriptor }
-      if errno != EINTR { throw ToolError("cannot open \(path): \(message(for: errno))") }
+      if errno != EINTR { throw cannotOpen(path) }
     }
+  }
+
+  /// The error for a file that was just tried to be opened.
+  private static func cannotOpen(_ path: String) -> ToolError {
+    let number = errno
+    let suggestion = number == noFile ? Suggestion(forPath: path, isDirectory: false) : nil
+    return ToolError("cannot open \(path): \(message(for: number))\(suggestion.asked(after: "; "))")
   }
 
   /// Makes a file of these bytes, for its owner alone, on stable storage; one that exists is left as it is.
@@ -206,7 +219,7 @@ enum System {
 
   static func info(_ path: String) throws(ToolError) -> FileInfo {
     var status = stat()
-    guard stat(path, &status) == 0 else { throw ToolError("cannot open \(path): \(message(for: errno))") }
+    guard stat(path, &status) == 0 else { throw cannotOpen(path) }
     return info(status)
   }
 
@@ -228,12 +241,6 @@ enum System {
 
   static func isReadable(_ path: String) -> Bool { access(path, R_OK) == 0 }
 
-  /// The directory for temporary files.
-  static var temporaryDirectory: String {
-    guard let value = getenv("TMPDIR"), value.pointee != 0 else { return "/tmp" }
-    return String(cString: value)
-  }
-
   /// Bytes that a user's files may still take in the file system of a directory.
   static func freeSpace(in directory: String) throws(ToolError) -> Int {
     var status = statvfs()
@@ -243,49 +250,7 @@ enum System {
     return Int(clamping: UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize)).partialValue)
   }
 
-  /// Makes a directory, whose parent exists.
-  ///
-  /// - Returns: whether it was made; false if there is something of that name.
-  @discardableResult
-  static func makeDirectory(_ path: String) throws(ToolError) -> Bool {
-    if mkdir(path, 0o755) == 0 { return true }
-    if errno == EEXIST { return false }
-    throw ToolError("cannot make the directory \(path): \(message(for: errno))")
-  }
-
-  /// Makes a directory of a name of its own.
-  static func makeTemporaryDirectory(
-    in parent: String = temporaryDirectory, prefix: String
-  ) throws(ToolError) -> String {
-    var template = Array("\(parent)/\(prefix)XXXXXX".utf8CString)
-    let path = template.withUnsafeMutableBufferPointer { buffer -> String? in
-      guard let base = buffer.baseAddress, let path = mkdtemp(base) else { return nil }
-      return String(cString: path)
-    }
-    guard let path else { throw ToolError("cannot make a directory in \(parent): \(message(for: errno))") }
-    return path
-  }
-
-  /// Removes a directory and the files in it.
-  ///
-  /// What cannot be removed stays: nobody could do anything about it.
-  static func removeDirectory(_ path: String) {
-    if let directory = opendir(path) {
-      while let entry = readdir(directory) {
-        let name = withUnsafePointer(to: &entry.pointee.d_name) { name in
-          name.withMemoryRebound(to: CChar.self, capacity: 1) { String(cString: $0) }
-        }
-        if name != ".", name != ".." { unlink("\(path)/\(name)") }
-      }
-      closedir(directory)
-    }
-    removeEmptyDirectory(path)
-  }
-
   static func removeFile(_ path: String) { unlink(path) }
-
-  /// Removes a directory, unless something is in it.
-  static func removeEmptyDirectory(_ path: String) { rmdir(path) }
 
   /// The path from the root that a path leads to, every symbolic link followed; nil where it leads nowhere.
   static func resolved(_ path: String) -> String? {

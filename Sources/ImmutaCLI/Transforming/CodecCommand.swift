@@ -26,10 +26,12 @@ struct Train: ToolCommand {
   @OptionGroup var location: Location
   @OptionGroup(title: "Codec") var codecOptions: CodecOptions
 
-  @Argument(help: "The namespace to learn from.")
+  @Argument(help: "The namespace to learn from.", completion: Completions.namespaces)
   var namespace: String
 
-  @Option(help: ArgumentHelp("Where to put the dictionary; a file that exists is not replaced.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("Where to put the dictionary; a file that exists is not replaced.", valueName: "file"),
+    completion: .file())
   var output: String
 
   @Option(

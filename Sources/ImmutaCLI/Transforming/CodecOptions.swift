@@ -16,7 +16,7 @@ struct CodecOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "For zstd: a dictionary of `immuta codec train`. Repeat it for older ones; new records take the first.",
-      valueName: "file"))
+      valueName: "file"), completion: .file())
   var dictionary: [String] = []
 
   @Option(
@@ -25,7 +25,7 @@ struct CodecOptions: ParsableArguments {
       Encryption: a file of 32 random bytes, or 64 hexadecimal digits. Repeat it for older keys; new records take the \
       first.
       """,
-      valueName: "file"))
+      valueName: "file"), completion: .file())
   var keyFile: [String] = []
 
   @Option(help: "What to encrypt with.")
