@@ -61,7 +61,8 @@ struct HelpTests {
     let outcome = try Child(arguments, in: place).finish()
     #expect(outcome.ending == .exit(64))
     #expect(outcome.output.isEmpty)
-    #expect(outcome.errors.hasPrefix("immuta: "))
+    let isJSON = arguments.contains("--json")
+    #expect(outcome.errors.hasPrefix(isJSON ? #"{"schema":1,"error":""# : "immuta: "))
     #expect(try place.names().isEmpty, "nothing is made")
   }
 }
