@@ -14,11 +14,18 @@ has_all_traits=false
 has_cluster=false
 work="$(mktemp -d)"
 cluster="$work/cluster"
+# The process that runs tests beside others.
+beside=""
 passed=0
 current="setting up"
 
 finish() {
   local status=$?
+  if [ -n "$beside" ]; then
+    kill "$beside" 2>/dev/null || true
+    wait "$beside" || true
+    tail -n 100 "$work/tool.log"
+  fi
   stop_cluster
   rm -rf "$work"
   if [ "$status" -ne 0 ]; then printf '\nFAILED: %s\n' "$current" >&2; fi
@@ -105,10 +112,19 @@ build() {
 # run_tests NAME ARGUMENT…: runs tests, and adds to `passed` the number of those it says it ran. One after the other: many of
 # them keep the machine busy or wait for other processes, and what waits for a processor looks like what hangs.
 run_tests() {
-  local log="$work/$1.log" count
+  just_run_tests "$@" 2>&1 | tee "$work/$1.log"
+  count_passed "$1"
+}
+
+# In a process of its own, which becomes the tests.
+just_run_tests() {
   shift
-  swift test "${traits[@]}" --no-parallel --disable-xctest -Xswiftc -warnings-as-errors "$@" 2>&1 | tee "$log"
-  count="$(sed -nE 's/.*Test run with ([0-9]+) tests?.* passed.*/\1/p' "$log" | awk '{ sum += $1 } END { print sum + 0 }')"
+  exec swift test "${traits[@]}" --no-parallel --disable-xctest -Xswiftc -warnings-as-errors "$@"
+}
+
+count_passed() {
+  local count
+  count="$(sed -nE 's/.*Test run with ([0-9]+) tests?.* passed.*/\1/p' "$work/$1.log" | awk '{ sum += $1 } END { print sum + 0 }')"
   [ "$count" -gt 0 ] || fail "no test was run"
   passed=$((passed + count))
 }
@@ -130,9 +146,19 @@ check_refused() {
   IMMUTA_BUILD_PATH="$build_path" Scripts/refused.sh
 }
 
-# It was built two steps ago. `swift test` would build all of it again.
+# It was built three steps ago. `swift test` would build all of it again. The tests of the tool mostly wait for its processes,
+# so they run beside the others.
 test_suite() {
-  run_tests suite --scratch-path "$build_path" --skip-build
+  local options=(--scratch-path "$build_path" --skip-build --ignore-lock)
+  just_run_tests tool "${options[@]}" --filter '^ImmutaCLITests\.' >"$work/tool.log" 2>&1 &
+  beside=$!
+  run_tests suite "${options[@]}" --skip '^ImmutaCLITests\.'
+  local status=0
+  wait "$beside" || status=$?
+  beside=""
+  cat "$work/tool.log"
+  [ "$status" -eq 0 ] || fail "tests of the tool failed"
+  count_passed tool
 }
 
 # What needs a cluster; the other steps leave it out. The script that makes clusters is tested first.

@@ -19,12 +19,14 @@
       var stored: String?
     }
 
-    private static let identity = LogIdentity("00112233445566778899aabbccddeeff")!
-    private static let name = StreamName("orders")!
+    private let identity = LogIdentity.random()
+    private let name: StreamName
     private static let wrong =
       #"{"error":{"code":400,"err_code":10071,"description":"wrong last sequence: 5"},"seq":0}"#
 
-    private static func info(_ count: Int) -> String {
+    init() throws { name = try #require(StreamName("orders")) }
+
+    private func info(_ count: Int) -> String {
       JSON.object([
         "config": StreamDescription.config(name, identity, codec: "", .init()),
         "state": .object(["first_seq": 1, "last_seq": .int(count)]),
@@ -33,14 +35,14 @@
 
     /// Appends a record that expects 7 others. Returns the outcome, and how often it was sent.
     private func append(_ servers: Servers) async throws -> (AppendUnit.Outcome, sent: Int) {
-      let servers = SharedServers(servers)
-      let subject = StreamDescription.subject(Self.name, Self.identity)
+      let servers = SharedServers(servers, describing: info)
+      let subject = StreamDescription.subject(name, identity)
       let server = try ScriptedServer { question in servers.answer(question, to: subject) }
       defer { server.stop() }
       let transport = try Transport(Cluster.Options(servers: [server.url]))
       try await BlockingCall.of { () throws(ImmutaError) in try transport.connect() }
-      let known = try #require(JSON(Self.info(5).utf8).flatMap { StreamDescription($0) })
-      let access = LogAccess(transport, Self.name, Self.identity, known, nil)
+      let known = try #require(JSON(info(5).utf8).flatMap { StreamDescription($0) })
+      let access = LogAccess(transport, name, identity, known, nil)
       let unit = AppendUnit([[1]], id: "mine", expecting: 7, deadline: .now + .seconds(2))
       let line = AppendLine(access)
       line.add(unit)
@@ -53,7 +55,13 @@
 
     private final class SharedServers: Sendable {
       private let servers: Lock<Servers>
-      init(_ servers: Servers) { self.servers = Lock(servers) }
+      /// What a server says of a log that has so many records.
+      private let describe: @Sendable (Int) -> String
+
+      init(_ servers: Servers, describing describe: @escaping @Sendable (Int) -> String) {
+        self.servers = Lock(servers)
+        self.describe = describe
+      }
 
       func answer(_ question: ScriptedServer.Question, to subject: String) -> String? {
         servers.withLock { servers in
@@ -61,7 +69,7 @@
             if servers.stores { servers.stored = question.header("Nats-Msg-Id") }
             return servers.answer
           }
-          if question.subject.hasPrefix("$JS.API.STREAM.INFO") { return info(servers.count) }
+          if question.subject.hasPrefix("$JS.API.STREAM.INFO") { return describe(servers.count) }
           guard question.subject.hasPrefix("$JS.API.STREAM.MSG.GET") else { return nil }
           servers.looksBeforeItKnows -= 1
           guard let id = servers.stored, servers.looksBeforeItKnows < 0 else {
