@@ -42,13 +42,13 @@ struct BackupDirectory {
     }
   }
 
-  /// Makes a directory, with the rights of another, where there is none, and those that it is to lie in.
+  /// Makes a directory, with the rights of another, where there is none. Not those that it is to lie in: a disk for backups
+  /// that is not mounted is an error.
   ///
   /// - Returns: whether it was made.
   static func make(_ path: String, like model: String, apartFrom other: String) throws -> Bool {
     let resolvedOther = System.resolved(other) ?? other
     try check(path, resolvedOther, other)
-    try System.makeParents(of: path)
     guard try System.makeDirectory(path) else { return false }
     do {
       try check(path, resolvedOther, other)
