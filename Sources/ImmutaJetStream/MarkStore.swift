@@ -54,7 +54,10 @@
       guard let message, !message.payload.isEmpty else { return nil }
       guard let kept = Kept(message) else {
         throw ImmutaError.invalidConfiguration(
-          "what the stream \(stream) has of the consumer “\(consumer)” is no position: somebody else published there. Say where it goes on, as `immuta consumers seek` does, or remove it"
+          """
+          what the stream \(stream) has of the consumer “\(consumer)” is no position: somebody else published there. Say where it \
+          goes on with `seekConsumer`, or remove it with `removeConsumer`
+          """
         )
       }
       return kept

@@ -158,7 +158,7 @@ struct JSONLineTests {
     let outcome = try place.run(
       "logstore", "append", "s", "--partitions", "2", "--key-field", "text", "--skip-invalid", "--json", input: input)
     #expect(outcome.ending == .exit(0), "\(outcome.errors)")
-    #expect(outcome.errors.hasPrefix("immuta: skipped \(bad.count + 1) lines, the first because line 2 "))
+    #expect(outcome.errors.contains("\"note\":\"skipped \(bad.count + 1) lines, the first because line 2 "))
     let summary = try outcome.objects()[0]
     #expect(summary["skipped"] as? Int == bad.count + 1 && summary["records"] as? Int == bad.count + 1)
     #expect(try place.run("logstore", "cat", "s").lines == Array(repeating: #"{"text":"good"}"#, count: bad.count + 1))
