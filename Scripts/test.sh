@@ -213,7 +213,7 @@ test_under_thread_sanitizer() {
   for name in "${without_threads[@]}"; do skipped+=(--skip "$name"); done
   run_tests sanitizer "${skipped[@]}" "${options[@]}"
   # Of the harnesses, this one is about threads.
-  run_tests sanitizer-harnesses --filter ManyWritersTests "${options[@]}"
+  run_tests sanitizer-harnesses --filter ManyWritersTests "${options[@]}" --skip-build
   unset TSAN_OPTIONS
 }
 
