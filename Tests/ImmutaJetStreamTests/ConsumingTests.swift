@@ -58,7 +58,7 @@
         #expect(try await cluster.consumers(of: log.namespace).map(\.position) == [4])
         try await cluster.removeConsumer("billing", of: log.namespace)
         #expect(try await cluster.consumers(of: log.namespace).isEmpty)
-        // It begins anew.
+        // It starts over.
         let again = try await log.consumer("billing")
         #expect(again.position == 0)
         try await again.shutdown()

@@ -44,7 +44,7 @@ enum Messages {
     }
   }
 
-  /// Says it as an object, or as lines of which the first begins with the tool's name; what a terminal would obey is made
+  /// Says it as an object, or as lines. The first line begins with the tool's name. What a terminal would obey is made
   /// printable.
   private static func say(_ fill: (inout JSONObject) -> Void, orLines lines: () -> [String]) {
     let bytes: [UInt8]

@@ -40,7 +40,7 @@ struct JSONSchema {
       case "$ref": faultsOfReference(value, rule, at: place)
       case "type": Self.isOf(value, types: rule) ? [] : ["\(place): \(value) is not of the type \(rule)"]
       case "const": value == rule ? [] : ["\(place): \(value) is not \(rule)"]
-      case "enum": rule.elements?.contains(value) == true ? [] : ["\(place): \(value) is none of \(rule)"]
+      case "enum": rule.elements?.contains(value) == true ? [] : ["\(place): \(value) is not among \(rule)"]
       case "minimum": Self.isAtLeast(value, rule) ? [] : ["\(place): \(value) is below \(rule)"]
       case "pattern": Self.matches(value, rule) ? [] : ["\(place): \(value) does not match \(rule)"]
       case "required":
