@@ -79,7 +79,9 @@ let package = Package(
     .target(name: "ImmutaCodable", dependencies: ["Immuta", "ImmutaLocking"], swiftSettings: strict),
     .target(
       name: "ImmutaLogStore",
-      dependencies: ["Immuta", "ImmutaLocking", "Solid", .product(name: "Logging", package: "swift-log")],
+      dependencies: [
+        "Immuta", "ImmutaLibC", "ImmutaLocking", "Solid", .product(name: "Logging", package: "swift-log"),
+      ],
       swiftSettings: strict),
     .systemLibrary(name: "CImmutaNats", pkgConfig: "libnats", providers: [.apt(["libnats-dev"]), .brew(["cnats"])]),
     // Nothing at all without the trait.
@@ -129,7 +131,8 @@ let package = Package(
       ],
       swiftSettings: settings),
     .testTarget(
-      name: "ImmutaLogStoreTests", dependencies: ["Immuta", "ImmutaLibC", "ImmutaTestSupport", "ImmutaLogStore"],
+      name: "ImmutaLogStoreTests",
+      dependencies: ["Immuta", "ImmutaLibC", "ImmutaLocking", "ImmutaTestSupport", "ImmutaLogStore"],
       resources: [.copy("Fixtures")], swiftSettings: settings),
     .testTarget(
       name: "ImmutaJetStreamTests",

@@ -1,4 +1,5 @@
 public import Immuta
+import ImmutaLibC
 
 // A store's consumers: making, listing, moving and removing them.
 
@@ -111,18 +112,27 @@ extension LogStore {
   ) throws(ImmutaError) {
     for partition in partitions {
       let log = try log(partition)
-      if let details = try log.details(ofConsumer: name) {
-        if let fault = details.fault { throw fault }
-        continue
-      }
-      guard creating else { throw .consumerNotFound(name).of("\(partition)") }
-      do throws(ImmutaError) {
-        try log.consumer(name, startingAt: start).close()
-      } catch {
-        // Somebody else made it at this moment.
-        if case .consumerInUse = error { continue }
-        throw error
+      // Bounded: who makes it holds a lock, which is free once the position is there or its process has ended.
+      for attempt in 1... {
+        if let details = try log.details(ofConsumer: name) {
+          if let fault = details.fault { throw fault }
+          break
+        }
+        guard creating else { throw .consumerNotFound(name).of("\(partition)") }
+        do throws(ImmutaError) {
+          try log.consumer(name, startingAt: start).close()
+          break
+        } catch {
+          // Somebody else makes it at this moment.
+          guard case .consumerInUse = error, attempt < Self.makingAttempts else { throw error }
+          usleep(Self.makingPause)
+        }
       }
     }
   }
+
+  /// How often, and how many microseconds apart, somebody looks whether a position that another is making is there: ten
+  /// seconds, for a flush on a busy disk.
+  private static var makingAttempts: Int { 10_000 }
+  private static var makingPause: UInt32 { 1_000 }
 }

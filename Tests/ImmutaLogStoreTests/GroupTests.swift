@@ -1,6 +1,8 @@
 import Foundation
 import Immuta
+import ImmutaLocking
 import ImmutaTestSupport
+import Synchronization
 import Testing
 
 @testable import ImmutaLogStore
@@ -188,6 +190,49 @@ import Testing
     #expect(billing.partitions.count == 10 && mail.partitions.count == 10)
     billing.close()
     #expect(mail.partitions.count == 10)
+  }
+
+  @Test func whoComesWhileAnotherMakesThePositionsWaitsForThem() async throws {
+    /// Stops whoever makes the last partition's position for as long as another takes to come, or for a moment where that one
+    /// waits.
+    final class Maker: SystemCallHook {
+      let path: String
+      let begin: @Sendable () -> DispatchSemaphore
+      let isFirst = Atomic<Bool>(true)
+      init(_ path: String, _ begin: @escaping @Sendable () -> DispatchSemaphore) {
+        (self.path, self.begin) = (path, begin)
+      }
+      func willCall(_ call: SystemCall, path: String) -> SystemCallOutcome {
+        if call == .flush, path == self.path, isFirst.exchange(false, ordering: .relaxed) {
+          _ = begin().wait(timeout: .now() + .milliseconds(300))
+        }
+        return .proceed
+      }
+      func didCall(_ call: SystemCall, path: String) {}
+    }
+    let reading = try place.open(access: .readOnly)
+    let other = Lock<Result<MessageConsumer, any Error>?>(nil)
+    let maker = Maker("\(place.path)/9.bilog.consumers/billing.position.new") {
+      let hasCome = DispatchSemaphore(value: 0)
+      Thread {
+        let result = Result {
+          let consumer = try reading.consumer("billing")
+          // A partition that it cannot take would be told here.
+          _ = try consumer.nextAtOnce()
+          return consumer
+        }
+        other.withLock { $0 = result }
+        hasCome.signal()
+      }.start()
+      return hasCome
+    }
+    let first = try SystemCalls.withHook(maker) { try store.consumer("billing") }
+    try await eventually { other.withLock { $0 } != nil }
+    let second = try #require(try other.withLock { $0 }?.get())
+    try await expectBalance([first, second])
+    first.close()
+    for partition in 0..<10 { try await store.partition(partition).log.append("\(partition)") }
+    try expectAll(await take(10, from: second), 0..<10)
   }
 
   @Test func sharesAreEvenAndAllPartitionsAreInOne() {
