@@ -33,6 +33,9 @@ extension MessageConsumer {
   /// Whether it looks no more until somebody has something for it, for tests.
   package var isAtRest: Bool { membership?.isAtRest ?? true }
 
+  /// Whether it is a member of its group: what it has changes as others come and go.
+  package var isShared: Bool { membership != nil }
+
   /// How many wait for a message, for tests.
   package var waiterCount: Int { changes.waiterCount }
 

@@ -1,4 +1,6 @@
 import Foundation
+import Immuta
+import ImmutaLogStore
 import Testing
 
 @testable import ImmutaCLI
@@ -55,6 +57,41 @@ struct LogStoreConsumersTests {
     #expect(table.lines[0] == "partition  consumer  position  lag  owner")
     children[1].signal(SIGKILL)
     _ = try children[1].waitForEnd()
+  }
+
+  @Test("Without --follow, cat prints a partition that is just changing hands, and leaves what another process has")
+  func changingHands() async throws {
+    try append(0..<30)
+    var configuration = Storage.Configuration()
+    configuration.access = .readOnly
+    let store = try LogStore(directory: "\(place.path)/s", configuration: configuration)
+    defer { store.close() }
+    let all = try store.consumer("mail")
+    let stream = MessageConsumerStream(try store.consumer("mail"))
+    var printed: [Int] = []
+    func printAll() async throws {
+      while let message = try await stream.nextOnItsWay() {
+        printed.append(try #require(Int(message.text)))
+        try await stream.acknowledge(message)
+        if printed.count == 1 { all.close() }
+      }
+    }
+    try await printAll()
+    #expect(printed.sorted() == Array(0..<30))
+    stream.close()
+
+    let other = try place.start("logstore", "cat", "s", "--consumer", "mail", "--follow")
+    func hasAll() throws -> Bool {
+      let objects = try place.run("logstore", "consumers", "s", "--json").objects()
+      return objects.count { $0["owner"] as? Int == Int(other.process) } == 3
+    }
+    try eventually { try hasAll() }
+    other.signal(SIGSTOP)
+    try append(30..<60)
+    #expect(numbers(try place.run("logstore", "cat", "s", "--consumer", "mail")) == [])
+    other.signal(SIGKILL)
+    _ = try other.waitForEnd()
+    #expect(numbers(try place.run("logstore", "cat", "s", "--consumer", "mail")) == Array(30..<60))
   }
 
   @Test("Moved and removed, listed beside the logs of a directory")

@@ -139,7 +139,7 @@ struct CatOptions: ParsableArguments {
           // A pipe that nobody reads any more is noticed only when it is asked, and nothing comes that would be written to it.
           if follow, !isWatched { System.exitOnceAbandoned() }
           isWatched = true
-          if follow { next = try await waitForNext(of: &stream) }
+          next = try await follow ? waitForNext(of: &stream) : stream.nextOnItsWay()
         }
         guard let element = next, try !isTooLate(Stream.place(of: element), log) else { break }
         try Stream.print(element, with: &printer)
@@ -206,6 +206,8 @@ protocol PrintableStream {
   mutating func next() async throws -> Element?
   /// The same; nil when it has not come in time.
   mutating func next(timeout: Duration) async throws -> Element?
+  /// An element that has come and is not this stream's yet; nil where there is none.
+  mutating func nextOnItsWay() async throws -> Element?
   static func place(of element: Element) -> PrintedPlace
   static func print(_ element: Element, with printer: inout RecordPrinter) throws
   /// An element was written, and all before it.
@@ -214,6 +216,7 @@ protocol PrintableStream {
 
 extension PrintableStream {
   func acknowledge(_ element: Element) {}
+  func nextOnItsWay() -> Element? { nil }
 }
 
 /// Which record is printed.
