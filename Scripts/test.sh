@@ -129,11 +129,6 @@ count_passed() {
   passed=$((passed + count))
 }
 
-# Most people turn nothing on, and build the libraries and the tool.
-build_without_traits() {
-  swift build --quiet --scratch-path "$build_path" -Xswiftc -warnings-as-errors
-}
-
 check_api() {
   if ! "$has_all_traits"; then
     echo "SKIPPED: the public API is written down with all package traits turned on"
@@ -185,12 +180,10 @@ has_thread_sanitizer() {
   swiftc -sanitize=thread "$work/probe.swift" -o "$work/probe" >/dev/null 2>&1 && "$work/probe" >/dev/null 2>&1
 }
 
-# What tells the sanitizer nothing. Each of these has run without it before.
+# What tells the sanitizer nothing. Each of these has run without it before, and so has what the package traits turn on.
 without_threads=(
   # Tests of the tool run it as another process, and most harnesses have one task, or other processes.
-  ImmutaCLITests TortureTests
-  # The C library for NATS was not built for it.
-  ImmutaJetStreamTests
+  ImmutaCLITests TortureTests ImmutaJetStreamTests
   # Pure functions: checksums, formats, plans, and what codecs make of bytes.
   CImmutaCRC32CTests 'ImmutaTests\.(FormatTests|PartitionFormatTests|PartitionHeaderTests|RecordWalkTests|RecoveryPlanTests)/'
   'ImmutaTransformsTests\.(DeflateTests|EncryptionTests|MalformedInputTests)/'
@@ -209,7 +202,7 @@ test_under_thread_sanitizer() {
   fi
   export TSAN_OPTIONS="suppressions=$PWD/Scripts/tsan-suppressions.txt halt_on_error=1"
   local options=(--sanitize=thread --scratch-path "$build_path-tsan")
-  local skipped=() name
+  local traits=() skipped=() name
   for name in "${without_threads[@]}"; do skipped+=(--skip "$name"); done
   run_tests sanitizer "${skipped[@]}" "${options[@]}"
   # Of the harnesses, this one is about threads.
@@ -224,6 +217,7 @@ count_work() {
   Scripts/counts.sh "$build_path/release/CountedWork"
 }
 
+# As most people build it, who turn no trait on.
 run_tool() {
   swift build --quiet -c release --product immuta --scratch-path "$build_path" -Xswiftc -warnings-as-errors
   "$build_path/release/immuta" demo --records 2000
@@ -281,7 +275,6 @@ run_examples() {
 step "Tools" check_tools
 step "Format and style" lint
 step "Canaries match the engine" check_canary_patterns
-step "Build without package traits, warnings are errors" build_without_traits
 step "Build, warnings are errors" build
 step "The public API is as it is written down" check_api
 step "What the compiler must refuse" check_refused

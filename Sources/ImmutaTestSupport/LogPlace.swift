@@ -45,7 +45,7 @@ func demandError(
 
 /// What `body` brings; throws where that takes longer than anything but a call that hangs.
 func bounded<Result: Sendable>(
-  _ what: String, within limit: Duration = .seconds(60), line: Int = #line,
+  _ what: String, within limit: Duration = LogPromise.patience, line: Int = #line,
   _ body: @escaping @Sendable () async throws -> Result
 ) async throws -> Result {
   // The first outcome counts: nil once the time is over.

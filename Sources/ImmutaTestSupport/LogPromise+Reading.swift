@@ -157,7 +157,7 @@ extension LogPromise {
     try await Task.sleep(for: .milliseconds(20))
     for (number, task) in waiting.enumerated() {
       task.cancel()
-      let outcome = try await bounded("cancelling", within: .seconds(20)) { await task.result }
+      let outcome = try await bounded("cancelling", within: min(.seconds(20), patience)) { await task.result }
       guard case .failure(let error) = outcome, error is CancellationError else {
         throw PromiseBroken("call \(number) was cancelled and came to \(outcome)", line: #line)
       }

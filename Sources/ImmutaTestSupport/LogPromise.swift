@@ -21,10 +21,18 @@ public enum LogPromise: String, CaseIterable, Sendable {
   case closingEndsWhatWaits
   case anAppendThatNeverWasHasNoRecords
 
+  /// How long a call may take that is to return: longer than any on a busy machine.
+  @TaskLocal static var patience: Duration = .seconds(60)
+
   /// Checks the promise on a log of its own.
   ///
+  /// - Parameter patience: after how long a call is taken for one that hangs.
   /// - Throws: ``PromiseBroken``, or what a call threw that should not have.
-  public func check(on place: some LogPlace) async throws {
+  public func check(on place: some LogPlace, patience: Duration = .seconds(60)) async throws {
+    try await Self.$patience.withValue(patience) { try await check(place) }
+  }
+
+  private func check(_ place: some LogPlace) async throws {
     let name = "\(rawValue.prefix(40))-\(String(UInt64.random(in: .min ... .max), radix: 36))"
     switch self {
     case .recordsAreReadAsTheyWereAppended: try await Self.recordsAreRead(place, name)
@@ -67,12 +75,12 @@ public enum LogPromise: String, CaseIterable, Sendable {
 
   /// The next record, which must come.
   static func next<Stream: LogStream>(_ stream: inout Stream, line: Int = #line) async throws -> Stream.Element {
-    try demand(try await stream.next(timeout: .seconds(60)), "no record came", line: line)
+    try demand(try await stream.next(timeout: patience), "no record came", line: line)
   }
 
   /// The next record, which must come.
   static func next<Consumer: LogConsumer>(_ consumer: Consumer, line: Int = #line) async throws -> Consumer.Entry {
-    try demand(try await consumer.next(timeout: .seconds(60)), "no record came", line: line)
+    try demand(try await consumer.next(timeout: patience), "no record came", line: line)
   }
 
   /// Demands that a log has so many records and no more: another one is the next.

@@ -20,7 +20,7 @@ import Testing
   private func killed(
     _ format: LogFormat, _ texts: [String] = lines, isSynced: Bool = false, isFailedFlush: Bool = false
   ) async throws -> TemporaryDirectory {
-    let directory = TemporaryDirectory()
+    let directory = TemporaryDirectory(inMemory: true)
     let storage = try directory.open(isSynced ? .synced : .buffered, format: format)
     defer { storage.close() }
     for text in texts { try await storage.append(text, to: "log") }
@@ -28,7 +28,7 @@ import Testing
       let injector = FaultInjector(directory: directory.path, .error(ErrorNumber.ioError), of: .flush, lasting: true)
       await injector.run { _ = try? await storage.log("log").sync() }
     }
-    let copy = TemporaryDirectory()
+    let copy = TemporaryDirectory(inMemory: true)
     for name in try directory.allFiles().keys { try copy.write(try directory.bytes(of: name), to: name) }
     return copy
   }
@@ -60,14 +60,14 @@ import Testing
 
   /// An entry far beyond the last, in space that was reserved, is no record: nor where those in between are damaged.
   @Test func whatLooksLikeAnEntryInReservedSpaceIsNoRecord() async throws {
-    let directory = TemporaryDirectory()
+    let directory = TemporaryDirectory(inMemory: true)
     let storage = try directory.open(format: .bilog)
     defer { storage.close() }
     let log = try storage.log("log")
     for text in Self.lines.prefix(20) { try await log.append(text) }
     try await log.sync()
     for text in Self.lines.dropFirst(20) { try await log.append(text) }
-    let copy = TemporaryDirectory()
+    let copy = TemporaryDirectory(inMemory: true)
     for name in try directory.allFiles().keys { try copy.write(try directory.bytes(of: name), to: name) }
     let name = "log.bilog.companion"
     let (header, entry) = (4096, 24)
@@ -133,7 +133,7 @@ import Testing
     let directory = try await killed(.v2, isSynced: true)
     let entry = CompanionEntry.offset(of: Self.count - 1)
     try spoil("log.idx", Spot(bytes: entry..<entry + CompanionEntry.size), in: directory)
-    let sound = TemporaryDirectory()
+    let sound = TemporaryDirectory(inMemory: true)
     for (name, bytes) in try directory.allFiles() { try sound.write(bytes, to: name) }
     try sound.open().close()
     try spoil("log.log", Spot(bytes: 9..<10, value: 0x7E), in: directory)
@@ -168,13 +168,13 @@ import Testing
 
   /// Only what was written last may be of any moment: a segment before it was closed.
   @Test func theHeaderOfASealedSegmentIsDamagedAlsoAfterARestart() async throws {
-    let directory = TemporaryDirectory()
+    let directory = TemporaryDirectory(inMemory: true)
     let storage = try directory.open()
     defer { storage.close() }
     for text in ["one", "two"] { try await storage.append(text, to: "log") }
     try await storage.log("log").roll()
     for text in ["three", "four"] { try await storage.append(text, to: "log") }
-    let parent = TemporaryDirectory()
+    let parent = TemporaryDirectory(inMemory: true)
     // Foundation's copy never ends where a file gets shorter meanwhile, as one does that is sealed.
     try FileBytes.copy(directory: directory.path, to: parent.file("copy"))
     try Reboot.mark(directory: parent.file("copy/log.segments"))
@@ -294,7 +294,7 @@ import Testing
     }
     if pair.likeness == .first { texts[0] = "date;name;amount" }
     if isKilled { return try await killed(.v2, texts, isSynced: pair.isSynced) }
-    let directory = TemporaryDirectory()
+    let directory = TemporaryDirectory(inMemory: true)
     try await directory.fill(texts.map { Array($0.utf8) })
     return directory
   }
@@ -338,7 +338,7 @@ import Testing
 
   /// Damage that runs from one small record into the next is damage, and keeps the companion.
   @Test func twoSmallRecordsThatAreDamagedAreDamage() async throws {
-    let directory = TemporaryDirectory()
+    let directory = TemporaryDirectory(inMemory: true)
     try await directory.fill([Array("first".utf8), Array("second".utf8)])
     let companion = try directory.bytes(of: "log.idx")
     try spoil("log.log", Spot(bytes: 25..<125), in: directory)

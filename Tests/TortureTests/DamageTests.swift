@@ -88,7 +88,7 @@ import Testing
     let sample = try await DamagedSample(count: count, ending: ending, format: format, seed: generator.next())
     try await tryAll(sample, generator.next(), verifiesChecksums: verifiesChecksums) { file, generator in
       // Of a large log, as many places as of a small one. A single round tries others each time.
-      let most = Rounds.areMany ? 2000 : format == .v2 ? 500 : 150
+      let most = Rounds.areMany ? 2000 : format == .v2 ? 200 : 80
       return Array(damages(sample, file, &generator).shuffled(using: &generator).prefix(most))
     }
   }
