@@ -89,8 +89,12 @@
       // More than anybody here knows of: where the leader does not either, nothing is sent. So nothing can be stored, whoever leads.
       // Of what is sent that would not be certain: for some seconds another server may lead, which has more and stores it.
       if let expected = units[0].expecting, expected > access.knownCount {
-        guard let count = try await count() else { return false }
-        if count < expected { return refused(count) }
+        guard let stream = try await describe() else { return false }
+        if stream.count < expected {
+          if stream.isOfLeader { return refused(stream.count) }
+          reason = LogAccess.isBehind
+          return false
+        }
       }
       var first = units[0].expecting ?? line.guess
       if first == nil { first = try await count() }
@@ -128,10 +132,13 @@
     }
 
     /// How many records the leader has; nil where it does not answer.
-    private mutating func count() async throws -> Int? {
-      if let stream = try await access.describeOnce(within: time) { return stream.count }
-      reason = "the log's leader does not answer"
-      return nil
+    private mutating func count() async throws -> Int? { try await describe()?.count }
+
+    /// What the leader says of the log; nil where it does not answer.
+    private mutating func describe() async throws -> StreamDescription? {
+      let stream = try await access.describeOnce(within: time)
+      if stream == nil { reason = "the log's leader does not answer" }
+      return stream
     }
 
     /// What is sent, noted in each unit; nil where one of them was given up meanwhile, or cannot be sent.

@@ -140,13 +140,7 @@
     public func acknowledge(through sequence: Int) async throws {
       try checkUsable()
       if sequence < 0 { throw ImmutaError.invalidPosition(sequence).of(access.namespace) }
-      if sequence >= access.knownCount {
-        let count = max(try await access.describe(until: access.deadline).count, access.knownCount)
-        if sequence >= count {
-          throw ImmutaError.positionBeyondEnd(position: sequence == .max ? sequence : sequence + 1, count: count).of(
-            access.namespace)
-        }
-      }
+      try await access.check(position: sequence == .max ? sequence : sequence + 1, until: access.deadline)
       try await keeper.move(to: sequence + 1, isSeek: false)
       let passed = reading.withLock { reading -> Follower? in
         // What is acknowledged is not delivered.

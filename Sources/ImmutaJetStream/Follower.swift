@@ -289,7 +289,7 @@
         _ = try await access.transport.api(
           "CONSUMER.CREATE.\(access.name.stream).\(name)", PullRequests.consumer(name, of: access.name, from: next),
           until: .now + Self.patience)
-        // It was made by a majority: now the leader knows what there is.
+        // It was made by a majority: now the leader knows what there is, if it is one.
         if hasReceived { try await checkEnd(next) }
         guard let connection = access.transport.connection else { throw ImmutaError.storageClosed.of(access.namespace) }
         let subscription = try NatsSubscription(connection, "_INBOX.\(name)", self)
@@ -320,7 +320,7 @@
 
     /// Throws where the log has lost records that this has read, and where the one that comes next is missing while others are there.
     private func checkEnd(_ next: Int) async throws {
-      let stream = try await access.describe(until: .now + Self.patience)
+      let stream = try await access.describe(comparedTo: next, until: .now + Self.patience)
       if stream.count < next {
         throw ImmutaError.positionBeyondEnd(position: next, count: stream.count).of(access.namespace)
       }

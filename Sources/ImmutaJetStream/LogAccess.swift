@@ -79,6 +79,23 @@
       }
     }
 
+    /// The same, for comparing the number of its records with one that they may be fewer than: from a leader that has so many, or has
+    /// heard of most other servers lately. Any other may be behind.
+    ///
+    /// - Throws: as `describe(until:)`.
+    func describe(comparedTo count: Int, until deadline: ContinuousClock.Instant) async throws -> StreamDescription {
+      var attempts = Attempts(until: deadline)
+      repeat {
+        let stream = try await describe(until: deadline)
+        if stream.count >= count || stream.isOfLeader { return stream }
+        try await attempts.rest()
+      } while ContinuousClock.now < deadline
+      throw ImmutaError.unavailable(Self.isBehind).of(namespace)
+    }
+
+    /// Why a server is not believed that there is no more than it has.
+    static let isBehind = "the server that answers for the log may be behind"
+
     /// The same by one question; nil where nobody could answer it now.
     func describeOnce(within time: Duration) async throws -> StreamDescription? {
       do {
@@ -156,13 +173,14 @@
           switch try await leaderRecord(at: sequence, within: time) {
           case .success(let record?): return try decoded(record)
           case .success(nil):
-            // A new leader may still be reading what it has: it must know of all that this handle does.
-            if let stream = try await describeOnce(within: time), stream.count >= knownCount {
+            // A new leader may still be reading what it has: it must know of all that this handle does. And an old one may not
+            // know that there is a new one.
+            if let stream = try await describeOnce(within: time), stream.isOfLeader, stream.count >= knownCount {
               throw sequence < stream.first
                 ? ImmutaError.recordRemoved(sequence: sequence, first: stream.first)
                 : ImmutaError.recordNotFound(sequence)
             }
-            attempts.reason = "the leader is behind what was appended"
+            attempts.reason = Self.isBehind
           case .failure(let refusal): attempts.reason = refusal.description
           }
         } catch {

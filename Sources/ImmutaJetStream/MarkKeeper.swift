@@ -119,9 +119,7 @@
       guard mark.identity == access.identity else {
         throw ImmutaError.foreignPosition(expected: mark.identity, found: access.identity)
       }
-      if mark.position <= access.knownCount { return mark.position }
-      let count = try await access.describe(until: deadline).count
-      if mark.position > count { throw ImmutaError.positionBeyondEnd(position: mark.position, count: count) }
+      try await access.check(position: mark.position, until: deadline)
       return mark.position
     }
 

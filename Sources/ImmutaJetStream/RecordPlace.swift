@@ -27,12 +27,12 @@
       case .last(let wanted):
         precondition(wanted >= 0, "a log has no last \(wanted) records")
         return RecordPlace(sequence: max(stream.first, count - min(wanted, count)))
-      case .sequence(let sequence): return RecordPlace(sequence: try checked(sequence, count))
+      case .sequence(let sequence): return RecordPlace(sequence: try await checked(sequence, until: deadline))
       case .position(let position):
         guard position.identity == identity else {
           throw ImmutaError.foreignPosition(expected: position.identity, found: identity).of(namespace)
         }
-        return RecordPlace(sequence: try checked(position.sequence, count))
+        return RecordPlace(sequence: try await checked(position.sequence, until: deadline))
       case .time(let time):
         return try await place(of: time, in: stream.first..<max(stream.first, stream.count), until: deadline)
       default: preconditionFailure("a position that this version of ImmutaJetStream does not know")
@@ -55,10 +55,19 @@
       }
     }
 
-    private func checked(_ sequence: Int, _ count: Int) throws(ImmutaError) -> Int {
-      if sequence < 0 { throw .invalidPosition(sequence).of(namespace) }
-      if sequence > count { throw .positionBeyondEnd(position: sequence, count: count).of(namespace) }
+    private func checked(_ sequence: Int, until deadline: ContinuousClock.Instant) async throws -> Int {
+      if sequence < 0 { throw ImmutaError.invalidPosition(sequence).of(namespace) }
+      try await check(position: sequence, until: deadline)
       return sequence
+    }
+
+    /// Throws `.positionBeyondEnd` where the log has fewer records for certain; as `describe`.
+    func check(position: Int, until deadline: ContinuousClock.Instant) async throws {
+      if position <= knownCount { return }
+      let stream = try await describe(comparedTo: position, until: deadline)
+      // Somebody may have appended meanwhile, through this handle.
+      let count = max(stream.count, knownCount)
+      if position > count { throw ImmutaError.positionBeyondEnd(position: position, count: count).of(namespace) }
     }
 
     /// The first record whose time is this moment or later.

@@ -36,7 +36,7 @@
     /// Whether it may be otherwise in a moment: a leader is being chosen, or is busy.
     var isPassing: Bool {
       if isFull { return false }
-      if code == 503 || code == 408 { return true }
+      if code == 503 || code == 408 || isLackOfPeers { return true }
       return switch number {
       // Temporarily unavailable, not the leader, no majority for an assignment, resources, too much at once, in process; batches:
       // too many at once, and given up half-way.
@@ -47,6 +47,8 @@
 
     /// The stream has as much as it may have.
     var isFull: Bool { text.contains("maximum messages exceeded") || text.contains("maximum bytes exceeded") }
+    /// Servers are missing to keep something that are known, and do not answer now: “no suitable peers for placement, peer offline”.
+    private var isLackOfPeers: Bool { number == 10005 && text.contains("offline") }
     var isTooLarge: Bool { number == 10054 }
     var isNoStream: Bool { number == 10059 }
     var isNoMessage: Bool { number == 10037 || code == 404 && number == 0 }

@@ -19,6 +19,10 @@
     let isAtomic: Bool
     /// The leader's clock when it answered.
     let now: Timestamp?
+    /// Whether the server that answered has heard of most of the others lately. One that was cut off from them, or stood still, answers
+    /// as the leader for some seconds more, while another one leads. Once it is with them again it may hear of them before it
+    /// knows that: so this leaves out most such answers, and not all.
+    let isOfLeader: Bool
 
     /// What a stream's own data is called.
     enum Key {
@@ -42,6 +46,17 @@
       replicas = config["num_replicas"]?.int ?? 1
       isAtomic = config["allow_atomic"]?.bool ?? false
       now = json["ts"]?.string.flatMap { RecordTime.parse($0) }
+      let heardOf = json["cluster"]?["replicas"]?.array?.count { Self.isHeardOf($0) } ?? 0
+      isOfLeader = replicas == 1 || (heardOf + 1) * 2 > replicas
+    }
+
+    /// How long ago the leader may have heard of another server, in nanoseconds: more than the second between two signs of life.
+    private static let longestSilence = 3_000_000_000
+
+    private static func isHeardOf(_ replica: JSON) -> Bool {
+      // 0: never.
+      guard let silence = replica["active"]?.int, silence > 0 else { return false }
+      return silence < longestSilence && replica["offline"]?.bool != true
     }
 
     /// The subject of a log's records. It has the log's identity: a handle of a log that was deleted cannot append to another one

@@ -58,6 +58,8 @@
       (400, 10054, "message size exceeds maximum allowed", false),
       (503, 10077, "maximum bytes exceeded", false), (400, 10199, "batch", true),
       (404, 10059, "stream not found", false),
+      (400, 10005, "no suitable peers for placement, peer offline", true),
+      (400, 10005, "no suitable peers for placement", false),
     ])
     func refusalsPassOrLast(_ code: Int, _ number: Int, _ text: String, _ isPassing: Bool) {
       #expect(ServerRefusal(code: code, number: number, text: text).isPassing == isPassing)

@@ -25,12 +25,19 @@
     var url: String { "nats://127.0.0.1:\(port)" }
     private let listener: Int32
     private let answer: @Sendable (Question) -> String?
+    private let replySubject: @Sendable (Question) -> String?
     private let asked = Lock<[Question]>([])
 
-    /// - Parameter answer: the body of an answer; nil for none. Called on the server's thread.
-    init(_ answer: @escaping @Sendable (Question) -> String?) throws {
+    /// - Parameters:
+    ///   - replySubject: where the answer says that it can be answered: of a record that a consumer delivers its place.
+    ///   - answer: the body of an answer; nil for none. Called on the server's thread.
+    init(
+      replySubject: @escaping @Sendable (Question) -> String? = { _ in nil },
+      _ answer: @escaping @Sendable (Question) -> String?
+    ) throws {
       (listener, port) = try FakeServer.listen()
       self.answer = answer
+      self.replySubject = replySubject
       FakeServer.startThread { [self] in
         // One client at a time, until there is no listener any more.
         while true {
@@ -70,7 +77,8 @@
           guard let body = answer(question), let replySubject,
             let id = subscriptions.first(where: { replySubject.hasPrefix($0.prefix) })?.id
           else { continue }
-          send("MSG \(replySubject) \(id) \(body.utf8.count)\r\n\(body)\r\n", to: connection)
+          let origin = self.replySubject(question).map { "\($0) " } ?? ""
+          send("MSG \(replySubject) \(id) \(origin)\(body.utf8.count)\r\n\(body)\r\n", to: connection)
         default: break
         }
       }

@@ -30,6 +30,9 @@
       JSON.object([
         "config": StreamDescription.config(name, identity, codec: "", .init()),
         "state": .object(["first_seq": 1, "last_seq": .int(count)]),
+        "cluster": .object([
+          "replicas": .array([.object(["name": "b", "active": 1]), .object(["name": "c", "active": 1])])
+        ]),
       ]).text
     }
 

@@ -14,6 +14,8 @@
       var seen: [String] = []
       /// How far each follower is.
       var positions: [Int]
+      /// Why a follower ended that was not to end.
+      var failure: (any Error)?
       var isOver = false
       /// How many records there are, once nobody appends any more.
       var last: Int?
@@ -35,6 +37,11 @@
     var seen: [String] { state.withLock { $0.seen } }
     var acknowledged: [Int] { state.withLock { $0.acknowledged } }
     var positions: [Int] { state.withLock { $0.positions } }
+    /// Throws what ended a follower, if something did.
+    func checkFollowers() throws {
+      if let failure = state.withLock({ $0.failure }) { throw failure }
+    }
+
     private var isOver: Bool { state.withLock { $0.isOver } }
 
     /// Lets the writers end after the append that they are at.
@@ -91,6 +98,15 @@
     /// Reads from the beginning, and sees that each record comes once, in order, and is what others saw; until it is told how many
     /// there are, and has them all.
     func follow(_ log: ClusterLog, as follower: Int) async throws {
+      do {
+        try await read(log, as: follower)
+      } catch {
+        state.withLock { state in if state.failure == nil { state.failure = error } }
+        throw error
+      }
+    }
+
+    private func read(_ log: ClusterLog, as follower: Int) async throws {
       var stream = log.stream(from: .beginning)
       var position = 0
       while position < state.withLock({ $0.last }) ?? .max {
