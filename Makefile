@@ -38,6 +38,7 @@ format: ## Format all Swift code in place
 lint: ## Check the format, the style rules and the layers of the engine
 	swift format lint --strict --recursive Sources Tests Examples Benchmarks Package.swift
 	Scripts/layers.pl
+	Scripts/layers-test.sh
 
 docs: ## Build the documentation of the libraries; a broken link is an error
 	swift package generate-documentation --target Immuta --warnings-as-errors

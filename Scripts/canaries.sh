@@ -235,7 +235,7 @@ canary two-newest Opening+Rolled.swift 'PowerLossTests/aSegmentThatLost' \
   'guard let known, let header else' 'guard let known, let header, header.isClean else'
 # A segment lost its last records, and the log goes on in the one after it.
 canary gap Opening+Rolled.swift 'PowerLossTests/aSegmentThatLost' \
-  'if end < newest\.first \{ try dropNewest\(&folder, after: end, &previous\) \}' ''
+  'if end < newest\.first \{ try cutOffNewest\(&folder, after: end, &previous\) \}' ''
 # The log's flush fails, and only the companion's is asked.
 canary flush-error FlushPair.swift 'FailingCallTests/aFailedCall' \
   'try io\(file\.flush\(\)\) \} catch \{ failure = error \}' 'try io(file.flush()) } catch {}'

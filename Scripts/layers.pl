@@ -10,14 +10,18 @@
 #
 # How it sees an arrow: it reads the names that a file defines (types, global functions and values, and the members that an
 # extension gives to a type of another file), drops comments and text, and looks for those names in the other files. It
-# compiles nothing, so it takes a second and needs nothing but perl, which comes with git. Names that two files define are
-# left out, for they say nothing; so are initializers, which have no name.
+# compiles nothing, so it takes a second and needs nothing but perl, which comes with git. Members that two files define are
+# left out, for they say nothing, unless one is a function or value of all; so are initializers, which have no name. A type's name that others have inside of them, too,
+# is the one that all can see, but in files that extend one of those.
+#
+# Scripts/layers-test.sh sees that it finds what it is to find.
 #
 # What the table forbids and the code still does is in Scripts/layers-exceptions.txt. The list may only become shorter: an
 # exception that is needed no more is an error, too.
 use strict;
 use warnings;
 use File::Basename qw(dirname);
+use File::Find qw(find);
 
 chdir dirname(__FILE__) . '/..' or die "layers: cannot enter the package's folder: $!\n";
 my $mode = shift // '';
@@ -115,11 +119,21 @@ sub code_of {
 my ($allowed, @order) = read_table();
 read_exceptions();
 
-my @files = sort glob "$root/*/*.swift";
-push @problems, "$_: belongs to no room" for grep { !/Immuta\.docc/ } glob "$root/*.swift";
+my (@files, @elsewhere);
+find(
+  { no_chdir => 1,
+    wanted => sub {
+      return unless /\.swift$/ && !m{\.docc/};
+      if (m{^\Q$root\E/\w+/[^/]+$}) { push @files, $_ } else { push @elsewhere, $_ }
+    } },
+  $root);
+@files = sort @files;
+push @problems, "$_: belongs to no room: a room is a folder of $root, and has none of its own" for sort @elsewhere;
 my (%code, %room, %length);
 my (%type, %member);    # name => { file => line }
 my %declared;             # type's name => { file => 1 }, hidden ones and all
+my %outer;                # type's name => { type that has one of that name inside => 1 }
+my %extends;              # file => { type that it defines or extends => 1 }
 my %own;                # file => { type of its own => 1 }
 
 for my $file (@files) {
@@ -139,10 +153,13 @@ for my $file (@files) {
     my $within_hidden = grep { $_->{hidden} } @context;
     if ($in_type && $line =~ /\b(class|struct|enum|protocol|actor|typealias|extension)\s+(\[?[A-Z][\w.]*)/) {
       my ($kind, $name) = ($1, $2);
+      $extends{$file}{$name} = 1;
       unless ($kind eq 'extension') {
         $own{$file}{$name} = 1;
         $declared{$name}{$file} = 1;
-        $type{$name}{$file} = $number unless $hidden || $within_hidden || $kind eq 'typealias' && @context;
+        $outer{$name}{ $context[-1]{name} } = 1 if @context;
+        $type{$name}{$file} = { line => $number, isNested => scalar @context }
+          unless $hidden || $within_hidden || $kind eq 'typealias' && @context;
       }
       push @context, { depth => $depth, name => $name, kind => $kind, hidden => $hidden, entered => 0 }
         unless $kind eq 'typealias';
@@ -162,15 +179,24 @@ for my $file (@files) {
 
 # Which file defines a name that the others can see.
 my (%home, %line_of);
+my %is_shared;    # a name that some types have inside of them, too
 for my $name (keys %type) {
   my @at = keys %{ $type{$name} };
-  next if keys %{ $declared{$name} } != 1;
-  ($home{$name}, $line_of{$name}) = ($at[0], $type{$name}{ $at[0] });
+  if (keys %{ $declared{$name} } != 1) {
+    @at = grep { !$type{$name}{$_}{isNested} } @at;
+    next if @at != 1;
+    $is_shared{$name} = 1;
+  }
+  ($home{$name}, $line_of{$name}) = ($at[0], $type{$name}{ $at[0] }{line});
 }
 my %member_home;
 for my $name (keys %member) {
   my @at = keys %{ $member{$name} };
-  next if @at != 1 || length $name < 4;
+  if (@at != 1) {
+    @at = grep { $member{$name}{$_}{global} } @at;
+    $is_shared{$name} = 1;
+  }
+  next if @at != 1 || length $name < 2;
   my $found = $member{$name}{ $at[0] };
   my $extends = $found->{extends};
   next unless $found->{global} || $extends && !$own{ $at[0] }{$extends};
@@ -188,6 +214,7 @@ for my $file (@files) {
       my ($before, $name) = ($1, $2);
       my $target = $home{$name} // $member_home{$name} // next;
       next if $target eq $file || $own{$file}{$name};
+      next if $is_shared{$name} && ($before eq '.' || $member{$name}{$file} || grep { $extends{$file}{$_} } keys %{ $outer{$name} });
       # A label, or a local name, that happens to be the same as an extension's member.
       next if !$home{$name} && $before ne '.' && substr($line, pos $line) !~ /^\(/;
       next if !$home{$name} && $line =~ /\b(?:func|let|var)\s+\Q$name\E\b/;

@@ -97,6 +97,7 @@ check_tools() {
 lint() {
   swift format lint --strict --recursive Sources Tests Examples Benchmarks Package.swift
   Scripts/layers.pl
+  Scripts/layers-test.sh
 }
 
 # SwiftPM silences the warnings of other packages, so the flag concerns our own targets only. It has none for C: those

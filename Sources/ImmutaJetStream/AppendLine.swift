@@ -39,7 +39,7 @@
       state = Lock(State(guess: access.knownCount))
     }
 
-    /// Appends, behind all that came before.
+    /// Appends, after all that came before.
     func add(_ unit: AppendUnit) {
       let (failure, starts) = state.withLock { state in
         if let failure = state.failure { return ((failure as (any Error)?), false) }

@@ -240,7 +240,7 @@
 
     // MARK: Asking
 
-    /// Sends messages, one directly behind the other, and waits for the answer to the last. Being cancelled ends it at once.
+    /// Sends messages, one directly after the other, and waits for the answer to the last. Being cancelled ends it at once.
     func ask(_ messages: [Outgoing], within timeout: Duration) async -> Result<Reply, Silence> {
       let number = state.withLock { state in
         state.last += 1

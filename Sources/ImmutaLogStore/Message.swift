@@ -23,7 +23,7 @@ public struct StoredMessage: Sendable {
   public var sequence: Int { record.sequence }
   /// Byte offset of the message in the partition.
   public var offset: Int { record.index }
-  /// Byte offset behind the message: where the next one begins.
+  /// Byte offset after the message: where the next one begins.
   public var end: Int { record.index + LogFormat.bilog.recordHeaderSize + record.size }
   /// When it was committed. For a message of the Go program, which keeps no times, the moment its file was last changed
   /// when Immuta first saw it.

@@ -10,7 +10,7 @@ public enum Damage: Hashable, Sendable, CustomStringConvertible {
   case zeroed(Range<Int>)
   /// The bytes of the range were written a second time, over what was at an offset.
   case duplicated(Range<Int>, at: Int)
-  /// Two ranges of the same length, one behind the other, took each other's place.
+  /// Two ranges of the same length, one after the other, took each other's place.
   case swapped(Range<Int>, Range<Int>)
 
   /// Does it to the bytes of a file.

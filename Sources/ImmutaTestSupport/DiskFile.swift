@@ -106,7 +106,7 @@ final class DiskFile {
     }
   }
 
-  /// Copies a range, as far as the source reaches; behind its end it reads as zeros.
+  /// Copies a range, as far as the source reaches; after its end it reads as zeros.
   private static func copy(_ source: [UInt8], _ range: Range<Int>, to target: inout [UInt8]) {
     let range = range.clamped(to: 0..<source.count)
     if range.isEmpty { return }

@@ -49,7 +49,7 @@ enum SealedFormat {
 
   static func salt(in header: [UInt8]) -> ArraySlice<UInt8> { header[5..<5 + saltSize] }
 
-  /// Appends what the chunks of a record authenticate behind its header, besides themselves.
+  /// Appends what the chunks of a record authenticate after its header, besides themselves.
   static func append(_ record: RecordContext, to context: inout [UInt8]) {
     append(UInt64(record.sequence), size: 8, to: &context)
     context.append(contentsOf: record.namespace.utf8)

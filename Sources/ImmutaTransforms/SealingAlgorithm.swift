@@ -14,7 +14,7 @@ enum SealingAlgorithm: String, Sendable {
 
   var name: String { rawValue }
 
-  /// Appends the sealed bytes, and the tag behind them.
+  /// Appends the sealed bytes, and the tag after them.
   func seal(
     _ plain: UnsafeRawBufferPointer, key: SymmetricKey, nonce: [UInt8], authenticating context: [UInt8],
     into output: TransformOutput

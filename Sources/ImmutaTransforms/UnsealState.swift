@@ -7,7 +7,7 @@ final class UnsealState: TransformerState {
   private let keys: KeyRing
   private var record = RecordContext(namespace: "", sequence: 0)
   // Each keeps its memory from record to record.
-  /// The record's header, and behind it, once it is complete, the rest of what chunks authenticate.
+  /// The record's header, and after it, once it is complete, the rest of what chunks authenticate.
   private var context: [UInt8] = []
   private var nonce = [UInt8](repeating: 0, count: SealedFormat.nonceSize)
   /// Sealed bytes of the chunk that is not opened yet. A full one waits for more, which says that it is not the last.

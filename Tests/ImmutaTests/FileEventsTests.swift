@@ -39,8 +39,10 @@ import Testing
     let directory = TemporaryDirectory()
     let events = FileEvents(name: "events of \(directory.path)")
     let (one, other) = (Observer(), Observer())
-    #expect(events.watch(try places("one", in: directory), for: one))
-    #expect(events.watch(try places("other", in: directory), for: other))
+    // Both files are made before anything is watched: what is reported late of making them would be taken for a change.
+    let (onePlaces, otherPlaces) = (try places("one", in: directory), try places("other", in: directory))
+    #expect(events.watch(onePlaces, for: one))
+    #expect(events.watch(otherPlaces, for: other))
     let told = (one.told, other.told)
     try append(to: directory.file("one"))
     #expect(await eventually { one.told > told.0 })

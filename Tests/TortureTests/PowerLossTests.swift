@@ -116,20 +116,52 @@ import Testing
   }
 
   @Test func aSegmentThatLostItsLastRecordsIsFollowedByNone() async throws {
-    try await images { storage, power in
-      defer { storage.close() }
-      let log = try storage.log("events")
-      try await power.append(0, to: log)
-      try await log.sync()
-      power.model.promise(1)
-      for number in 1..<4 { try await power.append(number, to: log) }
-      let held = HeldCall(.flush, of: "\(power.directory)/events.log")
-      try await SystemCalls.withHook(held) {
-        defer { held.letGo() }
-        try await log.roll()
-        for number in 4..<7 { try await power.append(number, to: log) }
-        power.take(100)
+    try await images(body: Self.losingTheLastRecordsOfASegment)
+  }
+
+  @Test func whatIsCopiedGoesOnceTheNameOfItsCopyIsStable() async throws {
+    /// Sees that no log is removed from a directory between a copy in it and the flush of the copy's name.
+    final class Order: SystemCallHook {
+      let state = Mutex((copies: 0, unflushed: Set<String>(), removedEarly: [String]()))
+      func willCall(_ call: SystemCall, path: String) -> SystemCallOutcome {
+        guard call == .unlink, path.hasSuffix(".log") else { return .proceed }
+        state.withLock { if $0.unflushed.contains(Self.directory(of: path)) { $0.removedEarly.append(path) } }
+        return .proceed
       }
+      func didCall(_ call: SystemCall, path: String) {
+        state.withLock { state in
+          if call == .rename, path.contains(".saved-") {
+            state.copies += 1
+            state.unflushed.insert(Self.directory(of: path))
+          }
+          if call == .flush { state.unflushed.remove(path) }
+        }
+      }
+      private static func directory(of path: String) -> String { (path as NSString).deletingLastPathComponent }
+    }
+    let order = Order()
+    try await images(body: Self.losingTheLastRecordsOfASegment) { image in
+      try SystemCalls.withHook(order) {
+        try Storage(directory: image.path, namespaces: ["events"]).close()
+      }
+    }
+    let (copies, _, removedEarly) = order.state.withLock { $0 }
+    #expect(copies > 0 && removedEarly == [])
+  }
+
+  @Sendable private static func losingTheLastRecordsOfASegment(_ storage: Storage, _ power: Camera) async throws {
+    defer { storage.close() }
+    let log = try storage.log("events")
+    try await power.append(0, to: log)
+    try await log.sync()
+    power.model.promise(1)
+    for number in 1..<4 { try await power.append(number, to: log) }
+    let held = HeldCall(.flush, of: "\(power.directory)/events.log")
+    try await SystemCalls.withHook(held) {
+      defer { held.letGo() }
+      try await log.roll()
+      for number in 4..<7 { try await power.append(number, to: log) }
+      power.take(100)
     }
   }
 
@@ -181,7 +213,7 @@ import Testing
   /// Takes images of one short program, and checks that each is possible.
   private func images(
     _ durability: TestedDurability = .buffered, overwritesInPlace: Bool = false,
-    _ body: (_ storage: Storage, _ power: Camera) async throws -> Void,
+    body: (_ storage: Storage, _ power: Camera) async throws -> Void,
     check: ((Image) throws -> Void)? = nil
   ) async throws {
     let root = TemporaryDirectory(inMemory: true)

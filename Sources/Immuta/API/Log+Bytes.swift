@@ -86,7 +86,7 @@ extension Log {
     let count = reader.count
     let end = try reader.end(of: count)
     if offset == end { return end..<end }
-    // Indices grow: the first one at or behind the offset must be it.
+    // Indices grow: the first one at or after the offset must be it.
     let first = try reader.firstRecord(in: reader.first..<count) { index in index >= offset }
     guard first < count, try reader.entry(of: first).index == offset else { throw .invalidOffset(offset).of(namespace) }
     let (farthest, overflow) = offset.addingReportingOverflow(max(0, limit))

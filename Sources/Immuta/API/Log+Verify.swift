@@ -78,7 +78,7 @@ extension Log {
     }
     let last = try await verifyUnlessRemoved(newest, through: count) { progress($0 - first, count - first) }
     try found.add(last, newest)
-    // Not in a record: such as bytes behind the last one which are none.
+    // Not in a record: such as bytes after the last one, which are none.
     if let damage { throw ImmutaError.corrupted(damage) }
     return VerificationReport(
       records: found.records, bytes: found.bytes, smallestPayload: found.records == 0 ? 0 : found.sizes.smallest,

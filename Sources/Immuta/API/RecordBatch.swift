@@ -20,7 +20,7 @@ public struct RecordBatch: RandomAccessCollection, Sendable {
 
   /// The first record's place: 0, whatever its number is.
   public var startIndex: Int { 0 }
-  /// The place behind the last record: how many there are.
+  /// The place after the last record: how many there are.
   public var endIndex: Int { sequences.count }
 
   /// The record at a place, counted from 0; traps outside. O(1).

@@ -3,7 +3,7 @@ extension Storage {
   ///
   /// A log that opens for appending needs no repair: what a crash leaves is recovered on opening, and a damaged record
   /// in its middle throws when it is read while the others stay readable. This is for logs that opening refuses: a
-  /// damaged header, a damaged or missing end. Records up to the last whole one stay; what is behind is cut off. The
+  /// damaged header, a damaged or missing end. Records up to the last whole one stay; what comes after is cut off. The
   /// companion's damaged entries are made again where the log tells how.
   ///
   /// Of a log that has rolled, each segment is looked at. One that is refused, because its file is another one's, is reported

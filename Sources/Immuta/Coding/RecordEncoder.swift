@@ -7,7 +7,7 @@ protocol StoredRecordWriter: AnyObject {
   var pieceSize: Int { get }
   /// The number of the record that is begun next.
   var nextNumber: Int { get throws(ImmutaError) }
-  /// Adds a whole record behind the staged ones.
+  /// Adds a whole record after the staged ones.
   func stageStored(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) -> Receipt
   func beginStored() throws(ImmutaError)
   func extendStored(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError)
@@ -49,7 +49,7 @@ final class RecordEncoder: Sendable {
   /// Whether the calling thread was called by a transformer of this encoder.
   var isCallingThisThread: Bool { thread.load(ordering: .relaxed) == Thread.identity }
 
-  /// Adds a whole record behind the staged ones.
+  /// Adds a whole record after the staged ones.
   func stage(_ bytes: UnsafeRawBufferPointer, into writer: some StoredRecordWriter) throws(ImmutaError) -> Receipt {
     try state.withLock { (state) throws(ImmutaError) in
       do throws(ImmutaError) {

@@ -220,7 +220,7 @@ package final class Descriptor: Sendable {
     try unsafe bytes.withBytes { (bytes) throws(FileError) in try unsafe write(bytes, at: offset) }
   }
 
-  /// Writes some bytes and others behind them, in one call.
+  /// Writes some bytes, and others after them, in one call.
   func write(
     _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, at offset: Int
   ) throws(FileError) {

@@ -139,7 +139,7 @@ final class FileEvents: Sendable {
     defer { unsafe buffer.deallocate() }
     while true {
       let count = unsafe SystemCalls.readEvents(events.number, into: buffer, path: name)
-      Following.noteWakeUp()
+      FileWaiting.noteWakeUp()
       let parsed = unsafe Self.events(in: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
       let (observers, isOver) = state.withLock { state in
         // Without events nobody knows what changed: all look, and know by `watch` that they have to look for themselves.

@@ -9,7 +9,7 @@
   /// What it was made from; not its number, which another file may have by now.
   private var file: Descriptor?
 
-  /// Address space costs nothing until it is used: so much that words which lie one behind the other need few windows.
+  /// Address space costs nothing until it is used: so much that words that follow each other need few windows.
   private static var size: Int { 1 << 20 }
 
   /// The word at an offset, which is a multiple of four, as it is if it has this value; nil where the file cannot be mapped.

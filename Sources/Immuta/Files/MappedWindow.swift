@@ -3,8 +3,8 @@
 /// a record keeps neither a descriptor nor the writer's lock.
 ///
 /// `@unchecked Sendable`: the pointer itself never changes. Who may touch which of its bytes is the users' agreement:
-/// the writer alone stores into bytes behind the last committed record; committed bytes are never stored to again, and
-/// readers load them only after an acquiring load of the count that the writer stored, releasing, behind them.
+/// the writer alone stores into bytes after the last committed record; committed bytes are never stored to again, and
+/// readers load them only after an acquiring load of the count that the writer stored, releasing, after them.
 @safe package final class MappedWindow: @unchecked Sendable {
   /// Memory of the byte at `offset`.
   package let base: UnsafeMutableRawPointer
@@ -13,7 +13,7 @@
   package let count: Int
   private let path: String
 
-  /// The byte of the file behind the window's last one.
+  /// The byte of the file after the window's last one.
   package var end: Int { offset + count }
 
   /// Maps at least the bytes `range` of the file.

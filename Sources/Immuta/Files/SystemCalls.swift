@@ -90,7 +90,7 @@ package enum SystemCalls {
     return wrote(count, at: offset, path: path)
   }
 
-  /// Writes two buffers, one behind the other.
+  /// Writes two buffers, one after the other.
   static func write(
     _ descriptor: Int32, _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, at offset: Int, path: String
   ) throws(FileError) -> Int {

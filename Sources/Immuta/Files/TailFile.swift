@@ -6,7 +6,7 @@
 /// ```
 ///
 /// Invariants: `reservedEnd` bytes exist in the file; while `storesIntoMemory`, all of them have blocks that nobody
-/// shares, so storing into a window over them cannot fail for lack of room; nothing was ever stored at or behind
+/// shares, so storing into a window over them cannot fail for lack of room; nothing was ever stored at or after
 /// `filledEnd`, so filling it with zeros overwrites nothing. One thread at a time.
 ///
 /// What `ahead` fills meanwhile begins at `filledEnd`; nobody else writes there before it was collected.
@@ -207,7 +207,7 @@
     noteWritten(through: offset + bytes.count)
   }
 
-  /// Writes some bytes and others behind them, in one call.
+  /// Writes some bytes, and others after them, in one call.
   mutating func write(
     _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, at offset: Int
   ) throws(FileError) {
@@ -240,7 +240,7 @@
     filledEnd = min(filledEnd, size)
   }
 
-  /// Gives back the whole pages that are reserved beyond `end`, behind all that was written; false where there are none.
+  /// Gives back the whole pages that are reserved beyond `end`, after all that was written; false where there are none.
   mutating func giveBack(beyond end: Int) throws(FileError) -> Bool {
     let page = SystemCalls.pageSize
     let size = (end + page - 1) / page * page

@@ -45,7 +45,7 @@ final class FollowGroup: Sendable {
   // MARK: The thread
 
   private func run() {
-    Following.noteThread(1)
+    FileWaiting.noteThread(1)
     var places: [FollowedPlace] = []
     while true {
       // Read before anything is looked at: what is reported from here on has changed it.
@@ -59,9 +59,9 @@ final class FollowGroup: Sendable {
       }
       if places.isEmpty { continue }
       wait(&places, rings)
-      Following.noteWakeUp()
+      FileWaiting.noteWakeUp()
     }
-    Following.noteThread(-1)
+    FileWaiting.noteThread(-1)
   }
 
   /// Logs to look after; nil when there are none, and the thread has to end.
@@ -125,10 +125,10 @@ final class FollowGroup: Sendable {
 
   /// Waits until it rings, one of the words after the first is woken, or it is late.
   func wait(_ words: [FileWord], until deadline: Int64) -> SystemCalls.Waking {
-    if Following.waitsForWords {
+    if FileWaiting.waitsForWords {
       let waking = SystemCalls.wait(for: words, until: deadline)
       guard case .impossible = waking else { return waking }
-      Following.stopWaitingForWords()
+      FileWaiting.stopWaitingForWords()
     }
     gate.wait(nanoseconds: max(0, deadline - Clocks.steadyUptime()))
     return .timedOut

@@ -129,7 +129,7 @@ struct FollowedPlace {
 
   /// Whether there is a way to hear of commits and of changed files.
   private func canBeWoken(_ files: FollowedFiles) -> Bool {
-    guard Following.waitsForWords, files.reportsChanges else { return false }
+    guard FileWaiting.waitsForWords, files.reportsChanges else { return false }
     // Without a word to wait for, a writer that begins is heard of by what it writes first.
     return word != nil || !((try? files.isBeingWritten(files.companionNow())) ?? true)
   }

@@ -104,7 +104,7 @@ package struct CompanionEntry: Hashable, Sendable {
     self.mark = mark
   }
 
-  /// INDEX of two entries, one behind the other, which are known to be whole.
+  /// INDEX of two entries, one after the other, which are known to be whole.
   @inline(__always)
   package static func indexes(ofTwo bytes: UnsafeRawBufferPointer) -> (Int, Int) {
     unsafe (bytes.loadInteger(at: 0), bytes.loadInteger(at: size))

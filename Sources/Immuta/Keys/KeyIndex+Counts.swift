@@ -39,7 +39,7 @@ extension KeyIndex {
     if let unreadable {
       // It can be read: then it is indexed again.
       _ = try record(unreadable)
-      dropNewest()
+      forgetNewest()
       return nil
     }
     return count

@@ -274,8 +274,8 @@ final class KeyIndex: Sendable {
     folder.remove([folder.fileName(segment.lowerBound)])
   }
 
-  /// The log's newest segment is indexed again from its beginning.
-  func dropNewest() {
+  /// Forgets the keys of the log's newest segment: it is indexed again from its beginning.
+  func forgetNewest() {
     indexing.withLock { cursor in
       cursor = nil
       state.withLock { $0.newest = nil }

@@ -10,7 +10,7 @@ final class OpenLog: Sendable {
   let writer: LogWriter?
   /// The writer's, at hand; nil as that is.
   private let newest: NewestSegment?
-  private let following: Lock<Following>
+  private let follow: Lock<Follow>
   /// Whether another process may write the log.
   let isFollowing: Bool
   /// The log's file, as it was opened.
@@ -23,7 +23,7 @@ final class OpenLog: Sendable {
   let logger: Logger?
 
   /// How a log that is not open for appending is kept up to date.
-  private enum Following {
+  private enum Follow {
     /// Not: it is open for appending.
     case none
     case open(Follower)
@@ -36,7 +36,7 @@ final class OpenLog: Sendable {
     precondition((writer == nil) != (follower == nil), "a log has a writer or is followed")
     self.writer = writer
     newest = writer?.newest
-    following = Lock(follower.map { .open($0) } ?? .none)
+    follow = Lock(follower.map { .open($0) } ?? .none)
     isFollowing = follower != nil
     self.path = path
     self.namespace = namespace
@@ -50,7 +50,7 @@ final class OpenLog: Sendable {
   /// What is read from. A follower may give another one each time: when the files are not what they were.
   var reader: LogReader {
     if let newest { return newest.reader }
-    return following.withLock { following in
+    return follow.withLock { following in
       switch following {
       case .open(let follower): follower.files.reader
       case .closed(let reader, _): reader
@@ -62,7 +62,7 @@ final class OpenLog: Sendable {
   /// The segments before the newest.
   var sealed: SealedSegments {
     if let writer { return writer.sealed }
-    return following.withLock { following in
+    return follow.withLock { following in
       switch following {
       case .open(let follower): follower.files.sealed
       case .closed(_, let sealed): sealed
@@ -122,7 +122,7 @@ final class OpenLog: Sendable {
   /// Keeps the log up to date with a writer elsewhere; nil where this is the writer.
   var follower: Follower? {
     if !isFollowing { return nil }
-    return following.withLock { if case .open(let follower) = $0 { follower } else { nil } }
+    return follow.withLock { if case .open(let follower) = $0 { follower } else { nil } }
   }
 
   /// What is read from, with all that was committed by now.
@@ -192,7 +192,7 @@ final class OpenLog: Sendable {
     defer { consumers.close() }
     workBeside.close()
     guard let writer else {
-      let follower = following.withLock { following -> Follower? in
+      let follower = follow.withLock { following -> Follower? in
         guard case .open(let follower) = following else { return nil }
         following = .closed(follower.files.reader, follower.files.sealed)
         return follower

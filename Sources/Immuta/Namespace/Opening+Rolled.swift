@@ -73,7 +73,7 @@ extension Opening {
       companion = try opening.openCompanion(of: status)
       // What it lost decides what becomes of the newest one, which goes first: after a crash in between, it is the newest.
       let end = files.first + (try opening.countToKeep(log, companion))
-      if end < newest.first { try dropNewest(&folder, after: end, &previous) }
+      if end < newest.first { try cutOffNewest(&folder, after: end, &previous) }
       recovered = try opening.recoverLocked(log, status, &companion)
     } catch {
       if log.hasFailedFlush || companion?.hasFailedFlush == true { opening.markFailedFlush() }
@@ -109,7 +109,7 @@ extension Opening {
 
   /// The segment before lost records that nobody was promised: what came after them goes, too, so that the log is a part of
   /// what was appended, from the beginning on.
-  private func dropNewest(
+  private func cutOffNewest(
     _ folder: inout SegmentFolder, after end: Int, _ previous: inout Previous
   ) throws(ImmutaError) {
     let newest = folder.newest
@@ -137,6 +137,8 @@ extension Opening {
         let path = newest.directory.path(of: name)
         options.logger?.warning("kept a copy of what is cut off: \(path)", metadata: metadata)
       }
+      // The copies are there before what was copied goes.
+      try io(newest.directory.flush())
       previous.lost = newest.first - end
       previous.note =
         "the machine went down before the last records were on stable storage: the log ends with record \(end - 1), and "
@@ -145,6 +147,6 @@ extension Opening {
     try io(newest.directory.removeIfPresent(newest.log))
     try io(newest.directory.removeIfPresent(newest.companion))
     try io(newest.directory.flush())
-    folder.dropNewest()
+    folder.forgetNewest()
   }
 }

@@ -132,8 +132,8 @@ struct SegmentFolder: Sendable {
     }
   }
 
-  /// The last segment is not one of the log any more.
-  mutating func dropNewest() { firsts.removeLast() }
+  /// Takes the last segment off the list. Its files stay.
+  mutating func forgetNewest() { firsts.removeLast() }
 
   // MARK: What is missing
 

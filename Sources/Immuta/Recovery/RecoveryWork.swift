@@ -1,4 +1,5 @@
-/// Carries out a ``RecoveryPlan``: nothing else changes a log's files before somebody appends to them.
+/// Carries out a ``RecoveryPlan`` on one segment. Whole segments are removed by ``SegmentFolder``, steps that were cut off are
+/// finished by ``Settlement``, and the meta file is kept by ``LogKnowledge``.
 struct RecoveryWork {
   private let files: LogFiles
   private let disk: LogOnDisk

@@ -1,6 +1,6 @@
 /// A segment of a copy of a log, while it gets more of the log's records.
 ///
-/// At each moment it is a segment that opens, whatever dies: records and entries are written behind those that count, and are
+/// At each moment it is a segment that opens, whatever dies: records and entries are written after those that count, and are
 /// on stable storage before COUNT counts them; while they are written, the companion says that the log was not closed. What a
 /// crash leaves of them is found by the next copy, which goes on there.
 struct SegmentCopy {

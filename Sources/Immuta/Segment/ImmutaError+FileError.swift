@@ -50,7 +50,8 @@ extension Corruption {
   }
 }
 
-/// Does a piece of work with files. What the file layer throws becomes the engine's error here, and nowhere else.
+/// Does a piece of work with files, and turns what the file layer throws into the engine's error. `ImmutaError(_:)` does the
+/// same for a `FileError` that somebody looked at first.
 @inline(__always)
 package func io<R: ~Copyable>(_ work: @autoclosure () throws(FileError) -> R) throws(ImmutaError) -> R {
   do throws(FileError) {

@@ -17,7 +17,7 @@ final class LogReader: Sendable {
   /// of the next segment is committed: who has seen such a record in `committed` sees it.
   private let limit = Atomic(Int.max)
   /// Where the last committed record ends. Stored, releasing, before `committed` is advanced: who has seen a record's
-  /// number in `committed` sees an end behind that record.
+  /// number in `committed` sees an end after that record.
   let committedEnd: Atomic<Int>
   private let log: DescriptorPool
   private let entries: Lock<EntryTable>
@@ -243,7 +243,7 @@ final class LogReader: Sendable {
     chunk.start = entry.index
     chunk.end = committedEnd
 
-    // As far as the entries reach within the chunk; behind the last of them, as far as the chunk goes.
+    // As far as the entries reach within the chunk; after the last of them, as far as the chunk goes.
     let next = chunk.entry(at: 1)
     let length = (next?.index ?? committedEnd) - entry.index
     if length > logCapacity {

@@ -1,4 +1,4 @@
-/// The writer's windows over the tails of the log and of its companion, for readers that are close behind it: a record
+/// The writer's windows over the tails of the log and of its companion, for readers that are close to it: a record
 /// there is a view of the very memory it was appended through.
 final class TailWindows: Sendable {
   let log: MappedWindow

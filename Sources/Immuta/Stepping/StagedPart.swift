@@ -104,7 +104,7 @@ struct StagedPart {
     var piece: [StagedRecord] = []
     var number = before
     var lastIndex = 0
-    _ = try forEachRecord(in: log) { (record) throws(ImmutaError) in
+    let end = try forEachRecord(in: log) { (record) throws(ImmutaError) in
       piece.append(record)
       lastIndex = record.index
       if piece.count == StagedRecords.pieceCount {
@@ -112,6 +112,13 @@ struct StagedPart {
         number += piece.count
         piece.removeAll(keepingCapacity: true)
       }
+    }
+    // They were whole when they were looked at, and nobody else may write: COUNT counts what is there, whatever happened.
+    guard end == part.bytes.upperBound, number + piece.count == after else {
+      throw .corrupted(
+        Corruption(
+          .sizeField, path: segment.logPath, sequence: part.counts.lowerBound,
+          reason: "the records of a step changed while it was being finished: nothing was added; open the log again"))
     }
     try writeEntries(of: piece, from: number, to: companion)
     guard let header = try log.logHeader(part.format), header.count < after else { return }

@@ -6,7 +6,7 @@ import Immuta
 /// are. Each record is appended on the condition that the copy has as many records as come before it. So it does not matter when
 /// this is killed, how often it is started, nor whether several do it at once.
 ///
-/// The position of a consumer says up to where the copy is known to be the same. Records go from the front of the log only behind
+/// The position of a consumer says up to where the copy is known to be the same. Records go from the front of the log only after
 /// it, where the log waits for it; and what a power cut may have taken from the log, after it was copied, lies after it.
 @MainActor struct Mirroring<Target: MirrorTarget> {
   let source: Log

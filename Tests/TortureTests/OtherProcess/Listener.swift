@@ -5,7 +5,7 @@ import ImmutaTestSupport
 /// Follows logs as a program does that has nothing else to do.
 enum Listener {
   static func listen(_ directory: String, _ format: LogFormat, _ count: Int, _ how: String) async throws {
-    if how == "looking" { Following.stopWaitingForWords() }
+    if how == "looking" { FileWaiting.stopWaitingForWords() }
     var configuration = Storage.Configuration()
     configuration.format = format
     configuration.access = .readOnly
@@ -23,8 +23,8 @@ enum Listener {
     }
     storage.close()
     // The thread ends by itself.
-    for _ in 0..<2_000 where Following.threads > 0 { try await Task.sleep(for: .milliseconds(1)) }
-    OtherProcess.say("closed, \(Following.threads) threads")
+    for _ in 0..<2_000 where FileWaiting.threads > 0 { try await Task.sleep(for: .milliseconds(1)) }
+    OtherProcess.say("closed, \(FileWaiting.threads) threads")
   }
 
   private static func follow(_ log: Log) async {
@@ -53,6 +53,6 @@ enum Listener {
     // RUSAGE_SELF, which is an enumeration in some C libraries and a number in others.
     guard getrusage(0, &usage) == 0 else { throw Finding("no usage: error \(errno)") }
     let threads = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/task").count) ?? 0
-    return "\(Following.wakeUps) \(usage.ru_nvcsw) \(Following.threads) \(threads)"
+    return "\(FileWaiting.wakeUps) \(usage.ru_nvcsw) \(FileWaiting.threads) \(threads)"
   }
 }

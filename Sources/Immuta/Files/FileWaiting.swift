@@ -1,7 +1,7 @@
 import Synchronization
 
-/// How this process waits for others' commits, for tests and measurements.
-package enum Following {
+/// How this process waits for commits of others and for changes of files: whether the kernel helps, and counts for tests.
+package enum FileWaiting {
   /// How often threads that wait for commits of other processes, or for changes of files, have woken, all together.
   ///
   /// Relaxed: a number on its own.
