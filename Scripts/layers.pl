@@ -10,9 +10,10 @@
 #
 # How it sees an arrow: it reads the names that a file defines (types, global functions and values, and the members that an
 # extension gives to a type of another file), drops comments and text, and looks for those names in the other files. It
-# compiles nothing, so it takes a second and needs nothing but perl, which comes with git. Members that two files define are
-# left out, for they say nothing, unless one is a function or value of all; so are initializers, which have no name. A type's name that others have inside of them, too,
-# is the one that all can see, but in files that extend one of those.
+# compiles nothing, so it takes a second and needs nothing but perl, which comes with git. Initializers have no name and are
+# left out. So are members that two files define, for they say nothing; but a global function or value of that name is looked
+# for. Where a type's name is also that of types inside others, the one that all can see is meant, except in files that extend
+# one of those others.
 #
 # Scripts/layers-test.sh sees that it finds what it is to find.
 #

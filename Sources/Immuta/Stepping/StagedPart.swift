@@ -113,7 +113,7 @@ struct StagedPart {
         piece.removeAll(keepingCapacity: true)
       }
     }
-    // They were whole when they were looked at, and nobody else may write: COUNT counts what is there, whatever happened.
+    // `state` found the records whole before. If they cannot be read now, COUNT must not count them.
     guard end == part.bytes.upperBound, number + piece.count == after else {
       throw .corrupted(
         Corruption(
