@@ -149,7 +149,8 @@
     }
 
     @Test func nothingIsLeftBehind() async throws {
-      let before = (LiveObjects[.connection], LiveObjects[.subscription])
+      // Those of tests before may still be on their way out, so there may be fewer in the end.
+      let before = (connections: LiveObjects[.connection], subscriptions: LiveObjects[.subscription])
       for _ in 0..<5 {
         try await withCluster { cluster in
           let log = try await cluster.log(TestCluster.name(), creating: .init(replicas: 1))
@@ -160,10 +161,13 @@
       }
       // What is let go of is destroyed by other threads.
       let end = ContinuousClock.now + .seconds(20)
-      while (LiveObjects[.connection], LiveObjects[.subscription]) != before || LiveObjects[.message] > 0, .now < end {
+      while LiveObjects[.connection] > before.connections || LiveObjects[.subscription] > before.subscriptions
+        || LiveObjects[.message] > 0, .now < end
+      {
         try await Task.sleep(for: .milliseconds(20))
       }
-      #expect((LiveObjects[.connection], LiveObjects[.subscription]) == before)
+      #expect(LiveObjects[.connection] <= before.connections)
+      #expect(LiveObjects[.subscription] <= before.subscriptions)
       #expect(LiveObjects[.message] == 0)
     }
   }
