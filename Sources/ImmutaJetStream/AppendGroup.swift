@@ -11,6 +11,8 @@
     private var reason = "no server answered in time"
     /// Whether the last attempt came too late: somebody else's record is at its place.
     private var isTooLate = false
+    /// Of a log that has fewer records than the first unit expects.
+    private var shortfall: Shortfall?
 
     /// What was sent.
     private struct Sent {
@@ -91,15 +93,23 @@
       if let expected = units[0].expecting, expected > access.knownCount {
         guard let stream = try await describe() else { return false }
         if stream.count < expected {
-          if stream.isOfLeader { return refused(stream.count) }
-          reason = LogAccess.isBehind
-          return false
+          return isShort(of: expected, stream) ? refused(stream.count) : false
         }
       }
       var first = units[0].expecting ?? line.guess
       if first == nil { first = try await count() }
       guard let first, let sent = prepare(first) else { return false }
       return try await send(sent)
+    }
+
+    /// Whether the log has fewer records than the first unit expects, for certain.
+    private mutating func isShort(of expected: Int, _ stream: StreamDescription) -> Bool {
+      reason = LogAccess.isBehind
+      var shortfall =
+        shortfall.flatMap { $0.needed == expected ? $0 : nil }
+        ?? Shortfall(of: expected, believedAfter: Shortfall.timeOfCall)
+      defer { self.shortfall = shortfall }
+      return shortfall.isCertain(stream)
     }
 
     private enum Finding {

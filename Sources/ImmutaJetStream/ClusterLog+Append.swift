@@ -68,7 +68,8 @@
     }
 
     private func appendNothing(expecting expected: Int?) async throws -> ClusterReceipts {
-      let count = try await count
+      let stream = try await access.describe(comparedTo: expected ?? 0, until: access.deadline)
+      let count = max(stream.count, access.knownCount)
       if let expected, expected != count {
         throw ImmutaError.unexpectedCount(expected: expected, actual: count).of(namespace)
       }

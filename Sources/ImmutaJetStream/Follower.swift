@@ -30,8 +30,8 @@
       var resets = 0
       /// What was missed last, and how often in a row.
       var gap = (at: -1, times: 0)
-      /// Whether records of this reading came: then the log had them.
-      var hasReceived = false
+      /// The last record that came: the log had it.
+      var last: Read?
     }
 
     /// What a consumer delivers to.
@@ -39,6 +39,19 @@
       let consumer: String
       let connection: NatsConnection
       let subscription: NatsSubscription
+    }
+
+    /// By what a record is known again: another one at its place has another time.
+    struct Read: Sendable {
+      let sequence: Int
+      let timestamp: Timestamp
+      let id: String?
+
+      init(_ record: ClusterRecord) { (sequence, timestamp, id) = (record.sequence, record.timestamp, record.id) }
+
+      func isSame(as record: ClusterRecord) -> Bool {
+        record.sequence == sequence && record.timestamp == timestamp && record.id == id
+      }
     }
 
     let access: LogAccess
@@ -209,7 +222,7 @@
         }
         state.next += 1
         state.asked = max(0, state.asked - 1)
-        state.hasReceived = true
+        state.last = Read(record)
         state.quietBeats = 0
         state.gap = (-1, 0)
         state.buffer.append(record)
@@ -279,7 +292,7 @@
 
     /// Makes a consumer and asks for records; true where it is there, or where none ever will be.
     private func begin() async -> Bool {
-      let (next, hasReceived) = state.withLock { ($0.next, $0.hasReceived) }
+      let (next, last) = state.withLock { ($0.next, $0.last) }
       do {
         let stream = try await access.describe(until: .now + Self.patience)
         if next < stream.first {
@@ -290,7 +303,7 @@
           "CONSUMER.CREATE.\(access.name.stream).\(name)", PullRequests.consumer(name, of: access.name, from: next),
           until: .now + Self.patience)
         // It was made by a majority: now the leader knows what there is, if it is one.
-        if hasReceived { try await checkEnd(next) }
+        if let last { try await checkEnd(last, next) }
         guard let connection = access.transport.connection else { throw ImmutaError.storageClosed.of(access.namespace) }
         let subscription = try NatsSubscription(connection, "_INBOX.\(name)", self)
         let delivery = Delivery(consumer: name, connection: connection, subscription: subscription)
@@ -319,10 +332,21 @@
     }
 
     /// Throws where the log has lost records that this has read, and where the one that comes next is missing while others are there.
-    private func checkEnd(_ next: Int) async throws {
-      let stream = try await access.describe(comparedTo: next, until: .now + Self.patience)
+    private func checkEnd(_ last: Read, _ next: Int) async throws {
+      let time = Shortfall.timeOfReading
+      let stream = try await access.describe(
+        comparedTo: next, believedAfter: time, until: .now + time + Self.patience)
       if stream.count < next {
         throw ImmutaError.positionBeyondEnd(position: next, count: stream.count).of(access.namespace)
+      }
+      // Others may have been appended in place of those that were lost.
+      if stream.first <= last.sequence, stream.missing == 0 {
+        guard case .success(let record?) = try await access.leaderRecord(at: last.sequence, within: Self.patience)
+        else { throw ImmutaError.unavailable(LogAccess.isBehind).of(access.namespace) }
+        if !last.isSame(as: record) {
+          throw ImmutaError.logChanged(LogChange(path: access.place, kind: .cutBack, sharedCount: 0)).of(
+            access.namespace)
+        }
       }
       let times = state.withLock { state in
         state.gap = state.gap.at == next ? (next, state.gap.times + 1) : (next, 1)

@@ -79,15 +79,20 @@
       }
     }
 
-    /// The same, for comparing the number of its records with one that they may be fewer than: from a leader that has so many, or has
-    /// heard of most other servers lately. Any other may be behind.
+    /// The same, for comparing the number of its records with one that they may be fewer than: from a leader that has so many, or
+    /// from one that is believed that there are fewer.
     ///
+    /// - Parameter time: for how long a leader must say that there are fewer. The deadline must be later than that.
     /// - Throws: as `describe(until:)`.
-    func describe(comparedTo count: Int, until deadline: ContinuousClock.Instant) async throws -> StreamDescription {
+    func describe(
+      comparedTo count: Int, believedAfter time: Duration = Shortfall.timeOfCall,
+      until deadline: ContinuousClock.Instant
+    ) async throws -> StreamDescription {
+      var shortfall = Shortfall(of: count, believedAfter: time)
       var attempts = Attempts(until: deadline)
       repeat {
         let stream = try await describe(until: deadline)
-        if stream.count >= count || stream.isOfLeader { return stream }
+        if stream.count >= count || shortfall.isCertain(stream) { return stream }
         try await attempts.rest()
       } while ContinuousClock.now < deadline
       throw ImmutaError.unavailable(Self.isBehind).of(namespace)

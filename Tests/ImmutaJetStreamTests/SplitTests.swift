@@ -37,7 +37,9 @@
     }
 
     /// Appends a record that expects 7 others. Returns the outcome, and how often it was sent.
-    private func append(_ servers: Servers) async throws -> (AppendUnit.Outcome, sent: Int) {
+    private func append(_ servers: Servers, within time: Duration = .seconds(2)) async throws -> (
+      AppendUnit.Outcome, sent: Int
+    ) {
       let servers = SharedServers(servers, describing: info)
       let subject = StreamDescription.subject(name, identity)
       let server = try ScriptedServer { question in servers.answer(question, to: subject) }
@@ -46,7 +48,7 @@
       try await BlockingCall.of { () throws(ImmutaError) in try transport.connect() }
       let known = try #require(JSON(info(5).utf8).flatMap { StreamDescription($0) })
       let access = LogAccess(transport, name, identity, known, nil)
-      let unit = AppendUnit([[1]], id: "mine", expecting: 7, deadline: .now + .seconds(2))
+      let unit = AppendUnit([[1]], id: "mine", expecting: 7, deadline: .now + time)
       let line = AppendLine(access)
       line.add(unit)
       var outcome: AppendUnit.Outcome
@@ -86,7 +88,8 @@
     }
 
     @Test func moreThanTheLeaderHasIsRefusedWithoutBeingSent() async throws {
-      let (outcome, sent) = try await append(Servers(count: 5, answer: Self.wrong, stores: true))
+      let servers = Servers(count: 5, answer: Self.wrong, stores: true)
+      let (outcome, sent) = try await append(servers, within: .seconds(20))
       #expect(throws: ImmutaError.unexpectedCount(expected: 7, actual: 5, in: .init(namespace: "orders"))) {
         try outcome.get()
       }

@@ -14,8 +14,12 @@
       var silence: Int
       /// What it says once it was asked so often more; it never changes where there is nothing.
       var next: (after: Int, count: Int, silence: Int)?
+      /// What it says from some time on.
+      var later: (from: ContinuousClock.Instant, count: Int)?
       /// How many records it delivers, of those that the log has; one for each request.
       var delivered = 7
+      /// When the leader stored any of them, as it says later.
+      var time = "2026-11-26T20:30:06.873852084Z"
     }
 
     private final class Script: Sendable {
@@ -62,7 +66,16 @@
               said.next?.after -= 1
               if next.after == 0 { (said.count, said.silence, said.next) = (next.count, next.silence, nil) }
             }
+            if let later = said.later, later.from <= .now { said.count = later.count }
             return info(said.count, said.silence)
+          }
+        }
+        if question.subject.contains("STREAM.MSG.GET") {
+          let number = question.text.filter(\.isNumber)
+          return said.withLock { said in
+            (Int(number) ?? .max) > said.count
+              ? #"{"error":{"code":404,"err_code":10037,"description":"no message found"}}"#
+              : #"{"message":{"seq":\#(number),"time":"\#(said.time)"}}"#
           }
         }
         if question.subject.contains("CONSUMER.CREATE") { return "{}" }
@@ -125,6 +138,21 @@
       #expect(said.withLock { $0.next == nil })
     }
 
+    /// It is with the others again, and does not know yet that it leads no more.
+    @Test(.timeLimit(.minutes(1))) func aReaderIsNotEndedByALeaderOfBeforeThatIsBack() async throws {
+      let said = Script(Said(count: 8, silence: Self.recently, later: (from: .now + .seconds(4), count: 9)))
+      #expect(try await readOn(said) == [7, 8])
+    }
+
+    @Test(.timeLimit(.minutes(1))) func aReaderEndsWhereOthersStandInPlaceOfWhatItRead() async throws {
+      let said = Script(Said(count: 8, silence: Self.recently, later: (from: .now, count: 9)))
+      said.withLock { $0.time = "2026-11-26T19:30:06.873852084Z" }
+      let change = LogChange(path: "stream \(name.stream)", kind: .cutBack, sharedCount: 0)
+      await #expect(throws: ImmutaError.logChanged(change)) {
+        _ = try await readOn(said)
+      }
+    }
+
     @Test(.timeLimit(.minutes(1))) func aReaderEndsWhereTheLeaderHasLostWhatItRead() async throws {
       let said = Script(Said(count: 8, silence: Self.recently))
       await #expect(throws: ImmutaError.positionBeyondEnd(position: 8, count: 5, in: .init(namespace: "orders"))) {
@@ -142,6 +170,43 @@
         await #expect(throws: ImmutaError.positionBeyondEnd(position: 10, count: 9, in: .init(namespace: "orders"))) {
           _ = try await access.place(of: .sequence(10), until: .now + .seconds(20))
         }
+      }
+    }
+
+    @Test(.timeLimit(.minutes(1))) func aPlaceIsNotBeyondTheEndWhereALeaderOfBeforeIsBack() async throws {
+      let said = Script(Said(count: 5, silence: Self.recently, later: (from: .now + .seconds(1), count: 9)))
+      try await withLog(said) { access in
+        let place = try await access.place(of: .sequence(9), until: .now + .seconds(20))
+        #expect(place.sequence == 9)
+      }
+    }
+
+    @Test func aLeaderIsBelievedThatThereIsLessOnceItHasSaidSoForAWhile() throws {
+      let now = ContinuousClock.now
+      let (less, more) = (try description(5, heardOf: [Self.recently]), try description(9, heardOf: [Self.recently]))
+      let former = try description(5, heardOf: [Self.longAgo, Self.longAgo])
+      for interruption in [more, former] {
+        let answers = [(less, 0), (less, 1999), (interruption, 3000), (less, 4000), (less, 5999), (less, 6000)]
+        var shortfall = Shortfall(of: 9, believedAfter: .seconds(2))
+        let beliefs = answers.map { shortfall.isCertain($0, at: now + .milliseconds($1)) }
+        #expect(beliefs == [false, false, false, false, false, true])
+      }
+      var shortfall = Shortfall(of: 9, believedAfter: .seconds(2))
+      let isCertain = shortfall.isCertain(try description(5, heardOf: []), at: now)
+      #expect(isCertain)
+    }
+
+    @Test(.timeLimit(.minutes(1))) func anAppendIsNotRefusedByALeaderOfBeforeThatIsBack() async throws {
+      let said = Script(Said(count: 5, silence: Self.recently, later: (from: .now + .seconds(1), count: 12)))
+      try await withLog(said) { access in
+        let line = AppendLine(access)
+        let unit = AppendUnit([[1]], id: nil, expecting: 9, deadline: .now + .seconds(20))
+        line.add(unit)
+        // Somebody else's record is at its place.
+        await #expect(throws: ImmutaError.unexpectedCount(expected: 9, actual: 12, in: .init(namespace: "orders"))) {
+          _ = try await unit.value()
+        }
+        line.close(ImmutaError.storageClosed)
       }
     }
 
