@@ -7,7 +7,7 @@
   /// The tool and a cluster that runs: its servers are in IMMUTA_CLUSTER_URLS; where nodes may be killed, `Scripts/cluster` started it
   /// in the directory IMMUTA_CLUSTER_DIR.
   @Suite(
-    "The tool on a cluster", .serialized, .timeLimit(.minutes(5)),
+    "The tool on a cluster", .serialized, .timeLimit(.minutes(TestCluster.isLong ? 60 : 5)),
     .enabled(if: TestCluster.urls != nil, "needs a cluster: IMMUTA_CLUSTER_URLS, see Scripts/cluster"))
   struct ClusterTests {
     let place = Workplace()
@@ -61,6 +61,38 @@
       #expect(consumer["lag"] as? Int == 0 && consumer["owner"] is NSNull)
     }
 
+    @Test("consumers seek and remove change a consumer that nobody has")
+    func consumersAreChanged() throws {
+      try place.run("append", name, "--url", urls, input: "one\ntwo\nthree\n")
+      let missing = try place.run("consumers", "remove", name, "mailer", "--url", urls)
+      #expect(
+        missing.ending == .exit(1) && missing.errors.contains("there is no consumer “mailer”"), "\(missing.errors)")
+      // Makes it.
+      #expect(try place.run("consumers", "seek", name, "mailer", "--to", "2", "--url", urls).ending == .exit(0))
+      #expect(try place.run("cat", name, "--consumer", "mailer", "--url", urls).text == "three\n")
+      #expect(try place.run("consumers", "seek", name, "mailer", "--to", "1 h ago", "--url", urls).ending == .exit(0))
+      let child = try place.start("cat", name, "--consumer", "mailer", "--follow", "--url", urls)
+      #expect(try child.line() == "one")
+      for refused in [
+        try place.run("consumers", "seek", name, "mailer", "--to", "0", "--url", urls),
+        try place.run("consumers", "remove", name, "mailer", "--url", urls),
+      ] {
+        #expect(refused.ending == .exit(1) && refused.errors.contains("mailer"), "\(refused.errors)")
+      }
+      child.signal(SIGTERM)
+      _ = try child.finish()
+      let beyond = try place.run("consumers", "seek", name, "mailer", "--to", "9", "--url", urls)
+      #expect(beyond.ending == .exit(1) && beyond.errors.contains("beyond the end"), "\(beyond.errors)")
+      let removed = try place.run("consumers", "remove", name, "mailer", "--url", urls)
+      #expect(removed.ending == .exit(0), "\(removed.errors)")
+      #expect(try place.run("consumers", name, "--json", "--url", urls).objects().isEmpty)
+      let both = try place.run("consumers", "remove", name, "mailer", "--url", urls, "--dir", "x")
+      #expect(both.ending == .exit(64), "\(both.errors)")
+      let none = try place.run("consumers", "remove", "\(name)-none", "mailer", "--url", urls)
+      #expect(none.ending == .exit(1) && none.errors.contains("there is no log"), "\(none.errors)")
+      #expect(try place.names().isEmpty, "nothing is made here")
+    }
+
     @Test("info lists the logs of a cluster")
     func info() throws {
       try place.run("append", name, "--url", urls, "--replicas", "1", input: "one\ntwo\n")
@@ -95,39 +127,57 @@
       #expect(try place.run("info", name, "--json", "--url", urls).objects().first?["count"] as? Int == 5000)
     }
 
+    /// `IMMUTA_MIRROR_RECORDS=1000000` makes it a million records, and kills the leader five times in place of once.
     @Test(
-      "A mirror that is killed again and again, while the leader is killed, copies each record once",
+      "A mirror that is killed ten times, while leaders are killed, copies each record once",
       .enabled(if: TestCluster.directory != nil, "needs a cluster whose nodes may be killed: IMMUTA_CLUSTER_DIR"))
     func killed() throws {
-      let total = 60_000
-      let lines = (0..<total).map { "record \($0) of a log that is mirrored while everything dies\n" }
-      let writer = try place.start("append", name)
+      let (total, rounds) = (TestCluster.mirroredRecords, 10)
+      let roundsWithoutLeader = TestCluster.isLong ? [2, 3, 5, 7, 9] : [3]
       // What there is when it begins; the rest comes while it is copied.
-      try writer.send(lines[..<20_000].joined())
-      var sent = 20_000
-      var generator = SystemRandomNumberGenerator()
-      for round in 0..<8 {
+      var appended = total / (rounds + 1)
+      try place.run("append", name, input: Self.lines(0..<appended))
+      for round in 0..<rounds {
         let mirror = try place.start("mirror", name, "--to", urls, "--json")
-        // Killed at some moment after it has said how far it is; the first times before.
-        if round > 1 { _ = try mirror.line() }
-        let more = min(total, sent + 5000)
-        try writer.send(lines[sent..<more].joined())
-        sent = more
-        if round == 3 { try TestCluster.killLeader(of: name) }
-        usleep(useconds_t.random(in: 0..<300_000, using: &generator))
+        // There is always more than it has copied when it is killed.
+        let count = total * (round + 2) / (rounds + 1)
+        let more = try place.run("append", name, input: Self.lines(appended..<count))
+        #expect(more.ending == .exit(0), "\(more.errors)")
+        appended = count
+        // The first times before it has said anything.
+        if round > 1 { try Self.wait(for: mirror, toCopy: total * round / (rounds + 1)) }
+        let isWithoutLeader = roundsWithoutLeader.contains(round)
+        if isWithoutLeader { try TestCluster.killLeader(of: name) }
+        usleep(useconds_t.random(in: 0..<300_000))
         mirror.signal(SIGKILL)
         _ = try mirror.waitForEnd()
+        if isWithoutLeader { try TestCluster.restart() }
       }
-      try writer.send(lines[sent...].joined())
-      writer.closeInput()
-      #expect(try writer.finish().ending == .exit(0))
-      try TestCluster.restart()
+      #expect(appended == total)
       let last = try place.run("mirror", name, "--to", urls, "--no-follow", "--json")
       #expect(last.ending == .exit(0), "\(last.errors)")
       #expect(try last.objects().last?["count"] as? Int == total)
-      let copy = try place.run("cat", name, "--url", urls)
-      #expect(copy.ending == .exit(0), "\(copy.errors)")
-      #expect(copy.text == lines.joined())
+      let step = 50_000
+      for start in stride(from: 0, to: total, by: step) {
+        let end = min(total, start + step)
+        let copy = try place.run("cat", name, "--url", urls, "--from", "\(start)", "--limit", "\(end - start)")
+        #expect(copy.ending == .exit(0), "\(copy.errors)")
+        #expect(copy.text == Self.lines(start..<end), "records \(start) to \(end - 1) differ")
+      }
+    }
+
+    private static func lines(_ numbers: Range<Int>) -> String {
+      numbers.map { "record \($0) of a log that is mirrored while everything dies\n" }.joined()
+    }
+
+    /// Reads what a mirror says until the copy has so many records. Ends by the child's deadline.
+    private static func wait(for mirror: Child, toCopy count: Int) throws {
+      var copied = 0
+      while copied < count {
+        let line = try #require(try mirror.line(), "the mirror ended: \((try? mirror.errorLine()) ?? "")")
+        let object = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+        copied = try #require(object?["count"] as? Int)
+      }
     }
   }
 
@@ -135,6 +185,9 @@
   enum TestCluster {
     static let urls = ProcessInfo.processInfo.environment["IMMUTA_CLUSTER_URLS"]
     static let directory = ProcessInfo.processInfo.environment["IMMUTA_CLUSTER_DIR"]
+    static let mirroredRecords =
+      ProcessInfo.processInfo.environment["IMMUTA_MIRROR_RECORDS"].flatMap { Int($0) } ?? 60_000
+    static let isLong = mirroredRecords > 60_000
 
     /// Kills the node that leads a stream.
     static func killLeader(of stream: String) throws {

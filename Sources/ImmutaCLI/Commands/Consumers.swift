@@ -26,6 +26,8 @@ struct Consumers: ParsableCommand {
       Forget one:
         immuta consumers remove events billing
 
+      Both also take --url, for a consumer of a log on a cluster.
+
       Those of a store of partitions are listed where --dir is one; `immuta logstore consumers` does the rest for them.
       """,
     subcommands: [ConsumersList.self, ConsumersSeek.self, ConsumersRemove.self],
@@ -91,6 +93,7 @@ struct ConsumersList: ToolCommand {
 /// A consumer by its name: arguments of each subcommand that changes one.
 struct ConsumerChoice: ParsableArguments {
   @OptionGroup var location: Location
+  @OptionGroup var cluster: ClusterOption
 
   @Argument(help: "The namespace.", completion: Completions.namespaces)
   var namespace: String
@@ -101,6 +104,7 @@ struct ConsumerChoice: ParsableArguments {
   func validate() throws {
     try checkNamespace(namespace)
     try checkConsumer(name)
+    try cluster.check([("--dir", location.isGiven)])
   }
 
   /// Opens the log, and says what it comes to in the tool's words.
@@ -143,6 +147,13 @@ struct ConsumersSeek: ToolCommand {
   var to: StreamPosition
 
   @MainActor func execute() async throws {
+    if let servers = consumer.cluster.url {
+      #if JetStream
+        return try await consumer.seek(to: to, on: servers)
+      #else
+        throw ClusterSupport.missing(for: servers)
+      #endif
+    }
     try consumer.withLog { log in try log.seekConsumer(consumer.name, to: to) }
   }
 }
@@ -171,6 +182,13 @@ struct ConsumersRemove: ToolCommand {
   @OptionGroup var consumer: ConsumerChoice
 
   @MainActor func execute() async throws {
+    if let servers = consumer.cluster.url {
+      #if JetStream
+        return try await consumer.remove(on: servers)
+      #else
+        throw ClusterSupport.missing(for: servers)
+      #endif
+    }
     try consumer.withLog { log in try log.removeConsumer(consumer.name) }
   }
 }
