@@ -110,23 +110,27 @@ extension LogStore {
   private func makePositions(
     of name: String, in partitions: [Int], _ start: StreamPosition, _ creating: Bool
   ) throws(ImmutaError) {
-    for partition in partitions {
-      let log = try log(partition)
-      // Bounded: who makes it holds a lock, which is free once the position is there or its process has ended.
-      for attempt in 1... {
-        if let details = try log.details(ofConsumer: name) {
-          if let fault = details.fault { throw fault }
-          break
-        }
-        guard creating else { throw .consumerNotFound(name).of("\(partition)") }
-        do throws(ImmutaError) {
-          try log.consumer(name, startingAt: start).close()
-          break
-        } catch {
-          // Somebody else makes it at this moment.
-          guard case .consumerInUse = error, attempt < Self.makingAttempts else { throw error }
-          usleep(Self.makingPause)
-        }
+    for partition in partitions { try makePosition(of: name, in: partition, start, creating) }
+  }
+
+  /// The same for one partition. Bounded: who makes it holds a lock, which is free once the position is there or its process has
+  /// ended.
+  private func makePosition(
+    of name: String, in partition: Int, _ start: StreamPosition, _ creating: Bool
+  ) throws(ImmutaError) {
+    let log = try log(partition)
+    for attempt in 1... {
+      if let details = try log.details(ofConsumer: name) {
+        if let fault = details.fault { throw fault }
+        return
+      }
+      guard creating else { throw .consumerNotFound(name).of("\(partition)") }
+      do throws(ImmutaError) {
+        return try log.consumer(name, startingAt: start).close()
+      } catch {
+        // Somebody else makes it at this moment.
+        guard case .consumerInUse = error, attempt < Self.makingAttempts else { throw error }
+        usleep(Self.makingPause)
       }
     }
   }
