@@ -77,10 +77,11 @@
         try place.run("consumers", "seek", name, "mailer", "--to", "0", "--url", urls),
         try place.run("consumers", "remove", name, "mailer", "--url", urls),
       ] {
-        #expect(refused.ending == .exit(1) && refused.errors.contains("mailer"), "\(refused.errors)")
+        #expect(refused.ending == .exit(75) && refused.errors.contains("mailer"), "\(refused.errors)")
       }
+      // It lets go of the consumer as it ends.
       child.signal(SIGTERM)
-      _ = try child.finish()
+      #expect(try child.finish().ending == .exit(128 + SIGTERM))
       let beyond = try place.run("consumers", "seek", name, "mailer", "--to", "9", "--url", urls)
       #expect(beyond.ending == .exit(1) && beyond.errors.contains("beyond the end"), "\(beyond.errors)")
       let removed = try place.run("consumers", "remove", name, "mailer", "--url", urls)

@@ -66,7 +66,10 @@
           let consumer = try await log.consumer(consumer, startingAt: .beginning, creating: true)
           let records = ClusterRecords(consumer, count: count)
           do {
-            try await options.print(records, of: { _ in nil }, total: records.left) { $0.isAtEnd }
+            // Whoever comes next need not wait until the cluster takes this one for dead.
+            try await Interruption.cancelling {
+              try await options.print(records, of: { _ in nil }, total: records.left) { $0.isAtEnd }
+            }
           } catch {
             try? await consumer.shutdown()
             throw error

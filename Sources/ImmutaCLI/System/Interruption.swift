@@ -58,6 +58,25 @@ enum Interruption {
     }
   }
 
+  /// Does something that waits, and cancels it within a tenth of a second after a signal came.
+  ///
+  /// - Throws: what `body` throws; `Interrupted` where that is because it was cancelled.
+  @MainActor static func cancelling(_ body: @escaping @MainActor () async throws -> Void) async throws {
+    try install()
+    let work = Task { try await body() }
+    let watch = Task.detached {
+      while !isRequested { try await Task.sleep(for: .milliseconds(100)) }
+      work.cancel()
+    }
+    defer { watch.cancel() }
+    do {
+      try await work.value
+    } catch is CancellationError {
+      try check()
+      throw CancellationError()
+    }
+  }
+
   /// Throws `Interrupted` once a signal came.
   static func check() throws {
     let number = received.load(ordering: .relaxed)
