@@ -39,6 +39,31 @@ import Testing
     #expect(try storage.details(of: "log").stableCount == 10)
   }
 
+  /// Also where somebody else's flush has covered them, and has not yet said so.
+  @Test func whatIsSynchronisedIsKnownToBeStable() async throws {
+    let directory = TemporaryDirectory(inMemory: true)
+    let storage = try Storage(directory: directory.path, namespaces: ["log"])
+    defer { storage.close() }
+    let log = try storage.log("log")
+    let late = try await withThrowingTaskGroup(of: Int.self) { group in
+      for task in 0..<4 {
+        group.addTask {
+          var late = 0
+          for _ in 0..<2_000 {
+            let receipt = try await log.append("a").sequence
+            if task.isMultiple(of: 2) { try await log.sync() } else { try Self.syncBlocking(log) }
+            if try log.details.stableCount <= receipt { late += 1 }
+          }
+          return late
+        }
+      }
+      return try await group.reduce(0, +)
+    }
+    #expect(late == 0)
+  }
+
+  private static func syncBlocking(_ log: Log) throws { try log.sync() }
+
   @Test func recordsBecomeStableWithinTheIntervalByThemselves() async throws {
     let directory = TemporaryDirectory()
     let storage = try Storage(

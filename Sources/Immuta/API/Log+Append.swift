@@ -87,7 +87,7 @@ extension Log {
     try checkOpen()
     let count = reader.count
     do {
-      if writer.flusher.hasFlushed(count) { return try writer.flusher.checkNames() }
+      if writer.flusher.isKnownStable(count) { return try writer.flusher.checkNames() }
       try await writer.flusher.flush(through: count)
     } catch let error as ImmutaError {
       throw error.of(namespace)
@@ -169,7 +169,7 @@ extension Log {
     try checkOpen()
     let count = reader.count
     do {
-      if writer.flusher.hasFlushed(count) { return try writer.flusher.checkNames() }
+      if writer.flusher.isKnownStable(count) { return try writer.flusher.checkNames() }
       try writer.flusher.flushBlocking(through: count)
     } catch let error as ImmutaError {
       throw error.of(namespace)

@@ -78,6 +78,9 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
   /// Whether the first `count` records were flushed: then they are stable by themselves, and not by a step's intent alone.
   func hasFlushed(_ count: Int) -> Bool { targets.withLock { $0.due(for: count).isEmpty } }
 
+  /// The same, and everybody who asks is told so. Whoever flushes notes it first, and says it then.
+  func isKnownStable(_ count: Int) -> Bool { stable.generation >= count && hasFlushed(count) }
+
   /// A step's intent vouches for the first `count` records, whatever of their commit is on the device: they are stable.
   func notePromised(_ count: Int) {
     if failure == nil { finish(count) }
