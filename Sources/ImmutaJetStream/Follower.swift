@@ -153,7 +153,7 @@
       return Array(state.waiters.values)
     }
 
-    /// Ends the reading: whoever takes or waits gets the error, behind what has come.
+    /// Ends the reading: whoever takes or waits gets the error, after what has come.
     func fail(_ error: any Error) {
       let (waiters, delivery) = state.withLock { state in
         if state.failure == nil { state.failure = error }

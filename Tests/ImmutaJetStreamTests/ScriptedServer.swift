@@ -10,7 +10,7 @@
     /// What a client published.
     struct Question: Sendable {
       let subject: String
-      /// The lines of its header, with the body behind them.
+      /// The lines of its header, and then the body.
       let text: String
 
       /// The value of a line of the header.
@@ -108,7 +108,7 @@
         }
       }
 
-      /// So many bytes, and the end of the line behind them.
+      /// So many bytes, and then the end of the line.
       mutating func take(_ count: Int) -> String? {
         while bytes.count < count + 2 { if !fill() { return nil } }
         defer { bytes.removeFirst(count + 2) }

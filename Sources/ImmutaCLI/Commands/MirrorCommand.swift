@@ -8,7 +8,7 @@ struct MirrorCommand: ToolCommand {
     abstract: "Keep a copy of a log on a NATS JetStream cluster, or the other way round.",
     discussion: """
       Each record is copied once, with the number that it has, and then those that are appended, until Ctrl-C. It may be killed and
-      started again as you like, also twice at once: it goes on behind the last record that is there.
+      started again as you like, also twice at once: it goes on after the last record that is there.
 
       What a server appends, on three machines within a second:
         immuta mirror events --to nats://one:4222,nats://two:4222,nats://three:4222

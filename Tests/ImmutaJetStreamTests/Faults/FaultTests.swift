@@ -63,7 +63,7 @@
       try await check(traffic.seen, cluster, clients)
     }
 
-    /// One fault: before it, while it lasts, and behind it, appends get through.
+    /// One fault: before it, while it lasts, and after it, appends get through.
     private func breakAndMend(
       _ fault: Fault, _ cluster: BreakableCluster, _ clients: Clients, _ traffic: Traffic
     ) async throws {
