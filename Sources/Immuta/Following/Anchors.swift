@@ -44,6 +44,12 @@ struct Anchors {
   /// The last of them, by its number; nil where there are none.
   var last: (number: Int, entry: CompanionEntry?)? { entries.last.map { (count - 1, $0) } }
 
+  /// The entry of a record; nil where it is none of them, or was damaged.
+  func entry(of number: Int) -> CompanionEntry? {
+    let position = number - first
+    return entries.indices.contains(position) ? entries[position] : nil
+  }
+
   /// Whether the last one is still on file, and what it says is still in the log, where nothing but the log says it.
   func hold(in reader: LogReader) throws(ImmutaError) -> Bool {
     assert(entries.count <= Self.most, "they are few")

@@ -220,6 +220,14 @@ final class FollowedFiles: OpenFiles.Holder {
     }
   }
 
+  /// Whether an entry that was read from these files just now is of what they were known to hold.
+  func vouches(for entry: CompanionEntry, of number: Int) throws(ImmutaError) -> Bool {
+    try state.withLock { (state) throws(ImmutaError) in
+      if let known = state.anchors.entry(of: number) { return entry.isOfSameRecord(as: known) }
+      return try state.anchors.hold(in: reader)
+    }
+  }
+
   // MARK: Others in their place
 
   /// Takes note of no more records until `thaw`: these files are about to be compared with others. Returns how many are

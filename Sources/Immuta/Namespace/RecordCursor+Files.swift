@@ -55,13 +55,17 @@ extension RecordCursor {
   }
 
   /// Takes the entry of the record delivered last as it is known now: a companion that was made again may give it another
-  /// time. False where it is another record's.
+  /// time. False where it is another record's. A cursor that was moved here has none; it gets one if that is the record of the
+  /// files as they were opened, and nobody has written over them since.
   private mutating func moveAnchor(to current: LogReader) throws(ImmutaError) -> Bool {
     let last = lastDelivered
     // Whatever happens, it is not forgotten: the chunk may be.
     anchor = last
     let entry = place > 0 ? try known(place - 1, current) : nil
     if let last, let entry, !entry.isOfSameRecord(as: last.entry) { return false }
+    if last == nil, let entry, let files = source?.follower?.files {
+      guard files.reader === current, try files.vouches(for: entry, of: place - 1) else { return true }
+    }
     anchor = entry.map { (place - 1, $0) }
     return true
   }
