@@ -303,7 +303,7 @@
           "CONSUMER.CREATE.\(access.name.stream).\(name)", PullRequests.consumer(name, of: access.name, from: next),
           until: .now + Self.patience)
         // It was made by a majority: now the leader knows what there is, if it is one.
-        if let last { try await checkEnd(last, next) }
+        if let last { try await checkEnd(last) }
         guard let connection = access.transport.connection else { throw ImmutaError.storageClosed.of(access.namespace) }
         let subscription = try NatsSubscription(connection, "_INBOX.\(name)", self)
         let delivery = Delivery(consumer: name, connection: connection, subscription: subscription)
@@ -332,7 +332,8 @@
     }
 
     /// Throws where the log has lost records that this has read, and where the one that comes next is missing while others are there.
-    private func checkEnd(_ last: Read, _ next: Int) async throws {
+    private func checkEnd(_ last: Read) async throws {
+      let next = last.sequence + 1
       let time = Shortfall.timeOfReading
       let stream = try await access.describe(
         comparedTo: next, believedAfter: time, until: .now + time + Self.patience)

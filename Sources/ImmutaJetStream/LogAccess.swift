@@ -79,10 +79,10 @@
       }
     }
 
-    /// The same, for comparing the number of its records with one that they may be fewer than: from a leader that has so many, or
-    /// from one that is believed that there are fewer.
+    /// The same, to learn whether the log has at least `count` records. Returns once the leader has that many, or has said for a
+    /// while that there are fewer: see ``Shortfall``.
     ///
-    /// - Parameter time: for how long a leader must say that there are fewer. The deadline must be later than that.
+    /// - Parameter time: how long the leader must have said so. The deadline must be later than that.
     /// - Throws: as `describe(until:)`.
     func describe(
       comparedTo count: Int, believedAfter time: Duration = Shortfall.timeOfCall,

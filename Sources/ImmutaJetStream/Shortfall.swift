@@ -1,9 +1,9 @@
 #if JetStream
   /// For how long a log's leader has said that the log has fewer records than it may have.
   ///
-  /// For some seconds two servers may think that they lead, and the one that was cut off has fewer records. So nobody is believed
-  /// at once: the leader must say so again and again for a while, and have heard of most other servers each time. A server that
-  /// is with the others again, and still answers as the leader, hears of the new one within that time.
+  /// For some seconds two servers may think that they lead, and the one that was cut off has fewer records. So one answer is not
+  /// enough: the leader must say so again and again for a while, and must have heard from most other servers each time. A server
+  /// that was cut off and is connected again learns of the new leader within that time.
   struct Shortfall: Sendable {
     /// How long it takes to believe it: for a call that somebody waits for, and for a reading that ends by it.
     static let timeOfCall = Duration.seconds(2)

@@ -175,9 +175,8 @@
     private static func wait(for mirror: Child, toCopy count: Int) throws {
       var copied = 0
       while copied < count {
-        let line = try #require(try mirror.line(), "the mirror ended: \((try? mirror.errorLine()) ?? "")")
-        let object = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
-        copied = try #require(object?["count"] as? Int)
+        let object = try #require(try mirror.object(), "the mirror ended: \((try? mirror.errorLine()) ?? "")")
+        copied = try #require(object["count"] as? Int)
       }
     }
   }

@@ -14,20 +14,16 @@ struct InfoWatchTests {
     try place.run("cat", "e", "--consumer", "slow", "--limit", "1")
     try place.run("cat", "e", "--consumer", "quick", "--limit", "2")
     let child = try Child(["info", "--watch", "--json"], in: place)
-    let first = try #require(try object(child))
+    let first = try #require(try child.object())
     #expect(first["count"] as? Int == 3 && first["lag"] as? Int == 2 && first["recordsPerSecond"] == nil)
     try place.run("append", "e", input: "d\ne\n")
     // Its next look may have come before the records did.
     var found: [String: Any] = [:]
-    for _ in 0..<20 where found["count"] as? Int != 5 { found = try #require(try object(child)) }
+    for _ in 0..<20 where found["count"] as? Int != 5 { found = try #require(try child.object()) }
     let (records, bytes) = (found["recordsPerSecond"] as? Double, found["bytesPerSecond"] as? Double)
     #expect(try #require(records) > 0 && #require(bytes) > 0 && found["lag"] as? Int == 4)
     child.closeOutput()
     #expect(try child.waitForEnd() == .exit(0))
-  }
-
-  private func object(_ child: Child) throws -> [String: Any]? {
-    try child.line().flatMap { try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any] }
   }
 
   @Test("For people it is a table of at most 80 columns, and logs that appear join it")
@@ -49,7 +45,7 @@ struct InfoWatchTests {
   func store() throws {
     try place.run("logstore", "append", "s", "--partitions", "2", input: "k\tone\n")
     let child = try Child(["logstore", "info", "s", "--watch", "--json"], in: place)
-    #expect(try object(child)?["partition"] != nil && object(child)?["partition"] != nil)
+    #expect(try child.object()?["partition"] != nil && child.object()?["partition"] != nil)
     #expect(try place.run("logstore", "info", "s", "--watch", "--segments").ending == .exit(64))
   }
 

@@ -44,7 +44,7 @@ struct Anchors {
   /// The last of them, by its number; nil where there are none.
   var last: (number: Int, entry: CompanionEntry?)? { entries.last.map { (count - 1, $0) } }
 
-  /// The entry of a record; nil where it is none of them, or was damaged.
+  /// The anchor for record `number`. Nil if that record is not among the anchors, or if its entry was damaged.
   func entry(of number: Int) -> CompanionEntry? {
     let position = number - first
     return entries.indices.contains(position) ? entries[position] : nil

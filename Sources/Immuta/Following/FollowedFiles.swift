@@ -220,7 +220,7 @@ final class FollowedFiles: OpenFiles.Holder {
     }
   }
 
-  /// Whether an entry that was read from these files just now is of what they were known to hold.
+  /// Whether an entry that was just read from these files belongs to the log that they held when they were opened.
   func vouches(for entry: CompanionEntry, of number: Int) throws(ImmutaError) -> Bool {
     try state.withLock { (state) throws(ImmutaError) in
       if let known = state.anchors.entry(of: number) { return entry.isOfSameRecord(as: known) }

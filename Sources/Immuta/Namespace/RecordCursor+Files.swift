@@ -55,8 +55,8 @@ extension RecordCursor {
   }
 
   /// Takes the entry of the record delivered last as it is known now: a companion that was made again may give it another
-  /// time. False where it is another record's. A cursor that was moved here has none; it gets one if that is the record of the
-  /// files as they were opened, and nobody has written over them since.
+  /// time. False where it is another record's. A cursor that was moved here has no such entry. It takes the one on file, unless
+  /// another log was written over these files since they were opened.
   private mutating func moveAnchor(to current: LogReader) throws(ImmutaError) -> Bool {
     let last = lastDelivered
     // Whatever happens, it is not forgotten: the chunk may be.

@@ -5,7 +5,7 @@
 
   extension Cluster {
     /// Connects to servers that were given on the command line, with the credentials of the environment.
-    @MainActor static func connect(commandLine servers: String) async throws -> Cluster {
+    @MainActor private static func connect(commandLine servers: String) async throws -> Cluster {
       var options = Options(servers)
       options.credentialsFile = System.variable("NATS_CREDS")
       options.token = System.variable("NATS_TOKEN")
@@ -18,26 +18,35 @@
       return try await connect(options)
     }
 
+    /// Connects, calls `body`, and closes the connection.
+    @MainActor static func withConnection<Result>(
+      to servers: String, _ body: @MainActor (Cluster) async throws -> Result
+    ) async throws -> Result {
+      let cluster = try await connect(commandLine: servers)
+      do {
+        let result = try await body(cluster)
+        await cluster.close()
+        return result
+      } catch {
+        await cluster.close()
+        throw error
+      }
+    }
+
     /// Opens a log, calls `body` with it, and closes the connection.
     @MainActor static func withLog<Result>(
       _ namespace: String, on servers: String, creating creation: ClusterLog.Creation? = nil, codec: CodecOptions,
       _ body: @MainActor (ClusterLog) async throws -> Result
     ) async throws -> Result {
       let codec = try codec.configuration().codec
-      let cluster = try await connect(commandLine: servers)
-      do {
+      return try await withConnection(to: servers) { cluster in
         let log: ClusterLog
         do {
           log = try await cluster.log(namespace, creating: creation, codec: codec)
         } catch ImmutaError.namespaceNotFound(let name) {
           throw await cluster.notFound(name, "`immuta append \(name) --url …` makes one, as does `immuta mirror`")
         }
-        let result = try await body(log)
-        await cluster.close()
-        return result
-      } catch {
-        await cluster.close()
-        throw error
+        return try await body(log)
       }
     }
 

@@ -5,13 +5,8 @@
   extension ConsumerListing {
     /// Lists the consumers of the logs that are named, or of all, of a cluster.
     @MainActor func print(_ namespaces: [String], on servers: String, asJSON: Bool) async throws {
-      let cluster = try await Cluster.connect(commandLine: servers)
-      do {
+      try await Cluster.withConnection(to: servers) { cluster in
         try await print(asJSON: asJSON) { [try await Self.report(namespaces, cluster, asJSON)] }
-        await cluster.close()
-      } catch {
-        await cluster.close()
-        throw error
       }
     }
 
@@ -44,34 +39,21 @@
       try await withCluster(servers) { try await $0.removeConsumer(name, of: namespace) }
     }
 
+    /// Connects, and says what it comes to in the tool's words.
     @MainActor private func withCluster(
       _ servers: String, _ body: @MainActor (Cluster) async throws -> Void
     ) async throws {
-      let cluster = try await Cluster.connect(commandLine: servers)
-      do {
-        try await body(cluster)
-        await cluster.close()
-      } catch {
-        let explained = await explain(error, cluster)
-        await cluster.close()
-        throw explained
-      }
-    }
-
-    /// What an error comes to in the tool's words.
-    @MainActor private func explain(_ error: any Error, _ cluster: Cluster) async -> any Error {
-      switch error as? ImmutaError {
-      case .namespaceNotFound(let log): return await cluster.notFound(log)
-      case .consumerNotFound:
-        let names = (try? await cluster.consumers(of: namespace).map(\.name)) ?? []
-        return ToolError(
-          "there is no consumer “\(name)” of “\(namespace)” on the cluster:\(Suggestion(for: name, among: names).asked(after: " ")) "
-            + "`immuta consumers \(namespace) --url …` lists those that exist")
-      case .positionBeyondEnd(let position, let count, _):
-        return ToolError(
-          "--to \(position) is beyond the end: the log has \(Quantities.counted(count, "record")), and the consumer “\(name)” stays "
-            + "where it is. Give a number up to \(count), or --to latest for what is appended from now on")
-      default: return error
+      try await Cluster.withConnection(to: servers) { cluster in
+        do {
+          try await body(cluster)
+        } catch ImmutaError.namespaceNotFound(let log) {
+          throw await cluster.notFound(log)
+        } catch ImmutaError.consumerNotFound {
+          let names = (try? await cluster.consumers(of: namespace).map(\.name)) ?? []
+          throw notFound(among: names, " on the cluster", listedBy: "immuta consumers \(namespace) --url …")
+        } catch let error as ImmutaError {
+          throw explained(error)
+        }
       }
     }
   }

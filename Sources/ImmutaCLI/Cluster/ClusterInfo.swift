@@ -11,8 +11,7 @@
 
     /// Prints what is known of the logs that are named, or of all.
     static func print(_ namespaces: [String], on servers: String, sizes: ByteWords, asJSON: Bool) async throws {
-      let cluster = try await Cluster.connect(commandLine: servers)
-      do {
+      let info = try await Cluster.withConnection(to: servers) { cluster in
         var info = ClusterInfo(sizes)
         if namespaces.isEmpty {
           let logs = try await cluster.logs
@@ -26,12 +25,9 @@
             info.failures.append(Failure(await cluster.notFound(name)))
           }
         }
-        await cluster.close()
-        try info.print(asJSON)
-      } catch {
-        await cluster.close()
-        throw error
+        return info
       }
+      try info.print(asJSON)
     }
 
     private init(_ sizes: ByteWords) {

@@ -114,14 +114,30 @@ struct ConsumerChoice: ParsableArguments {
     do {
       try body(log)
     } catch ImmutaError.consumerNotFound {
-      let suggestion = Suggestion(for: name, among: (try? log.consumers.map(\.name)) ?? [])
-      let command = ToolCommandLine.of("consumers", namespace, in: location.directory)
-      throw ToolError(
-        "there is no consumer “\(name)” of “\(namespace)”:\(suggestion.asked(after: " ")) `\(command)` lists those that "
-          + "exist")
+      throw notFound(
+        among: (try? log.consumers.map(\.name)) ?? [],
+        listedBy: ToolCommandLine.of("consumers", namespace, in: location.directory))
     } catch let error as ImmutaError {
-      throw ConsumerAdvice(name, of: namespace, in: location.directory).seeking(error) ?? error
+      throw explained(error)
     }
+  }
+
+  /// The error for a consumer that does not exist.
+  ///
+  /// - Parameters:
+  ///   - names: the consumers that do.
+  ///   - place: where they are, in words that follow the log's name.
+  ///   - command: the command that lists them.
+  func notFound(among names: [String], _ place: String = "", listedBy command: String) -> ToolError {
+    let suggestion = Suggestion(for: name, among: names)
+    return ToolError(
+      "there is no consumer “\(name)” of “\(namespace)”\(place):\(suggestion.asked(after: " ")) `\(command)` lists those that "
+        + "exist")
+  }
+
+  /// An error in the tool's words, if it is about the consumer's place; else the error itself.
+  func explained(_ error: ImmutaError) -> any Error {
+    ConsumerAdvice(name, of: namespace, in: location.directory).seeking(error) ?? error
   }
 }
 

@@ -71,9 +71,9 @@ enum Interruption {
     defer { watch.cancel() }
     do {
       try await work.value
-    } catch is CancellationError {
+    } catch let error as CancellationError {
       try check()
-      throw CancellationError()
+      throw error
     }
   }
 

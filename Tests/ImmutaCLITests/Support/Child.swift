@@ -112,6 +112,9 @@ final class Child {
   /// The next line of its output, without the newline; nil at the end.
   func line() throws -> String? { try line(of: output, after: &pending) }
 
+  /// The next line of its output, a JSON object; nil at the end.
+  func object() throws -> [String: Any]? { try line().map { try JSONLineObject.parse($0) } }
+
   /// The next line of what it complains of, without the newline; nil at the end.
   func errorLine() throws -> String? { try line(of: errors, after: &pendingErrors) }
 
@@ -266,8 +269,13 @@ struct Outcome {
 
   /// The output, an object a line.
   func objects() throws -> [[String: Any]] {
-    try lines.map { line in
-      try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
-    }
+    try lines.map { try JSONLineObject.parse($0) }
+  }
+}
+
+/// A line of output that is a JSON object.
+private enum JSONLineObject {
+  static func parse(_ line: some StringProtocol) throws -> [String: Any] {
+    try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
   }
 }
