@@ -7,7 +7,7 @@
     ///
     /// - Throws: as ``details(of:)``; `.invalidConfiguration` where something else published among the positions.
     public func consumers(of namespace: String) async throws -> [ConsumerDetails] {
-      let details = try await details(of: namespace)
+      var log = try await details(of: namespace)
       guard let name = StreamName(namespace) else { throw ImmutaError.invalidNamespace(namespace) }
       let deadline = ContinuousClock.now + transport.options.deadline
       let positions: JSON
@@ -20,14 +20,34 @@
         throw ImmutaError.unavailable(refusal.description).of(namespace)
       }
       guard case .object(let subjects)? = positions["state"]?["subjects"] else { return [] }
-      var consumers: [ConsumerDetails] = []
+      var marks: [(consumer: String, mark: ConsumerMark)] = []
       for subject in subjects.map(\.name) {
         guard let consumer = name.consumer(ofPosition: subject),
-          let kept = try await mark(at: subject, name, until: deadline)
+          let mark = try await mark(at: subject, name, until: deadline)
         else { continue }
-        consumers.append(Self.details(consumer, kept, details))
+        marks.append((consumer, mark))
       }
-      return consumers.sorted { $0.name < $1.name }
+      let own = marks.filter { $0.mark.identity == log.identity }
+      if let most = own.map(\.mark.position).max(), most > log.count {
+        log.count = try await count(of: log, name, comparedTo: most, until: deadline)
+      }
+      return marks.map { Self.details($0.consumer, $0.mark, log) }.sorted { $0.name < $1.name }
+    }
+
+    /// How many records a log has, where a consumer has come further than a server says that there are.
+    private func count(
+      of log: ClusterLog.Details, _ name: StreamName, comparedTo position: Int, until deadline: ContinuousClock.Instant
+    ) async throws -> Int {
+      do {
+        let json = try await transport.api("STREAM.INFO.\(name.stream)", until: deadline)
+        guard let stream = StreamDescription(json) else { throw ImmutaError.namespaceNotFound(log.namespace) }
+        let access = LogAccess(transport, name, log.identity, stream, nil)
+        return try await access.describe(comparedTo: position, until: deadline).count
+      } catch let refusal as ServerRefusal {
+        throw refusal.isNoStream
+          ? ImmutaError.namespaceNotFound(log.namespace)
+          : ImmutaError.unavailable(refusal.description).of(log.namespace)
+      }
     }
 
     private func mark(

@@ -13,7 +13,7 @@
       /// The name of the codec that its payloads are stored with; empty for none.
       public let codec: String
       /// How many records were ever appended.
-      public let count: Int
+      public internal(set) var count: Int
       /// The number of the first record that was not removed.
       public let firstSequence: Int
       /// Bytes that the records take on each server, with their headers.

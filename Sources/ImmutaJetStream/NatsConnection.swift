@@ -56,7 +56,7 @@
       var pointer: OpaquePointer?
       let status = unsafe natsConnection_Connect(&pointer, library.pointer)
       if status == NATS_OK, let pointer = unsafe pointer { return unsafe pointer }
-      throw NatsFailure.connecting(status, to: servers)
+      throw NatsFailure.connecting(status, to: servers, hasCertificate: options.tls?.certificateFile != nil)
     }
 
     /// Ends it: nothing is sent or received any more, and nobody is told of its end. Waits for the library's threads.

@@ -16,7 +16,11 @@
     }
 
     /// Why no connection came about.
-    static func connecting(_ status: natsStatus, to servers: [ServerAddress]) -> ImmutaError {
+    ///
+    /// - Parameter hasCertificate: whether this client had a certificate to show.
+    static func connecting(
+      _ status: natsStatus, to servers: [ServerAddress], hasCertificate: Bool = true
+    ) -> ImmutaError {
       let places = servers.map(\.shown).joined(separator: ", ")
       switch status {
       case NATS_CONNECTION_AUTH_FAILED, NATS_NOT_PERMITTED:
@@ -32,6 +36,11 @@
       case NATS_SSL_ERROR:
         return .invalidConfiguration(
           "no encrypted connection to \(places): check the certificates, the name in the server's, and the client's own"
+        )
+      // It says that it wants one only once the connection is encrypted.
+      case NATS_PROTOCOL_ERROR where !hasCertificate && servers.contains(where: \.isEncrypted):
+        return .invalidConfiguration(
+          "\(places) ended the connection as soon as it was encrypted: it may want this client's certificate, and there is none"
         )
       case NATS_NO_SERVER, NATS_TIMEOUT, NATS_IO_ERROR, NATS_CONNECTION_CLOSED, NATS_STALE_CONNECTION:
         return .unavailable("no server answers at \(places)")
