@@ -379,7 +379,7 @@ canary recognition PayloadAppearance.swift 'LossTests' \
   'if unsafe Self\.isSealed\(bytes, size: size\) \{' 'if size < 0 {'
 # Whatever codec is given is taken for the right one.
 canary wrong-codec CodecCheck.swift 'LossTests' \
-  'failure = failure \?\? corruption' 'return'
+  'failure = failure \?\? corruption' 'return nil'
 # Whoever expects a key's count looks before it has the turn.
 canary key-turn KeyedLog+Append.swift 'KeysModelTests/manyWhoExpect' \
   'if actual != count \{ throw' 'if actual < count { throw'

@@ -7,20 +7,20 @@
     enum Work: CaseIterable {
       case oneByOne, window, following
 
-      var name: String {
+      func name(window: Int) -> String {
         switch self {
         case .oneByOne: "append, one at a time"
-        case .window: "append, in order, 256 under way"
+        case .window: "append, in order, \(window) under way"
         case .following: "read from the beginning"
         }
       }
     }
 
-    private static let window = 256
     private static let rounds = 5
 
     private let replicas: Int
     private let count: Int
+    private let window: Int
     private let payload: [UInt8]
     private let storage: Storage
     private let local: Log
@@ -30,9 +30,10 @@
     private let floorLog: ClusterLog
     private let subject: String
 
-    init(servers: String, directory: String, replicas: Int, bytes: Int, count: Int) async throws {
+    init(servers: String, directory: String, replicas: Int, bytes: Int, count: Int, window: Int) async throws {
       self.replicas = replicas
       self.count = count
+      self.window = window
       payload = (0..<bytes).map { UInt8(truncatingIfNeeded: $0 &* 37) }
       let name = "rates-\(replicas)-\(bytes)-\(UInt32.random(in: 0...(.max)))"
       storage = try Storage(directory: directory, namespaces: [name])
@@ -42,7 +43,7 @@
       // The floor has a stream of its own, made in the same way.
       floorLog = try await cluster.log(name + "-floor", creating: .init(replicas: replicas))
       subject = "immuta.\(floorLog.streamName).\(floorLog.identity)"
-      floor = RawClient(servers: servers, window: Self.window)
+      floor = RawClient(servers: servers, window: window)
       floor.waitForTaker(of: subject)
     }
 
@@ -70,7 +71,7 @@
       }
       let rates = times.map(median)
       let ratio = median(zip(times[1], times[2]).map { $0 / $1 })
-      let name = "\(work.name), \(payload.count) B, \(replicas == 1 ? "1 replica" : "\(replicas) replicas")"
+      let name = "\(work.name(window: window)), \(payload.count) B, \(replicas == 1 ? "1 replica" : "\(replicas) replicas")"
       return "| \(name) | \(rates.map(shown).joined(separator: " | ")) | \(hundredths(ratio)) |"
     }
 
@@ -89,7 +90,7 @@
       case .oneByOne:
         for _ in 0..<amount { try await log.append(payload) }
       case .window:
-        let appender = log.appender(window: Self.window)
+        let appender = log.appender(window: window)
         for _ in 0..<amount { try await appender.append(payload) }
         try await appender.finish()
       case .following:
