@@ -7,25 +7,17 @@
     private let access: LogAccess
     private let line: AppendLine
     /// Where it may have been stored: it was sent, and no answer said that it was not.
-    private var doubt: Sent?
+    private var doubt: SentGroup?
     private var reason = "no server answered in time"
     /// Whether the last attempt came too late: somebody else's record is at its place.
     private var isTooLate = false
     /// Of a log that has fewer records than the first unit expects.
     private var shortfall: Shortfall?
 
-    /// What was sent.
-    private struct Sent {
-      /// The number of the first record.
-      let first: Int
-      /// By unit.
-      let ids: [String]
-      let messages: [Outgoing]
-      var count: Int { messages.count }
-    }
-
-    init(_ units: [AppendUnit], _ access: LogAccess, _ line: AppendLine) {
+    /// - Parameter doubt: where the units may have been stored already.
+    init(_ units: [AppendUnit], doubt: SentGroup? = nil, _ access: LogAccess, _ line: AppendLine) {
       self.units = units
+      self.doubt = doubt
       self.access = access
       self.line = line
     }
@@ -123,7 +115,7 @@
     /// For some seconds two servers may think that they lead, and then both get it: one refuses it, and the other stores it.
     ///
     /// - Parameter count: how many records whoever refused it has; nil where that is to be asked.
-    private mutating func look(for sent: Sent, refusedAt count: Int?) async throws -> Finding {
+    private mutating func look(for sent: SentGroup, refusedAt count: Int?) async throws -> Finding {
       switch try await access.leaderRecord(at: sent.first, within: time) {
       case .failure(let refusal):
         reason = refusal.description
@@ -152,57 +144,37 @@
     }
 
     /// What is sent, noted in each unit; nil where one of them was given up meanwhile, or cannot be sent.
-    private func prepare(_ first: Int) -> Sent? {
-      var messages: [Outgoing] = []
-      var ids: [String] = []
-      for unit in units {
-        let id = unit.id ?? AppendID.next()
-        do throws(ImmutaError) {
-          let made = try self.messages(unit, id, at: first + messages.count)
-          let append = UnknownAppend(
-            namespace: access.namespace, id: id, count: made.count, earliest: first + messages.count, isExpecting: true)
-          if unit.markSent(append) {
-            messages += made
-            ids.append(id)
-            continue
-          }
-        } catch {
-          unit.giveUp(error.of(access.namespace))
-          line.noteFailure(error)
-        }
-        for unit in units.prefix(ids.count) { unit.markRefused() }
+    private func prepare(_ first: Int) -> SentGroup? {
+      do throws(SentGroup.Failure) {
+        let sent = try SentGroup(units, at: first, access)
+        return note(sent) ? sent : nil
+      } catch {
+        error.unit.giveUp(error.error)
+        line.noteFailure(error.error)
         return nil
       }
-      messages[0].headers.append((HeaderName.expected, String(first)))
-      return Sent(first: first, ids: ids, messages: messages)
     }
 
-    private func messages(_ unit: AppendUnit, _ id: String, at first: Int) throws(ImmutaError) -> [Outgoing] {
-      var messages: [Outgoing] = []
-      for (place, payload) in unit.payloads.enumerated() {
-        let bytes = try access.coder?.encode(payload, sequence: first + place) ?? payload
-        if bytes.count > access.mostBytes { throw .recordTooLarge }
-        let id = AppendUnit.id(id, place, of: unit.payloads.count)
-        messages.append(Outgoing(subject: access.subject, headers: [(HeaderName.id, id)], bytes: bytes))
-      }
-      return messages
-    }
-
-    private mutating func send(_ sent: Sent) async throws -> Bool {
-      var messages = sent.messages
-      if messages.count > 1 {
-        // Each attempt is a batch of its own: of the one before some messages may have come.
-        let batch = AppendID.next()
-        for place in messages.indices {
-          messages[place].headers.append((HeaderName.batch, batch))
-          messages[place].headers.append((HeaderName.batchSequence, String(place + 1)))
+    /// Notes in each unit that it is about to be sent; false where one of them was given up meanwhile.
+    private func note(_ sent: SentGroup) -> Bool {
+      var place = sent.first
+      for (index, (unit, id)) in zip(units, sent.ids).enumerated() {
+        let append = UnknownAppend(
+          namespace: access.namespace, id: id, count: unit.payloads.count, earliest: place, isExpecting: true)
+        guard unit.markSent(append) else {
+          for unit in units.prefix(index) { unit.markRefused() }
+          return false
         }
-        messages[messages.count - 1].headers.append((HeaderName.batchCommit, "1"))
+        place += unit.payloads.count
       }
+      return true
+    }
+
+    private mutating func send(_ sent: SentGroup) async throws -> Bool {
       // What was sent before may still come.
       let isFirst = doubt == nil
       doubt = sent
-      switch await access.transport.ask(messages, within: time) {
+      switch await access.transport.ask(sent.attempt(), within: time) {
       case .failure(.tooLarge) where isFirst && sent.count == 1:
         refuse()
         throw ImmutaError.recordTooLarge
@@ -219,11 +191,11 @@
       for unit in units { unit.markRefused() }
     }
 
-    private mutating func take(_ answer: AppendAnswer, _ sent: Sent, _ isFirst: Bool) async throws -> Bool {
+    private mutating func take(_ answer: AppendAnswer, _ sent: SentGroup, _ isFirst: Bool) async throws -> Bool {
       switch answer {
       case .stored(let count, let batch, let isDuplicate):
         access.transport.noteSuccess()
-        if isDuplicate { return takeDuplicate(at: count - 1, sent, isFirst) }
+        if isDuplicate { return try await takeDuplicate(at: count - 1, sent, isFirst) }
         guard sent.count == 1 || batch == sent.count, count - sent.count == sent.first else {
           // What is at its place says what became of it.
           reason = "a server stored \(batch ?? 1) of \(sent.count) records, up to \(count)"
@@ -259,8 +231,14 @@
     }
 
     /// A record of this id is stored. Whether it is this one, its place says.
-    private mutating func takeDuplicate(at place: Int, _ sent: Sent, _ isFirst: Bool) -> Bool {
-      if place == sent.first || !isFirst || units[0].id == nil { return false }
+    private mutating func takeDuplicate(at place: Int, _ sent: SentGroup, _ isFirst: Bool) async throws -> Bool {
+      if place == sent.first || units[0].id == nil { return false }
+      // What this one sent before may come in between: then only the record says it.
+      if !isFirst {
+        guard case .success(let record?) = try await access.leaderRecord(at: place, within: time),
+          record.id == AppendUnit.id(sent.ids[0], 0, of: units[0].payloads.count)
+        else { return false }
+      }
       if units[0].expecting != nil { return refused(max(place + 1, access.knownCount)) }
       // The caller's id, appended before: what was asked for is done.
       return complete(place, sent.ids)
@@ -291,14 +269,6 @@
       // The others may expect the count that the log has.
       line.putBack(Array(units.dropFirst()))
       return true
-    }
-  }
-
-  /// Ids of appends: no two are the same, wherever they are drawn.
-  enum AppendID {
-    static func next() -> String {
-      let (high, low) = (UInt64.random(in: .min ... .max), UInt64.random(in: .min ... .max))
-      return String(high, radix: 36) + String(low, radix: 36)
     }
   }
 #endif

@@ -8,6 +8,8 @@
   /// all. It says how many records the log must have, and so it is stored at that place or never: sending it again is harmless,
   /// also when an earlier copy of it comes late. Only when it is certain that it is not stored at that place, because somebody else's
   /// record is there, or because the only copy was refused, it is sent for another one.
+  ///
+  /// Where order is kept and nobody else appends, what comes after a group is sent as a ``FastBatch``, if the stream takes those.
   final class AppendLine: Sendable {
     private struct State {
       var waiting: [AppendUnit] = []
@@ -18,12 +20,22 @@
       var failure: (any Error)?
       /// When somebody else's record was where the next one of this line was to be.
       var lastRival: ContinuousClock.Instant?
+      /// The run under way.
+      var batch: FastBatch?
+      /// What a run before it has left: may be stored at its places.
+      var unsettled: [FastBatch.Placed] = []
+      /// Whether runs are of use: the servers may refuse them.
+      var takesBatches: Bool
+      /// Whether somebody waits for all to be stored.
+      var isFlushing = false
     }
 
     private let access: LogAccess
     private let state: Lock<State>
     /// Records of a group at most.
     private let most: Int
+    /// After how many records of a run the servers say what is stored.
+    private var flow: Int { min(most / 2, 256) }
     /// Whether nothing is appended any more once something was not.
     private let isOrdered: Bool
 
@@ -36,36 +48,59 @@
       self.access = access
       self.most = access.isAtomic ? min(most, Self.largestBatch) : 1
       self.isOrdered = isOrdered
-      state = Lock(State(guess: access.knownCount))
+      state = Lock(State(guess: access.knownCount, takesBatches: isOrdered && access.isBatched))
     }
 
     /// Appends, after all that came before.
     func add(_ unit: AppendUnit) {
-      let (failure, starts) = state.withLock { state in
-        if let failure = state.failure { return ((failure as (any Error)?), false) }
+      let (failure, starts, batch) = state.withLock { state -> ((any Error)?, Bool, FastBatch?) in
+        if let failure = state.failure { return (failure, false, nil) }
+        state.isFlushing = false
+        if state.waiting.isEmpty, let batch = state.batch, batch.add(unit) { return (nil, false, nil) }
         state.waiting.append(unit)
         defer { state.isRunning = true }
-        return (nil, !state.isRunning)
+        return (nil, !state.isRunning, state.batch)
       }
       if let failure { return unit.giveUp(failure) }
+      // It takes no more.
+      batch?.finish()
       if starts { Task { await run() } }
+    }
+
+    /// Has the servers say soon what is stored: somebody waits for it.
+    func flush() {
+      let batch = state.withLock { state in
+        state.isFlushing = true
+        return state.batch
+      }
+      batch?.finish()
     }
 
     /// Nothing more is appended; who waits is told so.
     func close(_ error: any Error) {
-      let units = state.withLock { state in
+      let (units, batch) = state.withLock { state in
         if state.failure == nil { state.failure = error }
-        defer { state.waiting = [] }
-        return state.waiting
+        defer { (state.waiting, state.unsettled) = ([], []) }
+        return (state.unsettled.map(\.unit) + state.waiting, state.batch)
       }
+      batch?.end()
       for unit in units { unit.giveUp(error) }
     }
 
     private func run() async {
-      while let units = takeGroup() {
-        var group = AppendGroup(units, access, self)
-        await group.settle()
-        if hasRival { await AppendRace.leaveAMoment() }
+      while true {
+        if let batch = beginBatch() {
+          let rest = await batch.over()
+          take(rest, of: batch)
+        } else if let placed = firstUnsettled {
+          await settle(placed)
+        } else if let units = takeGroup() {
+          var group = AppendGroup(units, access, self)
+          await group.settle()
+          if hasRival { await AppendRace.leaveAMoment() }
+        } else {
+          return
+        }
       }
     }
 
@@ -74,6 +109,8 @@
       state.withLock { state in
         var units: [AppendUnit] = []
         var (count, bytes, taken) = (0, 0, 0)
+        // The others follow it faster.
+        let most = Self.mayBegin(state) ? 1 : most
         for unit in state.waiting {
           if unit.isOver {
             taken += 1
@@ -94,6 +131,123 @@
       }
     }
 
+    // MARK: Runs
+
+    /// Whether runs are worth it.
+    private static func mayBegin(_ state: State) -> Bool {
+      state.takesBatches && state.failure == nil && !hasRival(state)
+    }
+
+    /// Sends what waits as a run, if the place of the first is known and nothing is in doubt but what can be sent again for its place;
+    /// nil where that is not so.
+    private func beginBatch() -> FastBatch? {
+      let first: Int? = state.withLock { state in
+        guard Self.mayBegin(state), !state.waiting.isEmpty || !state.unsettled.isEmpty else { return nil }
+        return state.guess
+      }
+      guard let first, let batch = FastBatch.begin(access, at: first, flow: max(1, flow)) else { return nil }
+      let (isUsed, isEnough) = state.withLock { state in
+        // Those keep their ids: an earlier copy may still come.
+        let again = state.unsettled.prefix { batch.add($0) }.count
+        state.unsettled.removeFirst(again)
+        var taken = 0
+        if state.unsettled.isEmpty { taken = state.waiting.prefix { batch.add($0) }.count }
+        state.waiting.removeFirst(taken)
+        let isUsed = again + taken > 0 && state.failure == nil
+        if isUsed { state.batch = batch }
+        return (isUsed, state.isFlushing || !state.waiting.isEmpty || !state.unsettled.isEmpty)
+      }
+      if !isUsed {
+        batch.end()
+        return nil
+      }
+      if isEnough { batch.finish() }
+      return batch
+    }
+
+    /// A run is over; the rest of it may be stored.
+    private func take(_ rest: [FastBatch.Placed], of batch: FastBatch) {
+      let failure = state.withLock { state in
+        state.batch = nil
+        switch batch.refusal {
+        case nil: break
+        case .rival?: state.lastRival = .now
+        case .unusable?: state.takesBatches = false
+        }
+        // Where it went on, the place after the last one that is known to be stored; else that has to be found out.
+        state.guess = rest.isEmpty ? access.knownCount : nil
+        if state.failure == nil { state.unsettled = rest + state.unsettled }
+        return state.failure
+      }
+      if let failure {
+        for placed in rest { placed.unit.giveUp(failure) }
+      }
+    }
+
+    private var firstUnsettled: FastBatch.Placed? { state.withLock { $0.unsettled.first } }
+
+    /// Finds out what became of those that a run has left, up to the first one that is not stored; and settles that.
+    private func settle(_ first: FastBatch.Placed) async {
+      var attempts = Attempts(until: first.unit.deadline)
+      while let time = attempts.time(atMost: access.transport.options.answerTimeout), failure == nil {
+        if let count = await storedCount(of: state.withLock { $0.unsettled }, within: time) {
+          let stored = takeUnsettled(count)
+          for placed in stored { placed.complete() }
+          if let last = stored.last { access.noteCount(last.place + 1) }
+          return await settleFirst(after: stored.last)
+        }
+        try? await attempts.rest()
+      }
+      let error = failure ?? ImmutaError.unavailable("the log's leader does not answer").of(access.namespace)
+      close(error)
+    }
+
+    private func settleFirst(after last: FastBatch.Placed?) async {
+      guard let placed = takeUnsettled(1).first else {
+        guess = last.map { $0.place + 1 }
+        return
+      }
+      do throws(SentGroup.Failure) {
+        var group = AppendGroup([placed.unit], doubt: try SentGroup(placed, access), access, self)
+        await group.settle()
+      } catch {
+        return close(error.error)
+      }
+      let isThere = placed.unit.appended?.sequences.lowerBound == placed.place
+      state.withLock { state in
+        if isThere {
+          // Those after it may be stored, too.
+          state.guess = placed.place + 1
+        } else {
+          // None of them is without it.
+          for placed in state.unsettled { placed.unit.markRefused() }
+          state.waiting.insert(contentsOf: state.unsettled.map(\.unit), at: 0)
+          state.unsettled = []
+        }
+      }
+    }
+
+    private func takeUnsettled(_ count: Int) -> [FastBatch.Placed] {
+      state.withLock { state in
+        let count = min(count, state.unsettled.count)
+        defer { state.unsettled.removeFirst(count) }
+        return Array(state.unsettled.prefix(count))
+      }
+    }
+
+    /// How many of a run's records are stored: each is only after those before it. Nil where the leader does not answer.
+    private func storedCount(of placed: [FastBatch.Placed], within time: Duration) async -> Int? {
+      // The first `low` are; the one at `high` is not.
+      var (low, high) = (0, placed.count)
+      while low < high {
+        let middle = (low + high) / 2
+        guard case .success(let record)? = try? await access.leaderRecord(at: placed[middle].place, within: time)
+        else { return nil }
+        if record?.id == placed[middle].id { low = middle + 1 } else { high = middle }
+      }
+      return low
+    }
+
     // MARK: For the group under way
 
     var guess: Int? {
@@ -106,8 +260,10 @@
       state.withLock { $0.lastRival = .now }
     }
 
-    private var hasRival: Bool {
-      state.withLock { state in state.lastRival.map { .now - $0 < AppendRace.memory } ?? false }
+    private var hasRival: Bool { state.withLock { Self.hasRival($0) } }
+
+    private static func hasRival(_ state: State) -> Bool {
+      state.lastRival.map { .now - $0 < AppendRace.memory } ?? false
     }
 
     /// Why nothing more is to be tried; nil while there is no reason.

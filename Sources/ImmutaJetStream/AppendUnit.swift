@@ -40,6 +40,9 @@
     /// The header's id of one of its records.
     static func id(_ id: String, _ place: Int, of count: Int) -> String { count == 1 ? id : "\(id)/\(place)" }
 
+    /// Where it was stored; nil where it was not, or nobody knows yet.
+    var appended: Appended? { state.withLock { try? $0.outcome?.get() } }
+
     var isOver: Bool { state.withLock { $0.outcome != nil } }
 
     /// Calls `body` with the outcome, once: now, or when there is one.

@@ -58,14 +58,26 @@
         return try Self.description(try await transport.api("STREAM.INFO.\(name.stream)", until: deadline))
       } catch let refusal as ServerRefusal where refusal.isNoStream {
         guard let creation else { throw refusal }
-        let config = StreamDescription.config(name, .random(), codec: codec, creation)
         do {
-          return try Self.description(try await transport.api("STREAM.CREATE.\(name.stream)", config, until: deadline))
+          do {
+            return try await create(name, creation, codec: codec, isBatched: true, until: deadline)
+          } catch let refusal as ServerRefusal where !refusal.isNameInUse && !refusal.isPassing {
+            // Servers before 2.14 do not know that setting. What else is wrong, the second answer says.
+            return try await create(name, creation, codec: codec, isBatched: false, until: deadline)
+          }
         } catch let refusal as ServerRefusal where refusal.isNameInUse {
           // Somebody else made it meanwhile.
           return try Self.description(try await transport.api("STREAM.INFO.\(name.stream)", until: deadline))
         }
       }
+    }
+
+    private func create(
+      _ name: StreamName, _ creation: ClusterLog.Creation, codec: String, isBatched: Bool,
+      until deadline: ContinuousClock.Instant
+    ) async throws -> StreamDescription {
+      let config = StreamDescription.config(name, .random(), codec: codec, creation, isBatched: isBatched)
+      return try Self.description(try await transport.api("STREAM.CREATE.\(name.stream)", config, until: deadline))
     }
 
     private static func description(_ json: JSON) throws(ImmutaError) -> StreamDescription {

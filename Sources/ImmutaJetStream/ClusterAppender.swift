@@ -81,6 +81,7 @@
     /// - Throws: what kept a record from being appended; of one that may be stored `.outcomeUnknown`; `CancellationError`.
     @discardableResult
     public func finish() async throws -> ClusterReceipt? {
+      line.flush()
       try await wait { $0.outstanding == 0 }
       return try state.withLock { state in
         if let failure = state.failure { throw failure }

@@ -11,6 +11,8 @@
     let coder: PayloadCoder?
     /// Whether the stream takes batches that are stored whole or not at all.
     let isAtomic: Bool
+    /// Whether it takes runs of messages that end with the first one that is not stored.
+    let isBatched: Bool
     /// Bytes that may be stored for a record: what the servers take, without room for its header.
     let mostBytes: Int
     /// Relaxed: whoever needs it was told the number by somebody who raised it before.
@@ -27,6 +29,7 @@
       self.identity = identity
       self.coder = coder
       isAtomic = stream.isAtomic
+      isBatched = stream.isBatched
       let most = stream.config["max_msg_size"]?.int ?? -1
       mostBytes = max(0, min(transport.connection?.mostBytes ?? 0, most < 0 ? .max : most) - Self.headerRoom)
       known = Atomic(stream.count)

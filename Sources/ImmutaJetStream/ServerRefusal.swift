@@ -55,6 +55,8 @@
     var isNoConsumer: Bool { number == 10014 }
     var isNameInUse: Bool { number == 10058 }
     var isWrongLastSequence: Bool { number == 10071 || number == 10164 && text.contains("wrong last sequence") }
+    /// Another server leads than the one that knew the run, or it has ended.
+    var isUnknownBatch: Bool { number == 10208 }
     /// JetStream is off, on the server or for the account.
     var isNoJetStream: Bool { number == 10039 || number == 10076 || number == 10035 }
   }

@@ -17,6 +17,8 @@
     let missing: Int
     let replicas: Int
     let isAtomic: Bool
+    /// Whether it takes runs of messages that end with the first one that is not stored: servers from 2.14 on do.
+    let isBatched: Bool
     /// The leader's clock when it answered.
     let now: Timestamp?
     /// Whether the server that answered has heard of most of the others lately. One that was cut off from them, or stood still, answers
@@ -45,6 +47,7 @@
       missing = state["num_deleted"]?.int ?? 0
       replicas = config["num_replicas"]?.int ?? 1
       isAtomic = config["allow_atomic"]?.bool ?? false
+      isBatched = config["allow_batched"]?.bool ?? false
       now = json["ts"]?.string.flatMap { RecordTime.parse($0) }
       let heardOf = json["cluster"]?["replicas"]?.array?.count { Self.isHeardOf($0) } ?? 0
       isOfLeader = replicas == 1 || (heardOf + 1) * 2 > replicas
@@ -64,10 +67,12 @@
     static func subject(_ name: StreamName, _ identity: LogIdentity) -> String { "\(name.subject).\(identity)" }
 
     /// How a stream that keeps a log must be configured.
-    static func config(_ name: StreamName, _ identity: LogIdentity, codec: String, _ creation: ClusterLog.Creation)
-      -> JSON
-    {
-      .object([
+    ///
+    /// - Parameter isBatched: as ``isBatched``.
+    static func config(
+      _ name: StreamName, _ identity: LogIdentity, codec: String, _ creation: ClusterLog.Creation, isBatched: Bool
+    ) -> JSON {
+      let config = JSON.object([
         "name": .string(name.stream), "subjects": .array([.string(subject(name, identity))]),
         "description": .string("the log “\(name.namespace)”"),
         "retention": "limits", "storage": "file", "discard": "new", "num_replicas": .int(creation.replicas),
@@ -81,6 +86,8 @@
           Key.codec: .string(codec),
         ]),
       ])
+      guard isBatched, case .object(let members) = config else { return config }
+      return .object(members + [JSON.Member(name: "allow_batched", value: true)])
     }
 
     /// How long the servers remember the ids of records, in nanoseconds. Each record also says which number it is to get, and so

@@ -123,7 +123,8 @@
       let name = try #require(StreamName("orders"))
       let identity = try #require(LogIdentity("00112233445566778899aabbccddeeff"))
       func faults(_ change: (String, JSON)? = nil, deleted: Int = 0) throws -> [String] {
-        guard case .object(var members) = StreamDescription.config(name, identity, codec: "", .init()) else {
+        guard case .object(var members) = StreamDescription.config(name, identity, codec: "", .init(), isBatched: true)
+        else {
           return []
         }
         if let change {

@@ -28,7 +28,7 @@
 
     private func info(_ count: Int) -> String {
       JSON.object([
-        "config": StreamDescription.config(name, identity, codec: "", .init()),
+        "config": StreamDescription.config(name, identity, codec: "", .init(), isBatched: false),
         "state": .object(["first_seq": 1, "last_seq": .int(count)]),
         "cluster": .object([
           "replicas": .array([.object(["name": "b", "active": 1]), .object(["name": "c", "active": 1])])

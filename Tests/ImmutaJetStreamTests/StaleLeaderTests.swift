@@ -38,7 +38,7 @@
 
     private func info(_ count: Int, _ silence: Int) -> String {
       JSON.object([
-        "config": StreamDescription.config(name, identity, codec: "", .init(replicas: 3)),
+        "config": StreamDescription.config(name, identity, codec: "", .init(replicas: 3), isBatched: false),
         "state": .object(["first_seq": 1, "last_seq": .int(count)]),
         "cluster": .object([
           "replicas": .array([

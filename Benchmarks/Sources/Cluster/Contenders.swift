@@ -38,17 +38,36 @@
       let name = "rates-\(replicas)-\(bytes)-\(UInt32.random(in: 0...(.max)))"
       storage = try Storage(directory: directory, namespaces: [name])
       local = try storage.log(name)
-      cluster = try await Cluster.connect(servers)
-      log = try await cluster.log(name, creating: .init(replicas: replicas))
+      // All talk to one server, which leads all streams: else the way between two servers is what is measured.
+      let server = String(servers.split(separator: ",")[0])
+      var options = Cluster.Options(servers: [server])
+      options.discoversServers = false
+      cluster = try await Cluster.connect(options)
+      floor = RawClient(server: server, window: window)
+      log = try await Self.makeLog(name, replicas, cluster, floor)
       // The floor has a stream of its own, made in the same way.
-      floorLog = try await cluster.log(name + "-floor", creating: .init(replicas: replicas))
+      floorLog = try await Self.makeLog(name + "-floor", replicas, cluster, floor)
       subject = "immuta.\(floorLog.streamName).\(floorLog.identity)"
-      floor = RawClient(servers: servers, window: window)
       floor.waitForTaker(of: subject)
+    }
+
+    /// Makes logs until the first server of a cluster leads one: the servers take turns.
+    private static func makeLog(
+      _ name: String, _ replicas: Int, _ cluster: Cluster, _ client: RawClient
+    ) async throws -> ClusterLog {
+      var others: [ClusterLog] = []
+      defer { for other in others { client.delete(other.streamName) } }
+      while others.count < 30 {
+        let log = try await cluster.log("\(name)-\(others.count)", creating: .init(replicas: replicas))
+        if client.leader(of: log.streamName) == "n1" { return log }
+        others.append(log)
+      }
+      fatalError("the first server, which must be called n1, never leads a stream")
     }
 
     func close() async {
       storage.close()
+      for log in [log, floorLog] { floor.delete(log.streamName) }
       await cluster.close()
     }
 

@@ -10,10 +10,9 @@
     private var connection: OpaquePointer?
     private var context: OpaquePointer?
 
-    init(servers: String, window: Int) {
+    init(server: String, window: Int) {
       unsafe Self.check(natsOptions_Create(&options))
-      let first = String(servers.split(separator: ",")[0])
-      unsafe Self.check(natsOptions_SetURL(options, first))
+      unsafe Self.check(natsOptions_SetURL(options, server))
       unsafe Self.check(natsOptions_SetSendAsap(options, true))
       unsafe Self.check(natsConnection_Connect(&connection, options))
       var settings = unsafe jsOptions()
@@ -31,6 +30,21 @@
 
     private static func check(_ status: natsStatus) {
       guard status == NATS_OK else { fatalError("the C client: \(unsafe String(cString: natsStatus_GetText(status)))") }
+    }
+
+    /// Which server leads a stream; nil while none does.
+    func leader(of stream: String) -> String? {
+      guard let text = request("$JS.API.STREAM.INFO.\(stream)") else { return nil }
+      return text.firstMatch(of: /"leader": ?"([^"]+)"/).map { String($0.1) }
+    }
+
+    func delete(_ stream: String) { _ = request("$JS.API.STREAM.DELETE.\(stream)") }
+
+    private func request(_ subject: String) -> String? {
+      var reply: OpaquePointer?
+      guard unsafe natsConnection_RequestString(&reply, connection, subject, "", 5000) == NATS_OK else { return nil }
+      defer { unsafe natsMsg_Destroy(reply) }
+      return unsafe natsMsg_GetData(reply).map { unsafe String(cString: $0) }
     }
 
     /// Waits until the server that it is connected to knows who takes this subject: some time after the stream was made.
@@ -70,9 +84,13 @@
       }
       Self.check(status)
       var left = count
+      let deadline = ContinuousClock.now + .seconds(10)
       while left > 0 {
         var list = unsafe natsMsgList()
-        unsafe Self.check(natsSubscription_Fetch(&list, subscription, Int32(min(left, 256)), 10_000, nil))
+        let status = unsafe natsSubscription_Fetch(&list, subscription, Int32(min(left, 256)), 10_000, nil)
+        // The server that it is connected to does not know of the new consumer yet.
+        if status == NATS_NO_RESPONDERS, left == count, ContinuousClock.now < deadline { continue }
+        Self.check(status)
         for place in 0..<Int(unsafe list.Count) {
           let message = unsafe list.Msgs[place]
           let size = Int(unsafe natsMsg_GetDataLength(message))

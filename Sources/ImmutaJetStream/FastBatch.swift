@@ -1,0 +1,261 @@
+#if JetStream
+  import Immuta
+  import ImmutaLocking
+
+  /// A run of records on their way, without waiting for one before the next is sent: what servers from 2.14 on call a fast batch
+  /// (ADR-50 of NATS, “Fast-ingest Batch Publishing”).
+  ///
+  /// Each message says which number it is to get. A server ends the run with the first message that it does not store, because it
+  /// has another number of records, or because one before is missing: so nothing is ever stored out of order. From time to time it
+  /// says how many are stored, on a majority of the servers. What is not known to be stored when the run is over may be: at the
+  /// place that it was sent for, or nowhere.
+  final class FastBatch: CallbackTarget, ConnectionWatcher {
+    /// A record that was sent: for this place, by this id.
+    struct Placed: Sendable {
+      let unit: AppendUnit
+      let place: Int
+      let id: String
+    }
+
+    /// Why a server ended the run.
+    enum Refusal {
+      /// Somebody else's record is at a place of the run.
+      case rival
+      /// It does not take such runs.
+      case unusable
+    }
+
+    private enum Phase {
+      case open
+      /// Nothing more is sent; it waits for the server's last word.
+      case closing
+      case over
+    }
+
+    private struct State {
+      var phase = Phase.open
+      /// Those that are not known to be stored, from the first on.
+      var units: [Placed] = []
+      /// How many messages were sent, and how many are known to be stored.
+      var sent = 0
+      var stored = 0
+      var refusal: Refusal?
+      var lastAdd = ContinuousClock.now
+      /// When a server last said something of those that are under way.
+      var heard = ContinuousClock.now
+      var subscription: NatsSubscription?
+      var waiter: CheckedContinuation<Void, Never>?
+    }
+
+    private enum Operation: Int {
+      case begin = 0
+      case add = 1
+      /// Ends the run; is not stored itself.
+      case end = 3
+    }
+
+    private let access: LogAccess
+    private let connection: NatsConnection
+    private let id = AppendID.next()
+    /// The place of the first record.
+    private let first: Int
+    /// After how many messages a server says what is stored.
+    private let flow: Int
+    private let state = Lock(State())
+
+    /// After how long without another record it is ended, so that the last ones are acknowledged.
+    private static let idleTime = Duration.milliseconds(50)
+
+    /// Begins a run; nil where there is no connection.
+    static func begin(_ access: LogAccess, at first: Int, flow: Int) -> FastBatch? {
+      guard let connection = access.transport.connection, connection.isUp else { return nil }
+      let batch = FastBatch(access, connection, first, flow)
+      guard let subscription = try? NatsSubscription(connection, "\(batch.inbox).>", batch) else { return nil }
+      batch.state.withLock { $0.subscription = subscription }
+      access.transport.watchers.add(batch)
+      batch.watch()
+      return batch
+    }
+
+    private init(_ access: LogAccess, _ connection: NatsConnection, _ first: Int, _ flow: Int) {
+      self.access = access
+      self.connection = connection
+      self.first = first
+      self.flow = flow
+    }
+
+    deinit { access.transport.watchers.remove(ObjectIdentifier(self)) }
+
+    private var inbox: String { "_INBOX.\(id)" }
+
+    // MARK: Sending
+
+    /// Sends a record for the next place. False where that cannot be, and nothing was sent: the run is ended, the record expects
+    /// another place, or it cannot be encoded.
+    func add(_ unit: AppendUnit) -> Bool { add(unit, again: nil) }
+
+    /// Sends a record again that may be stored at the next place.
+    func add(_ placed: Placed) -> Bool { add(placed.unit, again: placed) }
+
+    private func add(_ unit: AppendUnit, again: Placed?) -> Bool {
+      state.withLock { state in
+        let place = first + state.sent
+        guard state.phase == .open, unit.payloads.count == 1, unit.expecting ?? place == place,
+          again?.place ?? place == place
+        else { return false }
+        guard let bytes = try? access.coder?.encode(unit.payloads[0], sequence: place) ?? unit.payloads[0],
+          bytes.count <= access.mostBytes
+        else { return false }
+        let id = again?.id ?? unit.id ?? AppendID.next()
+        let append = UnknownAppend(
+          namespace: access.namespace, id: id, count: 1, earliest: place, isExpecting: true)
+        // It was given up.
+        guard unit.markSent(append) else { return true }
+        state.lastAdd = .now
+        if state.sent == state.stored { state.heard = .now }
+        state.units.append(Placed(unit: unit, place: place, id: id))
+        state.sent += 1
+        // Within the lock: in the order of the places.
+        access.transport.send(
+          Outgoing(
+            subject: access.subject,
+            headers: [(HeaderName.id, id), (HeaderName.expected, String(place))], bytes: bytes,
+            replySubject: reply(state.sent == 1 ? .begin : .add, state.sent)), through: connection)
+        return true
+      }
+    }
+
+    /// Where a server answers to a message of the run, and what it goes by.
+    private func reply(_ operation: Operation, _ number: Int) -> String {
+      "\(inbox).\(flow).fail.\(number).\(operation.rawValue).$FI"
+    }
+
+    /// Nothing more is added: has the server say what is stored.
+    func finish() {
+      let isOver = state.withLock { state in
+        guard state.phase == .open else { return false }
+        state.phase = .closing
+        if state.sent == 0 { return true }
+        state.heard = .now
+        access.transport.send(
+          Outgoing(subject: access.subject, replySubject: reply(.end, state.sent + 1)), through: connection)
+        return false
+      }
+      if isOver { end() }
+    }
+
+    // MARK: The end
+
+    /// Waits until the run is over.
+    ///
+    /// - Returns: the records that may be stored, though nobody knows: none of them is without those before it.
+    func over() async -> [Placed] {
+      await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+        let isOver = state.withLock { state in
+          if state.phase != .over { state.waiter = continuation }
+          return state.phase == .over
+        }
+        if isOver { continuation.resume() }
+      }
+      return state.withLock { $0.units }
+    }
+
+    var refusal: Refusal? { state.withLock { $0.refusal } }
+
+    /// It is over, whatever became of what was sent.
+    func end() {
+      let (waiter, subscription) = state.withLock { state in
+        state.phase = .over
+        defer { (state.waiter, state.subscription) = (nil, nil) }
+        return (state.waiter, state.subscription)
+      }
+      waiter?.resume()
+      withExtendedLifetime(subscription) {}
+    }
+
+    func connectionWasLost() { end() }
+
+    func lookForClosing() {
+      if access.isClosed { end() }
+    }
+
+    private func watch() {
+      let isBegun: Void? = try? WorkThreads.shared.add(at: .now + Self.idleTime) { [weak self] in self?.look() }
+      if isBegun == nil { end() }
+    }
+
+    private func look() {
+      let now = ContinuousClock.now
+      let (phase, isIdle, isSilent) = state.withLock { state in
+        let awaits = state.phase == .closing || state.sent > state.stored
+        return (
+          state.phase, now - state.lastAdd >= Self.idleTime,
+          awaits && now - state.heard > access.transport.options.answerTimeout
+        )
+      }
+      if phase == .over { return }
+      if isSilent {
+        access.transport.noteFailure()
+        return end()
+      }
+      if isIdle { finish() }
+      watch()
+    }
+
+    // MARK: What servers say
+
+    func received(_ message: NatsMessage) {
+      let reply = Reply(message)
+      guard reply.status == 0, let json = reply.json else {
+        access.transport.noteFailure()
+        return end()
+      }
+      switch json["type"]?.string {
+      case "ack": note(stored: json["seq"]?.int ?? 0)
+      // The last word, with what is stored, comes after these.
+      case "err", "gap": note(ServerRefusal(json))
+      case nil:
+        if let refusal = ServerRefusal(json) { note(refusal) } else { note(stored: json["count"]?.int ?? 0) }
+        end()
+      default: break
+      }
+    }
+
+    /// A server ends the run.
+    private func note(_ refusal: ServerRefusal?) {
+      state.withLock { state in
+        if state.phase == .open { state.phase = .closing }
+        state.heard = .now
+        guard let refusal else { return }
+        if refusal.isWrongLastSequence {
+          state.refusal = .rival
+        } else if !refusal.isPassing, !refusal.isUnknownBatch, state.stored == 0, state.refusal == nil {
+          state.refusal = .unusable
+        }
+      }
+    }
+
+    /// So many messages of the run are stored.
+    private func note(stored count: Int) {
+      access.transport.noteSuccess()
+      let stored = state.withLock { state in
+        state.heard = .now
+        let more = min(count, state.sent) - state.stored
+        guard more > 0, state.phase != .over else { return [Placed]() }
+        state.stored += more
+        defer { state.units.removeFirst(more) }
+        return Array(state.units.prefix(more))
+      }
+      guard let last = stored.last else { return }
+      access.noteCount(last.place + 1)
+      for placed in stored { placed.complete() }
+    }
+  }
+
+  extension FastBatch.Placed {
+    /// It is stored at its place.
+    func complete() {
+      unit.complete(Appended(sequences: place..<place + 1, id: id))
+    }
+  }
+#endif
