@@ -89,7 +89,7 @@
 
     private func run() async {
       while true {
-        if let batch = beginBatch() {
+        if let batch = await beginBatch() {
           let rest = await batch.over()
           take(rest, of: batch)
         } else if let placed = firstUnsettled {
@@ -140,12 +140,12 @@
 
     /// Sends what waits as a run, if the place of the first is known and nothing is in doubt but what can be sent again for its place;
     /// nil where that is not so.
-    private func beginBatch() -> FastBatch? {
+    private func beginBatch() async -> FastBatch? {
       let first: Int? = state.withLock { state in
         guard Self.mayBegin(state), !state.waiting.isEmpty || !state.unsettled.isEmpty else { return nil }
         return state.guess
       }
-      guard let first, let batch = FastBatch.begin(access, at: first, flow: max(1, flow)) else { return nil }
+      guard let first, let batch = await FastBatch.begin(access, at: first, flow: max(1, flow)) else { return nil }
       let (isUsed, isEnough) = state.withLock { state in
         // Those keep their ids: an earlier copy may still come.
         let again = state.unsettled.prefix { batch.add($0) }.count

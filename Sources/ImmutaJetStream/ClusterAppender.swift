@@ -25,6 +25,7 @@
       var next: Int?
       /// Who waits for room, and who for the end: by numbers that their tasks know.
       var waiters: [UInt64: CheckedContinuation<Void, Never>] = [:]
+      var lastWaiter: UInt64 = 0
     }
 
     private let access: LogAccess
@@ -109,23 +110,31 @@
     private func wait(_ holds: @Sendable (State) -> Bool) async throws {
       while true {
         try Task.checkCancellation()
-        let number = UInt64.random(in: .min ... .max)
-        let isOver = await withTaskCancellationHandler {
+        // Mostly at once: a continuation may cost two changes of the thread.
+        let number: UInt64? = state.withLock { state in
+          if Self.isOver(state, holds) { return nil }
+          state.lastWaiter += 1
+          return state.lastWaiter
+        }
+        guard let number else { return }
+        await withTaskCancellationHandler {
           await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
             let waits = state.withLock { state in
-              if holds(state) || state.failure != nil && state.outstanding == 0 || Task.isCancelled { return false }
+              if Self.isOver(state, holds) || Task.isCancelled { return false }
               state.waiters[number] = continuation
               return true
             }
             if !waits { continuation.resume() }
           }
-          return state.withLock { holds($0) || $0.failure != nil && $0.outstanding == 0 }
         } onCancel: {
           let waiter = state.withLock { $0.waiters.removeValue(forKey: number) }
           waiter?.resume()
         }
-        if isOver { return }
       }
+    }
+
+    private static func isOver(_ state: State, _ holds: (State) -> Bool) -> Bool {
+      holds(state) || state.failure != nil && state.outstanding == 0
     }
   }
 #endif

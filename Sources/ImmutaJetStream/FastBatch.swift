@@ -39,6 +39,8 @@
       /// How many messages were sent, and how many are known to be stored.
       var sent = 0
       var stored = 0
+      /// Messages that are sent together with those that come next.
+      var unsent: [Outgoing] = []
       var refusal: Refusal?
       var lastAdd = ContinuousClock.now
       /// When a server last said something of those that are under way.
@@ -61,14 +63,18 @@
     private let first: Int
     /// After how many messages a server says what is stored.
     private let flow: Int
+    /// How many messages are sent together. Each by itself would wake a thread here and one on the server.
+    private var piece: Int { max(1, flow / 2) }
     private let state = Lock(State())
 
     /// After how long without another record it is ended, so that the last ones are acknowledged.
     private static let idleTime = Duration.milliseconds(50)
+    /// How long a message waits for others.
+    private static let gatherTime = Duration.milliseconds(1)
 
     /// Begins a run; nil where there is no connection.
-    static func begin(_ access: LogAccess, at first: Int, flow: Int) -> FastBatch? {
-      guard let connection = access.transport.connection, connection.isUp else { return nil }
+    static func begin(_ access: LogAccess, at first: Int, flow: Int) async -> FastBatch? {
+      guard let connection = await access.transport.bulkConnection() else { return nil }
       let batch = FastBatch(access, connection, first, flow)
       guard let subscription = try? NatsSubscription(connection, "\(batch.inbox).>", batch) else { return nil }
       batch.state.withLock { $0.subscription = subscription }
@@ -115,13 +121,26 @@
         if state.sent == state.stored { state.heard = .now }
         state.units.append(Placed(unit: unit, place: place, id: id))
         state.sent += 1
-        // Within the lock: in the order of the places.
-        access.transport.send(
+        state.unsent.append(
           Outgoing(
             subject: access.subject,
             headers: [(HeaderName.id, id), (HeaderName.expected, String(place))], bytes: bytes,
-            replySubject: reply(state.sent == 1 ? .begin : .add, state.sent)), through: connection)
+            replySubject: reply(state.sent == 1 ? .begin : .add, state.sent)))
+        if state.unsent.count >= piece { send(&state) } else if state.unsent.count == 1 { sendLater() }
         return true
+      }
+    }
+
+    /// Sends what was not sent. Within the lock: in the order of the places.
+    private func send(_ state: inout State) {
+      access.transport.send(state.unsent, through: connection)
+      state.unsent = []
+    }
+
+    private func sendLater() {
+      try? WorkThreads.shared.add(at: .now + Self.gatherTime) { [weak self] in
+        guard let self else { return }
+        state.withLock { if $0.phase == .open { self.send(&$0) } }
       }
     }
 
@@ -137,8 +156,8 @@
         state.phase = .closing
         if state.sent == 0 { return true }
         state.heard = .now
-        access.transport.send(
-          Outgoing(subject: access.subject, replySubject: reply(.end, state.sent + 1)), through: connection)
+        state.unsent.append(Outgoing(subject: access.subject, replySubject: reply(.end, state.sent + 1)))
+        send(&state)
         return false
       }
       if isOver { end() }
@@ -194,6 +213,7 @@
         )
       }
       if phase == .over { return }
+      if !connection.isUp { return end() }
       if isSilent {
         access.transport.noteFailure()
         return end()

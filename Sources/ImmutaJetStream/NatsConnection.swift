@@ -20,14 +20,19 @@
   @safe final class NatsConnection: @unchecked Sendable {
     private let pointer: OpaquePointer
     private let number: UInt
+    /// Whether messages wait for others, or for `flush`.
+    let isBuffered: Bool
 
     /// Connects to one of the servers. Blocks until one answers, or none did in time.
     ///
     /// - Throws: `.invalidConfiguration` where trying again would not help, `.unavailable`.
-    init(_ options: Cluster.Options, _ servers: [ServerAddress], _ target: any CallbackTarget) throws(ImmutaError) {
+    init(
+      _ options: Cluster.Options, _ servers: [ServerAddress], _ target: any CallbackTarget, isBuffered: Bool = false
+    ) throws(ImmutaError) {
       number = Callbacks.add(target)
+      self.isBuffered = isBuffered
       do throws(ImmutaError) {
-        unsafe pointer = try Self.connect(options, servers, number)
+        unsafe pointer = try Self.connect(options, servers, number, isBuffered)
       } catch {
         Callbacks.remove(number)
         throw error
@@ -50,9 +55,9 @@
     }
 
     private static func connect(
-      _ options: Cluster.Options, _ servers: [ServerAddress], _ number: UInt
+      _ options: Cluster.Options, _ servers: [ServerAddress], _ number: UInt, _ isBuffered: Bool
     ) throws(ImmutaError) -> OpaquePointer {
-      let library = try NatsOptions(options, servers, number)
+      let library = try NatsOptions(options, servers, number, isBuffered: isBuffered)
       var pointer: OpaquePointer?
       let status = unsafe natsConnection_Connect(&pointer, library.pointer)
       if status == NATS_OK, let pointer = unsafe pointer { return unsafe pointer }
@@ -94,6 +99,12 @@
         defer { unsafe free(text) }
         return unsafe String(cString: text)
       }
+    }
+
+    /// Writes what was sent to the socket. Blocks until the server has read it, at most for two seconds: there is no call that writes and
+    /// does not wait.
+    func flush() {
+      if isUp { _ = unsafe natsConnection_FlushTimeout(pointer, 2000) }
     }
 
     /// Sends a message: copies it, and writes it to the socket.

@@ -13,13 +13,15 @@
     /// How much may be waiting to be written to the socket while there is no connection.
     private static let mostBuffered: Int32 = 8 << 20
 
-    init(_ options: Cluster.Options, _ servers: [ServerAddress], _ number: UInt) throws(ImmutaError) {
+    init(
+      _ options: Cluster.Options, _ servers: [ServerAddress], _ number: UInt, isBuffered: Bool
+    ) throws(ImmutaError) {
       var pointer: OpaquePointer?
       let status = unsafe natsOptions_Create(&pointer)
       guard status == NATS_OK, let pointer = unsafe pointer else { throw NatsFailure.connecting(status, to: servers) }
       unsafe self.pointer = pointer
       try set(options, servers)
-      try check(unsafe natsOptions_SetSendAsap(pointer, true))
+      try check(unsafe natsOptions_SetSendAsap(pointer, !isBuffered))
       try check(unsafe natsOptions_UseGlobalMessageDelivery(pointer, true))
       try check(unsafe natsOptions_SetPingInterval(pointer, 2000))
       try check(unsafe natsOptions_SetMaxPingsOut(pointer, 2))

@@ -28,6 +28,8 @@
     private struct State {
       var connection: NatsConnection?
       var inbox: NatsSubscription?
+      /// A second one to the same server, for runs of messages.
+      var bulk: NatsConnection?
       var isClosed = false
       var last: UInt64 = 0
       var questions: [UInt64: Question] = [:]
@@ -39,24 +41,11 @@
       var lastMove: ContinuousClock.Instant?
     }
 
-    private struct Outbox: Sendable {
-      var letters: [Letter] = []
-      var isOver = false
-    }
-
-    private struct Letter: Sendable {
-      let outgoing: Outgoing
-      /// The question's number.
-      let number: UInt64?
-      let connection: NatsConnection
-    }
-
     let options: Cluster.Options
     let addresses: [ServerAddress]
     let watchers = ConnectionWatchers()
     private let state = Lock(State())
-    private let sender: GatedThread<Outbox>
-    private let failed: FailedLetters
+    private let sender: MessageSender
     /// What the subjects of all answers begin with; nobody else's do.
     private let prefix = "_INBOX.immuta" + String(UInt64.random(in: .min ... .max), radix: 36)
 
@@ -68,42 +57,18 @@
     init(_ options: Cluster.Options) throws(ImmutaError) {
       self.options = options
       addresses = try ServerAddress.list(options.servers)
-      let failed = FailedLetters()
-      self.failed = failed
-      sender = GatedThread(Outbox()) { outbox in
-        if outbox.letters.isEmpty { return outbox.isOver ? .end : .wait() }
-        let letters = outbox.letters
-        outbox.letters = []
-        return .work { for letter in letters { Self.send(letter, failed) } }
-      }
-      failed.set(self)
+      let asker = Asker()
+      sender = MessageSender { number, silence in asker.transport?.end(number, .failure(silence)) }
+      asker.set(self)
     }
 
-    deinit {
-      sender.update { outbox in
-        outbox.isOver = true
-        return true
-      }
-    }
-
-    /// Who is told of letters that could not be sent: the thread that sends must not keep the transport alive.
-    private final class FailedLetters: Sendable {
-      private let transport = Lock<Watched>(Watched())
+    /// Who asked what could not be sent: the thread that sends must not keep the transport alive.
+    private final class Asker: Sendable {
       private struct Watched: Sendable { weak var transport: Transport? }
+      private let watched = Lock(Watched())
 
-      func set(_ transport: Transport) { self.transport.withLock { $0.transport = transport } }
-      func failed(_ number: UInt64, _ silence: Silence) {
-        let transport = transport.withLock { $0.transport }
-        transport?.end(number, .failure(silence))
-      }
-    }
-
-    private static func send(_ letter: Letter, _ failures: FailedLetters) {
-      do throws(NatsFailure) {
-        try letter.connection.publish(letter.outgoing)
-      } catch {
-        if let number = letter.number { failures.failed(number, error.isTooLarge ? .tooLarge : .lost) }
-      }
+      func set(_ transport: Transport) { watched.withLock { $0.transport = transport } }
+      var transport: Transport? { watched.withLock { $0.transport } }
     }
 
     // MARK: Connecting
@@ -120,10 +85,11 @@
         connection.close()
         throw .unavailable("the server takes no subscription: \(error)")
       }
-      let old: (connection: NatsConnection?, questions: [Question])? = state.withLock { state in
+      let old: (connection: NatsConnection?, bulk: NatsConnection?, questions: [Question])? = state.withLock { state in
         if state.isClosed { return nil }
-        let old = (state.connection, Array(state.questions.values))
+        let old = (state.connection, state.bulk, Array(state.questions.values))
         state.connection = connection
+        state.bulk = nil
         state.inbox = inbox
         state.questions = [:]
         state.failures = 0
@@ -138,6 +104,7 @@
         watchers.tellOfLoss()
         connection.close()
       }
+      old.bulk?.close()
     }
 
     /// Ends all that waits, and closes the connection. Blocks until the library's threads have ended. Idempotent.
@@ -148,17 +115,49 @@
           state.questions = [:]
           state.connection = nil
           state.inbox = nil
+          state.bulk = nil
         }
-        return (state.connection, Array(state.questions.values))
+        return (state.connection, Array(state.questions.values), state.bulk)
       }
       for question in old.1 { question.continuation.resume(returning: .failure(.closed)) }
       watchers.tellOfClosing()
       old.0?.close()
+      old.2?.close()
     }
 
     var isClosed: Bool { state.withLock { $0.isClosed } }
     /// Nil once it is closed.
     var connection: NatsConnection? { state.withLock { $0.connection } }
+
+    /// A connection for runs of messages, to the server of the other one: what is sent through it is written in large pieces. Nil where
+    /// there is none now.
+    func bulkConnection() async -> NatsConnection? {
+      let (connection, bulk) = state.withLock { ($0.connection, $0.bulk) }
+      if let bulk, bulk.isUp { return bulk }
+      guard let connection, connection.isUp, let server = connection.server else { return nil }
+      // The addresses that were given hold the passwords.
+      guard let address = addresses.first(where: { $0.isAt(server) }) ?? ServerAddress(toldOf: server, by: addresses)
+      else { return nil }
+      guard
+        let new = try? await BlockingCall.of({ () throws(ImmutaError) in
+          try NatsConnection(self.options, [address], BulkTarget.shared, isBuffered: true)
+        })
+      else { return nil }
+      // The one before is let go by whoever still has it.
+      let (isKept, old) = state.withLock { state in
+        guard !state.isClosed, state.connection === connection else { return (false, state.bulk) }
+        defer { state.bulk = new }
+        return (true, state.bulk)
+      }
+      if isKept { old?.close() } else { new.close() }
+      return isKept ? new : nil
+    }
+
+    /// Nobody waits for what becomes of the second connection: whoever uses it looks.
+    private final class BulkTarget: CallbackTarget {
+      static let shared = BulkTarget()
+      func received(_ message: NatsMessage) {}
+    }
 
     func changed(_ change: ConnectionChange) {
       switch change {
@@ -273,27 +272,22 @@
       case .success(let connection):
         // What the library would hold back until there is a connection again is not worth sending then.
         guard connection.isUp else { return end(number, .failure(.lost)) }
-        var letters = messages.map { Letter(outgoing: $0, number: nil, connection: connection) }
+        var letters = messages.map { MessageSender.Letter(outgoing: $0, number: nil, connection: connection) }
         if var last = messages.last {
           last.replySubject = "\(prefix).\(number)"
-          letters[letters.count - 1] = Letter(outgoing: last, number: number, connection: connection)
+          letters[letters.count - 1] = MessageSender.Letter(outgoing: last, number: number, connection: connection)
         }
-        post(letters)
+        sender.post(letters)
       }
     }
 
-    /// Sends a message that nobody answers, or answers to another subject. It may not arrive.
-    func send(_ message: Outgoing, through connection: NatsConnection) {
-      post([Letter(outgoing: message, number: nil, connection: connection)])
+    /// Sends messages that nobody answers, or answers to another subject. They may not arrive.
+    func send(_ messages: [Outgoing], through connection: NatsConnection) {
+      if messages.isEmpty { return }
+      sender.post(messages.map { MessageSender.Letter(outgoing: $0, number: nil, connection: connection) })
     }
 
-    private func post(_ letters: [Letter]) {
-      sender.update { outbox in
-        let wasEmpty = outbox.letters.isEmpty
-        outbox.letters.append(contentsOf: letters)
-        return wasEmpty
-      }
-    }
+    func send(_ message: Outgoing, through connection: NatsConnection) { send([message], through: connection) }
 
     func received(_ message: NatsMessage) {
       let reply = Reply(message)

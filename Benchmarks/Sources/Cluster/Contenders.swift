@@ -90,7 +90,8 @@
       }
       let rates = times.map(median)
       let ratio = median(zip(times[1], times[2]).map { $0 / $1 })
-      let name = "\(work.name(window: window)), \(payload.count) B, \(replicas == 1 ? "1 replica" : "\(replicas) replicas")"
+      let name =
+        "\(work.name(window: window)), \(payload.count) B, \(replicas == 1 ? "1 replica" : "\(replicas) replicas")"
       return "| \(name) | \(rates.map(shown).joined(separator: " | ")) | \(hundredths(ratio)) |"
     }
 
