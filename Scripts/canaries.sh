@@ -523,7 +523,7 @@ canary queue-counts WorkQueueState.swift 'QueueTests/whatAKilledProcess' \
 # A job is done before the dead letters have it.
 canary queue-dead WorkQueue+Job.swift 'QueueTests/whatAKilledProcess' \
   'try await DeadLetter\.append\(' \
-  'try state.withLock { try finish(place(after: record), &$0) }
+  'try state.withLock { (state) throws(ImmutaError) in try finish(log.place(after: record), &state) }
       for _ in 0..<200 { await Task.yield() }
       try await DeadLetter.append('
 # A record counts as done because another one that had its number is.

@@ -205,12 +205,12 @@
 
     private func look() {
       let now = ContinuousClock.now
-      let (phase, isIdle, isSilent) = state.withLock { state in
+      let patience = access.transport.options.answerTimeout
+      let (phase, isDue, isSilent) = state.withLock { state in
         let awaits = state.phase == .closing || state.sent > state.stored
-        return (
-          state.phase, now - state.lastAdd >= Self.idleTime,
-          awaits && now - state.heard > access.transport.options.answerTimeout
-        )
+        // Where records come slowly, the last of so many that the server says something comes late.
+        let isLate = awaits && now - state.heard > patience / 4
+        return (state.phase, isLate || now - state.lastAdd >= Self.idleTime, awaits && now - state.heard > patience)
       }
       if phase == .over { return }
       if !connection.isUp { return end() }
@@ -218,7 +218,7 @@
         access.transport.noteFailure()
         return end()
       }
-      if isIdle { finish() }
+      if isDue { finish() }
       watch()
     }
 

@@ -30,6 +30,8 @@
       var inbox: NatsSubscription?
       /// A second one to the same server, for runs of messages.
       var bulk: NatsConnection?
+      /// When it could not be made: a server may take only so many.
+      var bulkFailure: ContinuousClock.Instant?
       var isClosed = false
       var last: UInt64 = 0
       var questions: [UInt64: Question] = [:]
@@ -53,6 +55,8 @@
     private static let sweepTime = Duration.milliseconds(25)
     /// The least time between two moves to other servers.
     private static let leastStay = Duration.seconds(2)
+    /// How long no second connection is tried after one that could not be made.
+    private static let bulkPause = Duration.seconds(5)
 
     init(_ options: Cluster.Options) throws(ImmutaError) {
       self.options = options
@@ -132,8 +136,9 @@
     /// A connection for runs of messages, to the server of the other one: what is sent through it is written in large pieces. Nil where
     /// there is none now.
     func bulkConnection() async -> NatsConnection? {
-      let (connection, bulk) = state.withLock { ($0.connection, $0.bulk) }
+      let (connection, bulk, failure) = state.withLock { ($0.connection, $0.bulk, $0.bulkFailure) }
       if let bulk, bulk.isUp { return bulk }
+      if let failure, .now - failure < Self.bulkPause { return nil }
       guard let connection, connection.isUp, let server = connection.server else { return nil }
       // The addresses that were given hold the passwords.
       guard let address = addresses.first(where: { $0.isAt(server) }) ?? ServerAddress(toldOf: server, by: addresses)
@@ -142,7 +147,10 @@
         let new = try? await BlockingCall.of({ () throws(ImmutaError) in
           try NatsConnection(self.options, [address], BulkTarget.shared, isBuffered: true)
         })
-      else { return nil }
+      else {
+        state.withLock { $0.bulkFailure = .now }
+        return nil
+      }
       // The one before is let go by whoever still has it.
       let (isKept, old) = state.withLock { state in
         guard !state.isClosed, state.connection === connection else { return (false, state.bulk) }

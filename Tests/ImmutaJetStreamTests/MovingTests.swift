@@ -49,6 +49,24 @@
       }
     }
 
+    @Test func anAppenderWhoseRecordsComeSlowlyStaysWhereItIs() async throws {
+      try await withCluster({
+        $0.answerTimeout = .milliseconds(300)
+        $0.failuresBeforeMoving = 1
+      }) { cluster in
+        let log = try await cluster.log(TestCluster.name(), creating: .init())
+        let server = cluster.transport.connection?.server
+        let appender = log.appender()
+        for number in 0..<50 {
+          try await appender.append("\(number)")
+          try await Task.sleep(for: .milliseconds(20))
+        }
+        try await appender.finish()
+        #expect(try await log.count == 50)
+        #expect(cluster.transport.connection?.server == server)
+      }
+    }
+
     @Test func closingEndsWhatWaits() async throws {
       let proxy = try TestCluster.proxy()
       defer { proxy.stop() }
