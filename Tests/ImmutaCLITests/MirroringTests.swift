@@ -101,6 +101,31 @@ struct MirroringTests {
     try demandEqual(copy, source)
   }
 
+  @Test("Records that were taken from the log and not stored are taken once more", arguments: [false, true])
+  func notStored(follows: Bool) async throws {
+    let source = try storage().log("e")
+    let copy = try copy()
+    try await source.append(contentsOf: (0..<10).map { "record \($0)" })
+    let consumer = try source.consumer("mirror")
+    copy.fail { _ in
+      copy.fail(nil)
+      // Before it is asked once more what it has, more comes.
+      do { try source.append("record 10") } catch { return (0, error) }
+      let unknown = UnknownAppend(namespace: "e", id: "x", count: 1, earliest: 0, isExpecting: true)
+      return (0, ImmutaError.outcomeUnknown(unknown, reason: "no answer"))
+    }
+    let mirroring = try Mirroring(source, to: copy, consumer, report: MirrorReport("e", json: nil), follows: follows)
+    let task = Task { @MainActor in try await mirroring.run() }
+    var stream = copy.log.stream()
+    for number in 0...10 {
+      let record = try #require(try await stream.next(timeout: .seconds(30)))
+      #expect(record.text == "record \(number)")
+    }
+    if follows { task.cancel() }
+    _ = await task.result
+    try demandEqual(copy, source)
+  }
+
   @Test("Two that mirror the same log at once copy each record once")
   func two() async throws {
     let source = try storage().log("e")

@@ -84,7 +84,8 @@ import Immuta
     } else {
       try await compare(consumer.position..<count)
     }
-    if consumer.position != count { try await consumer.seek(to: .sequence(count)) }
+    // Also where it is there already: it may have delivered records that were not appended, which come once more.
+    try await consumer.seek(to: .sequence(count))
     return count
   }
 
@@ -114,6 +115,7 @@ import Immuta
       guard follows || next < source.count else { return try report.finish(done: next, of: source.count) }
       guard let batch = try await consumer.nextBatch() else { return }
       for part in parts(of: batch) {
+        precondition(part.first?.sequence == next, "the consumer delivered another record than the next of the copy")
         try await target.append(part.map { ($0.payload, MirrorID.of($0.sequence, in: identity)) }, expecting: next)
         next += part.count
         try await consumer.acknowledge(through: next - 1)
