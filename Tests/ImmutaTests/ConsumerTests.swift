@@ -652,6 +652,30 @@ import Testing
     withExtendedLifetime(billing) {}
   }
 
+  /// The position is on stable storage, and says that a part of it would not survive: as it is before the log's end is stable.
+  @Test func whatAPowerCutMayTakeBackOfAPositionLetsNothingGo() async throws {
+    let directory = TemporaryDirectory()
+    let file = "log.consumers/billing.position"
+    do {
+      let storage = try open(directory, Retention())
+      defer { storage.close() }
+      let log = try storage.log("log")
+      try await fill(log, segments: 3)
+      try await log.consumer("billing").acknowledge(through: 29)
+    }
+    var mark = try #require(try directory.bytes(of: file).withUnsafeBytes { ConsumerMark.slots(in: $0).current }).mark
+    #expect(mark.last.number == 30)
+    mark.stable = ConsumerMark.Place(10)
+    try directory.write(
+      mark.encoded(generation: 0) + [UInt8](repeating: 0, count: TwoSlots.size - TwoSlots.sector), to: file)
+    let storage = try open(directory, Retention(maximumRecords: 10, waitingFor: ["billing"]))
+    defer { storage.close() }
+    let log = try storage.log("log")
+    try await fill(log, segments: 2)
+    #expect(await eventually { log.firstSequence >= 10 })
+    #expect(log.firstSequence == 10)
+  }
+
   /// A segment that was just left is larger until it is sealed.
   @Test func whatIsOnlyReservedCountsForNoLimit() async throws {
     let directory = TemporaryDirectory()

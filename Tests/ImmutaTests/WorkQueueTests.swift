@@ -121,6 +121,30 @@ import Testing
     }
   }
 
+  /// In `.synced` nobody is told of a change that a power cut could take back.
+  @Test func whatIsToldIsOnStableStorage() async throws {
+    let directory = TemporaryDirectory()
+    let storage = try await open(directory, appending: 5, .synced)
+    defer { storage.close() }
+    let jobs = try storage.log("log").workQueue("resize", long)
+    let injector = FaultInjector(directory: directory.path)
+    func demandFlush<Result>(_ what: Comment, _ change: () async throws -> Result) async throws -> Result {
+      let before = injector.count(.flush, of: "log.consumers/resize.log")
+      let result = try await change()
+      #expect(injector.count(.flush, of: "log.consumers/resize.log") > before, what)
+      return result
+    }
+    try await injector.run {
+      var taken: [WorkQueue.Job] = []
+      for _ in 0..<3 { taken.append(try await demandFlush("a job is given") { try await take(jobs) }) }
+      try await demandFlush("a job is done") { try await taken[1].acknowledge() }
+      try await demandFlush("a job is given back") { try await taken[0].retry(after: .seconds(60)) }
+      try await demandFlush("a job is done, whoever has it") { try await jobs.acknowledge(sequence: 2) }
+      _ = try await demandFlush("a job is to wait") { try await jobs.append("later", after: .seconds(60)) }
+      try await demandFlush("the queue is moved") { try await jobs.seek(to: .sequence(3)) }
+    }
+  }
+
   // MARK: Leases
 
   @Test func aJobWhoseLeaseRanOutIsGivenToAWorkerThatWaits() async throws {

@@ -110,7 +110,7 @@ public final class WorkQueue: Sendable {
     }
     guard let job else { return nil }
     // A job that takes down the machine has been given, too.
-    if journal.isSynced { try await inLog { try await journal.sync() } }
+    try await waitUntilStable()
     // A worker that never waits would keep its thread from others.
     if job.record.sequence & 1023 == 1023 { await Task.yield() }
     return job
