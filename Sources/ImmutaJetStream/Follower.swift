@@ -166,15 +166,16 @@
 
     // MARK: Asking
 
+    /// Whether no more than half a batch is here or on its way: so that the next one comes without a pause.
     private func wantsMore(_ state: State) -> Bool {
-      state.delivery != nil && !state.isResetting && state.failure == nil && state.asked == 0
-        && state.buffer.count - state.taken <= Self.batch / 2
+      state.delivery != nil && !state.isResetting && state.failure == nil
+        && state.asked + state.buffer.count - state.taken <= Self.batch / 2
     }
 
     private func pull() {
       let delivery = state.withLock { state -> Delivery? in
         guard wantsMore(state) else { return nil }
-        state.asked = Self.batch
+        state.asked += Self.batch
         state.heard = .now
         watch(&state)
         return state.delivery
@@ -208,7 +209,7 @@
 
     func received(_ message: NatsMessage) {
       let reply = Reply(message)
-      if reply.status != 0 { return take(status: reply.status, message) }
+      if reply.status != 0 { return take(status: reply.status, reply.pending, message) }
       guard let place = DeliveryPlace(message.replySubject) else { return }
       let record = ClusterRecord(
         sequence: place.sequence, timestamp: place.timestamp, payload: message.payload, id: reply.id)
@@ -238,7 +239,7 @@
       state.isResetting || state.failure != nil ? nil : state.delivery
     }
 
-    private func take(status: Int, _ message: NatsMessage) {
+    private func take(status: Int, _ pending: Int?, _ message: NatsMessage) {
       enum Consequence { case none, pull, reset, compare(Int) }
       let consequence = state.withLock { state -> Consequence in
         guard current(state)?.subscription.subject == message.subject else { return .none }
@@ -248,9 +249,9 @@
         case 100:
           state.quietBeats += 1
           return .compare(state.quietBeats)
-        // The request has run out.
+        // A request has run out, with so many records that did not come.
         case 404, 408:
-          state.asked = 0
+          state.asked = max(0, state.asked - (pending ?? state.asked))
           return .pull
         // The consumer or its leader is gone, or nobody is there.
         default: return .reset

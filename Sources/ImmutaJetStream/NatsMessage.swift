@@ -44,6 +44,8 @@
     let status: Int
     /// What the status says in words.
     let reason: String
+    /// How many messages a request that has run out did not get.
+    let pending: Int?
     /// By which the record was appended.
     let id: String?
     /// The record's place in the stream, from 1 on, and its time, where a server answered with one by itself.
@@ -56,6 +58,7 @@
       let status = message.size == 0 ? message.header("Status") : nil
       self.status = status.flatMap { Int($0) } ?? 0
       reason = status == nil ? "" : message.header("Description") ?? ""
+      pending = status == nil ? nil : message.header(HeaderName.pending).flatMap { Int($0) }
       id = message.header(HeaderName.id)
       sequence = message.header(HeaderName.sequence).flatMap { Int($0) }
       time = sequence == nil ? nil : message.header(HeaderName.time)
@@ -73,6 +76,7 @@
     static let batchSequence = "Nats-Batch-Sequence"
     static let batchCommit = "Nats-Batch-Commit"
     static let sequence = "Nats-Sequence"
+    static let pending = "Nats-Pending-Messages"
     static let time = "Nats-Time-Stamp"
   }
 #endif
