@@ -14,19 +14,45 @@
     public let payload: Payload
     /// By which the record was appended: the one that the caller gave, or another one that no other append has. Nil for a message
     /// that something else published.
-    public let id: String?
+    ///
+    /// O(length of the message's header).
+    public var id: String? {
+      switch identification {
+      case .known(let id): id
+      case .header(let message): message.id
+      }
+    }
+
+    /// Who reads a log seldom looks for ids, and finding one is dear.
+    private enum Identification: Sendable {
+      case known(String?)
+      case header(NatsMessage)
+    }
+
+    private let identification: Identification
 
     init(sequence: Int, timestamp: Timestamp, payload: Payload, id: String?) {
-      self.sequence = sequence
-      self.timestamp = timestamp
-      self.payload = payload
-      self.id = id
+      (self.sequence, self.timestamp, self.payload) = (sequence, timestamp, payload)
+      identification = .known(id)
+    }
+
+    init(_ message: NatsMessage, at place: DeliveryPlace) {
+      (sequence, timestamp, payload) = (place.sequence, place.timestamp, message.payload)
+      identification = .header(message)
+    }
+
+    private init(_ record: ClusterRecord, _ payload: Payload) {
+      (sequence, timestamp, self.payload) = (record.sequence, record.timestamp, payload)
+      identification = record.identification
+    }
+
+    /// Whether it is the same record: another one at its place has another time.
+    func isSame(as other: ClusterRecord) -> Bool {
+      sequence == other.sequence && timestamp == other.timestamp && id == other.id
     }
 
     /// The same with another payload.
-    func with(_ payload: Payload) -> ClusterRecord {
-      ClusterRecord(sequence: sequence, timestamp: timestamp, payload: payload, id: id)
-    }
+    func with(_ payload: Payload) -> ClusterRecord { ClusterRecord(self, payload) }
   }
 
   /// Where an appended record is.

@@ -21,6 +21,8 @@
       var failure: (any Error)?
       /// By numbers that their tasks know.
       var waiters: [UInt64: CheckedContinuation<Void, Never>] = [:]
+      /// How many tasks have begun to wait.
+      var waits: UInt64 = 0
       /// When the server gave the last sign of life.
       var heard = ContinuousClock.now
       var isWatched = false
@@ -31,7 +33,7 @@
       /// What was missed last, and how often in a row.
       var gap = (at: -1, times: 0)
       /// The last record that came: the log had it.
-      var last: Read?
+      var last: ClusterRecord?
     }
 
     /// What a consumer delivers to.
@@ -41,19 +43,6 @@
       let subscription: NatsSubscription
     }
 
-    /// By what a record is known again: another one at its place has another time.
-    struct Read: Sendable {
-      let sequence: Int
-      let timestamp: Timestamp
-      let id: String?
-
-      init(_ record: ClusterRecord) { (sequence, timestamp, id) = (record.sequence, record.timestamp, record.id) }
-
-      func isSame(as record: ClusterRecord) -> Bool {
-        record.sequence == sequence && record.timestamp == timestamp && record.id == id
-      }
-    }
-
     let access: LogAccess
     let state: Lock<State>
 
@@ -61,7 +50,7 @@
     private static let heartbeat = Duration.milliseconds(500)
     private static let silence = heartbeat * 3
     /// How long one attempt to make a consumer may take.
-    private static let patience = Duration.seconds(5)
+    static let patience = Duration.seconds(5)
 
     init(_ access: LogAccess, at sequence: Int) {
       self.access = access
@@ -76,7 +65,7 @@
       if let delivery = state.withLock({ $0.delivery }) { Self.remove(delivery, access) }
     }
 
-    private static func remove(_ delivery: Delivery, _ access: LogAccess) {
+    static func remove(_ delivery: Delivery, _ access: LogAccess) {
       access.transport.send(
         Outgoing(subject: "$JS.API.CONSUMER.DELETE.\(access.name.stream).\(delivery.consumer)"),
         through: delivery.connection)
@@ -119,7 +108,10 @@
     /// Waits until there may be something to take at this place, or the deadline passed. Being cancelled ends it at once, and so
     /// does `wake`.
     func wait(at sequence: Int, until deadline: ContinuousClock.Instant?) async {
-      let number = UInt64.random(in: .min ... .max)
+      let number = state.withLock { state in
+        state.waits += 1
+        return state.waits
+      }
       if let deadline { try? WorkThreads.shared.add(at: deadline) { [weak self] in self?.wake(number) } }
       await withTaskCancellationHandler {
         await withCheckedContinuation { continuation in
@@ -144,6 +136,21 @@
     /// Ends the waits of all.
     func wake() {
       let waiters = state.withLock { Self.takeWaiters(&$0) }
+      for waiter in waiters { waiter.resume() }
+    }
+
+    /// Those who wait, where there is something to take. While more has come that this has not been given yet, they go on waiting:
+    /// to be resumed costs more than a record, and so they take many at once.
+    private static func takeServed(_ state: inout State) -> [CheckedContinuation<Void, Never>] {
+      let ready = state.buffer.count - state.taken
+      if state.waiters.isEmpty || ready == 0 { return [] }
+      if ready < batch / 4, let delivery = state.delivery, delivery.subscription.pending > 0 { return [] }
+      return takeWaiters(&state)
+    }
+
+    /// For when what was still to come was no record.
+    func resumeServed() {
+      let waiters = state.withLock { Self.takeServed(&$0) }
       for waiter in waiters { waiter.resume() }
     }
 
@@ -172,7 +179,7 @@
         && state.asked + state.buffer.count - state.taken <= Self.batch / 2
     }
 
-    private func pull() {
+    func pull() {
       let delivery = state.withLock { state -> Delivery? in
         guard wantsMore(state) else { return nil }
         state.asked += Self.batch
@@ -208,28 +215,31 @@
     // MARK: What comes
 
     func received(_ message: NatsMessage) {
-      let reply = Reply(message)
-      if reply.status != 0 { return take(status: reply.status, reply.pending, message) }
-      guard let place = DeliveryPlace(message.replySubject) else { return }
-      let record = ClusterRecord(
-        sequence: place.sequence, timestamp: place.timestamp, payload: message.payload, id: reply.id)
-      let (waiters, isGap) = state.withLock { state -> ([CheckedContinuation<Void, Never>], Bool) in
-        guard let delivery = current(state), place.consumer == delivery.consumer else { return ([], false) }
-        state.heard = .now
-        guard record.sequence == state.next else {
-          // Asked for one that is not there yet, a consumer begins with the next one that comes.
-          if record.sequence < state.next { state.asked = max(0, state.asked - 1) }
-          return ([], record.sequence > state.next)
+      // Nothing else can be a status, and looking for one is dear.
+      if message.size == 0 {
+        let reply = Reply(message)
+        if reply.status != 0 { return take(status: reply.status, reply.pending, message) }
+      }
+      let (count, waiters, isGap) = state.withLock { state -> (Int?, [CheckedContinuation<Void, Never>], Bool) in
+        guard let delivery = current(state), let place = message.place(from: delivery.consumer) else {
+          return (nil, [], false)
         }
+        state.heard = .now
+        guard place.sequence == state.next else {
+          // Asked for one that is not there yet, a consumer begins with the next one that comes.
+          if place.sequence < state.next { state.asked = max(0, state.asked - 1) }
+          return (place.sequence + 1, [], place.sequence > state.next)
+        }
+        let record = ClusterRecord(message, at: place)
         state.next += 1
         state.asked = max(0, state.asked - 1)
-        state.last = Read(record)
+        state.last = record
         state.quietBeats = 0
         state.gap = (-1, 0)
         state.buffer.append(record)
-        return (Self.takeWaiters(&state), false)
+        return (place.sequence + 1, Self.takeServed(&state), false)
       }
-      access.noteCount(record.sequence + 1)
+      if let count { access.noteCount(count) }
       for waiter in waiters { waiter.resume() }
       if isGap { reset() }
     }
@@ -239,6 +249,7 @@
       state.isResetting || state.failure != nil ? nil : state.delivery
     }
 
+    /// - Parameter pending: how many records a request that has run out did not get.
     private func take(status: Int, _ pending: Int?, _ message: NatsMessage) {
       enum Consequence { case none, pull, reset, compare(Int) }
       let consequence = state.withLock { state -> Consequence in
@@ -259,9 +270,13 @@
       }
       switch consequence {
       case .none: break
-      case .pull: pull()
+      case .pull:
+        resumeServed()
+        pull()
       case .reset: reset()
-      case .compare(let beats): compare(after: beats)
+      case .compare(let beats):
+        resumeServed()
+        compare(after: beats)
       }
     }
 
@@ -271,94 +286,6 @@
 
     func lookForClosing() {
       if access.isClosed { fail(ImmutaError.storageClosed.of(access.namespace)) }
-    }
-
-    // MARK: Another consumer
-
-    func reset() {
-      let old: Delivery?? = state.withLock { state in
-        if state.isResetting || state.failure != nil { return nil }
-        state.isResetting = true
-        state.resets += 1
-        defer { state.delivery = nil }
-        return .some(state.delivery)
-      }
-      guard let old else { return }
-      if let old { Self.remove(old, access) }
-      Task { [weak self] in
-        var attempts = Attempts(until: .now + .seconds(365 * 86_400))
-        while let follower = self, await !follower.begin() { try? await attempts.rest() }
-      }
-    }
-
-    /// Makes a consumer and asks for records; true where it is there, or where none ever will be.
-    private func begin() async -> Bool {
-      let (next, last) = state.withLock { ($0.next, $0.last) }
-      do {
-        let stream = try await access.describe(until: .now + Self.patience)
-        if next < stream.first {
-          throw ImmutaError.recordRemoved(sequence: next, first: stream.first).of(access.namespace)
-        }
-        let name = "immuta-" + AppendID.next()
-        _ = try await access.transport.api(
-          "CONSUMER.CREATE.\(access.name.stream).\(name)", PullRequests.consumer(name, of: access.name, from: next),
-          until: .now + Self.patience)
-        // It was made by a majority: now the leader knows what there is, if it is one.
-        if let last { try await checkEnd(last) }
-        guard let connection = access.transport.connection else { throw ImmutaError.storageClosed.of(access.namespace) }
-        let subscription = try NatsSubscription(connection, "_INBOX.\(name)", self)
-        let delivery = Delivery(consumer: name, connection: connection, subscription: subscription)
-        let isWanted = state.withLock { state in
-          state.isResetting = false
-          if state.failure != nil { return false }
-          state.delivery = delivery
-          (state.asked, state.quietBeats) = (0, 0)
-          return true
-        }
-        if isWanted { pull() } else { Self.remove(delivery, access) }
-        return true
-      } catch let error as ImmutaError {
-        if case .unavailable = error { return false }
-        fail(error)
-        return true
-      } catch let refusal as ServerRefusal where refusal.isPassing || refusal.isNoStream {
-        // Whether the stream is gone is said by its description.
-        return false
-      } catch let refusal as ServerRefusal {
-        fail(access.error(refusal))
-        return true
-      } catch {
-        return false
-      }
-    }
-
-    /// Throws where the log has lost records that this has read, and where the one that comes next is missing while others are there.
-    private func checkEnd(_ last: Read) async throws {
-      let next = last.sequence + 1
-      let time = Shortfall.timeOfReading
-      let stream = try await access.describe(
-        comparedTo: next, believedAfter: time, until: .now + time + Self.patience)
-      if stream.count < next {
-        throw ImmutaError.positionBeyondEnd(position: next, count: stream.count).of(access.namespace)
-      }
-      // Others may have been appended in place of those that were lost.
-      if stream.first <= last.sequence, stream.missing == 0 {
-        guard case .success(let record?) = try await access.leaderRecord(at: last.sequence, within: Self.patience)
-        else { throw ImmutaError.unavailable(LogAccess.isBehind).of(access.namespace) }
-        if !last.isSame(as: record) {
-          throw ImmutaError.logChanged(LogChange(path: access.place, kind: .cutBack, sharedCount: 0)).of(
-            access.namespace)
-        }
-      }
-      let times = state.withLock { state in
-        state.gap = state.gap.at == next ? (next, state.gap.times + 1) : (next, 1)
-        return state.gap.times
-      }
-      // Another consumer did not find it either.
-      guard times > 3, next < stream.count,
-        case .success(nil) = try await access.leaderRecord(at: next, within: Self.patience)
-      else { return }
-      throw ImmutaError.recordRemoved(sequence: next, first: next + 1).of(access.namespace)
     }
   }
 #endif

@@ -164,6 +164,12 @@
       LiveObjects.count(.subscription, 1)
     }
 
+    /// How many messages have come and were not given to the target yet; the one that it is given right now does not count.
+    var pending: Int {
+      var count: Int32 = 0
+      return unsafe natsSubscription_GetPending(pointer, &count, nil) == NATS_OK ? Int(count) : 0
+    }
+
     deinit {
       Callbacks.remove(number)
       LiveObjects.count(.subscription, -1)

@@ -1,13 +1,16 @@
 #if JetStream
   import CImmutaNats
   import Immuta
+  import ImmutaLibC
+  import ImmutaLocking
 
   /// A message that came, destroyed with its last reference.
   ///
-  /// `@unchecked Sendable`: its bytes never change. Its header does change, as the library parses it at the first look: so only
-  /// `Reply` looks, on the thread that received the message, before anybody else has it.
+  /// `@unchecked Sendable`: its bytes never change. Its header does change, as the library parses it at the first look: so each look is
+  /// under a lock.
   @safe final class NatsMessage: @unchecked Sendable {
     private let pointer: OpaquePointer
+    private let header = Lock(())
 
     init(_ pointer: OpaquePointer) {
       unsafe self.pointer = pointer
@@ -27,17 +30,26 @@
 
     var size: Int { Int(unsafe natsMsg_GetDataLength(pointer)) }
     var subject: String { unsafe natsMsg_GetSubject(pointer).map { unsafe String(cString: $0) } ?? "" }
-    /// Where an answer would go; in what a consumer delivers it says the record's place.
-    var replySubject: String { unsafe natsMsg_GetReply(pointer).map { unsafe String(cString: $0) } ?? "" }
+    /// By which a record was appended. The first look at a header costs more than all else that a record needs.
+    var id: String? { header(HeaderName.id) }
+
+    /// Where it lies in its stream; nil for what this consumer does not deliver.
+    func place(from consumer: String) -> DeliveryPlace? {
+      guard let reply = unsafe natsMsg_GetReply(pointer) else { return nil }
+      let bytes = unsafe UnsafeRawBufferPointer(start: reply, count: strlen(reply))
+      return unsafe DeliveryPlace(bytes, from: consumer)
+    }
 
     fileprivate func header(_ name: String) -> String? {
-      var value: UnsafePointer<CChar>?
-      guard unsafe natsMsgHeader_Get(pointer, name, &value) == NATS_OK, let value = unsafe value else { return nil }
-      return unsafe String(cString: value)
+      header.withLock { _ in
+        var value: UnsafePointer<CChar>?
+        guard unsafe natsMsgHeader_Get(pointer, name, &value) == NATS_OK, let value = unsafe value else { return nil }
+        return unsafe String(cString: value)
+      }
     }
   }
 
-  /// An answer, or what a consumer delivers, with what its header says.
+  /// An answer, with what its header says.
   struct Reply: Sendable {
     let message: NatsMessage
     /// Of a message that has nothing but a status, such as 503: nobody answers. 0 for others.
@@ -52,7 +64,6 @@
     let sequence: Int?
     let time: String?
 
-    /// On the thread that received the message.
     init(_ message: NatsMessage) {
       self.message = message
       let status = message.size == 0 ? message.header("Status") : nil

@@ -77,16 +77,18 @@
     }
 
     @Test func aDeliverySaysItsPlace() {
-      let place = DeliveryPlace("$JS.ACK.orders.im.1.42.7.1795725006873852084.0")
-      #expect(place?.sequence == 41)
-      #expect(place?.timestamp == Timestamp(nanosecondsSince1970: 1_795_725_006_873_852_084))
+      func place(_ subject: String) -> DeliveryPlace? { DeliveryPlace(Array(subject.utf8), from: "im") }
+      let found = place("$JS.ACK.orders.im.1.42.7.1795725006873852084.0")
+      #expect(found?.sequence == 41)
+      #expect(found?.timestamp == Timestamp(nanosecondsSince1970: 1_795_725_006_873_852_084))
       #expect(
-        DeliveryPlace("$JS.ACK.domain.account.orders.im.1.42.7.9.0.token")
-          == DeliveryPlace("$JS.ACK.orders.im.1.42.7.9.0"))
+        place("$JS.ACK.domain.account.orders.im.1.42.7.9.0.token") == place("$JS.ACK.orders.im.1.42.7.9.0"))
       for text in [
         "", "$JS.ACK.orders", "_INBOX.a.b.c.d.e.f.g.h", "$JS.ACK.orders.im.1.x.7.9.0", "$JS.ACK.orders.im.1.0.7.9.0",
+        "$JS.ACK.orders.im.1.-4.7.9.0", "$JS.ACK.orders.im.1.42.7..0", "$JS.ACK.orders.other.1.42.7.9.0",
+        "$JS.ACK.orders.im.1.99999999999999999999.7.9.0", "$JS.ACK.orders.im.1.42.7.9223372036854775808.0",
       ] {
-        #expect(DeliveryPlace(text) == nil)
+        #expect(place(text) == nil)
       }
     }
 
