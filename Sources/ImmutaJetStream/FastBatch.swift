@@ -109,10 +109,8 @@
         guard state.phase == .open, unit.payloads.count == 1, unit.expecting ?? place == place,
           again?.place ?? place == place
         else { return false }
-        guard let bytes = try? access.coder?.encode(unit.payloads[0], sequence: place) ?? unit.payloads[0],
-          bytes.count <= access.mostBytes
-        else { return false }
         let id = again?.id ?? unit.id ?? AppendID.next()
+        guard var message = try? access.message(unit.payloads[0], id: id, at: place) else { return false }
         let append = UnknownAppend(
           namespace: access.namespace, id: id, count: 1, earliest: place, isExpecting: true)
         // It was given up.
@@ -121,11 +119,9 @@
         if state.sent == state.stored { state.heard = .now }
         state.units.append(Placed(unit: unit, place: place, id: id))
         state.sent += 1
-        state.unsent.append(
-          Outgoing(
-            subject: access.subject,
-            headers: [(HeaderName.id, id), (HeaderName.expected, String(place))], bytes: bytes,
-            replySubject: reply(state.sent == 1 ? .begin : .add, state.sent)))
+        message.headers.append((HeaderName.expected, String(place)))
+        message.replySubject = reply(state.sent == 1 ? .begin : .add, state.sent)
+        state.unsent.append(message)
         if state.unsent.count >= piece { send(&state) } else if state.unsent.count == 1 { sendLater() }
         return true
       }

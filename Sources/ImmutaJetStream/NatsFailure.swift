@@ -37,11 +37,13 @@
         return .invalidConfiguration(
           "no encrypted connection to \(places): check the certificates, the name in the server's, and the client's own"
         )
-      // It says that it wants one only once the connection is encrypted.
-      case NATS_PROTOCOL_ERROR where !hasCertificate && servers.contains(where: \.isEncrypted):
-        return .invalidConfiguration(
-          "\(places) ended the connection as soon as it was encrypted: it may want this client's certificate, and there is none"
-        )
+      // What it wants of the client's certificate shows only once the connection is encrypted.
+      case NATS_PROTOCOL_ERROR where servers.contains(where: \.isEncrypted):
+        let reason =
+          hasCertificate
+          ? "it may not accept this client's certificate: somebody that the server trusts must have signed it"
+          : "it may want this client's certificate, and there is none"
+        return .invalidConfiguration("\(places) ended the connection as soon as it was encrypted: \(reason)")
       case NATS_NO_SERVER, NATS_TIMEOUT, NATS_IO_ERROR, NATS_CONNECTION_CLOSED, NATS_STALE_CONNECTION:
         return .unavailable("no server answers at \(places)")
       default:

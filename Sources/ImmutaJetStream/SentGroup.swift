@@ -43,10 +43,8 @@
     ) throws(ImmutaError) -> [Outgoing] {
       var messages: [Outgoing] = []
       for (place, payload) in unit.payloads.enumerated() {
-        let bytes = try access.coder?.encode(payload, sequence: first + place) ?? payload
-        if bytes.count > access.mostBytes { throw .recordTooLarge }
         let id = AppendUnit.id(id, place, of: unit.payloads.count)
-        messages.append(Outgoing(subject: access.subject, headers: [(HeaderName.id, id)], bytes: bytes))
+        messages.append(try access.message(payload, id: id, at: first + place))
       }
       return messages
     }
@@ -62,6 +60,17 @@
       }
       messages[messages.count - 1].headers.append((HeaderName.batchCommit, "1"))
       return messages
+    }
+  }
+
+  extension LogAccess {
+    /// What appends a record.
+    ///
+    /// - Throws: `.recordTooLarge`, and what encoding throws.
+    func message(_ payload: [UInt8], id: String, at sequence: Int) throws(ImmutaError) -> Outgoing {
+      let bytes = try coder?.encode(payload, sequence: sequence) ?? payload
+      if bytes.count > mostBytes { throw .recordTooLarge }
+      return Outgoing(subject: subject, headers: [(HeaderName.id, id)], bytes: bytes)
     }
   }
 

@@ -139,10 +139,7 @@
       let (connection, bulk, failure) = state.withLock { ($0.connection, $0.bulk, $0.bulkFailure) }
       if let bulk, bulk.isUp { return bulk }
       if let failure, .now - failure < Self.bulkPause { return nil }
-      guard let connection, connection.isUp, let server = connection.server else { return nil }
-      // The addresses that were given hold the passwords.
-      guard let address = addresses.first(where: { $0.isAt(server) }) ?? ServerAddress(toldOf: server, by: addresses)
-      else { return nil }
+      guard let connection, connection.isUp, let address = connection.server.flatMap(address(of:)) else { return nil }
       guard
         let new = try? await BlockingCall.of({ () throws(ImmutaError) in
           try NatsConnection(self.options, [address], BulkTarget.shared, isBuffered: true)
@@ -214,17 +211,17 @@
       if isBegun == nil { state.withLock { $0.isMoving = false } }
     }
 
+    /// By what a server is connected to that the library tells of: the addresses that were given hold the passwords.
+    private func address(of url: String) -> ServerAddress? {
+      addresses.first { $0.isAt(url) } ?? ServerAddress(toldOf: url, by: addresses)
+    }
+
     private func connectElsewhere() {
       defer { state.withLock { $0.isMoving = false } }
       guard let connection else { return }
       let here = connection.server
-      // The addresses that were given hold the passwords.
       var others = addresses
-      for url in connection.servers {
-        if !others.contains(where: { $0.isAt(url) }), let told = ServerAddress(toldOf: url, by: addresses) {
-          others.append(told)
-        }
-      }
+      for told in connection.servers.compactMap(address(of:)) where !others.contains(told) { others.append(told) }
       if let here { others.removeAll { $0.isAt(here) } }
       if others.isEmpty { return }
       options.logger?.warning("moving to another server", metadata: ["from": "\(here ?? "")"])

@@ -24,6 +24,9 @@ struct BreakableCluster: Sendable {
     nodes = Array(1...urls.count)
   }
 
+  /// The program that its nodes run.
+  static func serverProgram() async throws -> String { try await run(["server"]) }
+
   /// Their ports for clients.
   var ports: Set<UInt16> { Set(urls.compactMap { URL(string: $0)?.port.flatMap { UInt16(exactly: $0) } }) }
 
