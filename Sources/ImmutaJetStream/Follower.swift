@@ -6,7 +6,7 @@
   ///
   /// It is a pull consumer of the stream that lives as long as this does. The place is kept here, not there: after anything that
   /// does not fit (a gap, no sign of life, a lost connection, a consumer that is gone) another consumer is made, from the next
-  /// record on. At most two batches are held: for more is asked when half of one is left.
+  /// record on. At most a batch and a half are held: for more is asked when half of one is here or on its way.
   final class Follower: CallbackTarget, ConnectionWatcher {
     struct State {
       var buffer: [ClusterRecord] = []
@@ -32,6 +32,8 @@
       var resets = 0
       /// What was missed last, and how often in a row.
       var gap = (at: -1, times: 0)
+      /// How many bytes records have, about, and the newest of them the most.
+      var averageSize = 4096
       /// The last record that came: the log had it.
       var last: ClusterRecord?
     }
@@ -46,7 +48,10 @@
     let access: LogAccess
     let state: Lock<State>
 
-    static let batch = 256
+    /// How many bytes are asked for at once, about: enough that the servers do not wait for this, and a little of memory.
+    private static let batchBytes = 1 << 20
+    /// How many records are.
+    private static let batchRecords = 16...1024
     private static let heartbeat = Duration.milliseconds(500)
     private static let silence = heartbeat * 3
     /// How long one attempt to make a consumer may take.
@@ -144,9 +149,11 @@
     private static func takeServed(_ state: inout State) -> [CheckedContinuation<Void, Never>] {
       let ready = state.buffer.count - state.taken
       if state.waiters.isEmpty || ready == 0 { return [] }
-      if ready < batch / 4, let delivery = state.delivery, delivery.subscription.pending > 0 { return [] }
+      if ready < mostAwaited, let delivery = state.delivery, delivery.subscription.pending > 0 { return [] }
       return takeWaiters(&state)
     }
+
+    private static let mostAwaited = 64
 
     /// For when what was still to come was no record.
     func resumeServed() {
@@ -176,22 +183,29 @@
     /// Whether no more than half a batch is here or on its way: so that the next one comes without a pause.
     private func wantsMore(_ state: State) -> Bool {
       state.delivery != nil && !state.isResetting && state.failure == nil
-        && state.asked + state.buffer.count - state.taken <= Self.batch / 2
+        && state.asked + state.buffer.count - state.taken <= batch(state) / 2
+    }
+
+    /// How many records are asked for at once.
+    private func batch(_ state: State) -> Int {
+      let count = Self.batchBytes / max(1, state.averageSize)
+      return min(max(count, Self.batchRecords.lowerBound), Self.batchRecords.upperBound)
     }
 
     func pull() {
-      let delivery = state.withLock { state -> Delivery? in
-        guard wantsMore(state) else { return nil }
-        state.asked += Self.batch
+      let (delivery, count) = state.withLock { state -> (Delivery?, Int) in
+        guard wantsMore(state) else { return (nil, 0) }
+        let count = batch(state)
+        state.asked += count
         state.heard = .now
         watch(&state)
-        return state.delivery
+        return (state.delivery, count)
       }
       guard let delivery else { return }
       access.transport.send(
         Outgoing(
           subject: "$JS.API.CONSUMER.MSG.NEXT.\(access.name.stream).\(delivery.consumer)",
-          bytes: PullRequests.records(Self.batch, heartbeat: Self.heartbeat),
+          bytes: PullRequests.records(count, heartbeat: Self.heartbeat),
           replySubject: delivery.subscription.subject), through: delivery.connection)
     }
 
@@ -233,6 +247,7 @@
         let record = ClusterRecord(message, at: place)
         state.next += 1
         state.asked = max(0, state.asked - 1)
+        state.averageSize += (record.payload.count - state.averageSize) / 16
         state.last = record
         state.quietBeats = 0
         state.gap = (-1, 0)
