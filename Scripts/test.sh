@@ -24,7 +24,7 @@ finish() {
   if [ -n "$beside" ]; then
     kill "$beside" 2>/dev/null || true
     wait "$beside" || true
-    tail -n 100 "$work/tool.log"
+    tail -n 100 "$work/beside.log"
   fi
   stop_cluster
   rm -rf "$work"
@@ -149,15 +149,15 @@ readonly beside_others='^(ImmutaCLITests\.|TortureTests\.(FailingCallTests|Faili
 # It was built three steps ago. `swift test` would build all of it again.
 test_suite() {
   local options=(--scratch-path "$build_path" --skip-build --ignore-lock)
-  just_run_tests tool "${options[@]}" --filter "$beside_others" >"$work/tool.log" 2>&1 &
+  just_run_tests beside "${options[@]}" --filter "$beside_others" >"$work/beside.log" 2>&1 &
   beside=$!
   run_tests suite "${options[@]}" --skip "$beside_others"
   local status=0
   wait "$beside" || status=$?
   beside=""
-  cat "$work/tool.log"
+  cat "$work/beside.log"
   [ "$status" -eq 0 ] || fail "tests beside the others failed"
-  count_passed tool
+  count_passed beside
 }
 
 # What needs a cluster; the other steps leave it out. The script that makes clusters is tested first.

@@ -23,7 +23,7 @@
       }
     }
 
-    /// Who reads a log seldom looks for ids, and finding one is dear.
+    /// Readers seldom ask for an id, and finding one takes longer than all else: so it is looked for when it is asked for.
     private enum Identification: Sendable {
       case known(String?)
       case header(NatsMessage)

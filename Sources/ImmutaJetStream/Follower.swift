@@ -52,6 +52,8 @@
     private static let batchBytes = 1 << 20
     /// How many records are.
     private static let batchRecords = 16...1024
+    /// How many records whoever waits gets at once, if more are coming.
+    private static let mostAwaited = 64
     private static let heartbeat = Duration.milliseconds(500)
     private static let silence = heartbeat * 3
     /// How long one attempt to make a consumer may take.
@@ -153,8 +155,6 @@
       return takeWaiters(&state)
     }
 
-    private static let mostAwaited = 64
-
     /// For when what was still to come was no record.
     func resumeServed() {
       let waiters = state.withLock { Self.takeServed(&$0) }
@@ -229,10 +229,10 @@
     // MARK: What comes
 
     func received(_ message: NatsMessage) {
-      // Nothing else can be a status, and looking for one is dear.
+      // Nothing else can be a status, and to look for one takes long.
       if message.size == 0 {
         let reply = Reply(message)
-        if reply.status != 0 { return take(status: reply.status, reply.pending, message) }
+        if reply.status != 0 { return takeStatus(reply) }
       }
       let (count, waiters, isGap) = state.withLock { state -> (Int?, [CheckedContinuation<Void, Never>], Bool) in
         guard let delivery = current(state), let place = message.place(from: delivery.consumer) else {
@@ -264,34 +264,30 @@
       state.isResetting || state.failure != nil ? nil : state.delivery
     }
 
-    /// - Parameter pending: how many records a request that has run out did not get.
-    private func take(status: Int, _ pending: Int?, _ message: NatsMessage) {
+    private func takeStatus(_ reply: Reply) {
       enum Consequence { case none, pull, reset, compare(Int) }
       let consequence = state.withLock { state -> Consequence in
-        guard current(state)?.subscription.subject == message.subject else { return .none }
+        guard current(state)?.subscription.subject == reply.message.subject else { return .none }
         state.heard = .now
-        switch status {
+        switch reply.status {
         // A heartbeat.
         case 100:
           state.quietBeats += 1
           return .compare(state.quietBeats)
         // A request has run out, with so many records that did not come.
         case 404, 408:
-          state.asked = max(0, state.asked - (pending ?? state.asked))
+          state.asked = max(0, state.asked - (reply.pending ?? state.asked))
           return .pull
         // The consumer or its leader is gone, or nobody is there.
         default: return .reset
         }
       }
+      resumeServed()
       switch consequence {
       case .none: break
-      case .pull:
-        resumeServed()
-        pull()
+      case .pull: pull()
       case .reset: reset()
-      case .compare(let beats):
-        resumeServed()
-        compare(after: beats)
+      case .compare(let beats): compare(after: beats)
       }
     }
 

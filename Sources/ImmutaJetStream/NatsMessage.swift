@@ -30,7 +30,7 @@
 
     var size: Int { Int(unsafe natsMsg_GetDataLength(pointer)) }
     var subject: String { unsafe natsMsg_GetSubject(pointer).map { unsafe String(cString: $0) } ?? "" }
-    /// By which a record was appended. The first look at a header costs more than all else that a record needs.
+    /// By which a record was appended. The first look at a header takes longer than all else that a record needs.
     var id: String? { header(HeaderName.id) }
 
     /// Where it lies in its stream; nil for what this consumer does not deliver.

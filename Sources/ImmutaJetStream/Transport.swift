@@ -211,7 +211,7 @@
       if isBegun == nil { state.withLock { $0.isMoving = false } }
     }
 
-    /// By what a server is connected to that the library tells of: the addresses that were given hold the passwords.
+    /// How to connect to a server of this URL: as the caller of `connect` wrote it, if it is one of those, since that has the password.
     private func address(of url: String) -> ServerAddress? {
       addresses.first { $0.isAt(url) } ?? ServerAddress(toldOf: url, by: addresses)
     }

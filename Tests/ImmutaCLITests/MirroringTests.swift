@@ -19,6 +19,10 @@ struct MirroringTests {
 
   private func copy() throws -> CopiedLog { CopiedLog(try storage("there").log("e")) }
 
+  /// What an append throws whose answer does not come.
+  nonisolated private static let noAnswer = ImmutaError.outcomeUnknown(
+    UnknownAppend(namespace: "e", id: "x", count: 1, earliest: 0, isExpecting: true), reason: "no answer")
+
   /// Mirrors what there is.
   private func mirror(_ source: Log, to copy: CopiedLog, as name: String = "mirror") async throws {
     let consumer = try source.consumer(name)
@@ -77,13 +81,12 @@ struct MirroringTests {
       expected += records
       let (stored, kind) = (Int(seed.next() % 50), seed.next() % 4)
       copy.fail { count in
-        let first = UnknownAppend(namespace: "e", id: "x", count: 1, earliest: 0, isExpecting: true)
         let error: any Error =
           switch kind {
           case 0: CopiedLog.Killed()
           case 1: ImmutaError.unavailable("no leader")
           case 2: CancellationError()
-          default: ImmutaError.outcomeUnknown(first, reason: "no answer")
+          default: Self.noAnswer
           }
         copy.fail(nil)
         return (min(stored, count), error)
@@ -111,8 +114,7 @@ struct MirroringTests {
       copy.fail(nil)
       // Before it is asked once more what it has, more comes.
       do { try source.append("record 10") } catch { return (0, error) }
-      let unknown = UnknownAppend(namespace: "e", id: "x", count: 1, earliest: 0, isExpecting: true)
-      return (0, ImmutaError.outcomeUnknown(unknown, reason: "no answer"))
+      return (0, Self.noAnswer)
     }
     let mirroring = try Mirroring(source, to: copy, consumer, report: MirrorReport("e", json: nil), follows: follows)
     let task = Task { @MainActor in try await mirroring.run() }
@@ -121,8 +123,12 @@ struct MirroringTests {
       let record = try #require(try await stream.next(timeout: .seconds(30)))
       #expect(record.text == "record \(number)")
     }
-    if follows { task.cancel() }
-    _ = await task.result
+    if follows {
+      task.cancel()
+      await #expect(throws: CancellationError.self) { try await task.value }
+    } else {
+      try await task.value
+    }
     try demandEqual(copy, source)
   }
 

@@ -8,8 +8,9 @@
     static let token = "an-open-secret"
 
     let port: Int
-    private let place = TemporaryDirectory()
+    /// Ends with this, before its files go.
     private let server: ChildProcess
+    private let place = TemporaryDirectory()
 
     /// - Parameter executable: the server's program.
     init(_ executable: String) throws {
@@ -29,13 +30,11 @@
           """.utf8), to: "server.conf")
       server = try ChildProcess(executable, ["-c", place.file("server.conf"), "-l", place.file("server.log")])
       guard let port = Self.port(below: place.file("ports")) else {
-        server.kill()
-        throw Finding("the server does not begin: \((try? place.bytes(of: "server.log").text) ?? "")")
+        let lines = (try? place.bytes(of: "server.log")) ?? []
+        throw Finding("the server does not begin: \(String(decoding: lines, as: UTF8.self))")
       }
       self.port = port
     }
-
-    deinit { server.kill() }
 
     var url: String { "tls://127.0.0.1:\(port)" }
 
@@ -90,9 +89,5 @@
 
     /// Whether certificates can be made here.
     static var canMakeCertificates: Bool { (try? openssl("version")) != nil }
-  }
-
-  extension [UInt8] {
-    fileprivate var text: String { String(decoding: self, as: UTF8.self) }
   }
 #endif

@@ -19,17 +19,6 @@ import Testing
     return storage
   }
 
-  private func mark(_ directory: TemporaryDirectory) throws -> ConsumerMark {
-    let bytes = try directory.bytes(of: Self.file)
-    return try #require(bytes.withUnsafeBytes { ConsumerMark.slots(in: $0).current }).mark
-  }
-
-  /// Writes a mark as the only one of the file.
-  private func write(_ mark: ConsumerMark, to directory: TemporaryDirectory) throws {
-    try directory.write(
-      mark.encoded(generation: 0) + [UInt8](repeating: 0, count: TwoSlots.size - TwoSlots.sector), to: Self.file)
-  }
-
   private func take(_ count: Int, _ consumer: Consumer) throws -> [String] {
     try (0..<count).map { _ in try #require(try consumer.nextAtOnce()).text }
   }
@@ -100,18 +89,18 @@ import Testing
     defer { storage.close() }
     let log = try storage.log("log")
     try log.consumer("billing").close()
-    var mark = try mark(directory)
+    var mark = try directory.mark(of: Self.file)
     mark.identity = LogIdentity.random()
     for (isRestarted, place) in [(true, 0), (true, 2), (false, 0)] {
       mark.bootIdentity = BootIdentity.current ^ (isRestarted ? 1 : 0)
       (mark.last, mark.stable) = (.init(2), .init(place))
-      try write(mark, to: directory)
+      try directory.write(mark, to: Self.file)
       if isRestarted, place == 0 {
         let billing = try log.consumer("billing")
         #expect(billing.position == 0)
         try await billing.acknowledge(through: 0)
         billing.close()
-        #expect(try self.mark(directory).identity == log.identity)
+        #expect(try directory.mark(of: Self.file).identity == log.identity)
       } else {
         #expect(
           await error { _ = try log.consumer("billing") }
@@ -353,26 +342,26 @@ import Testing
     try await log.append(contentsOf: (10..<20).map(String.init))
     let billing = try log.consumer("billing")
     try await billing.acknowledge(through: 5)
-    #expect(try mark(directory).stable.number == 6)
+    #expect(try directory.mark(of: Self.file).stable.number == 6)
     try await billing.acknowledge(through: 15)
-    var found = try mark(directory)
+    var found = try directory.mark(of: Self.file)
     #expect(found.last.number == 16 && found.stable.number <= 10, "the log may lose more than ten records")
     #expect(found.identity == log.identity)
     storage.close()
     // All of the log is stable by now.
-    found = try mark(directory)
+    found = try directory.mark(of: Self.file)
     #expect(found.stable.number == 16 && found.stable.index > 0)
 
     found.stable = ConsumerMark.Place(6)
     found.bootIdentity ^= 1
-    try write(found, to: directory)
+    try directory.write(found, to: Self.file)
     let again = try await open(directory)
     defer { again.close() }
     #expect(try again.log("log").consumers.map(\.position) == [6])
     let consumer = try again.log("log").consumer("billing")
     #expect(consumer.position == 6)
     try await consumer.acknowledge(through: 6)
-    #expect(try mark(directory).last.number == 7)
+    #expect(try directory.mark(of: Self.file).last.number == 7)
   }
 
   @Test func whatIsStableIsNotedThoughNothingIsAcknowledged() async throws {
@@ -382,9 +371,9 @@ import Testing
     let log = try storage.log("log")
     let billing = try log.consumer("billing")
     try await billing.acknowledge(through: 8)
-    #expect(try mark(directory).stable.number == 0)
+    #expect(try directory.mark(of: Self.file).stable.number == 0)
     try await log.sync()
-    #expect(try await eventually { try mark(directory).stable.number == 9 })
+    #expect(try await eventually { try directory.mark(of: Self.file).stable.number == 9 })
     withExtendedLifetime(billing) {}
   }
 
@@ -474,13 +463,13 @@ import Testing
     let log = try storage.log("log")
     try log.consumer("billing").close()
     let identity = try #require(log.identity)
-    var found = try mark(directory)
+    var found = try directory.mark(of: Self.file)
     found.identity = others
-    try write(found, to: directory)
+    try directory.write(found, to: Self.file)
     #expect(await error { _ = try log.consumer("billing") } == .foreignPosition(expected: others, found: identity))
     found.identity = identity
     found.last.number = 11
-    try write(found, to: directory)
+    try directory.write(found, to: Self.file)
     #expect(await error { _ = try log.consumer("billing") } == .positionBeyondEnd(position: 11, count: 10))
     #expect(mine != others)
   }
@@ -646,9 +635,7 @@ import Testing
       #expect(await eventually { log.firstSequence == 10 })
       #expect(injector.count(.flush, of: file) > 0)
     }
-    let bytes = try directory.bytes(of: file)
-    let mark = try #require(bytes.withUnsafeBytes { ConsumerMark.slots(in: $0).current }).mark
-    #expect(mark.stable.number >= log.firstSequence)
+    #expect(try directory.mark(of: file).stable.number >= log.firstSequence)
     withExtendedLifetime(billing) {}
   }
 
@@ -663,11 +650,10 @@ import Testing
       try await fill(log, segments: 3)
       try await log.consumer("billing").acknowledge(through: 29)
     }
-    var mark = try #require(try directory.bytes(of: file).withUnsafeBytes { ConsumerMark.slots(in: $0).current }).mark
+    var mark = try directory.mark(of: file)
     #expect(mark.last.number == 30)
     mark.stable = ConsumerMark.Place(10)
-    try directory.write(
-      mark.encoded(generation: 0) + [UInt8](repeating: 0, count: TwoSlots.size - TwoSlots.sector), to: file)
+    try directory.write(mark, to: file)
     let storage = try open(directory, Retention(maximumRecords: 10, waitingFor: ["billing"]))
     defer { storage.close() }
     let log = try storage.log("log")

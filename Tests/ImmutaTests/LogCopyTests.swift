@@ -269,9 +269,8 @@ import Testing
     try await expectClosed()
   }
 
-  /// The n-th call on the copy fails, and all after it, as in a process that dies there.
   /// How many records the headers of a log's files say that it has; 0 where the format has no COUNT.
-  private func counted(_ directory: TemporaryDirectory, _ name: String, _ format: LogFormat) throws -> Int {
+  private func counted(_ directory: TemporaryDirectory, _ format: LogFormat) throws -> Int {
     guard format.hasCount else { return 0 }
     let names = try FileManager.default.subpathsOfDirectory(atPath: directory.path)
     return try names.filter { $0.hasSuffix(".log") }.reduce(0) { sum, file in
@@ -280,6 +279,7 @@ import Testing
     }
   }
 
+  /// The n-th call on the copy fails, and all after it, as in a process that dies there.
   @Test(arguments: [LogFormat.v2, .bilog]) func whereverItIsCutOffTheNextOneGoesOn(format: LogFormat) async throws {
     let name = format == .bilog ? "0" : "e"
     let storage = try Storage(directory: source.path, namespaces: [name], configuration: configuration(format))
@@ -307,7 +307,7 @@ import Testing
         let left = try records(place, name, format: format)
         #expect(left.count >= 12 && left[...] == wanted.prefix(left.count), "after \(first) calls")
         // Whoever has only the logs, as the Go program, finds as many at most.
-        #expect(try counted(place, name, format) <= left.count, "after \(first) calls")
+        #expect(try counted(place, format) <= left.count, "after \(first) calls")
         let image = TemporaryDirectory(inMemory: true)
         try FileBytes.copy(directory: place.path, to: image.path)
         let reopened = try Storage(directory: image.path, namespaces: [name], configuration: configuration(format))

@@ -658,10 +658,7 @@ import Testing
     }
     try await storage.log("in").sync()
     consumer.close()
-    func mark() throws -> ConsumerMark {
-      let bytes = try directory.bytes(of: "in.consumers/worker.position")
-      return try #require(bytes.withUnsafeBytes { ConsumerMark.slots(in: $0).current }).mark
-    }
+    func mark() throws -> ConsumerMark { try directory.mark(of: "in.consumers/worker.position") }
     #expect(try mark().last.number == 8 && mark().stable.number == 0)
     #expect(try mark().pending == .these(["out"]))
     // Whoever goes on sees to it.

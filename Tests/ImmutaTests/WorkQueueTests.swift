@@ -447,10 +447,9 @@ import Testing
 
   private func positionFile(_ directory: TemporaryDirectory, _ change: (inout ConsumerMark) -> Void) throws {
     let name = "log.consumers/resize.position"
-    var mark = try #require(directory.bytes(of: name).withUnsafeBytes { ConsumerMark.slots(in: $0).current }).mark
+    var mark = try directory.mark(of: name)
     change(&mark)
-    try directory.write(
-      mark.encoded(generation: 0) + [UInt8](repeating: 0, count: TwoSlots.size - TwoSlots.sector), to: name)
+    try directory.write(mark, to: name)
   }
 
   @Test func afterARestartOfTheMachineOnlyWhatWasStableIsDone() async throws {

@@ -1,6 +1,7 @@
 import Foundation
 import Immuta
 import ImmutaTestSupport
+import Testing
 
 extension TemporaryDirectory {
   /// Opens the storage that most tests use: one namespace, `log`.
@@ -20,6 +21,17 @@ extension TemporaryDirectory {
     let storage = try open()
     defer { storage.close() }
     for payload in payloads { try await storage.append(payload, to: "log") }
+  }
+
+  /// What the position file of a consumer says now.
+  func mark(of file: String) throws -> ConsumerMark {
+    try #require(try bytes(of: file).withUnsafeBytes { ConsumerMark.slots(in: $0).current }).mark
+  }
+
+  /// Writes a mark as the only one of a position file.
+  func write(_ mark: ConsumerMark, to file: String) throws {
+    try write(
+      mark.encoded(generation: 0) + [UInt8](repeating: 0, count: TwoSlots.size - TwoSlots.sector), to: file)
   }
 
   /// All files, by name, but the locks: those stay, and hold nothing of a log.
