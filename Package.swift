@@ -44,7 +44,7 @@ let package = Package(
   targets: [
     .target(name: "CImmutaCRC32C"),
     .target(name: "CImmutaFileCalls"),
-    .target(name: "CImmutaProcessArguments"),
+    .target(name: "CImmutaProcessNeeds"),
     .target(name: "ImmutaLibC", swiftSettings: strict),
     .target(name: "ImmutaLocking", swiftSettings: strict),
     .target(name: "Solid", dependencies: ["ImmutaLocking"], swiftSettings: strict),
@@ -95,7 +95,7 @@ let package = Package(
     .executableTarget(
       name: "ImmutaCLI",
       dependencies: [
-        "CImmutaProcessArguments", "Immuta", "ImmutaJetStream", "ImmutaLibC", "ImmutaTransforms", "ImmutaLogStore",
+        "CImmutaProcessNeeds", "Immuta", "ImmutaJetStream", "ImmutaLibC", "ImmutaTransforms", "ImmutaLogStore",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings

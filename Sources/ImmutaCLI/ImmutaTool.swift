@@ -1,5 +1,5 @@
 import ArgumentParser
-import CImmutaProcessArguments
+import CImmutaProcessNeeds
 import ImmutaLibC
 
 /// The tool: `immuta`.
@@ -61,7 +61,7 @@ enum Main {
     Interruption.unblock()
     // A closed pipe is reported by `write`.
     signal(SIGPIPE, SIG_IGN)
-    if Messages.areAskedAsJSON(arguments) { Messages.useJSON() }
+    if Messages.areAskedAsJSON(Array(CommandLine.arguments.dropFirst())) { Messages.useJSON() }
     let command = parse()
     do {
       try await command.execute()
@@ -72,19 +72,12 @@ enum Main {
     }
   }
 
-  /// What the tool was called with, without its own name. Swift's own list is empty where /proc is not mounted.
-  private static var arguments: [String] {
-    let count = process_argument_count()
-    if count == 0 { return Array(CommandLine.arguments.dropFirst()) }
-    return (1..<max(1, count)).compactMap { process_argument($0).map { String(cString: $0) } }
-  }
-
   /// The subcommand that the arguments ask for.
   ///
   /// Ends the tool where they ask for help or the version, or make no sense.
   private static func parse() -> any ToolCommand {
     do {
-      var command = try ImmutaTool.parseAsRoot(arguments)
+      var command = try ImmutaTool.parseAsRoot()
       if let command = command as? any ToolCommand { return command }
       try command.run()
       exit(ExitStatus.success.code)

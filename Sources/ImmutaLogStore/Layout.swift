@@ -131,7 +131,7 @@ struct Layout: Equatable {
     guard needed > limit else { return }
     throw .invalidConfiguration(
       "\(Quantity.of(partitions, "partition")) and the program around them need \(needed) open files, and this process "
-        + "may have \(limit): raise the limit (ulimit -n), or take fewer partitions for a new store")
+        + "may have \(limit): raise the limit (ulimit -n \(needed)), or take fewer partitions for a new store")
   }
 
   /// What the engine makes do with, whatever the number of logs.

@@ -177,6 +177,20 @@ struct JSONLineTests {
     #expect(try place.run("cat", "e").lines == Array(repeating: "good", count: bad.count))
   }
 
+  @Test("are no success where none is left")
+  func allSkipped() throws {
+    let append = ["logstore", "append", "s", "--partitions", "2", "--key-field", "id", "--skip-invalid"]
+    let outcome = try Child(append, in: place).finish(feeding: Array("{\n{}\n".utf8))
+    #expect(outcome.ending == .exit(1) && outcome.errors.contains("none of 2 lines could be used"), "\(outcome.errors)")
+    try place.write(Array("{\n{}\n".utf8), to: "lines")
+    let migrated = try Child(
+      ["migrate", "lines:lines", "store:t", "--partitions", "2", "--key-field", "id", "--skip-invalid"], in: place
+    ).finish()
+    #expect(migrated.ending == .exit(1) && migrated.errors.contains("none of 2 lines could be used"))
+    // No lines at all are none that were skipped.
+    #expect(try Child(append, in: place).finish().ending == .exit(0))
+  }
+
   @Test("make no store where the first is refused")
   func firstRefused() throws {
     for (options, input) in [

@@ -40,6 +40,58 @@ struct UnknownFilesTests {
     }
   }
 
+  @Test("A segment of a newer version is named by whoever looks at it, and nothing that is before it is removed")
+  func newerSegment() throws {
+    try place.run("append", "events", "--segment-bytes", "20", input: "one\ntwo\nthree\nfour\n")
+    let first = try #require(try place.names(in: "logs/events.segments").first { $0.hasSuffix(".idx") })
+    try place.write(companion(version: 9), to: "logs/events.segments/\(first)")
+    let files = try place.names(in: "logs/events.segments")
+    let versions = ["\(first):", "version 9", "up to 2"]
+    for command in ["info", "verify", "repair"] { try refuses([command, "events"], versions) }
+    try refuses(["info", "events", "--segments"], versions)
+    for apply in [[], ["--apply"]] { try refuses(["trim", "events", "--before", "3"] + apply, versions) }
+    let info = try place.run("info", "--json").objects()[0]
+    #expect(info["health"] as? String == "unreadable")
+    #expect((info["error"] as? String)?.contains("version 9") == true)
+    // What others have written can be read up to there, and the log goes on.
+    #expect(try place.run("cat", "events", "-n", "1").lines == ["four"])
+    try place.run("append", "events", input: "five\n")
+    #expect(Set(try place.names(in: "logs/events.segments")).isSuperset(of: files))
+  }
+
+  @Test("A step's intent of a newer version is named by whoever appends, checks or repairs; reading goes on")
+  func newerIntent() throws {
+    try place.run("append", "events", input: "one\n")
+    try FileManager.default.createDirectory(atPath: "\(place.path)/logs/.intents", withIntermediateDirectories: false)
+    let intent = TwoSlots.encoded(
+      magic: 0x544E_4E49_4154_4D49, version: 9, generation: 2, used: TwoSlots.sector
+    ) { $0.storeInteger(UInt32(TwoSlots.sector), at: 12) }
+    try place.write(intent, to: "logs/.intents/orders")
+    // Another program's, and no intent at all.
+    try place.write(Array("text".utf8), to: "logs/.intents/other")
+    let versions = ["orders", "version 9", "up to 1"]
+    for command in ["info", "verify", "repair"] { try refuses([command, "events"], versions) }
+    try refuses(["repair", "events", "--apply"], versions)
+    try refuses(["append", "events"], versions, input: Array("two\n".utf8))
+    #expect(try place.run("cat", "events").lines == ["one"])
+    #expect(try place.read("logs/.intents/orders") == intent)
+  }
+
+  @Test("A consumer's position of a newer version is not called damaged, and nobody is told to move it")
+  func newerPosition() throws {
+    try place.run("append", "events", input: "one\n")
+    try place.run("cat", "events", "--consumer", "billing")
+    let folder = try #require(try place.names(in: "logs").first { $0.hasSuffix(".consumers") })
+    let name = try #require(try place.names(in: "logs/\(folder)").first { $0.hasPrefix("billing") })
+    let magic = try place.read("logs/\(folder)/\(name)").withUnsafeBytes { $0.load(as: UInt64.self) }
+    let slot = TwoSlots.encoded(magic: magic, version: 9, generation: 0, used: TwoSlots.sector) { _ in }
+    try place.write(
+      slot + [UInt8](repeating: 0, count: TwoSlots.size - TwoSlots.sector), to: "logs/\(folder)/\(name)")
+    let listed = try Child(["consumers", "events"], in: place).finish()
+    #expect(listed.ending == .exit(1) && listed.text.contains("unreadable") && !listed.text.contains("damaged"))
+    #expect(listed.errors.contains("version 9") && !listed.errors.contains("seek"))
+  }
+
   @Test("A store's layout of a newer version is refused by every command, which names both versions")
   func newerLayout() throws {
     try place.run("logstore", "append", "store", "--partitions", "2", "--key", "a", input: "one\n")

@@ -84,18 +84,23 @@ import Testing
     #expect(try texts(log) == ["before", "after"])
   }
 
-  @Test func theSourceOfAPayloadInATransactionIsToldTheSame() async throws {
+  /// The task that has the transaction, the source, and the tasks that the source makes and waits for.
+  @Test(arguments: Inner.allCases)
+  func theSourceOfAPayloadInATransactionIsToldTheSame(inner: Inner) async throws {
     let directory = TemporaryDirectory()
-    let (storage, log, _) = try Self.open(directory)
+    let (storage, log, other) = try Self.open(directory)
     defer { storage.close() }
     let transaction = try await log.beginTransaction()
     let source = AsyncStream<[UInt8]>(unfolding: {
-      await #expect(performing: { try await log.append("inner") }, throws: Self.isDeadlock)
+      await #expect(performing: { try await inner.call(log, other) }, throws: Self.isDeadlock)
       return nil
     })
     try await transaction.append(source)
+    // The source has ended: who waits now waits for somebody else.
+    let waiting = await startWaiting { try await log.append("next") }
+    #expect(try await eventually { try log.details.turn?.waiting == 1 })
     try await transaction.commit()
-    #expect(log.count == 1)
+    #expect(try await value(of: waiting).sequence == 1)
   }
 
   @Test func aDetachedTaskWaitsForTheTransaction() async throws {

@@ -76,7 +76,7 @@ extension Log {
   /// The segments that would go if the log kept no more than this, in order: what ``Retention`` removes at this moment. None
   /// is removed, and a log that another process writes is looked at, too.
   ///
-  /// - Throws: `.storageClosed`, `.io`.
+  /// - Throws: `.unsupportedVersion` where a newer program wrote one of them, `.storageClosed`, `.io`.
   package func removable(by retention: Retention) throws(ImmutaError) -> [SegmentDetails] {
     let folder = try io(currentFiles.openFolder())
     let files = currentFiles
@@ -103,7 +103,12 @@ extension Log {
       firsts: found.list.firsts.filter { $0 >= found.list.removed }, newest: found.newest.first,
       count: found.newest.count)
     guard let first = try choice(plan, found.newest) else { return [] }
-    return try look(found, before: first).filter { $0.records.upperBound <= first }
+    let segments = try look(found, before: first).filter { $0.records.upperBound <= first }
+    // Removing them would throw.
+    for segment in segments {
+      if case .unsupportedVersion? = segment.failure, let failure = segment.failure { throw failure }
+    }
+    return segments
   }
 
   // MARK: Looking

@@ -32,7 +32,8 @@ extension Log {
   /// On stable storage when it returns: a crash leaves the log as it was, or without these records.
   ///
   /// - Returns: the number of the first record that is left, ``firstSequence``.
-  /// - Throws: `.storageClosed`, `.readOnly`, `.positionBeyondEnd` where the log has fewer records; `.io`: where
+  /// - Throws: `.storageClosed`, `.readOnly`, `.positionBeyondEnd` where the log has fewer records, `.unsupportedVersion` where a newer
+  ///   version wrote one of the segments, and nothing is removed; `.io`: where
   ///   ``firstSequence`` has moved, the records are gone all the same, and what is left of their files goes when the log is next
   ///   opened for appending.
   @discardableResult

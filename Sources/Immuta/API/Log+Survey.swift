@@ -41,6 +41,9 @@ package struct LogSurvey: Hashable, Sendable {
   package let leftoverCount: Int
   /// What is wrong with a segment before the newest, by its companion and the names of the others; nil where nothing is.
   package let damage: Corruption?
+  /// A file that a newer program wrote, and that keeps some of the records from being read, or more from being appended: the
+  /// companion of a segment, or the intent of a step; nil where there is none.
+  package let newer: UnsupportedVersion?
 
   /// Looks at the files of a namespace, or of a partition: at all sizes and companions, and at what the newest segment says.
   /// O(segments), and after a crash O(records that were not flushed).
@@ -53,17 +56,20 @@ package struct LogSurvey: Hashable, Sendable {
     let holder = FileLock.holder(files.lock, in: directory, subject: namespace)
     self.holder = holder.map { LockHolder($0) }
     leftoverCount = folder.leftovers.count
-    let (state, header) = Self.companion(of: files)
-    var (worst, unverifiable, damage) = (state, 0, Corruption?.none)
+    let (state, header, newerEnd) = Self.companion(of: files)
+    var (worst, unverifiable, damage, newer) = (state, 0, Corruption?.none, newerEnd)
     for (first, end) in zip(folder.firsts, folder.firsts.dropFirst()) {
-      let (state, header) = Self.companion(of: folder.files(of: first))
+      let (state, header, newerSegment) = Self.companion(of: folder.files(of: first))
       worst = max(worst, state)
+      newer = newer ?? newerSegment
       // Records of LogStore have checksums of their own.
       let count = isPartition ? 0 : header?.madeCount ?? (end - first)
       unverifiable += min(count, end - first)
       if damage == nil, let header { damage = try Self.damage(of: first..<end, header, in: folder, home) }
     }
     self.damage = damage
+    if newer == nil { newer = try Self.newerIntent(in: directory, isPartition: isPartition) }
+    self.newer = newer
     (companion, unverifiableBefore) = (worst, unverifiable)
     isCodecKnown = header?.codecName != nil
     wasClosed = header?.isClean ?? true
@@ -93,16 +99,30 @@ package struct LogSurvey: Hashable, Sendable {
     return try SegmentFolder(home, FileTrust(in: directory)).leftovers.count
   }
 
-  /// What is known of a segment's companion, and its header.
-  private static func companion(of files: LogFiles) -> (Companion, CompanionHeader?) {
+  /// What is known of a segment's companion, its header, and the version of one that is too new.
+  private static func companion(of files: LogFiles) -> (Companion, CompanionHeader?, UnsupportedVersion?) {
     do throws(ImmutaError) {
-      guard let file = try io(FileTrust(in: files.directory).companion(of: files)) else { return (.missing, nil) }
-      guard let header = try file.companionHeader() else { return (.damaged, nil) }
-      return (.whole, header)
-    } catch .unsupportedVersion {
-      return (.unknown, nil)
+      guard let file = try io(FileTrust(in: files.directory).companion(of: files)) else { return (.missing, nil, nil) }
+      guard let header = try file.companionHeader() else { return (.damaged, nil, nil) }
+      return (.whole, header, nil)
+    } catch .unsupportedVersion(let version) {
+      return (.unknown, nil, version)
     } catch {
-      return (.damaged, nil)
+      return (.damaged, nil, nil)
+    }
+  }
+
+  /// A step's intent that a newer program wrote: nobody knows which logs it is about, so none of the directory can be opened for
+  /// appending. A partition is in no step.
+  private static func newerIntent(
+    in directory: Directory, isPartition: Bool
+  ) throws(ImmutaError) -> UnsupportedVersion? {
+    if isPartition { return nil }
+    do throws(ImmutaError) {
+      try IntentFile.checkVersions(in: directory, FileTrust(in: directory))
+      return nil
+    } catch .unsupportedVersion(let version) {
+      return version
     }
   }
 

@@ -54,6 +54,8 @@ extension Storage {
     // What a step has staged would be cut off.
     if applying {
       try Settlement(files: files, acceptsFilesOfOthers: acceptingFilesOfOthers, logger: nil).settle(.log) {}
+    } else if !files.isPartition {
+      try IntentFile.checkVersions(in: place, trust)
     }
     let segments = try LogSegments(files, trust)
     let purpose: Repair.Purpose = applying ? .applying : .looking

@@ -24,6 +24,7 @@ extension LogWriter {
       // None that is still being written.
       if let failure = sealNow() { throw failure }
       let folder = try io(files.openFolder())
+      for first in firsts where first < removed { try checkVersion(ofSegment: first, in: folder) }
       func remove(_ first: Int) throws(ImmutaError) {
         guard let segment = files.segment(first, inFolder: folder) else { return }
         try io(segment.directory.removeIfPresent(segment.log))
@@ -35,6 +36,14 @@ extension LogWriter {
       for first in gone { try remove(first) }
       return removed
     }
+  }
+
+  /// What a newer program says of its records, this one does not know: perhaps that somebody needs them.
+  ///
+  /// - Throws: `.unsupportedVersion` for a segment that a newer program wrote.
+  private func checkVersion(ofSegment first: Int, in folder: Directory?) throws(ImmutaError) {
+    guard let segment = files.segment(first, inFolder: folder) else { return }
+    _ = try io(roller.maker.setup.trust.companion(of: segment))?.companionHeader()
   }
 
   /// Makes the meta file say what the newest segment's companion does.

@@ -199,7 +199,7 @@ extension LogWriter {
       if case .task = waiter, Task.isCancelled { return (.failure(CancellationError()), Served()) }
       let served = serve(&state)
       if goOn(entry.holder, entry.append, &state) { return (.success(true), served) }
-      if case .thread = waiter, state.turns.needsTask, Self.currentTask != 0 {
+      if case .thread = waiter, state.turns.needsTask, Self.isInTask {
         return (.failure(ImmutaError.wouldDeadlock(blockedPool)), served)
       }
       state.turns.wait(waiter, ticket: entry.ticket, as: entry.holder, append: entry.append)
@@ -238,11 +238,13 @@ extension LogWriter {
 
   // MARK: Waiting for oneself
 
-  /// Calls `body`, which asks a payload's source for its chunks, with the turn.
+  /// Calls `body`, which asks a payload's source for its chunks, with the turn. The source, and every task that it makes, is
+  /// inside of the turn, also where that was handed out and nobody could tell to whom.
   func withSource<R>(_ body: () async throws -> R) async throws -> R {
-    taskOfSource.store(Self.currentTask, ordering: .relaxed)
-    defer { taskOfSource.store(0, ordering: .relaxed) }
-    return try await body()
+    let note = TransactionNote(inside: TransactionNote.innermost)
+    state.withLock { $0.turns.lend(to: note) }
+    defer { state.withLock { $0.turns.takeBack(from: note) } }
+    return try await TransactionNote.$innermost.withValue(note) { try await body() }
   }
 
   /// Throws when the caller is about to wait for a turn that is over only when the caller goes on. It is looked at only
@@ -252,21 +254,9 @@ extension LogWriter {
       throw .wouldDeadlock(
         "a transformer appends to the log that it transforms a payload for, \(path): let it append to another log")
     }
-    let task = Self.currentTask
-    if task != 0, task == taskOfSource.load(ordering: .relaxed) {
-      throw .wouldDeadlock(
-        "the source of a payload appends to the log that waits for its chunks, \(path): let it append to another log")
-    }
   }
 
-  /// What tells the current task from all others that live; 0 outside of tasks.
-  private static var currentTask: Int {
-    unsafe withUnsafeCurrentTask { task in
-      // The hash of a reference that lives as long as the task; nothing of the task is touched by it.
-      guard let task = unsafe task else { return 0 }
-      return unsafe task.hashValue
-    }
-  }
+  private static var isInTask: Bool { unsafe withUnsafeCurrentTask { unsafe $0 != nil } }
 
   private var blockedPool: String {
     """

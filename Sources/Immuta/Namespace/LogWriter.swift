@@ -23,9 +23,6 @@ final class LogWriter: Sendable, StoredRecordWriter {
   private let durability: Durability
   /// Transforms payloads; nil where they are stored as they are.
   let encoder: RecordEncoder?
-  /// The task whose turn it is and whose source of a payload is being asked for chunks, by its identity; 0 for none.
-  /// Relaxed: a task that finds itself here stored that itself, and any other value is not its own.
-  let taskOfSource = Atomic(0)
   /// For the payloads of those who wait.
   let roomForQueue = QueuedAppend.Room()
   /// Whoever closes second returns when the log is closed, not before.

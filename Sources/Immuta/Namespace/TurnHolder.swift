@@ -1,7 +1,7 @@
 /// Who has the turn, as far as it matters to those who want it.
 struct TurnHolder: Sendable {
   let work: TakenTurn.Work
-  let party: Party
+  var party: Party
   /// When it got the turn, or began to wait, by the clock that nobody sets. A number, as the size of an `Instant` is
   /// known at run time only: whatever has one in it, the whole state of a writer, would be looked up there at run time for
   /// each record that is appended.
@@ -26,7 +26,7 @@ struct TurnHolder: Sendable {
   enum Party: Sendable {
     /// Code that is not async, on this thread, which does nothing else until the turn is over.
     case thread(UInt)
-    /// The closure of a transaction, and every task that it makes.
+    /// The closure of a transaction, or the source of a payload, and every task that it makes.
     case closure(TransactionNote)
     /// Whoever has the transaction that was handed out, or an append that runs nobody's code.
     case task
@@ -51,8 +51,8 @@ struct TurnHolder: Sendable {
   }
 }
 
-/// A task's note of a transaction whose closure it is inside of. The tasks that the closure makes inherit it, all but
-/// detached ones.
+/// A task's note of a transaction whose closure it is inside of, or of the source of a payload that a transaction waits for. The
+/// tasks that those make inherit it, all but detached ones.
 final class TransactionNote: Sendable {
   /// The transaction around it, of this log or another.
   let outer: TransactionNote?

@@ -54,6 +54,17 @@ struct TurnQueue {
     return true
   }
 
+  /// Whoever has the turn cannot go on before those do who are inside of the note. A closure that has the turn is known by its
+  /// own note, which these are inside of, too.
+  mutating func lend(to note: TransactionNote) {
+    if case .task? = holder?.party { holder?.party = .closure(note) }
+  }
+
+  /// Ends that, where it has not ended with the turn.
+  mutating func takeBack(from note: TransactionNote) {
+    if case .closure(let other)? = holder?.party, other === note { holder?.party = .task }
+  }
+
   /// A ticket to wait, or to be cancelled, by.
   mutating func ticket() -> Int {
     defer { nextTicket += 1 }

@@ -24,7 +24,7 @@ extension Reconciliation {
     outcome.damage = damage
     outcome.madeCount = madeCount(through: count)
     outcome.add(
-      note: "is damaged: \(damage.reason); \(Quantity.records(count)) can be read, by what the companion says")
+      note: "is damaged: \(damage.reason); it should have \(Quantity.records(count)), by what the companion says")
     return outcome
   }
 

@@ -52,6 +52,27 @@ struct IntentFile: Sendable {
     return slots.whole
   }
 
+  /// Looks at all intents of a directory, without those of others in a directory that is shared. O(logs with steps under way).
+  ///
+  /// - Throws: `.unsupportedVersion` where a newer program wrote one, `.io`.
+  static func checkVersions(in directory: Directory, _ trust: FileTrust) throws(ImmutaError) {
+    guard let folder = try io(directory.folder(folderName)), try io(trust.holds(folder.status())) else { return }
+    for name in try io(folder.names()) where FileName.isValid(name) {
+      if let file = try openTrusted(name, in: folder, trust) { _ = try whole(in: file) }
+    }
+  }
+
+  /// The intents of one log, for those who only read; nil where there are none. Another user's, in a directory that is shared, is
+  /// about logs that this one cannot open.
+  static func openTrusted(
+    _ name: String, in folder: Directory, _ trust: FileTrust
+  ) throws(ImmutaError) -> Descriptor? {
+    guard let status = try io(folder.status(of: name)), status.isRegular, try io(trust.holds(status)) else {
+      return nil
+    }
+    return try io(folder.openIfPresent(name, .read))
+  }
+
   /// Reads a slot as it is now: the bytes that it says it has, one sector at least; fewer where the file ends.
   static func slot(at offset: Int, of file: Descriptor) throws(ImmutaError) -> [UInt8] {
     // Mostly an intent is a sector or two, and there may be many files.

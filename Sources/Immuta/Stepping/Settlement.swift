@@ -79,9 +79,7 @@ struct Settlement {
 
   /// The older one first.
   private func intents(_ name: String, in folder: Directory) throws(ImmutaError) -> [StepIntent] {
-    // Another user's, in a directory that is shared, is about logs that this one cannot open.
-    guard let status = try io(folder.status(of: name)), status.isRegular, try io(trust.holds(status)) else { return [] }
-    guard let file = try io(folder.openIfPresent(name, .read)) else { return [] }
+    guard let file = try IntentFile.openTrusted(name, in: folder, trust) else { return [] }
     return try IntentFile.whole(in: file).map(\.intent)
   }
 

@@ -185,7 +185,9 @@ extension ImmutaError: CustomStringConvertible {
     case ErrorNumber.notFound: "; correct the path, or see that its disk is mounted"
     case ErrorNumber.notDirectory: "; give the path of a directory"
     case ErrorNumber.accessDenied, ErrorNumber.readOnlyFileSystem: "; check who may write there"
-    case ErrorNumber.tooManyFiles: "; raise the limit on open files (ulimit -n)"
+    case ErrorNumber.tooManyFiles:
+      "; this process may have \(ThisProcess.mostOpenFiles) open at once: raise that limit "
+        + "(ulimit -n \(max(256, 2 * ThisProcess.mostOpenFiles)))"
     default: ""
     }
   }

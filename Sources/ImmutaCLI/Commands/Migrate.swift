@@ -137,6 +137,7 @@ struct Migrate: ToolCommand {
       try output.line(before > 0 ? "\(text); \(Quantities.grouped(before)) were there before" : text)
     }
     try output.flush()
+    try skipped.check(used: migrated.records)
   }
 
   /// What goes where.

@@ -99,6 +99,7 @@ struct AppendOptions: ParsableArguments {
     }
     appender.finish()
     try await conclude(target, appender, output, skipped, after: start.duration(to: .now))
+    try skipped.check(used: appender.summary.records)
   }
 
   @MainActor private func conclude(

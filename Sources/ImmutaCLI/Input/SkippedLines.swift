@@ -16,6 +16,15 @@ final class SkippedLines {
     first = first ?? reason
   }
 
+  /// Throws where lines were passed over and none is left: that is no success.
+  ///
+  /// - Parameter used: how many records came of the others.
+  func check(used: Int) throws(ToolError) {
+    if used == 0, count > 0 {
+      throw ToolError("nothing was appended: none of \(Quantities.counted(count, "line")) could be used")
+    }
+  }
+
   /// Begins to count again.
   func reset() {
     (count, first) = (0, nil)

@@ -43,6 +43,7 @@ struct ConsumerReport {
           + "`\(advice.seek(to: "beginning", partition: partition))`")
     }
     guard let fault = consumer.fault else { return }
+    if case .unsupportedVersion = fault { return add(fault) }
     if let said = advice.reading(fault) { return add(ToolError(said.message, .damaged)) }
     let command = advice.seek(to: "N", partition: partition)
     add(
@@ -76,8 +77,12 @@ struct ConsumerReport {
     let owner = consumer.owner.map { owner in owner.processID.map { "process \($0)" } ?? "somebody" }
     return [
       namespace, consumer.name, consumer.position.map { "\($0)" } ?? "?", consumer.lag.map { "\($0)" } ?? "?",
-      owner ?? (consumer.fault == nil ? "-" : "damaged"),
+      owner ?? consumer.fault.map(Self.inAWord) ?? "-",
     ]
+  }
+
+  private static func inAWord(_ fault: ImmutaError) -> String {
+    if case .unsupportedVersion = fault { "unreadable" } else { "damaged" }
   }
 
   private func json(_ consumer: ConsumerDetails, _ namespace: String) -> [UInt8] {

@@ -55,10 +55,12 @@ struct InfoRow {
   private let details: Log.Details?
   private let survey: LogSurvey?
   let failure: Failure?
-  /// What is wrong with the log, and with its segments.
+  /// What is wrong with the log, and with its segments, and what is of a newer version.
   var failures: [Failure] {
-    let others = segments?.failures.filter { $0.message != failure?.message } ?? []
-    return (failure.map { [$0] } ?? []) + others
+    let newer = survey?.newer.map { Failure(ImmutaError.unsupportedVersion($0)) }
+    var said: Set<String?> = []
+    return ([failure] + (segments?.failures ?? []) + [newer]).compactMap(\.self)
+      .filter { said.insert($0.message).inserted }
   }
   /// Nil where nobody asks for them.
   private let segments: SegmentTable?
@@ -243,7 +245,7 @@ struct InfoRow {
     object.add("health", health)
     object.add("note", note)
     if !clock.isEmpty { object.add("clock", strings: clock) }
-    object.add("error", failure?.message)
+    object.add("error", failures.first?.message)
     return object
   }
 }

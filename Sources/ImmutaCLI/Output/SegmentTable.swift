@@ -15,6 +15,7 @@ struct SegmentTable {
   var failures: [Failure] { segments.compactMap(\.failure).map { Failure($0) } }
 
   private func health(_ segment: SegmentDetails) -> String {
+    if case .unsupportedVersion? = segment.failure { return "unreadable" }
     if segment.failure != nil { return segment.path == nil ? "missing" : "damaged" }
     if segment.isNewest, newest != "ok" { return newest }
     return segment.isUnverifiable ? "unverifiable" : "ok"

@@ -32,7 +32,9 @@ struct Verdict {
       var note: String?
       do {
         let log = try open(name)
-        note = try log.details.openingNote ?? (try? survey(name))?.recovery
+        let survey = try? survey(name)
+        note = try log.details.openingNote ?? survey?.recovery
+        if let newer = survey?.newer { throw ImmutaError.unsupportedVersion(newer) }
         outcome = .success(try await log.verify { done, count in progress.update(done, of: count) })
       } catch {
         if passingOver(error, name) {

@@ -1,4 +1,4 @@
-#include "CImmutaProcessArguments.h"
+#include "CImmutaProcessNeeds.h"
 
 #if defined(__linux__)
 

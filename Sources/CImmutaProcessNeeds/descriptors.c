@@ -1,4 +1,4 @@
-#include "CImmutaProcessArguments.h"
+#include "CImmutaProcessNeeds.h"
 
 #include <fcntl.h>
 #include <stdio.h>
