@@ -47,17 +47,17 @@ import Testing
 
   /// Records that others wait to be stable are written by calls, and read by calls: nothing is mapped that could raise a
   /// signal. What was cut off does not come back as a hole that nobody notices.
-  @Test(arguments: [0, 16, 100, 5_000]) func aSyncedWriterWhoseLogIsCutShortThrowsAndRaisesNoSignal(
-    size: Int
-  ) async throws {
+  @Test(arguments: [0, 16, 100, 5_000], ["log.log", "log.idx"])
+  func aSyncedWriterOneOfWhoseFilesIsCutShortThrowsAndRaisesNoSignal(size: Int, file: String) async throws {
     let directory = TemporaryDirectory()
     let storage = try directory.open(.synced)
     defer { storage.close() }
     let log = try storage.log("log")
     for number in 0..<100 { try await log.append(pattern(200, seed: number)) }
-    #expect(truncate(directory.file("log.log"), off_t(size)) == 0)
+    #expect(truncate(directory.file(file), off_t(size)) == 0)
     let damage = await corruption { try await log.append("b") }
-    #expect(damage?.reason.code == .changedMeanwhile)
+    #expect(damage?.reason.code == .changedMeanwhile && damage?.path == directory.file(file))
+    await #expect(throws: ImmutaError.self) { try await log.append("c") }
     await #expect(throws: ImmutaError.self) { try await log.record(at: 98) }
     _ = try? await log.record(at: 99)
     #expect(throws: ImmutaError.self) { try storage.closeReporting() }

@@ -25,7 +25,7 @@ import Testing
   }
 
   private func segment() throws -> SegmentWriter {
-    let names = NameCheck(try NameCheck.files(["events.log", "events.idx"], in: place)) { 0 }
+    let names = NameCheck(try NameCheck.files(["events.log", "events.idx"], in: place))
     return SegmentWriter(
       files: SegmentFiles(
         .v2, log: log, companion: companion, count: 0, end: LogFormat.v2.headerSize,

@@ -5,23 +5,17 @@
 struct NameCheck: Sendable {
   private let files: [NamedFile]
 
-  /// How many bytes the first of the files has at least.
-  private let leastSize: @Sendable () -> Int
-
   /// A file by its name in a directory.
   struct NamedFile {
     let directory: Directory
     let name: String
     let identity: FileIdentity
+    /// How many bytes it has at least, while nobody cuts it short.
+    var leastSize: @Sendable () -> Int = { 0 }
   }
 
-  /// - Parameters:
-  ///   - leastSize: how many bytes the first of the files has at least, while nobody cuts it short.
-  init(
-    _ files: [NamedFile], leastSize: @escaping @Sendable () -> Int
-  ) {
+  init(_ files: [NamedFile]) {
     precondition(!files.isEmpty, "there is nothing to check")
-    self.leastSize = leastSize
     self.files = files
   }
 
@@ -38,25 +32,23 @@ struct NameCheck: Sendable {
 
   /// Throws `.moved` and `.cutShort`. Where this process may not look any more, as after a change of its user, it finds nothing wrong.
   func check() throws(FileError) {
-    var isFirst = true
     for file in files {
       let (directory, name) = (file.directory, file.name)
       // Asked before the file is: it grows meanwhile.
-      var least = isFirst ? leastSize() : 0
+      var least = file.leastSize()
       while true {
         let status: SystemCalls.Status?
         do { status = try directory.status(of: name) } catch { break }
         guard let status, status.identity == file.identity else { throw .moved(path: directory.path(of: name)) }
         if status.size >= least { break }
         // Its writer gives back what was reserved, and says so before it does.
-        let now = leastSize()
+        let now = file.leastSize()
         if now < least {
           least = now
           continue
         }
         throw .cutShort(path: directory.path(of: name), size: status.size, least: least)
       }
-      isFirst = false
     }
     // Those of a segment lie in a folder of the directory.
     let directory = files[0].directory

@@ -40,17 +40,21 @@ struct LogSetup: Sendable {
       identity: identity, mapsLargeRecords: true)
   }
 
-  /// What tells whether the files of a segment still have their names.
+  /// What tells whether the files of a segment still have their names and their bytes.
   ///
   /// - Parameter once: the files that the log has once.
   func names(
-    _ reader: LogReader, _ log: Descriptor, _ logFile: FileIdentity, _ companionFile: FileIdentity,
+    _ reader: LogReader, _ log: Descriptor, _ logFile: FileIdentity, _ companion: Descriptor, _ companionFile: FileIdentity,
     _ once: [NameCheck.NamedFile]
   ) -> NameCheck {
     let own = [
-      NameCheck.NamedFile(directory: files.directory, name: files.log, identity: logFile),
-      NameCheck.NamedFile(directory: files.directory, name: files.companion, identity: companionFile),
+      NameCheck.NamedFile(directory: files.directory, name: files.log, identity: logFile) { [known = log.knownSize] in
+        max(reader.end, known.value)
+      },
+      NameCheck.NamedFile(directory: files.directory, name: files.companion, identity: companionFile) {
+        [known = companion.knownSize] in max(CompanionEntry.offset(of: reader.ownCount), known.value)
+      },
     ]
-    return NameCheck(own + once) { [known = log.knownSize] in max(reader.end, known.value) }
+    return NameCheck(own + once)
   }
 }

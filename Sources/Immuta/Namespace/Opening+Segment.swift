@@ -24,7 +24,7 @@ extension Opening {
       NameCheck.NamedFile(directory: home, name: lock.name, identity: try io(lock.descriptor.status().identity))
     ]
     once += try io(NameCheck.files(options.filesToKeep, in: home))
-    let names = setup.names(reader, log, identity, companionFile, once)
+    let names = setup.names(reader, log, identity, companion, companionFile, once)
     try io(names.check())
     lock.withoutDescriptor(in: home)
     log.mayRest(in: files.directory, as: files.log, identity, .readWrite)

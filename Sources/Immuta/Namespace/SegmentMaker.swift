@@ -51,7 +51,7 @@ struct SegmentMaker: Sendable {
         format, log: log, companion: companion, count: 0, end: format.headerSize, flushes: flushes,
         isFlushedOften: setup.options.durability == .synced),
       keeper: CompanionKeeper(companion, header: header),
-      names: NameCheck([NameCheck.NamedFile(directory: folder, name: home.nextLog, identity: logFile)]) { 0 },
+      names: NameCheck([NameCheck.NamedFile(directory: folder, name: home.nextLog, identity: logFile)]),
       location: home, count: 0, end: format.headerSize)
     segment.noteMarked()
     try segment.prepare()
@@ -93,7 +93,7 @@ struct SegmentMaker: Sendable {
     let reader = setup.reader(
       log, next.logFile, companion, next.companionFile, progress, end: format.headerSize, identity, format)
     let names = setup.names(
-      reader, log, next.logFile, next.companionFile, carried.once)
+      reader, log, next.logFile, companion, next.companionFile, carried.once)
     segment.take(files, names)
     let target = FlushTarget(
       files: next.flushes, names: names, keeper: keeper, first: first, newNames: next.folder, flushed: first)
