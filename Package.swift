@@ -152,6 +152,16 @@ let package = Package(
   swiftLanguageModes: [.v6]
 )
 
+// A script that builds everything once more, for a sanitizer or with a fault in the engine, names the test targets that it runs:
+// what none of them needs is not built.
+if let names = Context.environment["IMMUTA_TEST_TARGETS"]?.split(separator: " ").map(String.init) {
+  package.targets.removeAll { $0.type == .test && !names.contains($0.name) }
+  if !names.contains("ImmutaCLITests"), !names.contains("TortureTests") {
+    package.products.removeAll { $0.name == "immuta" }
+    package.targets.removeAll { $0.name == "ImmutaCLI" || $0.name == "CImmutaProcessNeeds" }
+  }
+}
+
 // Each executable target is a program that `swift run` could mean, and this one is for Scripts/counts.sh alone, which sets
 // the variable. In a package of its own it would need another release build of all that it counts.
 if Context.environment["IMMUTA_COUNTED_WORK"] != nil {

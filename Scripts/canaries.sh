@@ -13,7 +13,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 build_path="${IMMUTA_CANARY_BUILD_PATH:-$PWD/.build-canaries}"
-targets="${IMMUTA_CANARY_TESTS:-TortureTests ImmutaTests}"
+export IMMUTA_TEST_TARGETS="${IMMUTA_CANARY_TESTS:-TortureTests ImmutaTests}"
 patience="${IMMUTA_CANARY_TIMEOUT:-180}"
 work="$(mktemp -d)"
 copy="$build_path/package"
@@ -55,11 +55,6 @@ copy_package() {
   git ls-files -z --cached --others --exclude-standard | while IFS= read -r -d '' file; do
     if [ -e "$file" ]; then printf '%s\0' "$file"; fi
   done | tar --create --null --files-from - | tar --extract --directory "$copy"
-  # Of the test targets only these are built. The recursion takes a target with all its parentheses.
-  # shellcheck disable=SC2016
-  TARGETS="\"(${targets// /|})\"," perl -0pi -e '
-    s{\.testTarget(\((?:[^()]++|(?1))*\)),\s*}{my $all = $&; $all =~ m($ENV{TARGETS}) ? $all : ""}ge;
-  ' "$copy/Package.swift"
 }
 
 build() {

@@ -184,12 +184,14 @@ has_thread_sanitizer() {
   swiftc -sanitize=thread "$work/probe.swift" -o "$work/probe" >/dev/null 2>&1 && "$work/probe" >/dev/null 2>&1
 }
 
-# What tells the sanitizer nothing. Each of these has run without it before, and so has what the package traits turn on.
+# What the sanitizer looks at. Tests of the tool run it as another process, and most harnesses have one task, or other processes.
+# What the package traits turn on has run without it before.
+readonly with_threads='SolidTests ImmutaTests ImmutaTransformsTests ImmutaCodableTests ImmutaLogStoreTests'
+
+# What of them tells it nothing. Each of these has run without it before.
 without_threads=(
-  # Tests of the tool run it as another process, and most harnesses have one task, or other processes.
-  ImmutaCLITests TortureTests ImmutaJetStreamTests
-  # Pure functions: checksums, formats, plans, and what codecs make of bytes.
-  CImmutaCRC32CTests 'ImmutaTests\.(FormatTests|PartitionFormatTests|PartitionHeaderTests|RecordWalkTests|RecoveryPlanTests)/'
+  # Pure functions: formats, plans, and what codecs make of bytes.
+  'ImmutaTests\.(FormatTests|PartitionFormatTests|PartitionHeaderTests|RecordWalkTests|RecoveryPlanTests)/'
   'ImmutaTransformsTests\.(DeflateTests|EncryptionTests|MalformedInputTests)/'
   # Files that one thread writes, damages and reads.
   'ImmutaTests\.(AnotherLogsCompanionTests|FormatOneTests|GoFilesTests|SparseLogTests|UnclosedLogTests|WalkedEntriesTests)/'
@@ -208,10 +210,9 @@ test_under_thread_sanitizer() {
   local options=(--sanitize=thread --scratch-path "$build_path-tsan")
   local traits=() skipped=() name
   for name in "${without_threads[@]}"; do skipped+=(--skip "$name"); done
+  export IMMUTA_TEST_TARGETS="$with_threads"
   run_tests sanitizer "${skipped[@]}" "${options[@]}"
-  # Of the harnesses, this one is about threads.
-  run_tests sanitizer-harnesses --filter ManyWritersTests "${options[@]}" --skip-build
-  unset TSAN_OPTIONS
+  unset TSAN_OPTIONS IMMUTA_TEST_TARGETS
 }
 
 # What times would only say on a quiet machine.
@@ -233,7 +234,7 @@ install_tool() {
 }
 
 # Each canary must still find its place in the engine; a few of them are let loose each time, all of them by `make canaries`.
-# They are built where the tests were, which has built all that the package depends on: so this step comes last.
+# They are built where the tests were, as the examples are: so these steps come last.
 check_canaries() {
   IMMUTA_CANARY_BUILD_PATH="$(cd "$build_path" && pwd)" IMMUTA_CANARY_TESTS=TortureTests \
     Scripts/canaries.sh --quick checksum stable made
@@ -245,8 +246,9 @@ check_canary_patterns() {
 
 run_examples() {
   local binaries writer
-  swift build --quiet --package-path Examples --scratch-path "$build_path/examples" -Xswiftc -warnings-as-errors
-  binaries="$(swift build --package-path Examples --scratch-path "$build_path/examples" --show-bin-path)"
+  # Where the tests were built, which has built all that the examples depend on.
+  swift build --quiet --package-path Examples --scratch-path "$build_path" -Xswiftc -warnings-as-errors
+  binaries="$(swift build --package-path Examples --scratch-path "$build_path" --show-bin-path)"
   mkdir "$work/run"
   (
     cd "$work/run"

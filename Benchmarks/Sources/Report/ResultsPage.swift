@@ -44,7 +44,8 @@ struct ResultsPage {
       \(judged.count { $0 }) of \(judged.count) bars are held.\(missed.isEmpty ? "" : " Not held: \(missed.joined(separator: "; ")).")
       [Where the time goes](README.md#where-the-time-goes) has a word on each. Two bars more are not times, and `make test`
       checks them: a small append allocates nothing, a stream once a chunk (`Scripts/counts.sh`); and a record of any size
-      goes in and out in less than 32 MiB (`LargeRecordTests`, `MemoryTests`).
+      goes in and out in less than 32 MiB (`LargeRecordTests`, `MemoryTests`). Memory, threads, wake-ups, descriptors and system
+      calls, before and now: [What it costs besides time](README.md#what-it-costs-besides-time).
 
       \(machine.lines.joined(separator: "\n"))
       - date: \(Markdown.today)

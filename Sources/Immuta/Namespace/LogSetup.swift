@@ -44,8 +44,8 @@ struct LogSetup: Sendable {
   ///
   /// - Parameter once: the files that the log has once.
   func names(
-    _ reader: LogReader, _ log: Descriptor, _ logFile: FileIdentity, _ companion: Descriptor, _ companionFile: FileIdentity,
-    _ once: [NameCheck.NamedFile]
+    _ reader: LogReader, _ log: Descriptor, _ logFile: FileIdentity, _ companion: Descriptor,
+    _ companionFile: FileIdentity, _ once: [NameCheck.NamedFile]
   ) -> NameCheck {
     let own = [
       NameCheck.NamedFile(directory: files.directory, name: files.log, identity: logFile) { [known = log.knownSize] in
