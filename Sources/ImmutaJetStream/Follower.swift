@@ -242,7 +242,8 @@
         guard place.sequence == state.next else {
           // Asked for one that is not there yet, a consumer begins with the next one that comes.
           if place.sequence < state.next { state.asked = max(0, state.asked - 1) }
-          return (place.sequence + 1, [], place.sequence > state.next)
+          // Whoever waits for what was still to come gets what is here.
+          return (place.sequence + 1, Self.takeServed(&state), place.sequence > state.next)
         }
         let record = ClusterRecord(message, at: place)
         state.next += 1

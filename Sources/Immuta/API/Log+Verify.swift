@@ -72,12 +72,7 @@ extension Log {
   ) async throws -> VerificationReport {
     try newest.checkOpen()
     let (count, first) = (newest.count, open.firstSequence)
-    var found = Verified()
-    if newest.first > first {
-      found = try await verifySealed(from: first, newest) { progress($0 - first, count - first) }
-    }
-    let last = try await verifyUnlessRemoved(newest, through: count) { progress($0 - first, count - first) }
-    try found.add(last, newest)
+    let found = try await verify(first..<count, newest) { progress($0 - first, count - first) }
     // Not in a record: such as bytes after the last one, which are none.
     if let damage { throw ImmutaError.corrupted(damage) }
     return VerificationReport(
@@ -86,57 +81,82 @@ extension Log {
       undecodedCodec: newest.check.decoder == nil ? try knownCodec() : "")
   }
 
-  /// What was found sound.
-  private struct Verified: Sendable {
-    var records = 0
-    var bytes = 0
-    var verifiable = 0
-    /// Of the first record, and of the last; nil where there is none.
-    var times: ClosedRange<Timestamp>?
-    var sizes = (smallest: Int.max, largest: 0)
+  // MARK: Pieces
 
-    /// Adds what follows.
-    mutating func add(_ next: Verified, _ segment: LogReader) throws(ImmutaError) {
-      // Entries of partitions do not say whether they were made.
-      if segment.format != .bilog, let times, let later = next.times, later.lowerBound < times.upperBound {
-        throw segment.check.corrupted(.order, segment.first, nil, "its time is before that of the record before")
+  /// Records of one segment that are verified one after the other, while other pieces are verified beside them.
+  private struct Piece: Sendable {
+    let segment: LogReader
+    let numbers: Range<Int>
+    /// Where the records of the segment end that are verified, by number.
+    let end: Int
+
+    var beginsSegment: Bool { numbers.lowerBound == segment.first }
+    var endsSegment: Bool { numbers.upperBound == end }
+  }
+
+  /// Bytes of a piece, about: so many that nothing is lost by beginning anew, and so few that all processors are busy to the end.
+  private static var pieceBytes: Int { 32 << 20 }
+  /// How many pieces are verified at once.
+  private static var mostAtOnce: Int { Swift.min(8, ThisProcess.processorCount) }
+
+  /// What was found sound, piece after piece.
+  private struct Verified {
+    private(set) var records = 0
+    private(set) var bytes = 0
+    private(set) var verifiable = 0
+    private(set) var sizes = (smallest: Int.max, largest: 0)
+    private var lastTime: Timestamp?
+    /// Where the record before ends; nil where it was removed meanwhile.
+    private var end: Int?
+
+    /// Adds what follows; nil for a piece of a segment that was removed while it was read.
+    mutating func add(_ next: VerifiedRecords?, _ piece: Piece) throws(ImmutaError) {
+      let (segment, number) = (piece.segment, piece.numbers.lowerBound)
+      if piece.beginsSegment { end = segment.format.headerSize }
+      guard let next else {
+        end = nil
+        return
       }
-      records += next.records
-      bytes += next.bytes
+      let place = piece.beginsSegment ? nil : next.firstIndex
+      if next.count > 0, let end, end != next.firstIndex {
+        throw segment.check.corrupted(.order, number, next.firstIndex, "the record before ends at byte \(end)")
+      }
+      // Entries of partitions do not say whether they were made.
+      if segment.format != .bilog, let lastTime, let times = next.times, times.lowerBound < lastTime {
+        throw segment.check.corrupted(.order, number, place, "its time is before that of the record before")
+      }
+      records += next.count
       verifiable += next.verifiable
-      let (lowest, highest) = (times?.lowerBound ?? next.times?.lowerBound, next.times?.upperBound ?? times?.upperBound)
-      if let lowest, let highest { times = lowest...Swift.max(lowest, highest) }
+      lastTime = next.times?.upperBound ?? lastTime
       sizes = (Swift.min(sizes.smallest, next.sizes.smallest), Swift.max(sizes.largest, next.sizes.largest))
+      end = next.end ?? end
+      if piece.endsSegment { bytes += end ?? 0 }
     }
   }
 
-  /// How many segments are verified at once.
-  private static var mostAtOnce: Int { Swift.min(8, ThisProcess.processorCount) }
-
-  /// The segments before the newest, several at once. What is damaged is told by its first record.
-  private func verifySealed(
-    from first: Int, _ newest: LogReader, progress: (_ number: Int) -> Void
+  /// The records of all segments, several pieces at once. What is damaged is told by its first record.
+  private func verify(
+    _ numbers: Range<Int>, _ newest: LogReader, progress: (_ number: Int) -> Void
   ) async throws -> Verified {
-    var number = first
-    var waiting: [Int: Result<(segment: LogReader, found: Verified), any Error>] = [:]
+    typealias Outcome = Result<(piece: Piece, found: VerifiedRecords?), any Error>
+    var number: Int? = numbers.lowerBound
+    var waiting: [Int: Outcome] = [:]
     var (begun, ended) = (0, 0)
     var found = Verified()
-    try await withThrowingTaskGroup(
-      of: (Int, Result<(segment: LogReader, found: Verified), any Error>).self
-    ) { group in
+    try await withThrowingTaskGroup(of: (Int, Outcome).self) { group in
       while true {
         // Before others are begun: those that are done make room.
         while let next = waiting.removeValue(forKey: ended) {
-          let (segment, more) = try next.get()
-          try found.add(more, segment)
+          let (piece, more) = try next.get()
+          try found.add(more, piece)
           ended += 1
-          progress(segment.count)
+          progress(piece.numbers.upperBound)
         }
-        while number < newest.first, begun - ended < Self.mostAtOnce {
+        while let first = number, begun - ended < Self.mostAtOnce {
           // Opened in order: a segment says where the next one begins.
-          let segment: LogReader
+          let piece: Piece
           do throws(ImmutaError) {
-            segment = try open.reader(of: number, newest)
+            piece = try self.piece(from: first, through: numbers.upperBound, newest)
           } catch .recordRemoved(_, let next, _) {
             number = next
             continue
@@ -144,24 +164,22 @@ extension Log {
             // Those before it may be damaged, too, and come first.
             waiting[begun] = .failure(error)
             begun += 1
-            number = newest.first
+            number = nil
             break
           }
           let place = begun
           group.addTask {
             do {
-              return (
-                place, .success((segment, try await self.verifyUnlessRemoved(segment, through: segment.count) { _ in }))
-              )
+              return (place, .success((piece, try await self.verify(piece))))
             } catch {
               return (place, .failure(error))
             }
           }
           begun += 1
-          number = segment.count
+          number = piece.segment === newest && piece.endsSegment ? nil : piece.numbers.upperBound
         }
-        if let (place, result) = try await group.next() {
-          waiting[place] = result
+        if let (place, outcome) = try await group.next() {
+          waiting[place] = outcome
         } else if waiting.isEmpty {
           break
         }
@@ -170,53 +188,28 @@ extension Log {
     return found
   }
 
-  /// The records of one segment; none where it was removed while it was read.
-  private func verifyUnlessRemoved(
-    _ segment: LogReader, through end: Int, progress: (_ number: Int) -> Void
-  ) async throws -> Verified {
-    do {
-      return try await verify(segment, through: end, progress: progress)
-    } catch let error as ImmutaError {
-      guard open.removal(of: segment.first) != nil else { throw error }
-      return Verified()
-    }
+  /// The piece that begins with a record, or is where the next one will be.
+  private func piece(from number: Int, through count: Int, _ newest: LogReader) throws(ImmutaError) -> Piece {
+    let segment = number < newest.first ? try open.reader(of: number, newest) : newest
+    let end = segment === newest ? count : segment.count
+    let averageSize = Swift.max(1, segment.end / Swift.max(1, end - segment.first))
+    let most = Swift.max(1, Self.pieceBytes / averageSize)
+    return Piece(segment: segment, numbers: number..<Swift.min(end, number + most), end: end)
   }
 
-  /// The records of one segment.
-  private func verify(
-    _ segment: LogReader, through end: Int, progress: (_ number: Int) -> Void
-  ) async throws -> Verified {
-    let check = segment.check.verifyingChecksums(true)
-    let hasOwnEntries = segment.hasOwnEntries
-    var (verified, next, lastIndex, number) = (Verified(), segment.format.headerSize, 0, segment.first)
-    while number < end {
-      try Task.checkCancellation()
-      try segment.check(from: number, count: end, check) { (record, isMade) throws(ImmutaError) in
-        if record.index != next {
-          throw check.corrupted(.order, number, record.index, "the record before ends at byte \(next)")
-        }
-        // The time of an entry that was made is that of the file, which may be later than that of the next segment.
-        if !isMade, !hasOwnEntries {
-          let times = verified.times ?? record.timestamp...record.timestamp
-          if record.timestamp < times.upperBound {
-            throw check.corrupted(.order, number, record.index, "its time is before that of the record before")
-          }
-          verified.times = times.lowerBound...record.timestamp
-        }
-        verified.sizes.smallest = Swift.min(verified.sizes.smallest, record.size)
-        verified.sizes.largest = Swift.max(verified.sizes.largest, record.size)
-        lastIndex = record.index
-        next = record.index + segment.format.recordHeaderSize + record.size
-        number += 1
-        verified.records += 1
-        if !isMade { verified.verifiable += 1 }
+  /// Nil where the segment was removed while it was read.
+  private func verify(_ piece: Piece) async throws -> VerifiedRecords? {
+    let segment = piece.segment
+    do {
+      let verified = try await segment.verify(piece.numbers, of: piece.end)
+      if piece.endsSegment {
+        try await verifyHeader(segment, count: piece.end - segment.first, lastIndex: verified.lastIndex)
       }
-      progress(number)
-      await Task.yield()
+      return verified
+    } catch let error as ImmutaError {
+      guard open.removal(of: segment.first) != nil else { throw error }
+      return nil
     }
-    verified.bytes = next
-    try await verifyHeader(segment, count: end - segment.first, lastIndex: lastIndex)
-    return verified
   }
 
   /// Checks that the header on file says what was found.

@@ -285,7 +285,7 @@ struct SegmentCopy {
     do {
       if try source.entries(number..<number + 1).first ?? nil != nil {
         let check = source.check.verifyingChecksums(true)
-        try source.check(from: number, count: number + 1, check) { _, _ in }
+        try source.check(from: number, to: number + 1, count: number + 1, check) { _, _ in }
       } else {
         throw source.check.entryDamaged(number)
       }

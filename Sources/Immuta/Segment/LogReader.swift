@@ -199,18 +199,18 @@ final class LogReader: Sendable {
     }
   }
 
-  /// Calls `body` with records from `start` on, checked by `check`, as many as one read brings and at least one; an
-  /// error is the first one's. One at a time: with a codec each takes memory of its own. `isMade` says whether a record's
+  /// Calls `body` with records from `start` on, of those before `end`, checked by `check`, as many as one read brings and at least
+  /// one; an error is the first one's. One at a time: with a codec each takes memory of its own. `isMade` says whether a record's
   /// checksum was made from the log's bytes rather than taken when it was appended.
   func check(
-    from start: Int, count: Int, _ check: RecordCheck,
+    from start: Int, to end: Int, count: Int, _ check: RecordCheck,
     _ body: (Record, _ isMade: Bool) throws(ImmutaError) -> Void
   ) throws(ImmutaError) {
     switch try read(start, count: count, most: 1024, reader: 0, check: check) {
     case .single(let record, let entry): try body(record, entry.isMade)
     case .chunk(let chunk, _, _):
       var number = start
-      while number < count, let record = try chunk.record(number, check) {
+      while number < end, let record = try chunk.record(number, check) {
         try body(record, chunk.entry(at: number - start)?.isMade ?? false)
         number += 1
       }
