@@ -158,6 +158,7 @@ final class PositionKeeper: Sendable {
     mark.identity = mark.identity ?? log.identity
     mark.pending = state.appends.pending
     mark.bootIdentity = BootIdentity.current
+    precondition(mark.stable.number <= mark.last.number, "what a power cut leaves of a position is not beyond it")
     try state.file?.write(mark)
     state.mark = mark
     state.writes += 1
@@ -175,6 +176,7 @@ final class PositionKeeper: Sendable {
       let (file, written) = state.withLock { ($0.file, $0.writes) }
       // Closing flushes.
       guard let file else { return }
+      precondition(written >= writes, "nobody waits for a write that was not made")
       try file.checkName()
       try file.flush()
       flushed = written

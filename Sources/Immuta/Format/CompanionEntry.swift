@@ -171,3 +171,23 @@ package struct CompanionEntry: Hashable, Sendable {
   /// `crc32c_extend(beforeZeros, …)` of four zero bytes is 0.
   private static var beforeZeros: UInt32 { 0x9BE0_9BAB }
 }
+
+// MARK: Many
+
+extension UnsafeRawBufferPointer {
+  /// The bytes of one of several entries that lie one after the other.
+  @inline(__always)
+  func companionEntry(_ position: Int) -> UnsafeRawBufferPointer {
+    let start = position * CompanionEntry.size
+    return unsafe UnsafeRawBufferPointer(rebasing: self[start..<start + CompanionEntry.size])
+  }
+}
+
+extension UnsafeMutableRawBufferPointer {
+  /// The same, to be written.
+  @inline(__always)
+  func companionEntry(_ position: Int) -> UnsafeMutableRawBufferPointer {
+    let start = position * CompanionEntry.size
+    return unsafe UnsafeMutableRawBufferPointer(rebasing: self[start..<start + CompanionEntry.size])
+  }
+}

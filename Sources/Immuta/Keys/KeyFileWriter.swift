@@ -34,6 +34,7 @@ struct KeyFileWriter {
       }
     }
     try slots.finish()
+    precondition(place + keys.unreadable.count <= header.count, "a record has one posting at most")
     header.groups = order.count
     header.postings = place + keys.unreadable.count
     header.unreadable = keys.unreadable.count

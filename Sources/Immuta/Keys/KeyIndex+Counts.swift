@@ -99,22 +99,31 @@ extension KeyIndex {
 
   /// A key's records in a segment: how many, and each by its place among them; nil where there are none.
   private func group(of key: [UInt8], _ hash: KeyHash, in segment: Range<Int>) throws(ImmutaError) -> KeyGroup? {
-    for _ in 0..<Self.mostAttempts {
-      switch try keys(of: segment) {
-      case .memory(let keys):
-        if let number = keys.unreadable.first {
-          _ = try record(number)
-        } else {
-          return keys.group(of: key, hash).map { .memory(keys, $0) }
-        }
+    try look(into: segment) { (keys) throws(ImmutaError) -> KeyGroup?? in
+      switch keys {
+      case .memory(let keys): return .some(keys.group(of: key, hash).map { .memory(keys, $0) })
       case .file(let file):
-        if file.header.unreadable > 0 {
-          if let number = file.unreadable()?.first { _ = try record(number) }
-        } else if let slots = file.slots(of: hash), let slot = try slot(of: key, slots, in: file) {
-          return slot.found.map { .file(file, $0) }
-        }
+        guard let slots = file.slots(of: hash), let slot = try slot(of: key, slots, in: file) else { return nil }
+        return .some(slot.found.map { .file(file, $0) })
       }
-      // It is damaged, or what could not be read can be: it is made again.
+    }
+  }
+
+  /// Looks into the keys of a segment. Where they are damaged, or a record could not be read when they were made, they are made
+  /// again.
+  ///
+  /// - Parameter body: nil where it finds that they are damaged.
+  private func look<Found>(
+    into segment: Range<Int>, _ body: (SegmentKeys) throws(ImmutaError) -> Found?
+  ) throws(ImmutaError) -> Found {
+    for _ in 0..<Self.mostAttempts {
+      let keys = try keys(of: segment)
+      if !keys.hasUnreadable {
+        if let found = try body(keys) { return found }
+      } else if let number = keys.firstUnreadable {
+        // It throws if it cannot be read now, either.
+        _ = try record(number)
+      }
       drop(segment)
     }
     throw unusable(segment)
@@ -236,24 +245,12 @@ extension KeyIndex {
   private func firstRecords(
     in segment: Range<Int>
   ) throws(ImmutaError) -> [(number: Int, entry: KeyFileHeader.Anchor?)] {
-    for _ in 0..<Self.mostAttempts {
-      switch try keys(of: segment) {
-      case .memory(let keys):
-        if let number = keys.unreadable.first {
-          _ = try record(number)
-        } else {
-          return keys.groups.map { (keys.first + Int($0.first), nil) }
-        }
-      case .file(let file):
-        if file.header.unreadable > 0 {
-          if let number = file.unreadable()?.first { _ = try record(number) }
-        } else if let found = Self.firstPostings(file) {
-          return found.map { ($0.number, $0.entry) }
-        }
+    try look(into: segment) { keys in
+      switch keys {
+      case .memory(let keys): keys.groups.map { (keys.first + Int($0.first), nil) }
+      case .file(let file): Self.firstPostings(file)?.map { ($0.number, $0.entry) }
       }
-      drop(segment)
     }
-    throw unusable(segment)
   }
 
   /// The first posting of each slot; nil where one is damaged.

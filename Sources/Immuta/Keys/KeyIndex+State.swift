@@ -3,6 +3,22 @@ enum SegmentKeys: Sendable {
   case file(KeyFile)
   /// Until it has a file, or where it can have none.
   case memory(MemoryKeys)
+
+  /// Whether some records could not be read when they were made: nobody knows the keys of those.
+  var hasUnreadable: Bool {
+    switch self {
+    case .file(let file): file.header.unreadable > 0
+    case .memory(let keys): !keys.unreadable.isEmpty
+    }
+  }
+
+  /// The first of those; nil where there is none, or the file is damaged.
+  var firstUnreadable: Int? {
+    switch self {
+    case .file(let file): file.unreadable()?.first
+    case .memory(let keys): keys.unreadable.first
+    }
+  }
 }
 
 extension MemoryKeys {

@@ -37,6 +37,7 @@ struct MemoryKeys: Sendable {
 
   /// Adds the next record.
   mutating func add(_ key: [UInt8]?, _ hash: KeyHash?) {
+    precondition(!isFull, "whoever adds a record has made sure that there is room")
     let number = UInt32(next.count)
     next.append(Self.none)
     guard let key, let hash else { return }
@@ -53,10 +54,12 @@ struct MemoryKeys: Sendable {
         hash: hash, keyStart: keyBytes.count, keyCount: Int32(key.count), first: number, last: number, count: 1))
     keyBytes += key
     if groups.count * 4 > table.count * 3 { grow() }
+    assert(groups.count < table.count, "a look into the table comes to a free place")
   }
 
   /// Adds the next record, which cannot be read.
   mutating func addUnreadable() {
+    precondition(!isFull, "whoever adds a record has made sure that there is room")
     unreadable.append(end)
     next.append(Self.none)
   }

@@ -43,8 +43,8 @@ struct StepIntents: Sendable {
   }
 
   mutating func add(_ next: Vouched) {
+    precondition(vouched.count < 2, "room was made for the intent, whose slot vouches for nothing any more")
     vouched.append(next)
-    if vouched.count > 2 { vouched.removeFirst() }
   }
 
   /// Nobody needs the intents any more, where all that they vouch for is on stable storage: then the file goes. Blocks.

@@ -85,6 +85,8 @@ struct JobBlock: Sendable {
       entries.insert(entry, at: place)
     }
     if entry.status == .ready { readyCount += 1 }
+    assert(place == 0 || entries[place - 1].offset < entry.offset, "entries are in the order of their offsets")
+    assert(place + 1 == entries.count || entry.offset < entries[place + 1].offset, "entries are in order")
     if entry.isTimed { earliest = min(earliest, entry.deadline) }
   }
 
@@ -102,6 +104,7 @@ struct JobBlock: Sendable {
     if done.isEmpty { done = [UInt64](repeating: 0, count: Self.size / 64) }
     done[offset >> 6] |= 1 << UInt64(offset & 63)
     doneCount += 1
+    assert(doneCount + entries.count <= Self.size, "no job is done and has an entry")
     if isAllDone { done = [] }
   }
 

@@ -176,6 +176,7 @@ struct JobTable: Sendable {
     blocks.removeFirst(count)
     firstReadyBlock = max(0, firstReadyBlock - count)
     base = Self.start(of: front)
+    assert(readyCount >= 0 && readyCount <= entryCount, "a job that is ready has an entry")
     // Jobs before the front in the front's own block, which somebody else said are done.
     guard front > base, !blocks.isEmpty else { return }
     let stale = blocks[0].entries.prefix { base + Int($0.offset) < front }

@@ -23,6 +23,7 @@ struct WorkerLine<Given: Sendable> {
   }
 
   mutating func join(_ ticket: Int, _ continuation: Continuation, until deadline: Int64?) {
+    precondition(ticket <= last && workers[ticket] == nil, "a ticket is given once, and used once")
     workers[ticket] = Worker(continuation: continuation, deadline: deadline)
     order.append(ticket)
   }

@@ -70,10 +70,8 @@ struct Chunk: @unchecked Sendable {
   @inline(__always)
   func entry(at position: Int) -> CompanionEntry? {
     guard position < entryCount else { return nil }
-    let start = position * CompanionEntry.size
     return unsafe CompanionEntry(
-      decoding: UnsafeRawBufferPointer(rebasing: entryBytes[start..<start + CompanionEntry.size]),
-      number: first - base + position)
+      decoding: UnsafeRawBufferPointer(entryBytes).companionEntry(position), number: first - base + position)
   }
 
   /// Finds out how many of the first records are whole. In one go, a processor works on several records at a time,

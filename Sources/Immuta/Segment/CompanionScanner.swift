@@ -88,8 +88,6 @@
       buffered = number..<number + filled / CompanionEntry.size
       if buffered.isEmpty { return nil }
     }
-    let start = (number - buffered.lowerBound) * CompanionEntry.size
-    return unsafe UnsafeRawBufferPointer(
-      rebasing: UnsafeRawBufferPointer(buffer)[start..<start + CompanionEntry.size])
+    return unsafe UnsafeRawBufferPointer(buffer).companionEntry(number - buffered.lowerBound)
   }
 }

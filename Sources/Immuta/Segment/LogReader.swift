@@ -109,10 +109,8 @@ final class LogReader: Sendable {
     }
     return unsafe bytes.withBytes { bytes in
       (0..<count).map { position in
-        let start = position * CompanionEntry.size
-        return unsafe CompanionEntry(
-          decoding: UnsafeRawBufferPointer(rebasing: bytes[start..<start + CompanionEntry.size]),
-          number: range.lowerBound + position - first)
+        unsafe CompanionEntry(
+          decoding: bytes.companionEntry(position), number: range.lowerBound + position - first)
       }
     }
   }

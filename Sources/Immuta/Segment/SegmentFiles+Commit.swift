@@ -52,10 +52,7 @@ extension SegmentFiles {
       let entry = CompanionEntry(
         index: record.index, time: time, recordChecksum: record.checksum,
         endsCommit: endCommit && position == records.count - 1)
-      let start = position * CompanionEntry.size
-      unsafe store(
-        entry, to: UnsafeMutableRawBufferPointer(rebasing: bytes[start..<start + CompanionEntry.size]),
-        number: number + position)
+      unsafe store(entry, to: bytes.companionEntry(position), number: number + position)
     }
   }
 

@@ -79,8 +79,7 @@ final class WalkedEntries: Sendable {
     try walk(from: first, most: most) { (scanner, place, time, known) throws(ImmutaError) in
       let entry: CompanionEntry
       if let known { entry = known } else { entry = try made(&scanner, place, time) }
-      let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: target[(filled * CompanionEntry.size)...])
-      unsafe entry.encode(into: rest, number: place.number)
+      unsafe entry.encode(into: target.companionEntry(filled), number: place.number)
       filled += 1
     }
     return filled

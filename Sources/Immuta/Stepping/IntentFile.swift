@@ -97,6 +97,9 @@ struct IntentFile: Sendable {
   ///
   /// - Throws: `.logMoved`, `.io`; that the intent does not count then, ``withdraw(_:isStable:)`` sees to.
   mutating func write(_ slot: [UInt8]) throws(ImmutaError) {
+    precondition(
+      slot.count % TwoSlots.sector == 0 && slot.count <= StepIntent.slotSize,
+      "an intent has whole sectors, and fits its slot")
     // What is written to a file that has lost its name nobody finds.
     if try io(folder.status(of: name))?.identity != identity { throw .logMoved(path: folder.path(of: name)) }
     let next = TwoSlots.next(after: generation)

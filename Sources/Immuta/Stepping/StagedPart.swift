@@ -128,6 +128,7 @@ struct StagedPart {
   private func writeEntries(
     of records: [StagedRecord], from number: Int, to companion: Descriptor?
   ) throws(ImmutaError) {
+    precondition(number >= before && number + records.count <= after, "a step makes entries of its own records only")
     guard let companion, !records.isEmpty else { return }
     var bytes = [UInt8](repeating: 0, count: records.count * CompanionEntry.size)
     unsafe bytes.withMutableBytes { bytes in
@@ -135,10 +136,7 @@ struct StagedPart {
         let entry = CompanionEntry(
           index: record.index, time: part.time, recordChecksum: record.checksum,
           endsCommit: number + place == after - 1)
-        let start = place * CompanionEntry.size
-        unsafe entry.encode(
-          into: UnsafeMutableRawBufferPointer(rebasing: bytes[start..<start + CompanionEntry.size]),
-          number: number + place)
+        unsafe entry.encode(into: bytes.companionEntry(place), number: number + place)
       }
     }
     try io(companion.write(bytes, at: CompanionEntry.offset(of: number)))
