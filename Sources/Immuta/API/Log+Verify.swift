@@ -40,7 +40,7 @@ extension Log {
   /// ``VerificationReport/verifiable``. Damage that opening found and passed over throws, too.
   ///
   /// Readers and the writer go on meanwhile. Checks checksums even where the configuration turned that off for reading.
-  /// O(bytes of the log), in bounded memory; gives other tasks a turn now and then.
+  /// O(bytes of the log), in bounded memory, on all processors; gives other tasks a turn now and then.
   ///
   /// - Returns: what was checked.
   /// - Throws: `.corrupted` naming the first damaged record by number and byte offset, `.undecodable` likewise;
