@@ -94,6 +94,17 @@ extension Log {
     var endsSegment: Bool { numbers.upperBound == end }
   }
 
+  /// What came out for a piece.
+  private struct Outcome: Sendable {
+    /// Of the pieces, counted from 0.
+    let place: Int
+    let piece: Piece
+    var found = VerifiedRecords()
+    /// Whether the segment was removed while it was read.
+    var isRemoved = false
+    var failure: (any Error)?
+  }
+
   /// Bytes of a piece, about: so many that nothing is lost by beginning anew, and so few that all processors are busy to the end.
   private static var pieceBytes: Int { 32 << 20 }
   /// How many pieces are verified at once.
@@ -109,11 +120,13 @@ extension Log {
     /// Where the record before ends; nil where it was removed meanwhile.
     private var end: Int?
 
-    /// Adds what follows; nil for a piece of a segment that was removed while it was read.
-    mutating func add(_ next: VerifiedRecords?, _ piece: Piece) throws(ImmutaError) {
+    /// Adds what follows.
+    mutating func add(_ outcome: Outcome) throws {
+      if let failure = outcome.failure { throw failure }
+      let (piece, next) = (outcome.piece, outcome.found)
       let (segment, number) = (piece.segment, piece.numbers.lowerBound)
       if piece.beginsSegment { end = segment.format.headerSize }
-      guard let next else {
+      if outcome.isRemoved {
         end = nil
         return
       }
@@ -138,53 +151,45 @@ extension Log {
   private func verify(
     _ numbers: Range<Int>, _ newest: LogReader, progress: (_ number: Int) -> Void
   ) async throws -> Verified {
-    typealias Outcome = Result<(piece: Piece, found: VerifiedRecords?), any Error>
-    var number: Int? = numbers.lowerBound
-    var waiting: [Int: Outcome] = [:]
-    var (begun, ended) = (0, 0)
-    var found = Verified()
-    try await withThrowingTaskGroup(of: (Int, Outcome).self) { group in
+    var next: Int? = numbers.lowerBound
+    var (begun, found) = (0, Verified())
+    // Those that are done before an earlier one is.
+    var waiting: [Outcome] = []
+    var ended = 0
+    // Why no other piece is begun: those before it may be damaged, too, and come first.
+    var failure: (any Error)?
+    let most = Self.mostAtOnce
+    try await withThrowingTaskGroup(of: Outcome.self) { group in
       while true {
-        // Before others are begun: those that are done make room.
-        while let next = waiting.removeValue(forKey: ended) {
-          let (piece, more) = try next.get()
-          try found.add(more, piece)
-          ended += 1
-          progress(piece.numbers.upperBound)
-        }
-        while let first = number, begun - ended < Self.mostAtOnce {
-          // Opened in order: a segment says where the next one begins.
+        while let number = next, begun - ended < most {
           let piece: Piece
           do throws(ImmutaError) {
-            piece = try self.piece(from: first, through: numbers.upperBound, newest)
-          } catch .recordRemoved(_, let next, _) {
-            number = next
+            // Opened in order: a segment says where the next one begins.
+            piece = try self.piece(from: number, through: numbers.upperBound, newest)
+          } catch .recordRemoved(_, let first, _) {
+            next = first
             continue
           } catch {
-            // Those before it may be damaged, too, and come first.
-            waiting[begun] = .failure(error)
-            begun += 1
-            number = nil
+            (failure, next) = (error, nil)
             break
           }
           let place = begun
-          group.addTask {
-            do {
-              return (place, .success((piece, try await self.verify(piece))))
-            } catch {
-              return (place, .failure(error))
-            }
-          }
+          group.addTask { await self.outcome(of: piece, at: place) }
           begun += 1
-          number = piece.segment === newest && piece.endsSegment ? nil : piece.numbers.upperBound
+          next = piece.segment === newest && piece.endsSegment ? nil : piece.numbers.upperBound
         }
-        if let (place, outcome) = try await group.next() {
-          waiting[place] = outcome
-        } else if waiting.isEmpty {
-          break
+        guard let outcome = try await group.next() else { break }
+        waiting.append(outcome)
+        while let position = waiting.firstIndex(where: { $0.place == ended }) {
+          let outcome = waiting.remove(at: position)
+          try found.add(outcome)
+          ended += 1
+          progress(outcome.piece.numbers.upperBound)
         }
       }
     }
+    precondition(waiting.isEmpty && ended == begun, "each piece that was begun has an outcome")
+    if let failure { throw failure }
     return found
   }
 
@@ -197,19 +202,21 @@ extension Log {
     return Piece(segment: segment, numbers: number..<Swift.min(end, number + most), end: end)
   }
 
-  /// Nil where the segment was removed while it was read.
-  private func verify(_ piece: Piece) async throws -> VerifiedRecords? {
+  private func outcome(of piece: Piece, at place: Int) async -> Outcome {
     let segment = piece.segment
+    var outcome = Outcome(place: place, piece: piece)
     do {
-      let verified = try await segment.verify(piece.numbers, of: piece.end)
+      outcome.found = try await segment.verify(piece.numbers, of: piece.end)
       if piece.endsSegment {
-        try await verifyHeader(segment, count: piece.end - segment.first, lastIndex: verified.lastIndex)
+        try await verifyHeader(segment, count: piece.end - segment.first, lastIndex: outcome.found.lastIndex)
       }
-      return verified
     } catch let error as ImmutaError {
-      guard open.removal(of: segment.first) != nil else { throw error }
-      return nil
+      outcome.isRemoved = open.removal(of: segment.first) != nil
+      if !outcome.isRemoved { outcome.failure = error }
+    } catch {
+      outcome.failure = error
     }
+    return outcome
   }
 
   /// Checks that the header on file says what was found.
