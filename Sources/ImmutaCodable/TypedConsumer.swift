@@ -30,7 +30,7 @@ public struct TypedConsumer<Value: Decodable>: Sendable {
     try await consumer.next().map { try reading.value(of: $0) }
   }
 
-  /// The next value, or nil when none came in time. A timeout of zero or less takes a record that is there.
+  /// The next value, or nil when none came in time. A timeout of zero or less takes a record that exists.
   ///
   /// - Throws: as ``next()``.
   public func next(timeout: Duration) async throws -> TypedRecord<Value>? {

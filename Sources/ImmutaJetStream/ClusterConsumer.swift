@@ -154,7 +154,7 @@
 
     /// Moves the consumer, to where it goes on then and after a crash; back, too.
     ///
-    /// - Throws: `.recordRemoved` for a record that somebody has removed: `.beginning` is the first that is there;
+    /// - Throws: `.recordRemoved` for a record that somebody has removed: `.beginning` is the first that exists;
     ///   `.positionBeyondEnd`, `.foreignPosition`, `.invalidPosition`; as `acknowledge(_:)`. The position stays then.
     public func seek(to position: StreamPosition) async throws {
       try checkUsable()
@@ -168,7 +168,7 @@
       old?.wake()
     }
 
-    /// Lets others have the consumer, at once. Who waits for a record of it gets `.consumerClosed`. Idempotent.
+    /// Lets others have the consumer, at once. A caller that waits for its next record gets `.consumerClosed`. Idempotent.
     ///
     /// - Throws: `.unavailable` where the cluster could not be told: others have to wait 10 seconds then.
     public func shutdown() async throws {

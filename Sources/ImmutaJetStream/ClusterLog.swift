@@ -82,8 +82,8 @@
       try await access.record(at: sequence, until: access.deadline)
     }
 
-    /// The records from a position on: those that are there, then those to come. Never fails: what stands in the way is thrown by
-    /// the stream's first `next()`. What ``StreamPosition/latest`` means is settled by that, too. O(1); from a moment the first
+    /// The records from a position on: those that exist, then those to come. Never fails: what stands in the way is thrown by the
+    /// stream's first `next()`. What ``StreamPosition/latest`` means is settled by that, too. O(1); from a moment the first
     /// `next()` asks O(log n) questions.
     public func stream(from position: StreamPosition = .beginning) -> ClusterStream { ClusterStream(access, position) }
 

@@ -1,7 +1,7 @@
 #if JetStream
   public import Immuta
 
-  /// The records of a log on a cluster, in order, each once: those that are there, then those to come. What
+  /// The records of a log on a cluster, in order, each once: those that exist, then those to come. What
   /// ``ClusterLog/stream(from:)`` gives.
   ///
   /// It reads ahead as many records as make 1.5 MiB, if they are as large as those before; 24 at least and 1,536 at most. So a slow

@@ -58,8 +58,8 @@ public final class MessageReader: Sendable {
 }
 
 extension LogStore {
-  /// A reader of the messages of one partition: those that are there, then those to come, in order. Never fails: a
-  /// partition that is not there, or a closed store, is thrown by the reader's first `next()`.
+  /// A reader of the messages of one partition: those that exist, then those to come, in order. Never fails: a partition that is
+  /// not there, or a closed store, is thrown by the reader's first `next()`.
   public func reader(
     partition: Int, from position: StreamPosition = .beginning, only visibility: StreamVisibility = .committed
   ) -> MessageReader {

@@ -1,8 +1,8 @@
 public import Immuta
 
 extension LogStore {
-  /// The messages of one partition: those that are there, then those to come, in order. Never fails: a partition that
-  /// is not there, or a closed store, is thrown by the stream's first `next()`.
+  /// The messages of one partition: those that exist, then those to come, in order. Never fails: a partition that is not there,
+  /// or a closed store, is thrown by the stream's first `next()`.
   public func stream(
     partition: Int, from position: StreamPosition = .beginning, only visibility: StreamVisibility = .committed
   ) -> MessageStream {
@@ -45,7 +45,7 @@ extension LogStore {
   }
 }
 
-/// Messages of one or several partitions: those that are there, then those to come.
+/// Messages of one or several partitions: those that exist, then those to come.
 ///
 /// To take messages one at a time, and to keep the place between two loops or in an actor, use a ``MessageReader``.
 ///
