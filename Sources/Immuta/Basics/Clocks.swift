@@ -1,9 +1,9 @@
 import ImmutaLibC
 import Synchronization
 
-/// What time it is, by clocks that people set and by others.
+/// The time, by clocks that people set and by others.
 package enum Clocks {
-  /// What tests add to the wall clock. Relaxed: a test sets it before it starts what should see it.
+  /// The offset that tests add to the wall clock. Relaxed: a test sets it before it starts the work that should see it.
   private static let wallClockOffset = Atomic<Int64>(0)
 
   /// Runs `body` while the wall clock is wrong by so much, in nanoseconds, for all of the process.
@@ -13,7 +13,7 @@ package enum Clocks {
     return try await body()
   }
 
-  /// Nanoseconds since 1970, held within what 64 bits can say.
+  /// Nanoseconds since 1970, kept within the range of 64 bits.
   static func wallClock() -> Int64 {
     var time = timespec()
     unsafe clock_gettime(CLOCK_REALTIME, &time)
