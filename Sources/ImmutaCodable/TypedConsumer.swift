@@ -2,8 +2,8 @@ public import Immuta
 
 /// A consumer of a log of values: each value is delivered at least once, whatever happens to the process or the machine.
 ///
-/// It is what `Consumer` is, and delivers values. A record that does not decode throws `ImmutaError.undecodableValue`, and the
-/// next call gives the next record; acknowledging that one acknowledges the one that was passed, too. The position, the lag,
+/// It works as `Consumer` does, and delivers values. A record that does not decode throws `ImmutaError.undecodableValue`, and the
+/// next call gives the next record; acknowledging that record also acknowledges the one that was passed. The position, the lag,
 /// seeking and closing are those of ``consumer``.
 ///
 /// ```swift

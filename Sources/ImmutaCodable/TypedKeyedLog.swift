@@ -57,8 +57,8 @@ extension TypedLog where Value: Decodable & SendableMetatype {
 }
 
 extension TypedKeyedLog where Value: Decodable {
-  /// The values of a key from a position of the log on: those that exist, then those to come. Never fails; what stands in the way is
-  /// thrown by the stream's first `next()`.
+  /// The values of a key from a position of the log on: those that exist, then those to come. Never fails; the stream's first
+  /// `next()` throws what stands in the way.
   public func stream(
     _ key: Key, from position: StreamPosition = .beginning, only visibility: StreamVisibility = .committed
   ) -> TypedKeyStream<Value> {

@@ -80,8 +80,9 @@
         case .nothing: return try await send(sent)
         }
       }
-      // More than anybody here knows of: where the leader does not either, nothing is sent. So nothing can be stored, whoever leads.
-      // Of what is sent that would not be certain: for some seconds another server may lead, which has more and stores it.
+      // The count is higher than this process knows. If the leader does not know so many records either, nothing is sent, so
+      // nothing can be stored, whichever server leads. If it were sent, that would not be certain: for some seconds another
+      // server may lead, which has more records and stores it.
       if let expected = units[0].expecting, expected > access.knownCount {
         guard let stream = try await describe() else { return false }
         if stream.count < expected {
@@ -114,7 +115,7 @@
     /// Looks what is at the place of something that may have been stored: only that decides. That a server refused it does not.
     /// For some seconds two servers may think that they lead, and then both get it: one refuses it, and the other stores it.
     ///
-    /// - Parameter count: how many records whoever refused it has; nil where that is to be asked.
+    /// - Parameter count: how many records the server that refused it has; nil if it must be asked.
     private mutating func look(for sent: SentGroup, refusedAt count: Int?) async throws -> Finding {
       switch try await access.leaderRecord(at: sent.first, within: time) {
       case .failure(let refusal):
@@ -125,7 +126,7 @@
         if record.id == AppendUnit.id(sent.ids[0], 0, of: units[0].payloads.count) {
           return .settled(complete(sent.first, sent.ids))
         }
-        // Somebody else's record is there: it never will be.
+        // Another writer's record is at the place: this one never will be.
         var count = count
         if count == nil { count = try await self.count() }
         guard let count else { return .unanswered }
@@ -205,7 +206,7 @@
       case .unexpected(let count):
         access.transport.noteSuccess()
         if case .settled(let isOver) = try await look(for: sent, refusedAt: isFirst ? count : nil) { return isOver }
-        // Somebody else's is on its way to the place.
+        // Another writer's record is on its way to the place.
         isTooLate = true
         return false
       case .noAnswerer:

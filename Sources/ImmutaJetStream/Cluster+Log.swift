@@ -66,7 +66,7 @@
             return try await create(name, creation, codec: codec, isBatched: false, until: deadline)
           }
         } catch let refusal as ServerRefusal where refusal.isNameInUse {
-          // Somebody else made it meanwhile.
+          // Another process made it meanwhile.
           return try Self.description(try await transport.api("STREAM.INFO.\(name.stream)", until: deadline))
         }
       }

@@ -15,10 +15,10 @@
   /// It delivers records in their order, from the first that it has not acknowledged on. What was delivered and not acknowledged
   /// when the process ends is delivered again: so work on a record must stand being done twice.
   ///
-  /// One has a consumer at a time, others get ``ImmutaError/consumerInUse(_:)``. Whoever has it renews that every 3 seconds, and
-  /// when nothing was heard of it for 10 seconds, another one may take it. Should the first one live all the same, it cannot
-  /// acknowledge any more: each change names the one that it replaces, and the cluster refuses it. Then all its calls throw
-  /// `.consumerInUse`, and what it delivered is delivered again.
+  /// One process has a consumer at a time, others get ``ImmutaError/consumerInUse(_:)``. The process that has it renews that
+  /// every 3 seconds, and when it was silent for 10 seconds, another one may take the consumer. If the first one is still alive,
+  /// it cannot acknowledge any more: each change names the one that it replaces, and the cluster refuses it. Then all its calls
+  /// throw `.consumerInUse`, and what it delivered is delivered again.
   ///
   /// An acknowledgement is stored when the call returns, as a record is: on a majority of the servers. Acknowledgements that come
   /// together share one. Several tasks may use one consumer: each record then goes to one of them.
@@ -105,7 +105,7 @@
       try keeper.checkHeld()
     }
 
-    /// Has those who wait look again.
+    /// Makes the waiters look again.
     private func wake() {
       let follower = reading.withLock { $0.follower }
       follower?.wake()
@@ -170,7 +170,7 @@
 
     /// Lets others have the consumer, at once. A caller that waits for its next record gets `.consumerClosed`. Idempotent.
     ///
-    /// - Throws: `.unavailable` where the cluster could not be told: others have to wait 10 seconds then.
+    /// - Throws: `.unavailable` if the cluster could not be informed: then others have to wait 10 seconds.
     public func shutdown() async throws {
       let isFirst = reading.withLock { reading in
         defer { reading.isClosed = true }

@@ -19,7 +19,7 @@
 
     /// Why a server ended the run.
     enum Refusal {
-      /// Somebody else's record is at a place of the run.
+      /// Another writer's record is at a place of the run.
       case rival
       /// It does not take such runs.
       case unusable
@@ -34,16 +34,16 @@
 
     private struct State {
       var phase = Phase.open
-      /// Those that are not known to be stored, from the first on.
+      /// The units that are not known to be stored, from the first on.
       var units: [Placed] = []
       /// How many messages were sent, and how many are known to be stored.
       var sent = 0
       var stored = 0
-      /// Messages that are sent together with those that come next.
+      /// Messages that are sent together with the next ones.
       var unsent: [Outgoing] = []
       var refusal: Refusal?
       var lastAdd = ContinuousClock.now
-      /// When a server last said something of those that are under way.
+      /// When a server last answered about units that are under way.
       var heard = ContinuousClock.now
       var subscription: NatsSubscription?
       var waiter: CheckedContinuation<Void, Never>?
@@ -163,7 +163,7 @@
 
     /// Waits until the run is over.
     ///
-    /// - Returns: the records that may be stored, though nobody knows: none of them is without those before it.
+    /// - Returns: the records that may or may not be stored: none of them is stored without all before it.
     func over() async -> [Placed] {
       await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
         let isOver = state.withLock { state in

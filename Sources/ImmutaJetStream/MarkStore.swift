@@ -87,7 +87,7 @@
 
     enum Written: Sendable {
       case revision(Int)
-      /// Another message is there.
+      /// Another message is stored.
       case refused
     }
 

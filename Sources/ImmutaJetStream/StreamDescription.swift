@@ -9,7 +9,7 @@
     let namespace: String?
     /// What payloads are stored as; empty for as they are.
     let codec: String
-    /// The number of the first record that is there; that of the next one where none is.
+    /// The number of the first existing record; if there is none, that of the next one.
     let first: Int
     /// How many records were ever appended.
     let count: Int

@@ -22,7 +22,7 @@ struct LayoutOpening {
     }
     // Before anything remembers a number of partitions that nobody can open.
     try Layout.checkCanBeOpen(layout.partitions, access, at: directory.path)
-    // Before any partition or companion is made: a directory that has those and remembers nothing has lost its layout.
+    // Before any partition or companion is made: a directory that has such files but remembers nothing has lost its layout.
     if !found.isRemembered, access == .readWrite { try settle() }
   }
 

@@ -56,8 +56,8 @@ public final class LogStore: Sendable {
   /// - Parameters:
   ///   - directory: where the files are, with or without a slash at its end; created if its parent exists.
   ///   - partitions: how many there are; nil for as many as the directory has.
-  ///   - routing: nil for the one that the directory remembers, and for a new store ``Routing/modulo``. A routing of
-  ///     your own is given each time; for reading only it may be left out by those who ask for no key's partition.
+  ///   - routing: nil for the one that the directory remembers, and for a new store ``Routing/modulo``. A routing of your own is
+  ///     given each time; for reading only it may be left out if you ask for no key's partition.
   ///   - configuration: durability, access and the like, of all partitions. Its `format` is not looked at.
   /// - Throws: `.partitioningMismatch` when the directory remembers something else; `.invalidConfiguration`, also for a
   ///   codec, which partitions don't have; `.locked`, `.foreignOwner`, `.corrupted`, `.io`, `.readerCountIsZero`; for
@@ -156,8 +156,8 @@ public final class LogStore: Sendable {
     return try logs[index].get()
   }
 
-  /// The log that a key's messages are appended to, with its number. Checks first whether there is to be an append: who
-  /// only reads may not know the routing.
+  /// The log that a key's messages are appended to, with its number. Checks first whether appending is allowed: a store for
+  /// reading only may not know the routing.
   func target(_ partition: () -> Int) throws(ImmutaError) -> (partition: Int, log: Log) {
     if access == .readOnly { throw .readOnly }
     let partition = partition()
@@ -220,8 +220,8 @@ public final class LogStore: Sendable {
     for case .success(let log) in logs { try log.sync() }
   }
 
-  /// Says what is wrong with a partition, and repairs what can be repaired, if asked to: see `repair` of `Storage`. The
-  /// store must not be open for appending, but for those who cannot use the partition.
+  /// Reports what is wrong with a partition, and repairs what can be repaired, if asked to: see `repair` of `Storage`. The store
+  /// must not be open for appending, except in processes that could not open the partition.
   ///
   /// - Parameters:
   ///   - partition: its number.

@@ -15,8 +15,7 @@ final class UnsealState: TransformerState {
   private var chunkNumber: UInt32 = 0
   /// The record's key.
   private var key: SymmetricKey?
-  /// The keys derived last, and from what: whoever writes records writes many with one salt, or takes turns with a few
-  /// others.
+  /// The keys derived last, and from what: a writer writes many records with one salt, or takes turns with a few others.
   private var derived: [(of: [UInt8], key: SymmetricKey)] = []
   private var nextDerived = 0
   private static let mostDerived = 8

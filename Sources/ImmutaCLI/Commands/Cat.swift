@@ -102,7 +102,7 @@ struct Cat: ToolCommand {
     defer { storage.close() }
     log.sayOpeningNote(.namespace)
     let end = try options.end(of: log)
-    // Whoever prints what there is, is told what there is no more.
+    // When all existing records are printed, missing ones after them must be reported, too.
     let present = log.endDamage != nil && end == log.count ? .max : end
     if let consumer {
       return try await ConsumerAdvice(consumer, of: namespace, in: location.directory).whileReading {

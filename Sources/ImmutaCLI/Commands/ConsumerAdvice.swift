@@ -1,7 +1,7 @@
 import Immuta
 
-/// What went wrong with a consumer, and the command that has it go on: the library's advice is for programs, and `cat`'s own
-/// is for those who say where to begin.
+/// What went wrong with a consumer, and the command that makes it go on: the library's advice is for programs, and `cat`'s own
+/// advice is for users that say where to begin.
 struct ConsumerAdvice {
   private let name: String
   private let namespace: String?

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Immuta
 
-/// `immuta consumers`: who reads a log durably, and how far they have come.
+/// `immuta consumers`: the durable consumers of a log, and how far they have come.
 struct Consumers: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "List durable consumers; move or remove one.",

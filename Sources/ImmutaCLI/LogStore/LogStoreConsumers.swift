@@ -2,7 +2,7 @@ import ArgumentParser
 import Immuta
 import ImmutaLogStore
 
-/// `immuta logstore consumers`: who reads a store durably, and how far they have come.
+/// `immuta logstore consumers`: the durable consumers of a store, and how far they have come.
 struct LogStoreConsumers: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "consumers",
