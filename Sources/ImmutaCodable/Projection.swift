@@ -1,8 +1,7 @@
 public import Immuta
 import ImmutaLocking
 
-/// What the records of a log come to: a state, to which each record is added in order, once; kept between two runs of the
-/// program.
+/// A fold over the records of a log: a state, to which each record is added in order, once; kept between two runs of the program.
 ///
 /// ```swift
 /// let balances = try bank.projection(named: "balances", initial: [:]) { (balances: inout [String: Int], event) in
@@ -45,13 +44,13 @@ public final class Projection<State: Codable & Sendable>: Sendable {
     var position = 0
     /// The log that the records are from; nil if no file holds its identity.
     var identity: LogIdentity?
-    /// Stands at `position`; nil where the state is not one of the log as it is now, and is to be loaded.
+    /// Stands at `position`; nil if the state does not belong to the present log, and must be loaded.
     var stream: RecordStream?
     /// The record before `position`, if it was read.
     var last: SnapshotFile.LastRecord?
     /// What the newest snapshot has, as far as this one knows.
     var savedPosition = 0
-    /// When it was last tried to save, how far this was then, and whether somebody does now.
+    /// When saving was last tried, how far this was then, and whether a caller is saving now.
     var tried = (position: 0, at: ContinuousClock.now)
     var isSaving = false
   }
@@ -70,8 +69,8 @@ public final class Projection<State: Codable & Sendable>: Sendable {
 
   // MARK: What there is
 
-  /// The state, of the records before ``position``. O(1); while it is held, the next record copies what it changes of it.
-  /// ``withState(_:)`` avoids that.
+  /// The state, of the records before ``position``. O(1); while you hold it, adding the next record copies the parts that it
+  /// changes. ``withState(_:)`` avoids that.
   public var state: State { progress.withLock { $0.state } }
 
   /// Number of the first record that is not in the state: how many are. O(1).
@@ -219,7 +218,7 @@ public final class Projection<State: Codable & Sendable>: Sendable {
     progress.isSaving = isSaving
   }
 
-  /// What the snapshot says, if it says something of the log as it is now; otherwise the beginning.
+  /// The snapshot's state, if it belongs to the present log; otherwise the beginning.
   private static func loaded(
     _ log: Log, _ name: String, _ file: SnapshotFile, initial: State, version: Int, _ visibility: StreamVisibility,
     _ coder: any ValueCoder
@@ -269,7 +268,7 @@ extension Projection.Progress {
       return try stream?.nextAtOnce() ?? nil
     } catch {
       switch error {
-      // What is in the state is not in the log any more.
+      // The records in the state are not in the log any more.
       case .logChanged, .positionBeyondEnd, .foreignPosition: stream = nil
       default: break
       }

@@ -11,8 +11,8 @@ extension TypedConsumer {
   /// }
   /// ```
   ///
-  /// What that survives, and what it throws, is said at `process(into:atMost:_:)` of `Consumer`. A record that does not decode
-  /// throws `ImmutaError.undecodableValue`, and comes again: see to it with `consumer`, which deals in records.
+  /// `process(into:atMost:_:)` of `Consumer` says what this survives and what it throws. A record that does not decode throws
+  /// `ImmutaError.undecodableValue`, and comes again: handle it with `consumer`, which delivers records.
   public func process<Output: Encodable>(
     into log: TypedLog<Output>, atMost count: Int = 64,
     _ body: (TypedRecord<Value>, inout TypedTransaction<Output>) async throws -> Void

@@ -44,7 +44,7 @@ public struct TypedConsumer<Value: Decodable>: Sendable {
     try consumer.nextAtOnce().map { try reading.value(of: $0) }
   }
 
-  /// Acknowledges a value and all before it. What that survives, and what it throws, is said at `Consumer`.
+  /// Acknowledges a value and all before it. `Consumer` says what this survives and what it throws.
   public func acknowledge(_ record: TypedRecord<Value>) async throws {
     try await consumer.acknowledge(record.record)
   }

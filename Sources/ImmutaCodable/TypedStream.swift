@@ -34,7 +34,7 @@ public struct TypedStream<Value: Decodable>: AsyncSequence, AsyncIteratorProtoco
     set { stream.position = newValue }
   }
 
-  /// Where the stream stands, to be kept and gone on from later; nil where nothing on file says whose log it is. O(1).
+  /// Where the stream stands, to keep it and go on from there later; nil if no file holds the log's identity. O(1).
   public var nextPosition: Position? { stream.nextPosition }
 
   /// The stream itself, from its position on. O(1).
@@ -86,7 +86,7 @@ public final class TypedReader<Value: Decodable>: Sendable {
     set { reader.position = newValue }
   }
 
-  /// Where the reader stands, to be kept and gone on from later; nil where nothing on file says whose log it is. O(1).
+  /// Where the reader stands, to keep it and go on from there later; nil if no file holds the log's identity. O(1).
   public var nextPosition: Position? { reader.nextPosition }
 
   /// The next value, waiting for it if need be; never nil.

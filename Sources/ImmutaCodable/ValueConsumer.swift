@@ -29,7 +29,7 @@ public struct ValueConsumer<Base: LogConsumer, Value: Decodable>: Sendable {
     try await consumer.next(timeout: timeout).map { try reading.value(of: $0) }
   }
 
-  /// Acknowledges a value and all before it. What that survives, and what it throws, is said at ``consumer``.
+  /// Acknowledges a value and all before it. ``consumer`` says what this survives and what it throws.
   public func acknowledge(_ value: TypedEntry<Value, Base.Entry>) async throws {
     try await consumer.acknowledge(value.record)
   }

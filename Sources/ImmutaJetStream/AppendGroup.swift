@@ -9,7 +9,7 @@
     /// Where it may have been stored: it was sent, and no answer said that it was not.
     private var doubt: SentGroup?
     private var reason = "no server answered in time"
-    /// Whether the last attempt came too late: somebody else's record is at its place.
+    /// Whether the last attempt came too late: another writer's record is at its place.
     private var isTooLate = false
     /// Of a log that has fewer records than the first unit expects.
     private var shortfall: Shortfall?
@@ -112,7 +112,7 @@
       case unanswered
     }
 
-    /// Looks what is at the place of something that may have been stored: only that decides. That a server refused it does not.
+    /// Looks which record is at the place of an append that may have been stored: only that decides. A server's refusal does not.
     /// For some seconds two servers may think that they lead, and then both get it: one refuses it, and the other stores it.
     ///
     /// - Parameter count: how many records the server that refused it has; nil if it must be asked.
@@ -144,7 +144,7 @@
       return stream
     }
 
-    /// What is sent, noted in each unit; nil where one of them was given up meanwhile, or cannot be sent.
+    /// What is sent, noted in each unit; nil if a unit was given up meanwhile, or cannot be sent.
     private func prepare(_ first: Int) -> SentGroup? {
       do throws(SentGroup.Failure) {
         let sent = try SentGroup(units, at: first, access)
@@ -198,7 +198,7 @@
         access.transport.noteSuccess()
         if isDuplicate { return try await takeDuplicate(at: count - 1, sent, isFirst) }
         guard sent.count == 1 || batch == sent.count, count - sent.count == sent.first else {
-          // What is at its place says what became of it.
+          // The record at its place shows the outcome.
           reason = "a server stored \(batch ?? 1) of \(sent.count) records, up to \(count)"
           return false
         }

@@ -18,7 +18,7 @@
       var guess: Int?
       /// Why nothing more is appended.
       var failure: (any Error)?
-      /// When somebody else's record was where the next one of this line was to be.
+      /// When another writer's record was at the place of this line's next one.
       var lastRival: ContinuousClock.Instant?
       /// The run under way.
       var batch: FastBatch?
@@ -26,7 +26,7 @@
       var unsettled: [FastBatch.Placed] = []
       /// Whether runs are of use: the servers may refuse them.
       var takesBatches: Bool
-      /// Whether somebody waits for all to be stored.
+      /// Whether a caller waits for all to be stored.
       var isFlushing = false
     }
 
@@ -67,7 +67,7 @@
       if starts { Task { await run() } }
     }
 
-    /// Has the servers say soon what is stored: somebody waits for it.
+    /// Makes the servers say soon what is stored, as a caller waits for it.
     func flush() {
       let batch = state.withLock { state in
         state.isFlushing = true
@@ -255,7 +255,7 @@
       set { state.withLock { $0.guess = newValue } }
     }
 
-    /// Somebody else appends, too.
+    /// Another writer appends, too.
     func noteRival() {
       state.withLock { $0.lastRival = .now }
     }

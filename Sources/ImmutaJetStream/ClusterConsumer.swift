@@ -12,8 +12,8 @@
   /// }
   /// ```
   ///
-  /// It delivers records in their order, from the first that it has not acknowledged on. What was delivered and not acknowledged
-  /// when the process ends is delivered again: so work on a record must stand being done twice.
+  /// It delivers records in their order, from the first that it has not acknowledged on. A record that was delivered but not
+  /// acknowledged when the process ends is delivered again, so your work on a record must tolerate being done twice.
   ///
   /// One process has a consumer at a time, others get ``ImmutaError/consumerInUse(_:)``. The process that has it renews that
   /// every 3 seconds, and when it was silent for 10 seconds, another one may take the consumer. If the first one is still alive,
@@ -129,7 +129,7 @@
     /// Acknowledges a record and all before it; nothing where that was done. One message, stored on a majority of the servers.
     ///
     /// - Throws: `.positionBeyondEnd` where the log has no such record, `.consumerClosed`, `.consumerInUse`; `.unavailable`,
-    ///   `CancellationError`: then the position is what it was, or the new one.
+    ///   `CancellationError`: then the position is the old one or the new one.
     public func acknowledge(_ record: ClusterRecord) async throws {
       try await acknowledge(through: record.sequence)
     }
@@ -152,7 +152,7 @@
       passed?.wake()
     }
 
-    /// Moves the consumer, to where it goes on then and after a crash; back, too.
+    /// Moves the consumer, forward or back: it goes on there, also after a crash.
     ///
     /// - Throws: `.recordRemoved` for a record that somebody has removed: `.beginning` is the first that exists;
     ///   `.positionBeyondEnd`, `.foreignPosition`, `.invalidPosition`; as `acknowledge(_:)`. The position stays then.

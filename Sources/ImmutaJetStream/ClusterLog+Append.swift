@@ -25,8 +25,8 @@
 
     /// Appends one record under an id of the caller's.
     ///
-    /// Called again with the same id and count, it appends nothing new and returns where the record is. Without a count that
-    /// is so for 30 seconds alone.
+    /// Called again with the same id and count, it appends nothing new and returns where the record is. Without a count, this
+    /// holds only for 30 seconds.
     ///
     /// - Parameters:
     ///   - count: how many records the log must have; nil for any number.

@@ -13,9 +13,9 @@
   /// caller that must know that nothing came between appends with `expecting`. A handle may be used from any number of tasks at
   /// once.
   ///
-  /// Each append names the number of records that the log must have, also where the caller does not: so a record is stored once,
-  /// however often it had to be sent, and wherever an older copy of it was held up. What the cluster acknowledged is on a majority of its
-  /// servers; what else it promises, and what it does not, is in <doc:GrowingPastOneMachine>.
+  /// Each append names the number of records that the log must have, even if the caller does not: so a record is stored once,
+  /// however often it had to be sent, and wherever an older copy of it was held up. Acknowledged records are on a majority of the
+  /// servers; what else the cluster promises, and what it does not, is in <doc:GrowingPastOneMachine>.
   public final class ClusterLog: AppendOnlyLog {
     /// A record: ``ClusterRecord``.
     public typealias Entry = ClusterRecord
@@ -88,8 +88,8 @@
     /// n) questions.
     public func stream(from position: StreamPosition = .beginning) -> ClusterStream { ClusterStream(access, position) }
 
-    /// Closes this handle: its streams and consumers end with an error, and every later call throws `.storageClosed`. What it
-    /// appended and was acknowledged is stored; what is under way may be. Other handles of the log go on. Idempotent.
+    /// Closes this handle: its streams and consumers end with an error, and every later call throws `.storageClosed`. Its
+    /// acknowledged appends are stored; appends under way may be. Other handles of the log go on. Idempotent.
     ///
     /// - Throws: `.unavailable` if the cluster could not be informed that its consumers are free; then others have to wait 10
     ///   seconds.

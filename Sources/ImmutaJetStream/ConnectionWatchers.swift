@@ -3,7 +3,7 @@
 
   /// An object that reads through a connection.
   protocol ConnectionWatcher: AnyObject, Sendable {
-    /// What was asked for through the connection will not come any more.
+    /// Answers to requests through the connection will not come any more.
     func connectionWasLost()
     /// Something was closed: perhaps what this one works on.
     func lookForClosing()

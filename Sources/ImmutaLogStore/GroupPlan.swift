@@ -1,4 +1,4 @@
-/// What a member of a group is to have, by what it sees of the others: pure.
+/// Which partitions a member of a group should have, by what it sees of the others: pure.
 ///
 /// Partitions are shared out evenly among the members, and members with lower numbers get the rest. All members compute the same
 /// from the same numbers; while they do not see the same numbers, the locks of the positions let only one member have a partition

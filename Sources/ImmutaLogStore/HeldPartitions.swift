@@ -1,7 +1,7 @@
 import Immuta
 import ImmutaLocking
 
-/// A store's partitions that somebody uses; each keeps a descriptor.
+/// A store's partitions that are in use; each keeps a descriptor.
 ///
 /// A partition that nobody holds is released, with its descriptor: so a store of many partitions is read with few open files. A
 /// partition whose descriptor's number was asked for is kept until the store is closed. The number is easily held for longer than

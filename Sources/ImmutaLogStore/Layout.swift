@@ -92,8 +92,8 @@ struct Layout: Equatable {
   /// Makes a directory remember it, on stable storage when it returns: whole or not at all, and by one program at a
   /// time.
   ///
-  /// - Returns: what the directory remembers now: another layout, where somebody else was faster.
-  /// - Throws: `.locked` while somebody else is at it, `.foreignOwner`, `.io`.
+  /// - Returns: the directory's layout now: another one, if another process was faster.
+  /// - Throws: `.locked` while another process writes it, `.foreignOwner`, `.io`.
   func write(in directory: Directory, acceptsFilesOfOthers: Bool) throws(ImmutaError) -> Layout {
     let trust = FileTrust(in: directory, acceptsFilesOfOthers: acceptsFilesOfOthers)
     let lock = try io(

@@ -44,7 +44,7 @@ struct LayoutOpening {
       let layout = Layout(partitions: count.partitions, routing: routing.name)
       return Found(layout: layout, routing: routing, isRemembered: false)
     } catch {
-      // Somebody may have made the store meanwhile: then what was found was half of it.
+      // Another process may have made the store meanwhile: then only half of it was found.
       guard let layout = try Layout(in: directory, trust, for: access) else { throw error }
       return try remembered(layout, in: directory, routing, access)
     }
@@ -100,7 +100,7 @@ struct LayoutOpening {
       if let wanted, access == .readWrite { return (wanted, false) }
       throw noStore(in: directory.path, access)
     }
-    // The Go program never uses its last partition: where that one is missing, keys would go elsewhere from now on.
+    // The Go program never uses its last partition: if that one is missing, keys would go to other partitions from now on.
     if access == .readWrite, present > 1, wanted == nil, routing == nil, try !Layout.hasCompanions(in: directory),
       try Layout.hasMessages(present - 1, in: directory)
     {

@@ -30,8 +30,8 @@ extension LogStore {
     return consumer
   }
 
-  /// Opens a consumer of some partitions, which it has for as long as it is open; makes it if there is none. It is no member of
-  /// the group of that name: the members share what is left, for which their shares may be uneven. Otherwise as
+  /// Opens a consumer of some partitions, which it has for as long as it is open; makes it if there is none. It is not a member
+  /// of the group of that name: the members share the other partitions, and their shares may then be uneven. Otherwise as
   /// ``consumer(_:startingAt:creating:)``.
   ///
   /// - Throws: `.consumerInUse` when somebody has one of them, a member of the group, too; `.partitionNotFound`,
@@ -69,7 +69,7 @@ extension LogStore {
   }
 
   /// Moves a consumer in a partition that nobody has, or in all of them; also one whose position is damaged or another log's.
-  /// Makes it where there is none. A number is one of each partition.
+  /// Makes it if it does not exist. A record number applies to each partition.
   ///
   /// - Throws: `.consumerInUse`: then nothing is moved, except if a member takes a partition at that very moment;
   ///   `.recordRemoved`, `.positionBeyondEnd`, `.foreignPosition`, `.invalidPosition` of the first partition that has no such
@@ -85,8 +85,9 @@ extension LogStore {
 
   /// Removes a consumer that nobody has open, with its positions in all partitions. On stable storage when it returns.
   ///
-  /// - Throws: `.consumerNotFound`; `.consumerInUse`: nothing is removed then, but for what somebody takes at that moment;
-  ///   `.invalidConsumer`, `.foreignOwner`, `.storageClosed`, `.io`; `.corrupted` for a partition that could not be opened.
+  /// - Throws: `.consumerNotFound`; `.consumerInUse`: then nothing is removed, except if a member takes a partition at that very
+  ///   moment; `.invalidConsumer`, `.foreignOwner`, `.storageClosed`, `.io`; `.corrupted` for a partition that could not be
+  ///   opened.
   public func removeConsumer(_ name: String) throws(ImmutaError) {
     let partitions = try present(name, in: Array(0..<partitionCount))
     if partitions.isEmpty { throw .consumerNotFound(name) }

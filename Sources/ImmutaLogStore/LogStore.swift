@@ -15,9 +15,8 @@ import Logging
 /// }
 /// ```
 ///
-/// Each partition is a log of Immuta's engine, in the layout of the Go program LogStore: what is promised of a
-/// namespace there is promised of a partition here. The Go program's directories open, and it opens what was closed
-/// here.
+/// Each partition is a log of Immuta's engine, in the layout of the Go program LogStore: the engine's promises for a namespace
+/// hold for a partition here. The Go program's directories can be opened, and it opens stores that were closed here.
 ///
 /// A store may be used from any number of tasks and threads at once.
 public final class LogStore: Sendable {
@@ -144,7 +143,7 @@ public final class LogStore: Sendable {
     }
   }
 
-  /// One partition, by number: the same for as long as somebody holds it, which keeps a descriptor open. O(1).
+  /// One partition, by number: the same object for as long as it is held, which keeps a descriptor open. O(1).
   ///
   /// - Throws: `.partitionNotFound`, `.storageClosed`, `.io`; `.corrupted` for one that could not be opened.
   public func partition(_ index: Int) throws(ImmutaError) -> Partition {
@@ -226,7 +225,7 @@ public final class LogStore: Sendable {
   /// - Parameters:
   ///   - partition: its number.
   ///   - directory: the store's.
-  ///   - applying: whether to do it; by default it only says what it would do, changes nothing, and needs no right to
+  ///   - applying: whether to repair; by default this only reports what it would do, changes nothing, and needs no right to
   ///     write.
   /// - Throws: `.namespaceNotFound` when there is no such partition, `.locked`, `.foreignOwner`, `.io`; `.corrupted`
   ///   when nothing of it is left.
@@ -243,13 +242,13 @@ public final class LogStore: Sendable {
   ) throws(ImmutaError) -> RepairReport {
     let place = try io(Directory(opening: directory))
     let trust = FileTrust(in: place, acceptsFilesOfOthers: acceptingFilesOfOthers)
-    // Looking takes a store whose layout is lost or damaged, but none of a newer version.
+    // Looking accepts a store whose layout is lost or damaged, but not one of a newer version.
     if !applying {
       do throws(ImmutaError) { _ = try Layout(in: place, trust, for: .readOnly) } catch {
         if case .unsupportedVersion = error { throw error }
       }
     }
-    // The companion that repairing makes is not to be taken for what is left of a store that lost its layout.
+    // The companion that repairing makes must not look like the rest of a store that lost its layout.
     if applying, try Layout(in: place, trust, for: .readWrite) == nil, try !Layout.hasCompanions(in: place) {
       _ = try LayoutOpening(
         place, partitions: nil, routing: nil, access: .readWrite, acceptsFilesOfOthers: acceptingFilesOfOthers)

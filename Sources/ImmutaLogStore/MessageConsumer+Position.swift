@@ -85,7 +85,7 @@ extension MessageConsumer {
     noteIdle(message.partition)
   }
 
-  /// Moves the consumer in a partition that it has, to where it goes on then and after a crash; back, too.
+  /// Moves the consumer in a partition that it has, forward or back: it goes on there, also after a crash.
   ///
   /// - Throws: `.partitionNotHeld`, `.recordRemoved`, `.positionBeyondEnd`, `.foreignPosition`, `.invalidPosition`, `.consumerClosed`,
   ///   `.storageClosed`, `.io`; the position stays.
@@ -107,7 +107,7 @@ extension MessageConsumer {
     return try holder(of: partition, through: sequence) == nil
   }
 
-  /// One that waited to be given up can go now.
+  /// A partition that waited to be given up can move now.
   private func noteIdle(_ partition: Int) {
     guard let membership else { return }
     if holdings.withLock({ $0.isDue(partition) }) { membership.lookSoon() }

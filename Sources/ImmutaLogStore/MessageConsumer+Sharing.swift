@@ -2,7 +2,7 @@ import Immuta
 import ImmutaLocking
 import Solid
 
-/// What it takes for a consumer to be a member of its group.
+/// What a consumer needs to be a member of its group.
 final class Membership: Sendable {
   /// Its number in the group. Held while it looks, gives up partitions and takes others.
   let seat = Lock<GroupSeat?>(nil)
@@ -22,7 +22,7 @@ final class Membership: Sendable {
   var isAtRest: Bool { watch.withLock { $0 }?.isAtRest ?? true }
 }
 
-// A consumer as a member of its group: it joins, takes its share of the partitions, and gives up what is more than that.
+// A consumer as a member of its group: it joins, takes its share of the partitions, and gives up any beyond that.
 //
 // Safe by the locks of the positions alone: one has a partition at a time, whatever anybody counted.
 
@@ -33,7 +33,7 @@ extension MessageConsumer {
   /// Whether it does not look again before something is reported, for tests.
   package var isAtRest: Bool { membership?.isAtRest ?? true }
 
-  /// Whether it is a member of its group: what it has changes as others come and go.
+  /// Whether it is a member of its group: then its partitions change as others come and go.
   package var isShared: Bool { membership != nil }
 
   /// How many wait for a message, for tests.

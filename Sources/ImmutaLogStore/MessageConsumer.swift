@@ -19,9 +19,9 @@ import Solid
 /// process dies, the others get its partitions. Or name the partitions, with
 /// ``LogStore/consumer(_:partitions:startingAt:creating:)``: then it has just those, for as long as it is open.
 ///
-/// Within a partition, messages come in their order. Between partitions there is none: each has its turn. What was delivered and
-/// not acknowledged when a member closes or dies is delivered again, to another one. <doc:ConsumingTogether> says what is
-/// promised, and what is not.
+/// Within a partition, messages come in their order. Between partitions there is no order: they take turns. A message that was
+/// delivered but not acknowledged when a member closes or dies is delivered again, to another one. <doc:ConsumingTogether> says
+/// what is promised, and what is not.
 ///
 /// Several tasks may use one consumer: each message goes to one of them. But acknowledging one acknowledges all before it in its
 /// partition, so tasks that work on several at once must acknowledge each partition's messages in order.
@@ -54,9 +54,9 @@ public final class MessageConsumer: Sendable {
   /// acknowledged, or given back: so do not wait here for more messages before you acknowledge the ones that you have; use
   /// ``next(timeout:)``.
   ///
-  /// - Throws: `CancellationError`; `.consumerClosed`, `.storageClosed`; `.recordRemoved` where retention removed what comes
-  ///   next: `seek(to:in:)` to go on; `.corrupted`, `.io` of a message or of a partition's position, which
-  ///   names the partition. The places stay, and the next call goes on with another partition.
+  /// - Throws: `CancellationError`; `.consumerClosed`, `.storageClosed`; `.recordRemoved` if retention removed the next message:
+  ///   call `seek(to:in:)` to go on; `.corrupted`, `.io` of a message or of a partition's position, which names the partition.
+  ///   The places stay, and the next call goes on with another partition.
   public func next() async throws -> StoredMessage? {
     try await take(until: nil, nextAtOnce)
   }

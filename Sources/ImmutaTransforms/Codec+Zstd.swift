@@ -135,7 +135,7 @@
       func finish(into output: TransformOutput) throws -> Bool {
         if !isHeadTaken { try takeHead(output) }
         if !hasEnded {
-          // What was made and found no room yet.
+          // Output that found no room yet.
           _ = try decompress(UnsafeRawBufferPointer(start: nil, count: 0), output)
           if output.isFull { return false }
         }

@@ -1,7 +1,7 @@
 import Crypto
 import Immuta
 
-/// Decrypts payloads, and finds out whether they are what was encrypted, at this place: see ``SealedFormat``.
+/// Decrypts payloads, and checks that they are as they were encrypted, for this place: see ``SealedFormat``.
 final class UnsealState: TransformerState {
   private let algorithm: SealingAlgorithm
   private let keys: KeyRing

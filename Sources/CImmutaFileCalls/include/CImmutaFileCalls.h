@@ -76,8 +76,7 @@ void file_mask(const uint8_t *key, uint64_t first_block, void *bytes, size_t cou
 const void *file_zeros(void);
 size_t file_zeros_count(void);
 
-/// Waits for one or two tenths of a microsecond, and tells the processor so: it then leaves to others what it shares with
-/// them.
+/// Waits for one or two tenths of a microsecond, and signals that to the processor, which then leaves shared resources to others.
 void spin_pause(void);
 
 #endif

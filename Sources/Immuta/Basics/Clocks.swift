@@ -40,12 +40,12 @@ package enum Clocks {
     return Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
   }
 
-  /// The wall clock as of the kernel's last tick, where it tells that more cheaply: to be compared with itself only.
+  /// The wall clock as of the kernel's last tick, if reading that is cheaper; to be compared only with itself.
   static func coarseWallClock() -> Int64 {
     #if os(Linux)
       var time = timespec()
       unsafe clock_gettime(CLOCK_REALTIME_COARSE, &time)
-      // Wrapping: two ticks that are told apart stay so.
+      // Wrapping: different ticks stay different.
       return Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
     #else
       return wallClock()

@@ -18,7 +18,7 @@ package final class Directory: Sendable {
   private let identity: FileIdentity
   /// Relaxed: it is set before the error is thrown, and read by callers that got the error.
   private let flushFailed = Atomic(false)
-  /// See ``noteNames()``. Releasing and acquiring: the names that a number stands for are there.
+  /// See ``noteNames()``. Releasing and acquiring: a caller that sees a number finds the names that it stands for.
   private let namesNoted = Atomic(0)
   /// Up to which of them a flush covered all. Held while one runs.
   private let namesFlushed = Lock(0)

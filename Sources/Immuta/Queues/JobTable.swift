@@ -214,7 +214,7 @@ struct JobTable: Sendable {
 
   // MARK: Blocks
 
-  /// Each block of which anything is known, and the number of its first job.
+  /// Each block with known jobs, and the number of its first job.
   var touched: [(first: Int, block: JobBlock)] {
     blocks.enumerated().filter { !$0.element.isUntouched }.map { (base + $0.offset * JobBlock.size, $0.element) }
   }

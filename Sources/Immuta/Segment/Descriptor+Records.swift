@@ -80,7 +80,7 @@ extension Descriptor {
     return isPublished
   }
 
-  /// The header of a log, of which the file has all bytes; nil where the format has none.
+  /// The header of a log whose file is long enough for it; nil if the format has none.
   func logHeader(_ format: LogFormat) throws(ImmutaError) -> LogHeader? {
     guard format.hasCount else { return nil }
     var bytes = [UInt8](repeating: 0, count: format.headerSize)
