@@ -6,9 +6,9 @@
   /// (ADR-50 of NATS, “Fast-ingest Batch Publishing”).
   ///
   /// Each message says which number it is to get. A server ends the run with the first message that it does not store, because it
-  /// has another number of records, or because one before is missing: so nothing is ever stored out of order. From time to time it
-  /// says how many are stored, on a majority of the servers. What is not known to be stored when the run is over may be: at the
-  /// place that it was sent for, or nowhere.
+  /// has another number of records, or because one before is missing: so nothing is ever stored out of order. From time to time
+  /// it says how many are stored, on a majority of the servers. When the run is over, records that are not known to be stored may
+  /// be stored: at the place that they were sent for, or nowhere.
   final class FastBatch: CallbackTarget, ConnectionWatcher {
     /// A record that was sent: for this place, by this id.
     struct Placed: Sendable {
@@ -127,7 +127,7 @@
       }
     }
 
-    /// Sends what was not sent. Within the lock: in the order of the places.
+    /// Sends the unsent messages. Within the lock: in the order of the places.
     private func send(_ state: inout State) {
       access.transport.send(state.unsent, through: connection)
       state.unsent = []
@@ -145,7 +145,7 @@
       "\(inbox).\(flow).fail.\(number).\(operation.rawValue).$FI"
     }
 
-    /// Nothing more is added: has the server say what is stored.
+    /// Nothing more is added: makes the server say what is stored.
     func finish() {
       let isOver = state.withLock { state in
         guard state.phase == .open else { return false }
@@ -177,7 +177,7 @@
 
     var refusal: Refusal? { state.withLock { $0.refusal } }
 
-    /// It is over, whatever became of what was sent.
+    /// Ends it, whatever happened to the sent records.
     func end() {
       let (waiter, subscription) = state.withLock { state in
         state.phase = .over

@@ -30,7 +30,7 @@
       var quietBeats = 0
       /// How often another consumer was made.
       var resets = 0
-      /// What was missed last, and how often in a row.
+      /// The record that was missed last, and how often in a row.
       var gap = (at: -1, times: 0)
       /// How many bytes records have, about, and the newest of them the most.
       var averageSize = 4096
@@ -88,7 +88,7 @@
       case record(ClusterRecord)
       case nothing
       case failure(any Error)
-      /// Somebody took other records meanwhile.
+      /// Another task took other records meanwhile.
       case elsewhere
     }
 

@@ -150,7 +150,7 @@
       }
     }
 
-    /// A record as it is stored, from any server; nil where the one that answered has none of this number, or nobody did.
+    /// A record as it is stored, from any server; nil if the server that answered has none of this number, or no server answered.
     func directRecord(at sequence: Int, within time: Duration) async throws -> ClusterRecord? {
       let question = Outgoing(
         subject: "$JS.API.DIRECT.GET.\(name.stream)", bytes: Array(JSON.object(["seq": .int(sequence + 1)]).text.utf8))
@@ -181,8 +181,8 @@
           switch try await leaderRecord(at: sequence, within: time) {
           case .success(let record?): return try decoded(record)
           case .success(nil):
-            // A new leader may still be reading what it has: it must know of all that this handle does. And an old one may not
-            // know that there is a new one.
+            // A new leader may still be reading its records: it must know all records that this handle knows. And an old leader
+            // may not know that there is a new one.
             if let stream = try await describeOnce(within: time), stream.isOfLeader, stream.count >= knownCount {
               throw sequence < stream.first
                 ? ImmutaError.recordRemoved(sequence: sequence, first: stream.first)

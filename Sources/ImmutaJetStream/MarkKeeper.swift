@@ -10,7 +10,7 @@
     /// How long it is had after the last sign of life.
     static let lease = Duration.seconds(10)
     private static let renewal = Duration.seconds(3)
-    /// How long letting go may take: others get it in any case.
+    /// How long releasing may take: others get the consumer in any case.
     private static let releaseTime = Duration.seconds(3)
 
     private struct State {
@@ -92,7 +92,7 @@
       }
     }
 
-    /// Throws `.consumerInUse` where somebody has it.
+    /// Throws `.consumerInUse` if another process has it.
     static func checkFree(
       _ kept: MarkStore.Kept, _ name: String, _ store: MarkStore, until deadline: ContinuousClock.Instant
     ) async throws {

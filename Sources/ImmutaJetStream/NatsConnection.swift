@@ -101,8 +101,8 @@
       }
     }
 
-    /// Writes what was sent to the socket. Blocks until the server has read it, at most for two seconds: there is no call that writes and
-    /// does not wait.
+    /// Writes sent messages to the socket. Blocks until the server has read it, at most for two seconds: there is no call that
+    /// writes and does not wait.
     func flush() {
       if isUp { _ = unsafe natsConnection_FlushTimeout(pointer, 2000) }
     }
@@ -136,7 +136,7 @@
           unsafe Callbacks.target(closure)?.received(received)
         }, Callbacks.closure(number))
       guard status == NATS_OK, let subscription = unsafe subscription else { throw NatsFailure(status) }
-      // What may come is bounded by what was asked for.
+      // The number of messages is bounded by the requests.
       unsafe natsSubscription_SetPendingLimits(subscription, -1, -1)
       return unsafe subscription
     }

@@ -35,7 +35,7 @@
       var isClosed = false
       var last: UInt64 = 0
       var questions: [UInt64: Question] = [:]
-      /// Whether somebody will look for questions whose time is over.
+      /// Whether a look for questions whose time is over is scheduled.
       var isSweeping = false
       /// How many answers in a row did not come, or came from a server that could do nothing.
       var failures = 0
@@ -51,7 +51,7 @@
     /// What the subjects of all answers begin with; nobody else's do.
     private let prefix = "_INBOX.immuta" + String(UInt64.random(in: .min ... .max), radix: 36)
 
-    /// How often it is looked for questions whose time is over.
+    /// How often to look for questions whose time is over.
     private static let sweepTime = Duration.milliseconds(25)
     /// The least time between two moves to other servers.
     private static let leastStay = Duration.seconds(2)
@@ -174,7 +174,7 @@
       }
     }
 
-    /// What was asked through a connection that is gone is not answered.
+    /// Questions through a connection that is gone are not answered.
     private func dropQuestions() {
       let (questions, isClosed) = state.withLock { state in
         defer { state.questions = [:] }
@@ -201,7 +201,7 @@
       if moves { move() }
     }
 
-    /// Notes that the cluster does what it is asked to.
+    /// Notes that the cluster handles requests.
     func noteSuccess() {
       state.withLock { $0.failures = 0 }
     }

@@ -107,7 +107,7 @@ struct Cat: ToolCommand {
     if let consumer {
       return try await ConsumerAdvice(consumer, of: namespace, in: location.directory).whileReading {
         let consumer = try ConsumerStream(log.consumer(consumer))
-        // What was not printed, or nobody read, comes again.
+        // Records that were not printed, or that nobody read, come again.
         defer { consumer.close() }
         try await options.print(consumer, of: { _ in log }, total: max(0, end - consumer.place)) {
           $0.place >= present

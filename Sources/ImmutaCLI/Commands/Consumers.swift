@@ -107,7 +107,7 @@ struct ConsumerChoice: ParsableArguments {
     try cluster.check([("--dir", location.isGiven)])
   }
 
-  /// Opens the log, and says what it comes to in the tool's words.
+  /// Opens the log, and reports errors in the tool's words.
   func withLog(_ body: (Log) throws -> Void) throws {
     let (storage, log) = try location.openForReading(namespace, .storedPayloads)
     defer { storage.close() }

@@ -10,11 +10,11 @@ protocol AppendTarget: AnyObject {
   func append(_ record: ArraySlice<UInt8>, number: Int) async throws -> AppendReceipt?
   /// Appends one record that is too large to be held whole.
   func append(_ record: RecordInput.Pieces, number: Int) async throws -> AppendReceipt
-  /// Appends what was taken and is not appended yet.
+  /// Appends records that were taken and are not appended yet.
   ///
   /// - Returns: where the records are for which `append` returned nil, in their order.
   func settle() async throws -> [AppendReceipt]
-  /// Puts what was appended on stable storage.
+  /// Puts the appended records on stable storage.
   func sync() async throws
   /// The summary for people.
   func text(of summary: Appender.Summary, time: Duration) -> String

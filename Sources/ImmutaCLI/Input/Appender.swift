@@ -133,7 +133,7 @@ final class Appender {
     return ToolError("\(message); \(whatCameBefore)", failure.status)
   }
 
-  /// The error of the flush at the end: what was appended, and even reported, may not be on stable storage.
+  /// The error of the flush at the end: appended records, even reported ones, may not be on stable storage.
   func failure(ofFlush error: any Error) -> any Error {
     let failure = Failure(error)
     guard !isSynced, summary.records > 0, let message = failure.message else { return self.failure(error) }
