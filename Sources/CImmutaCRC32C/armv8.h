@@ -8,7 +8,7 @@
 #include <sys/auxv.h>
 #endif
 
-// Every processor that macOS runs on has both, and the compiler is told so.
+// Every processor that macOS runs on has both, and the compiler may assume so.
 #if defined(__APPLE__) || defined(__ARM_FEATURE_CRC32)
 #define ARMV8_ALWAYS_HAS_CRC32 true
 #else

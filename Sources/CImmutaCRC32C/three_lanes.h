@@ -35,8 +35,8 @@ LANES_INLINE uint64_t lanes_take(bool copies, uint8_t *target, const uint8_t *so
 
 /// The register after the lowest `count` bytes of `word`, at least 1 and at most 7; the bytes above them are 0.
 ///
-/// Moved to the top of a word, behind zeros, the bytes and the part of the register that meets them go through the
-/// instruction at once. What is left of the register when there are fewer than four bytes just moves down.
+/// Moved to the top of a word, after zeros, the bytes and the part of the register that meets them go through the instruction at
+/// once. What is left of the register when there are fewer than four bytes just moves down.
 LANES_INLINE uint64_t lanes_partial_word(uint64_t state, uint64_t word, size_t count) {
   return lanes_word(0, (word ^ state) << (64 - 8 * count)) ^ state >> 8 * count;
 }

@@ -3,9 +3,9 @@
 #include <limits.h>
 #include <stdlib.h>
 
-// zlib's binary interface, as it has been since 1.2: declared here so that its header need not be installed. The library
-// itself is there wherever the Swift toolchain runs, which is linked to it. zlib checks the size of the structure and the
-// version's first digit when a stream is begun, and refuses what does not fit.
+// zlib's binary interface, as it has been since 1.2: declared here so that its header need not be installed. The library itself
+// exists wherever the Swift toolchain runs, which is linked to it. zlib checks the size of the structure and the version's first
+// digit when a stream is begun, and refuses mismatches.
 
 typedef struct {
   const uint8_t *next_in;

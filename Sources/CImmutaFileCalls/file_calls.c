@@ -45,7 +45,7 @@ void file_disclaim(int descriptor) {
 }
 
 bool file_is_claimed(int descriptor) {
-  // What those who only read could lock is in nobody's way: only a claim is in the way of this.
+  // A read lock of a user who may only read is not in the way: only a claim conflicts with this.
   struct flock lock = claim(F_RDLCK);
   return fcntl(descriptor, F_OFD_GETLK, &lock) == 0 && lock.l_type == F_WRLCK;
 }
@@ -79,9 +79,9 @@ int file_open_unnamed(int directory) {
 #endif
 }
 
-// Not const: so it takes no room in the program's file, and untouched pages share the system's one page of zeros.
-// No more at once: the page cache keeps what one call wrote in one piece, if it can, and a flush writes all of a piece of
-// which a byte has changed. On ext4 a flush behind each append takes 75 µs with 64 KiB, and 166 µs with 256 KiB.
+// Not const: so it takes no room in the program's file, and untouched pages share the system's one page of zeros. No more at
+// once: the page cache keeps what one call wrote in one piece, if it can, and a flush writes all of a piece of which a byte has
+// changed. On ext4 a flush after each append takes 75 µs with 64 KiB, and 166 µs with 256 KiB.
 static unsigned char zeros[64 << 10];
 
 const void *file_zeros(void) { return zeros; }

@@ -55,7 +55,7 @@ extension ValueCoder where Self == JSONValueCoder {
 }
 
 extension Data {
-  /// A copy: what a coder makes of the bytes may refer to them for longer than they are there.
+  /// A copy: the coder's result may refer to the bytes for longer than they are valid.
   init(copying bytes: RawSpan) {
     self = unsafe bytes.withUnsafeBytes { unsafe Data($0) }
   }

@@ -1,8 +1,7 @@
 public import Immuta
 import ImmutaLocking
 
-/// What the records of a log come to: a state, to which each record is added in order, once; kept between two runs of the
-/// program.
+/// A fold over the records of a log: a state, to which each record is added in order, once; kept between two runs of the program.
 ///
 /// ```swift
 /// let balances = try bank.projection(named: "balances", initial: [:]) { (balances: inout [String: Int], event) in
@@ -16,9 +15,9 @@ import ImmutaLocking
 /// ```
 ///
 /// From time to time it saves its state beside the log, with the number of records in it, and begins there the next time: see
-/// ``SnapshotPolicy``. The snapshot replaces the one before it whole, or not at all. It can always be made again, so whatever is
-/// wrong with it is told to the logger, and the records are read again: it is damaged, another version's, another log's, beyond
-/// the log's end, or of records that the log lost. <doc:ValuesAndProjections> says how that is known.
+/// ``SnapshotPolicy``. The snapshot replaces the one before it whole, or not at all. It can always be made again. So if it is
+/// damaged, another version's, another log's, beyond the log's end, or of records that the log lost, that is logged, and the
+/// records are read again. <doc:ValuesAndProjections> says how this is detected.
 ///
 /// Any number of tasks may use it at once. State and position always fit each other.
 public final class Projection<State: Codable & Sendable>: Sendable {
@@ -43,15 +42,15 @@ public final class Projection<State: Codable & Sendable>: Sendable {
     var state: State
     /// The first record that is not in the state.
     var position = 0
-    /// The log that the records are from; nil where nothing on file says which it is.
+    /// The log that the records are from; nil if no file holds its identity.
     var identity: LogIdentity?
-    /// Stands at `position`; nil where the state is not one of the log as it is now, and is to be loaded.
+    /// Stands at `position`; nil if the state does not belong to the present log, and must be loaded.
     var stream: RecordStream?
     /// The record before `position`, if it was read.
     var last: SnapshotFile.LastRecord?
     /// What the newest snapshot has, as far as this one knows.
     var savedPosition = 0
-    /// When it was last tried to save, how far this was then, and whether somebody does now.
+    /// When saving was last tried, how far this was then, and whether a caller is saving now.
     var tried = (position: 0, at: ContinuousClock.now)
     var isSaving = false
   }
@@ -70,21 +69,21 @@ public final class Projection<State: Codable & Sendable>: Sendable {
 
   // MARK: What there is
 
-  /// The state, of the records before ``position``. O(1); while it is held, the next record copies what it changes of it.
-  /// ``withState(_:)`` avoids that.
+  /// The state, of the records before ``position``. O(1); while you hold it, adding the next record copies the parts that it
+  /// changes. ``withState(_:)`` avoids that.
   public var state: State { progress.withLock { $0.state } }
 
   /// Number of the first record that is not in the state: how many are. O(1).
   public var position: Int { progress.withLock { $0.position } }
 
-  /// The same as ``position``, with the log's identity; nil where nothing on file says whose log it is. O(1).
+  /// The same as ``position``, with the log's identity; nil if no file holds the log's identity. O(1).
   public var nextPosition: Position? { progress.withLock { $0.place } }
 
   /// How many records the newest snapshot has, as far as this projection knows. O(1).
   public var savedPosition: Int { progress.withLock { $0.savedPosition } }
 
-  /// Calls `body` with the state and the position that belongs to it: the count to expect of the log by those who decide by the
-  /// state and append. No record is added meanwhile, so it should be short; it must not use this projection.
+  /// Calls `body` with the state and the position that belongs to it. If you decide by the state and append, that position is the
+  /// count to expect of the log. No record is added meanwhile, so `body` should be short; it must not use this projection.
   public func withState<R: Sendable, E: Error>(_ body: (_ state: State, _ position: Int) throws(E) -> R) throws(E) -> R
   {
     try progress.withLock { (progress) throws(E) in try body(progress.state, progress.position) }
@@ -92,9 +91,9 @@ public final class Projection<State: Codable & Sendable>: Sendable {
 
   // MARK: Going on
 
-  /// Adds all records that are there when it is called. It may be called while ``run()`` runs, and by several tasks.
+  /// Adds all records that exist when it is called. It may be called while ``run()`` runs, and by several tasks.
   ///
-  /// Saves when the ``SnapshotPolicy`` says so; a snapshot that cannot be saved is told to the logger, and stops nothing.
+  /// Saves when the ``SnapshotPolicy`` says so; a snapshot that cannot be saved is logged, and stops nothing.
   ///
   /// - Throws: `CancellationError`; what reading throws, and the function that adds a record: then that record comes again at the
   ///   next call, and nothing of it is in the state. `.recordRemoved` where no snapshot covers records that the log does not have
@@ -105,7 +104,7 @@ public final class Projection<State: Codable & Sendable>: Sendable {
     try await foldAll(before: end)
   }
 
-  /// Adds the records that are there, and then those to come, until the task is cancelled or something is thrown. Saves when the
+  /// Adds the records that exist, and then those to come, until the task is cancelled or an error is thrown. Saves when the
   /// ``SnapshotPolicy`` says so, and at the end: cancel it before you close the storage.
   ///
   /// - Throws: whatever ends it: `CancellationError`, `.storageClosed`, and as ``catchUp()``. It never returns otherwise.
@@ -219,7 +218,7 @@ public final class Projection<State: Codable & Sendable>: Sendable {
     progress.isSaving = isSaving
   }
 
-  /// What the snapshot says, if it says something of the log as it is now; otherwise the beginning.
+  /// The snapshot's state, if it belongs to the present log; otherwise the beginning.
   private static func loaded(
     _ log: Log, _ name: String, _ file: SnapshotFile, initial: State, version: Int, _ visibility: StreamVisibility,
     _ coder: any ValueCoder
@@ -263,13 +262,13 @@ public final class Projection<State: Codable & Sendable>: Sendable {
 extension Projection.Progress {
   fileprivate var place: Position? { identity.flatMap { Position(identity: $0, sequence: position) } }
 
-  /// The record at the position, if it is there.
+  /// The record at the position, if it exists.
   fileprivate mutating func take() throws(ImmutaError) -> Record? {
     do throws(ImmutaError) {
       return try stream?.nextAtOnce() ?? nil
     } catch {
       switch error {
-      // What is in the state is not in the log any more.
+      // The records in the state are not in the log any more.
       case .logChanged, .positionBeyondEnd, .foreignPosition: stream = nil
       default: break
       }

@@ -1,7 +1,7 @@
 public import Immuta
 
 extension TypedLog where Value: Decodable & SendableMetatype {
-  /// What the values come to, kept between two runs of the program: see ``Projection``. Reads the newest snapshot, if there is
+  /// A fold over the values, kept between two runs of the program: see ``Projection``. Reads the newest snapshot, if there is
   /// one, and no record yet: call ``Projection/catchUp()`` or ``Projection/run()``.
   ///
   /// A record that does not decode stops it with `.undecodableValue`: the type must be able to read all that is in its log. To
@@ -14,9 +14,9 @@ extension TypedLog where Value: Decodable & SendableMetatype {
   ///   - saving: when to save.
   ///   - visibility: which records are added.
   ///   - stateCoder: what the state is encoded with in the snapshot. Default: JSON.
-  ///   - apply: adds a value to the state. It must come to the same each time: not depend on the time, on chance or on anything
-  ///     but its arguments. It must not use the projection. What it throws stops the projection in front of the record; the
-  ///     state is then made again from the snapshot and the records after it, so prefer to take every record.
+  ///   - apply: adds a value to the state. It must give the same result each time: it must not depend on the time, on chance or
+  ///     on anything but its arguments. It must not use the projection. An error that it throws stops the projection in front of
+  ///     the record; the state is then made again from the snapshot and the records after it, so prefer to take every record.
   /// - Throws: `.invalidConfiguration` for a name that cannot be one; `.recordRemoved` where no snapshot covers records that the
   ///   log does not have any more; `.storageClosed`, `.io`.
   public func projection<State: Codable & Sendable>(
@@ -34,7 +34,7 @@ extension TypedLog where Value: Decodable & SendableMetatype {
 }
 
 extension Log {
-  /// What the records come to, kept between two runs of the program: see ``Projection``, and `projection` of ``TypedLog`` for the
+  /// A fold over the records, kept between two runs of the program: see ``Projection``, and `projection` of ``TypedLog`` for the
   /// parameters.
   public func projection<State: Codable & Sendable>(
     named name: String, initial: State, version: Int = 1, saving: SnapshotPolicy = SnapshotPolicy(),

@@ -24,7 +24,7 @@ public struct TypedBatch<Value>: RandomAccessCollection {
 extension TypedBatch: Sendable where Value: Sendable {}
 
 extension ValueReading {
-  /// The values of a batch: of one that has a record which cannot be read or does not decode, those before it.
+  /// The values of a batch. If the batch has a record which cannot be read or does not decode, only the values before it.
   ///
   /// - Parameter goBack: has the next batch begin with another record than the one after this batch.
   /// - Throws: `.undecodableValue` where the first one does not decode, and then it is passed; what reading a large payload

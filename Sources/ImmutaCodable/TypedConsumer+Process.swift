@@ -11,8 +11,8 @@ extension TypedConsumer {
   /// }
   /// ```
   ///
-  /// What that survives, and what it throws, is said at `process(into:atMost:_:)` of `Consumer`. A record that does not decode
-  /// throws `ImmutaError.undecodableValue`, and comes again: see to it with `consumer`, which deals in records.
+  /// `process(into:atMost:_:)` of `Consumer` says what this survives and what it throws. A record that does not decode throws
+  /// `ImmutaError.undecodableValue`, and comes again: handle it with `consumer`, which delivers records.
   public func process<Output: Encodable>(
     into log: TypedLog<Output>, atMost count: Int = 64,
     _ body: (TypedRecord<Value>, inout TypedTransaction<Output>) async throws -> Void
@@ -20,7 +20,7 @@ extension TypedConsumer {
     while true { _ = try await processNext(into: log, atMost: count, body) }
   }
 
-  /// Waits for the next value, and processes that and those that follow it, in one step.
+  /// Waits for the next value, and processes it and the values after it in one step.
   ///
   /// - Returns: how many values were processed.
   public func processNext<Output: Encodable>(
@@ -35,7 +35,7 @@ extension TypedConsumer {
 
   /// Processes the values that come next, if any is committed already, in one step.
   ///
-  /// - Returns: how many values were processed: 0 where none is there.
+  /// - Returns: how many values were processed: 0 where none was committed.
   public func processAtOnce<Output: Encodable>(
     into log: TypedLog<Output>, atMost count: Int = 64,
     _ body: (TypedRecord<Value>, inout TypedTransaction<Output>) async throws -> Void

@@ -2,8 +2,8 @@ public import Immuta
 
 /// A consumer of a log of values: each value is delivered at least once, whatever happens to the process or the machine.
 ///
-/// It is what `Consumer` is, and delivers values. A record that does not decode throws `ImmutaError.undecodableValue`, and the
-/// next call gives the next record; acknowledging that one acknowledges the one that was passed, too. The position, the lag,
+/// It works as `Consumer` does, and delivers values. A record that does not decode throws `ImmutaError.undecodableValue`, and the
+/// next call gives the next record; acknowledging that record also acknowledges the one that was passed. The position, the lag,
 /// seeking and closing are those of ``consumer``.
 ///
 /// ```swift
@@ -30,7 +30,7 @@ public struct TypedConsumer<Value: Decodable>: Sendable {
     try await consumer.next().map { try reading.value(of: $0) }
   }
 
-  /// The next value, or nil when none came in time. A timeout of zero or less takes a record that is there.
+  /// The next value, or nil when none came in time. A timeout of zero or less takes a record that exists.
   ///
   /// - Throws: as ``next()``.
   public func next(timeout: Duration) async throws -> TypedRecord<Value>? {
@@ -44,7 +44,7 @@ public struct TypedConsumer<Value: Decodable>: Sendable {
     try consumer.nextAtOnce().map { try reading.value(of: $0) }
   }
 
-  /// Acknowledges a value and all before it. What that survives, and what it throws, is said at `Consumer`.
+  /// Acknowledges a value and all before it. `Consumer` says what this survives and what it throws.
   public func acknowledge(_ record: TypedRecord<Value>) async throws {
     try await consumer.acknowledge(record.record)
   }

@@ -2,7 +2,8 @@ import Immuta
 
 /// The values of one key, in order, each once: those that exist, then those to come. See ``TypedKeyedLog/stream(_:from:only:)``.
 ///
-/// It is what `KeyStream` is: a value, and what it costs to wait is said there. What does not decode has no key, so it is passed.
+/// It works as `KeyStream` does: it is a value, and `KeyStream` says what waiting costs. A record that does not decode has no
+/// key, so it is passed.
 public struct TypedKeyStream<Value: Decodable>: AsyncSequence, AsyncIteratorProtocol, Sendable {
   /// What a stream delivers.
   public typealias Element = TypedRecord<Value>

@@ -40,8 +40,8 @@ extension TypedLog where Value: Decodable & SendableMetatype {
   ///
   /// - Parameters:
   ///   - name: the index's; as a namespace's may be. Indexes of a log have different names.
-  ///   - version: raise it whenever `key` changes what it returns for any value, or the type what it decodes. What another version
-  ///     has kept is not used.
+  ///   - version: raise it whenever `key` changes what it returns for any value, or the type what it decodes. Files that another
+  ///     version has kept are not used.
   ///   - key: returns a value's key; nil for a value that has none. It must return the same for the same value, at any time, and must
   ///     not use the log.
   /// - Throws: `.invalidConfiguration` for a name that cannot be one.
@@ -57,8 +57,8 @@ extension TypedLog where Value: Decodable & SendableMetatype {
 }
 
 extension TypedKeyedLog where Value: Decodable {
-  /// The values of a key from a position of the log on: those that exist, then those to come. Never fails; what stands in the way is
-  /// thrown by the stream's first `next()`.
+  /// The values of a key from a position of the log on: those that exist, then those to come. Never fails; the stream's first
+  /// `next()` throws what stands in the way.
   public func stream(
     _ key: Key, from position: StreamPosition = .beginning, only visibility: StreamVisibility = .committed
   ) -> TypedKeyStream<Value> {

@@ -15,8 +15,8 @@ extension TypedLog where Value: Encodable {
     try await log.append(try coder.encode(value), expecting: count)
   }
 
-  /// Appends a record for each value, all together or none. They are encoded first, all of them, in memory; others who append
-  /// wait only while the bytes are written. For more than memory holds, use ``transaction(_:)-8homn``.
+  /// Appends a record for each value, all together or none. All of them are encoded first, in memory; other callers that append
+  /// wait only while the bytes are written. For more values than memory holds, use ``transaction(_:)-8homn``.
   ///
   /// - Parameters:
   ///   - values: gone through once. If there are none, nothing is appended.

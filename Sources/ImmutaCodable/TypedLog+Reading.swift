@@ -1,16 +1,15 @@
 public import Immuta
 
 extension TypedLog where Value: Decodable {
-  /// The values from a position on: those that are there, then those to come. Never fails; what stands in the way is thrown by
-  /// the stream's first `next()`. O(1), from `.time` O(log n).
+  /// The values from a position on: those that exist, then those to come. Never fails; the stream's first `next()` throws what
+  /// stands in the way. O(1), from `.time` O(log n).
   public func stream(
     from position: StreamPosition = .beginning, only visibility: StreamVisibility = .committed
   ) -> TypedStream<Value> {
     TypedStream(log.stream(from: position, only: visibility), reading)
   }
 
-  /// A reader of the values from a position on: those that are there, then those to come. Never fails. O(1), from `.time`
-  /// O(log n).
+  /// A reader of the values from a position on: those that exist, then those to come. Never fails. O(1), from `.time` O(log n).
   public func reader(
     from position: StreamPosition = .beginning, only visibility: StreamVisibility = .committed
   ) -> TypedReader<Value> {

@@ -13,10 +13,10 @@ public import Immuta
 /// for try await order in orders.stream() { print(order.value, order.record.sequence) }
 /// ```
 ///
-/// It is the same log, with the same promises: each call does what the call of that name does on ``log``, which stays at hand
-/// for all the rest. A value is encoded before anybody is kept waiting for it, and decoded when its record is delivered. What a
-/// value looks like on file is what its type and the ``ValueCoder`` say; see <doc:ValuesAndProjections> for how a type changes
-/// while its log stays.
+/// It is the same log, with the same promises: each call does what the call of that name does on ``log``, which stays at hand for
+/// everything else. A value is encoded before any other caller has to wait for it, and decoded when its record is delivered. Its
+/// type and the ``ValueCoder`` decide how a value looks on file; see <doc:ValuesAndProjections> for how a type changes while its
+/// log stays.
 ///
 /// The type must be `Encodable` to append and `Decodable` to read; it need not be `Sendable`.
 public struct TypedLog<Value>: Sendable {

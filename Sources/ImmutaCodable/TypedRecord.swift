@@ -18,7 +18,7 @@ extension TypedEntry: Sendable where Value: Sendable {}
 /// A value, and the record that holds it.
 public typealias TypedRecord<Value> = TypedEntry<Value, Record>
 
-/// Makes values of records: all that whoever delivers records needs, in order to deliver values.
+/// Makes values of records: everything that code which delivers records needs to deliver values.
 struct ValueReading: Sendable {
   /// For errors.
   let namespace: String

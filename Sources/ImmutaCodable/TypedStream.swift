@@ -1,6 +1,6 @@
 public import Immuta
 
-/// The values of a log, in order, each once: those that are there, then those to come. A ``TypedReader`` keeps its place.
+/// The values of a log, in order, each once: those that exist, then those to come. A ``TypedReader`` keeps its place.
 ///
 /// It is what `RecordStream` is: a value, which costs nothing while it waits. Of all errors, one leaves it elsewhere than where
 /// it was: a record that does not decode throws `ImmutaError.undecodableValue`, which names it, and the next call gives the
@@ -34,7 +34,7 @@ public struct TypedStream<Value: Decodable>: AsyncSequence, AsyncIteratorProtoco
     set { stream.position = newValue }
   }
 
-  /// Where the stream stands, to be kept and gone on from later; nil where nothing on file says whose log it is. O(1).
+  /// Where the stream stands, to keep it and go on from there later; nil if no file holds the log's identity. O(1).
   public var nextPosition: Position? { stream.nextPosition }
 
   /// The stream itself, from its position on. O(1).
@@ -52,7 +52,7 @@ public struct TypedStream<Value: Decodable>: AsyncSequence, AsyncIteratorProtoco
     try await stream.next(isolation: actor).map { try reading.value(of: $0) }
   }
 
-  /// The next value, or nil when none came in time. A timeout of zero or less takes a record that is there.
+  /// The next value, or nil when none came in time. A timeout of zero or less takes a record that exists.
   ///
   /// - Throws: as `next()`.
   public mutating func next(timeout: Duration) async throws -> TypedRecord<Value>? {
@@ -86,7 +86,7 @@ public final class TypedReader<Value: Decodable>: Sendable {
     set { reader.position = newValue }
   }
 
-  /// Where the reader stands, to be kept and gone on from later; nil where nothing on file says whose log it is. O(1).
+  /// Where the reader stands, to keep it and go on from there later; nil if no file holds the log's identity. O(1).
   public var nextPosition: Position? { reader.nextPosition }
 
   /// The next value, waiting for it if need be; never nil.
@@ -96,7 +96,7 @@ public final class TypedReader<Value: Decodable>: Sendable {
     try await reader.next().map { try reading.value(of: $0) }
   }
 
-  /// The next value, or nil when none came in time. A timeout of zero or less takes a record that is there.
+  /// The next value, or nil when none came in time. A timeout of zero or less takes a record that exists.
   ///
   /// - Throws: as ``next()``.
   public func next(timeout: Duration) async throws -> TypedRecord<Value>? {

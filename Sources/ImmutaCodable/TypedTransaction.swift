@@ -28,7 +28,7 @@ extension TypedTransaction where Value: Encodable {
   /// Adds one record: a value. Nobody sees it before the transaction commits.
   ///
   /// - Returns: the place that the record has if the transaction commits.
-  /// - Throws: what the coder throws, and as `append` of `Transaction`. What was added before is still there.
+  /// - Throws: what the coder throws, and as `append` of `Transaction`. Values added before remain.
   @discardableResult
   public func append(_ value: Value) async throws -> Receipt { try await transaction.append(try coder.encode(value)) }
 

@@ -2,9 +2,9 @@ public import Immuta
 
 /// A consumer of any log: each value is delivered at least once. See ``ValueLog/consumer(_:startingAt:creating:)``.
 ///
-/// It is what the log's own consumer is, and delivers values. A record that does not decode throws
-/// `ImmutaError.undecodableValue`, and the next call gives the next record; acknowledging that one acknowledges the one that was
-/// passed, too. The position, the lag, seeking and closing are those of ``consumer``.
+/// It works as the log's own consumer does, and delivers values. A record that does not decode throws
+/// `ImmutaError.undecodableValue`, and the next call gives the next record; acknowledging that record also acknowledges the one
+/// that was passed. The position, the lag, seeking and closing are those of ``consumer``.
 public struct ValueConsumer<Base: LogConsumer, Value: Decodable>: Sendable {
   /// The consumer itself.
   public let consumer: Base
@@ -29,7 +29,7 @@ public struct ValueConsumer<Base: LogConsumer, Value: Decodable>: Sendable {
     try await consumer.next(timeout: timeout).map { try reading.value(of: $0) }
   }
 
-  /// Acknowledges a value and all before it. What that survives, and what it throws, is said at ``consumer``.
+  /// Acknowledges a value and all before it. ``consumer`` says what this survives and what it throws.
   public func acknowledge(_ value: TypedEntry<Value, Base.Entry>) async throws {
     try await consumer.acknowledge(value.record)
   }

@@ -74,8 +74,8 @@ extension ValueLog where Value: Encodable {
 }
 
 extension ValueLog where Value: Decodable {
-  /// The values from a position on: those that are there, then those to come. Never fails; what stands in the way is thrown by
-  /// the stream's first `next()`.
+  /// The values from a position on: those that exist, then those to come. Never fails; the stream's first `next()` throws what
+  /// stands in the way.
   public func stream(from position: StreamPosition = .beginning) -> ValueStream<Base.Entries, Value> {
     ValueStream(log.stream(from: position), reading)
   }

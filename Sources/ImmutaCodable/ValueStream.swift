@@ -1,6 +1,6 @@
 public import Immuta
 
-/// The values of any log, in order, each once: those that are there, then those to come. See ``ValueLog/stream(from:)``.
+/// The values of any log, in order, each once: those that exist, then those to come. See ``ValueLog/stream(from:)``.
 ///
 /// It is what the log's own stream is, with the same errors. One of them leaves it elsewhere than where it was: a record that
 /// does not decode throws `ImmutaError.undecodableValue`, which names it, and the next call gives the next record.

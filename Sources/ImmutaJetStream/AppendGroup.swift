@@ -9,7 +9,7 @@
     /// Where it may have been stored: it was sent, and no answer said that it was not.
     private var doubt: SentGroup?
     private var reason = "no server answered in time"
-    /// Whether the last attempt came too late: somebody else's record is at its place.
+    /// Whether the last attempt came too late: another writer's record is at its place.
     private var isTooLate = false
     /// Of a log that has fewer records than the first unit expects.
     private var shortfall: Shortfall?
@@ -80,8 +80,9 @@
         case .nothing: return try await send(sent)
         }
       }
-      // More than anybody here knows of: where the leader does not either, nothing is sent. So nothing can be stored, whoever leads.
-      // Of what is sent that would not be certain: for some seconds another server may lead, which has more and stores it.
+      // The count is higher than this process knows. If the leader does not know so many records either, nothing is sent, so
+      // nothing can be stored, whichever server leads. If it were sent, that would not be certain: for some seconds another
+      // server may lead, which has more records and stores it.
       if let expected = units[0].expecting, expected > access.knownCount {
         guard let stream = try await describe() else { return false }
         if stream.count < expected {
@@ -111,10 +112,10 @@
       case unanswered
     }
 
-    /// Looks what is at the place of something that may have been stored: only that decides. That a server refused it does not.
+    /// Looks which record is at the place of an append that may have been stored: only that decides. A server's refusal does not.
     /// For some seconds two servers may think that they lead, and then both get it: one refuses it, and the other stores it.
     ///
-    /// - Parameter count: how many records whoever refused it has; nil where that is to be asked.
+    /// - Parameter count: how many records the server that refused it has; nil if it must be asked.
     private mutating func look(for sent: SentGroup, refusedAt count: Int?) async throws -> Finding {
       switch try await access.leaderRecord(at: sent.first, within: time) {
       case .failure(let refusal):
@@ -125,7 +126,7 @@
         if record.id == AppendUnit.id(sent.ids[0], 0, of: units[0].payloads.count) {
           return .settled(complete(sent.first, sent.ids))
         }
-        // Somebody else's record is there: it never will be.
+        // Another writer's record is at the place: this one never will be.
         var count = count
         if count == nil { count = try await self.count() }
         guard let count else { return .unanswered }
@@ -143,7 +144,7 @@
       return stream
     }
 
-    /// What is sent, noted in each unit; nil where one of them was given up meanwhile, or cannot be sent.
+    /// What is sent, noted in each unit; nil if a unit was given up meanwhile, or cannot be sent.
     private func prepare(_ first: Int) -> SentGroup? {
       do throws(SentGroup.Failure) {
         let sent = try SentGroup(units, at: first, access)
@@ -197,7 +198,7 @@
         access.transport.noteSuccess()
         if isDuplicate { return try await takeDuplicate(at: count - 1, sent, isFirst) }
         guard sent.count == 1 || batch == sent.count, count - sent.count == sent.first else {
-          // What is at its place says what became of it.
+          // The record at its place shows the outcome.
           reason = "a server stored \(batch ?? 1) of \(sent.count) records, up to \(count)"
           return false
         }
@@ -205,7 +206,7 @@
       case .unexpected(let count):
         access.transport.noteSuccess()
         if case .settled(let isOver) = try await look(for: sent, refusedAt: isFirst ? count : nil) { return isOver }
-        // Somebody else's is on its way to the place.
+        // Another writer's record is on its way to the place.
         isTooLate = true
         return false
       case .noAnswerer:

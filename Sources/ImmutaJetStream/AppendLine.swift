@@ -4,12 +4,12 @@
 
   /// Appends in order, each record once, however often it has to be sent.
   ///
-  /// One group of records is on its way at a time: what was appended since the last one was sent, as a batch that is stored whole or not at
-  /// all. It says how many records the log must have, and so it is stored at that place or never: sending it again is harmless,
-  /// also when an earlier copy of it comes late. Only when it is certain that it is not stored at that place, because somebody else's
-  /// record is there, or because the only copy was refused, it is sent for another one.
+  /// One group of records is on its way at a time: all records appended since the last group was sent, as a batch that is stored
+  /// as a whole or not at all. It says how many records the log must have, and so it is stored at that place or never: sending it
+  /// again is harmless, also when an earlier copy of it comes late. It is sent for another place only when it is certain that it
+  /// is not stored at that one, because another writer's record is there, or because the only copy was refused.
   ///
-  /// Where order is kept and nobody else appends, what comes after a group is sent as a ``FastBatch``, if the stream takes those.
+  /// If order is kept and nobody else appends, the records after a group are sent as a ``FastBatch``, if the stream takes those.
   final class AppendLine: Sendable {
     private struct State {
       var waiting: [AppendUnit] = []
@@ -18,7 +18,7 @@
       var guess: Int?
       /// Why nothing more is appended.
       var failure: (any Error)?
-      /// When somebody else's record was where the next one of this line was to be.
+      /// When another writer's record was at the place of this line's next one.
       var lastRival: ContinuousClock.Instant?
       /// The run under way.
       var batch: FastBatch?
@@ -26,7 +26,7 @@
       var unsettled: [FastBatch.Placed] = []
       /// Whether runs are of use: the servers may refuse them.
       var takesBatches: Bool
-      /// Whether somebody waits for all to be stored.
+      /// Whether a caller waits for all to be stored.
       var isFlushing = false
     }
 
@@ -62,12 +62,12 @@
         return (nil, !state.isRunning, state.batch)
       }
       if let failure { return unit.giveUp(failure) }
-      // It takes no more.
+      // It takes no more records.
       batch?.finish()
       if starts { Task { await run() } }
     }
 
-    /// Has the servers say soon what is stored: somebody waits for it.
+    /// Makes the servers say soon what is stored, as a caller waits for it.
     func flush() {
       let batch = state.withLock { state in
         state.isFlushing = true
@@ -76,7 +76,7 @@
       batch?.finish()
     }
 
-    /// Nothing more is appended; who waits is told so.
+    /// Nothing more is appended; waiting callers get the error.
     func close(_ error: any Error) {
       let (units, batch) = state.withLock { state in
         if state.failure == nil { state.failure = error }
@@ -147,7 +147,7 @@
       }
       guard let first, let batch = await FastBatch.begin(access, at: first, flow: max(1, flow)) else { return nil }
       let (isUsed, isEnough) = state.withLock { state in
-        // Those keep their ids: an earlier copy may still come.
+        // These units keep their ids: an earlier copy may still come.
         let again = state.unsettled.prefix { batch.add($0) }.count
         state.unsettled.removeFirst(again)
         var taken = 0
@@ -186,7 +186,7 @@
 
     private var firstUnsettled: FastBatch.Placed? { state.withLock { $0.unsettled.first } }
 
-    /// Finds out what became of those that a run has left, up to the first one that is not stored; and settles that.
+    /// Finds out what became of the units that a run has left, up to the first one that is not stored; and settles that one.
     private func settle(_ first: FastBatch.Placed) async {
       var attempts = Attempts(until: first.unit.deadline)
       while let time = attempts.time(atMost: access.transport.options.answerTimeout), failure == nil {
@@ -216,7 +216,7 @@
       let isThere = placed.unit.appended?.sequences.lowerBound == placed.place
       state.withLock { state in
         if isThere {
-          // Those after it may be stored, too.
+          // Units after it may be stored, too.
           state.guess = placed.place + 1
         } else {
           // None of them is without it.
@@ -235,7 +235,7 @@
       }
     }
 
-    /// How many of a run's records are stored: each is only after those before it. Nil where the leader does not answer.
+    /// How many of a run's records are stored: each one only after all before it. Nil if the leader does not answer.
     private func storedCount(of placed: [FastBatch.Placed], within time: Duration) async -> Int? {
       // The first `low` are; the one at `high` is not.
       var (low, high) = (0, placed.count)
@@ -255,7 +255,7 @@
       set { state.withLock { $0.guess = newValue } }
     }
 
-    /// Somebody else appends, too.
+    /// Another writer appends, too.
     func noteRival() {
       state.withLock { $0.lastRival = .now }
     }
@@ -274,12 +274,12 @@
       if isOrdered { close(error) }
     }
 
-    /// Puts units back in front of those that wait.
+    /// Puts units back in front of the waiting ones.
     func putBack(_ units: [AppendUnit]) {
       state.withLock { $0.waiting.insert(contentsOf: units, at: 0) }
     }
 
-    /// Gives up those whose time is over. They came in the order of their deadlines, or nearly.
+    /// Gives up units whose time is over. They came in the order of their deadlines, or nearly.
     func expire(_ reason: String) {
       let now = ContinuousClock.now
       let late = state.withLock { state in Array(state.waiting.prefix { $0.isOver || $0.deadline <= now }) }

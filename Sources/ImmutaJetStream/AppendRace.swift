@@ -1,16 +1,17 @@
 #if JetStream
   /// How writers that append to one log at the same time each get their turn, without knowing of each other.
   ///
-  /// Each appends at the number that it thinks is next, and whoever is first at the leader gets it. Two things would let one win
-  /// each time. The winner learns the next number first, from its own acknowledgement: so one that had a rival lately leaves a
-  /// moment before it appends again. And a number is worth nothing some milliseconds later: so a loser tries again at once with
-  /// the number that it was told, and only when it lost with that one too, it waits, shortly.
+  /// Each writer appends at the number that it thinks is next, and the first one at the leader gets it. Two things would let one
+  /// writer win each time. The winner learns the next number first, from its own acknowledgement: so a writer that had a rival
+  /// lately pauses a moment before it appends again. And a number is outdated some milliseconds later: so a loser tries again at
+  /// once with the number in the answer, and waits, shortly, only when it lost with that one, too.
   struct AppendRace {
     private var losses = 0
 
     /// How long a rival is remembered.
     static let memory = Duration.seconds(1)
-    /// The longest of the moments that a winner leaves to its rivals: about what a loser needs to be told the number and to send.
+    /// The longest of the moments that a winner leaves to its rivals: about as long as a loser needs to get the number and to
+    /// send.
     private static let longestCourtesy = 1_000
     /// The longest pause of a loser.
     private static let longestRest = 2_000

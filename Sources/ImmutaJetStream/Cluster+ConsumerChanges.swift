@@ -2,8 +2,8 @@
   public import Immuta
 
   extension Cluster {
-    /// Has a consumer go on at a place when it is opened next, while nobody has it; makes it where there is none. Also where its
-    /// position is damaged, or that of a log that was deleted. When it returns, a majority of the servers have that.
+    /// Makes a consumer go on at a place when it is opened next, while nobody has it; makes it if it does not exist. Works also
+    /// if its position is damaged, or that of a log that was deleted. When it returns, a majority of the servers have the change.
     ///
     /// - Throws: `.consumerInUse`, `.invalidConsumer`; `.positionBeyondEnd`, `.invalidPosition`, `.foreignPosition`; as
     ///   ``details(of:)``. After `.unavailable` and `CancellationError` it is where it was, or at the new place.
@@ -84,7 +84,7 @@
       return message
     }
 
-    /// Puts a position that nobody has, or nothing, in the place of a message, or of none. False where somebody else was faster.
+    /// Puts a position that nobody has, or nothing, in the place of a message, or of none. False if another process was faster.
     func write(_ position: Int?, over message: ClusterRecord?) async throws -> Bool {
       let mark = position.map {
         ConsumerMark(identity: access.identity, position: $0, owner: nil, process: nil, since: nil)

@@ -13,8 +13,8 @@
     ///   - creation: how it is made if the cluster has none of that name; nil: it is not.
     ///   - codec: how payloads are stored; the log must have been made with the same one. They are encoded before they are sent: the
     ///     servers never see more.
-    /// - Throws: `.namespaceNotFound`, `.invalidNamespace`; `.codecMismatch`; `.invalidConfiguration` with what is not as it must
-    ///   be; `.unavailable`, `.storageClosed`, `CancellationError`.
+    /// - Throws: `.namespaceNotFound`, `.invalidNamespace`; `.codecMismatch`; `.invalidConfiguration`, which says which setting
+    ///   is wrong; `.unavailable`, `.storageClosed`, `CancellationError`.
     public func log(
       _ namespace: String, creating creation: ClusterLog.Creation? = nil, codec: Codec? = nil
     ) async throws -> ClusterLog {
@@ -66,7 +66,7 @@
             return try await create(name, creation, codec: codec, isBatched: false, until: deadline)
           }
         } catch let refusal as ServerRefusal where refusal.isNameInUse {
-          // Somebody else made it meanwhile.
+          // Another process made it meanwhile.
           return try Self.description(try await transport.api("STREAM.INFO.\(name.stream)", until: deadline))
         }
       }

@@ -25,10 +25,10 @@
       /// After how many answers in a row that did not come, or said that there is no leader, another server is connected to: one
       /// that is cut off from the others still talks to its clients. Default: 3.
       public var failuresBeforeMoving = 3
-      /// Whether the servers that these tell of are connected to, too. False where their own addresses cannot be reached from here,
+      /// Whether servers that these announce are connected to, too. False where their own addresses cannot be reached from here,
       /// as behind a gateway. Default: true.
       public var discoversServers = true
-      /// Where lost connections and moves to other servers are told. Default: nowhere.
+      /// Gets messages about lost connections and moves to other servers. Default: none.
       public var logger: Logger?
 
       /// Options for these servers, and for the rest the defaults.
@@ -44,7 +44,7 @@
 
     /// How a connection is encrypted.
     public struct TLS: Sendable {
-      /// A file with the certificates of those who may vouch for the servers, in PEM; nil for the system's.
+      /// A file with the certificates of the authorities that may vouch for the servers, in PEM; nil for the system's.
       public var certificateAuthoritiesFile: String?
       /// A file with this client's certificate, in PEM; nil for none.
       public var certificateFile: String?

@@ -10,8 +10,8 @@
   /// await cluster.close()
   /// ```
   ///
-  /// It is one connection, to one server at a time, which all logs of the cluster share. When that server is gone, or is cut off from
-  /// the others, another one is connected to, and whatever was under way is asked again; nobody has to do anything for that. Any
+  /// It is one connection, to one server at a time, which all logs of the cluster share. When that server is gone, or is cut off
+  /// from the others, it connects to another one, and sends all requests under way again; you need not do anything for that. Any
   /// number of tasks may use it at once. What a cluster promises, and what it does not, is in <doc:GrowingPastOneMachine>.
   public final class Cluster: Sendable {
     let transport: Transport

@@ -23,7 +23,7 @@
       var last: Appended?
       var failure: (any Error)?
       var next: Int?
-      /// Who waits for room, and who for the end: by numbers that their tasks know.
+      /// Tasks that wait for room, and tasks that wait for the end, by numbers that the tasks know.
       var waiters: [UInt64: CheckedContinuation<Void, Never>] = [:]
       var lastWaiter: UInt64 = 0
     }

@@ -12,13 +12,13 @@
   /// }
   /// ```
   ///
-  /// It delivers records in their order, from the first that it has not acknowledged on. What was delivered and not acknowledged
-  /// when the process ends is delivered again: so work on a record must stand being done twice.
+  /// It delivers records in their order, from the first that it has not acknowledged on. A record that was delivered but not
+  /// acknowledged when the process ends is delivered again, so your work on a record must tolerate being done twice.
   ///
-  /// One has a consumer at a time, others get ``ImmutaError/consumerInUse(_:)``. Whoever has it renews that every 3 seconds, and
-  /// when nothing was heard of it for 10 seconds, another one may take it. Should the first one live all the same, it cannot
-  /// acknowledge any more: each change names the one that it replaces, and the cluster refuses it. Then all its calls throw
-  /// `.consumerInUse`, and what it delivered is delivered again.
+  /// One process has a consumer at a time, others get ``ImmutaError/consumerInUse(_:)``. The process that has it renews that
+  /// every 3 seconds, and when it was silent for 10 seconds, another one may take the consumer. If the first one is still alive,
+  /// it cannot acknowledge any more: each change names the one that it replaces, and the cluster refuses it. Then all its calls
+  /// throw `.consumerInUse`, and what it delivered is delivered again.
   ///
   /// An acknowledgement is stored when the call returns, as a record is: on a majority of the servers. Acknowledgements that come
   /// together share one. Several tasks may use one consumer: each record then goes to one of them.
@@ -105,7 +105,7 @@
       try keeper.checkHeld()
     }
 
-    /// Has those who wait look again.
+    /// Makes the waiters look again.
     private func wake() {
       let follower = reading.withLock { $0.follower }
       follower?.wake()
@@ -129,7 +129,7 @@
     /// Acknowledges a record and all before it; nothing where that was done. One message, stored on a majority of the servers.
     ///
     /// - Throws: `.positionBeyondEnd` where the log has no such record, `.consumerClosed`, `.consumerInUse`; `.unavailable`,
-    ///   `CancellationError`: then the position is what it was, or the new one.
+    ///   `CancellationError`: then the position is the old one or the new one.
     public func acknowledge(_ record: ClusterRecord) async throws {
       try await acknowledge(through: record.sequence)
     }
@@ -152,9 +152,9 @@
       passed?.wake()
     }
 
-    /// Moves the consumer, to where it goes on then and after a crash; back, too.
+    /// Moves the consumer, forward or back: it goes on there, also after a crash.
     ///
-    /// - Throws: `.recordRemoved` for a record that somebody has removed: `.beginning` is the first that is there;
+    /// - Throws: `.recordRemoved` for a record that somebody has removed: `.beginning` is the first that exists;
     ///   `.positionBeyondEnd`, `.foreignPosition`, `.invalidPosition`; as `acknowledge(_:)`. The position stays then.
     public func seek(to position: StreamPosition) async throws {
       try checkUsable()
@@ -168,9 +168,9 @@
       old?.wake()
     }
 
-    /// Lets others have the consumer, at once. Who waits for a record of it gets `.consumerClosed`. Idempotent.
+    /// Lets others have the consumer, at once. A caller that waits for its next record gets `.consumerClosed`. Idempotent.
     ///
-    /// - Throws: `.unavailable` where the cluster could not be told: others have to wait 10 seconds then.
+    /// - Throws: `.unavailable` if the cluster could not be informed: then others have to wait 10 seconds.
     public func shutdown() async throws {
       let isFirst = reading.withLock { reading in
         defer { reading.isClosed = true }

@@ -14,8 +14,8 @@
       try await appendOne(Array(bytes), expecting: nil, id: nil)
     }
 
-    /// Appends one record if the log has exactly so many records; otherwise nothing, and throws `.unexpectedCount`. Of several that
-    /// expect the same count, one is appended at most, whoever they are and wherever they run.
+    /// Appends one record if the log has exactly so many records; otherwise appends nothing, and throws `.unexpectedCount`. Of
+    /// several appends that expect the same count, at most one succeeds, whichever callers make them and wherever these run.
     ///
     /// - Throws: as without a count.
     @discardableResult
@@ -25,8 +25,8 @@
 
     /// Appends one record under an id of the caller's.
     ///
-    /// Called again with the same id and count, it appends nothing new and returns where the record is. Without a count that
-    /// is so for 30 seconds alone.
+    /// Called again with the same id and count, it appends nothing new and returns where the record is. Without a count, this
+    /// holds only for 30 seconds.
     ///
     /// - Parameters:
     ///   - count: how many records the log must have; nil for any number.

@@ -8,7 +8,7 @@
     ///   - name: as a namespace's: 1 to 200 letters, digits, “.”, “_” or “-”, not starting with “.”.
     ///   - start: where it begins if it is made now; otherwise it goes on where it was.
     ///   - creating: whether it is made where there is none.
-    /// - Throws: `.consumerInUse` when somebody has it, or had it within the last 10 seconds and did not let it go;
+    /// - Throws: `.consumerInUse` when somebody has it, or had it within the last 10 seconds and did not release it;
     ///   `.consumerNotFound`, `.invalidConsumer`; `.foreignPosition` where its position is one in a log that was deleted;
     ///   `.positionBeyondEnd`; `.unavailable`, `.storageClosed`, `CancellationError`.
     public func consumer(

@@ -18,7 +18,7 @@
       public let firstSequence: Int
       /// Bytes that the records take on each server, with their headers.
       public let byteCount: Int
-      /// When the first record that is there was stored; nil where there is none.
+      /// When the first existing record was stored; nil if there is none.
       public let firstTimestamp: Timestamp?
       /// When the last record was stored; nil where there is none.
       public let lastTimestamp: Timestamp?

@@ -9,12 +9,13 @@
   /// for try await record in orders.stream(from: .beginning) { print(record.sequence, record.text) }
   /// ```
   ///
-  /// It is an ``AppendOnlyLog`` with any number of writers, in any number of processes: none has it for itself, and whoever must
-  /// know that nothing came between appends with `expecting`. A handle may be used from any number of tasks at once.
+  /// It is an ``AppendOnlyLog`` with any number of writers, in any number of processes: no process has it for itself, and a
+  /// caller that must know that nothing came between appends with `expecting`. A handle may be used from any number of tasks at
+  /// once.
   ///
-  /// Each append names the number of records that the log must have, also where the caller does not: so a record is stored once,
-  /// however often it had to be sent, and wherever an older copy of it was held up. What the cluster acknowledged is on a majority of its
-  /// servers; what else it promises, and what it does not, is in <doc:GrowingPastOneMachine>.
+  /// Each append names the number of records that the log must have, even if the caller does not: so a record is stored once,
+  /// however often it had to be sent, and wherever an older copy of it was held up. Acknowledged records are on a majority of the
+  /// servers; what else the cluster promises, and what it does not, is in <doc:GrowingPastOneMachine>.
   public final class ClusterLog: AppendOnlyLog {
     /// A record: ``ClusterRecord``.
     public typealias Entry = ClusterRecord
@@ -30,7 +31,7 @@
     /// The cluster that keeps it.
     public let cluster: Cluster
     /// The largest record and batch, and on how many servers a record is once its append has returned. Whether they flush it by
-    /// then is their own setting, `sync_interval`, which they do not tell: so it is never said to be flushed. O(1).
+    /// then is their own setting, `sync_interval`, which they do not report: so a record never counts as flushed here. O(1).
     public let limits: LogLimits
     let access: LogAccess
     let line: AppendLine
@@ -74,23 +75,24 @@
       get async throws { try await access.describe(until: access.deadline).first }
     }
 
-    /// One record, by number. Any server may answer; one that is behind is not believed that there is none, and the leader is asked.
-    /// So it never misses a record that was acknowledged. One question, rarely two.
+    /// One record, by number. Any server may answer. If it does not have the record, it may only lag, so the leader is asked. So
+    /// it never misses a record that was acknowledged. One question, rarely two.
     ///
     /// - Throws: `.recordNotFound`, `.recordRemoved`; `.undecodable`; as ``count``.
     public func record(at sequence: Int) async throws -> ClusterRecord {
       try await access.record(at: sequence, until: access.deadline)
     }
 
-    /// The records from a position on: those that are there, then those to come. Never fails: what stands in the way is thrown by
-    /// the stream's first `next()`. What ``StreamPosition/latest`` means is settled by that, too. O(1); from a moment the first
-    /// `next()` asks O(log n) questions.
+    /// The records from a position on: those that exist, then those to come. Never fails: the stream's first `next()` throws what
+    /// stands in the way. It also settles what ``StreamPosition/latest`` means. O(1); from a moment the first `next()` asks O(log
+    /// n) questions.
     public func stream(from position: StreamPosition = .beginning) -> ClusterStream { ClusterStream(access, position) }
 
-    /// Closes this handle: its streams and consumers end with an error, and every later call throws `.storageClosed`. What it
-    /// appended and was acknowledged is stored; what is under way may be. Other handles of the log go on. Idempotent.
+    /// Closes this handle: its streams and consumers end with an error, and every later call throws `.storageClosed`. Its
+    /// acknowledged appends are stored; appends under way may be. Other handles of the log go on. Idempotent.
     ///
-    /// - Throws: `.unavailable` where the cluster could not be told that its consumers are free; others have to wait 10 seconds then.
+    /// - Throws: `.unavailable` if the cluster could not be informed that its consumers are free; then others have to wait 10
+    ///   seconds.
     public func shutdown() async throws {
       access.close()
       line.close(ImmutaError.storageClosed.of(namespace))

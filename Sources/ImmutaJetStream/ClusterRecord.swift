@@ -10,7 +10,7 @@
     public let sequence: Int
     /// When the cluster's leader stored the record, by that server's clock.
     public let timestamp: Timestamp
-    /// The record's bytes: what was appended, where a codec is in use.
+    /// The record's bytes as they were appended, also where a codec is in use.
     public let payload: Payload
     /// By which the record was appended: the one that the caller gave, or another one that no other append has. Nil for a message
     /// that something else published.

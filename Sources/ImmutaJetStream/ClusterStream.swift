@@ -1,12 +1,12 @@
 #if JetStream
   public import Immuta
 
-  /// The records of a log on a cluster, in order, each once: those that are there, then those to come. What
+  /// The records of a log on a cluster, in order, each once: those that exist, then those to come. What
   /// ``ClusterLog/stream(from:)`` gives.
   ///
-  /// It reads ahead as many records as make 1.5 MiB, if they are as large as those before; 24 at least and 1,536 at most. So a slow
-  /// reader holds up nobody. Whatever happens to servers and connections, it goes on with the record that comes next, without a gap
-  /// and without a repeat.
+  /// It reads ahead as many records as make 1.5 MiB, if they are as large as the ones before; 24 at least and 1,536 at most. So a
+  /// slow reader holds up nobody. Whatever happens to servers and connections, it goes on with the record that comes next,
+  /// without a gap and without a repeat.
   ///
   /// A stream is a value, and copies go their own ways: of two that read on from the same place, both get all records. It ends
   /// only by an error: `CancellationError` when its task is cancelled, at once; `.storageClosed` when the log or its cluster is closed;

@@ -1,15 +1,15 @@
 #if JetStream
   import ImmutaLocking
 
-  /// Somebody who reads through a connection.
+  /// An object that reads through a connection.
   protocol ConnectionWatcher: AnyObject, Sendable {
-    /// What was asked for through the connection will not come any more.
+    /// Answers to requests through the connection will not come any more.
     func connectionWasLost()
     /// Something was closed: perhaps what this one works on.
     func lookForClosing()
   }
 
-  /// Those who read through a connection, as long as they live.
+  /// The objects that read through a connection, as long as they live.
   final class ConnectionWatchers: Sendable {
     private struct Watcher: Sendable {
       weak var watcher: (any ConnectionWatcher)?

@@ -7,7 +7,7 @@
     let identity: LogIdentity
     /// The number of the first record that was not acknowledged.
     var position: Int
-    /// Who has it: drawn by whoever opened it. Nil where nobody has.
+    /// Identifies the process that has it: drawn at random when it is opened. Nil if nobody has it.
     var owner: String?
     /// The owner's process, on whatever machine.
     var process: Int?

@@ -1,7 +1,7 @@
 #if JetStream
   import Immuta
 
-  /// Where a delivered message lies in its stream: what its reply subject says.
+  /// Where a delivered message lies in its stream, by its reply subject.
   struct DeliveryPlace: Hashable, Sendable {
     let sequence: Int
     let timestamp: Timestamp

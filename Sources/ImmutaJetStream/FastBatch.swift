@@ -6,9 +6,9 @@
   /// (ADR-50 of NATS, “Fast-ingest Batch Publishing”).
   ///
   /// Each message says which number it is to get. A server ends the run with the first message that it does not store, because it
-  /// has another number of records, or because one before is missing: so nothing is ever stored out of order. From time to time it
-  /// says how many are stored, on a majority of the servers. What is not known to be stored when the run is over may be: at the
-  /// place that it was sent for, or nowhere.
+  /// has another number of records, or because one before is missing: so nothing is ever stored out of order. From time to time
+  /// it says how many are stored, on a majority of the servers. When the run is over, records that are not known to be stored may
+  /// be stored: at the place that they were sent for, or nowhere.
   final class FastBatch: CallbackTarget, ConnectionWatcher {
     /// A record that was sent: for this place, by this id.
     struct Placed: Sendable {
@@ -19,7 +19,7 @@
 
     /// Why a server ended the run.
     enum Refusal {
-      /// Somebody else's record is at a place of the run.
+      /// Another writer's record is at a place of the run.
       case rival
       /// It does not take such runs.
       case unusable
@@ -34,16 +34,16 @@
 
     private struct State {
       var phase = Phase.open
-      /// Those that are not known to be stored, from the first on.
+      /// The units that are not known to be stored, from the first on.
       var units: [Placed] = []
       /// How many messages were sent, and how many are known to be stored.
       var sent = 0
       var stored = 0
-      /// Messages that are sent together with those that come next.
+      /// Messages that are sent together with the next ones.
       var unsent: [Outgoing] = []
       var refusal: Refusal?
       var lastAdd = ContinuousClock.now
-      /// When a server last said something of those that are under way.
+      /// When a server last answered about units that are under way.
       var heard = ContinuousClock.now
       var subscription: NatsSubscription?
       var waiter: CheckedContinuation<Void, Never>?
@@ -127,7 +127,7 @@
       }
     }
 
-    /// Sends what was not sent. Within the lock: in the order of the places.
+    /// Sends the unsent messages. Within the lock: in the order of the places.
     private func send(_ state: inout State) {
       access.transport.send(state.unsent, through: connection)
       state.unsent = []
@@ -145,7 +145,7 @@
       "\(inbox).\(flow).fail.\(number).\(operation.rawValue).$FI"
     }
 
-    /// Nothing more is added: has the server say what is stored.
+    /// Nothing more is added: makes the server say what is stored.
     func finish() {
       let isOver = state.withLock { state in
         guard state.phase == .open else { return false }
@@ -163,7 +163,7 @@
 
     /// Waits until the run is over.
     ///
-    /// - Returns: the records that may be stored, though nobody knows: none of them is without those before it.
+    /// - Returns: the records that may or may not be stored: none of them is stored without all before it.
     func over() async -> [Placed] {
       await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
         let isOver = state.withLock { state in
@@ -177,7 +177,7 @@
 
     var refusal: Refusal? { state.withLock { $0.refusal } }
 
-    /// It is over, whatever became of what was sent.
+    /// Ends it, whatever happened to the sent records.
     func end() {
       let (waiter, subscription) = state.withLock { state in
         state.phase = .over

@@ -23,7 +23,7 @@
       }
     }
 
-    /// Makes a consumer and asks for records; true where it is there, or where none ever will be.
+    /// Makes a consumer and asks for records; true if it exists, or if none ever will.
     private func begin() async -> Bool {
       let (next, last) = state.withLock { ($0.next, $0.last) }
       do {
@@ -64,7 +64,7 @@
       }
     }
 
-    /// Throws where the log has lost records that this has read, and where the one that comes next is missing while others are there.
+    /// Throws if the log has lost records that this has read, or if the next record is missing while later ones exist.
     private func checkEnd(_ last: ClusterRecord) async throws {
       let next = last.sequence + 1
       let time = Shortfall.timeOfReading
@@ -73,7 +73,7 @@
       if stream.count < next {
         throw ImmutaError.positionBeyondEnd(position: next, count: stream.count).of(access.namespace)
       }
-      // Others may have been appended in place of those that were lost.
+      // Other records may have been appended in place of the lost ones.
       if stream.first <= last.sequence, stream.missing == 0 {
         guard case .success(let record?) = try await access.leaderRecord(at: last.sequence, within: Self.patience)
         else { throw ImmutaError.unavailable(LogAccess.isBehind).of(access.namespace) }

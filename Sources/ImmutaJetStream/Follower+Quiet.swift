@@ -2,8 +2,8 @@
   import Immuta
   import ImmutaLocking
 
-  // A consumer may live on and deliver nothing though there are records: one whose server was cut off from the others, and is with
-  // them again. It gives signs of life, so nothing else would be noticed.
+  // A consumer may live on and deliver nothing though the log has records: this happens when its server was cut off from the
+  // others, and is with them again. The consumer still gives signs of life, so nothing else would show the fault.
 
   extension Follower {
     /// Compares the place with what the log is known to have, after so many signs of life in a row without a record: every other one

@@ -2,7 +2,7 @@
   import Immuta
   import ImmutaLocking
 
-  /// Reads a log in order, ahead of whoever takes its records, and waits for more.
+  /// Reads a log in order, ahead of the tasks that take its records, and waits for more.
   ///
   /// It is a pull consumer of the stream that lives as long as this does. The place is kept here, not there: after anything that
   /// does not fit (a gap, no sign of life, a lost connection, a consumer that is gone) another consumer is made, from the next
@@ -30,7 +30,7 @@
       var quietBeats = 0
       /// How often another consumer was made.
       var resets = 0
-      /// What was missed last, and how often in a row.
+      /// The record that was missed last, and how often in a row.
       var gap = (at: -1, times: 0)
       /// How many bytes records have, about, and the newest of them the most.
       var averageSize = 4096
@@ -52,7 +52,7 @@
     private static let batchBytes = 1 << 20
     /// How many records are.
     private static let batchRecords = 16...1024
-    /// How many records whoever waits gets at once, if more are coming.
+    /// How many records a waiting task gets at once, if more are coming.
     private static let mostAwaited = 64
     private static let heartbeat = Duration.milliseconds(500)
     private static let silence = heartbeat * 3
@@ -88,7 +88,7 @@
       case record(ClusterRecord)
       case nothing
       case failure(any Error)
-      /// Somebody took other records meanwhile.
+      /// Another task took other records meanwhile.
       case elsewhere
     }
 
@@ -146,8 +146,8 @@
       for waiter in waiters { waiter.resume() }
     }
 
-    /// Those who wait, where there is something to take. While more has come that this has not been given yet, they go on waiting:
-    /// to be resumed costs more than a record, and so they take many at once.
+    /// The waiting tasks, if there is something to take. While more records have come that this has not got yet, they go on
+    /// waiting: resuming costs more than a record, so they take many at once.
     private static func takeServed(_ state: inout State) -> [CheckedContinuation<Void, Never>] {
       let ready = state.buffer.count - state.taken
       if state.waiters.isEmpty || ready == 0 { return [] }
@@ -167,7 +167,7 @@
       return Array(state.waiters.values)
     }
 
-    /// Ends the reading: whoever takes or waits gets the error, after what has come.
+    /// Ends the reading: tasks that take or wait get the error, after the records that have come.
     func fail(_ error: any Error) {
       let (waiters, delivery) = state.withLock { state in
         if state.failure == nil { state.failure = error }
@@ -242,7 +242,7 @@
         guard place.sequence == state.next else {
           // Asked for one that is not there yet, a consumer begins with the next one that comes.
           if place.sequence < state.next { state.asked = max(0, state.asked - 1) }
-          // Whoever waits for what was still to come gets what is here.
+          // Tasks that wait for more records get the ones that are here.
           return (place.sequence + 1, Self.takeServed(&state), place.sequence > state.next)
         }
         let record = ClusterRecord(message, at: place)
@@ -279,7 +279,7 @@
         case 404, 408:
           state.asked = max(0, state.asked - (reply.pending ?? state.asked))
           return .pull
-        // The consumer or its leader is gone, or nobody is there.
+        // The consumer or its leader is gone, or nobody answers.
         default: return .reset
         }
       }

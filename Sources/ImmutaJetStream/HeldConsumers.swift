@@ -1,7 +1,7 @@
 #if JetStream
   import ImmutaLocking
 
-  /// The consumers of a cluster's logs that this process has: to let go of them when a log or the cluster is closed.
+  /// The consumers of a cluster's logs that this process has, to release them when a log or the cluster is closed.
   final class HeldConsumers: Sendable {
     private struct Held: Sendable {
       weak var keeper: MarkKeeper?
@@ -16,7 +16,7 @@
       }
     }
 
-    /// Lets go of those whose log is one of these.
+    /// Releases the consumers of these logs.
     ///
     /// - Throws: what went wrong last.
     func release(_ isMeant: @Sendable (LogAccess) -> Bool) async throws {

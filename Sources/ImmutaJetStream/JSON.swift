@@ -1,5 +1,6 @@
 #if JetStream
-  /// What the cluster answers, and what it is asked: a JSON value. Its texts are small, and this knows no more of JSON than they need.
+  /// A request to the cluster, or its answer: a JSON value. These texts are small, and this supports no more of JSON than they
+  /// need.
   enum JSON: Hashable, Sendable {
     case null
     case bool(Bool)

@@ -1,11 +1,11 @@
 #if JetStream
   import Synchronization
 
-  /// How many objects there are that hold what the C library made: for tests, which see by it that nothing is left behind.
+  /// How many objects exist that hold memory of the C library: tests check by it that nothing leaks.
   package enum LiveObjects {
     package enum Kind { case connection, subscription, message }
 
-    /// Relaxed: who compares them has waited for what was to end.
+    /// Relaxed: a test that compares them has waited for everything to end.
     private static let connections = Atomic(0)
     private static let subscriptions = Atomic(0)
     private static let messages = Atomic(0)

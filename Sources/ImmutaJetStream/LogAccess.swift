@@ -15,9 +15,9 @@
     let isBatched: Bool
     /// Bytes that may be stored for a record: what the servers take, without room for its header.
     let mostBytes: Int
-    /// Relaxed: whoever needs it was told the number by somebody who raised it before.
+    /// Relaxed: a caller that needs it got the number from a caller that raised this before.
     private let known: Atomic<Int>
-    /// Relaxed: it only becomes true, and whoever waits is told by other ways.
+    /// Relaxed: it only becomes true, and waiting callers are informed in other ways.
     private let closed = Atomic(false)
 
     init(
@@ -43,7 +43,7 @@
     /// What errors call the place of its records.
     var place: String { "stream \(name.stream)" }
 
-    /// How many records there are at least: what this handle appended, read or was told of.
+    /// How many records exist at least: those that this handle appended, read or got the number of.
     var knownCount: Int { known.load(ordering: .relaxed) }
     func noteCount(_ count: Int) { known.max(count, ordering: .relaxed) }
 
@@ -101,7 +101,7 @@
       throw ImmutaError.unavailable(Self.isBehind).of(namespace)
     }
 
-    /// Why a server is not believed that there is no more than it has.
+    /// Why a server's count is not taken as the end of the log.
     static let isBehind = "the server that answers for the log may be behind"
 
     /// The same by one question; nil where nobody could answer it now.
@@ -150,7 +150,7 @@
       }
     }
 
-    /// A record as it is stored, from any server; nil where the one that answered has none of this number, or nobody did.
+    /// A record as it is stored, from any server; nil if the server that answered has none of this number, or no server answered.
     func directRecord(at sequence: Int, within time: Duration) async throws -> ClusterRecord? {
       let question = Outgoing(
         subject: "$JS.API.DIRECT.GET.\(name.stream)", bytes: Array(JSON.object(["seq": .int(sequence + 1)]).text.utf8))
@@ -167,7 +167,7 @@
       }
     }
 
-    /// A record, from whoever has it, as it was appended.
+    /// A record, from any server that has it, as it was appended.
     ///
     /// - Throws: `.recordNotFound`, `.recordRemoved`; `.unavailable`, `.storageClosed`, `CancellationError`; `.undecodable`.
     func record(at sequence: Int, until deadline: ContinuousClock.Instant) async throws -> ClusterRecord {
@@ -176,13 +176,13 @@
       var attempts = Attempts(until: deadline)
       while let time = attempts.time(atMost: transport.options.answerTimeout) {
         do {
-          // A server that is behind has not got what was just appended: then the leader is asked.
+          // A server that lags does not have the newest records yet: then the leader is asked.
           if let record = try await directRecord(at: sequence, within: time) { return try decoded(record) }
           switch try await leaderRecord(at: sequence, within: time) {
           case .success(let record?): return try decoded(record)
           case .success(nil):
-            // A new leader may still be reading what it has: it must know of all that this handle does. And an old one may not
-            // know that there is a new one.
+            // A new leader may still be reading its records: it must know all records that this handle knows. And an old leader
+            // may not know that there is a new one.
             if let stream = try await describeOnce(within: time), stream.isOfLeader, stream.count >= knownCount {
               throw sequence < stream.first
                 ? ImmutaError.recordRemoved(sequence: sequence, first: stream.first)

@@ -5,12 +5,12 @@
 
   /// Has a consumer for as long as it lives: keeps its position on the cluster, and renews that it is had.
   ///
-  /// One change is on its way at a time; those that come meanwhile share the next one.
+  /// One change is on its way at a time; moves that come meanwhile share the next one.
   final class MarkKeeper: Sendable {
     /// How long it is had after the last sign of life.
     static let lease = Duration.seconds(10)
     private static let renewal = Duration.seconds(3)
-    /// How long letting go may take: others get it in any case.
+    /// How long releasing may take: others get the consumer in any case.
     private static let releaseTime = Duration.seconds(3)
 
     private struct State {
@@ -25,7 +25,7 @@
       var isReleased = false
       /// Why it is not had any more.
       var loss: ImmutaError?
-      /// Who waits for a move to be done, by numbers that their tasks know.
+      /// Tasks that wait for a move to be done, by numbers that the tasks know.
       var waiters: [UInt64: (move: Int, continuation: CheckedContinuation<Result<Void, any Error>, Never>)] = [:]
       var whenLost: (@Sendable () -> Void)?
     }
@@ -88,11 +88,11 @@
         {
           return MarkKeeper(name, store, mark, revision: revision)
         }
-        // Somebody else was faster: look who.
+        // Another process was faster: look which.
       }
     }
 
-    /// Throws `.consumerInUse` where somebody has it.
+    /// Throws `.consumerInUse` if another process has it.
     static func checkFree(
       _ kept: MarkStore.Kept, _ name: String, _ store: MarkStore, until deadline: ContinuousClock.Instant
     ) async throws {
@@ -182,7 +182,7 @@
       }
     }
 
-    /// Another change is there: of a write of this one's that it took for lost, or of somebody else.
+    /// Another change is stored: from a write of this process that it considered lost, or from another process.
     private func lookAgain() async throws {
       let kept = try await store.read(name, until: access.deadline)
       let owner = state.withLock { $0.mark.owner }

@@ -1,10 +1,11 @@
 #if JetStream
   import Immuta
 
-  /// The stream with the positions of a log's consumers: of each consumer the newest message counts, and the ones before go.
+  /// The stream with the positions of a log's consumers: the newest message of each consumer counts, and earlier ones are
+  /// removed.
   ///
-  /// A change names the message that it replaces. So of two that believe to have a consumer one is refused, and cannot move it. A
-  /// key-value bucket would be the same stream under a name that does not say whose it is.
+  /// A change names the message that it replaces. So if two processes both believe that they have a consumer, one is refused, and
+  /// cannot move it. A key-value bucket would be the same stream, under a name that does not show which log it belongs to.
   struct MarkStore: Sendable {
     let access: LogAccess
 
@@ -87,7 +88,7 @@
 
     enum Written: Sendable {
       case revision(Int)
-      /// Another message is there.
+      /// Another message is stored.
       case refused
     }
 

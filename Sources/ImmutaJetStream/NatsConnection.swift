@@ -43,7 +43,7 @@
     deinit {
       Callbacks.remove(number)
       LiveObjects.count(.connection, -1)
-      // It waits for the library's threads, and the last reference may be let go by a task.
+      // It waits for the library's threads, and a task may release the last reference.
       let last = unsafe Handle(pointer: pointer)
       if (try? WorkThreads.shared.add { last.destroy() }) == nil { last.destroy() }
     }
@@ -64,7 +64,7 @@
       throw NatsFailure.connecting(status, to: servers, hasCertificate: options.tls?.certificateFile != nil)
     }
 
-    /// Ends it: nothing is sent or received any more, and nobody is told of its end. Waits for the library's threads.
+    /// Ends it: nothing is sent or received any more, and its end is not reported. Waits for the library's threads.
     func close() {
       Callbacks.remove(number)
       unsafe natsConnection_Close(pointer)
@@ -86,7 +86,7 @@
       return url.isEmpty ? nil : url
     }
 
-    /// The servers that are known: those it was told, and those that these told of.
+    /// The known servers: the ones that it was given, and the ones that these announced.
     var servers: [String] {
       var list: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
       var count: Int32 = 0
@@ -101,8 +101,8 @@
       }
     }
 
-    /// Writes what was sent to the socket. Blocks until the server has read it, at most for two seconds: there is no call that writes and
-    /// does not wait.
+    /// Writes sent messages to the socket. Blocks until the server has read it, at most for two seconds: there is no call that
+    /// writes and does not wait.
     func flush() {
       if isUp { _ = unsafe natsConnection_FlushTimeout(pointer, 2000) }
     }
@@ -136,7 +136,7 @@
           unsafe Callbacks.target(closure)?.received(received)
         }, Callbacks.closure(number))
       guard status == NATS_OK, let subscription = unsafe subscription else { throw NatsFailure(status) }
-      // What may come is bounded by what was asked for.
+      // The number of messages is bounded by the requests.
       unsafe natsSubscription_SetPendingLimits(subscription, -1, -1)
       return unsafe subscription
     }
@@ -173,7 +173,7 @@
     deinit {
       Callbacks.remove(number)
       LiveObjects.count(.subscription, -1)
-      // Tells the server, which may block; and the connection is let go after that.
+      // Informs the server, which may block; the connection is released after that.
       let last = unsafe Handle(pointer: pointer, connection: connection)
       if (try? WorkThreads.shared.add { last.destroy() }) == nil { last.destroy() }
     }

@@ -61,7 +61,7 @@
       try check(unsafe natsOptions_SetServers(pointer, &list, Int32(list.count)))
       try check(unsafe natsOptions_SetTimeout(pointer, Int64(options.connectTimeout / .milliseconds(1))))
       try check(unsafe natsOptions_SetName(pointer, options.name))
-      // For the servers that others tell of: those come without.
+      // For servers that others announce: these come without user and password.
       if let parts = servers.compactMap(\.userInfo).first?.split(separator: ":", maxSplits: 1).map(String.init) {
         try check(
           parts.count == 2

@@ -1,7 +1,7 @@
 #if JetStream
   /// What a follower asks the servers for.
   enum PullRequests {
-    /// How long the servers keep a consumer of which nobody asks, in nanoseconds.
+    /// How long the servers keep a consumer without requests, in nanoseconds.
     private static let inactivity = 30_000_000_000
     /// How long a request for records holds, in nanoseconds.
     private static let requestTime = 30_000_000_000

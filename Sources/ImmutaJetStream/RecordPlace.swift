@@ -19,7 +19,7 @@
         return RecordPlace(sequence: count)
       }
       let stream = try await describe(until: deadline)
-      // What this handle knows of is there, also where a new leader does not say so yet.
+      // Records that this handle knows of exist, even if a new leader does not report them yet.
       let count = max(stream.count, knownCount)
       switch position {
       case .beginning: return RecordPlace(sequence: stream.first)

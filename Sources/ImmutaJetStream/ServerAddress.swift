@@ -67,7 +67,7 @@
       return list
     }
 
-    /// A server that others told of, by the way in which these were reached: what they tell is a host and a port alone.
+    /// A server that others announced, reached in the same way as these: they announce only a host and a port.
     init?(toldOf url: String, by known: [ServerAddress]) {
       guard let told = try? ServerAddress(url) else { return nil }
       let scheme = known.contains(where: \.isEncrypted) ? "tls" : "nats"
@@ -80,7 +80,7 @@
     /// Without what is secret.
     var shown: String { "\(isEncrypted ? "tls" : "nats")://\(host.contains(":") ? "[\(host)]" : host):\(port)" }
 
-    /// Whether a connected URL, as the library tells it, is this server.
+    /// Whether a connected URL, as the library reports it, is this server.
     func isAt(_ connectedURL: String) -> Bool {
       guard let other = try? ServerAddress(connectedURL) else { return false }
       return other.host == host && other.port == port

@@ -1,7 +1,7 @@
 #if JetStream
   import ImmutaLibC
 
-  /// What a server says first of all to whoever connects: the C library keeps it for itself.
+  /// A server's first message to each client that connects, which the C library does not pass on.
   struct ServerGreeting: Hashable, Sendable {
     let name: String
     let version: String

@@ -5,7 +5,7 @@
   /// enough: the leader must say so again and again for a while, and must have heard from most other servers each time. A server
   /// that was cut off and is connected again learns of the new leader within that time.
   struct Shortfall: Sendable {
-    /// How long it takes to believe it: for a call that somebody waits for, and for a reading that ends by it.
+    /// How long it must last to count: for a call that a caller waits for, and for a stream that ends by it.
     static let timeOfCall = Duration.seconds(2)
     static let timeOfReading = Duration.seconds(10)
 

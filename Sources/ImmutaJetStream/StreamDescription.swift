@@ -9,7 +9,7 @@
     let namespace: String?
     /// What payloads are stored as; empty for as they are.
     let codec: String
-    /// The number of the first record that is there; that of the next one where none is.
+    /// The number of the first existing record; if there is none, that of the next one.
     let first: Int
     /// How many records were ever appended.
     let count: Int
@@ -21,9 +21,9 @@
     let isBatched: Bool
     /// The leader's clock when it answered.
     let now: Timestamp?
-    /// Whether the server that answered has heard of most of the others lately. One that was cut off from them, or stood still, answers
-    /// as the leader for some seconds more, while another one leads. Once it is with them again it may hear of them before it
-    /// knows that: so this leaves out most such answers, and not all.
+    /// Whether the server that answered has heard of most of the others lately. A server that was cut off from them, or stood
+    /// still, answers as the leader for some seconds more, while another one leads. Once it is with them again it may hear from
+    /// them before it knows of the new leader: so this excludes most such answers, but not all.
     let isOfLeader: Bool
 
     /// What a stream's own data is called.
@@ -95,7 +95,7 @@
     /// on each server.
     private static let duplicateWindow = 30_000_000_000
 
-    /// What is not as it must be for a log; empty where all is.
+    /// The settings that are wrong for a log; empty if all are right.
     func faults(_ name: StreamName, _ identity: LogIdentity) -> [String] {
       var faults: [String] = []
       func demand(_ member: String, _ value: JSON, else fault: String) {

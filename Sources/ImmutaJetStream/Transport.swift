@@ -35,9 +35,9 @@
       var isClosed = false
       var last: UInt64 = 0
       var questions: [UInt64: Question] = [:]
-      /// Whether somebody will look for questions whose time is over.
+      /// Whether a look for questions whose time is over is scheduled.
       var isSweeping = false
-      /// Answers in a row that did not come, or came from nobody who could do anything.
+      /// How many answers in a row did not come, or came from a server that could do nothing.
       var failures = 0
       var isMoving = false
       var lastMove: ContinuousClock.Instant?
@@ -51,7 +51,7 @@
     /// What the subjects of all answers begin with; nobody else's do.
     private let prefix = "_INBOX.immuta" + String(UInt64.random(in: .min ... .max), radix: 36)
 
-    /// How often it is looked for questions whose time is over.
+    /// How often to look for questions whose time is over.
     private static let sweepTime = Duration.milliseconds(25)
     /// The least time between two moves to other servers.
     private static let leastStay = Duration.seconds(2)
@@ -66,7 +66,7 @@
       asker.set(self)
     }
 
-    /// Who asked what could not be sent: the thread that sends must not keep the transport alive.
+    /// The asker of a question that could not be sent: the thread that sends must not keep the transport alive.
     private final class Asker: Sendable {
       private struct Watched: Sendable { weak var transport: Transport? }
       private let watched = Lock(Watched())
@@ -148,7 +148,7 @@
         state.withLock { $0.bulkFailure = .now }
         return nil
       }
-      // The one before is let go by whoever still has it.
+      // The previous one is released by the last code that has it.
       let (isKept, old) = state.withLock { state in
         guard !state.isClosed, state.connection === connection else { return (false, state.bulk) }
         defer { state.bulk = new }
@@ -158,7 +158,7 @@
       return isKept ? new : nil
     }
 
-    /// Nobody waits for what becomes of the second connection: whoever uses it looks.
+    /// Nobody waits for news of the second connection: its users look at it.
     private final class BulkTarget: CallbackTarget {
       static let shared = BulkTarget()
       func received(_ message: NatsMessage) {}
@@ -174,7 +174,7 @@
       }
     }
 
-    /// What was asked through a connection that is gone is not answered.
+    /// Questions through a connection that is gone are not answered.
     private func dropQuestions() {
       let (questions, isClosed) = state.withLock { state in
         defer { state.questions = [:] }
@@ -187,8 +187,8 @@
 
     // MARK: Other servers
 
-    /// Notes that an answer did not come, or that whoever answered could do nothing. After a few in a row another server is
-    /// connected to: one that is cut off from the others still talks to its clients.
+    /// Notes that an answer did not come, or that the server that answered could do nothing. After a few of these in a row it
+    /// connects to another server: one that is cut off from the others still talks to its clients.
     func noteFailure() {
       let moves = state.withLock { state in
         state.failures += 1
@@ -201,7 +201,7 @@
       if moves { move() }
     }
 
-    /// Notes that the cluster does what it is asked to.
+    /// Notes that the cluster handles requests.
     func noteSuccess() {
       state.withLock { $0.failures = 0 }
     }
@@ -266,7 +266,7 @@
     private func ask(_ messages: [Outgoing], _ number: UInt64, _ question: Question) {
       let connection: Result<NatsConnection, Silence> = state.withLock { state in
         guard !state.isClosed, let connection = state.connection else { return .failure(.closed) }
-        // Whoever cancels later finds the question.
+        // A later cancellation finds the question.
         if Task.isCancelled { return .failure(.cancelled) }
         state.questions[number] = question
         sweepLater(&state)

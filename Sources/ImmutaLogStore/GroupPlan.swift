@@ -1,14 +1,16 @@
-/// What a member of a group is to have, by what it sees of the others: pure.
+/// Which partitions a member of a group should have, by what it sees of the others: pure.
 ///
-/// Members and partitions are shared out evenly, and those with the lower numbers get what is left over. Everybody comes to the
-/// same by the same numbers; and while they do not see the same, the locks of the positions let one have a partition at a time.
+/// Partitions are shared out evenly among the members, and members with lower numbers get the rest. All members compute the same
+/// from the same numbers; while they do not see the same numbers, the locks of the positions let only one member have a partition
+/// at a time.
 enum GroupPlan {
   /// How many partitions the member at a place among the members may have.
   static func share(of place: Int, among members: Int, _ partitions: Int) -> Int {
     partitions / members + (place < partitions % members ? 1 : 0)
   }
 
-  /// In which order it tries to get those that it has not: each member begins elsewhere, so that they seldom want the same.
+  /// In which order a member tries to get the partitions that it does not have: each member begins at another one, so that they
+  /// seldom want the same.
   static func order(for place: Int, among members: Int, _ partitions: Int) -> [Int] {
     let first = place * partitions / members
     return Array(first..<partitions) + Array(0..<first)
@@ -23,8 +25,8 @@ enum GroupPlan {
     let isLeaving: Bool
   }
 
-  /// Which partitions are to be given up where there may be so many: rather those that can go at once, and then those that were
-  /// chosen before, so that not another one has to wait each time.
+  /// Which partitions to give up so that `share` remain: preferably those that can move at once, and then those that were chosen
+  /// before, so that not another one has to wait each time.
   static func leaving(_ held: [Held], share: Int) -> Set<Int> {
     let order = held.sorted { one, other in
       if one.isIdle != other.isIdle { return one.isIdle }

@@ -1,11 +1,11 @@
 import Immuta
 import ImmutaLocking
 
-/// A store's partitions that somebody uses; each keeps a descriptor.
+/// A store's partitions that are in use; each keeps a descriptor.
 ///
-/// One that nobody holds is let go, with its descriptor: a store of many partitions is read with few open files. One whose
-/// descriptor's number was asked for is kept until the store is closed. The number is easily held for longer than the
-/// partition, and must not come to mean another file.
+/// A partition that nobody holds is released, with its descriptor: so a store of many partitions is read with few open files. A
+/// partition whose descriptor's number was asked for is kept until the store is closed. The number is easily held for longer than
+/// the partition, and must not come to mean another file.
 final class HeldPartitions: Sendable {
   private let held: Lock<[Held]>
 
@@ -34,7 +34,7 @@ final class HeldPartitions: Sendable {
     held.withLock { if $0[partition.index].partition === partition { $0[partition.index].given = partition } }
   }
 
-  /// Only those stay that others hold.
+  /// Only partitions that others hold stay.
   func letGo() {
     // Not under the lock: partitions close files as they go.
     let given = held.withLock { held in

@@ -14,7 +14,7 @@ struct Holdings {
   /// The place, among them, of the one that is taken from next, and how many were taken from it in a row.
   private var turn = 0
   private var inRow = 0
-  /// Where those were given up that it had before: what is before that is acknowledged.
+  /// For each partition that it had before, where it was given up: everything before that is acknowledged.
   private var givenUp: [Int: Int] = [:]
   /// What is wrong with partitions that it could have: each is thrown once.
   private var faults: [ImmutaError] = []
@@ -36,7 +36,7 @@ struct Holdings {
     return true
   }
 
-  /// What the last look found; those of the look before that nobody was told of are forgotten.
+  /// The faults that the last look found; faults of the look before that nobody got are dropped.
   mutating func note(_ faults: [ImmutaError]) { self.faults = faults }
 
   // MARK: Taking
@@ -87,7 +87,7 @@ struct Holdings {
     throw .partitionNotHeld(partition, consumer: name)
   }
 
-  /// Those that it has.
+  /// The consumers that it has.
   var consumers: [Consumer] { held.values.map(\.consumer) }
 
   /// Whether a partition could be given up now.
@@ -97,7 +97,8 @@ struct Holdings {
 
   /// Has so many at most from now on.
   ///
-  /// - Returns: those that are given up, to be closed; and whether one is kept after all, for those who wait for messages.
+  /// - Returns: the consumers that are given up, to be closed; and whether one is kept after all, so that callers that wait for
+  ///   messages look again.
   mutating func keep(_ share: Int) -> (givenUp: [Consumer], isOneKept: Bool) {
     let leaving = GroupPlan.leaving(
       held.map { GroupPlan.Held(partition: $0, isIdle: $1.consumer.isIdle, isLeaving: $1.isLeaving) }, share: share)

@@ -56,9 +56,9 @@ struct Layout: Equatable {
 
   /// What a directory remembers; nil when it remembers nothing.
   ///
-  /// - Parameter access: whoever only reads does without a layout that somebody put there who is not to be trusted: it decides
-  ///   where the messages of a key are.
-  /// - Throws: `.foreignOwner` for whoever appends; `.corrupted`, `.unsupportedVersion`, `.io`.
+  /// - Parameter access: for reading only, a layout of an untrusted user is ignored, as the layout decides where the messages of
+  ///   a key are.
+  /// - Throws: `.foreignOwner` when opening for appending; `.corrupted`, `.unsupportedVersion`, `.io`.
   init?(in directory: Directory, _ trust: FileTrust, for access: Storage.Access) throws(ImmutaError) {
     guard let file = try io(directory.openIfPresent(Self.fileName, .read)) else { return nil }
     let status = try io(file.status())
@@ -92,8 +92,8 @@ struct Layout: Equatable {
   /// Makes a directory remember it, on stable storage when it returns: whole or not at all, and by one program at a
   /// time.
   ///
-  /// - Returns: what the directory remembers now: another layout, where somebody else was faster.
-  /// - Throws: `.locked` while somebody else is at it, `.foreignOwner`, `.io`.
+  /// - Returns: the directory's layout now: another one, if another process was faster.
+  /// - Throws: `.locked` while another process writes it, `.foreignOwner`, `.io`.
   func write(in directory: Directory, acceptsFilesOfOthers: Bool) throws(ImmutaError) -> Layout {
     let trust = FileTrust(in: directory, acceptsFilesOfOthers: acceptsFilesOfOthers)
     let lock = try io(
@@ -110,15 +110,15 @@ struct Layout: Equatable {
     return self
   }
 
-  /// The first partition's file, where there is one: whoever may use that one may use the layout's.
+  /// The first partition's file, if it exists: users that may use that file may use the layout's.
   private static func firstPartition(in directory: Directory) throws(FileError) -> Descriptor? {
     try directory.openIfPresent(LogFiles(directory: directory, namespace: "0", isPartition: true).log, .read)
   }
 
   /// Throws `.invalidConfiguration` when so many partitions need more files than this process may have open.
   ///
-  /// Logs and companions that are not used lately are let go of, however many there are. Where a lock needs a descriptor,
-  /// each partition that is open for appending keeps one.
+  /// The files of logs and companions that were not used lately are closed, however many there are. Where a lock needs a
+  /// descriptor, each partition that is open for appending keeps one.
   ///
   /// - Parameter place: the store's directory, or its path before it is made.
   static func checkCanBeOpen(_ partitions: Int, _ access: Storage.Access, at place: String) throws(ImmutaError) {
@@ -186,7 +186,7 @@ struct Layout: Equatable {
 
   private static let companionSuffix = ".bilog.companion"
 
-  /// The partitions of which a directory has a file with the suffix.
+  /// The partitions that have a file with the suffix in the directory.
   private static func partitions(in directory: Directory, by suffix: String) throws(ImmutaError) -> Set<Int> {
     let numbers = try io(directory.names()).compactMap { name -> Int? in
       guard name.hasSuffix(suffix), let number = Int(name.dropLast(suffix.count)),

@@ -22,7 +22,7 @@ struct LayoutOpening {
     }
     // Before anything remembers a number of partitions that nobody can open.
     try Layout.checkCanBeOpen(layout.partitions, access, at: directory.path)
-    // Before any partition or companion is made: a directory that has those and remembers nothing has lost its layout.
+    // Before any partition or companion is made: a directory that has such files but remembers nothing has lost its layout.
     if !found.isRemembered, access == .readWrite { try settle() }
   }
 
@@ -44,7 +44,7 @@ struct LayoutOpening {
       let layout = Layout(partitions: count.partitions, routing: routing.name)
       return Found(layout: layout, routing: routing, isRemembered: false)
     } catch {
-      // Somebody may have made the store meanwhile: then what was found was half of it.
+      // Another process may have made the store meanwhile: then only half of it was found.
       guard let layout = try Layout(in: directory, trust, for: access) else { throw error }
       return try remembered(layout, in: directory, routing, access)
     }
@@ -100,7 +100,7 @@ struct LayoutOpening {
       if let wanted, access == .readWrite { return (wanted, false) }
       throw noStore(in: directory.path, access)
     }
-    // The Go program never uses its last partition: where that one is missing, keys would go elsewhere from now on.
+    // The Go program never uses its last partition: if that one is missing, keys would go to other partitions from now on.
     if access == .readWrite, present > 1, wanted == nil, routing == nil, try !Layout.hasCompanions(in: directory),
       try Layout.hasMessages(present - 1, in: directory)
     {

@@ -7,9 +7,9 @@ extension LogStore {
   /// Joins the consumers of a name, which share all partitions of the store; makes the consumer if there is none. See
   /// ``MessageConsumer``.
   ///
-  /// Its position in each partition is in a file of its own, `<partition>.bilog.consumers/<name>.position`, and who the members
-  /// are in `logstore.groups/<name>`. Where a position is damaged, or does not fit its partition, opening it throws: it never
-  /// starts over by itself. ``seekConsumer(_:to:in:)`` says where it is to go on then.
+  /// Its position in each partition is in a file of its own, `<partition>.bilog.consumers/<name>.position`, and its members are
+  /// in `logstore.groups/<name>`. If a position is damaged, or does not fit its partition, opening it throws: a consumer never
+  /// starts over by itself. Call ``seekConsumer(_:to:in:)`` to say where it goes on.
   ///
   /// When it returns, it has what nobody else has, up to its share; the rest comes when the others give it up.
   ///
@@ -30,8 +30,8 @@ extension LogStore {
     return consumer
   }
 
-  /// Opens a consumer of some partitions, which it has for as long as it is open; makes it if there is none. It is no member of
-  /// the group of that name: the members share what is left, for which their shares may be uneven. Otherwise as
+  /// Opens a consumer of some partitions, which it has for as long as it is open; makes it if there is none. It is not a member
+  /// of the group of that name: the members share the other partitions, and their shares may then be uneven. Otherwise as
   /// ``consumer(_:startingAt:creating:)``.
   ///
   /// - Throws: `.consumerInUse` when somebody has one of them, a member of the group, too; `.partitionNotFound`,
@@ -69,11 +69,12 @@ extension LogStore {
   }
 
   /// Moves a consumer in a partition that nobody has, or in all of them; also one whose position is damaged or another log's.
-  /// Makes it where there is none. A number is one of each partition.
+  /// Makes it if it does not exist. A record number applies to each partition.
   ///
-  /// - Throws: `.consumerInUse`: nothing is moved then, but for what somebody takes at that moment; `.recordRemoved`,
-  ///   `.positionBeyondEnd`, `.foreignPosition`, `.invalidPosition` of the first partition that has no such place: those before it are moved then;
-  ///   `.partitionNotFound`, `.invalidConsumer`, `.foreignOwner`, `.storageClosed`, `.io`.
+  /// - Throws: `.consumerInUse`: then nothing is moved, except if a member takes a partition at that very moment;
+  ///   `.recordRemoved`, `.positionBeyondEnd`, `.foreignPosition`, `.invalidPosition` of the first partition that has no such
+  ///   place: the partitions before it are moved then; `.partitionNotFound`, `.invalidConsumer`, `.foreignOwner`,
+  ///   `.storageClosed`, `.io`.
   public func seekConsumer(
     _ name: String, to position: StreamPosition, in partition: Int? = nil
   ) throws(ImmutaError) {
@@ -84,8 +85,9 @@ extension LogStore {
 
   /// Removes a consumer that nobody has open, with its positions in all partitions. On stable storage when it returns.
   ///
-  /// - Throws: `.consumerNotFound`; `.consumerInUse`: nothing is removed then, but for what somebody takes at that moment;
-  ///   `.invalidConsumer`, `.foreignOwner`, `.storageClosed`, `.io`; `.corrupted` for a partition that could not be opened.
+  /// - Throws: `.consumerNotFound`; `.consumerInUse`: then nothing is removed, except if a member takes a partition at that very
+  ///   moment; `.invalidConsumer`, `.foreignOwner`, `.storageClosed`, `.io`; `.corrupted` for a partition that could not be
+  ///   opened.
   public func removeConsumer(_ name: String) throws(ImmutaError) {
     let partitions = try present(name, in: Array(0..<partitionCount))
     if partitions.isEmpty { throw .consumerNotFound(name) }
@@ -106,15 +108,15 @@ extension LogStore {
     return present
   }
 
-  /// Sees to it that the consumer has a position in each of the partitions, whoever gets them.
+  /// Makes sure that the consumer has a position in each of the partitions, whichever member gets them.
   private func makePositions(
     of name: String, in partitions: [Int], _ start: StreamPosition, _ creating: Bool
   ) throws(ImmutaError) {
     for partition in partitions { try makePosition(of: name, in: partition, start, creating) }
   }
 
-  /// The same for one partition. Bounded: who makes it holds a lock, which is free once the position is there or its process has
-  /// ended.
+  /// The same for one partition. Bounded: the process that makes it holds a lock, which is free once the position exists or the
+  /// process has ended.
   private func makePosition(
     of name: String, in partition: Int, _ start: StreamPosition, _ creating: Bool
   ) throws(ImmutaError) {
@@ -128,15 +130,15 @@ extension LogStore {
       do throws(ImmutaError) {
         return try log.consumer(name, startingAt: start).close()
       } catch {
-        // Somebody else makes it at this moment.
+        // Another process makes it at this moment.
         guard case .consumerInUse = error, attempt < Self.makingAttempts else { throw error }
         usleep(Self.makingPause)
       }
     }
   }
 
-  /// How often, and how many microseconds apart, somebody looks whether a position that another is making is there: ten
-  /// seconds, for a flush on a busy disk.
+  /// How often, and how many microseconds apart, to look for a position that another process is making: ten seconds, for a flush
+  /// on a busy disk.
   private static var makingAttempts: Int { 10_000 }
   private static var makingPause: UInt32 { 1_000 }
 }

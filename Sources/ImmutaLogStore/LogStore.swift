@@ -15,9 +15,8 @@ import Logging
 /// }
 /// ```
 ///
-/// Each partition is a log of Immuta's engine, in the layout of the Go program LogStore: what is promised of a
-/// namespace there is promised of a partition here. The Go program's directories open, and it opens what was closed
-/// here.
+/// Each partition is a log of Immuta's engine, in the layout of the Go program LogStore: the engine's promises for a namespace
+/// hold for a partition here. The Go program's directories can be opened, and it opens stores that were closed here.
 ///
 /// A store may be used from any number of tasks and threads at once.
 public final class LogStore: Sendable {
@@ -56,8 +55,8 @@ public final class LogStore: Sendable {
   /// - Parameters:
   ///   - directory: where the files are, with or without a slash at its end; created if its parent exists.
   ///   - partitions: how many there are; nil for as many as the directory has.
-  ///   - routing: nil for the one that the directory remembers, and for a new store ``Routing/modulo``. A routing of
-  ///     your own is given each time; for reading only it may be left out by those who ask for no key's partition.
+  ///   - routing: nil for the one that the directory remembers, and for a new store ``Routing/modulo``. A routing of your own is
+  ///     given each time; for reading only it may be left out if you ask for no key's partition.
   ///   - configuration: durability, access and the like, of all partitions. Its `format` is not looked at.
   /// - Throws: `.partitioningMismatch` when the directory remembers something else; `.invalidConfiguration`, also for a
   ///   codec, which partitions don't have; `.locked`, `.foreignOwner`, `.corrupted`, `.io`, `.readerCountIsZero`; for
@@ -144,7 +143,7 @@ public final class LogStore: Sendable {
     }
   }
 
-  /// One partition, by number: the same for as long as somebody holds it, which keeps a descriptor open. O(1).
+  /// One partition, by number: the same object for as long as it is held, which keeps a descriptor open. O(1).
   ///
   /// - Throws: `.partitionNotFound`, `.storageClosed`, `.io`; `.corrupted` for one that could not be opened.
   public func partition(_ index: Int) throws(ImmutaError) -> Partition {
@@ -156,8 +155,8 @@ public final class LogStore: Sendable {
     return try logs[index].get()
   }
 
-  /// The log that a key's messages are appended to, with its number. Checks first whether there is to be an append: who
-  /// only reads may not know the routing.
+  /// The log that a key's messages are appended to, with its number. Checks first whether appending is allowed: a store for
+  /// reading only may not know the routing.
   func target(_ partition: () -> Int) throws(ImmutaError) -> (partition: Int, log: Log) {
     if access == .readOnly { throw .readOnly }
     let partition = partition()
@@ -220,13 +219,13 @@ public final class LogStore: Sendable {
     for case .success(let log) in logs { try log.sync() }
   }
 
-  /// Says what is wrong with a partition, and repairs what can be repaired, if asked to: see `repair` of `Storage`. The
-  /// store must not be open for appending, but for those who cannot use the partition.
+  /// Reports what is wrong with a partition, and repairs what can be repaired, if asked to: see `repair` of `Storage`. The store
+  /// must not be open for appending, except in processes that could not open the partition.
   ///
   /// - Parameters:
   ///   - partition: its number.
   ///   - directory: the store's.
-  ///   - applying: whether to do it; by default it only says what it would do, changes nothing, and needs no right to
+  ///   - applying: whether to repair; by default this only reports what it would do, changes nothing, and needs no right to
   ///     write.
   /// - Throws: `.namespaceNotFound` when there is no such partition, `.locked`, `.foreignOwner`, `.io`; `.corrupted`
   ///   when nothing of it is left.
@@ -243,13 +242,13 @@ public final class LogStore: Sendable {
   ) throws(ImmutaError) -> RepairReport {
     let place = try io(Directory(opening: directory))
     let trust = FileTrust(in: place, acceptsFilesOfOthers: acceptingFilesOfOthers)
-    // Looking takes a store whose layout is lost or damaged, but none of a newer version.
+    // Looking accepts a store whose layout is lost or damaged, but not one of a newer version.
     if !applying {
       do throws(ImmutaError) { _ = try Layout(in: place, trust, for: .readOnly) } catch {
         if case .unsupportedVersion = error { throw error }
       }
     }
-    // The companion that repairing makes is not to be taken for what is left of a store that lost its layout.
+    // The companion that repairing makes must not look like the rest of a store that lost its layout.
     if applying, try Layout(in: place, trust, for: .readWrite) == nil, try !Layout.hasCompanions(in: place) {
       _ = try LayoutOpening(
         place, partitions: nil, routing: nil, access: .readWrite, acceptsFilesOfOthers: acceptingFilesOfOthers)

@@ -8,8 +8,8 @@ extension MessageConsumer {
   /// The partitions that it has now, in order. O(partitions that it has).
   public var partitions: [Int] { holdings.withLock { $0.partitions } }
 
-  /// The number of the first message of a partition that was not acknowledged, whoever has the partition. O(1) where it has it
-  /// itself; otherwise a few small reads.
+  /// The number of the first message of a partition that was not acknowledged, whichever member has the partition. O(1) if this
+  /// consumer has it; otherwise a few small reads.
   ///
   /// - Throws: `.partitionNotFound`; `.consumerNotFound` where the consumer has no position in the partition, `.corrupted` and
   ///   what else may be wrong with that; `.storageClosed`, `.io`.
@@ -18,7 +18,7 @@ extension MessageConsumer {
     return try details(of: partition).position ?? 0
   }
 
-  /// How many messages of a partition exist that were not acknowledged, whoever has the partition.
+  /// How many messages of a partition exist that were not acknowledged, whichever member has the partition.
   ///
   /// - Throws: as ``position(of:)``.
   public func lag(of partition: Int) throws(ImmutaError) -> Int {
@@ -45,8 +45,8 @@ extension MessageConsumer {
     return details
   }
 
-  /// Acknowledges a message and all before it in its partition; nothing where that was done. One small write; with `.synced` a
-  /// flush, too, that all share who acknowledge meanwhile.
+  /// Acknowledges a message and all before it in its partition; does nothing where that was done already. One small write; with
+  /// `.synced` also a flush, which all callers share that acknowledge meanwhile.
   ///
   /// - Throws: `.partitionNotHeld` where the message was not acknowledged while this consumer had its partition: it is delivered
   ///   again; `.consumerClosed`, `.storageClosed`, `.positionBeyondEnd`, `.logMoved`, `.io`. The position stays, but for a flush
@@ -73,9 +73,9 @@ extension MessageConsumer {
     noteIdle(partition)
   }
 
-  /// Has a message, and those after it in its partition, delivered once more, as if they had not been: by this consumer, or by
-  /// the member that gets the partition. Nothing where it was acknowledged, or this consumer does not have the partition any
-  /// more.
+  /// Gives back a message and all after it in its partition. They are delivered again, as if they had not been: by this consumer,
+  /// or by the member that gets the partition. Does nothing if the message was acknowledged, or if this consumer does not have
+  /// the partition any more.
   public func giveBack(_ message: StoredMessage) {
     let name = name
     holdings.withLock { holdings in
@@ -85,7 +85,7 @@ extension MessageConsumer {
     noteIdle(message.partition)
   }
 
-  /// Moves the consumer in a partition that it has, to where it goes on then and after a crash; back, too.
+  /// Moves the consumer in a partition that it has, forward or back: it goes on there, also after a crash.
   ///
   /// - Throws: `.partitionNotHeld`, `.recordRemoved`, `.positionBeyondEnd`, `.foreignPosition`, `.invalidPosition`, `.consumerClosed`,
   ///   `.storageClosed`, `.io`; the position stays.
@@ -107,7 +107,7 @@ extension MessageConsumer {
     return try holder(of: partition, through: sequence) == nil
   }
 
-  /// One that waited to be given up can go now.
+  /// A partition that waited to be given up can move now.
   private func noteIdle(_ partition: Int) {
     guard let membership else { return }
     if holdings.withLock({ $0.isDue(partition) }) { membership.lookSoon() }

@@ -2,7 +2,7 @@ import Immuta
 import ImmutaLocking
 import Solid
 
-/// What it takes for a consumer to be a member of its group.
+/// What a consumer needs to be a member of its group.
 final class Membership: Sendable {
   /// Its number in the group. Held while it looks, gives up partitions and takes others.
   let seat = Lock<GroupSeat?>(nil)
@@ -22,7 +22,7 @@ final class Membership: Sendable {
   var isAtRest: Bool { watch.withLock { $0 }?.isAtRest ?? true }
 }
 
-// A consumer as a member of its group: it joins, takes its share of the partitions, and gives up what is more than that.
+// A consumer as a member of its group: it joins, takes its share of the partitions, and gives up any beyond that.
 //
 // Safe by the locks of the positions alone: one has a partition at a time, whatever anybody counted.
 
@@ -30,10 +30,10 @@ extension MessageConsumer {
   /// How often it has looked what the other members do, for tests and measurements.
   package var looks: Int { membership?.looks ?? 0 }
 
-  /// Whether it looks no more until somebody has something for it, for tests.
+  /// Whether it does not look again before something is reported, for tests.
   package var isAtRest: Bool { membership?.isAtRest ?? true }
 
-  /// Whether it is a member of its group: what it has changes as others come and go.
+  /// Whether it is a member of its group: then its partitions change as others come and go.
   package var isShared: Bool { membership != nil }
 
   /// How many wait for a message, for tests.
@@ -82,7 +82,7 @@ extension MessageConsumer {
     }
   }
 
-  /// Its place among those who live, and how many these are.
+  /// Its place among the live members, and how many there are.
   private func place(_ seat: inout GroupSeat?) throws(ImmutaError) -> (place: Int, count: Int) {
     if let seat, let numbers = try group.numbers(with: seat), let place = numbers.firstIndex(of: seat.number) {
       return (place, numbers.count)
@@ -126,9 +126,9 @@ extension MessageConsumer {
     return faults
   }
 
-  /// Lets others have its partitions, and leaves its group. Positions are on stable storage then. What was delivered and not
-  /// acknowledged is delivered to others, at once: so finish with it first. Who waits for a message gets `.consumerClosed`.
-  /// Closing the store closes its consumers, too. Idempotent; blocks for a flush for each partition.
+  /// Lets others have its partitions, and leaves its group. Positions are on stable storage then. Messages that were delivered
+  /// but not acknowledged are delivered to others at once: so finish with them first. Callers that wait for a message get
+  /// `.consumerClosed`. Closing the store closes its consumers, too. Idempotent; blocks for a flush for each partition.
   public func close() { end(.consumerClosed(name)) }
 
   /// The first reason counts.

@@ -13,25 +13,25 @@ import Solid
 /// }
 /// ```
 ///
-/// Get one with ``LogStore/consumer(_:startingAt:creating:)``: a member of the group of that name. The members, in one process
-/// or in several, share the partitions evenly, each partition having one member at a time. When one joins, the others give up
-/// what is more than their share, each partition once everything that was delivered of it is acknowledged. When one leaves, or
-/// its process dies, the others get what it had. Or name the partitions, with
+/// Get one with ``LogStore/consumer(_:startingAt:creating:)``: a member of the group of that name. The members, in one process or
+/// in several, share the partitions evenly, and each partition has one member at a time. When a member joins, the others give up
+/// the partitions beyond their share, each one once all its delivered messages are acknowledged. When a member leaves, or its
+/// process dies, the others get its partitions. Or name the partitions, with
 /// ``LogStore/consumer(_:partitions:startingAt:creating:)``: then it has just those, for as long as it is open.
 ///
-/// Within a partition, messages come in their order. Between partitions there is none: each has its turn. What was delivered and
-/// not acknowledged when a member closes or dies is delivered again, to another one. <doc:ConsumingTogether> says what is
-/// promised, and what is not.
+/// Within a partition, messages come in their order. Between partitions there is no order: they take turns. A message that was
+/// delivered but not acknowledged when a member closes or dies is delivered again, to another one. <doc:ConsumingTogether> says
+/// what is promised, and what is not.
 ///
 /// Several tasks may use one consumer: each message goes to one of them. But acknowledging one acknowledges all before it in its
-/// partition, so whoever works on several at once must acknowledge each partition's in order.
+/// partition, so tasks that work on several at once must acknowledge each partition's messages in order.
 public final class MessageConsumer: Sendable {
   /// The consumer's name, and its group's.
   public let name: String
   /// What it reads.
   public let store: LogStore
   let holdings = Lock(Holdings())
-  /// Counts what those who wait for a message need to know of.
+  /// Counts the changes that waiters for a message must notice.
   let changes = Broadcaster()
   /// What it takes to be a member; nil where the partitions were named.
   let membership: Membership?
@@ -50,12 +50,13 @@ public final class MessageConsumer: Sendable {
 
   /// The next message of any partition that it has, waiting for it if need be; never nil.
   ///
-  /// A partition that is to go to another member gives no more messages. It goes when those that it gave are acknowledged, or
-  /// given back: so do not wait here for more messages before you acknowledge those that you have; use ``next(timeout:)``.
+  /// A partition that is about to move to another member gives no more messages. It moves when its delivered messages are
+  /// acknowledged, or given back: so do not wait here for more messages before you acknowledge the ones that you have; use
+  /// ``next(timeout:)``.
   ///
-  /// - Throws: `CancellationError`; `.consumerClosed`, `.storageClosed`; `.recordRemoved` where retention removed what comes
-  ///   next: `seek(to:in:)` to go on; `.corrupted`, `.io` of a message or of a partition's position, which
-  ///   names the partition. The places stay, and the next call goes on with another partition.
+  /// - Throws: `CancellationError`; `.consumerClosed`, `.storageClosed`; `.recordRemoved` if retention removed the next message:
+  ///   call `seek(to:in:)` to go on; `.corrupted`, `.io` of a message or of a partition's position, which names the partition.
+  ///   The places stay, and the next call goes on with another partition.
   public func next() async throws -> StoredMessage? {
     try await take(until: nil, nextAtOnce)
   }

@@ -4,10 +4,10 @@ public import Immuta
 public struct MessageConsumerDetails: Hashable, Sendable {
   /// Its name.
   public let name: String
-  /// How far it has come in each partition in which it has a position, by the partition's number; who has that, and what is
-  /// wrong with it.
+  /// How far it has come in each partition in which it has a position, by the partition's number; which process has the position,
+  /// and what is wrong with it.
   public let partitions: [Int: ConsumerDetails]
-  /// The members of its group: those who named their partitions are not among them.
+  /// The members of its group, without consumers that named their partitions.
   public let members: [ConsumerOwner]
 
   /// How many messages it has not acknowledged, in all these partitions; nil where that is not known of one.

@@ -36,7 +36,7 @@ public final class MessageReader: Sendable {
     }
   }
 
-  /// The next message, or nil when none came in time. A timeout of zero or less takes a message that is there.
+  /// The next message, or nil when none came in time. A timeout of zero or less takes a message that exists.
   ///
   /// - Throws: as `next()`.
   public func next(timeout: Duration) async throws -> StoredMessage? {
@@ -58,8 +58,8 @@ public final class MessageReader: Sendable {
 }
 
 extension LogStore {
-  /// A reader of the messages of one partition: those that are there, then those to come, in order. Never fails: a
-  /// partition that is not there, or a closed store, is thrown by the reader's first `next()`.
+  /// A reader of the messages of one partition: those that exist, then those to come, in order. Never fails: the reader's first
+  /// `next()` throws the error of a missing partition or a closed store.
   public func reader(
     partition: Int, from position: StreamPosition = .beginning, only visibility: StreamVisibility = .committed
   ) -> MessageReader {

@@ -1,8 +1,8 @@
 public import Immuta
 
 extension LogStore {
-  /// The messages of one partition: those that are there, then those to come, in order. Never fails: a partition that
-  /// is not there, or a closed store, is thrown by the stream's first `next()`.
+  /// The messages of one partition: those that exist, then those to come, in order. Never fails: the stream's first `next()`
+  /// throws the error of a missing partition or a closed store.
   public func stream(
     partition: Int, from position: StreamPosition = .beginning, only visibility: StreamVisibility = .committed
   ) -> MessageStream {
@@ -11,10 +11,10 @@ extension LogStore {
 
   /// The messages of several partitions as one stream, each partition's in their order.
   ///
-  /// Between partitions, what is there is delivered in the order of its commit times; a message that comes later is
-  /// delivered when it comes. Two streams may therefore interleave the same partitions differently. Where a clock was
-  /// wrong, the order is that of `clockTime(of:)` of `Log`; a message whose time nobody knows comes right after the one
-  /// before it in its partition.
+  /// Between partitions, existing messages are delivered in the order of their commit times; a message that comes later is
+  /// delivered when it comes. Two streams may therefore interleave the same partitions differently. Where a clock was wrong, the
+  /// order is that of `clockTime(of:)` of `Log`; a message whose time is unknown comes right after the one before it in its
+  /// partition.
   ///
   /// - Parameters:
   ///   - partitions: their numbers, each once; nil for all.
@@ -45,7 +45,7 @@ extension LogStore {
   }
 }
 
-/// Messages of one or several partitions: those that are there, then those to come.
+/// Messages of one or several partitions: those that exist, then those to come.
 ///
 /// To take messages one at a time, and to keep the place between two loops or in an actor, use a ``MessageReader``.
 ///
@@ -61,7 +61,7 @@ public struct MessageStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
     let partition: Int
     var stream: RecordStream
     private(set) var head: Record?
-    /// By what the head is put in order among those of other partitions.
+    /// The time that orders the head among the heads of other partitions.
     private(set) var time = Timestamp(nanosecondsSince1970: .min)
     private let log: Log
     /// A timestamp that was not later than the clock, so that none before it is.
@@ -133,7 +133,7 @@ public struct MessageStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
     }
   }
 
-  /// The next message, or nil when none came in time. A timeout of zero or less takes a message that is there.
+  /// The next message, or nil when none came in time. A timeout of zero or less takes a message that exists.
   ///
   /// - Throws: as `next()`.
   public mutating func next(timeout: Duration) async throws -> StoredMessage? {

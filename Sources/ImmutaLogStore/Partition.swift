@@ -7,8 +7,8 @@ import ImmutaLocking
 /// program may cut it back, or put another in its place. Then the calls that ask for its bytes throw `.logChanged`, and
 /// ``LogStore/partition(_:)`` returns the partition with the file that is read now.
 ///
-/// Where partitions roll, the file is that of the segment which was the newest when you asked. Its messages stay what they
-/// are; those that come later are in the file of the partition that you ask for then.
+/// If partitions roll, the file is that of the segment which was the newest when you asked. Its messages do not change; later
+/// ones are in the file of a partition that you ask for later.
 public final class Partition: Sendable {
   /// Its number.
   public let index: Int
@@ -18,7 +18,7 @@ public final class Partition: Sendable {
   private let others: Lock<Others>
 
   private struct Others {
-    /// Those of the store, which hold this one once its descriptor's number was asked for.
+    /// The store's partitions, which hold this one once its descriptor's number was asked for.
     weak var partitions: HeldPartitions?
   }
 

@@ -46,7 +46,7 @@ public struct Routing: Sendable {
   /// The routings that have their name from here.
   static let named = [modulo, goCompatible]
 
-  /// A routing of which the name is known and nothing else.
+  /// A routing whose name alone is known.
   static func unknown(named name: String) -> Routing {
     Routing(name: name) { _, _ in
       preconditionFailure("the store was opened without its routing, “\(name)”: give it to ask for a key's partition")

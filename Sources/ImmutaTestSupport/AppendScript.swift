@@ -1,5 +1,5 @@
-/// A program that two processes know: what is appended in which step follows from the seed, so that the one who reads
-/// knows what the one who wrote, and was killed, was about to write.
+/// A program that two processes know: the seed decides what is appended in which step, so that the reading process knows what the
+/// writing one was about to write when it was killed.
 public struct AppendScript: Sendable {
   private let seed: UInt64
   private let largest: Int

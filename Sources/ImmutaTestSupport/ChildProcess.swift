@@ -5,7 +5,7 @@ import Foundation
 /// Killed with SIGKILL, and waited for, when the last reference goes.
 ///
 /// Not swift-subprocess: its processes live as long as a closure, and their output is awaited. These are several at once, and
-/// read within a time by tests that are not async. Whoever uses Immuta would also download it, and swift-system.
+/// read within a time by tests that are not async. Users of Immuta would also download it, and swift-system.
 public final class ChildProcess {
   private let process = Process()
   private let input = Pipe()

@@ -7,7 +7,7 @@ import ImmutaLibC
 /// The first eight bytes are the identity; the rest is a piece of a fixed table of random bytes, at a place the
 /// identity decides. Records of fewer than eight bytes have only as much identity as fits.
 public struct Content: Hashable, Sendable, CustomStringConvertible {
-  /// What tells this record from all others.
+  /// Distinguishes this record from all others.
   public let identity: UInt64
   /// Bytes.
   public let size: Int

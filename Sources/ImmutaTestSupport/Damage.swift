@@ -1,4 +1,4 @@
-/// What can happen to a file's bytes behind a program's back.
+/// What can happen to a file's bytes without a program's knowledge.
 public enum Damage: Hashable, Sendable, CustomStringConvertible {
   /// One bit, 0...7, of the byte at an offset is another.
   case flippedBit(at: Int, Int)

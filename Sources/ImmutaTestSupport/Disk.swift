@@ -9,7 +9,7 @@ struct Disk: ~Copyable {
   /// At one moment in so many, pages reach the device by themselves.
   private let oddsOfWriteBack: Int
   private var moments = 0
-  /// Every file seen, by its identity, those removed since included.
+  /// Every file seen, by its identity, including removed ones.
   private var files: [UInt64: DiskFile] = [:]
   /// The names in the directory, and in each folder in it, however deep, whose path from the directory is the key: "" is its own.
   private var folders: [String: Names] = [:]

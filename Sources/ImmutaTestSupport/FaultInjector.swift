@@ -27,7 +27,7 @@ public enum FileCall: String, Hashable, Sendable, CaseIterable {
   case unlink
   /// Making a directory.
   case makeDirectory
-  /// Asking to be told of a file's changes.
+  /// Asking for reports of a file's changes.
   case watch
 
   package init(_ call: SystemCall) {
@@ -58,7 +58,7 @@ public enum FileCall: String, Hashable, Sendable, CaseIterable {
 /// }
 /// ```
 ///
-/// Without a fault it only counts, which tells how many places there are to fail at.
+/// Without a fault it only counts, which shows at how many places a call can fail.
 public final class FaultInjector: SystemCallHook {
   /// What happens to the call.
   public enum Fault: Hashable, Sendable {
@@ -111,7 +111,7 @@ public final class FaultInjector: SystemCallHook {
     matchesPath = path
   }
 
-  /// Calls made so far, by kind; those that failed count.
+  /// Calls made so far, by kind, including failed ones.
   public var counts: [FileCall: Int] { state.withLock { $0.counts } }
 
   /// Calls of a kind so far on the file of a name.

@@ -1,12 +1,12 @@
 public import Immuta
 import Synchronization
 
-/// What a log must hold, told by what was done to it: the array that a real log is compared with.
+/// What a log must hold, by what was done to it: the array that a real log is compared with.
 ///
-/// Whoever appends says so before (`begins`) and after (`succeeded`, `takenBack`); what was begun and not answered may
-/// be there or not, but whole. `promise` says how many records must survive a power cut. Records may be removed from the
-/// front: up to where that was asked for, whole segments, and they do not come back once that was answered. A model may be
-/// asked at any moment and from any thread; ``Snapshot/check(_:)`` then tells whether what a log holds is possible.
+/// An appending test reports before (`begins`) and after (`succeeded`, `takenBack`). An append that was begun and not answered
+/// may exist or not, but only as a whole. `promise` says how many records must survive a power cut. Records may be removed from
+/// the front: up to where that was asked for, whole segments, and they do not come back once that was answered. A model may be
+/// asked at any moment and from any thread; ``Snapshot/check(_:)`` then says whether a log's contents are possible.
 public final class LogModel: Sendable {
   /// Names records that are appended together.
   public struct Batch: Hashable, Sendable {
@@ -120,9 +120,9 @@ extension LogModel.Snapshot {
   ///
   /// - Parameter isUp: whether the machine stayed up: then every record with a known place must be there, promised or
   ///   not.
-  /// - Returns: what is known now: the records that are there, and no other.
-  /// - Throws: `Finding` when a promised record is missing, a record is not what was appended, half of a batch is
-  ///   there, a record is there that nobody appended, or one that was removed; and what `record` throws.
+  /// - Returns: what is known now: the existing records, and no others.
+  /// - Throws: `Finding` when a promised record is missing, a record is not what was appended, only half of a batch exists, or a
+  ///   record exists that nobody appended, or that was removed; and what `record` throws.
   public func check(
     count found: Int, first: Int = 0, isUp: Bool = false, _ record: (Int) async throws -> Record
   ) async throws -> Self {

@@ -22,9 +22,9 @@ import ImmutaLocking
 ///   The length may be the old one, the new one, or one in between. Lost pages inside the length read as zeros.
 /// - Where `overwritesInPlace`, a flush of one file also makes stable the bytes of another that the device had been
 ///   given before, as far as they lie in blocks that a flush of that file itself has made known.
-/// - That a file is there, under its name, is stable once its directory was flushed. Until then each creation, removal
-///   and renaming may have happened or not; renaming is atomic. In a folder of the directory they reach the device in order,
-///   whatever reaches it of other folders: what a log does to its segments relies on that, as file systems do it.
+/// - A file's existence under its name is stable once its directory was flushed. Until then each creation, removal and renaming
+///   may have happened or not; renaming is atomic. In a folder of the directory they reach the device in order, whatever reaches
+///   it of other folders: what a log does to its segments relies on that, as file systems do it.
 /// - Now and then pages reach the device by themselves, so an image may also hold what the files held some time before.
 /// - After a power cut the machine has started again: Immuta's companions and the positions of consumers in an image are made to
 ///   say so.

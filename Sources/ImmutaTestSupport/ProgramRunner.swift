@@ -57,7 +57,7 @@ public struct ProgramRunner {
     }
   }
 
-  /// Lets a test do what the model is not told.
+  /// Lets a test do things that the model does not know about.
   public func withLog(_ body: (Log) async throws -> Void) async throws {
     try await body(log)
   }
@@ -164,7 +164,7 @@ public struct ProgramRunner {
     try model.begins(with: log.firstSequence)
   }
 
-  /// A place among the records that are there, or some that were there shortly before.
+  /// A place among the existing records, or some that existed shortly before.
   private func number(_ place: Double) -> Int {
     let first = max(0, log.firstSequence - 2)
     return first + Int(place * Double(log.count - first))

@@ -11,7 +11,7 @@ public enum Rounds {
   ///
   /// - Parameters:
   ///   - count: rounds when the environment says nothing.
-  ///   - most: rounds beyond which more of the same tell nothing new, whatever the environment says.
+  ///   - most: rounds beyond which more of the same find nothing new, whatever the environment says.
   ///   - name: what is tested, for messages.
   ///   - patience: after how long a round hangs: the process then ends with a message, since a test that hangs says
   ///     less.
@@ -39,8 +39,7 @@ public enum Rounds {
   /// Whether the environment asks for more than one round: then each may be larger, too.
   public static var areMany: Bool { (asked ?? 1) > 1 }
 
-  /// Adds a line to the file that `IMMUTA_ROUNDS_LOG` names: after a crash it tells which rounds had begun and not
-  /// ended.
+  /// Adds a line to the file that `IMMUTA_ROUNDS_LOG` names: after a crash it shows which rounds had begun but not ended.
   private static func note(_ line: String) {
     guard let path = ProcessInfo.processInfo.environment["IMMUTA_ROUNDS_LOG"],
       let file = fopen(path, "a")

@@ -56,7 +56,7 @@ public enum FileBytes {
     return [UInt8](try Data(contentsOf: URL(filePath: path)))
   }
 
-  /// Makes a file of these bytes, in place of whatever is there.
+  /// Makes a file of these bytes, in place of an existing one.
   public static func write(_ bytes: [UInt8], to path: String) throws {
     try Data(bytes).write(to: URL(filePath: path))
   }

@@ -93,7 +93,7 @@
 
     private final class State: TransformerState {
       private let context: OpaquePointer
-      /// The frame's first bytes, as many as tell its kind.
+      /// The frame's first bytes, as many as show its kind.
       private var magic: [UInt8] = []
       private var hasEnded = false
 

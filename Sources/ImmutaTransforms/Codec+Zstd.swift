@@ -90,7 +90,7 @@
     private final class State: TransformerState {
       private let context: OpaquePointer
       private let dictionaries: [ZstdDictionary]
-      /// The frame's first bytes, until they tell which dictionary it needs.
+      /// The frame's first bytes, until they show which dictionary it needs.
       private var head: [UInt8] = []
       private var isHeadTaken = false
       private var hasEnded = false
@@ -135,7 +135,7 @@
       func finish(into output: TransformOutput) throws -> Bool {
         if !isHeadTaken { try takeHead(output) }
         if !hasEnded {
-          // What was made and found no room yet.
+          // Output that found no room yet.
           _ = try decompress(UnsafeRawBufferPointer(start: nil, count: 0), output)
           if output.isFull { return false }
         }
@@ -143,7 +143,7 @@
         return true
       }
 
-      /// Finds the dictionary, and decompresses what is there: at most a few bytes short of a small frame.
+      /// Finds the dictionary, and decompresses the bytes so far: at most a few bytes short of a small frame.
       private func takeHead(_ output: TransformOutput) throws {
         isHeadTaken = true
         try SkippableFrame.refuse(head)

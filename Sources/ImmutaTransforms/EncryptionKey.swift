@@ -18,7 +18,7 @@ public struct EncryptionKey: Sendable {
   ///   - id: the key's number in records; by default 32 bits of a hash of it, so that you need not number keys.
   public init?(_ bytes: some Collection<UInt8>, id: UInt32? = nil) {
     guard bytes.count == Self.size else { return nil }
-    // No copy is left behind where the bytes are contiguous: SymmetricKey wipes its own.
+    // No copy remains if the bytes are contiguous: SymmetricKey wipes its own.
     let key = bytes.withContiguousStorageIfAvailable { SymmetricKey(data: UnsafeRawBufferPointer($0)) }
     secret = key ?? SymmetricKey(data: Array(bytes))
     self.id = id ?? Self.fingerprint(secret)
@@ -51,7 +51,7 @@ extension EncryptionKey: CustomStringConvertible, CustomDebugStringConvertible, 
   public var customMirror: Mirror { Mirror(self, children: ["id": id]) }
 }
 
-/// The keys of a log: one for new records, and those that older records were encrypted with.
+/// The keys of a log: one for new records, and the keys that older records were encrypted with.
 ///
 /// To rotate keys, open the log with a new key first and the old ones after it. Old records are not encrypted again.
 public struct KeyRing: Sendable {

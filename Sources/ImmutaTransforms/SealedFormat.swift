@@ -11,17 +11,17 @@ import Immuta
 /// +---------+--------+----------+---------+---------+-----+---------+-----+-------------+-----+
 /// ```
 ///
-/// Chunks are sealed one by one with a key derived by HKDF-SHA-256 from the key KEY ID and SALT, and the nonce
-/// COUNTER ‖ chunk number (4 bytes) ‖ 1 for the last chunk, 0 for others: the STREAM construction of Hoang,
-/// Reyhanitabar, Rogaway and Vizár (2015). So chunks cannot be reordered, left out or cut off. Each authenticates the
-/// first 28 bytes, the record's number and its namespace's name too, so that a record cannot be put in another's place.
-/// Nothing tells apart two records of one key that have the same number in logs of the same name.
+/// Chunks are sealed one by one with a key derived by HKDF-SHA-256 from the key KEY ID and SALT, and the nonce COUNTER ‖ chunk
+/// number (4 bytes) ‖ 1 for the last chunk, 0 for others: the STREAM construction of Hoang, Reyhanitabar, Rogaway and Vizár
+/// (2015). So chunks cannot be reordered, left out or cut off. Each authenticates the first 28 bytes, the record's number and its
+/// namespace's name too, so that a record cannot be put in another's place. Two records of one key that have the same number in
+/// logs of the same name cannot be distinguished.
 ///
-/// No nonce is used twice with a key. SALT is random, a new one for whoever starts to write, COUNTER counts the
-/// records it began, those taken back included; the place of a record plays no part. A crash, or a log put back from a
-/// backup, may give a record's number to other bytes, but never with the same SALT. The exception is a writer that goes
-/// on twice, with the same SALT and COUNTER: a virtual machine that is resumed twice from one snapshot, or a process
-/// that calls `fork()` and writes in both.
+/// No nonce is used twice with a key. SALT is random, a new one for each writing state, and COUNTER counts the records that the
+/// state began, including those taken back; the place of a record plays no part. A crash, or a log put back from a backup, may
+/// give a record's number to other bytes, but never with the same SALT. The exception is a writer that goes on twice, with the
+/// same SALT and COUNTER: a virtual machine that is resumed twice from one snapshot, or a process that calls `fork()` and writes
+/// in both.
 ///
 /// Integers are little-endian.
 enum SealedFormat {

@@ -1,7 +1,7 @@
 import Crypto
 import Immuta
 
-/// Decrypts payloads, and finds out whether they are what was encrypted, at this place: see ``SealedFormat``.
+/// Decrypts payloads, and checks that they are as they were encrypted, for this place: see ``SealedFormat``.
 final class UnsealState: TransformerState {
   private let algorithm: SealingAlgorithm
   private let keys: KeyRing
@@ -15,8 +15,7 @@ final class UnsealState: TransformerState {
   private var chunkNumber: UInt32 = 0
   /// The record's key.
   private var key: SymmetricKey?
-  /// The keys derived last, and from what: whoever writes records writes many with one salt, or takes turns with a few
-  /// others.
+  /// The keys derived last, and from what: a writer writes many records with one salt, or takes turns with a few others.
   private var derived: [(of: [UInt8], key: SymmetricKey)] = []
   private var nextDerived = 0
   private static let mostDerived = 8

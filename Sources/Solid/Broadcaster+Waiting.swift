@@ -32,7 +32,7 @@ extension Broadcaster {
   ///
   /// - Throws: `CancellationError` when the task is cancelled; ``BroadcasterClosed`` when the broadcaster is closed.
   public func wait(past generation: Int, timeout: Duration) async throws -> Int? {
-    // Looked at here so that a caller who need not wait does not pay for the clock.
+    // Checked here, so that a caller that need not wait does not pay for the clock.
     let current = self.generation
     if current > generation { return current }
     return try await waitIfNeeded(past: generation, deadline: .now + timeout)
@@ -125,7 +125,7 @@ extension Broadcaster {
     replaced?.cancel()
   }
 
-  /// Wakes those whose deadline has come; returns when to ring again, if at all.
+  /// Wakes waiters whose deadline has come; returns when to ring again, if at all.
   private func ring(_ id: UInt64) -> ContinuousClock.Instant? {
     let (generation, woken) = state.withLock { state in
       let generation = Reading(word.load(ordering: .sequentiallyConsistent)).generation
@@ -148,8 +148,8 @@ extension Broadcaster {
 /// Safe although the continuation is not: `WaitQueue` hands out each waiter exactly once, and a waiter that never got
 /// in is resumed by `register`. Nothing else resumes one.
 ///
-/// One may be resumed before its task has suspended. The runtime orders the two, but on that path does not tell the
-/// thread sanitizer, which may report a race with `withUnsafeContinuation` as its top frame: `race_top:` suppresses it.
+/// A waiter may be resumed before its task has suspended. The runtime orders the two, but on that path does not inform the thread
+/// sanitizer, which may report a race with `withUnsafeContinuation` as its top frame: `race_top:` suppresses it.
 @safe struct Waiter: Sendable {
   enum Outcome: Sendable {
     case passed(Int)

@@ -59,7 +59,7 @@ public final class Broadcaster: Sendable {
   }
 
   deinit {
-    // Nobody waits, since those who do hold the broadcaster; only an alarm that nobody needs may be left.
+    // Nobody waits, since waiters hold the broadcaster; only an alarm that nobody needs may be left.
     state.withLock { $0.timer }?.cancel()
   }
 
@@ -82,7 +82,7 @@ public final class Broadcaster: Sendable {
     state.withLock { $0.queue.count }
   }
 
-  /// Adds events and wakes those who wait for them.
+  /// Adds events and wakes their waiters.
   ///
   /// Two atomic operations if no waiter's number has come; O(k log w) if it wakes k of w waiters, lower numbers first,
   /// then first come, first served. Never blocks on a waiter. After ``close()`` it does nothing.
@@ -95,7 +95,7 @@ public final class Broadcaster: Sendable {
     return raise { $0 + n }
   }
 
-  /// Raises the generation to at least the given number, and wakes those who wait for it; never lowers it.
+  /// Raises the generation to at least the given number, and wakes its waiters; never lowers it.
   ///
   /// For a producer that keeps the count itself. Costs what ``notify(_:)`` costs; after ``close()`` it does nothing.
   public func advance(to generation: Int) {
@@ -113,12 +113,12 @@ public final class Broadcaster: Sendable {
       if exchanged { break }
       expected = original
     }
-    // Also when another call got there first, so that whoever returns from here knows that all have been woken.
+    // Also when another call got there first, so that when this returns, all waiters have been woken.
     wakeConcerned()
   }
 
-  /// Wakes everybody who waits, though nothing has come: what they wait for is to be looked at again. Their `wait`
-  /// returns the generation as it is, which may not be above the number they gave. A wait that begins later goes on.
+  /// Wakes all waiters, though nothing has come: they must look again at what they wait for. Their `wait` returns the present
+  /// generation, which may not be above the number they gave. A wait that begins later goes on.
   package func interrupt() {
     let (waiters, generation, timer) = state.withLock { state in
       let waiters = state.queue.close()
@@ -147,7 +147,7 @@ public final class Broadcaster: Sendable {
     }
   }
 
-  /// Wakes those whose number has come, and, if closed, everybody.
+  /// Wakes waiters whose number has come, and, if closed, all.
   private func wakeConcerned() {
     let (passed, closed, generation, timer) = state.withLock { state in
       let reading = Reading(word.load(ordering: .sequentiallyConsistent))

@@ -1,7 +1,7 @@
 /// A binary min-heap of small slot numbers that can also remove a slot from its middle.
 ///
-/// Equal priorities leave in the order of their serial numbers, that is first in, first out. The heap knows where each
-/// slot stands, so taking back a cancelled one costs O(log n) and leaves nothing behind, however many come and go.
+/// Equal priorities leave in the order of their serial numbers, that is first in, first out. The heap knows where each slot
+/// stands, so taking back a cancelled one costs O(log n) and leaves no rest, however many come and go.
 ///
 /// Invariants: no entry precedes its parent · `positions[slot]` is the entry's place, or `absent`.
 package struct SlotHeap<Priority: Comparable & Sendable>: Sendable {
@@ -36,7 +36,7 @@ package struct SlotHeap<Priority: Comparable & Sendable>: Sendable {
 
   /// Puts a slot in.
   ///
-  /// O(log n), and O(1) when it comes after all the others, as a follower's wait does. Traps if the slot is there.
+  /// O(log n), and O(1) when it comes after all the others, as a follower's wait does. Traps if the slot is in the heap.
   package mutating func insert(slot: Int, priority: Priority, serial: UInt64) {
     precondition(!contains(slot: slot), "slot \(slot) is already in the heap")
     while positions.count <= slot { positions.append(Self.absent) }

@@ -1,4 +1,4 @@
-/// Who waits for which number, and until when: every decision of a ``Broadcaster``, and none of its effects.
+/// Which waiter waits for which number, and until when: every decision of a ``Broadcaster``, and none of its effects.
 ///
 /// A pure value: it reads no clock, takes no lock, resumes nobody. Each method returns the waiters it has taken out,
 /// and the caller resumes them once its lock is released. A waiter is handed out exactly once, by whichever of
@@ -92,7 +92,7 @@ package struct WaitQueue<Waiter: Sendable>: Sendable {
     return take(ticket.slot)
   }
 
-  /// Takes out those whose number has come: lower numbers first, then first come, first served.
+  /// Takes out waiters whose number has come: lower numbers first, then first come, first served.
   ///
   /// O(k log n).
   package mutating func advance(to generation: Int) -> [Waiter] {
@@ -130,10 +130,10 @@ package struct WaitQueue<Waiter: Sendable>: Sendable {
 // MARK: - Deadlines
 
 extension WaitQueue {
-  // A cancelled `Task.sleep` gives its task back at once, but the runtime keeps its timer until the time it was set
-  // for. So an alarm is not taken back when the waiter it was set for leaves early: it finds nobody, and ends or goes
-  // on to the next. And it never sleeps for long when it is young: what an earlier deadline, which does replace it,
-  // leaves behind is gone after a nap. The naps double, so a long wait is not a periodic one.
+  // A cancelled `Task.sleep` gives its task back at once, but the runtime keeps its timer until the time it was set for. So an
+  // alarm is not taken back when the waiter it was set for leaves early: it finds nobody, and ends or goes on to the next. And a
+  // young alarm never sleeps for long: if an earlier deadline replaces it, its timer is gone after a nap. The naps double, so a
+  // long wait is not a periodic one.
   package static var firstNap: Duration { .milliseconds(250) }
   package static var longestNap: Duration { .seconds(64) }
 
@@ -148,11 +148,11 @@ extension WaitQueue {
     return alarm
   }
 
-  /// Takes out those whose number or whose deadline has come, and says when to ring again.
+  /// Takes out waiters whose number or whose deadline has come, and says when to ring again.
   ///
-  /// An event that came before the deadline counts even if its notifier has not got the lock yet, so those whose number
-  /// has come are never among the expired. `again` is nil when nobody is left to ring for, or another alarm has
-  /// replaced this one. O(k log n).
+  /// An event that came before the deadline counts even if its notifier has not got the lock yet, so waiters whose number has
+  /// come are never among the expired. `again` is nil when nobody is left to ring for, or another alarm has replaced this one.
+  /// O(k log n).
   package mutating func ring(
     _ id: UInt64, at now: Instant, generation: Int
   ) -> (passed: [Waiter], expired: [Waiter], again: Instant?) {

@@ -80,7 +80,7 @@ typedef struct {
 /// The number of constants that the implementations contain.
 size_t crc32c_power_count(void);
 
-/// One of the constants that the implementations contain, so that a test can compute it anew.
+/// One of the constants that the implementations contain, so that a test can compute it again.
 ///
 /// `index` must be below `crc32c_power_count()`.
 crc32c_power crc32c_power_at(size_t index);

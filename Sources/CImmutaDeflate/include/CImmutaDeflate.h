@@ -33,7 +33,7 @@ deflate_stream *deflate_make_compressor(int level);
 deflate_stream *deflate_make_decompressor(void);
 void deflate_free(deflate_stream *stream);
 
-// Begins anew.
+// Begins again.
 void deflate_reset(deflate_stream *stream);
 
 // Compresses, or decompresses, as much as fits. `finish`, for compressors: no more input follows.

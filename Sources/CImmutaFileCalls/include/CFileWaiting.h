@@ -44,7 +44,7 @@ enum file_watch {
 /// Watches what is at a path. Returns the watch's number, the same for the same file, or an errno value, negative.
 int file_events_watch(int events, const char *path, enum file_watch watch);
 
-/// Ends a watch; what reads the events is told.
+/// Ends a watch; the reader of the events gets an event that says so.
 void file_events_end(int events, int watch);
 
 #endif

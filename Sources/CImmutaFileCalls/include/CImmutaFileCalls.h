@@ -19,16 +19,16 @@ int file_reserve(int descriptor, int64_t offset, int64_t length);
 /// would raise a signal, EINVAL where the kernel has no such call.
 int file_populate_read(void *address, int64_t length);
 
-/// Writes two buffers, one behind the other, at an offset. Returns as `pwritev` does.
+/// Writes two buffers, one after the other, at an offset. Returns as `pwritev` does.
 ssize_t file_write_two(int descriptor, const void *first, size_t first_count, const void *second, size_t second_count,
                        int64_t offset);
 
-/// Claims a file that is open for writing, so that all others can see that somebody writes it. Returns 0, or an errno value:
-/// EAGAIN or EACCES where another open file has claimed it, or somebody who may only read it is in the way; others where the
-/// system or the file system has no such claims. A claim belongs to the open file, which a mapping may keep open.
+/// Claims a file that is open for writing, so that all others can see that a process writes it. Returns 0, or an errno value:
+/// EAGAIN or EACCES if another open file has claimed it, or a user who may only read it is in the way; other values if the system
+/// or the file system has no such claims. A claim belongs to the open file, which a mapping may keep open.
 int file_claim(int descriptor);
 
-/// Gives up a claim, whoever still keeps the open file.
+/// Gives up a claim, even if others still hold the open file.
 void file_disclaim(int descriptor);
 
 /// Whether another open file has claimed a file. Where there are no claims nobody has.
@@ -45,7 +45,7 @@ int file_keep_from_children(void *address, int64_t length);
 
 /// File systems that are known, by what is known of them.
 enum file_system {
-  /// Any other, one that lies over others (overlay), and one that cannot be told.
+  /// Any other, one that lies over others (overlay), and an unknown one.
   FILE_SYSTEM_OTHER,
   /// ext2, ext3 and ext4.
   FILE_SYSTEM_EXT4,
@@ -68,16 +68,15 @@ int64_t file_size_limit(void);
 /// descriptor; -1 with `errno` set, EOPNOTSUPP where there are no such files.
 int file_open_unnamed(int directory);
 
-/// Masks bytes, or takes the mask off, which is the same: by a key of 32 bytes, from a block of 64 bytes on. Who does not
-/// have the key learns nothing of the bytes but how many they are.
+/// Masks bytes, or takes the mask off, which is the same: by a key of 32 bytes, from a block of 64 bytes on. Without the key, the
+/// masked bytes show only how many there are.
 void file_mask(const uint8_t *key, uint64_t first_block, void *bytes, size_t count);
 
 /// Zeros to write, `file_zeros_count()` of them.
 const void *file_zeros(void);
 size_t file_zeros_count(void);
 
-/// Waits for one or two tenths of a microsecond, and tells the processor so: it then leaves to others what it shares with
-/// them.
+/// Waits for one or two tenths of a microsecond, and signals that to the processor, which then leaves shared resources to others.
 void spin_pause(void);
 
 #endif

@@ -1,4 +1,4 @@
-// A log in this process, seen as any log. What it does already is what the protocol asks for; here is the rest.
+// A log in this process, seen as any log. It has most of what the protocol asks for already; this file has the rest.
 
 extension Log: AppendOnlyLog {
   /// A record: ``Record``.
@@ -17,7 +17,7 @@ extension Log: AppendOnlyLog {
     LogLimits(maximumRecordBytes: nil, maximumBatchRecords: nil, survives: durability == .synced ? .machine : .process)
   }
 
-  /// The committed records from a position on: those that are there, then those to come; as ``stream(from:only:)``. O(1), from
+  /// The committed records from a position on: those that exist, then those to come; as ``stream(from:only:)``. O(1), from
   /// `.time` O(log n).
   @inlinable
   public func stream(from position: StreamPosition) -> RecordStream { stream(from: position, only: .committed) }
@@ -31,14 +31,14 @@ extension Log: AppendOnlyLog {
     return .notAppended
   }
 
-  /// Closes the namespace, as `shutdown(_:)` of ``Storage`` does, and throws what went wrong: its storage does not know it any
-  /// more, and its other namespaces go on. It waits without blocking a thread that runs tasks.
+  /// Closes the namespace, as `shutdown(_:)` of ``Storage`` does, and throws what went wrong. Its storage does not know it any
+  /// more; the storage's other namespaces go on. It waits without blocking a thread that runs tasks.
   ///
   /// - Throws: `.io` when something could not be written or flushed, now or before; `.logMoved`.
   public func shutdown() async throws {
     try await Thread.run {
       do throws(ImmutaError) {
-        // An owner that was let go knows no log.
+        // An owner that was released knows no log.
         if let owner = self.owner {
           try owner.close(self)
         } else if let failure = self.close() {

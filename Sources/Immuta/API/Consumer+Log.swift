@@ -3,9 +3,9 @@
 extension Log {
   /// Opens a consumer of the log; makes it if the log has none with that name. See ``Consumer``.
   ///
-  /// Its position is in a file of its own, `<namespace>.consumers/<name>.position`. Where that is damaged, another log's, or
-  /// beyond the log's end, or where the record before it is another one than it was, opening it throws: it never starts over
-  /// by itself. ``seekConsumer(_:to:)`` says where it is to go on then.
+  /// Its position is in a file of its own, `<namespace>.consumers/<name>.position`. Opening throws where that file is damaged or
+  /// another log's, where the position is beyond the log's end, or where the record before the position is not the one that it
+  /// was. A consumer never starts over by itself: call ``seekConsumer(_:to:)`` to say where it goes on.
   ///
   /// - Parameters:
   ///   - name: as a namespace's: 1 to 200 letters, digits, “.”, “_” or “-”, not starting with “.”.
@@ -14,7 +14,7 @@ extension Log {
   ///   - creating: whether it is made where there is none.
   /// - Throws: `.consumerInUse` when somebody has it; `.consumerNotFound`; `.corrupted`, `.foreignPosition`,
   ///   `.positionBeyondEnd`, `.positionOutdated`, `.unsupportedVersion` as above; `.recordRemoved` where it is made now, and
-  ///   retention has removed the record that it is to begin with; `.invalidConsumer`, `.foreignOwner`, `.storageClosed`, `.io`.
+  ///   retention has removed the record where it would begin; `.invalidConsumer`, `.foreignOwner`, `.storageClosed`, `.io`.
   public func consumer(
     _ name: String, startingAt start: StreamPosition = .beginning, creating: Bool = true
   ) throws(ImmutaError) -> Consumer {
@@ -47,9 +47,10 @@ extension Log {
     }
   }
 
-  /// The log's consumers, sorted by name, and how far they have come. O(consumers), a few small reads for each; opens none.
+  /// The log's consumers, sorted by name, and how far they have come. O(consumers), a few small reads for each; opens no
+  /// consumer.
   ///
-  /// - Throws: `.storageClosed`, `.io`. What is wrong with one is in its details.
+  /// - Throws: `.storageClosed`, `.io`. A fault of one consumer is in its details.
   public var consumers: [ConsumerDetails] {
     get throws(ImmutaError) {
       do throws(ImmutaError) {
@@ -76,12 +77,12 @@ extension Log {
     }
   }
 
-  /// Moves a consumer, or a work queue, that nobody has open, also one whose position is damaged or another log's; makes a
-  /// consumer if there is none. A work queue then gives all jobs from there on, also those that were done.
+  /// Moves a consumer, or a work queue, that nobody has open; its position may be damaged or another log's. Makes a consumer if
+  /// none has the name. A work queue then gives all jobs from there on, also those that were done.
   ///
-  /// - Throws: `.recordRemoved` for a record that retention has removed: `.beginning` is the first that is there;
-  ///   `.consumerInUse`, `.invalidConsumer`, `.positionBeyondEnd`, `.foreignPosition`, `.invalidPosition`,
-  ///   `.unsupportedVersion`, `.foreignOwner`, `.storageClosed`, `.io`. The consumer stays where it is then.
+  /// - Throws: `.recordRemoved` for a record that retention has removed: `.beginning` is the first that exists; `.consumerInUse`,
+  ///   `.invalidConsumer`, `.positionBeyondEnd`, `.foreignPosition`, `.invalidPosition`, `.unsupportedVersion`, `.foreignOwner`,
+  ///   `.storageClosed`, `.io`. The consumer stays where it is then.
   public func seekConsumer(_ name: String, to position: StreamPosition) throws(ImmutaError) {
     guard FileName.isValid(name) else { throw .invalidConsumer(name) }
     do throws(ImmutaError) {
@@ -93,7 +94,8 @@ extension Log {
     }
   }
 
-  /// Removes a consumer, or a work queue, that nobody has open: its position, and what is done, is forgotten. On stable storage when it returns.
+  /// Removes a consumer, or a work queue, that nobody has open: its position, and which jobs are done, are forgotten. The removal
+  /// is on stable storage when this returns.
   ///
   /// - Throws: `.consumerNotFound`, `.consumerInUse`, `.invalidConsumer`, `.foreignOwner`, `.storageClosed`, `.io`.
   public func removeConsumer(_ name: String) throws(ImmutaError) {
@@ -113,7 +115,7 @@ extension Log {
     }
   }
 
-  /// Takes the position of a consumer or a work queue; makes it where there is none.
+  /// Takes the position of a consumer or a work queue; makes one where none exists.
   ///
   /// - Parameter isWorkQueue: whether one that is made is a work queue's.
   func positionFile(
@@ -123,7 +125,7 @@ extension Log {
     let taken = try settlement.settle(.consumer(name)) { () throws(ImmutaError) in try folder.take(name) }
     if var file = taken {
       do throws(ImmutaError) {
-        // Before the file is copied into the result: it learns which of its slots is the newest.
+        // Before the file is copied into the result: reading it finds out which of its slots is the newest.
         let mark =
           seeking
           ? try move(&file, to: start, isWorkQueue: folder.isWorkQueue(name)) : try placed(file.read(), of: name)
@@ -134,7 +136,7 @@ extension Log {
       }
     }
     guard creating else { throw .consumerNotFound(name) }
-    // Two may make it at once: then the other one's is taken.
+    // Two callers may make it at once: then this one takes the other's.
     var file = try folder.make(name, try mark(at: start, isWorkQueue: isWorkQueue))
     do throws(ImmutaError) {
       let mark = try placed(file.read(), of: name)
@@ -164,12 +166,12 @@ extension Log {
     return mark
   }
 
-  /// What a consumer goes on with, by what its file says: a place in this log.
+  /// Where a consumer goes on, by its file: a place in this log.
   private func placed(_ mark: ConsumerMark, of name: String) throws(ImmutaError) -> ConsumerMark {
     var mark = mark
     let place = mark.place(inRun: BootIdentity.current)
     if let expected = mark.identity, expected != identity {
-      // A power cut took the log as it was made, and nothing of it had been acknowledged: that is the beginning of any log.
+      // A power cut took the log just after it was made, and nothing of it had been acknowledged: so any log may begin there.
       guard place.number == 0, mark.bootIdentity != BootIdentity.current else {
         throw .foreignPosition(expected: expected, found: identity)
       }
@@ -182,8 +184,8 @@ extension Log {
     return mark
   }
 
-  /// What the consumer's steps have appended elsewhere is on stable storage from here on: whoever made the steps may have
-  /// ended before it was, and a position that is stable must not be beyond them.
+  /// Puts what the consumer's steps appended elsewhere on stable storage: the process that made the steps may have ended before
+  /// that, and a stable position must not be beyond them.
   private func flushAppends(_ mark: ConsumerMark) throws(ImmutaError) {
     guard !mark.pending.isEmpty, mark.bootIdentity != 0, mark.bootIdentity == BootIdentity.current else { return }
     let directory = currentFiles.home.directory
@@ -226,7 +228,7 @@ extension Log {
       do throws(ImmutaError) {
         return try open.place(try cursor.placeThatExists())
       } catch .recordRemoved where position == .beginning {
-        // It was, meanwhile: another one is the first by now.
+        // The record was removed meanwhile: another one is the first by now.
         continue
       }
     }
@@ -246,7 +248,7 @@ extension Log {
     }
   }
 
-  /// What ends steps that were cut off.
+  /// Finishes steps that were cut off.
   private var settlement: Settlement {
     Settlement(files: currentFiles, acceptsFilesOfOthers: acceptsFilesOfOthers, logger: open.logger)
   }

@@ -1,4 +1,4 @@
-// What a consumer of several logs, LogStore's, needs of each.
+// What a consumer of several logs, as LogStore's is, needs of each of them.
 
 extension Consumer {
   /// The number of the record that is delivered next.
@@ -10,7 +10,7 @@ extension Consumer {
   /// The place, for somebody who waits for a record of several logs.
   package var waiting: RecordStream { RecordStream(reader.waiting) }
 
-  /// Delivers again from a record on that was delivered, unless it was acknowledged.
+  /// Delivers records again, from one that was delivered on; not those that were acknowledged.
   package func deliverAgain(from sequence: Int) {
     if sequence >= position, sequence < reader.position { reader.position = sequence }
   }

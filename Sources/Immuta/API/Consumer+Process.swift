@@ -1,4 +1,4 @@
-// Exactly once, on one machine: what a consumer reads, what comes of it in other logs, and that it was read, in one step.
+// Exactly once, on one machine: one step commits the records that come of what a consumer read, and its new position.
 
 extension Consumer {
   /// Turns the log's records into records of another log, each exactly once, until the task is cancelled or the consumer
@@ -10,19 +10,19 @@ extension Consumer {
   /// }
   /// ```
   ///
-  /// It takes the records that come next, as many as exist and `count` at most, has the turn of the other log, and calls `body`
-  /// with each of them. What `body` appends, and that the records were read, is committed in one step: see
-  /// `transaction(in:expecting:synced:_:)` of ``Storage`` for what that survives. In short: exactly once where the process
-  /// dies; with `.synced` also where the machine does; otherwise a power cut may repeat steps, and never skips one.
+  /// It takes the records that come next, as many as exist and `count` at most, takes the turn of the other log, and calls `body`
+  /// with each record. One step commits what `body` appends together with the consumer's new position: see
+  /// `transaction(in:expecting:synced:_:)` of ``Storage`` for what that survives. In short: exactly once where the process dies;
+  /// with `.synced` also where the machine does; otherwise a power cut may repeat steps, and never skips one.
   ///
   /// That holds for what `body` appends through its transaction. Whatever else it does may be done again, when the process dies
   /// before the step is committed.
   ///
-  /// Others who append to the other log wait while `body` works on a batch. The two logs may be one.
+  /// Other callers that append to the other log wait while `body` works on a batch. The two logs may be the same one.
   ///
   /// - Parameters:
   ///   - log: an open log in the same directory, open for appending.
-  ///   - count: how many records make a step, at most: more are faster, and take longer to be seen.
+  ///   - count: how many records make a step, at most. Larger steps are faster; their records take longer to become visible.
   ///   - body: called with each record, and the transaction that appends.
   /// - Throws: what `body` throws: then nothing of the step is committed, and the records come again; `.readOnly`,
   ///   `.invalidConfiguration` where the logs are in different directories; as ``next()``, and as a transaction;
@@ -40,8 +40,7 @@ extension Consumer {
     while true { _ = try await processNext(into: logs, atMost: count, body) }
   }
 
-  /// Waits for the next record, and processes that and those that follow it, in one step. Otherwise as
-  /// `process(into:atMost:_:)`.
+  /// Waits for the next record, and processes it and the records after it in one step. Otherwise as `process(into:atMost:_:)`.
   ///
   /// - Returns: how many records were processed.
   public func processNext(
@@ -65,15 +64,14 @@ extension Consumer {
     }
   }
 
-  /// Processes the records that come next, if any is committed already, in one step. Otherwise as
-  /// `process(into:atMost:_:)`.
+  /// Processes the records that come next in one step, if any is committed already. Otherwise as `process(into:atMost:_:)`.
   ///
-  /// - Returns: how many records were processed: 0 where none is there.
+  /// - Returns: how many records were processed: 0 where none was committed.
   public func processAtOnce(
     into log: Log, atMost count: Int = 64, _ body: (Record, inout Transaction) async throws -> Void
   ) async throws -> Int {
     try await processBatch(into: [log], atMost: count) { (records, step) in
-      // It has the turn with the step.
+      // The transaction has the turn together with the step.
       var transaction = Transaction(within: step.writers[0])
       let writer = transaction.writer
       for record in records {

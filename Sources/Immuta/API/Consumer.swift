@@ -11,21 +11,22 @@ import ImmutaLocking
 /// ```
 ///
 /// Get one with ``Log/consumer(_:startingAt:creating:)``. It delivers records in their order, from the first that it has not
-/// acknowledged on. What was delivered and not acknowledged when the process ends is delivered again: so work on a record must
-/// stand being done twice. One process has a consumer at a time, others get ``ImmutaError/consumerInUse(_:)``; it may be the one
-/// that appends, or another one that opens the log for reading only.
+/// acknowledged on. A record that was delivered but not acknowledged when the process ends is delivered again, so your work on a
+/// record must tolerate being done twice. One process has a consumer at a time; others get ``ImmutaError/consumerInUse(_:)``.
+/// That process may be the one that appends, or another one that opens the log for reading only.
 ///
 /// Acknowledging is one small write to the consumer's own file. What it survives:
 ///
 /// - *The process dies:* the position is what was acknowledged last.
-/// - *The machine dies:* with `.synced` the same; with `.interval` at most so much older; with `.buffered` as much older as
-///   the kernel chooses. Never newer: it never names a record that the log has lost, and none is skipped.
+/// - *The machine dies:* with `.synced` the same; with `.interval` the position is older by at most the interval; with
+///   `.buffered` the kernel decides how much older. It is never newer: it never names a record that the log has lost, and no
+///   record is skipped.
 ///
-/// With `.synced` it delivers a record once that is on stable storage. The storage's durability decides, also where it is open
-/// for reading only.
+/// With `.synced` it delivers a record only after the record is on stable storage. The storage's durability decides, also where
+/// it is open for reading only.
 ///
-/// Several tasks may use one consumer: each record then goes to one of them. But acknowledging one acknowledges all before it,
-/// so whoever works on several at once must acknowledge in order.
+/// Several tasks may use one consumer: each record then goes to one of them. But acknowledging one record acknowledges all before
+/// it, so tasks that work on several at once must acknowledge in order.
 public final class Consumer: Sendable {
   /// The consumer's name.
   public let name: String
@@ -33,17 +34,17 @@ public final class Consumer: Sendable {
   public let log: Log
   let keeper: PositionKeeper
   let reader: RecordReader
-  /// What batches are processed from, while nobody does that.
+  /// The reader that batches are processed from, while nobody uses it.
   private let batches: Lock<RecordReader?>
   private let visibility: StreamVisibility
   private let waits = Lock(Waits())
 
-  /// Who waits for a record: closing ends that.
+  /// Callers that wait for a record: closing ends their waits.
   private struct Waits {
     var isClosed = false
     var tasks: [Int: Task<Bool, any Error>] = [:]
     var next = 0
-    /// How often the consumer was moved: who waits then looks at the new place.
+    /// How often the consumer was moved: a caller that waits then looks at the new place.
     var moves = 0
   }
 
@@ -60,8 +61,8 @@ public final class Consumer: Sendable {
 
   /// The next record, waiting for it if need be; never nil.
   ///
-  /// - Throws: as ``RecordReader/next()``; `.recordRemoved` where retention removed what comes next: `seek(to:)`
-  ///   to go on; `.consumerClosed`. The place stays.
+  /// - Throws: as ``RecordReader/next()``; `.recordRemoved` where retention removed what comes next: call `seek(to:)` to go on;
+  ///   `.consumerClosed`. The place stays.
   public func next() async throws -> Record? {
     try await take(until: nil, nextAtOnce)
   }
@@ -108,7 +109,7 @@ public final class Consumer: Sendable {
     if waits.withLock({ $0.isClosed }) { throw .consumerClosed(name).of(log.namespace) }
   }
 
-  /// What `next` gives, waiting while that is nothing; nil when the deadline passed first.
+  /// What `next` gives, waiting until it gives something; nil when the deadline passed first.
   private func take<Taken>(
     until deadline: ContinuousClock.Instant?, _ next: () throws(ImmutaError) -> Taken?
   ) async throws -> Taken? {
@@ -169,7 +170,7 @@ public final class Consumer: Sendable {
     try checkOpen()
     let reader = takeReader()
     defer { batches.withLock { $0 = reader } }
-    // Somebody may have moved the consumer: back, too.
+    // Somebody may have moved the consumer, maybe back.
     if reader.position != keeper.position { reader.position = keeper.position }
     _ = try await wait(reader.waiting, until: nil)
   }
@@ -190,11 +191,11 @@ public final class Consumer: Sendable {
   /// How many records exist that were not acknowledged. O(1).
   public var lag: Int { max(0, log.count - max(position, log.firstSequence)) }
 
-  /// Acknowledges a record and all before it; nothing where that was done. One small write; with `.synced` a flush, too, that
-  /// all share who acknowledge meanwhile.
+  /// Acknowledges a record and all before it; does nothing where that was done already. One small write; with `.synced` also a
+  /// flush, which all callers share that acknowledge meanwhile.
   ///
-  /// - Throws: `.positionBeyondEnd` where the log has no such record, `.consumerClosed`, `.io`; `.logMoved` where the
-  ///   position's file was removed or replaced. The position stays, but for a flush that failed.
+  /// - Throws: `.positionBeyondEnd` where the log has no such record, `.consumerClosed`, `.io`; `.logMoved` where the position's
+  ///   file was removed or replaced. The position stays, unless a flush failed.
   public func acknowledge(_ record: Record) async throws {
     try await flush(try acknowledgeNow(record))
   }
@@ -213,9 +214,9 @@ public final class Consumer: Sendable {
     try await flush(try acknowledgeNow(through: sequence))
   }
 
-  /// Moves the consumer, to where it goes on then and after a crash; back, too.
+  /// Moves the consumer, forward or back: it goes on there, also after a crash.
   ///
-  /// - Throws: `.recordRemoved` for a record that retention has removed: `.beginning` is the first that is there;
+  /// - Throws: `.recordRemoved` for a record that retention has removed: `.beginning` is the first that exists;
   ///   `.positionBeyondEnd`, `.foreignPosition`, `.invalidPosition`, `.consumerClosed`, `.io`; the position stays.
   public func seek(to position: StreamPosition) async throws {
     try await flush(try seekNow(to: position))
@@ -264,10 +265,10 @@ public final class Consumer: Sendable {
     if log.durability == .synced { try keeper.flush(through: writes) }
   }
 
-  /// Puts the position on stable storage, and lets others have the consumer. Who waits for a record of it gets
+  /// Puts the position on stable storage, and lets others have the consumer. A caller that waits for its next record gets
   /// `.consumerClosed`. Closing the log closes its consumers, too. Idempotent; blocks for a flush.
   public func close() {
-    // What could not be written is told by acknowledging.
+    // Acknowledging reports what could not be written.
     _ = closeReporting()
   }
 

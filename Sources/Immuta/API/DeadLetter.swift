@@ -1,4 +1,4 @@
-/// A job that a work queue gave up: what is in the log that gets its dead letters, a record for each.
+/// A job that a work queue gave up: one record in the log that gets the queue's dead letters.
 ///
 /// ```swift
 /// for try await record in dead.history() {
@@ -22,7 +22,7 @@
 /// …
 /// ```
 ///
-/// A crash may leave a job there twice: with the same log and record.
+/// A crash may leave a job in that log twice, both times with the same log and record.
 public struct DeadLetter: Sendable {
   /// The work queue that gave the job up.
   public let queue: String
@@ -30,7 +30,7 @@ public struct DeadLetter: Sendable {
   public let namespace: String
   /// Its identity; nil where nothing on file said it.
   public let identity: LogIdentity?
-  /// The number of the job's record in that log.
+  /// The number of the job's record in its log.
   public let sequence: Int
   /// When that record was appended, as ``Timestamp/description`` writes it.
   public let appended: String
@@ -42,14 +42,14 @@ public struct DeadLetter: Sendable {
   public let payload: Payload
 
   private static let firstLine = "Immuta-Dead-Letter: 1"
-  /// What comes before a payload is shorter.
+  /// The lines before a payload are shorter than this.
   private static let longestHead = 8192
   private static let longestReason = 2000
 
   /// Reads a record of a log that gets dead letters; nil for one that is no dead letter.
   ///
-  /// O(bytes of the lines before the payload). A payload of more than 1 MiB is read or decoded where it need be, and one that
-  /// cannot be is nil, too.
+  /// O(bytes of the lines before the payload). A payload of more than 1 MiB is read or decoded if need be; nil also where that
+  /// fails.
   public init?(_ record: Record) {
     guard let bytes = try? record.payload.inMemory() else { return nil }
     let start = bytes.prefix(Self.longestHead)
@@ -74,12 +74,12 @@ public struct DeadLetter: Sendable {
     payload = bytes.dropping(first: end + 1)
   }
 
-  /// Appends a job; on stable storage when it returns, whatever the durability is: what is done then is forgotten elsewhere.
+  /// Appends a job. It is on stable storage when this returns, whatever the durability is: after that the queue forgets the job.
   static func append(
     _ record: Record, deliveries: Int, reason: String, queue: String, of log: Log, to deadLetters: Log
   ) async throws {
     let origin = [log.namespace, log.identity.map(\.description)].compactMap(\.self).joined(separator: " ")
-    // In one line, whatever it holds.
+    // Made one line, whatever it holds.
     let reason = String(decoding: reason.printable.utf8.prefix(longestReason), as: UTF8.self)
     let head = """
       \(firstLine)
@@ -96,7 +96,7 @@ public struct DeadLetter: Sendable {
     try await deadLetters.sync()
   }
 
-  /// What is appended, in pieces: a large payload is not copied as a whole.
+  /// The record's bytes in pieces: a large payload is not copied as a whole.
   private struct Pieces: AsyncSequence {
     let head: [UInt8]
     let payload: Payload

@@ -1,13 +1,13 @@
 import ImmutaLocking
 
-/// The records of one key, in order, each once: those that are there, then those to come. See ``KeyedLog/stream(_:from:only:)``.
+/// The records of one key, in order, each once: those that exist, then those to come. See ``KeyedLog/stream(_:from:only:)``.
 ///
 /// It is to a key what ``RecordStream`` is to a log, and makes the same promises: it skips no record of the key, and when `next`
-/// throws, the position stays. A record that cannot be read may be the key's: it is thrown, and you go on after it by setting
-/// ``position``.
+/// throws, the position stays. A record that cannot be read may be one of the key's: `next` throws the error, and you go on after
+/// that record by setting ``position``.
 ///
-/// A waiting stream looks at each record that comes to the log, in memory, and wakes its task for the key's only when it is
-/// looked at: many waiting streams of a busy log cost more than one that you divide yourself.
+/// A waiting stream looks at each record that comes to the log, in memory, and wakes its task only for records of the key. So
+/// many waiting streams of a busy log cost more than one stream whose records you distribute yourself.
 public struct KeyStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
   /// What a stream delivers.
   public typealias Element = Record
@@ -35,7 +35,7 @@ public struct KeyStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
   ///   the log is open for reading only; the first call also `.positionBeyondEnd`, `.foreignPosition`, `.invalidPosition`.
   public mutating func next() async throws -> Record? { try await next(until: nil) }
 
-  /// The key's next record, or nil when none came in time. A timeout of zero or less takes a record that is there.
+  /// The key's next record, or nil when none came in time. A timeout of zero or less takes a record that exists.
   ///
   /// - Throws: as `next()`.
   public mutating func next(timeout: Duration) async throws -> Record? { try await next(until: .after(timeout)) }
@@ -72,7 +72,7 @@ public final class KeyReader: Sendable {
     set { stream.withLock { $0.position = newValue } }
   }
 
-  /// The key's next record, waiting for it if need be; never nil. Called by several tasks, each record goes to one of them.
+  /// The key's next record, waiting for it if need be; never nil. If several tasks call it, each record goes to one of them.
   ///
   /// - Throws: as ``KeyStream/next()``. The position stays, whatever is thrown.
   public func next() async throws -> Record? {
@@ -82,7 +82,7 @@ public final class KeyReader: Sendable {
     }
   }
 
-  /// The key's next record, or nil when none came in time. A timeout of zero or less takes a record that is there.
+  /// The key's next record, or nil when none came in time. A timeout of zero or less takes a record that exists.
   ///
   /// - Throws: as `next()`.
   public func next(timeout: Duration) async throws -> Record? {
@@ -127,7 +127,7 @@ public struct KeyHistory: AsyncSequence, AsyncIteratorProtocol, Sendable {
 
   private var cursor: KeyCursor
   private let index: KeyIndex
-  /// Number, in the log, of the first record that is not looked at: as many were there when the history was made.
+  /// Number, in the log, of the first record that is not looked at: the log's count when the history was made.
   public let end: Int
 
   init(_ index: KeyIndex, _ cursor: KeyCursor, end: Int) {
@@ -156,11 +156,11 @@ public struct KeyHistory: AsyncSequence, AsyncIteratorProtocol, Sendable {
 }
 
 extension KeyedLog {
-  /// The records of a key from a position of the log on: those that are there, then those to come. Never fails: a closed storage
-  /// is thrown by the stream's first `next()`.
+  /// The records of a key from a position of the log on: those that exist, then those to come. Never fails: if the storage is
+  /// closed, the stream's first `next()` throws that.
   ///
-  /// The position is a place in the log, not among the key's records: from there on, the key's are delivered. To begin with the
-  /// key's nth record, take its sequence from `record(_:of:)`.
+  /// The position is a place in the log, not among the key's records: the key's records from there on are delivered. To begin
+  /// with the key's nth record, take its sequence from `record(_:of:)`.
   public func stream(
     _ key: Key, from position: StreamPosition = .beginning, only visibility: StreamVisibility = .committed
   ) -> KeyStream {
@@ -174,13 +174,13 @@ extension KeyedLog {
     KeyReader(stream(key, from: position, only: visibility))
   }
 
-  /// The records of a key from a position of the log to the last one that there is when this is called: what a stream delivers,
-  /// without waiting for more. Never fails.
+  /// The records of a key from a position of the log to the last one that exists when this is called: what a stream would
+  /// deliver, without waiting for more. Never fails.
   public func records(
     of key: Key, from position: StreamPosition = .beginning, only visibility: StreamVisibility = .committed
   ) -> KeyHistory {
     let cursor = KeyCursor(index, key.keyBytes, from: position, only: visibility)
-    // What cannot be told now is told by the first read.
+    // The first read throws what cannot be reported here.
     try? log.open.refresh(visibility)
     return KeyHistory(index, cursor, end: log.open.count(visibility, log.reader))
   }

@@ -1,9 +1,9 @@
-// Only if nothing came between, for one key: appends by those who have read the key's records, and decided by what they found.
+// Only if nothing came between, for one key: appends by callers that have read the key's records and decided by what they found.
 
 extension KeyedLog {
-  /// Appends one record, text, if its key has exactly so many records; otherwise nothing, and throws.
+  /// Appends one record, text, if its key has exactly so many records; otherwise appends nothing, and throws.
   ///
-  /// The number is compared when it is the caller's turn, with all that others have appended by then, and nobody else appends
+  /// The number is compared when it is the caller's turn. It includes what others have appended by then, and nobody else appends
   /// until the record is committed. Records of other keys do not matter.
   ///
   /// - Parameters:
@@ -59,7 +59,7 @@ extension KeyedLog {
     if actual != count { throw .unexpectedCount(expected: count, actual: actual).of(log.namespace) }
   }
 
-  /// What takes reading files is counted before the caller has the turn, which others wait for.
+  /// Records whose count takes reading files are counted before the caller has the turn, as others wait for the turn.
   private func known(_ key: [UInt8]) throws(ImmutaError) -> KeyIndex.OlderCount {
     do throws(ImmutaError) {
       try index.update()

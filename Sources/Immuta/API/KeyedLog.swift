@@ -8,7 +8,7 @@
 /// try await accounts.append("account-7 paid", expecting: 3)
 /// ```
 ///
-/// Any number of tasks and threads may use it at once. Make one and keep it: each has the keys of the log's newest segment in
+/// Any number of tasks and threads may use one at once. Make one and keep it: each holds the keys of the log's newest segment in
 /// memory, about 4 bytes a record and 40 a key, and reads that segment when it is first used.
 public struct KeyedLog<Key: RecordKey>: Sendable {
   /// The log whose records they are.
@@ -18,11 +18,11 @@ public struct KeyedLog<Key: RecordKey>: Sendable {
   let index: KeyIndex
   let keyOf: @Sendable (Payload) -> Key?
 
-  /// How many records the key has: those that are committed, and those that were removed since the index has seen them. O(segments)
-  /// reads, none for the newest segment.
+  /// How many records the key has: those that are committed, and those that the index has seen and that were removed since.
+  /// O(segments) reads, none for the newest segment.
   ///
-  /// The number never goes down while the log keeps growing, so it is what `append(_:expecting:)` is given. If a record
-  /// of the log cannot be read, nobody knows whose it is: then no key has a count.
+  /// The number never goes down while the log keeps growing, so pass it to `append(_:expecting:)`. If a record of the log cannot
+  /// be read, nobody knows which key it has: then no key has a count.
   ///
   /// - Throws: `.corrupted` and `.undecodable`, naming a record that cannot be read; `.storageClosed`, `.logChanged`, `.io`.
   public func count(of key: Key) async throws -> Int {
@@ -30,8 +30,8 @@ public struct KeyedLog<Key: RecordKey>: Sendable {
     return try countNow(of: key)
   }
 
-  /// The same, for code that is not async. Blocks for the reads; the first time, for those of all records that no file of the
-  /// index has.
+  /// The same, for code that is not async. Blocks for the reads; the first time also for reading all records that no file of the
+  /// index covers.
   public func count(of key: Key) throws(ImmutaError) -> Int { try countNow(of: key) }
 
   /// One record of a key, counted from 0 as `count(of:)` counts; nil where the key has no such record yet, or where it
@@ -46,8 +46,8 @@ public struct KeyedLog<Key: RecordKey>: Sendable {
   /// The same, for code that is not async. Blocks for the reads.
   public func record(_ number: Int, of key: Key) throws(ImmutaError) -> Record? { try recordNow(number, of: key) }
 
-  /// The keys that records of the log have, in the order of their first records; without those whose records were all removed.
-  /// O(keys) reads, and memory for all of them and a record each.
+  /// The keys that records of the log have, in the order of their first records. Keys whose records were all removed are left
+  /// out. O(keys) reads, and memory for all of them and a record each.
   ///
   /// - Throws: as `count`.
   public var keys: [Key] {
@@ -60,7 +60,7 @@ public struct KeyedLog<Key: RecordKey>: Sendable {
   /// The same, for code that is not async. Blocks for the reads.
   public func allKeys() throws(ImmutaError) -> [Key] { try keysNow() }
 
-  /// For tests: the files that are to be made are made when it returns.
+  /// For tests: when it returns, the files that were due are made.
   package func finishFiles() { index.writeFiles() }
 
   private func countNow(of key: Key) throws(ImmutaError) -> Int {
@@ -84,13 +84,15 @@ public struct KeyedLog<Key: RecordKey>: Sendable {
 extension Log {
   /// The records of the log by a key that each may have.
   ///
-  /// What it knows is kept beside the log, in the folder `<namespace>.keys`: see <doc:FileFormat#Indexes-of-keys>. It is derived:
-  /// what is lost, damaged, or of another version is made again from the records when it is asked for. Where nobody may write
-  /// there, it is in memory. Making one reads nothing and does not fail for a log that is damaged. O(1).
+  /// The index is kept beside the log, in the folder `<namespace>.keys`: see <doc:FileFormat#Indexes-of-keys>. It is derived: a
+  /// part that is lost, damaged, or of another version is made again from the records when it is needed. Where the process may
+  /// not write to that folder, the index is in memory. Making a `KeyedLog` reads nothing and does not fail for a damaged log.
+  /// O(1).
   ///
   /// - Parameters:
   ///   - name: the index's; as a namespace's may be. Indexes of a log have different names.
-  ///   - version: raise it whenever `key` changes what it returns for any payload. What another version has kept is not used.
+  ///   - version: raise it whenever `key` changes what it returns for any payload. Files that another version has kept are not
+  ///     used.
   ///   - key: returns a record's key; nil for a record that has none. It must return the same for the same payload, at any time,
   ///     and must not use the log. It is called for each record once it is indexed, and again when it is delivered.
   /// - Throws: `.invalidConfiguration` for a name that cannot be one.

@@ -1,13 +1,13 @@
 extension Log {
   /// Appends one record: text, as UTF-8.
   ///
-  /// When it returns, every reader can see the record, it survives the end of the process, and, with durability
-  /// `.synced`, the end of the machine. Callers from any number of tasks are served in order. O(bytes); a small record
-  /// takes no system call.
+  /// When it returns, every reader can see the record, and the record survives the end of the process; with durability `.synced`
+  /// also the end of the machine. Callers from any number of tasks are served in order. O(bytes); a small record takes no system
+  /// call.
   ///
-  /// Cancelling the task while it waits for its turn appends nothing and throws `CancellationError`; afterwards
-  /// cancellation is not looked at: what was appended stays. Whoever could only wait for itself, such as inside of a
-  /// transaction of the same log, gets `.wouldDeadlock`.
+  /// Cancelling the task while it waits for its turn appends nothing and throws `CancellationError`. After that, cancellation has
+  /// no effect: what was appended stays. A caller that could only wait for itself, such as inside of a transaction of the same
+  /// log, gets `.wouldDeadlock`.
   ///
   /// - Returns: the record's number, place and size.
   /// - Throws: `.storageClosed`, `.readOnly`, `.recordTooLarge`, `.wouldDeadlock`, `.io`; `.logMoved` once a flush, or the
@@ -41,9 +41,9 @@ extension Log {
 
   /// Appends one record whose bytes come in chunks, in bounded memory, whatever its size. Otherwise as for text.
   ///
-  /// Nobody waits for the source, however slow it is: what comes is received beside the log first, as
-  /// ``Storage/Configuration/uploads`` says, and so the record's number is not known before all of it has come. If the
-  /// source throws, or the task is cancelled and the source ends, nothing was appended.
+  /// No other caller waits for the source, however slow it is: the chunks are received beside the log first, as
+  /// ``Storage/Configuration/uploads`` says. So the record's number is not known before all chunks have come. If the source
+  /// throws, or the task is cancelled and the source ends, nothing was appended.
   ///
   /// - Throws: also what the source throws, `CancellationError`, `.uploadTooLarge` and `.uploadStalled`. After an `.io`
   ///   that names a temporary file nothing has changed, and appending goes on.
@@ -57,7 +57,7 @@ extension Log {
   func append<Chunks: AsyncSequence>(_ chunks: Chunks, onlyAt count: Int?) async throws -> Receipt
   where Chunks.Element: Collection<UInt8> {
     let writer = try openWriter()
-    // It never has fewer again.
+    // The log never has fewer again.
     let present = self.count
     if let count, present > count { throw ImmutaError.unexpectedCount(expected: count, actual: present).of(namespace) }
     let upload: Upload
@@ -94,15 +94,15 @@ extension Log {
     }
   }
 
-  // What the generic functions above are inlined around: they are specialised where they are called, which saves two
-  // thirds of the instructions of a small append.
+  // The generic functions above are inlined around these. They are specialised where they are called, which saves two thirds of
+  // the instructions of a small append.
 
   /// Appends and commits, if nobody has the writer and the bytes are few; nil otherwise.
   @usableFromInline
   func appendAtOnce(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) -> Receipt? {
     guard let writer = unsafe heldWriter else { throw reasonForNoWriter }
     let result: Result<Receipt?, ImmutaError> = unsafe writer._withUnsafeGuaranteedRef { writer in
-      // It passes on no typed error.
+      // The call passes on no typed error.
       do throws(ImmutaError) {
         return .success(try unsafe writer.appendAtOnce(bytes))
       } catch {
@@ -141,9 +141,9 @@ extension Log {
 extension Log {
   /// Appends one record: text, as UTF-8. Blocks while a transaction has the writer, and for the flush in `.synced`.
   ///
-  /// - Throws: as the async one. Inside of a task, on the main actor and at the top level of a main.swift that uses `await`
-  ///   too, also `.wouldDeadlock` where the turn is, or would be next, another task's: that one may need the thread that
-  ///   would be blocked. Nobody is waited for for ever: call the async function, or use a thread of your own.
+  /// - Throws: as the async one. Inside of a task, on the main actor and at the top level of a main.swift that uses `await` too,
+  ///   also `.wouldDeadlock` where another task has the turn or would be next: that task may need the thread that would be
+  ///   blocked. So no call waits for ever. Call the async function, or use a thread of your own.
   @inlinable
   @discardableResult
   public func append(_ text: some StringProtocol) throws -> Receipt {

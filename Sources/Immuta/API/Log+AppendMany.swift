@@ -8,12 +8,13 @@ extension Log {
   /// print(receipts.sequences)                                   // 17..<42
   /// ```
   ///
-  /// Others who append wait until it is done; readers see either none of the records or all. The sequence is gone through
-  /// once, while others wait: it should not wait for anything. One that appends to the same log itself gets `.wouldDeadlock`.
+  /// Other callers that append wait until it is done; readers see either none of the records or all. The sequence is iterated
+  /// once, while others wait, so it should not wait for anything. A sequence that appends to the same log itself gets
+  /// `.wouldDeadlock`.
   ///
   /// - Parameters:
-  ///   - payloads: bytes. If there are none, nothing is appended. What a commit needs of many records is in a file beside the
-  ///     log, so they may come one at a time from somewhere else.
+  ///   - payloads: bytes. If the sequence is empty, nothing is appended. The payloads need not be in memory together: what the
+  ///     commit needs of many records is kept in a file beside the log.
   ///   - count: how many records the log must have, as for `append(_:expecting:)`; nil for any number.
   /// - Returns: the records' numbers and their size altogether.
   /// - Throws: as `append` of one record, and then nothing is appended; `.unexpectedCount`.

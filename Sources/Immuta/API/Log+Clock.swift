@@ -1,17 +1,17 @@
 extension Log {
   /// When a record was committed, by the system's clock at that time.
   ///
-  /// That is the record's timestamp, with two exceptions. Timestamps never go down: after a record that was committed
-  /// while the clock was far ahead, those of the next records go on slowly from there. For these, this is what the
-  /// clock really said, to a microsecond. And a timestamp that is more than a minute later than the clock is now,
-  /// without more being known about it, cannot be right.
+  /// That is the record's timestamp, with two exceptions. First, timestamps never go down: after a record that was committed
+  /// while the clock was far ahead, the timestamps of the next records go on slowly from there. For these records, this is what
+  /// the clock really said, to a microsecond. Second, a timestamp that is more than a minute later than the clock is now cannot
+  /// be right, if nothing more is known about it.
   ///
   /// - Returns: nil if the time is not known, or if no ``Timestamp`` can hold it: 64 bits of nanoseconds end in April
   ///   2262.
   /// - Complexity: O(1). If the timestamp is not later than the clock, reading the clock is the only system call.
   public func clockTime(of record: Record) -> Timestamp? {
     let time = record.timestamp
-    // The ends of what it can say stand for all that is beyond them.
+    // The earliest and the latest value stand for all times beyond them.
     if time.nanosecondsSince1970 == .max || time.nanosecondsSince1970 == .min { return nil }
     if !time.isDoubtful { return time }
     guard let slow = try? companionHeader()?.slowTime, slow.covers(record.sequence) else { return nil }
@@ -21,9 +21,9 @@ extension Log {
   /// Number of the first record that was committed at or after a moment; ``count`` when all were committed before it.
   ///
   /// That is the first record whose ``Record/timestamp`` is not earlier. Where a clock was wrong, it is the first whose
-  /// ``clockTime(of:)`` is not earlier, as far as that is known: times after one from a clock that was years ahead are in the
-  /// future, and without that all of those records would be later than any moment of today. No record is passed over whose
-  /// time is not known: one with a damaged entry, or one that was committed while the clock was wrong, unless a later
+  /// ``clockTime(of:)`` is not earlier, as far as that is known. The reason: timestamps after one from a clock that was years
+  /// ahead are in the future, so by their timestamps all those records would be later than any moment of today. A record whose
+  /// time is not known, because its entry is damaged or the clock was wrong when it was committed, is passed over only if a later
   /// record is known to be too early. To find a record by a timestamp that is itself in the future, its timestamp counts.
   ///
   /// Records that another program appended all have the time at which the log file was last changed when they were found.
@@ -38,7 +38,7 @@ extension Log {
       do throws(ImmutaError) {
         return try open.firstRecord(at: moment, in: 0..<reader.count, of: reader)
       } catch {
-        // The file may not be what it was.
+        // The file may have been changed or replaced.
         guard try open.isDueToChange(error, of: reader) else { throw error }
         let other = self.reader
         return try open.firstRecord(at: moment, in: 0..<other.count, of: other)
@@ -67,7 +67,7 @@ extension Log {
   }
 
   private func firstRecord(after now: Int64, _ count: Int) -> Int {
-    // Of records whose times cannot be read nobody knows; they are passed over towards the end.
+    // Records whose times cannot be read are passed over towards the end.
     var (low, high) = (firstSequence, count - 1)
     while low < high {
       let middle = (low + high) / 2

@@ -3,19 +3,19 @@ extension Log {
   public struct Details: Hashable, Sendable {
     /// The namespace's name.
     public let namespace: String
-    /// The log file; of a log that has rolled, that of the first segment that exists.
+    /// The log file; of a log that has rolled, the file of the first segment that exists.
     public let path: String
     /// The log file's layout.
     public let format: LogFormat
-    /// The name of the codec that payloads are stored with; empty for none, and where nothing beside the log tells.
+    /// The name of the codec that payloads are stored with; empty for none, and where nothing beside the log names it.
     public let codec: String
-    /// Whose log it is; nil where nothing on file says so.
+    /// The log's identity; nil where no file holds it.
     public let identity: LogIdentity?
-    /// Committed records, with those that were removed: the number that the next one gets.
+    /// Committed records, including those that were removed: the number that the next one gets.
     public let count: Int
     /// The first record that was not removed.
     public let firstSequence: Int
-    /// Records of the first segments that are missing, though they were not removed.
+    /// How many records are missing with the first segments, though they were not removed.
     package let missingCount: Int
     /// Segments: files with records.
     public let segmentCount: Int
@@ -27,8 +27,7 @@ extension Log {
     public let firstTimestamp: Timestamp?
     /// When the last record was committed; nil when there is none, or its entry is damaged.
     public let lastTimestamp: Timestamp?
-    /// What opening found that people should know, such as a log that was not closed and what became of it; nil when
-    /// there was nothing.
+    /// What opening found that people should know, such as that the log was not closed, and what recovery did; nil for nothing.
     public let openingNote: String?
     /// Records that crashes of the machine took back over the log's life: committed, but torn by a power cut before
     /// they were stable, and cut off when the log was next opened.
@@ -40,9 +39,9 @@ extension Log {
     /// of their own. Nil when none was found; a damaged record that opening did not look at is found by
     /// ``Log/verify()``.
     public let damage: Corruption?
-    /// Records whose checksum was taken when they were appended: verifying tells whether they are what was appended. The
-    /// checksums of the others were made from the log's bytes, after the companion was lost, or as another program
-    /// appended them: nobody can tell what happened to those before.
+    /// Records whose checksum was taken when they were appended: verifying shows whether they are what was appended. The
+    /// checksums of the others were made later from the log's bytes, because the companion was lost or another program appended
+    /// the records: nobody knows what happened to these before.
     public let verifiable: Int
     /// Why times of the log may be wrong; empty where nothing speaks against them.
     public let clock: [ClockDoubt]
@@ -50,7 +49,7 @@ extension Log {
     /// small append takes no turn.
     public let turn: Turn?
 
-    /// Who writes, while others who append wait.
+    /// The caller that writes, while others that append wait.
     public struct Turn: Hashable, Sendable {
       /// What it is used for.
       public let work: Work
@@ -143,7 +142,7 @@ extension Log.Details {
     } catch  where log.open.removal(of: number) != nil {
       return try timestamp(of: log.firstSequence, count, log)
     } catch .corrupted {
-      // Details are for looking at damaged logs, too.
+      // Details must work for damaged logs, too.
       return nil
     }
   }

@@ -1,10 +1,10 @@
-// Only if nothing came between: appends by those who have read the log, and decided by what they found.
+// Only if nothing came between: appends by callers that have read the log and decided by what they found.
 
 extension Log {
-  /// Appends one record, text, if the log has exactly so many records; otherwise nothing, and throws.
+  /// Appends one record, text, if the log has exactly so many records; otherwise appends nothing, and throws.
   ///
-  /// So nobody else's record comes between what the caller has read and what it appends because of that. The number of
-  /// records is compared when it is the caller's turn, and nobody else appends until the record is committed.
+  /// So no other record comes between what the caller has read and what it appends because of that. The number of records is
+  /// compared when it is the caller's turn, and nobody else appends until the record is committed.
   ///
   /// ```swift
   /// while true {
@@ -21,7 +21,7 @@ extension Log {
   ///   - text: the payload, as UTF-8.
   ///   - count: how many records the log must have: the number that this one gets.
   /// - Throws: `.unexpectedCount` when the log has more or fewer records; otherwise as `append` without it. With `.synced`
-  ///   durability the records that were found need not be stable yet: they are before this one is.
+  ///   durability the records that were counted need not be stable yet; they become stable before this one.
   @inlinable
   @discardableResult
   public func append(_ text: some StringProtocol, expecting count: Int) async throws -> Receipt {

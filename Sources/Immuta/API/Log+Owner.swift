@@ -1,5 +1,5 @@
-/// Whoever opened a log, and knows it by its name while it is open.
+/// What opened a log, and knows it by its name while it is open.
 protocol LogOwner: AnyObject, Sendable {
-  /// Closes a log, while nobody else opens, closes or removes one of its name, and forgets it.
+  /// Closes a log and forgets it. Nobody else opens, closes or removes a log of that name meanwhile.
   func close(_ log: Log) throws(ImmutaError)
 }

@@ -1,10 +1,10 @@
 extension Log {
   /// The committed records of a range of numbers, as an ordinary sequence.
   ///
-  /// The records are read, once, and checked before it returns, so that going through them cannot fail, whatever becomes
-  /// of the log meanwhile: also after the storage was closed. They are held in memory, however many they are, but for
-  /// payloads of more than 1 MiB, which are mapped or read when they are touched: see ``Payload``. To go through many, use
-  /// ``history(from:only:)``, or a stream.
+  /// The records are read once and checked before this returns. So iterating over them cannot fail, whatever becomes of the log
+  /// meanwhile, even after the storage was closed. They are held in memory, however many they are; only payloads of more than 1
+  /// MiB are mapped or read when they are touched: see ``Payload``. To go through many records, use ``history(from:only:)``, or a
+  /// stream.
   ///
   /// - Complexity: O(bytes of the records), in time and memory.
   /// - Throws: `.recordNotFound` when a number is not (yet) a record's, `.corrupted` naming the first damaged one,
@@ -23,15 +23,15 @@ extension Log {
     records.reserveCapacity(Swift.min(range.count, 4096))
     while cursor.place < range.upperBound {
       guard let record = try cursor.nextAtOnce() else { throw .recordNotFound(cursor.place).of(namespace) }
-      // What was read a moment ago need not be there any more in a file that others may cut.
+      // Another program may cut the file: then the bytes that were read a moment ago are gone.
       if isFollowing { _ = try record.payload.inMemory() }
       records.append(record)
     }
     return RecordSequence(records)
   }
 
-  /// The records from a position to the last one that there is when this is called: what a stream delivers, without
-  /// waiting for more.
+  /// The records from a position to the last one that exists when this is called: what a stream would deliver, without waiting
+  /// for more.
   ///
   /// It is for code that is async, and for code that is not:
   ///
@@ -42,21 +42,21 @@ extension Log {
   /// while let record = try history.next() { … }
   /// ```
   ///
-  /// Never fails; what stands in the way, such as a closed storage, is thrown by its `next()`. From a position at or
-  /// beyond the end there are no records; `.sequence` and `.position` throw there as they do of a stream. O(1), from `.time` O(log n).
+  /// Never fails; its `next()` throws what stands in the way, such as a closed storage. From a position at or beyond the end
+  /// there are no records; `.sequence` and `.position` throw there as they do of a stream. O(1), from `.time` O(log n).
   public func history(
     from position: StreamPosition = .beginning, only visibility: StreamVisibility = .committed
   ) -> RecordHistory {
     let cursor = cursor(from: position, only: visibility)
-    // What cannot be told now is told by the first read.
+    // The first read throws what cannot be reported here.
     try? open.refresh(visibility)
     return RecordHistory(cursor, end: open.count(visibility, reader))
   }
 }
 
 extension Storage {
-  /// The records of a namespace from a position to the last one that there is when this is called. See
-  /// ``Log/history(from:only:)``. Never fails: an unknown namespace or a closed storage is thrown by its first `next()`.
+  /// The records of a namespace from a position to the last one that exists when this is called. See ``Log/history(from:only:)``.
+  /// Never fails: its first `next()` throws the error of an unknown namespace or a closed storage.
   public func history(
     _ namespace: String, from position: StreamPosition = .beginning, only visibility: StreamVisibility = .committed
   ) -> RecordHistory {
@@ -79,9 +79,9 @@ public struct RecordHistory: AsyncSequence, AsyncIteratorProtocol, Sendable {
   public typealias Failure = any Error
 
   private var cursor: RecordCursor
-  /// Number of the first record that it does not deliver: as many were there when it was made.
+  /// Number of the first record that it does not deliver: the log's count when it was made.
   public let end: Int
-  /// Whether the first record is still to come: what stands in its way is thrown, even if there is none.
+  /// Whether the first record is still to come: then an error on the way to it is thrown, even if the history is empty.
   private var isBeginning = true
 
   init(_ cursor: RecordCursor, end: Int) {
@@ -116,7 +116,7 @@ public struct RecordHistory: AsyncSequence, AsyncIteratorProtocol, Sendable {
     }
     if cursor.place < end {
       if let record = try cursor.nextAtOnce() { return record }
-      // The log was cut back, and whoever did that is not done yet; unless all records were removed.
+      // The log was cut back by somebody who is not done yet, unless all records were removed.
       if cursor.place < end { throw cursor.missing }
     }
     try cursor.checkEnd()

@@ -1,12 +1,12 @@
 /// What is known of one segment of a log without reading it.
 package struct SegmentDetails: Sendable {
-  /// Its records' numbers; of a segment that is missing, those that it had.
+  /// Its records' numbers; of a missing segment, the numbers that it had.
   package let records: Range<Int>
-  /// Its log file; of a segment that is missing, nil.
+  /// Its log file; nil for a missing segment.
   package let path: String?
-  /// Bytes of its log file, header and committed records; 0 of one that is missing.
+  /// Bytes of its log file, header and committed records; 0 for a missing segment.
   package let byteCount: Int
-  /// When its first and its last record were committed; nil where there is none, or where that cannot be read.
+  /// When its first and its last record were committed; nil where it has none, or where the times cannot be read.
   package let times: (first: Timestamp, last: Timestamp)?
   /// Whether no record of it has a checksum from when it was appended.
   package let isUnverifiable: Bool
@@ -35,7 +35,7 @@ extension Log {
     return segments
   }
 
-  /// The segments before the newest; those only that begin before a record.
+  /// The segments before the newest; only those that begin before a record.
   private func look(
     _ found: (list: (firsts: [Int], removed: Int), newest: LogReader), before limit: Int = .max
   ) throws(ImmutaError) -> [SegmentDetails] {
@@ -52,7 +52,7 @@ extension Log {
         segments.append(details(of: reader, first..<min(end, reader.count), isNewest: false))
         if reader.count < end { segments.append(missing(reader.count..<end)) }
       } catch .recordRemoved {
-        // A moment ago.
+        // The segment was removed a moment ago.
         continue
       } catch {
         segments.append(try broken(first..<end, error))
@@ -73,8 +73,8 @@ extension Log {
     return try io(files.openFolder()?.has(file.identity, called: FilePath.name(of: path))) ?? false
   }
 
-  /// The segments that would go if the log kept no more than this, in order: what ``Retention`` removes at this moment. None
-  /// is removed, and a log that another process writes is looked at, too.
+  /// The segments that ``Retention`` would remove at this moment, in order. Removes none, and works also for a log that another
+  /// process writes.
   ///
   /// - Throws: `.unsupportedVersion` where a newer program wrote one of them, `.storageClosed`, `.io`.
   package func removable(by retention: Retention) throws(ImmutaError) -> [SegmentDetails] {
@@ -82,7 +82,7 @@ extension Log {
     let files = currentFiles
     return try removable { (plan, newest) throws(ImmutaError) in
       try plan.firstToKeep(retention, now: Clocks.wallClock()) { (first) throws(ImmutaError) in
-        // One that is missing has no bytes.
+        // A missing segment has no bytes.
         try first == newest.first ? newest.end : io(files.segment(first, inFolder: folder)?.logSize() ?? 0)
       } lastTime: { end in
         try? open.sealed.reader(of: end - 1).timestamp(of: end - 1).nanosecondsSince1970
@@ -90,7 +90,7 @@ extension Log {
     }
   }
 
-  /// The same of ``removeRecords(before:)-(Int)``.
+  /// The same for ``removeRecords(before:)-(Int)``.
   package func removable(before number: Int) throws(ImmutaError) -> [SegmentDetails] {
     try removable { plan, _ in plan.firstToKeep(before: number) }
   }
@@ -122,7 +122,7 @@ extension Log {
       let newest = reader
       let sealed = open.sealed
       let list = sealed.list
-      // Otherwise it has rolled in between.
+      // Otherwise the log has rolled in between.
       if list.end == newest.first || !isFollowing { return ((list.firsts, sealed.firstSequence), newest) }
       try open.refresh()
     }
@@ -137,7 +137,7 @@ extension Log {
         times = try (reader.timestamp(of: records.lowerBound), reader.timestamp(of: last))
         _ = try reader.record(last, reader: 0)
       } catch .undecodable {
-        // Only who has the keys can say.
+        // Only a caller that has the keys can find that out.
       } catch {
         failure = error.of(namespace)
       }
@@ -156,7 +156,7 @@ extension Log {
       failure: .corrupted(damage))
   }
 
-  /// One that cannot be opened.
+  /// A segment that cannot be opened.
   private func broken(_ records: Range<Int>, _ error: ImmutaError) throws(ImmutaError) -> SegmentDetails {
     let segment = try io(files.segment(records.lowerBound, inFolder: files.openFolder()))
     let size = try io(segment?.logSize())

@@ -1,8 +1,8 @@
 // A log's segments: when it begins the next, and which it keeps.
 
 extension Log {
-  /// Begins the next segment now, whatever the limits of ``Storage/Configuration/segments`` are; nothing where the newest has
-  /// no record. Waits for its turn as a transaction does. The segment before is sealed beside this.
+  /// Begins the next segment now, whatever the limits of ``Storage/Configuration/segments`` are; does nothing where the newest
+  /// has no record. Waits for its turn as a transaction does. The previous segment is sealed in the background.
   ///
   /// - Throws: `.storageClosed`, `.readOnly`, `.io`; `CancellationError` when cancelled while it waits for its turn.
   public func roll() async throws {
@@ -26,16 +26,15 @@ extension Log {
     }
   }
 
-  /// Removes the segments all of whose records are before a number: whole segments, from the first on, never the newest.
-  /// Those who hold records of them keep those; a stream that stands in one gets `.recordRemoved`.
+  /// Removes the segments whose records are all before a number: whole segments, from the first on, never the newest. Records
+  /// that a caller holds stay valid; a stream that stands in a removed segment gets `.recordRemoved`.
   ///
-  /// On stable storage when it returns: a crash leaves the log as it was, or without these records.
+  /// The removal is on stable storage when this returns. A crash leaves the log as it was, or without these records.
   ///
   /// - Returns: the number of the first record that is left, ``firstSequence``.
-  /// - Throws: `.storageClosed`, `.readOnly`, `.positionBeyondEnd` where the log has fewer records, `.unsupportedVersion` where a newer
-  ///   version wrote one of the segments, and nothing is removed; `.io`: where
-  ///   ``firstSequence`` has moved, the records are gone all the same, and what is left of their files goes when the log is next
-  ///   opened for appending.
+  /// - Throws: `.storageClosed`, `.readOnly`, `.positionBeyondEnd` where the log has fewer records, `.unsupportedVersion` where a
+  ///   newer version wrote one of the segments, and nothing is removed; `.io`: if ``firstSequence`` has moved, the records are
+  ///   gone all the same, and the next opening for appending removes the rest of their files.
   @discardableResult
   public func removeRecords(before number: Int) async throws -> Int {
     let writer = try openWriter()
@@ -61,26 +60,26 @@ extension Log {
     if number > count { throw .positionBeyondEnd(position: number, count: count).of(namespace) }
   }
 
-  /// How many segments there are before the newest, and how many bytes their logs have. O(segments).
+  /// How many segments are before the newest, and how many bytes their logs have. O(segments).
   func segmentSizes() throws(ImmutaError) -> (count: Int, bytes: Int) {
     let (firsts, _) = open.sealed.list
     if firsts.isEmpty { return (0, 0) }
     let files = currentFiles
     let folder = try io(files.openFolder())
     var bytes = 0
-    // One that is missing has none.
+    // A missing segment has none.
     for first in firsts { bytes += try io(files.segment(first, inFolder: folder)?.logSize() ?? 0) }
     return (firsts.count, bytes)
   }
 
-  /// The log file of a segment, whether it is there or not.
+  /// The log file of a segment, whether it exists or not.
   func path(ofSegment first: Int) throws(ImmutaError) -> String {
     if first == 0 { return files.logPath }
     let files = currentFiles
     return try io(files.segment(first, inFolder: files.openFolder())?.logPath) ?? files.home.logPath
   }
 
-  /// Does what blocks on a thread for that.
+  /// Runs a blocking call on a thread for such calls.
   func onWorkThread<R: Sendable>(
     _ body: @escaping @Sendable () throws(ImmutaError) -> R
   ) async throws -> R {

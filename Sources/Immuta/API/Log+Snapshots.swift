@@ -1,6 +1,6 @@
 import Logging
 
-// What a fold over a log's records came to, kept beside the log. Whoever folds is outside of the engine.
+// The result of a fold over a log's records, kept beside the log. The fold itself is outside of the engine.
 
 extension Log {
   /// The snapshot of a name.
@@ -15,7 +15,7 @@ extension Log {
     return SnapshotFile(log: self, name: name)
   }
 
-  /// Tells the configuration's logger something that people should know, and need not act on.
+  /// Logs something that people should know, and need not act on, to the configuration's logger.
   package func note(_ text: String) {
     open.logger?.notice("\(text)", metadata: ["namespace": "\(namespace)"])
   }
@@ -23,9 +23,9 @@ extension Log {
 
 /// A file with a state and the number of records that are in it: `<namespace>.projections/<name>.snapshot`.
 ///
-/// It can always be made again from the log, so whatever is wrong with it is a reason to do that, and no error. It is never
-/// ahead of the log: the records in it are put on stable storage first, where this process may do that; elsewhere it counts
-/// only as long as the machine runs, and nowhere if the last of its records is not the log's any more.
+/// It can always be made again from the log, so a fault in it is a reason to do that, and not an error. It is never ahead of the
+/// log. Where this process may append to the log, the records in the snapshot are put on stable storage first; elsewhere the
+/// snapshot counts only until the machine restarts. It never counts if the last of its records is not the log's any more.
 package struct SnapshotFile: Sendable {
   let log: Log
   let name: String
@@ -34,15 +34,15 @@ package struct SnapshotFile: Sendable {
 
   private var fileName: String { name + Self.suffix }
 
-  /// Whether a file is one, by its name.
+  /// Whether a file is a snapshot, by its name.
   static func isSnapshot(_ name: String) -> Bool { name.hasSuffix(suffix) }
 
-  /// What there is.
+  /// What was found.
   package enum Found: Sendable {
     case none
     /// The state of the first so many records.
     case state([UInt8], sequence: Int)
-    /// A file that says nothing of this log, and why.
+    /// A file that cannot be used for this log, and why.
     case useless(String)
   }
 
@@ -80,8 +80,8 @@ package struct SnapshotFile: Sendable {
     return .state(found.state, sequence: snapshot.sequence)
   }
 
-  /// Puts a state in the place of the one that is there: whole, or not at all. It is on stable storage when it returns, and so
-  /// are the log's records in it, where the log is open for appending.
+  /// Replaces the saved state, as a whole or not at all. The new state is on stable storage when this returns, and so are the
+  /// log's records in it, where the log is open for appending.
   ///
   /// Waits without blocking a thread that runs tasks; cancelling the task changes nothing.
   ///
@@ -149,7 +149,7 @@ package struct SnapshotFile: Sendable {
     let reason: String
   }
 
-  /// What is on file; nil where nothing is.
+  /// The snapshot on file; nil where there is none.
   private func read() throws(Unusable) -> (header: Snapshot.Header, state: [UInt8])? {
     let bytes: (header: [UInt8], state: [UInt8], file: Descriptor)?
     do throws(FileError) {
@@ -178,7 +178,7 @@ package struct SnapshotFile: Sendable {
     guard let folder = try files.directory.folder(files.projectionsFolder),
       let file = try folder.openIfPresent(fileName, .read)
     else { return nil }
-    // What it says cannot be checked against the records, other than by folding all of them.
+    // Its state can be checked against the records only by folding all of them.
     for (directory, status, name) in try [
       (files.directory, folder.status(), files.projectionsFolder), (folder, file.status(), fileName),
     ] {
@@ -189,7 +189,7 @@ package struct SnapshotFile: Sendable {
       try unsafe file.read(into: bytes, at: 0)
     }
     header.removeLast(header.count - count)
-    // Before as much memory is taken as the file claims.
+    // Before taking as much memory as the file claims to need.
     let length = unsafe header.withBytes { unsafe (try? Snapshot.header(decoding: $0))?.length }
     guard let length, try file.size == Snapshot.headerSize + length else { return (header, [], file) }
     var state = [UInt8](repeating: 0, count: length)
@@ -200,7 +200,7 @@ package struct SnapshotFile: Sendable {
     return (header, state, file)
   }
 
-  /// What the companion says of a record; nil where it was removed, or its entry is damaged.
+  /// The companion's entry of a record; nil where the record was removed, or the entry is damaged.
   private func entry(of number: Int) throws(ImmutaError) -> CompanionEntry? {
     do throws(ImmutaError) {
       return try log.open.entry(of: number, log.reader)
@@ -213,9 +213,9 @@ package struct SnapshotFile: Sendable {
 }
 
 extension LogFiles {
-  /// A file that has the rights of the log: what is computed from its records gets the same. Nil where there is none.
+  /// A file with the log's access rights: what is computed from its records gets the same rights. Nil where there is none.
   fileprivate func openForRights() throws(FileError) -> Descriptor? {
-    // The first segment of a log may have been removed; the meta file of one that rolled is there.
+    // The first segment of a log may have been removed; a log that rolled has its meta file.
     for name in [log, meta] {
       if let file = try directory.openIfPresent(name, .read) { return file }
     }

@@ -8,9 +8,9 @@ public struct VerificationReport: Hashable, Sendable {
   public let smallestPayload: Int
   /// Payload bytes of the largest record; 0 when there is none.
   public let largestPayload: Int
-  /// Records whose checksum was taken when they were appended: they are what was appended. Of the others, which lost
-  /// theirs with the companion or never had one, nobody can tell: they can be read, and have not changed since their
-  /// checksums were made from the log's bytes.
+  /// Records whose checksum was taken when they were appended: they are what was appended. The others lost their checksum with
+  /// the companion, or never had one. They can be read, and have not changed since their checksums were made from the log's
+  /// bytes; nobody knows about the time before.
   public let verifiable: Int
   /// The codec that the log was written with, where payloads were compared as they are stored and not decoded; empty
   /// where they were decoded, or there is none.
@@ -34,10 +34,10 @@ extension VerificationReport: CustomStringConvertible {
 }
 
 extension Log {
-  /// Reads every committed record and checks it: that it begins where the one before ends, that its bytes are those
-  /// that were appended, that its companion entry is whole, that times don't go down, and that the header agrees; with
-  /// a codec, also that it can be decoded. A record without a checksum from when it was appended is only read: see
-  /// ``VerificationReport/verifiable``. Damage that opening found and passed over throws, too.
+  /// Reads every committed record and checks it: that it begins where the one before ends, that its bytes are those that were
+  /// appended, that its companion entry is whole, that times don't go down, and that the header agrees; with a codec, also that
+  /// it can be decoded. A record without a checksum from when it was appended is only read: see
+  /// ``VerificationReport/verifiable``. It also throws for damage that opening found and passed over.
   ///
   /// Readers and the writer go on meanwhile. Checks checksums even where the configuration turned that off for reading.
   /// O(bytes of the log), in bounded memory, on all processors; gives other tasks a turn now and then.
@@ -51,7 +51,7 @@ extension Log {
     try await verify { _, _ in }
   }
 
-  /// The same, telling now and then how many of how many records were checked.
+  /// The same, reporting now and then how many of how many records were checked.
   @discardableResult
   package func verify(progress: (_ done: Int, _ count: Int) -> Void) async throws -> VerificationReport {
     try open.refresh()
@@ -59,7 +59,7 @@ extension Log {
     do {
       return try await verify(reader, progress: progress)
     } catch let error as ImmutaError {
-      // What looks damaged may be another file's doing.
+      // It may only look damaged because another file has the log's name.
       guard try open.isDueToChange(error, of: reader) else { throw error.of(namespace) }
       let change = reader.lineage.change(to: self.reader.lineage)
       throw ImmutaError.logChanged(
@@ -73,7 +73,7 @@ extension Log {
     try newest.checkOpen()
     let (count, first) = (newest.count, open.firstSequence)
     let found = try await verify(first..<count, newest) { progress($0 - first, count - first) }
-    // Not in a record: such as bytes after the last one, which are none.
+    // Not in a record: such as bytes after the last record that are not a record.
     if let damage { throw ImmutaError.corrupted(damage) }
     return VerificationReport(
       records: found.records, bytes: found.bytes, smallestPayload: found.records == 0 ? 0 : found.sizes.smallest,
@@ -83,11 +83,11 @@ extension Log {
 
   // MARK: Pieces
 
-  /// Records of one segment that are verified one after the other, while other pieces are verified beside them.
+  /// Records of one segment that are verified one after the other, while other pieces are verified at the same time.
   private struct Piece: Sendable {
     let segment: LogReader
     let numbers: Range<Int>
-    /// Where the records of the segment end that are verified, by number.
+    /// Number after the last record of the segment that is verified.
     let end: Int
 
     var beginsSegment: Bool { numbers.lowerBound == segment.first }
@@ -105,7 +105,8 @@ extension Log {
     var failure: (any Error)?
   }
 
-  /// Bytes of a piece, about: so many that nothing is lost by beginning anew, and so few that all processors are busy to the end.
+  /// About how many bytes a piece has: enough that beginning a new one costs nothing, and few enough that all processors are busy
+  /// to the end.
   private static var pieceBytes: Int { 32 << 20 }
   /// How many pieces are verified at once.
   private static var mostAtOnce: Int { Swift.min(8, ThisProcess.processorCount) }
@@ -147,7 +148,7 @@ extension Log {
     }
   }
 
-  /// The records of all segments, several pieces at once. What is damaged is told by its first record.
+  /// The records of all segments, several pieces at once. The error names the first damaged record.
   private func verify(
     _ numbers: Range<Int>, _ newest: LogReader, progress: (_ number: Int) -> Void
   ) async throws -> Verified {
@@ -193,7 +194,7 @@ extension Log {
     return found
   }
 
-  /// The piece that begins with a record, or is where the next one will be.
+  /// The piece that begins with a record, or an empty one where the next record will be.
   private func piece(from number: Int, through count: Int, _ newest: LogReader) throws(ImmutaError) -> Piece {
     let segment = number < newest.first ? try open.reader(of: number, newest) : newest
     let end = segment === newest ? count : segment.count
@@ -225,14 +226,14 @@ extension Log {
     var header = try reader.header()
     for _ in 0..<1000 {
       guard let found = header else { return }
-      // Not in a segment that is not appended to.
+      // Does not happen in a segment that is not appended to.
       if found.count > count, !reader.isSealed { return }
       if found == LogHeader(reader.format, count: count, lastIndex: lastIndex) { return }
       await Task.yield()
       header = try reader.header()
     }
     guard let header else { return }
-    // What a power cut leaves of it is no damage.
+    // A header as a power cut may leave it is not damage.
     if try isHeaderInDoubt(of: reader) { return }
     let place = header.lastIndex.map { " and LAST INDEX \($0)" } ?? ""
     throw ImmutaError.corrupted(

@@ -3,23 +3,22 @@ import Synchronization
 
 /// One namespace of a storage: a log that is appended to at its end and read from anywhere.
 ///
-/// Get one with ``Storage/log(_:)``. Any number of tasks and threads may use it at once. It works until its storage is
-/// closed; a log that outlives its last reference to the storage stays open until it is let go itself.
+/// Get one with ``Storage/log(_:)``. Any number of tasks and threads may use it at once. It works until its storage is closed. A
+/// log that outlives the last reference to its storage stays open until it is released itself.
 @safe public final class Log: Sendable {
   /// The namespace's name.
   public let namespace: String
   let files: LogFiles
   /// Nil when the log is open for reading only: then there is a follower.
   let writer: LogWriter?
-  /// `writer` once more, for small appends, which would retain and release it for each record. As safe as that is, which
-  /// holds it for as long as there is a log and is never another.
+  /// `writer` again, unmanaged, for small appends, which would otherwise retain and release it for each record. Safe, because
+  /// `writer` holds it for as long as the log exists and never changes.
   let heldWriter: Unmanaged<LogWriter>?
   /// Whether an append returns only when its record is stable.
   @usableFromInline let awaitsFlush: Bool
-  /// The writer's; nil as that is.
-  /// What is read from; closes the log once neither it nor a stream is held.
+  /// What is read from. Closes the log once neither the log nor a stream is held.
   let open: OpenLog
-  /// The writer's, at hand; nil where there is none.
+  /// The writer's newest segment, at hand; nil where there is no writer.
   private let newest: NewestSegment?
   /// Whether opening made it.
   let isNew: Bool
@@ -30,7 +29,7 @@ import Synchronization
   let acceptsFilesOfOthers: Bool
   let durability: Durability
   let uploads: Storage.Uploads
-  /// Whose it is: it forgets a log that closes itself.
+  /// The owner, which forgets a log that closes itself.
   weak let owner: (any LogOwner)?
   /// Relaxed: it only spreads readers over descriptors.
   private let nextReader = Atomic(0)
@@ -70,17 +69,17 @@ import Synchronization
   /// Whether another process may write the log.
   var isFollowing: Bool { open.isFollowing }
 
-  /// Keeps the log up to date with a writer elsewhere; nil where this is the writer.
+  /// Keeps the log up to date with a writer in another process; nil where this log has the writer.
   var follower: Follower? { open.follower }
 
-  /// What is read from. A follower may give another one each time: when the files are not what they were.
+  /// What is read from. A follower may give another one each time, after the files were changed or replaced.
   var reader: LogReader { open.reader }
 
   func checkOpen() throws(ImmutaError) {
     if !reader.isOpen { throw .storageClosed.of(namespace) }
   }
 
-  /// What opening passed over.
+  /// The damage that opening passed over.
   var damage: Corruption? {
     if let follower { return follower.files.damage }
     return damageOnOpening
@@ -89,20 +88,20 @@ import Synchronization
   /// Why the records after the last one cannot be read, though there were some or may have been: see ``OpenLog/endDamage``.
   package var endDamage: Corruption? { open.endDamage }
 
-  /// Whose log it is: see ``LogIdentity``. Nil where nothing on file says so: for a log without companion that is open for
-  /// reading only. O(1).
+  /// The log's identity: see ``LogIdentity``. Nil where no file holds it: for a log without companion that is open for reading
+  /// only. O(1).
   public var identity: LogIdentity? { reader.identity }
 
-  /// Where the files are that are read now: a follower may have gone on in another directory.
+  /// The files that are read now: a follower may have gone on in another directory.
   var currentFiles: LogFiles { follower?.files.files ?? files }
 
   /// Committed records: the number that the next one gets. O(1).
   ///
-  /// After the storage was closed, the number there was then.
+  /// After the storage was closed, the number at that time.
   public var count: Int { open.current.count }
 
-  /// The number of the first record that was not removed: 0 unless ``Retention`` or ``removeRecords(before:)-ee8z`` have
-  /// removed any. O(1); of a log that is open for reading only, a look at its directory.
+  /// The number of the first record that was not removed: 0 unless ``Retention`` or ``removeRecords(before:)-ee8z`` have removed
+  /// any. O(1); for a log that is open for reading only, a look at its directory.
   public var firstSequence: Int {
     follower?.noteRemoved()
     return open.firstSequence
@@ -174,10 +173,10 @@ import Synchronization
     return open.count(.durable, reader)
   }
 
-  /// The companion's header as it is on file; nil when there is none that is whole.
+  /// The companion's header as it is on file; nil when there is none, or it is damaged.
   func companionHeader() throws(ImmutaError) -> CompanionHeader? { try open.companionHeader() }
 
-  /// The codec that the log was written with, by its companion or its meta file; empty for none, and where neither tells.
+  /// The codec that the log was written with, by its companion or its meta file; empty for none, and where neither names it.
   func knownCodec() throws(ImmutaError) -> String {
     let header = try companionHeader()
     // The meta file says the same, and need not be opened.
@@ -186,7 +185,7 @@ import Synchronization
     return try LogKnowledge(files, header, reader.format, trust).codecName ?? ""
   }
 
-  /// Whose files are believed.
+  /// The users whose files are trusted.
   var trust: FileTrust { FileTrust(in: currentFiles.directory, acceptsFilesOfOthers: acceptsFilesOfOthers) }
 
   /// The writing side, or `.readOnly`.
@@ -201,7 +200,7 @@ import Synchronization
     return .readOnly.of(namespace)
   }
 
-  /// Returns why what was committed is not on stable storage: the same, whoever closes.
+  /// Returns why committed records are not on stable storage: the same for each caller that closes.
   @discardableResult
   func close() -> ImmutaError? { open.close() }
 }

@@ -8,9 +8,9 @@
 /// }
 /// ```
 ///
-/// It delivers records in their order, from the first that was not acknowledged on. What was delivered and not acknowledged
-/// when the process ends is delivered again: so work on a record must stand being done twice. One process has a consumer at a
-/// time. Several tasks may share one: each record then goes to one of them.
+/// It delivers records in their order, from the first that was not acknowledged on. A record that was delivered but not
+/// acknowledged when the process ends is delivered again, so your work on a record must tolerate being done twice. One process
+/// has a consumer at a time. Several tasks may share one: each record then goes to one of them.
 public protocol LogConsumer: Sendable {
   /// What it delivers.
   associatedtype Entry: LogRecord
@@ -29,10 +29,10 @@ public protocol LogConsumer: Sendable {
   /// - Throws: as ``next()``.
   func next(timeout: Duration) async throws -> Entry?
 
-  /// Acknowledges a record and all before it; nothing where that was done.
+  /// Acknowledges a record and all before it; does nothing where that was done already.
   ///
   /// - Throws: `.positionBeyondEnd` where the log has no such record, `.consumerClosed`; what keeping the position throws. The
-  ///   position then is what it was, or the new one.
+  ///   position is then the old one or the new one.
   func acknowledge(_ record: Entry) async throws
 
   /// Acknowledges all records up to and including the one of a number.
@@ -40,7 +40,7 @@ public protocol LogConsumer: Sendable {
   /// - Throws: as ``acknowledge(_:)``.
   func acknowledge(through sequence: Int) async throws
 
-  /// Moves the consumer, to where it goes on then and after a crash; back, too.
+  /// Moves the consumer, forward or back: it goes on there, also after a crash.
   ///
   /// - Throws: `.positionBeyondEnd`, `.foreignPosition`, `.invalidPosition`, `.consumerClosed`; what keeping the position
   ///   throws.
@@ -49,13 +49,13 @@ public protocol LogConsumer: Sendable {
   /// The number of the first record that was not acknowledged. O(1).
   var position: Int { get }
 
-  /// How many records exist that were not acknowledged: at least so many, where a cluster keeps the log.
+  /// How many records exist that were not acknowledged. Where a cluster keeps the log, at least so many.
   ///
   /// - Throws: what finding the log's end throws.
   var lag: Int { get async throws }
 
-  /// Keeps the position for good, and lets others have the consumer. Who waits for a record of it gets `.consumerClosed`.
-  /// Idempotent. Closing the log closes its consumers, too.
+  /// Keeps the position for good, and lets others have the consumer. A caller that waits for its next record gets
+  /// `.consumerClosed`. Idempotent. Closing the log closes its consumers, too.
   ///
   /// - Throws: what keeping the position throws; the consumer is closed all the same.
   func shutdown() async throws

@@ -1,5 +1,4 @@
-/// The records of a log, in order, each once: those that are there, then those to come. What ``AppendOnlyLog/stream(from:)``
-/// gives.
+/// The records of a log, in order, each once: those that exist, then those to come. What ``AppendOnlyLog/stream(from:)`` gives.
 ///
 /// ```swift
 /// for try await record in log.stream(from: .beginning) {
@@ -11,8 +10,8 @@
 /// ```
 ///
 /// It never skips a record and gives none twice: when `next` throws, for whatever reason, the place stays, and the next call
-/// gives the record that would have come. It ends only by an error: `CancellationError` when its task is cancelled, at once;
-/// ``ImmutaError/storageClosed(in:)`` when the log is closed; and others that say what is wrong with the log.
+/// gives the record that would have come. It ends only by an error: `CancellationError` at once when its task is cancelled,
+/// ``ImmutaError/storageClosed(in:)`` when the log is closed, and others that say what is wrong with the log.
 ///
 /// Use one stream from one task at a time.
 public protocol LogStream: AsyncSequence, AsyncIteratorProtocol, Sendable

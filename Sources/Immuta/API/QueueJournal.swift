@@ -1,23 +1,23 @@
 import Logging
 
-/// The state log of a work queue, which this process has for itself: `<namespace>.consumers/<name>.log`.
+/// The state log of a work queue, `<namespace>.consumers/<name>.log`. Only this process uses it.
 ///
 /// One caller at a time, but for ``sync()`` and closing.
 final class QueueJournal: Sendable {
   private let storage: Storage
   private let log: Log
   private let queue: String
-  /// Whether a change must be on stable storage before anybody is told of it.
+  /// Whether a change must be on stable storage before anybody learns of it.
   let isSynced: Bool
 
-  /// Opens it; makes it where there is none.
+  /// Opens it; makes it where none exists.
   ///
-  /// - Parameter isNew: whether a state that exists is of before, and is removed.
+  /// - Parameter isNew: whether the queue is new: then a state that exists is an old one, and is removed.
   init(
     of queue: String, in directory: Directory, isNew: Bool, durability: Durability, acceptsFilesOfOthers: Bool,
     logger: Logger?
   ) throws(ImmutaError) {
-    // In `.synced`, those who change something wait for a flush that they share, without keeping others from changing more.
+    // In `.synced`, callers that change something wait for a flush that they share. Others can change more meanwhile.
     isSynced = durability == .synced
     var configuration = Storage.Configuration(durability: isSynced ? .buffered : durability)
     configuration.acceptsFilesOfOthers = acceptsFilesOfOthers
@@ -72,7 +72,7 @@ final class QueueJournal: Sendable {
   func replay(
     _ mark: ConsumerMark, wasRestarted: Bool, of open: OpenLog
   ) throws(ImmutaError) -> QueueReplay {
-    // Of everything that is said, the highest place; of what the last summary begins.
+    // The highest place of all events, and what is stable since the last summary.
     var (top, stable) = (ConsumerMark.Place(0), 0)
     try unsafe forEachRecord { bytes in
       let header = unsafe QueueHeader(decoding: bytes)
@@ -109,14 +109,14 @@ final class QueueJournal: Sendable {
     guard let header = replay.header, replay.isWhole else {
       throw Self.damage(at: log.files.logPath, "the queue's state has no beginning")
     }
-    // A power cut may take a log as it was made: then nothing of it was known to be stable, and nothing counts.
+    // A power cut may take a log just after it was made: then nothing of it was known to be stable, and nothing counts.
     if let expected = header.identity, let identity = open.identity, expected != identity, !wasRestarted || stable > 0 {
       throw .foreignPosition(expected: expected, found: identity)
     }
     return replay
   }
 
-  /// - Parameter body: false for what cannot be.
+  /// - Parameter body: returns false for an event that cannot be right.
   private func forEachRecord(_ body: (UnsafeRawBufferPointer) -> Bool) throws(ImmutaError) {
     let reader = log.reader(from: .beginning)
     do throws(ImmutaError) {
@@ -139,7 +139,7 @@ final class QueueJournal: Sendable {
 
   // MARK: Writing
 
-  /// Appends an event. No system call but now and then; in no durability on stable storage before ``sync()``.
+  /// Appends an event. Rarely makes a system call. In no durability is it on stable storage before ``sync()``.
   func append(_ event: QueueEvent) throws(ImmutaError) {
     try unsafe withUnsafeTemporaryAllocation(byteCount: QueueEvent.size, alignment: 8) {
       (bytes) -> Result<Void, ImmutaError> in
@@ -159,7 +159,7 @@ final class QueueJournal: Sendable {
     try typed { _ = try log.appendInTurn(bytes) }
   }
 
-  /// Writes a summary, all or nothing. What comes before it counts no more.
+  /// Writes a summary, all or nothing. Events before it count no more.
   ///
   /// - Parameter rolls: whether it begins a segment, so that what comes before it can be removed.
   /// - Returns: the number of its first record.
@@ -186,16 +186,16 @@ final class QueueJournal: Sendable {
   /// How many records a reader must pass.
   var length: Int { log.count - log.firstSequence }
 
-  /// Removes what comes before a summary. Blocks for flushes.
+  /// Removes the records before a summary. Blocks for flushes.
   func removeRecords(before first: Int) throws(ImmutaError) {
     try typed {
-      // What is removed is gone for good: so what stands for it must be there for good.
+      // Removed records are gone for good, so the summary that stands for them must be on stable storage.
       try log.sync()
       try log.removeRecords(before: first)
     }
   }
 
-  /// Puts all that was appended on stable storage; those who ask at the same time share a flush.
+  /// Puts all that was appended on stable storage; callers at the same time share a flush.
   func sync() async throws { try await log.sync() }
 
   /// The same for code that is not async.

@@ -30,8 +30,8 @@ public struct RecordBatch: RandomAccessCollection, Sendable {
     return taken.record(at: place)
   }
 
-  /// Calls `body` with the number and the bytes of each record, in order. The bytes are valid only until it returns: so
-  /// nothing is counted for each record, which is the fastest way through a log.
+  /// Calls `body` with the number and the bytes of each record, in order. The bytes are valid only until it returns. So no
+  /// reference is counted for a record, which makes this the fastest way through a log.
   ///
   /// ```swift
   /// for try await batch in log.stream().batches() {
@@ -59,7 +59,7 @@ public struct RecordBatches: AsyncSequence, AsyncIteratorProtocol, Sendable {
   /// What it delivers.
   public typealias Element = RecordBatch
 
-  /// The stream that the batches are of: it stands after the last record of the batch that was delivered last.
+  /// The stream that the batches come from. It stands after the last record of the batch that was delivered last.
   public var stream: RecordStream
 
   init(_ stream: RecordStream) {
@@ -106,8 +106,8 @@ public struct RecordBatches: AsyncSequence, AsyncIteratorProtocol, Sendable {
 }
 
 extension RecordStream {
-  /// The same records, from the stream's position on, several at once: those committed by then, up to some 256 KiB of the log; at least
-  /// one. A batch costs what a record does, and its records less.
+  /// The same records, from the stream's position on, several at once: those committed by then, up to some 256 KiB of the log; at
+  /// least one. Taking a batch costs what taking a record costs, and each record in it costs less.
   ///
   /// ```swift
   /// for try await batch in log.stream(from: .beginning).batches() {
@@ -120,7 +120,7 @@ extension RecordStream {
 extension RecordReader {
   /// The records that come next: those committed by now, up to some 256 KiB of the log. Waits for one if need be; never nil.
   ///
-  /// The reader stands after the last of them then. Of several tasks that share a reader, each batch goes to one.
+  /// The reader then stands after the last of them. If several tasks share a reader, each batch goes to one of them.
   ///
   /// - Throws: as ``next()``.
   public func nextBatch() async throws -> RecordBatch? {

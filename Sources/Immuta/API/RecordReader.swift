@@ -9,17 +9,17 @@ import ImmutaLocking
 /// }
 /// ```
 ///
-/// It delivers what a ``RecordStream`` delivers, with the same promises and the same errors. A stream is a value, of which
-/// each loop has a copy; a reader is an object that keeps its place. So it can be a `let` of an actor, or at the top level
-/// of a main.swift; and after `break` the next loop goes on where the one before it stopped. For a `for try await` loop
-/// over all that comes, use a stream: it is the faster one, by a lock a record.
+/// It delivers what a ``RecordStream`` delivers, with the same promises and the same errors. A stream is a value, and each loop
+/// has its own copy; a reader is an object that keeps its place. So a reader can be a `let` of an actor, or at the top level of a
+/// main.swift; and after `break` the next loop goes on where the loop before it stopped. For a `for try await` loop over all
+/// records, use a stream: it is faster by one lock a record.
 ///
-/// A reader may be called from several tasks at once. Each record then goes to one of them, in the order in which they
-/// come to it: they share the records, and none gets all. For each to get all, give each a reader of its own, which costs
-/// little. While one takes a record, which may read from the device, the others block for that long.
+/// A reader may be called from several tasks at once. Each record then goes to one of them, in the order in which they come to
+/// it: they share the records, and none gets all. For each task to get all records, give each a reader of its own, which costs
+/// little. While one task takes a record, which may read from the device, the others block.
 public final class RecordReader: Sendable {
-  /// Held while a record is taken, and while nobody waits for one. Should reading find that other files have the log's name,
-  /// continuations of those who waited in the old ones are resumed meanwhile; they only get enqueued by that.
+  /// Held while a record is taken, but not while a caller waits for one. If reading finds that other files have the log's name,
+  /// it resumes the continuations of callers that waited in the old files while the lock is held; this only enqueues them.
   private let cursor: Lock<RecordCursor>
 
   init(_ cursor: RecordCursor) {
@@ -47,7 +47,7 @@ public final class RecordReader: Sendable {
     position = sequence
   }
 
-  /// Where the reader stands, to be kept and gone on from later; nil where nothing on file says whose log it is. O(1).
+  /// Where the reader stands, to keep it and go on from there later; nil where no file holds the log's identity. O(1).
   public var nextPosition: Position? { cursor.withLock { $0.position } }
 
   /// The next record, waiting for it if need be; never nil.
@@ -63,7 +63,7 @@ public final class RecordReader: Sendable {
     }
   }
 
-  /// The next record, or nil when none came in time. A timeout of zero or less takes a record that is there.
+  /// The next record, or nil when none came in time. A timeout of zero or less takes a record that exists.
   ///
   /// - Throws: as `next()`.
   public func next(timeout: Duration) async throws -> Record? {
@@ -86,8 +86,8 @@ public final class RecordReader: Sendable {
 }
 
 extension Log {
-  /// A reader of the records from a position on: those that are there, then those to come. Never fails: a closed storage
-  /// is thrown by the reader's first `next()`. O(1), from `.time` O(log n), and the reader costs nothing while it waits.
+  /// A reader of the records from a position on: those that exist, then those to come. Never fails: if the storage is closed, the
+  /// reader's first `next()` throws that. O(1), from `.time` O(log n), and the reader costs nothing while it waits.
   public func reader(
     from position: StreamPosition = .beginning, only visibility: StreamVisibility = .committed
   ) -> RecordReader {
@@ -96,8 +96,8 @@ extension Log {
 }
 
 extension Storage {
-  /// A reader of the records of a namespace: those that are there, then those to come. Never fails: an unknown namespace
-  /// or a closed storage is thrown by the reader's first `next()`.
+  /// A reader of the records of a namespace: those that exist, then those to come. Never fails: the reader's first `next()`
+  /// throws the error of an unknown namespace or a closed storage.
   public func reader(
     _ namespace: String, from position: StreamPosition = .beginning, only visibility: StreamVisibility = .committed
   ) -> RecordReader {

@@ -1,4 +1,4 @@
-/// The records of a log, in order, each once: those that are there, then those to come.
+/// The records of a log, in order, each once: those that exist, then those to come.
 ///
 /// ```swift
 /// for try await record in log.stream(from: .beginning) {
@@ -13,10 +13,9 @@
 /// never skips a record: when `next` throws, for whatever reason, the position stays, and the next call delivers the
 /// record that would have come.
 ///
-/// It ends only by an error: `CancellationError` when its task is cancelled, `.storageClosed` when the storage is
-/// closed, `.corrupted` at a damaged record, and, where the log is open for reading only, `.logChanged` when its files are
-/// not what was read from them any more. To go on after a damaged record, or at the last record that is still the same, set
-/// ``position``.
+/// It ends only by an error: `CancellationError` when its task is cancelled, `.storageClosed` when the storage is closed,
+/// `.corrupted` at a damaged record, and, where the log is open for reading only, `.logChanged` when its files no longer hold
+/// what was read from them. To go on after a damaged record, or at the last record that is still the same, set ``position``.
 public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
   /// What a stream delivers.
   public typealias Element = Record
@@ -41,7 +40,7 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
     position = sequence
   }
 
-  /// Where the stream stands, to be kept and gone on from later; nil where nothing on file says whose log it is. O(1).
+  /// Where the stream stands, to keep it and go on from there later; nil where no file holds the log's identity. O(1).
   public var nextPosition: Position? { cursor.position }
 
   /// The stream itself, from its position on. O(1).
@@ -62,8 +61,8 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
 
   /// The next record, on the caller's actor: what a `for try await` loop calls.
   ///
-  /// The actor is not looked at: the function runs where its caller does, as `nonisolated(nonsending)` ones do. With an
-  /// `isolated` parameter each record would cost the question whether it is there already, 20 ns.
+  /// The actor is not looked at: the function runs where its caller does, as `nonisolated(nonsending)` ones do. An `isolated`
+  /// parameter would cost each record 20 ns, to ask whether the function runs on the actor already.
   @inlinable
   public mutating func next(isolation actor: (any Actor)?) async throws -> Record? {
     while true {
@@ -73,7 +72,7 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
     }
   }
 
-  /// The next record, or nil when none came in time. A timeout of zero or less takes a record that is there.
+  /// The next record, or nil when none came in time. A timeout of zero or less takes a record that exists.
   ///
   /// - Throws: as `next()`.
   public mutating func next(timeout: Duration) async throws -> Record? {
@@ -92,15 +91,15 @@ public struct RecordStream: AsyncSequence, AsyncIteratorProtocol, Sendable {
   /// - Throws: as `next()`, but for cancellation.
   public mutating func nextAtOnce() throws(ImmutaError) -> Record? { try cursor.nextAtOnce() }
 
-  /// Waits until there is a record at the position, or the deadline, if there is one, has passed.
+  /// Waits until a record exists at the position, or the deadline, if there is one, has passed.
   package func waitForRecord(until deadline: ContinuousClock.Instant?) async throws {
     if let deadline { _ = try await cursor.waitForNext(until: deadline) } else { try await cursor.waitForNext() }
   }
 }
 
 extension Log {
-  /// The records from a position on: those that are there, then those to come. Never fails: a closed storage is thrown
-  /// by the stream's first `next()`. O(1), from `.time` O(log n), and the stream costs nothing while it waits.
+  /// The records from a position on: those that exist, then those to come. Never fails: if the storage is closed, the stream's
+  /// first `next()` throws that. O(1), from `.time` O(log n), and the stream costs nothing while it waits.
   public func stream(
     from position: StreamPosition = .beginning, only visibility: StreamVisibility = .committed
   ) -> RecordStream {
@@ -109,15 +108,15 @@ extension Log {
 }
 
 extension Storage {
-  /// The records of a namespace: those that are there, then those to come. Never fails: an unknown namespace or a
-  /// closed storage is thrown by the stream's first `next()`.
+  /// The records of a namespace: those that exist, then those to come. Never fails: the stream's first `next()` throws the error
+  /// of an unknown namespace or a closed storage.
   public func stream(
     _ namespace: String, from position: StreamPosition = .beginning, only visibility: StreamVisibility = .committed
   ) -> RecordStream {
     RecordStream(cursor(in: namespace, from: position, only: visibility))
   }
 
-  /// A place in the records of a namespace. An unknown namespace or a closed storage is thrown by its first `nextAtOnce`.
+  /// A place in the records of a namespace. Its first `nextAtOnce` throws the error of an unknown namespace or a closed storage.
   func cursor(in namespace: String, from position: StreamPosition, only visibility: StreamVisibility) -> RecordCursor {
     do throws(ImmutaError) {
       return try log(namespace).cursor(from: position, only: visibility)

@@ -8,8 +8,9 @@ extension Storage {
 
     /// How many descriptors the readers of a namespace share, each opened when first needed. Default: 5.
     ///
-    /// This bounds no number of streams: any number of them read through one descriptor. More of them help streams that
-    /// replay different parts of a log larger than memory, as each has a read-ahead of its own. At least 1.
+    /// This does not limit the number of streams: any number of them can read through one descriptor. More descriptors help
+    /// streams that replay different parts of a log larger than memory, as the kernel reads ahead for each descriptor. At least
+    /// 1.
     public var readerCount: Int = 5
 
     /// Whether each record is checked against its checksum before it is handed out. Default: true. Without it a damaged
@@ -19,14 +20,14 @@ extension Storage {
     /// Whether namespaces are appended to, or only read. Default: `.readWrite`.
     public var access: Access = .readWrite
 
-    /// The access of single namespaces, where it is another than ``access``: a storage may append to some and follow
-    /// others, which another process writes. Default: none.
+    /// The access of single namespaces that differs from ``access``: a storage may append to some namespaces and follow others,
+    /// which another process writes. Default: none.
     ///
     /// ```swift
     /// configuration.accessByNamespace = ["prices": .readOnly]
     /// ```
     ///
-    /// ``Storage/log(_:creating:access:)`` says it for one call.
+    /// ``Storage/log(_:creating:access:)`` sets it for one call.
     public var accessByNamespace: [String: Access] = [:]
 
     /// How payloads are stored: compressed, encrypted, or both. Default: as they are.
@@ -38,73 +39,72 @@ extension Storage {
     /// ```
     public var codec: Codec?
 
-    /// Applied to each payload that is appended, for those who want a codec's two sides apart; not together with
-    /// `codec`, and not without `readTransform`. Its name is what is recorded beside the log. Default: none.
+    /// Applied to each payload that is appended, for programs that set a codec's two sides separately; not together with `codec`,
+    /// and not without `readTransform`. Its name is recorded beside the log. Default: none.
     public var writeTransform: (any Transformer)?
 
     /// Applied to each payload that is read: undoes what `writeTransform` did. It may stand alone for `.readOnly`
     /// access; the names of its chain, last first, are then compared with the recorded name. Default: none.
     public var readTransform: (any Transformer)?
 
-    /// Bytes that a payload may come to when it is decoded; more of them are an error at that record, and so is
-    /// appending a larger payload. Only where a codec is in use. Default: 1 GiB.
+    /// The most bytes that a payload may have after decoding. Reading a record with more throws, and so does appending a larger
+    /// payload. Only where a codec is in use. Default: 1 GiB.
     ///
-    /// It bounds what a few stored bytes that claim to be much more can cost. Between two transformers of a chain there
-    /// may be an eighth and 64 KiB more. Reading in pieces takes bounded memory
-    /// whatever the size; a payload that is touched otherwise is held whole.
+    /// It limits the memory that a few stored bytes can cost by claiming to decode to many. Between two transformers of a chain,
+    /// an eighth and 64 KiB more are allowed. Reading in pieces takes bounded memory whatever the size; a payload that is touched
+    /// in any other way is held whole.
     public var largestDecodedPayload: Int = 1 << 30
 
     /// Delivers payloads as they are stored, not decoded, whatever codec the log was written with. Default: false.
     ///
-    /// For checking and copying logs without their keys: checksums are of what is stored. Only for reading, and not
-    /// together with a codec.
+    /// For checking and copying logs without their keys, as checksums cover the stored bytes. Only for reading, and not together
+    /// with a codec.
     public var deliversStoredPayloads: Bool = false
 
-    /// Says that a log of which nothing tells the codec was written without one, although its records look as if one had
+    /// Says that a log whose codec is not recorded anywhere was written without one, although its records look as if a codec had
     /// made them. Default: false, and opening such a log without a codec throws ``ImmutaError/codecUnknown(path:reason:)``.
     ///
-    /// A log's companion and its meta file tell; this is for logs that have lost both, or that another program wrote, and
-    /// whose payloads happen to be compressed or encrypted files. Not together with a codec.
+    /// A log's companion and its meta file record the codec. This option is for logs that have lost both, or that another program
+    /// wrote, and whose payloads happen to be compressed or encrypted files. Not together with a codec.
     public var takesPayloadsAsStored: Bool = false
 
     /// The layout of the log files. Default: nil, each log has the one it was made with, `.v1` or `.v2`, and new ones
     /// get `.v2`.
     ///
-    /// `.v1` and `.v2` decide for logs that are made, and for those few files, such as an empty one, that could be
-    /// either; a log that is certainly of the other layout is refused. `.bilog` opens other files, those of LogStore:
-    /// see ``LogFormat/bilog``.
+    /// `.v1` and `.v2` decide for new logs, and for the few files, such as an empty one, that could be either. A log that
+    /// certainly has the other layout is refused. `.bilog` opens other files, those of LogStore: see ``LogFormat/bilog``.
     public var format: LogFormat?
 
     /// How payloads that come in chunks are received, before they are appended. Default: any size, however long it takes.
     public var uploads = Uploads()
 
-    /// How long somebody waits for a turn to append until the logger is told: who has the turn, since when, how many
-    /// wait. It is told again when that time has doubled, and so on. More than zero. Default: 10 seconds.
+    /// How long a caller waits for a turn to append before that is logged: who has the turn, since when, how many wait. It is
+    /// logged again when the time has doubled, and so on. More than zero. Default: 10 seconds.
     public var longWait: Duration = .seconds(10)
 
     /// When logs begin their next segment. Default: never; each log stays one file.
     public var segments = SegmentLimits()
 
-    /// What logs keep. Default: everything. Whole segments are removed, so it needs ``segments`` that are limited, or calls
-    /// of ``Log/roll()-1vms3``.
+    /// What logs keep. Default: everything. Retention removes whole segments, so it needs limits in ``segments``, or calls of
+    /// ``Log/roll()-1vms3``.
     public var retention = Retention()
 
-    /// Whether files that another user put there are written to. Default: false, opening for appending throws
+    /// Whether the storage writes to files that another user put into the directory. Default: false, opening for appending throws
     /// ``ImmutaError/foreignOwner(path:owner:)`` for them.
     ///
-    /// It concerns directories in which several users may make files. Files of this user, of root and of the directory's
-    /// owner are written to in any case. Set it where several users share a log.
+    /// It matters in directories where several users may make files. Files of this user, of root and of the directory's owner are
+    /// written to in any case. Set it where several users share a log.
     public var acceptsFilesOfOthers: Bool = false
 
-    /// Gets what people should know: a log that was not closed and what became of it, a companion that was made again.
-    /// Default: none.
+    /// Gets messages that people should see, such as that a log was not closed and how it was recovered, or that a companion was
+    /// made again. Default: none.
     public var logger: Logger?
 
-    /// Gets to know how far the opening of a log has come that takes long, on the thread that opens it, a few times a second.
-    /// Default: nil. The logger is told every five seconds.
+    /// Called a few times a second while opening a log takes long, on the thread that opens it, with how far it has come.
+    /// Default: nil. The logger gets the progress every five seconds in any case.
     ///
-    /// Opening takes as long as reading the log where its companion is missing or damaged, as where another program wrote
-    /// it or it was restored alone.
+    /// Opening takes as long as reading the log if its companion is missing or damaged, for example because another program wrote
+    /// the log, or because it was restored without the companion.
     public var openingProgress: (@Sendable (OpeningProgress) -> Void)?
 
     /// A configuration with the given durability and the defaults otherwise.
@@ -133,16 +133,16 @@ extension Storage {
       LogFiles(directory: directory, namespace: namespace, isPartition: format == .bilog)
     }
 
-    /// Names of files of the directory without which its logs are not to be appended to.
+    /// Names of files in the directory: if one is missing, its logs must not be appended to.
     package var filesToKeep: [String] = []
 
-    /// Whether a log is opened for appending whose keys nobody has given, to remove records from its front: ``codec`` is
-    /// called what the log says it was written with, and transforms nothing. Nothing can be appended then.
+    /// Whether a log is opened for appending without its keys, to remove records from its front: ``codec`` has the name of the
+    /// codec that the log was written with, and transforms nothing. Nothing can be appended then.
     var isWithoutKeys = false
 
     /// For removing records from logs with a codec, without its keys.
     ///
-    /// - Parameter codecName: what the log says it was written with.
+    /// - Parameter codecName: the codec that the log was written with, as the log says.
     package static func withoutKeys(codecName: String) -> Configuration {
       var configuration = Configuration()
       if codecName.isEmpty { return configuration }

@@ -1,12 +1,12 @@
 import ImmutaLocking
 
-// Many namespaces at once: what they need of the file system is asked for together.
+// Many namespaces at once: their requests to the file system are made together.
 
 extension Storage {
-  /// From how many namespaces on.
+  /// From how many namespaces on that is done.
   static var many: Int { 32 }
 
-  /// Opens namespaces, as the configuration says. On failure some of them are open.
+  /// Opens namespaces, as the configuration says. If it throws, some of them are open.
   func openAll(_ names: [String]) throws(ImmutaError) {
     if names.count < Self.many {
       for name in names { _ = try open(name, creating: configuration.access(of: name) == .readWrite) }
@@ -19,7 +19,7 @@ extension Storage {
     let opened = Lock<[Result<Log, ImmutaError>?]>(Array(repeating: nil, count: names.count))
     let firstFailure = Lock(Int.max)
     WorkThreads.shared.perform(names.count, others: 3) { number in
-      // Those before it are opened all the same: the error is the first one's, whoever is faster.
+      // Namespaces before it are opened all the same: the error is that of the first one, whichever is faster.
       if firstFailure.withLock({ $0 < number }) { return }
       let name = names[number]
       do throws(ImmutaError) {
@@ -39,7 +39,7 @@ extension Storage {
     OpenFiles.shared.makeRoom(mayBlock: true)
   }
 
-  /// Flushes what is not on stable storage, many logs together; what fails is found by whoever asks the log.
+  /// Flushes what is not on stable storage, many logs together. A failure is reported by the next call that asks the log.
   func flushTogether(_ logs: [Log]) {
     let writers = logs.compactMap(\.writer).filter { !$0.flusher.hasFlushed($0.reader.count) }
     if writers.count < Self.many { return }
@@ -48,7 +48,7 @@ extension Storage {
 }
 
 extension Log {
-  /// Lets go of the log's descriptors now, as is done when too many are open; false where that cannot be now. Blocks for a
+  /// Closes the log's descriptors now, as is done when too many are open; false where that is not possible now. Blocks for a
   /// flush where something is not on stable storage. For tests.
   package func letGoOfFiles() -> Bool {
     guard let writer else {
@@ -64,7 +64,7 @@ extension Log {
 }
 
 extension LogReader {
-  /// Lets go of the descriptors, which the next read opens again.
+  /// Closes the descriptors, which the next read opens again.
   fileprivate func letGoOfFiles() {
     for pool in pools { pool.letGoOfFiles() }
   }

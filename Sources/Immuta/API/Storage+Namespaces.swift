@@ -1,16 +1,16 @@
 // Opening, closing and removing one namespace, while the others go on.
 
 extension Storage {
-  /// The handle of a namespace, which is opened with this access if it is not open, and created if it does not exist and
-  /// `creating` is true: for a storage that appends to some of its namespaces and follows others.
+  /// The handle of a namespace. The namespace is opened with this access if it is not open, and created if it does not exist and
+  /// `creating` is true. This is for a storage that appends to some of its namespaces and follows others.
   ///
   /// ```swift
   /// let orders = try storage.log("orders")                              // appended to here
   /// let prices = try storage.log("prices", access: .readOnly)           // another process appends
   /// ```
   ///
-  /// It stands above ``Configuration/access`` and ``Configuration/accessByNamespace``. Several namespaces may be opened at
-  /// the same time; one that takes long, because it was not closed, holds up nobody but those who want that one.
+  /// The access given here overrides ``Configuration/access`` and ``Configuration/accessByNamespace``. Several namespaces may be
+  /// opened at the same time. One that takes long, because it was not closed, holds up only callers that want the same one.
   ///
   /// - Throws: `.invalidConfiguration` when the namespace is open with the other access: close it first;
   ///   `.storageClosed`, `.invalidNamespace`, `.namespaceNotFound`, and what opening throws. For reading only, a namespace
@@ -22,14 +22,14 @@ extension Storage {
   /// Closes one namespace, as ``close()`` closes them all: its committed records are on stable storage, its file ends with
   /// the last of them, and the lock is free, for another process too. The storage's other namespaces go on.
   ///
-  /// Handles of it and whatever was begun with them, streams that wait, transactions that are under way, appends that wait
-  /// for their turn, throw `.storageClosed` from now on; records that are held stay valid. The storage does not know the
-  /// name any more: ``log(_:)`` throws `.namespaceNotFound`, and ``log(_:creating:)`` opens it again, with a new handle.
+  /// From now on its handles throw `.storageClosed`, and so does everything that was begun with them: streams that wait, open
+  /// transactions, appends that wait for their turn. Records that are held stay valid. The storage does not know the name any
+  /// more: ``log(_:)`` throws `.namespaceNotFound`, and ``log(_:creating:)`` opens it again, with a new handle.
   ///
-  /// A namespace that is not open stays so. Blocks for a flush or two if the namespace was appended to. What could not be
-  /// flushed is told to the configuration's logger, and opening it again recovers; ``shutdown(_:)`` throws it.
+  /// A namespace that is not open stays so. Blocks for a flush or two if the namespace was appended to. A failure to flush goes
+  /// to the configuration's logger, and opening the namespace again recovers; ``shutdown(_:)`` throws it.
   public func close(_ namespace: String) {
-    // The logger was told.
+    // It was logged.
     try? closeReporting(namespace)
   }
 
@@ -62,22 +62,22 @@ extension Storage {
     if let failure { throw failure }
   }
 
-  /// Removes a namespace for good: its log, and what is kept beside it. It is closed first, if it is open here.
+  /// Removes a namespace for good: its log, and the files beside it. It is closed first, if it is open here.
   ///
-  /// What goes: first the log, `<namespace>.log`, of a log that has rolled the whole folder `.segments` in one step; then,
-  /// once that is on stable storage, the companion `.idx`, the folders `.consumers`, `.projections` and `.keys` with the files
-  /// in them, `.meta`, and `.lock`. Copies that opening or repairing saved beside the log, `.saved-…`, stay. When it returns,
-  /// all of that is on stable storage.
+  /// It removes first the log, `<namespace>.log`; of a log that has rolled, the whole folder `.segments` in one step. Once that
+  /// is on stable storage, it removes the companion `.idx`, the folders `.consumers`, `.projections` and `.keys` with the files
+  /// in them, `.meta`, and `.lock`. Copies that opening or repairing saved beside the log, `.saved-…`, stay. When it returns, the
+  /// whole removal is on stable storage.
   ///
-  /// After a crash in between, either the whole log is there, or none that opens. Of a log that has rolled, the next opening
-  /// for appending, or removal, finishes the work. What is left of a log of one file that had records refuses to be opened
-  /// (`.corrupted`, “the log is missing”), and removing it once more clears it away. It is never taken for another log.
+  /// After a crash in between, either the whole log exists, or no log that opens. For a log that has rolled, the next opening for
+  /// appending, or removal, finishes the work. For a log of one file that had records, opening the rest throws (`.corrupted`,
+  /// “the log is missing”), and removing it again clears the rest away. The rest is never taken for another log.
   ///
   /// Handles and streams of it in this process throw `.storageClosed`, as after ``close(_:)``. A stream in another process
   /// that follows the log delivers what was committed, and then throws ``ImmutaError/logChanged(_:)``. Records that are
   /// held stay valid. ``log(_:creating:)`` makes a new log of that name, with another identity.
   ///
-  /// Blocks for two flushes of the directory. Nothing of the log is read, so a damaged one can be removed, too.
+  /// Blocks for two flushes of the directory. It reads nothing of the log, so a damaged one can be removed, too.
   ///
   /// - Throws: `.namespaceNotFound` where there is none; `.readOnly` where this storage may only read it; `.locked` while
   ///   another process has it open for writing: nothing is removed then; `.foreignOwner`, `.storageClosed`,
@@ -90,12 +90,12 @@ extension Storage {
       let mayWrite = open.map { !$0.isFollowing } ?? (configuration.access(of: namespace) == .readWrite)
       guard mayWrite else { throw .readOnly.of(namespace) }
       if let open {
-        // What it comes to is of no matter: the log goes.
+        // A failure does not matter: the log is removed.
         open.close()
         forget(namespace, open)
       }
       let files = configuration.files(of: namespace, in: place)
-      // The other logs of a step get what it has for them.
+      // The other logs of an unfinished step get their parts of it.
       try Settlement(
         files: files, acceptsFilesOfOthers: configuration.acceptsFilesOfOthers, logger: configuration.logger
       ).settle(.log) {}

@@ -1,5 +1,5 @@
 extension Storage.Configuration {
-  /// What opening a log goes by.
+  /// The options that opening a log uses.
   var opening: OpeningOptions {
     OpeningOptions(
       isForReading: access == .readOnly, format: format, durability: durability, readerCount: readerCount,

@@ -8,18 +8,19 @@ extension Storage {
     public let namespace: String
     /// The log file.
     public let path: String
-    /// What is done of `total`. It never goes down while a log is opened; once that is over, whatever came of it, it is all.
+    /// How much of `total` is done. It never goes down while a log is opened. When opening ends, in success or failure, it equals
+    /// `total`.
     public let done: Int
-    /// What there is to do at most: bytes of the log, once for each time that it is gone through.
+    /// How much there is to do at most: the bytes of the log, once for each pass over it.
     public let total: Int
 
-    /// From one word to the logger to the next.
+    /// How much time passes between two messages to the logger.
     static let logInterval = Duration.seconds(5)
   }
 }
 
 extension Storage.Configuration {
-  /// Tells whoever wants to know of work on a log that takes long; nil where nobody does.
+  /// Reports the progress of work on a log that takes long; nil where nobody wants it.
   func scanProgress(_ files: LogFiles, size: Int, passCount: Int) -> ScanProgress? {
     let (logger, report) = (logger, openingProgress)
     if logger == nil, report == nil { return nil }

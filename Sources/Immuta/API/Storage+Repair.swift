@@ -1,38 +1,37 @@
 extension Storage {
-  /// Says what is wrong with a log, and repairs what can be repaired, if asked to.
+  /// Reports what is wrong with a log, and repairs what can be repaired, if asked to.
   ///
-  /// A log that opens for appending needs no repair: what a crash leaves is recovered on opening, and a damaged record
-  /// in its middle throws when it is read while the others stay readable. This is for logs that opening refuses: a
-  /// damaged header, a damaged or missing end. Records up to the last whole one stay; what comes after is cut off. The
-  /// companion's damaged entries are made again where the log tells how.
+  /// A log that opens for appending needs no repair: opening recovers it after a crash, and a damaged record in its middle throws
+  /// when it is read while the others stay readable. Repair is for logs that opening refuses: those with a damaged header, or a
+  /// damaged or missing end. Records up to the last whole one stay; the bytes after it are cut off. Damaged entries of the
+  /// companion are made again where the log has what they need.
   ///
-  /// Of a log that has rolled, each segment is looked at. One that is refused, because its file is another one's, is reported
-  /// as lost and left alone, and the others are repaired. What is wrong with the files themselves is in the report's
+  /// Of a log that has rolled, each segment is examined. A segment that is refused, because its file belongs elsewhere, is
+  /// reported as lost and left alone, and the others are repaired. Faults of the files themselves are in the report's
   /// ``RepairReport/problems``.
   ///
-  /// Nothing is taken away without a copy: the old header, the bytes that are cut off and the old companion are saved
-  /// beside the log first, under names that end in `.saved-` and a number. To have the sound records of a log without
-  /// the damaged ones between them, see ``salvage(_:in:into:configuration:)``.
+  /// Nothing is removed without a copy: the old header, the bytes that are cut off and the old companion are saved beside the log
+  /// first, under names that end in `.saved-` and a number. To have the sound records of a log without the damaged ones between
+  /// them, see ``salvage(_:in:into:configuration:)``.
   ///
   /// O(bytes of the log), in bounded memory; blocks the calling thread. The namespace must not be open for writing.
   ///
   /// - Parameters:
   ///   - namespace: the log's name.
   ///   - directory: where its files are.
-  ///   - format: `.bilog` for a log of LogStore's; others tell their layout themselves. Needed where the report has a
+  ///   - format: `.bilog` for a log of LogStore's; for others the layout is found in the file. Needed where the report has a
   ///     `possibleFormat`.
-  ///   - applying: whether to do it; by default it only says what it would do, changes nothing, and needs no right to
+  ///   - applying: whether to repair; by default this only reports what it would do, changes nothing, and needs no right to
   ///     write.
-  /// - Throws: `.namespaceNotFound`, `.invalidNamespace`, `.locked`, `.foreignOwner`, `.io`; `.corrupted` when nothing of
-  ///   the log is left, or when applying would cut records off a log that may be a sound one of a format that was not
-  ///   stated.
+  /// - Throws: `.namespaceNotFound`, `.invalidNamespace`, `.locked`, `.foreignOwner`, `.io`; `.corrupted` when nothing of the log
+  ///   is left, or when applying would cut records off a log that may be sound in a format that was not stated.
   public static func repair(
     _ namespace: String, in directory: String = "./logs", format: LogFormat? = nil, applying: Bool = false
   ) throws(ImmutaError) -> RepairReport {
     try repair(namespace, in: directory, format: format, applying: applying, acceptingFilesOfOthers: false)
   }
 
-  /// The same, where files that another user put there may be trusted: see ``Configuration/acceptsFilesOfOthers``.
+  /// The same, where files of other users may be trusted: see ``Configuration/acceptsFilesOfOthers``.
   public static func repair(
     _ namespace: String, in directory: String = "./logs", format: LogFormat? = nil, applying: Bool = false,
     acceptingFilesOfOthers: Bool
@@ -42,7 +41,7 @@ extension Storage {
       progress: nil)
   }
 
-  /// The same, telling now and then how much of how much is done.
+  /// The same, reporting now and then how much of how much is done.
   package static func repair(
     _ namespace: String, in directory: String, format: LogFormat?, applying: Bool, acceptingFilesOfOthers: Bool,
     progress: (@Sendable (_ done: Int, _ total: Int) -> Void)?
@@ -51,7 +50,7 @@ extension Storage {
     let place = try io(Directory(opening: directory))
     let files = LogFiles(directory: place, namespace: namespace, isPartition: format == .bilog)
     let trust = FileTrust(in: place, acceptsFilesOfOthers: acceptingFilesOfOthers)
-    // What a step has staged would be cut off.
+    // Otherwise what a step has staged would be cut off.
     if applying {
       try Settlement(files: files, acceptsFilesOfOthers: acceptingFilesOfOthers, logger: nil).settle(.log) {}
     } else if !files.isPartition {
@@ -76,7 +75,7 @@ extension Storage {
       files, stated: format, for: applying ? .applying : .looking,
       trust: FileTrust(in: files.directory, acceptsFilesOfOthers: acceptingFilesOfOthers), in: place
     ) { size in
-      // Recognising the layout, opening it on trial, examining it, and once more to write what was found.
+      // One pass each for recognising the layout, opening it on trial, examining it, and writing what was found.
       progress.map { ScanProgress(size: size, passCount: applying ? 4 : 3, pause: .milliseconds(100), tell: $0) }
     }
     defer { repair.endProgress() }

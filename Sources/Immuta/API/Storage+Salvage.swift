@@ -1,29 +1,29 @@
 // Copying what is whole of a log into another.
 
 extension Storage {
-  /// Copies the sound records of a log, damaged or not, in their order, into a new namespace, and says which are lost.
+  /// Copies the sound records of a log, damaged or not, in their order, into a new namespace, and reports which are lost.
   ///
-  /// The records get new numbers, without gaps, and new times. With a codec they are decoded, and encoded for their new
-  /// place; those that cannot be decoded are lost.
+  /// The records get new numbers, without gaps, and new times. With a codec they are decoded, and encoded for their new place;
+  /// records that cannot be decoded are lost.
   ///
-  /// - Warning: Only the companion tells which codec a log was written with. Where it is lost, give the codec: without
-  ///   one the stored bytes are copied as if they were payloads. Encrypted ones cannot be decoded in the new log, as
-  ///   they are bound to the numbers and the namespace they had. The report says so when it was not known.
+  /// - Warning: Only the companion records which codec a log was written with. Where it is lost, give the codec: without one the
+  ///   stored bytes are copied as if they were payloads. Encrypted payloads cannot be decoded in the new log, as they are bound
+  ///   to the numbers and the namespace that they had. The report says so when the codec was not known.
   ///
-  /// The damaged log stays as it is. O(bytes of the log), in bounded memory; blocks the calling thread. Either all
-  /// sound records are in the new namespace when it returns, on stable storage, or, if it throws, none.
+  /// The damaged log stays as it is. O(bytes of the log), in bounded memory; blocks the calling thread. When it returns, all
+  /// sound records are in the new namespace, on stable storage; if it throws, none.
   ///
-  /// The new log is made in a folder beside the others, whose name ends in `.salvage`, and gets its name when all of it is
-  /// there. Where the process does not live to do so, the folder stays. The next salvage into the same namespace removes it,
-  /// and says so in its report; so does ``remove(_:)``.
+  /// The new log is made in a folder beside the others, whose name ends in `.salvage`, and gets its own name when it is complete.
+  /// If the process ends before that, the folder stays. The next salvage into the same namespace removes it, and says so in its
+  /// report; ``remove(_:)`` removes it, too.
   ///
   /// - Parameters:
   ///   - namespace: the damaged log's name.
   ///   - directory: where its files are.
   ///   - newNamespace: the name of the log to be made.
   ///   - configuration: the codec that the log was written with, if any; see the warning.
-  /// - Throws: as ``repair(_:in:format:applying:)``; `.duplicateNamespace` when the new namespace exists, `.locked` also
-  ///   while another salvage into it is at work, `.codecMismatch`.
+  /// - Throws: as ``repair(_:in:format:applying:)``; `.duplicateNamespace` when the new namespace exists, `.locked` also while
+  ///   another salvage into it runs, `.codecMismatch`.
   public static func salvage(
     _ namespace: String, in directory: String = "./logs", into newNamespace: String,
     configuration: Configuration = .init()
@@ -33,12 +33,12 @@ extension Storage {
     let files = configuration.files(of: namespace, in: place)
     let newFiles = configuration.files(of: newNamespace, in: place)
     let trust = FileTrust(in: place, acceptsFilesOfOthers: configuration.acceptsFilesOfOthers)
-    // What a step has staged, and decided on, are records.
+    // What a step has staged counts as records once the step was decided on.
     try Settlement(
       files: files, acceptsFilesOfOthers: configuration.acceptsFilesOfOthers, logger: configuration.logger
     ).settle(.log) {}
     let segments = try LogSegments(files, trust)
-    // Before anything is made: nobody changes the log meanwhile.
+    // Taken before anything is made, so that nobody changes the log meanwhile.
     let lock = try segments.lock(for: .copying, trust)
     defer { lock?.unlock() }
     var first: (start: Int, source: SalvageSource)? = try firstSource(segments, configuration, trust)
@@ -63,7 +63,7 @@ extension Storage {
       try storage.closeReporting()
       try made.install()
     } catch {
-      // None, if not all: the new namespace holds nothing.
+      // All records or none: the new namespace holds nothing.
       made.abandon()
       throw error
     }
@@ -79,10 +79,10 @@ extension Storage {
   ) throws -> Storage {
     var configuration = configuration
     configuration.access = .readWrite
-    // What is copied is one transaction, and nothing of it is removed.
+    // The copy is one transaction, and none of it is removed.
     (configuration.segments, configuration.retention) = (SegmentLimits(), Retention())
     let storage = try Storage(in: io(folder.duplicate()), configuration: configuration)
-    // Empty, with the rights of the one it comes from: the storage goes on with it.
+    // Empty, with the access rights of the original; the storage goes on with it.
     _ = try io(folder.create(configuration.files(of: namespace, in: folder).log, like: log))
     _ = try storage.log(namespace, creating: true)
     return storage
@@ -124,17 +124,17 @@ private struct SalvageSource {
     if repair.codecName == nil { try repair.checkPayloads(codecs) }
   }
 
-  /// Adds the whole records to what is staged. Returns which they were, and which were not.
+  /// Adds the whole records to what is staged. Reports which records were whole, and which were not.
   func copySoundRecords(to writer: LogWriter) throws(ImmutaError) -> RepairReport {
     var report = repair.report
-    // One that belongs to another log was set aside.
+    // A companion that belongs to another log was set aside.
     let (log, format) = (repair.disk.log, repair.format)
     var examination = try Examination(repair.disk, count: report.promised)
     // The examination compares the checksums.
     let check = opening.check(format).verifyingChecksums(false)
     var undecodable: [RepairReport.LostRange] = []
     var lostCount = 0
-    // Small payloads are taken from a buffer: a call for each would take longer than all the rest.
+    // Small payloads are taken from a buffer: a system call for each would take longer than all the rest.
     var payloads = LogScanner(log, format, end: try io(log.size))
     try examination.run { (finding) throws(ImmutaError) in
       guard finding.damage == nil, let entry = finding.entry else { return }
@@ -155,7 +155,7 @@ private struct SalvageSource {
         try copy(record.payload, to: writer)
       } catch .undecodable(let corruption) {
         let reason = RepairReport.LossReason.undecodable(corruption.reason.description)
-        // All of them, with another key.
+        // With another key, that is all of them.
         if let last = undecodable.last, last.sequences.upperBound == number, last.reason == reason {
           undecodable[undecodable.count - 1].sequences = last.sequences.lowerBound..<number + 1
         } else {
@@ -170,7 +170,7 @@ private struct SalvageSource {
     return report
   }
 
-  /// Adds a record of this payload, or nothing: a large one may turn out not to be decodable half-way.
+  /// Adds a record with this payload, or nothing: a large payload may turn out half-way not to be decodable.
   private func copy(_ payload: Payload, to writer: LogWriter) throws(ImmutaError) {
     var chunks = payload.chunks().makeIterator()
     try writer.beginRecord()

@@ -8,7 +8,7 @@ extension Storage {
   public struct Step: ~Copyable, Sendable {
     private var turns: Turns
 
-    /// The turns that it has: they end with it.
+    /// The turns that the step has: they end with it.
     private struct Turns: ~Copyable, Sendable {
       var writers: [LogWriter] = []
 
@@ -44,7 +44,7 @@ extension Storage {
     ///
     /// - Returns: the place that the record has if the step commits.
     /// - Throws: `.namespaceNotFound` where the log is not one of the step's; `.storageClosed`, `.recordTooLarge`, `.io`. After
-    ///   an error the records added before are still there; an error thrown out of the step's closure takes all of them back.
+    ///   an error the records added before remain; an error thrown out of the step's closure takes all of them back.
     @discardableResult
     public func append(_ text: some StringProtocol, to namespace: String) async throws -> Receipt {
       try stage(text, to: namespace)
@@ -82,7 +82,7 @@ extension Storage {
       return try writer(namespace).stage(payload: text.utf8)
     }
 
-    /// A closure could put another step in the place of its own.
+    /// A closure could replace its step with another one.
     func checkIsFor(_ writers: [LogWriter]) {
       precondition(
         self.writers.elementsEqual(writers, by: ===), "a step's closure ended with another step in the place of its own"
@@ -101,29 +101,29 @@ extension Storage {
   ///
   /// What it survives, once it has returned and before:
   ///
-  /// - *The process dies:* the step is whole in all of its logs, or in none, with every durability. What was cut off is
-  ///   finished when one of its logs is opened for appending again. Until then, whoever only reads may see the part of one
-  ///   log and not yet that of another.
-  /// - *The machine dies:* the same with `.synced`, or where `synced` is true. Otherwise each log keeps what it has kept, as
-  ///   after any append: one may have its part and another not.
+  /// - *The process dies:* the step is whole in all of its logs, or in none, with every durability. If the crash came in between,
+  ///   the next opening of one of its logs for appending finishes the step. Until then, a reader may see the part in one log and
+  ///   not yet the part in another.
+  /// - *The machine dies:* the same with `.synced`, or where `synced` is true. Otherwise each log keeps what its durability
+  ///   gives, as after any append: one log may have its part and another not.
   ///
-  /// The logs' turns are taken in the order of their names, so two steps never wait for each other. Transactions and appends
-  /// of others wait meanwhile. Within `body`, appending to one of the logs other than through the step would wait for
-  /// itself, and throws `.wouldDeadlock`.
+  /// The logs' turns are taken in the order of their names, so two steps never wait for each other. Transactions and appends of
+  /// other callers wait meanwhile. Within `body`, appending to one of the logs other than through the step would wait for itself,
+  /// and throws `.wouldDeadlock`.
   ///
   /// It costs what a transaction in each of the logs does, and one small write more; with `.synced` a flush of each log that was
   /// appended to, and one more. A step that appends to one log only is a transaction, and costs no more.
   ///
   /// - Parameters:
   ///   - namespaces: open logs of this storage; some 200 at most.
-  ///   - counts: how many records logs of the step must have.
+  ///   - counts: for logs of the step, how many records each must have.
   ///   - synced: whether the step must be on stable storage, whole, before it returns, also where the storage's durability does not
   ///     ask for that.
   ///   - body: appends the records.
   /// - Returns: what `body` returns.
   /// - Throws: what `body` throws; `.unexpectedCount`, `.namespaceRequired`, `.namespaceNotFound`, `.readOnly`, `.storageClosed`,
-  ///   `.wouldDeadlock`, `.io`. An error of one log after the step was decided on names that log: opening it again finishes the
-  ///   step.
+  ///   `.wouldDeadlock`, `.io`. An error in one log after the step was decided on names that log; opening the log again finishes
+  ///   the step.
   @discardableResult
   public func transaction<Result>(
     in namespaces: [String], expecting counts: [String: Int] = [:], synced: Bool = false,
@@ -211,7 +211,7 @@ extension Storage {
 extension StepCommit {
   /// Commits without blocking a thread that runs tasks. False where the consumer of the step has moved meanwhile.
   func run(_ logs: [Log]) async throws -> Bool {
-    // The first one makes its intent's file, and flushes its name.
+    // The first step makes the intent's file, and flushes the file's name.
     if isStable || !hasIntents { return try await logs[0].onWorkThread { () throws(ImmutaError) in try run() } }
     return try run()
   }

@@ -1,18 +1,18 @@
 extension Storage {
   /// How payloads that come in chunks are received.
   ///
-  /// A payload is received beside the log, and holds up nobody while it comes: a megabyte of it in memory, and the rest
-  /// in a file without a name in the storage's directory, readable by nobody else and gone with the process. Then it is
-  /// copied into the log at once. So the disk needs room for it twice meanwhile. Where the storage has a codec, the file
-  /// holds the payload masked by a key that is in memory only.
+  /// A payload is received beside the log, and holds up nobody while it comes. The first megabyte stays in memory; the rest goes
+  /// to a file without a name in the storage's directory, which nobody else can read and which ends with the process. Then the
+  /// payload is copied into the log at once, so the disk needs room for it twice meanwhile. Where the storage has a codec, the
+  /// file holds the payload masked by a key that is in memory only.
   public struct Uploads: Hashable, Sendable {
-    /// Bytes that a payload may have; more of them throw `.uploadTooLarge`. Default: nil, any number.
+    /// The most bytes that a payload may have; a larger one throws `.uploadTooLarge`. Default: nil, any number.
     public var maximumBytes: Int?
 
-    /// How long the source may give nothing; longer throws `.uploadStalled`. Default: nil, for ever.
+    /// How long the source may give nothing; a longer pause throws `.uploadStalled`. Default: nil, for ever.
     ///
-    /// The source is then asked in a child task, which is cancelled when the time is over; a source that does not notice
-    /// cancellation is waited for all the same.
+    /// With a limit, the source is asked in a child task, which is cancelled when the time is over. If the source does not notice
+    /// cancellation, the append waits for it all the same.
     public var idleTimeout: Duration?
 
     /// Limits; nil for none.

@@ -12,8 +12,8 @@ import ImmutaLocking
 /// }
 /// ```
 ///
-/// A storage may be used from any number of tasks and threads at once. Calls look the namespace's name up; take its
-/// ``Log`` with ``log(_:)`` to save that.
+/// A storage may be used from any number of tasks and threads at once. Each call looks up the namespace by name; take its ``Log``
+/// with ``log(_:)`` to save that.
 public final class Storage: LogOwner {
   /// The directory of the files.
   public let directory: String
@@ -25,13 +25,12 @@ public final class Storage: LogOwner {
 
   private struct State {
     var logs: [String: Log] = [:]
-    /// Those that somebody opens, closes or removes, and how many want to.
+    /// Namespaces that are being opened, closed or removed, and how many callers want to do that.
     var names: [String: (name: Name, users: Int)] = [:]
     var isClosed = false
   }
 
-  /// Held while a namespace is opened, closed or removed, which may take long: calls that look up others, or open them, go
-  /// on.
+  /// Held while a namespace is opened, closed or removed, which may take long. Calls that look up or open other namespaces go on.
   private final class Name: Sendable {
     let lock = Lock<Void>(())
   }
@@ -39,8 +38,8 @@ public final class Storage: LogOwner {
   /// Opens namespaces, and creates those that do not exist.
   ///
   /// Opening a log that was closed takes the same time whatever its size. A log that was not closed is recovered; see
-  /// <doc:FileFormat>. Either all namespaces are opened or none: an error leaves every log as it was, though
-  /// an empty one that was created for a namespace named before the failing one stays.
+  /// <doc:FileFormat>. Either all namespaces are opened or none. An error leaves every existing log as it was; but an empty log
+  /// that was created for a namespace before the failing one stays.
   ///
   /// - Parameters:
   ///   - directory: where the files are; created if its parent exists.
@@ -88,8 +87,8 @@ public final class Storage: LogOwner {
     pools = TransformPools(encoding: configuration.encoding, decoding: configuration.decoding)
   }
 
-  /// Whether a name can be a namespace's: 1 to 200 ASCII letters, digits, `.`, `_` and `-`, not starting with `.`. So a
-  /// name is a file name, and none reaches outside the directory. O(length).
+  /// Whether a name can be a namespace's: 1 to 200 ASCII letters, digits, `.`, `_` and `-`, not starting with `.`. So every name
+  /// is a valid file name, and none reaches outside the directory. O(length).
   public static func isValidNamespace(_ name: String) -> Bool {
     FileName.isValid(name)
   }
@@ -97,7 +96,7 @@ public final class Storage: LogOwner {
   /// The namespaces whose logs are in a directory, sorted, also those whose first segments were removed. O(files in the
   /// directory).
   ///
-  /// A symbolic link that is called like a log is listed: opening it says that it is one.
+  /// A symbolic link with a log's name is listed; opening it throws an error that says that it is a link.
   ///
   /// - Throws: `.io` when the directory cannot be listed.
   public static func namespaces(in directory: String = "./logs") throws(ImmutaError) -> [String] {
@@ -111,7 +110,7 @@ public final class Storage: LogOwner {
     guard let status = try io(SystemCalls.status(directory.isEmpty ? "." : directory)) else {
       if access == .readOnly { throw .io(errno: ErrorNumber.notFound, operation: "open", path: directory) }
       do {
-        // Its own entry is flushed before the first append to a log in it.
+        // The directory's own entry is flushed before the first append to a log in it.
         return try SystemCalls.makeDirectory(directory)
       } catch {
         // Another process was faster.
@@ -148,15 +147,15 @@ public final class Storage: LogOwner {
 
   /// The handle of a namespace, which is opened if it is not, and created if it does not exist and `creating` is true.
   ///
-  /// It is opened with the access that the configuration says. Opening one that was not closed may take long; whoever opens
-  /// or uses another one meanwhile does not wait.
+  /// It is opened with the access that the configuration says. Opening one that was not closed may take long; callers that open
+  /// or use another namespace meanwhile do not wait.
   ///
   /// - Throws: `.storageClosed`, `.invalidNamespace`, `.namespaceNotFound`, and what opening throws.
   public func log(_ namespace: String, creating: Bool) throws(ImmutaError) -> Log {
     try open(namespace, creating: creating)
   }
 
-  /// - Parameter access: nil for what the configuration says, and for a namespace that is open with any.
+  /// - Parameter access: nil for the configuration's access, or whatever access the namespace is open with.
   func open(_ namespace: String, creating: Bool, _ access: Access? = nil) throws(ImmutaError) -> Log {
     if let log = try openLog(namespace) { return try Self.checked(log, access) }
     guard Self.isValidNamespace(namespace) else { throw .invalidNamespace(namespace) }
@@ -188,7 +187,7 @@ public final class Storage: LogOwner {
       "\(log.namespace.quoted) is open \(way) already: close it before it is opened with another access")
   }
 
-  /// The storage does not know the log any more, if it has this name.
+  /// Makes the storage forget the log, if the log has this name.
   func forget(_ namespace: String, _ log: Log) {
     state.withLock { state in
       if state.logs[namespace] === log { state.logs[namespace] = nil }
@@ -218,19 +217,19 @@ public final class Storage: LogOwner {
     }
   }
 
-  /// Closes every namespace: its committed records are on stable storage, its file ends with the last of them, and the
-  /// lock is free. Whatever a transaction holds uncommitted is gone. Streams that wait throw `.storageClosed`, as does
-  /// every later call. Records that are held stay valid.
+  /// Closes every namespace: its committed records are on stable storage, its file ends with the last of them, and the lock is
+  /// free. Uncommitted records of transactions are gone. Streams that wait throw `.storageClosed`, as does every later call.
+  /// Records that are held stay valid.
   ///
-  /// May be called more than once and from anywhere; returns when the storage is closed. Blocks for a flush or two per
-  /// namespace that was appended to. A namespace that cannot be flushed is closed all the same, the failure goes to the
-  /// configuration's logger, and opening it again recovers. To be told of it, call ``shutdown()``.
+  /// May be called more than once and from anywhere; returns when the storage is closed. Blocks for a flush or two per namespace
+  /// that was appended to. A namespace that cannot be flushed is closed all the same; the failure goes to the configuration's
+  /// logger, and opening the namespace again recovers. ``shutdown()`` throws such a failure.
   ///
-  /// What is held on keeps no file open: logs, streams, records. See ``Log/records(in:)`` for an exception.
+  /// Logs, streams and records that you still hold keep no file open. See ``Log/records(in:)`` for an exception.
   ///
   /// A large record of a log that was open for reading only keeps that file open while it is held.
   public func close() {
-    // The logger was told.
+    // It was logged.
     try? closeReporting()
   }
 
@@ -249,12 +248,11 @@ public final class Storage: LogOwner {
     if let first { throw first }
   }
 
-  /// Closes every namespace, as ``close()`` does, and throws what went wrong: whoever was told that a record was
-  /// appended, and must know that it is on stable storage, ends with this. It waits without blocking a thread that runs
-  /// tasks.
+  /// Closes every namespace, as ``close()`` does, and throws what went wrong. End with this if you must know that your appended
+  /// records are on stable storage. It waits without blocking a thread that runs tasks.
   ///
-  /// The storage is closed when it returns, and when it throws: opening it again recovers. It may be called more than
-  /// once, and beside `close()`; each call comes to the same.
+  /// The storage is closed when it returns, and when it throws: opening it again recovers. It may be called more than once, and
+  /// together with `close()`; each call has the same result.
   ///
   /// - Throws: `.io` when something could not be written or flushed, now or before: the first namespace's, by name; the
   ///   configuration's logger gets them all.
@@ -265,7 +263,7 @@ public final class Storage: LogOwner {
     }
   }
 
-  /// The logs there are, sorted by name; from now on there are no more.
+  /// The open logs, sorted by name; no more can be opened from now on.
   private func finalLogs() -> [Log] {
     state.withLock { state in
       state.isClosed = true

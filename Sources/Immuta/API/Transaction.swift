@@ -1,9 +1,8 @@
 /// Several appends that are committed together or not at all.
 ///
-/// A transaction has the log's writer for as long as it lives: others who append wait for it, in order; readers don't,
-/// and see nothing of it until it commits. Its records go straight to the log's tail, and what
-/// the commit needs of many of them, 16 bytes each, to a file without a name beside the log: it takes memory for some ten
-/// thousand of them.
+/// A transaction has the log's writer for as long as it lives. Other callers that append wait for it, in order; readers don't,
+/// and see nothing of it until it commits. Its records go straight to the log's tail. The commit needs 16 bytes for each record:
+/// these are in memory for up to some ten thousand records, and beyond that in a file without a name beside the log.
 ///
 /// ```swift
 /// try await log.transaction { transaction in
@@ -12,11 +11,11 @@
 /// }
 /// ```
 ///
-/// Whoever, inside of a transaction's closure, appends to the same log other than through it would wait for itself, and
+/// Code in a transaction's closure that appends to the same log other than through the transaction would wait for itself, and
 /// gets `.wouldDeadlock`.
 ///
-/// Dropping a transaction takes it back, as throwing from the closure does. Closing the storage does too: whatever is
-/// called on the transaction after that throws `.storageClosed`.
+/// Dropping a transaction takes it back, as throwing from the closure does. Closing the storage does, too: every later call on
+/// the transaction throws `.storageClosed`.
 public struct Transaction: ~Copyable, Sendable {
   @usableFromInline let writer: LogWriter
   private let endsTurn: Bool
@@ -40,8 +39,8 @@ public struct Transaction: ~Copyable, Sendable {
   /// Adds one record: text, as UTF-8. Nobody sees it before the transaction commits.
   ///
   /// - Returns: the place that the record has if the transaction commits.
-  /// - Throws: `.storageClosed`, `.recordTooLarge`, `.io`. After an error the records added before are still there, and
-  ///   the transaction may go on; an error thrown out of its closure takes all of it back.
+  /// - Throws: `.storageClosed`, `.recordTooLarge`, `.io`. After an error the records added before remain, and the transaction
+  ///   may go on; an error thrown out of its closure takes all of it back.
   @inlinable
   @discardableResult
   public func append(_ text: some StringProtocol) async throws -> Receipt {
@@ -57,8 +56,8 @@ public struct Transaction: ~Copyable, Sendable {
 
   /// Adds one record whose bytes come in chunks, in bounded memory. If the source throws, nothing of the record stays.
   ///
-  /// Others who append wait until all of it has come, as the transaction has the turn; `append` of ``Log`` receives it
-  /// beside the log. A source that appends to the same log itself gets `.wouldDeadlock`.
+  /// Other callers that append wait until the whole payload has come, as the transaction has the turn; `append` of ``Log``
+  /// instead receives it beside the log. A source that appends to the same log itself gets `.wouldDeadlock`.
   @discardableResult
   public func append<Chunks: AsyncSequence>(_ chunks: Chunks) async throws -> Receipt
   where Chunks.Element: Collection<UInt8> {
@@ -83,7 +82,7 @@ public struct Transaction: ~Copyable, Sendable {
     let writer = writer
     do {
       let count = try writer.commit()
-      // The next in turn goes on while this one waits for the flush, and shares it.
+      // The next caller in turn goes on while this one waits for the flush, and shares the flush.
       rollBack()
       try await writer.waitUntilStable(count)
     } catch let error as ImmutaError {
@@ -94,7 +93,7 @@ public struct Transaction: ~Copyable, Sendable {
   /// Takes the records back. Dropping the transaction does the same.
   public consuming func rollBack() {}
 
-  /// A closure could put another transaction in the place of its own.
+  /// A closure could replace its transaction with another one.
   func checkIsFor(_ writer: LogWriter) {
     precondition(
       self.writer === writer, "a transaction's closure ended with another transaction in the place of its own")
@@ -153,14 +152,13 @@ extension Transaction {
 extension Log {
   /// Appends records all together or not at all: committed when `body` returns, gone when it throws.
   ///
-  /// The transaction is the closure's own: it is handed in `inout`, so that the compiler refuses a task, an `async let` or an
-  /// escaping closure that captures it. To hand one on, use ``beginTransaction()``.
+  /// The transaction belongs to the closure: it is passed `inout`, so the compiler refuses a task, an `async let` or an escaping
+  /// closure that captures it. To pass a transaction on, use ``beginTransaction()``.
   ///
-  /// Transactions and appends of other tasks wait in order until this one is over, so `body` must not append to the
-  /// same log other than through its transaction: that would wait for itself, and throws `.wouldDeadlock`, from whatever
-  /// task that `body` makes, but for detached ones. So does an append to another log whose transaction waits, in turn, for
-  /// this one's. Cancelling the task while it waits for its turn throws
-  /// `CancellationError`.
+  /// Transactions and appends of other tasks wait in order until this one is over, so `body` must not append to the same log
+  /// other than through its transaction. Such an append would wait for itself, and throws `.wouldDeadlock`, in any task that
+  /// `body` makes, except detached ones. An append to another log throws it, too, if that log's transaction waits, in turn, for
+  /// this one's. Cancelling the task while it waits for its turn throws `CancellationError`.
   ///
   /// - Returns: what `body` returns.
   /// - Throws: what `body` throws; `.storageClosed`, `.readOnly`, `.wouldDeadlock`, `.io`.
@@ -185,8 +183,8 @@ extension Log {
     return result
   }
 
-  /// Appends where that could not be done at once: waits, and has it appended by whoever has the turn before, or appends
-  /// with the turn. Runs nobody's code with the turn, or none that could ask for it.
+  /// Appends where that was not possible at once: waits until the caller that has the turn appends it, or appends it with its own
+  /// turn. With the turn, it runs no code of others, or none that could ask for the turn.
   @usableFromInline
   func appendInTurn(_ bytes: some Collection<UInt8>) async throws -> Receipt {
     let writer = try openWriter()
@@ -217,8 +215,8 @@ extension Log {
 
   /// Begins a transaction that is ended by hand: by its `commit()`, its `rollBack()`, or by being dropped.
   ///
-  /// It may be handed to another task, so nobody can tell whether a task waits for itself: an append to the log before
-  /// the transaction is over waits, and the logger is told if it lasts. Prefer ``transaction(_:)-8scrn``.
+  /// It may be passed to another task, so the log cannot know whether a task waits for itself: an append to the log before the
+  /// transaction is over waits, and is logged if it waits long. Prefer ``transaction(_:)-8scrn``.
   ///
   /// - Throws: `.storageClosed`, `.readOnly`, `.io`; `CancellationError` when cancelled while it waits for its turn.
   public func beginTransaction() async throws -> Transaction {
@@ -250,7 +248,7 @@ extension Log {
     try transactionBlocking(onlyAt: nil, body)
   }
 
-  /// Under a name of its own: a closure that need not be async would take this one, with `await` or without.
+  /// It has a name of its own: otherwise a closure that need not be async would select this one, with `await` or without.
   ///
   /// - Parameters:
   ///   - count: how many records the log must have; nil for any number.

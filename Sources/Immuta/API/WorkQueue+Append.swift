@@ -1,14 +1,15 @@
 import CImmutaCRC32C
 import ImmutaLocking
 
-// Jobs that are not to be given at once.
+// Jobs that workers get only after a while.
 
 extension WorkQueue {
-  /// Appends a record to the log, text as UTF-8, as a job that nobody is given before a while has passed.
+  /// Appends a record to the log, text as UTF-8, as a job that no worker gets before a while has passed.
   ///
-  /// The pause is kept in the queue's state, before anybody can see the record: so it survives the process, and the machine as the
-  /// storage's durability says. It is this queue's alone: other consumers of the log get the record at once. It has passed after
-  /// that time also where the clock was set meanwhile; where the process ended meanwhile, the clock of the machine counts.
+  /// The pause is written to the queue's state before anybody can see the record. So it survives the end of the process, and that
+  /// of the machine as the storage's durability says. It holds for this queue only: other consumers of the log get the record at
+  /// once. Setting the machine's clock meanwhile does not change how long the pause lasts; if the process ended meanwhile, the
+  /// machine's clock counts.
   ///
   /// - Throws: as appending to the log; `.consumerClosed`.
   @discardableResult
@@ -16,7 +17,7 @@ extension WorkQueue {
     try await append(Array(text.utf8), after: pause)
   }
 
-  /// Appends a record, bytes, as a job that nobody is given before a while has passed. Otherwise as for text.
+  /// Appends a record, bytes, as a job that no worker gets before a while has passed. Otherwise as for text.
   @discardableResult
   public func append(_ bytes: some Collection<UInt8>, after pause: Duration) async throws -> Receipt {
     if pause <= .zero { return try await log.append(bytes) }
@@ -56,7 +57,7 @@ extension WorkQueue {
     }
   }
 
-  /// The record may have been committed all the same, or another one may have its number: either is given at once.
+  /// The record may have been committed all the same, or another one may have its number: either way that job is given at once.
   private func withdraw(_ number: Int) {
     let isThere = state.withLock { state in
       state.jobs.planned[number] = nil
@@ -68,7 +69,7 @@ extension WorkQueue {
       } else {
         state.jobs.table.forget(number)
       }
-      // Where it cannot be written, the record's checksum tells.
+      // Where this cannot be written, the record's checksum shows it.
       try? state.jobs.append(QueueEvent(kind: .withdrawn, number: number))
       return isThere
     }

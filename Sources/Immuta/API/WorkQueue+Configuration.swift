@@ -1,28 +1,28 @@
 extension WorkQueue {
-  /// How a work queue deals with its jobs. The queue does not remember it: each time it is opened, that one counts.
+  /// How a work queue deals with its jobs. The queue does not save it: the configuration given at each opening counts.
   public struct Configuration: Sendable {
-    /// For how long a worker has a job: then it is given to another one, unless the worker has acknowledged it, or has extended
-    /// its lease. More than zero. Default: 30 seconds.
+    /// For how long a worker has a job. After that the job goes to another worker, unless the first has acknowledged it or
+    /// extended its lease. More than zero. Default: 30 seconds.
     public var lease: Duration
 
-    /// How often a job is given to workers: after that it goes to the dead letters. At least 1. Default: nil, until somebody
-    /// acknowledges it. Needs ``deadLetters``.
+    /// How often a job is given to workers before it goes to the dead letters. At least 1. Default: nil, as often as it takes
+    /// until it is acknowledged. Needs ``deadLetters``.
     public var maximumDeliveries: Int?
 
-    /// The log that gets what was given too often, or was rejected, as ``DeadLetter`` says. It is open for appending, and another one
-    /// than the queue's. Default: nil.
+    /// The log that gets jobs that were given too often, or were rejected, as ``DeadLetter`` says. It must be open for appending,
+    /// and not be the queue's own log. Default: nil.
     public var deadLetters: Log?
 
     /// When a job may be given to a worker, as its record says; nil for at once. Default: nil, all at once.
     ///
-    /// It is asked when a record is read for the first time since the queue was opened, so it must say the same of the same
+    /// It is called when a record is read for the first time since the queue was opened, so it must return the same for the same
     /// record each time. It must not call the queue. A job that is not due takes 16 bytes of memory until it is.
     public var due: (@Sendable (Record) -> Timestamp?)?
 
-    /// After how many events the state log begins a segment with a summary.
+    /// After how many events the state log begins a new segment with a summary.
     package var eventsOfASegment = 65_536
 
-    /// A configuration; what is left out is as its property says.
+    /// A configuration; arguments that are left out have the defaults of their properties.
     public init(
       lease: Duration = .seconds(30), maximumDeliveries: Int? = nil, deadLetters: Log? = nil,
       due: (@Sendable (Record) -> Timestamp?)? = nil

@@ -3,8 +3,8 @@ import ImmutaLocking
 extension WorkQueue {
   /// A record that a worker has for a while. See ``WorkQueue``.
   ///
-  /// A worker whose lease has run out may go on for as long as nobody else was given the job: what it does then counts. From that
-  /// moment on it gets ``ImmutaError/leaseLost(sequence:queue:in:)``.
+  /// A worker whose lease has run out may go on, and its calls count, until another worker gets the job. From that moment on it
+  /// gets ``ImmutaError/leaseLost(sequence:queue:in:)``.
   public struct Job: Sendable {
     /// The record: what is to be done.
     public let record: Record
@@ -14,19 +14,20 @@ extension WorkQueue {
     /// How often the queue had been moved when it was given.
     let moves: Int
 
-    /// Says that the job is done; nothing where it is already. No system call but now and then; with `.synced` a flush that all share
-    /// who acknowledge meanwhile.
+    /// Says that the job is done; does nothing where it is done already. Rarely makes a system call; with `.synced` a flush,
+    /// which all workers share that acknowledge meanwhile.
     ///
-    /// - Throws: `.leaseLost` where somebody else has the job by now: then that one's work counts; `.consumerClosed`, `.logMoved`, `.io`.
+    /// - Throws: `.leaseLost` where another worker has the job by now: then that worker's result counts; `.consumerClosed`,
+    ///   `.logMoved`, `.io`.
     public func acknowledge() async throws {
       try queue.acknowledge(self)
       try await queue.waitUntilStable()
     }
 
-    /// Gives the job back: somebody gets it after a while, at once by default; or the dead letters do, where it was given as often
-    /// as it may be.
+    /// Gives the job back: some worker gets it after a while, by default at once. If it was given as often as it may be, it goes
+    /// to the dead letters.
     ///
-    /// Jobs that come back go before others, so a worker that gives one back at once is likely to get it next.
+    /// Jobs that come back go before others, so a worker that gives one back at once is likely to get the same job next.
     ///
     /// - Parameters:
     ///   - pause: how long nobody gets it.
@@ -52,7 +53,8 @@ extension WorkQueue {
       try await queue.bury(self, reason)
     }
 
-    /// Begins the lease again, with another time if need be: for work that takes longer. O(log jobs in work), no system call.
+    /// Starts the lease again, with another duration if one is given: for work that takes longer. O(log jobs in work), no system
+    /// call.
     ///
     /// - Throws: `.leaseLost` where somebody else has the job by now, or it is done; `.consumerClosed`.
     public func extend(_ lease: Duration? = nil) throws(ImmutaError) {
@@ -60,7 +62,7 @@ extension WorkQueue {
     }
   }
 
-  /// Says that a job is done, whoever has it: for one whose record is damaged, or that an operator passes.
+  /// Says that a job is done, whichever worker has it: for a job whose record is damaged, or that an operator skips.
   ///
   /// - Throws: `.recordNotFound` where the log has no such record; `.consumerClosed`, `.logMoved`, `.io`.
   public func acknowledge(sequence: Int) async throws {
@@ -71,7 +73,7 @@ extension WorkQueue {
       try state.withLock { (state) throws(ImmutaError) in
         try checkOpen(state)
         if !state.jobs.table.isDone(sequence) { try finish(place, &state) }
-        // While nobody moves the queue.
+        // Under the lock, so that nobody moves the queue.
         reader.skip(over: sequence)
       }
     }
@@ -121,7 +123,7 @@ extension WorkQueue {
     }
   }
 
-  /// The worker has the job no more, and nobody gets it.
+  /// Takes the job from its worker; no other worker gets it.
   fileprivate func takeBack(_ job: Job) throws(ImmutaError) {
     try inLog { () throws(ImmutaError) in
       try state.withLock { (state) throws(ImmutaError) in
@@ -144,8 +146,8 @@ extension WorkQueue {
 
   private static var pauseAfterFailure: Duration { .seconds(1) }
 
-  /// Appends a job to the dead letters, and then says that it is done: so a crash in between appends it once more, and loses
-  /// none. The caller has taken the job.
+  /// Appends a job to the dead letters, and then says that it is done. So a crash in between appends it again, and loses no job.
+  /// The caller has taken the job.
   func bury(_ job: Job, _ reason: String) async throws {
     let (record, deliveries) = (job.record, job.deliveries)
     guard let deadLetters = configuration.deadLetters else {
@@ -157,7 +159,7 @@ extension WorkQueue {
       try inLog { () throws(ImmutaError) in
         try state.withLock { (state) throws(ImmutaError) in
           try checkOpen(state)
-          // Where the queue was moved, it is to be given again.
+          // If the queue was moved, the job is given again.
           guard state.moves == job.moves, !state.jobs.table.isDone(record.sequence) else { return }
           try finish(log.place(after: record), &state)
         }
@@ -176,7 +178,7 @@ extension RecordReader {
     try? withCursor { (cursor) throws(ImmutaError) in if cursor.place < number { cursor.move(to: number) } }
   }
 
-  /// Passes a record, if it stands there.
+  /// Passes a record, if the reader stands at it.
   func skip(over number: Int) {
     try? withCursor { (cursor) throws(ImmutaError) in if cursor.place == number { cursor.move(to: number + 1) } }
   }

@@ -6,12 +6,12 @@ import Logging
 extension Log {
   /// Opens a work queue of the log; makes it if the log has none with that name. See ``WorkQueue``.
   ///
-  /// Beside its position, which is kept as a consumer's, it has a log of its own, `<namespace>.consumers/<name>.log`, which says what is
-  /// done beyond the position, and how often jobs were given. Where one of them is damaged, missing, or another log's, opening the
-  /// queue throws: it never starts over by itself. ``seekConsumer(_:to:)`` says where it is to go on then.
+  /// Its position is kept as a consumer's. Beside that it has a log of its own, `<namespace>.consumers/<name>.log`, which records
+  /// the jobs done beyond the position, and how often jobs were given. Where one of these files is damaged, missing, or another
+  /// log's, opening the queue throws: a queue never starts over by itself. Call ``seekConsumer(_:to:)`` to say where it goes on.
   ///
   /// - Parameters:
-  ///   - name: as a consumer's; none that a consumer has.
+  ///   - name: as a consumer's; not the name of an existing consumer.
   ///   - configuration: how it deals with jobs.
   ///   - start: where it begins if it is made now; otherwise it goes on where it was.
   ///   - creating: whether it is made where there is none.
@@ -57,7 +57,7 @@ extension Log {
       var state = WorkQueueState(table, journal, queue: mark.queue, of: open)
       let rolls = journal.length > Self.mostEventsBefore
       let first = try state.summarize(rolls: rolls)
-      // A state that the position counts on is there for good.
+      // The position relies on this state, so it must be on stable storage.
       if isNew { try journal.syncBlocking() }
       mark.bootIdentity = BootIdentity.current
       mark.identity = mark.identity ?? identity
@@ -71,7 +71,7 @@ extension Log {
       }
       if rolls { state.removeRecords(before: first, name) }
       open.consumers.add(queue)
-      // A queue that was let go may be about to close on another thread: the log's closing waits for that.
+      // A queue that was released may be closing on another thread: closing the log waits for that.
       open.consumers.add(journal)
       open.consumers.add(keeper)
       // The log may have been closed meanwhile, with its queues.
@@ -83,7 +83,7 @@ extension Log {
     }
   }
 
-  /// What the jobs are, by the queue's state and its position.
+  /// The jobs, by the queue's state and its position.
   private func jobs(
     _ journal: QueueJournal, _ mark: ConsumerMark, of name: String
   ) throws(ImmutaError) -> JobTable {
@@ -105,7 +105,7 @@ extension Log {
     for (number, due) in replay.dues {
       if let entry = table.entry(number) { wait(number, due.due, due.delay, deliveries: Int(entry.deliveries)) }
     }
-    // Those of which it is not known whether they were appended: another record may have the number.
+    // Jobs that may not have been appended: another record may have the number.
     for (number, planned) in replay.planned where number < count && !table.isDone(number) {
       guard table.entry(number) == nil, let record = try? readRecord(number),
         WorkQueue.checksum(of: record.payload) == planned.checksum

@@ -1,13 +1,14 @@
 import ImmutaLocking
 import Logging
 
-// A queue that goes on elsewhere: because somebody moves it, and because records were removed.
+// How a queue goes on elsewhere, because somebody moves it or because records were removed.
 
 extension WorkQueue {
-  /// Moves the queue: all jobs from there on are given again, also those that were done or had to wait, and none before.
+  /// Moves the queue: all jobs from there on are given again, also those that were done or had to wait. No job before that is
+  /// given.
   ///
-  /// Who has a job at that moment has it no more: acknowledging it throws `.leaseLost`. With `.synced` it survives the machine when
-  /// this returns. ``Log/seekConsumer(_:to:)`` moves a queue that nobody has open.
+  /// Workers lose the jobs that they have at that moment: acknowledging one throws `.leaseLost`. With `.synced` the move is on
+  /// stable storage when this returns. ``Log/seekConsumer(_:to:)`` moves a queue that nobody has open.
   ///
   /// - Throws: `.positionBeyondEnd`, `.foreignPosition`, `.invalidPosition`, `.recordRemoved`; the queue stays where it is then.
   ///   `.consumerClosed`, `.logMoved`, `.io`.
@@ -33,15 +34,15 @@ extension WorkQueue {
     state.positionDue = nil
     state.jobs.restart(at: place.number, queue)
     reader.position = place.number
-    // It waits for what comes next where the queue was.
+    // The watch waits for the record that came next where the queue was.
     state.watch?.task.cancel()
     state.watch = nil
-    // Where that fails, all jobs from there on are given once more when the queue is opened next.
+    // If that fails, all jobs from there on are given again when the queue is opened next.
     state.jobs.removeRecords(before: try state.jobs.summarize(rolls: true), name)
     return writes
   }
 
-  /// Retention has removed the records before a number: nobody can be given their jobs.
+  /// Retention has removed the records before a number: their jobs cannot be given any more.
   func passRemoved(before first: Int) throws(ImmutaError) {
     try inLog { () throws(ImmutaError) in
       let passed = try state.withLock { (state) throws(ImmutaError) in
@@ -53,14 +54,14 @@ extension WorkQueue {
       }
       if passed == 0 { return }
       log.noteRemovedJobs(passed, before: first, of: name)
-      // Whoever opens the queue next need not be told again. The log's first record says the same.
+      // The next opening need not log it again. The log's first record says the same.
       try state.withLock { (state) throws(ImmutaError) in try writePosition(&state) }
     }
   }
 }
 
 extension Log {
-  /// Tells the logger of jobs that were passed.
+  /// Logs how many jobs were passed.
   func noteRemovedJobs(_ count: Int, before first: Int, of queue: String) {
     open.logger?.warning(
       """

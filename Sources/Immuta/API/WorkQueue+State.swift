@@ -1,4 +1,4 @@
-// What a work queue keeps: an event for each change, before anybody is told of it, and the position's file, which follows.
+// What a work queue writes: an event for each change before anybody learns of the change, and the position's file, which follows.
 
 extension WorkQueue {
   /// In `.synced`, waits until all events so far are on stable storage.
@@ -16,7 +16,7 @@ extension WorkQueue {
     lookLater(&state)
   }
 
-  /// A job is done.
+  /// Records that a job is done.
   ///
   /// - Parameter place: after its record.
   func finish(_ place: ConsumerMark.Place, _ state: inout State) throws(ImmutaError) {
@@ -28,11 +28,11 @@ extension WorkQueue {
 
   // MARK: The position's file
 
-  /// For how long the position's file rests after it was written, while other jobs are in work.
+  /// How long the position's file is left alone after it was written, while other jobs are in work.
   private static var positionRest: Int64 { 10_000_000 }
 
-  /// Has the position's file follow the front: at once where no job is in work, and now and then otherwise. Until then the state
-  /// log says the same.
+  /// Makes the position's file follow the front: at once if no job is in work, otherwise now and then. Until then the state log
+  /// has the same information.
   private func followFront(_ place: ConsumerMark.Place, _ state: inout State) throws(ImmutaError) {
     guard state.jobs.table.front > keeper.position else { return }
     if state.jobs.table.isIdle || Clocks.steadyClock() >= state.positionRest {
@@ -65,7 +65,7 @@ extension WorkQueue {
     StableLooks.pause(afterIdle: idle, log.durability).nanoseconds
   }
 
-  /// Whether more of the log is stable by now. Less and less often while that is not so.
+  /// Looks whether more of the log is stable by now; less and less often while it is not.
   func lookForStable(_ state: inout State, idle: Int) {
     let before = state.jobs.toldStable
     // A failure shows with the next job.

@@ -1,8 +1,8 @@
 import ImmutaLocking
 
-// Workers that wait for a job. Somebody finds jobs for all of them: a task that runs while there are any. What it waits for is
-// the log's next record, watched by another task, and the next moment at which a job may be given again, by a timer. So a queue
-// of which no job is in work wakes nothing.
+// Workers that wait for a job. One task finds jobs for all of them; it runs while any job is left. After that, another task waits
+// for the log's next record, and a timer waits for the next moment at which a job may be given again. So a queue without jobs in
+// work wakes nothing.
 
 extension WorkQueue {
   /// Waits for a job; nil where the deadline passed first.
@@ -25,10 +25,10 @@ extension WorkQueue {
   private func join(_ ticket: Int, _ continuation: WorkerLine<Job>.Continuation, until deadline: Int64?) {
     let (refusal, mayBegin) = state.withLock { state -> ((any Error)?, Bool) in
       do throws(ImmutaError) { try checkOpen(state) } catch { return (error, false) }
-      // Whoever is cancelled from here on finds the ticket.
+      // A cancellation from here on finds the ticket.
       if Task.isCancelled { return (CancellationError(), false) }
       state.line.join(ticket, continuation, until: deadline)
-      // One may have come since this one looked.
+      // A job may have come since the caller looked.
       state.jobs.table.release(by: Clocks.steadyClock())
       if state.jobs.table.readyCount > 0 { return (nil, begin(&state)) }
       watch(&state)
@@ -40,12 +40,12 @@ extension WorkQueue {
 
   // MARK: Serving
 
-  /// Looks for a job for those who wait, where there may be one.
+  /// Looks for a job for the workers that wait, where there may be one.
   func kick() {
     if state.withLock({ begin(&$0) }) { Task { await serve() } }
   }
 
-  /// Whether the caller is the one who serves.
+  /// Whether the caller is the one that serves.
   private func begin(_ state: inout State) -> Bool {
     if state.line.isEmpty { return false }
     if state.isServing {
@@ -56,7 +56,7 @@ extension WorkQueue {
     return true
   }
 
-  /// Gives jobs to those who wait, until there are none.
+  /// Gives jobs to the workers that wait, until no job is left.
   private func serve() async {
     while state.withLock({ goesOn(&$0) }) {
       do {
@@ -65,7 +65,7 @@ extension WorkQueue {
           continue
         }
       } catch {
-        // It is told to one of them; the others find out for themselves.
+        // One of them gets the error; the others look again and find it themselves.
         state.withLock { $0.line.popFirst() }?.resume(throwing: error)
         continue
       }
@@ -87,7 +87,7 @@ extension WorkQueue {
 
   private func hand(_ job: Job) {
     guard let worker = state.withLock({ $0.line.popFirst() }) else {
-      // All of them have stopped waiting. It was given to nobody.
+      // All of them have stopped waiting. No worker got the job.
       return giveBack(job.record.sequence, job.deliveries - 1, after: .zero, job.moves)
     }
     worker.resume(returning: job)
@@ -95,7 +95,7 @@ extension WorkQueue {
 
   // MARK: Watching
 
-  /// Watches the log, and the time, on behalf of those who wait.
+  /// Watches the log and the time for the workers that wait.
   private func watch(_ state: inout State) {
     if state.line.isEmpty { return stopWatchingIfNobodyWaits(&state) }
     arrange(&state)
@@ -128,7 +128,7 @@ extension WorkQueue {
 
   // MARK: Time
 
-  /// Has a timer go off when something is to be done that nobody else does. One that goes off a little later will do.
+  /// Sets a timer for work that nobody else does. A timer that goes off a little later is good enough.
   func arrange(_ state: inout State) {
     var next = [state.positionDue, state.stableLook?.time].compactMap(\.self).min()
     if !state.line.isEmpty {
@@ -138,7 +138,7 @@ extension WorkQueue {
     let wait = Swift.max(0, next.subtractingHeld(Clocks.steadyClock()))
     let slack = Swift.min(100_000_000, Swift.max(1_000_000, wait / 64))
     if let first = state.timers.min(), first <= next.addingHeld(slack) { return }
-    // Where there is no thread for the clock, whoever takes the next job sees what is due.
+    // If no thread is free for the timer, the next call that takes a job sees what is due.
     let time = ContinuousClock.Instant.after(.nanoseconds(wait))
     guard (try? WorkThreads.shared.add(at: time, { [weak self] in self?.timerWentOff(next) })) != nil else { return }
     state.timers.append(next)
@@ -152,7 +152,7 @@ extension WorkQueue {
       state.jobs.table.release(by: now)
       let expired = state.line.popExpired(by: now)
       stopWatchingIfNobodyWaits(&state)
-      // What cannot be written now shows when the next job is acknowledged.
+      // A failure to write shows when the next job is acknowledged.
       if let due = state.positionDue, due <= now { try? writePosition(&state) }
       if let look = state.stableLook, look.time <= now { lookForStable(&state, idle: look.idle) }
       arrange(&state)

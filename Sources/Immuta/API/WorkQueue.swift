@@ -1,7 +1,7 @@
 import ImmutaLocking
 import Logging
 
-/// The records of a log as jobs for many workers: each job is given to one worker at a time, and again until it is done.
+/// The records of a log as jobs for many workers: each job is given to one worker at a time, again and again until it is done.
 ///
 /// ```swift
 /// let jobs = try events.workQueue("resize", .init(lease: .seconds(30), maximumDeliveries: 5, deadLetters: dead))
@@ -16,14 +16,14 @@ import Logging
 /// ```
 ///
 /// Get one with ``Log/workQueue(_:_:startingAt:creating:)``. Workers are tasks of one process, which has the queue for itself;
-/// others get ``ImmutaError/consumerInUse(_:)``. Producers append to the log, in this process or another.
+/// other processes get ``ImmutaError/consumerInUse(_:)``. Producers append to the log, in this process or another.
 ///
-/// A worker has a job for as long as the lease says. What it has not acknowledged by then, and what it gives back, is given
-/// again: so each job is done *at least once*, and work must stand being done twice. Jobs begin in the order of their records;
-/// those that come back go first. In which order they end, nobody knows.
+/// A worker has a job for as long as the lease says. A job that it has not acknowledged by then, or that it gives back, is given
+/// again. So each job is done *at least once*, and your work on it must tolerate being done twice. Jobs begin in the order of
+/// their records; jobs that come back go first. They may end in any order.
 ///
-/// What was acknowledged, and how often each job was given to a worker, survives the process, and the machine as the
-/// storage's durability says. See <doc:WorkQueues>.
+/// Which jobs were acknowledged, and how often each was given to a worker, survives the end of the process, and that of the
+/// machine as the storage's durability says. See <doc:WorkQueues>.
 public final class WorkQueue: Sendable {
   /// The queue's name. Consumers and work queues of a log share their names.
   public let name: String
@@ -41,21 +41,21 @@ public final class WorkQueue: Sendable {
     var jobs: WorkQueueState
     var line = WorkerLine<Job>()
     var isClosed = false
-    /// How often it was moved: who was given a job before that has it no more.
+    /// How often it was moved: a worker that got a job before that has lost it.
     var moves = 0
     /// How many jobs were passed because their records were removed.
     var removedCount = 0
-    /// Whether somebody finds jobs for those who wait, and whether there may be one since that one looked.
+    /// Whether a task finds jobs for the workers that wait, and whether a job may have come since it looked.
     var isServing = false
     var servesAgain = false
-    /// Waits for the log's next record, on behalf of all who wait; its number, so that a late one is known.
+    /// Waits for the log's next record for all workers that wait; numbered, so that an outdated watch is recognised.
     var watch: (number: Int, task: Task<Void, Never>)?
     var watches = 0
     /// When timers go off, on the steady clock.
     var timers: [Int64] = []
-    /// When it is looked whether more of the log is stable, and how often in a row nothing was.
+    /// When to look next whether more of the log is stable, and how often in a row it was not.
     var stableLook: (time: Int64, idle: Int)?
-    /// When the position's file is written next, and from when on it may be.
+    /// When the position's file is written next, and the earliest time at which it may be.
     var positionDue: Int64?
     var positionRest: Int64 = 0
   }
@@ -75,28 +75,28 @@ public final class WorkQueue: Sendable {
     close()
   }
 
-  /// All jobs before this one are done: the number of the first record that is not. O(1).
+  /// The number of the first record whose job is not done: all jobs before it are. O(1).
   public var position: Int { state.withLock { $0.jobs.table.front } }
 
-  /// How many records there are from ``position`` on. Some of them may be done. O(1).
+  /// How many records exist from ``position`` on. Some of their jobs may be done. O(1).
   public var lag: Int { Swift.max(0, log.count - Swift.max(position, log.firstSequence)) }
 
-  /// How many jobs were passed since the queue was opened because retention had removed their records before they were done.
-  /// The logger is told, too. O(1).
+  /// How many jobs were passed since the queue was opened because retention had removed their records before they were done. This
+  /// is also logged. O(1).
   public var removedCount: Int { state.withLock { $0.removedCount } }
 
   // MARK: Taking jobs
 
   /// The next job, waiting for one if need be; never nil.
   ///
-  /// The first that may be given again, or else the next record. Its lease begins now.
+  /// The first job that may be given again, or else that of the next record. Its lease begins now.
   ///
-  /// - Throws: `CancellationError`, `.consumerClosed`, `.storageClosed`, `.io`; `.corrupted`, `.undecodable` where its
-  ///   record cannot be read: ``acknowledge(sequence:)`` passes such a job. What appending to the dead letters throws; the job
+  /// - Throws: `CancellationError`, `.consumerClosed`, `.storageClosed`, `.io`; `.corrupted`, `.undecodable` where its record
+  ///   cannot be read: ``acknowledge(sequence:)`` passes such a job. Also what appending to the dead letters throws; then the job
   ///   stays. A job whose record retention has removed is passed: see ``removedCount``.
   public func next() async throws -> Job? { try await next(within: nil) }
 
-  /// The next job, or nil when none came in time. A timeout of zero or less takes a job that is there.
+  /// The next job, or nil when none came in time. A timeout of zero or less takes a job that exists.
   ///
   /// - Throws: as ``next()``.
   public func next(timeout: Duration) async throws -> Job? { try await next(within: timeout) }
@@ -109,14 +109,14 @@ public final class WorkQueue: Sendable {
       job = try await wait(until: timeout.map { Clocks.steadyClock().addingHeld($0.nanoseconds) })
     }
     guard let job else { return nil }
-    // A job that takes down the machine has been given, too.
+    // A job that makes the machine crash must count as given, too.
     try await waitUntilStable()
     // A worker that never waits would keep its thread from others.
     if job.record.sequence & 1023 == 1023 { await Task.yield() }
     return job
   }
 
-  /// A job that can be given now; nil where there is none.
+  /// A job that can be given now; nil if there is none.
   func takeAtOnce() async throws -> Job? {
     while true {
       if let ready = try takeReady() {
@@ -139,7 +139,7 @@ public final class WorkQueue: Sendable {
     }
   }
 
-  /// A job that somebody is about to give again.
+  /// A job that is about to be given again.
   private struct Ready {
     let number: Int
     let deliveries: Int
@@ -157,7 +157,7 @@ public final class WorkQueue: Sendable {
     }
   }
 
-  /// Gives a job once more, or for the first time after it waited; nil where it went to the dead letters, or is done by now.
+  /// Gives a job again, or for the first time after it waited; nil where it went to the dead letters, or is done by now.
   private func give(_ ready: Ready) async throws -> Job? {
     let (number, deliveries) = (ready.number, ready.deliveries)
     guard let record = try readAgain(ready) else { return nil }
@@ -171,7 +171,7 @@ public final class WorkQueue: Sendable {
       try state.withLock { (state) throws(ImmutaError) in
         do throws(ImmutaError) {
           try checkOpen(state)
-          // Whoever had it before may have acknowledged it meanwhile.
+          // The worker that had it before may have acknowledged it meanwhile.
           guard state.moves == ready.moves, state.jobs.table.entry(number)?.status == .taken else { return nil }
           return try lease(record, deliveries, &state)
         } catch {
@@ -202,7 +202,7 @@ public final class WorkQueue: Sendable {
       try state.withLock { (state) throws(ImmutaError) -> Job? in
         try checkOpen(state)
         if state.jobs.table.isDone(number) || state.jobs.table.entry(number) != nil {
-          // While nobody moves the queue.
+          // Under the lock, so that nobody moves the queue.
           reader.skip(to: state.jobs.table.firstUntouched(from: number))
           return nil
         }
@@ -218,7 +218,7 @@ public final class WorkQueue: Sendable {
         do throws(ImmutaError) {
           return try lease(record, 0, &state)
         } catch {
-          // Nobody reads it for the first time again.
+          // The record will not be read for the first time again.
           giveBack(number, 0, after: .zero, state.moves, &state)
           throw error
         }
@@ -233,9 +233,9 @@ public final class WorkQueue: Sendable {
     return Job(record: record, deliveries: deliveries + 1, queue: self, moves: state.moves)
   }
 
-  /// Somebody else is to have a job, after a while.
+  /// Lets another worker have a job, after a while.
   ///
-  /// - Parameter moves: see ``State/moves``. Where the queue was moved since, it comes as any job does.
+  /// - Parameter moves: see ``State/moves``. If the queue was moved since, the job comes as any other does.
   func giveBack(_ number: Int, _ deliveries: Int, after pause: Duration, _ moves: Int) {
     state.withLock { giveBack(number, deliveries, after: pause, moves, &$0) }
     kick()
@@ -264,9 +264,9 @@ public final class WorkQueue: Sendable {
     do { try await body() } catch let error as ImmutaError { throw error.of(log.namespace) }
   }
 
-  /// Lets others have the queue. Workers that wait for a job get `.consumerClosed`, and so does who acknowledges one that it still
-  /// has: that one is given again when the queue is opened next. Closing the log closes its queues, too. Idempotent; blocks for
-  /// flushes.
+  /// Lets others have the queue. Workers that wait for a job get `.consumerClosed`, and so does a worker that acknowledges a job
+  /// that it still has: that job is given again when the queue is opened next. Closing the log closes its queues, too.
+  /// Idempotent; blocks for flushes.
   public func close() {
     let (workers, isFirst) = state.withLock { state in
       defer { state.isClosed = true }
@@ -277,7 +277,7 @@ public final class WorkQueue: Sendable {
     for worker in workers { worker.resume(throwing: ImmutaError.consumerClosed(name).of(log.namespace)) }
     guard isFirst else { return }
     state.withLock { state in
-      // What fails here is given again, or was told.
+      // If this fails, jobs are given again, or the failure was reported before.
       try? state.jobs.tellStable(log.open.knownStableCount)
       try? writePosition(&state)
     }
@@ -306,6 +306,6 @@ extension WorkQueue: AsyncSequence {
     public func next(isolation actor: isolated (any Actor)?) async throws -> Job? { try await queue.next() }
   }
 
-  /// Takes jobs. Any number of them may be at work at once; they share the jobs.
+  /// Takes jobs. Any number of iterators may be at work at once; they share the jobs.
   public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(queue: self) }
 }

@@ -1,11 +1,11 @@
 import Logging
 
-/// What a work queue's jobs are, and the state log that says the same: each change is appended to it before anybody is told.
+/// A work queue's jobs, and the state log with the same information: each change is appended to it before anybody learns of it.
 struct WorkQueueState {
   var table: JobTable
   /// Records that are about to be appended, and when they are due.
   var planned: [Int: QueueReplay.Planned] = [:]
-  /// The number after the highest record of an event.
+  /// The number after the highest record that an event names.
   private(set) var end: Int
   /// How many of the log's records are known to be stable, as the state log says.
   private(set) var toldStable = 0
@@ -14,7 +14,7 @@ struct WorkQueueState {
   private let open: OpenLog
   /// Of the position's file.
   private var queue: UInt64
-  /// Appended to the state log since its last summary.
+  /// How many events were appended to the state log since its last summary.
   private var events = 0
 
   init(_ table: JobTable, _ journal: QueueJournal, queue: UInt64, of open: OpenLog) {
@@ -22,14 +22,14 @@ struct WorkQueueState {
     end = table.front
   }
 
-  /// All jobs from a number on are as they were appended, and none before is left. Nothing of that is written yet.
+  /// Makes all jobs from a number on new again, and leaves none before it. This is not written yet.
   ///
   /// - Parameter queue: what the position's file says from here on.
   mutating func restart(at front: Int, _ queue: UInt64) {
     self.queue = queue
     table = JobTable(front: front)
     (end, toldStable, events) = (front, 0, 0)
-    // Whoever is about to append these means them to wait.
+    // Callers are about to append these, and want them to wait.
     let (steady, wall) = (Clocks.steadyClock(), Clocks.wallClock())
     for (number, planned) in planned where number >= front {
       let wait = min(max(0, planned.due.subtractingHeld(wall)), planned.delay)
@@ -37,7 +37,7 @@ struct WorkQueueState {
     }
   }
 
-  /// Nothing has changed where it throws.
+  /// If it throws, nothing has changed.
   mutating func append(_ event: QueueEvent) throws(ImmutaError) {
     var event = event
     event.stable = open.knownStableCount
@@ -47,7 +47,7 @@ struct WorkQueueState {
     events += 1
   }
 
-  /// A job is done.
+  /// Records that a job is done.
   ///
   /// - Parameter place: after its record.
   mutating func finish(_ place: ConsumerMark.Place) throws(ImmutaError) {
@@ -55,28 +55,28 @@ struct WorkQueueState {
     table.markDone(place.number - 1)
   }
 
-  /// After a restart of the machine, what was done counts only for records that were known to be stable: so that is written
-  /// down also while no job is done.
+  /// After a restart of the machine, done jobs count only for records that were known to be stable. So that number is written
+  /// also while no job is done.
   mutating func tellStable(_ stable: Int) throws(ImmutaError) {
     if stable > toldStable, toldStable < end { try append(QueueEvent(kind: .stable)) }
   }
 
   // MARK: Summaries
 
-  /// Begins a segment of the state log with a summary, and has what comes before removed, if there is much of it.
+  /// Begins a segment of the state log with a summary, and has the events before it removed, if there are many.
   mutating func compact(ifMoreThan most: Int, _ name: String) {
     guard events >= max(most, 2 * table.entryCount) else { return }
     do throws(ImmutaError) {
       removeRecords(before: try summarize(rolls: true), name)
     } catch {
-      // The next one is tried a while later. What cannot be written any more shows with the next job.
+      // Tries again a while later. If nothing can be written any more, the next job shows it.
       events /= 2
     }
   }
 
   func removeRecords(before first: Int, _ name: String) {
     let (journal, open) = (journal, open)
-    // Without a thread, the next summary removes it.
+    // If no thread is free, the next summary removes them.
     try? WorkThreads.shared.add {
       do throws(ImmutaError) { try journal.removeRecords(before: first) } catch {
         if case .storageClosed = error { return }
@@ -106,14 +106,14 @@ struct WorkQueueState {
     return first
   }
 
-  /// Nil where nothing need be said.
+  /// Nil where nothing needs to be written.
   private func summary(of block: JobBlock, _ first: Int) throws(ImmutaError) -> QueueBlock? {
     let (steady, wall) = (Clocks.steadyClock(), Clocks.wallClock())
     var entries: [QueueBlock.Entry] = []
     for entry in block.entries where planned.isEmpty || planned[first + Int(entry.offset)] == nil {
       let (offset, deliveries) = (Int(entry.offset), Int(entry.deliveries))
       switch entry.status {
-      // Whoever reads the record finds that out.
+      // Reading the record finds that out.
       case .dated: continue
       case .waiting:
         let wait = max(1, entry.deadline.subtractingHeld(steady))

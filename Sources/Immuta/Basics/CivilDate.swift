@@ -11,7 +11,7 @@ package enum CivilDate {
     return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * marchMonth + 2) / 5 + 1)
   }
 
-  /// The day of a date. One that the month does not have is another month's.
+  /// The day of a date. A day that the month does not have falls into another month.
   package static func day(of year: Int64, _ month: Int64, _ day: Int64) -> Int64 {
     let (era, yearOfEra) = floorDivide(month <= 2 ? year - 1 : year, 400)
     let marchMonth = month > 2 ? month - 3 : month + 9

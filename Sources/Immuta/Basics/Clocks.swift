@@ -1,9 +1,9 @@
 import ImmutaLibC
 import Synchronization
 
-/// What time it is, by clocks that people set and by others.
+/// The time, by clocks that people set and by others.
 package enum Clocks {
-  /// What tests add to the wall clock. Relaxed: a test sets it before it starts what should see it.
+  /// The offset that tests add to the wall clock. Relaxed: a test sets it before it starts the work that should see it.
   private static let wallClockOffset = Atomic<Int64>(0)
 
   /// Runs `body` while the wall clock is wrong by so much, in nanoseconds, for all of the process.
@@ -13,7 +13,7 @@ package enum Clocks {
     return try await body()
   }
 
-  /// Nanoseconds since 1970, held within what 64 bits can say.
+  /// Nanoseconds since 1970, kept within the range of 64 bits.
   static func wallClock() -> Int64 {
     var time = timespec()
     unsafe clock_gettime(CLOCK_REALTIME, &time)
@@ -40,12 +40,12 @@ package enum Clocks {
     return Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
   }
 
-  /// The wall clock as of the kernel's last tick, where it tells that more cheaply: to be compared with itself only.
+  /// The wall clock as of the kernel's last tick, if reading that is cheaper; to be compared only with itself.
   static func coarseWallClock() -> Int64 {
     #if os(Linux)
       var time = timespec()
       unsafe clock_gettime(CLOCK_REALTIME_COARSE, &time)
-      // Wrapping: two ticks that are told apart stay so.
+      // Wrapping: different ticks stay different.
       return Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
     #else
       return wallClock()

@@ -3,8 +3,8 @@ import ImmutaLocking
 /// A thread that looks after a state which others change: made when there is something for it to do, woken when there is
 /// more, and ended when nothing is left.
 ///
-/// Whether it ends is decided under the lock by which the state is changed: whoever changes it finds the thread there, or
-/// makes another.
+/// Whether it ends is decided under the lock by which the state is changed: a caller that changes the state finds the thread
+/// running, or makes another.
 package final class GatedThread<State: Sendable>: Sendable {
   /// What the thread does next.
   package enum Step {
@@ -36,7 +36,7 @@ package final class GatedThread<State: Sendable>: Sendable {
 
   /// Changes the state, which the thread looks at if `change` returns true.
   ///
-  /// Where there is no thread, and none to be had, the state is changed all the same: whoever changes it next tries again.
+  /// If there is no thread, and none can be had, the state is changed all the same: the next caller that changes it tries again.
   package func update(_ change: (inout State) -> Bool) {
     let wakes = guarded.withLock { guarded in
       try? start(&guarded)

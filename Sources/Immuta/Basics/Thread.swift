@@ -12,7 +12,7 @@ package struct NoThread: Error {
 
 /// For tests: the system gives no thread, while that is so.
 package enum ThreadShortage {
-  /// Relaxed: whoever sets it has whatever is asked for later begun on its own thread, or waits for its outcome.
+  /// Relaxed: the code that sets it starts all later work on its own thread, or waits for its outcome.
   private static let lasts = Atomic(false)
 
   package static func begin() { lasts.store(true, ordering: .relaxed) }
@@ -23,7 +23,7 @@ package enum ThreadShortage {
   }
 }
 
-/// Threads of our own, for calls that block: those must not hold one of the few threads that run Swift's tasks.
+/// Threads of our own, for calls that block: such calls must not hold one of the few threads that run Swift's tasks.
 enum Thread {
   private final class Body: Sendable {
     let run: @Sendable () -> Void
@@ -46,7 +46,7 @@ enum Thread {
     if let failure { throw failure }
   }
 
-  /// What tells the calling thread from all others that live; never 0.
+  /// Distinguishes the calling thread from all other live ones; never 0.
   static var identity: UInt {
     #if canImport(Darwin)
       UInt(bitPattern: pthread_self())

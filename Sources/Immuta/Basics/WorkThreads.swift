@@ -3,15 +3,15 @@ import ImmutaLocking
 /// The threads for calls that block, a few for the process whatever the number of logs: made when there is work, and
 /// ended when there is none for a while.
 ///
-/// Work is done in the order it came. A device that does not answer holds up those who wait for it, and nobody else for
-/// long: where all threads have been at the same piece of work for a second, others are made. They end when they have
-/// nothing to do, so that there are few again once the device answers.
+/// Work is done in the order in which it came. A device that does not answer holds up only callers that wait for it, and others
+/// not for long: if all threads have been at the same piece of work for a second, more are made. They end when they have nothing
+/// to do, so that there are few again once the device answers.
 package final class WorkThreads: Sendable {
   package static let shared: WorkThreads = WorkThreads()
 
   package typealias Work = @Sendable () -> Void
 
-  /// How many there are at most, but for those that stand in for others that are held up.
+  /// How many threads there are at most, not counting those that stand in for others that are held up.
   ///
   /// Measured with 100 logs in `.synced` on ext4, each appended to by a task: flushes of several files at once share what
   /// the file system and the device do, and beyond this number they gain nothing. Fewer where the process may have few
@@ -118,7 +118,7 @@ package final class WorkThreads: Sendable {
       }
       if gate.wait(nanoseconds: Self.restTime) { continue }
       let isOver = state.withLock { state in
-        // Whoever took the gate out of the list is about to open it.
+        // The thread that took the gate out of the list is about to open it.
         guard let place = state.resting.firstIndex(where: { $0 === gate }) else { return false }
         state.resting.remove(at: place)
         state.count -= 1

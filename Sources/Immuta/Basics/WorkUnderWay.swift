@@ -1,7 +1,7 @@
 import ImmutaLocking
 
-/// Work that threads do for something that can be closed: whoever closes it waits for what has begun, and nothing begins
-/// afterwards.
+/// Work that threads do for something that can be closed: the caller that closes it waits for work that has begun, and nothing
+/// begins afterwards.
 final class WorkUnderWay: Sendable {
   private let state = Lock(State())
 

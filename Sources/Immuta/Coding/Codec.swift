@@ -9,13 +9,13 @@ public struct Codec: Sendable {
   public let name: String
   /// Applied to a payload when it is appended.
   public let writing: any Transformer
-  /// Applied to what is stored when it is read.
+  /// Applied to stored bytes when they are read.
   public let reading: any Transformer
 
   /// A codec of two transformers.
   ///
   /// - Parameters:
-  ///   - name: what the stored bytes are called; by default the writing transformer's name.
+  ///   - name: the name for the stored bytes; by default the writing transformer's name.
   ///   - writing: applied when appending.
   ///   - reading: undoes what `writing` does.
   public init(name: String? = nil, writing: any Transformer, reading: any Transformer) {
@@ -24,8 +24,8 @@ public struct Codec: Sendable {
     self.reading = reading
   }
 
-  /// This codec, and then another over what it made: `compression.then(encryption)` compresses and then encrypts, and
-  /// on reading decrypts and then decompresses.
+  /// This codec, and then another over its output: `compression.then(encryption)` compresses and then encrypts, and on reading
+  /// decrypts and then decompresses.
   public func then(_ next: Codec) -> Codec {
     Codec(
       name: TransformerChain.joined([name, next.name]), writing: writing.then(next.writing),

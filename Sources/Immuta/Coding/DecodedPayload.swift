@@ -1,10 +1,10 @@
 import ImmutaLocking
 
-/// The bytes of a large payload that is stored transformed: decoded whole when somebody wants them in one piece, and in
-/// pieces otherwise.
+/// The bytes of a large payload that is stored transformed: decoded whole when a caller wants them in one piece, and in pieces
+/// otherwise.
 ///
-/// Decoding it succeeded when the record was delivered, and does again, unless the file or what the codec relies on has
-/// changed since. Then it throws, where there is somebody to tell, and traps where there is nobody.
+/// Decoding it succeeded when the record was delivered, and succeeds again, unless the file or what the codec relies on has
+/// changed since. Then calls that can throw do so, and others trap.
 final class DecodedPayload: DeferredPayload {
   let count: Int
   private let stored: Record
@@ -73,8 +73,8 @@ final class DecodingSession: PayloadSession {
     self.payload = payload
   }
 
-  /// `size` bytes of the payload from a position on, where there are as many; nil when the session is elsewhere. A new
-  /// session, and one that failed or came to the end, begins again and goes wherever it is asked to.
+  /// Up to `size` bytes of the payload from a position on; nil when the session is at another position. A new session, and one
+  /// that failed or came to the end, begins again and can go to any position.
   func next(from position: Int, size: Int) throws(ImmutaError) -> Payload? {
     try decoding.withLock { (kept) throws(ImmutaError) in
       if let kept, kept.position != position { return nil }
@@ -105,8 +105,8 @@ final class DecodingSession: PayloadSession {
     }
   }
 
-  /// Runs to the end, for a run that is used again was finished. What was taken leaves the output first: while that is
-  /// full a state takes none of the input that may follow the last byte's.
+  /// Runs to the end, for a run that is used again was finished. Bytes that were taken leave the output first: while it is full,
+  /// a state takes no input that may follow the last byte's.
   private func complete(_ decoding: inout Decoding) throws {
     let run = decoding.run
     repeat {

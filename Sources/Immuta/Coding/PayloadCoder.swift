@@ -16,7 +16,7 @@ package final class PayloadCoder: Sendable {
     decoder = RecordDecoder(namespace: namespace, pool: TransformRunPool(codec.reading), limit: limit)
   }
 
-  /// What is stored for a payload of the record of this number. O(bytes).
+  /// The stored bytes for a payload of the record of this number. O(bytes).
   ///
   /// - Throws: `.untransformable`.
   package func encode(_ payload: [UInt8], sequence: Int) throws(ImmutaError) -> [UInt8] {
@@ -38,9 +38,9 @@ package final class PayloadCoder: Sendable {
     }
   }
 
-  /// The payload of a record, from what is stored of it. Large ones are decoded when they are touched. O(bytes).
+  /// The payload of a record, from its stored bytes. Large ones are decoded when they are touched. O(bytes).
   ///
-  /// - Parameter place: what an error names.
+  /// - Parameter place: the place that an error names.
   /// - Throws: `.undecodable`.
   package func decode(
     _ stored: Payload, sequence: Int, timestamp: Timestamp, place: String

@@ -6,7 +6,7 @@ final class RecordDecoder: Sendable {
   private let namespace: String
   private let pool: TransformRunPool
   private let limits: TransformLimits
-  /// What else may be said of a payload that cannot be decoded.
+  /// Further advice for a payload that cannot be decoded.
   private let advice: @Sendable () -> String?
 
   /// Payloads below this size are decoded when they are delivered.
@@ -65,7 +65,7 @@ final class RecordDecoder: Sendable {
     return damage
   }
 
-  /// A run at the beginning of a record. One that throws is let go: its states are in the middle of something.
+  /// A run at the beginning of a record. A run that throws is dropped: its states are in the middle of a record.
   func begin(sequence: Int, size: Int, mark: Int = TransformOutput.pieceSize) throws -> TransformRun {
     let run = try pool.take()
     try run.begin(RecordContext(namespace: namespace, sequence: sequence, size: size), limits, mark: mark)
@@ -91,7 +91,7 @@ struct DecoderInput {
 
   /// Hands over the next piece, or the end; false when that was handed over before.
   ///
-  /// - Throws: what keeps the stored bytes from being read.
+  /// - Throws: the error that keeps the stored bytes from being read.
   mutating func feed(_ run: TransformRun) throws(ImmutaError) -> Bool {
     if isOver { return false }
     piece = try pieces.nextOrThrow()

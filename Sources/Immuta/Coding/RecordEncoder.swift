@@ -18,9 +18,9 @@ protocol StoredRecordWriter: AnyObject {
 
 /// Transforms payloads on their way into a log.
 ///
-/// A call comes from whoever has the writer's turn, so at most one record is under way. The lock is for the one who
-/// shares a transaction between threads; it is taken before the writer's, never after, and closing the log takes only
-/// that one: a transformer that is slow holds up nobody but its own caller.
+/// A call comes from the caller that has the writer's turn, so at most one record is under way. The lock is for callers that
+/// share a transaction between threads. It is taken before the writer's lock, never after, and closing the log takes only the
+/// writer's: a slow transformer holds up only its own caller.
 final class RecordEncoder: Sendable {
   private let namespace: String
   private let pool: TransformRunPool
@@ -37,7 +37,7 @@ final class RecordEncoder: Sendable {
     var size = 0
   }
 
-  /// How much of a payload is given to the transformers at a time: what becomes of it is held.
+  /// How much of a payload is given to the transformers at a time, as the output is held in memory.
   private static let pieceSize = 256 << 10
 
   init(namespace: String, pool: TransformRunPool, limit: Int) {
@@ -67,7 +67,7 @@ final class RecordEncoder: Sendable {
     }
   }
 
-  /// What a small payload becomes is collected, and appended as any payload is.
+  /// The output for a small payload is collected, and appended as any payload is.
   private func stageSmall(
     _ bytes: UnsafeRawBufferPointer, _ state: inout State, _ writer: some StoredRecordWriter
   ) throws(ImmutaError) -> Receipt {
@@ -154,7 +154,7 @@ final class RecordEncoder: Sendable {
     writer.abandonStored()
   }
 
-  /// What could not be read back is not written.
+  /// Does not write a record that could not be read back.
   private func noteSize(_ more: Int, _ state: inout State) throws(ImmutaError) -> TransformRun {
     guard let run = state.open else { preconditionFailure("no record is being written") }
     state.size += more

@@ -5,7 +5,7 @@
 struct TransformLimits {
   /// For the stage whose output leaves the run.
   let last: Int
-  /// For those before it.
+  /// The limit for the stages before the last.
   let between: Int
 
   static let none = TransformLimits(last: .max, between: .max)
@@ -15,7 +15,7 @@ struct TransformLimits {
     self.init(last: limit, between: Self.between(limit))
   }
 
-  /// For writing them: what is stored is not limited, and what reading would not let pass in between is not written.
+  /// For writing: the stored size is not limited, but sizes in between that reading would refuse are not written.
   init(encoding limit: Int) {
     self.init(last: .max, between: Self.between(limit))
   }
@@ -25,8 +25,8 @@ struct TransformLimits {
     self.between = between
   }
 
-  /// A compressor enlarges what cannot be compressed, an encryptor adds its tags: an eighth more than the payload, and
-  /// 64 KiB, are room for many of them.
+  /// A compressor enlarges bytes that cannot be compressed, an encryptor adds its tags: an eighth more than the payload, and 64
+  /// KiB, are room for many of them.
   private static func between(_ limit: Int) -> Int {
     let (sum, overflow) = limit.addingReportingOverflow(limit / 8 + 64 << 10)
     return overflow ? .max : sum

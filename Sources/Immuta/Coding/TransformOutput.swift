@@ -22,7 +22,7 @@
     unsafe memory.deallocate()
   }
 
-  /// Whether it is time to let what is here be taken away. Appending more is possible, and costs memory.
+  /// Whether it is time to let the bytes be taken away. Appending more is possible, but costs memory.
   public var isFull: Bool { count >= mark }
 
   /// Appends a byte. O(1) on average.
@@ -75,7 +75,7 @@
   /// The bytes, valid until the next change.
   var bytes: UnsafeRawBufferPointer { unsafe UnsafeRawBufferPointer(start: memory, count: count) }
 
-  /// Takes the bytes away; the memory stays. Not for transformers: whoever runs them counts what they made.
+  /// Removes the bytes; the memory stays. Not for transformers: the code that runs them counts their output.
   package func removeAll() {
     count = 0
   }

@@ -1,10 +1,10 @@
 /// A payload on its way through transformers: their states in a row, each with its output, used again and again.
 ///
-/// It is driven from its end: a step of the last stage that lacks input becomes a step of the stage before. So no
-/// output grows beyond what is being looked at, however much each stage makes of its input.
+/// It is driven from its end: a step of the last stage that lacks input becomes a step of the stage before. So no output grows
+/// beyond the piece at hand, however much each stage makes of its input.
 ///
-/// `@unchecked Sendable`: used by one thread at a time. Whoever has it took it out of a lock, or holds the lock; its
-/// states were made for it alone.
+/// `@unchecked Sendable`: used by one thread at a time. The thread that has it took it out of a lock, or holds the lock; its
+/// states were made only for it.
 @safe final class TransformRun: @unchecked Sendable {
   private struct Stage {
     let state: any TransformerState
@@ -24,7 +24,7 @@
   private var limits = TransformLimits.none
   /// Bytes that came out at the end.
   var made: Int { stages[stages.count - 1].made }
-  /// What comes out at the end.
+  /// The output of the last stage.
   let output: TransformOutput
 
   init(_ transformers: [any Transformer]) throws {
@@ -33,8 +33,8 @@
     output = last.output
   }
 
-  /// Begins a record, whose output is full at `mark` bytes. What the record's context says of limits is replaced: each
-  /// stage is told its own.
+  /// Begins a record, whose output is full at `mark` bytes. The limits in the record's context are replaced: each stage gets its
+  /// own.
   func begin(_ record: RecordContext, _ limits: TransformLimits, mark: Int = TransformOutput.pieceSize) throws {
     unsafe source = UnsafeRawBufferPointer(start: nil, count: 0)
     isSourceOver = false
@@ -104,7 +104,7 @@
     if taken < rest.byteCount, !output.isFull {
       throw TransformError("a transformer left \(rest.byteCount - taken) bytes behind")
     }
-    // One that fills its output without taking anything, and adds nothing either, would be asked forever.
+    // A stage that neither takes input nor adds output would be called for ever.
     if taken == 0, output.count == before, stages[position].taken < input.count {
       throw Self.standstill
     }

@@ -19,8 +19,8 @@ final class TransformRunPool: Sendable {
     try idle.withLock { $0.popLast() } ?? TransformRun(transformers)
   }
 
-  /// Keeps a run whose record is complete. One that failed, or was given up half-way, is let go instead: its states are
-  /// in the middle of something.
+  /// Keeps a run whose record is complete. A run that failed, or was given up half-way, is dropped instead: its states are in the
+  /// middle of a record.
   func put(_ run: TransformRun) {
     run.output.reset()
     idle.withLock { idle in

@@ -22,8 +22,8 @@
 /// Put several in a row with ``then(_:)``, and pair a writing one with the reading one that undoes it as a
 /// ``Codec``. Where a payload is held whole anyway, ``WholePayloadTransformer`` takes a closure.
 public protocol Transformer: Sendable {
-  /// What the bytes that it makes, or undoes, are called: `deflate`. The two sides of a codec share it. It is recorded
-  /// beside the log, and a log is opened only with the name it was written with. Not empty.
+  /// The name for the bytes that it makes, or undoes, such as `deflate`. The two sides of a codec share it. It is recorded beside
+  /// the log, and a log is opened only with the name it was written with. Not empty.
   var name: String { get }
 
   /// A new state, which nobody else uses.
@@ -32,15 +32,15 @@ public protocol Transformer: Sendable {
   func makeState() throws -> sending any TransformerState
 }
 
-/// What does a transformer's work, for one record at a time: `begin`, any number of `transform`, `finish`.
+/// Does a transformer's work, for one record at a time: `begin`, any number of `transform`, `finish`.
 ///
 /// Used by one thread at a time. When one of its calls throws it is not used again, nor is one whose record was given
 /// up half-way.
 public protocol TransformerState: AnyObject {
-  /// A record begins. What was kept of the record before is to be forgotten. Does nothing if not implemented.
+  /// A record begins. Forget everything about the record before. Does nothing if not implemented.
   func begin(_ record: RecordContext) throws
 
-  /// Takes bytes of the payload, and appends what they become.
+  /// Takes bytes of the payload, and appends the transformed ones.
   ///
   /// A state that may make much of little stops when `output.isFull`: it is then called again, with the input it did
   /// not take, or with none, until it returns without having filled the output. Others need not look.
@@ -48,7 +48,7 @@ public protocol TransformerState: AnyObject {
   /// - Returns: how many bytes it took, from the input's start. Less than all only if the output is full.
   func transform(_ input: RawSpan, into output: TransformOutput) throws -> Int
 
-  /// The payload is complete: appends what is left. Does nothing if not implemented.
+  /// The payload is complete: appends the rest. Does nothing if not implemented.
   ///
   /// - Returns: whether that was all. False to be called again.
   /// - Throws: also when the payload ended too early.

@@ -29,10 +29,10 @@ public struct TransformerChain: Transformer {
 }
 
 extension Transformer {
-  /// This transformer, and then another over what it made.
+  /// This transformer, and then another over its output.
   public func then(_ next: any Transformer) -> TransformerChain { TransformerChain([self, next]) }
 
-  /// What it consists of.
+  /// The transformers that it consists of.
   var parts: [any Transformer] { (self as? TransformerChain)?.transformers ?? [self] }
 }
 

@@ -5,7 +5,7 @@
 /// let packer = WholePayloadTransformer(name: "packed") { bytes, _ in pack(bytes) }
 /// ```
 public struct WholePayloadTransformer: Transformer {
-  /// What the bytes it makes, or undoes, are called.
+  /// The name for the bytes that it makes, or undoes.
   public let name: String
   private let largest: Int
   private let body: @Sendable ([UInt8], RecordContext) throws -> [UInt8]
@@ -17,7 +17,7 @@ public struct WholePayloadTransformer: Transformer {
   ///   - largest: bytes of the largest payload it takes, and of the largest that it makes; more are an error, as they
   ///     are held in memory. So, with the same bound on both sides, whatever one makes the other takes. Default:
   ///     64 MiB.
-  ///   - body: gets the whole payload, and the record it belongs to; returns what it becomes. One that undoes a
+  ///   - body: gets the whole payload, and the record that it belongs to; returns the transformed payload. A body that undoes a
   ///     compression should make no more than `record.limit` bytes.
   public init(
     name: String, largest: Int = 64 << 20,

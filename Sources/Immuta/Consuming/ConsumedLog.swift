@@ -1,10 +1,10 @@
-/// What a consumer's position is held to: the log that is consumed, while it is open.
+/// What a consumer's position must agree with: the log that is consumed, while it is open.
 protocol ConsumedLog: AnyObject, Sendable {
   var namespace: String { get }
   var identity: LogIdentity? { get }
-  /// Records that are known to be on stable storage, by what was looked at last. O(1), no call.
+  /// Records that were known to be on stable storage at the last look. O(1), no call.
   var knownStableCount: Int { get }
-  /// The same, by another look where somebody else writes the log.
+  /// The same, after another look if another process writes the log.
   var stableCount: Int { get }
   /// Committed records.
   var count: Int { get }

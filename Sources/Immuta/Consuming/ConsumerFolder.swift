@@ -16,7 +16,7 @@ struct ConsumerFolder {
   /// The name of a consumer's file.
   static func file(of consumer: String) -> String { consumer + suffix }
 
-  /// What a lock's file calls the consumer.
+  /// The consumer's name in the lock's file.
   private func subject(_ consumer: String) -> String { "\(files.namespace)/\(consumer)" }
 
   /// Nil where no consumer was made yet.
@@ -29,32 +29,32 @@ struct ConsumerFolder {
       .filter(FileName.isValid).sorted()
   }
 
-  /// Whether there is a consumer of a name.
+  /// Whether a consumer of this name exists.
   func has(_ consumer: String) throws(ImmutaError) -> Bool {
     guard let folder = try folder() else { return false }
     return try io(folder.statusOfFile(Self.file(of: consumer))) != nil
   }
 
-  /// What a consumer's file says; nil where there is none. Takes no lock.
+  /// What a consumer's file says; nil if it has none. Takes no lock.
   ///
   /// - Parameter flushing: whether what it returns must be on stable storage then.
-  /// - Throws: `.corrupted` where nothing in it is whole, `.unsupportedVersion`, `.foreignOwner`, `.io`.
+  /// - Throws: `.corrupted` where no slot in it is whole, `.unsupportedVersion`, `.foreignOwner`, `.io`.
   func mark(of consumer: String, flushing: Bool = false) throws(ImmutaError) -> ConsumerMark? {
     try current(of: consumer, flushing: flushing)?.mark
   }
 
-  /// The same, and of which generation it is.
+  /// The same, and its generation.
   func current(
     of consumer: String, flushing: Bool = false
   ) throws(ImmutaError) -> (mark: ConsumerMark, generation: UInt64)? {
     guard let (file, _, _) = try open(consumer) else { return nil }
     let current = try PositionFile.current(in: file)
-    // Afterwards: what is written in between is not in what was read.
+    // After reading: a mark that is written in between is not the one that was read.
     if flushing { try io(file.flush()) }
     return current
   }
 
-  /// A consumer's file, to be read again and again; nil where there is none.
+  /// A consumer's file, to be read again and again; nil if it has none.
   ///
   /// - Parameter isKept: whether it stays open.
   /// - Throws: `.foreignOwner`, `.io`.
@@ -87,7 +87,7 @@ struct ConsumerFolder {
     return try io(LogFiles(directory: folder, namespace: name).isThere())
   }
 
-  /// Who has a consumer; nil where nobody has it.
+  /// The process that has a consumer; nil where nobody has it.
   func owner(of consumer: String) throws(ImmutaError) -> ConsumerOwner? {
     guard let folder = try folder(),
       let note = FileLock.holder(
@@ -105,11 +105,11 @@ struct ConsumerFolder {
     return PositionFile(lock: try lock(name, of: consumer, in: folder), name: name, in: folder)
   }
 
-  /// Makes a consumer with a position, on stable storage, unless there is one: then that is taken.
+  /// Makes a consumer with a position, on stable storage, unless one exists: then takes that one.
   func make(_ consumer: String, _ mark: ConsumerMark) throws(ImmutaError) -> PositionFile {
     let folder = try io(trust.makeFolder(files.consumersFolder, of: files))
     let name = Self.file(of: consumer)
-    // Made under another name, so that what has this one holds a position.
+    // Made under another name, so that a file with the real name always holds a position.
     let newName = name + ".new"
     let lock = try lock(newName, of: consumer, in: folder)
     if try io(folder.statusOfFile(name)) != nil {
@@ -129,7 +129,7 @@ struct ConsumerFolder {
 
   /// Removes a consumer's position.
   ///
-  /// - Parameter before: called before that, with the lock and the folder.
+  /// - Parameter before: called before the removal, with the lock and the folder.
   /// - Throws: `.consumerNotFound`, `.consumerInUse`, `.foreignOwner`, `.io`.
   func remove(
     _ consumer: String, _ before: (Directory) throws(ImmutaError) -> Void

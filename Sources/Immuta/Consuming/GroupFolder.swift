@@ -1,21 +1,21 @@
 import ImmutaLocking
 
-/// Who shares the partitions of a consumer: `logstore.groups/<consumer>` in a store's directory, with a file for each member
-/// that has a number for its name. A member has the lock of its file for as long as it lives.
+/// The members that share the partitions of a consumer: `logstore.groups/<consumer>` in a store's directory, with a file for each
+/// member, whose name is a number. A member has the lock of its file for as long as it lives.
 ///
-/// The files hold nothing but who has them, as those of other locks do, and stay for members to come. The kernel frees a lock
-/// whatever ends the process, and reports that a file was closed which was open for writing: so members hear of those that
-/// come, go and die. One that gave up a partition opens its file once more, and closes it: then all others look.
+/// The files only name the process that has them, as those of other locks do, and stay for later members. The kernel frees a lock
+/// whatever ends the process, and reports when a file that was open for writing is closed: so members learn when others come,
+/// leave and die. A member that gave up a partition opens its file again, and closes it: then all others look.
 package struct GroupFolder: Sendable {
   package let consumer: String
   private let place: Directory
   private let trust: FileTrust
-  /// Whoever may write this file may be a member.
+  /// Users that may write this file may be members.
   private let model: String
 
   /// - Parameters:
   ///   - place: the store's directory.
-  ///   - model: the name of a file in it: whoever may write that one may write the members' files.
+  ///   - model: the name of a file in it: users that may write that file may write the members' files.
   package init(of consumer: String, in place: Directory, like model: String, acceptsFilesOfOthers: Bool) {
     self.consumer = consumer
     self.place = place
@@ -24,10 +24,10 @@ package struct GroupFolder: Sendable {
   }
 
   private static var all: String { "logstore.groups" }
-  /// More members than that are none that somebody wants.
+  /// Nobody wants more members than that.
   private static var most: Int { 1 << 16 }
 
-  /// Nil where nobody was a member yet.
+  /// Nil if the group had no member yet.
   package func folder() throws(ImmutaError) -> Directory? {
     guard let all = try io(trust.folder(Self.all, in: place)) else { return nil }
     return try io(trust.folder(consumer, in: all))
@@ -56,7 +56,7 @@ package struct GroupFolder: Sendable {
       "the consumer “\(consumer)” has \(Self.most) members, which is the most that it may have")
   }
 
-  /// The numbers of those who live, in order; nil where a member's file has lost its name: then nobody sees that member.
+  /// The numbers of the live members, in order; nil where this member's file has lost its name: then nobody sees the member.
   /// O(files in the folder): a few calls for each.
   package func numbers(with seat: GroupSeat) throws(ImmutaError) -> [Int]? {
     guard let folder = try folder(),
@@ -67,7 +67,7 @@ package struct GroupFolder: Sendable {
     }
   }
 
-  /// Who the members are. O(files in the folder).
+  /// The processes that are members. O(files in the folder).
   package func members() throws(ImmutaError) -> [ConsumerOwner] {
     guard let folder = try folder() else { return [] }
     return try files(in: folder).compactMap { holder(of: $0, in: folder).map(owner) }
@@ -90,14 +90,14 @@ package struct GroupFolder: Sendable {
       since: note.since.map { Timestamp(nanosecondsSince1970: $0) })
   }
 
-  /// Has the members look whether there is something for them. Without any, nothing.
+  /// Makes the members look for changes. Does nothing if there are no members.
   package func prompt() {
     guard let folder = try? folder(), let first = try? files(in: folder).first else { return }
-    // Closing it, at once, is what they are told of.
+    // Closing it, at once, is what the kernel reports to them.
     _ = try? folder.openIfPresent("\(first)", .readWrite)
   }
 
-  /// Forgets all members, of whom none lives.
+  /// Removes the files of all members, none of which may be alive.
   ///
   /// - Throws: `.consumerInUse`, `.foreignOwner`, `.io`.
   package func remove() throws(ImmutaError) {
@@ -113,12 +113,12 @@ package struct GroupFolder: Sendable {
         throw ImmutaError(error)
       }
     }
-    // One who joins at this moment finds that its file has lost its name, and joins once more.
+    // A member that joins at this moment finds that its file has lost its name, and joins again.
     if let all = try io(place.folder(Self.all)) { try io(all.removeFolder(consumer)) }
   }
 }
 
-/// A member's number in its group, until it is let go.
+/// A member's number in its group, until it is released.
 package struct GroupSeat: Sendable {
   package let number: Int
   private let lock: FileLock
@@ -128,6 +128,6 @@ package struct GroupSeat: Sendable {
     (self.number, self.lock, self.identity) = (number, lock, identity)
   }
 
-  /// Lets the number go.
+  /// Releases the number.
   package func leave() { lock.unlock() }
 }

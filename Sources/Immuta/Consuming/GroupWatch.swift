@@ -1,12 +1,12 @@
 import CImmutaFileCalls
 import ImmutaLocking
 
-/// Has a member of a group look when others come, go or die, or give up a partition: on one of the threads for work that
+/// Makes a member of a group look when others come, leave or die, or give up a partition: on one of the threads for work that
 /// blocks, and never twice at the same time.
 ///
-/// Where the kernel reports changes, an idle member looks every five seconds all the same, for what it may not have been told
-/// of; elsewhere every second. After something was reported it looks at once, and three times more within a second: a process
-/// that dies is reported a moment before its locks are free.
+/// Where the kernel reports changes, an idle member still looks every five seconds, for changes that were not reported; elsewhere
+/// every second. After a report it looks at once, and three times more within a second: the kernel reports the death of a process
+/// a moment before its locks are free.
 package final class GroupWatch: Sendable {
   private let folder: @Sendable () -> Directory?
   private let look: @Sendable () -> Void
@@ -16,19 +16,19 @@ package final class GroupWatch: Sendable {
     var ticket: Ticket?
     var isOver = false
     var isLooking = false
-    /// Whether somebody asked for another look while there was one.
+    /// Whether another look was requested during one.
     var isAsked = false
-    /// How many of the looks soon after each other have been.
+    /// How many of the looks in quick succession are done.
     var soon = 0
     /// Whether the long pause is under way.
     var isPausing = false
-    /// Counts the looks that are to come later: only the newest does.
+    /// Counts the looks that are scheduled for later: only the newest takes place.
     var later = 0
     /// Looks so far.
     var looks = 0
   }
 
-  /// What the kernel's reports are for: does not keep what it has look.
+  /// The observer for the kernel's reports; it does not retain the watch that it calls.
   private final class Ticket: FileObserver {
     private let watch: Lock<Weak>
 
@@ -55,15 +55,15 @@ package final class GroupWatch: Sendable {
 
   deinit { end() }
 
-  /// How often it had the member look, for tests and measurements.
+  /// How often it made the member look, for tests and measurements.
   package var looks: Int { state.withLock { $0.looks } }
 
-  /// Whether it looks no more until something is reported, or the long pause is over; for tests.
+  /// Whether it does not look again before the kernel reports something, or the long pause is over; for tests.
   package var isAtRest: Bool {
     state.withLock { !$0.isLooking && $0.soon == Self.pausesSoon.count && $0.isPausing }
   }
 
-  /// Looks now, on this thread, and from then on when there is something, until ``end()``.
+  /// Looks now, on this thread, and from then on after each report, until ``end()``.
   package func begin() {
     state.withLock { state in
       state.ticket = Ticket(self)
@@ -81,7 +81,7 @@ package final class GroupWatch: Sendable {
     if mustRun { runElsewhere() }
   }
 
-  /// Looks no more; one that is under way ends by itself.
+  /// Ends the looking; a look that is under way ends by itself.
   package func end() {
     let ticket = state.withLock { state in
       state.isOver = true
@@ -101,7 +101,7 @@ package final class GroupWatch: Sendable {
     do throws(NoThread) {
       try WorkThreads.shared.add { self.run() }
     } catch {
-      // The next report, or the next one who waits for a message, tries again.
+      // The next report, or the next caller that waits for a message, tries again.
       state.withLock { $0.isLooking = false }
     }
   }
@@ -124,14 +124,14 @@ package final class GroupWatch: Sendable {
     }
   }
 
-  /// Whether it is told of what comes from now on: so this is before the look.
+  /// Whether changes from now on are reported: so this is called before the look.
   private func watches() -> Bool {
     guard let ticket = state.withLock({ $0.ticket }), let folder = folder(),
       let descriptor = try? folder.opened(), descriptor.fileSystem.reportsChanges
     else { return false }
     let isTold = FileEvents.shared.watch(
       FileEvents.Places(directory: folder, files: [], names: nil, what: FILE_WATCH_CLOSES), for: ticket)
-    // It may have ended meanwhile.
+    // The watch may have ended meanwhile.
     if state.withLock({ $0.isOver }) { FileEvents.shared.forget(ticket) }
     return isTold
   }

@@ -1,5 +1,5 @@
-/// The positions of a log's consumers in a copy of the log. A copy is on stable storage, and so is what its positions say: no
-/// run of the machine counts.
+/// The positions of a log's consumers in a copy of the log. A copy is on stable storage, and so are the records before its
+/// positions: they are bound to no run of the machine.
 struct PositionCopies {
   /// A consumer's position.
   struct CopiedPosition: Sendable {
@@ -16,25 +16,25 @@ struct PositionCopies {
     (self.files, self.trust) = (files.home, trust)
   }
 
-  /// What a position is in a copy that ends with a record.
+  /// The position in a copy that ends at a place.
   ///
   /// - Parameters:
   ///   - place: the end of the copy, where the position is moved if it is beyond that.
-  ///   - boot: of this run of the machine, by which the position tells what counts of it.
+  ///   - boot: identifies this run of the machine, and so decides which part of the position counts.
   static func mark(_ mark: ConsumerMark, upTo place: ConsumerMark.Place, inRun boot: UInt64) -> ConsumerMark {
     var copy = mark
     let counts = mark.place(inRun: boot)
     copy.last = counts.number > place.number ? place : counts
     copy.stable = copy.last
     copy.bootIdentity = 0
-    // What its steps have appended is in the copies of those logs.
+    // The records that its steps appended are in the copies of those logs.
     copy.pending = .these([])
     return copy
   }
 
-  /// Makes the copy have these positions, and no others. On stable storage when it returns.
+  /// Gives the copy these positions, and no others. They are on stable storage when it returns.
   ///
-  /// - Parameter log: whose rights the files get.
+  /// - Parameter log: the files get its access rights.
   /// - Throws: `.foreignOwner`, `.io`.
   func write(_ items: [CopiedPosition], like log: Descriptor) throws(ImmutaError) {
     let names = Set(items.map { ConsumerFolder.file(of: $0.consumer) })
@@ -52,7 +52,7 @@ struct PositionCopies {
         }
       }
       let new = try io(Replacement(of: name, in: folder, as: Descriptor.unfinished(name), like: log))
-      // The slot that is not used reads as nothing.
+      // The unused slot must not count.
       try io(new.file.write([UInt8](repeating: 0, count: TwoSlots.size), at: 0))
       try new.file.write(slot: slot, of: item.generation)
       try io(new.finish())

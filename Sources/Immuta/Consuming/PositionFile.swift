@@ -5,7 +5,7 @@ struct PositionFile: Sendable {
   private let lock: FileLock
   private let file: Descriptor
   private let identity: FileIdentity?
-  /// Of the slot that was written last.
+  /// The generation of the slot that was written last.
   private(set) var generation: UInt64 = 0
 
   init(lock: FileLock, name: String, in folder: Directory) {
@@ -19,14 +19,14 @@ struct PositionFile: Sendable {
 
   var path: String { folder.path(of: name) }
 
-  /// What a position file says, and of which generation.
+  /// What a position file says, and its generation.
   ///
-  /// - Throws: `.corrupted` where nothing in it is whole, `.unsupportedVersion`, `.io`.
+  /// - Throws: `.corrupted` where no slot in it is whole, `.unsupportedVersion`, `.io`.
   static func current(in file: Descriptor) throws(ImmutaError) -> (mark: ConsumerMark, generation: UInt64) {
     try current(in: file.twoSlots(), of: file)
   }
 
-  /// The same, of its slots as they were read; nil for a file that is too short.
+  /// The same, from its slots as they were read; nil for a file that is too short.
   static func current(
     in slots: [UInt8]?, of file: Descriptor
   ) throws(ImmutaError) -> (mark: ConsumerMark, generation: UInt64) {
@@ -61,8 +61,8 @@ struct PositionFile: Sendable {
     try io(file.flush())
   }
 
-  /// Writes a mark on stable storage, whatever the file says: over the older slot, where one of them is whole, so that a write
-  /// that is torn leaves that one.
+  /// Writes a mark on stable storage, whatever the file says: over the older slot, if one of them is whole, so that a torn write
+  /// leaves the whole one.
   mutating func replace(_ mark: ConsumerMark) throws(ImmutaError) {
     do throws(ImmutaError) {
       _ = try read()
@@ -80,8 +80,8 @@ struct PositionFile: Sendable {
     generation = next
   }
 
-  /// Writes what a step has led to that moved on from the slot of a generation: as the step would have, so that no step before
-  /// that one moves the position again.
+  /// Writes the result of a step that moved on from the slot of a generation. It writes as the step would have, so that no
+  /// earlier step moves the position again.
   mutating func write(_ mark: ConsumerMark, movedOnFrom before: UInt64) throws(ImmutaError) {
     if TwoSlots.isNewer(before, than: generation) { generation = before }
     try write(mark)
@@ -90,7 +90,7 @@ struct PositionFile: Sendable {
   /// Puts what was written on stable storage. Blocks.
   func flush() throws(ImmutaError) { try io(file.flush()) }
 
-  /// Throws where the file has lost its name: what is written to it then is lost, and another process may have the consumer.
+  /// Throws if the file has lost its name: writes to it would be lost, and another process may have the consumer.
   func checkName() throws(ImmutaError) {
     if try io(folder.status(of: name))?.identity != identity { throw .logMoved(path: path) }
   }

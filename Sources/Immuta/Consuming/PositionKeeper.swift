@@ -4,14 +4,15 @@ import Synchronization
 /// A consumer's position while the consumer is open: moves it, writes it, and puts it on stable storage as the log's
 /// durability asks.
 ///
-/// A process that dies leaves what was written: LAST counts. When the machine dies, STABLE counts, which is never beyond what is
-/// stable of the log: so nothing is skipped, whatever the power cut leaves of either file.
+/// When the process dies, the written position remains: LAST counts. When the machine dies, STABLE counts, which is never beyond
+/// the stable records of the log: so nothing is skipped, whatever the power cut leaves of either file.
 final class PositionKeeper: Sendable {
   let consumer: String
   private let log: any ConsumedLog
   private let durability: Durability
   private let state: Lock<State>
-  /// LAST of the mark that is in force. Releasing after it was written, acquiring: who sees it finds the file as new.
+  /// LAST of the current mark. Stored releasing after the file was written, loaded acquiring: a caller that sees the value finds
+  /// the file at least as new.
   private let place: Atomic<Int>
   /// How many of the writes are on stable storage. Held while they are put there.
   private let flushed = Lock(0)
@@ -22,20 +23,20 @@ final class PositionKeeper: Sendable {
     var mark: ConsumerMark
     /// How often the file was written.
     var writes = 0
-    /// When the names and the log's stable records are looked at again.
+    /// When to look again at the names and the log's stable records.
     var nextLook = ContinuousClock.now
     var later = Later.none
-    /// What its steps have appended, and is not known to be on stable storage.
+    /// The records that its steps have appended, and that are not known to be on stable storage.
     var appends = StepAppends()
   }
 
-  /// Whether somebody looks after the file later, and how often in a row nothing had changed by then.
+  /// Whether a later look at the file is scheduled, and how often in a row nothing had changed.
   private enum Later: Equatable {
     case none
     case due(afterIdle: Int)
   }
 
-  /// - Parameter mark: what is on file.
+  /// - Parameter mark: the mark on file.
   init(
     _ consumer: String, _ file: PositionFile, _ mark: ConsumerMark, of log: any ConsumedLog, _ durability: Durability
   ) {
@@ -53,9 +54,10 @@ final class PositionKeeper: Sendable {
 
   // MARK: Moving
 
-  /// Acknowledges the records before a place; nothing where that was done. One small write, and none where nothing moves.
+  /// Acknowledges the records before a place; does nothing where that was done already. One small write, and none if nothing
+  /// moves.
   ///
-  /// - Returns: what ``flush(through:)`` is called with, where the position must be on stable storage.
+  /// - Returns: the argument for ``flush(through:)``, if the position must be on stable storage.
   /// - Throws: `.consumerClosed`, `.logMoved`, `.io`; the position stays then.
   @discardableResult
   func acknowledge(_ place: ConsumerMark.Place) throws(ImmutaError) -> Int {
@@ -68,7 +70,7 @@ final class PositionKeeper: Sendable {
     try move { mark in mark.last = place }
   }
 
-  /// Moves a work queue, whose state so far counts no more. Otherwise as ``acknowledge(_:)``.
+  /// Moves a work queue, whose state so far does not count any more. Otherwise as ``acknowledge(_:)``.
   ///
   /// - Parameter queue: see ``ConsumerMark/queue``; another one than before.
   func seek(to place: ConsumerMark.Place, queue: UInt64) throws(ImmutaError) -> Int {
@@ -87,7 +89,7 @@ final class PositionKeeper: Sendable {
         try file.checkName()
         state.nextLook = now + Self.timeBetweenLooks
       }
-      // With `.synced` the place itself is to survive a power cut: whoever follows the log may know less than is so.
+      // With `.synced` the place itself must survive a power cut: a follower of the log may not know yet how much is stable.
       let looks = isDue || durability == .synced && mark.last.number > log.knownStableCount
       try raiseStable(
         of: &mark, by: state.appends.limit(looks ? log.stableCount : log.knownStableCount), mayRead: isDue)
@@ -99,21 +101,21 @@ final class PositionKeeper: Sendable {
 
   // MARK: Steps
 
-  /// Where a step moves the consumer on from, and to.
+  /// From where to where a step moves the consumer.
   struct Move {
     let from: Int
     let to: ConsumerMark.Place
   }
 
-  /// Moves the consumer with a step: nobody else moves it between what the step's intent says and what becomes of it.
+  /// Moves the consumer with a step: nobody else moves it between the step's intent and its outcome.
   ///
   /// - Parameters:
-  ///   - appended: what the step appends; nil where that, and what it has read, is on stable storage by its intent.
-  ///   - commit: decides on the step, given what tells the position that it moves on from.
-  /// - Returns: the position's file, and how often it was written, for ``flush(through:)``; nil where the position is not the one
+  ///   - appended: what the step appends; nil where that, and the records that it has read, are on stable storage by its intent.
+  ///   - commit: decides on the step; it gets what identifies the position that the step moves on from.
+  /// - Returns: the position's file, and how often it was written, for ``flush(through:)``; nil if the position is not the one
   ///   that the step moves on from: then nothing was decided.
-  /// - Throws: `.consumerClosed`, `.logMoved`, `.io`, and what `commit` throws. A position that was not written although the
-  ///   step was decided on follows with the next opening.
+  /// - Throws: `.consumerClosed`, `.logMoved`, `.io`, and what `commit` throws. If the step was decided on but the position was
+  ///   not written, the next opening writes it.
   func step(
     _ move: Move, appended: [StepAppends.Append]?,
     _ commit: (_ made: UInt64, _ generation: UInt64) throws(ImmutaError) -> Void
@@ -134,7 +136,7 @@ final class PositionKeeper: Sendable {
       do throws(ImmutaError) {
         try write(mark, &state)
       } catch {
-        // The step counts, and this consumer does not know it: the next opening does.
+        // The step counts, but this consumer has not recorded it: the next opening does.
         file.unlock()
         state.file = nil
         throw error
@@ -144,7 +146,7 @@ final class PositionKeeper: Sendable {
     }
   }
 
-  /// STABLE goes as far as LAST and what is stable of the log allow.
+  /// Raises STABLE as far as LAST and the stable records of the log allow.
   private func raiseStable(of mark: inout ConsumerMark, by stable: Int, mayRead: Bool) throws(ImmutaError) {
     if mark.last.number <= stable || mark.last.number < mark.stable.number {
       mark.stable = mark.last
@@ -167,7 +169,7 @@ final class PositionKeeper: Sendable {
 
   // MARK: Stable storage
 
-  /// Puts the position on stable storage, as it was after so many writes; one flush serves all who wait. Blocks.
+  /// Puts the position on stable storage, as it was after so many writes; one flush serves all callers that wait. Blocks.
   ///
   /// - Throws: `.logMoved`, `.io`: then a restart of the machine may find an older position.
   func flush(through writes: Int) throws(ImmutaError) {
@@ -185,8 +187,7 @@ final class PositionKeeper: Sendable {
 
   private static var timeBetweenLooks: Duration { .milliseconds(100) }
 
-  /// What is stable of the log may become more while nothing is acknowledged: looked at after a while, and less and less
-  /// often.
+  /// More of the log may become stable while nothing is acknowledged: looks after a while, and less and less often.
   private func lookLater(_ state: inout State, idle: Int) {
     if case .due = state.later {
       state.later = .due(afterIdle: idle)
@@ -212,7 +213,7 @@ final class PositionKeeper: Sendable {
     if durability.interval != nil { try? flush(through: writes) }
   }
 
-  /// Whether STABLE went on.
+  /// Whether STABLE was raised.
   private func raiseStable(_ state: inout State) throws(ImmutaError) -> Bool {
     var mark = state.mark
     try raiseStable(of: &mark, by: state.appends.limit(log.stableCount), mayRead: true)
@@ -221,7 +222,7 @@ final class PositionKeeper: Sendable {
     return true
   }
 
-  /// Puts the position on stable storage, and lets somebody else have the consumer. Blocks. The first one counts.
+  /// Puts the position on stable storage, and releases the consumer for others. Blocks. The first call counts.
   @discardableResult
   func close() -> ImmutaError? {
     var failure: ImmutaError?

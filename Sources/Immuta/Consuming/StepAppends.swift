@@ -3,14 +3,14 @@ import Solid
 /// What the steps of a consumer have appended elsewhere: STABLE must not go past a step before that is on stable storage,
 /// or a power cut would skip it.
 ///
-/// Of many steps the oldest are remembered together, and all that came after those: two entries, however many there are.
+/// The oldest steps share one entry, and all later ones another: two entries, however many steps there are.
 struct StepAppends {
   /// The records of a log that one step, or several, appended last.
   struct Append {
     let namespace: String
-    /// The log's: its generation is how many records of it are stable.
+    /// The log's broadcaster: its generation is the log's number of stable records.
     let stable: Broadcaster
-    /// Records of the log after the step.
+    /// How many records the log has after the step.
     let count: Int
   }
 
@@ -48,7 +48,7 @@ struct StepAppends {
     .these(Set([oldest, later].compactMap(\.self).flatMap { $0.appends.map(\.namespace) }))
   }
 
-  /// How far STABLE may go, where the log that is read allows `stable`.
+  /// How far STABLE may go, if the log that is read allows `stable`.
   mutating func limit(_ stable: Int) -> Int {
     while let steps = oldest {
       if !steps.areStable { return min(stable, steps.from) }

@@ -1,5 +1,5 @@
 extension CutLog {
-  /// A consumer whose position is beyond the end of a copy, and is the copy's end there.
+  /// A consumer whose position is beyond the end of a copy; in the copy, its position is the end.
   package struct Moved: Hashable, Sendable {
     package let consumer: String
     package let position: Int
@@ -13,10 +13,10 @@ extension CutLog {
     try log.copy(before: count, to: directory, options, progress: progress)
   }
 
-  /// Copies what is beside the log: the positions of its consumers, what work queues have done, and what projections saved. To be
-  /// called once the log is copied. On stable storage when it returns.
+  /// Copies the files beside the log: the positions of its consumers, the jobs that work queues have done, and what projections
+  /// saved. Call it once the log is copied. The copies are on stable storage when it returns.
   ///
-  /// What projections saved is copied only where it is of records that the copy has.
+  /// A projection's snapshot is copied only if the copy has all records that are in it.
   ///
   /// - Parameter directory: where the copy is.
   /// - Returns: the consumers whose positions were beyond the copy's end.
@@ -31,7 +31,7 @@ extension CutLog {
     let items = positions.map { item in
       let position = item.mark.last.number
       if position > count { moved.append(Moved(consumer: item.consumer, position: position, end: count)) }
-      // Of the cut already: no run of the machine counts.
+      // The position was checked by the cut already, so it is bound to no run of the machine.
       let mark = PositionCopies.mark(item.mark, upTo: end, inRun: 0)
       return PositionCopies.CopiedPosition(consumer: item.consumer, mark: mark, generation: item.generation)
     }
@@ -48,7 +48,7 @@ extension CutLog {
       ? try io(trust.folder(files.consumersFolder, of: files))
       : try io(trust.makeFolder(files.consumersFolder, of: files))
     guard let folder else { return }
-    // A queue drops what is done from the front of its state. One that was moved has another state.
+    // A queue drops done jobs from the front of its state. A queue that was moved has another state.
     let follows = LogCopyOptions(
       followsRemoval: true, mayBeginAnew: true, acceptsFilesOfOthers: options.acceptsFilesOfOthers)
     func remove(_ name: String) throws {
@@ -82,7 +82,7 @@ extension CutLog {
     try io(files.directory.flush())
   }
 
-  /// Nil for a file that is none.
+  /// Nil for a file that is not a snapshot.
   private func header(of file: Descriptor) throws -> Snapshot.Header? {
     let bytes = try headerBytes(of: file)
     return unsafe bytes.withBytes { unsafe try? Snapshot.header(decoding: $0) }

@@ -1,10 +1,10 @@
-// The log's bytes as they are on file, for those who hand them on without looking at each record.
+// The log's bytes as they are on file, for code that passes them on without looking at each record.
 
-/// A log's file as it was when it was opened, which stays open for as long as it is held. What has the log's name may be
-/// another file by now.
+/// A log's file as it was when it was opened, which stays open for as long as it is held. Another file may have the log's name by
+/// now.
 package final class OpenLogFile: Sendable {
   package let descriptor: Descriptor
-  /// Of the segment whose file it is.
+  /// The reader of the segment whose file it is.
   fileprivate let reader: LogReader
 
   fileprivate init(_ descriptor: Descriptor, _ reader: LogReader) throws(ImmutaError) {
@@ -19,7 +19,7 @@ package final class OpenLogFile: Sendable {
 extension Log {
   /// How many bytes of the file are the header's and committed records'.
   ///
-  /// - Parameter file: the one that is meant; nil for what is read now.
+  /// - Parameter file: the file to ask about; nil for the one that is read now.
   /// - Throws: `.logChanged` when the file is not the log any more.
   package func committedSize(of file: OpenLogFile? = nil) throws(ImmutaError) -> Int {
     try upToDate(file).end
@@ -32,7 +32,7 @@ extension Log {
     return try OpenLogFile(reader.anyDescriptor(), reader)
   }
 
-  /// Whether a file is still the log: not once it was cut back, or another took its place.
+  /// Whether a file is still the log: not after it was cut back, or replaced by another.
   package func isCurrent(_ file: OpenLogFile) throws(ImmutaError) -> Bool {
     do throws(ImmutaError) {
       return try upToDate(file).first == reader.first
@@ -41,14 +41,14 @@ extension Log {
     }
   }
 
-  /// What is read from, with all that was committed by now.
+  /// The reader in use, with all that was committed by now.
   private func upToDate(_ file: OpenLogFile?) throws(ImmutaError) -> LogReader {
     try checkOpen()
     try open.refresh()
-    // From here on the same one: a follower may have another at any moment.
+    // Keep this reader from here on: a follower may have another at any moment.
     let reader = reader
     guard let file else { return reader }
-    // Of a log that has rolled since, it is a segment that is not written any more.
+    // If the log has rolled since, the file is a segment that is not written any more.
     if file.reader.lineage === reader.lineage { return file.reader }
     let change = file.reader.lineage.change(to: reader.lineage)
     // Its companion alone may have been made again.
@@ -103,7 +103,7 @@ extension LogReader {
   fileprivate func end(of count: Int) throws(ImmutaError) -> Int {
     if count == first { return format.headerSize }
     if count < self.count { return try entry(of: count).index }
-    // By its size field alone: whoever asks for ranges checks no payload.
+    // By its size field alone: code that asks for ranges checks no payload.
     let index = try entry(of: count - 1).index
     guard let end = try anyDescriptor().recordEnd(at: index, format) else {
       throw check.corrupted(.sizeField, count - 1, index, "its size field does not fit the file")

@@ -1,7 +1,7 @@
-/// What a log's files say from outside: who has it, whether it was closed, what it takes on the disk. Of a log that is
-/// damaged, too. Changes nothing, and waits for nobody.
+/// What a log's files show from outside: who has it open, whether it was closed, how much disk space it takes. Works for a
+/// damaged log, too. Changes nothing, and waits for nobody.
 package struct LogSurvey: Hashable, Sendable {
-  /// What is known of the companions: of several segments, the worst.
+  /// What is known of the companions; of several segments, the worst state.
   package enum Companion: String, Hashable, Sendable, Comparable {
     case whole
     case missing
@@ -24,29 +24,30 @@ package struct LogSurvey: Hashable, Sendable {
 
   /// Who has it open for writing; nil when nobody has.
   package let holder: LockHolder?
-  /// Whether the companion says that the log was closed in good order, or nothing says that it was not.
+  /// Whether the companion says that the log was closed in good order, or no file says otherwise.
   package let wasClosed: Bool
-  /// What opening a log for appending will do that was not closed; nil where it was closed or is open, and where opening
+  /// How opening for appending will recover a log that was not closed; nil where the log was closed or is open, and where opening
   /// will refuse it.
   package let recovery: String?
   package let companion: Companion
-  /// Bytes that its files take on the disk: with space that was reserved for records to come.
+  /// Bytes that its files take on the disk, including space that was reserved for records to come.
   package let sizeOnDisk: Int
 
-  /// Whether the newest segment's companion says which codec the log is written with, or that it is none.
+  /// Whether the newest segment's companion says which codec the log is written with, or that there is none.
   package let isCodecKnown: Bool
   /// Records of the segments before the newest whose checksums were made from their bytes, or are gone with the companion.
   package let unverifiableBefore: Int
-  /// Segments that were removed, whose files a crash has left.
+  /// How many removed segments still have files, which a crash has left.
   package let leftoverCount: Int
-  /// What is wrong with a segment before the newest, by its companion and the names of the others; nil where nothing is.
+  /// What is wrong with a segment before the newest, by its companion and the names of the other segments; nil if nothing is
+  /// wrong.
   package let damage: Corruption?
   /// A file that a newer program wrote, and that keeps some of the records from being read, or more from being appended: the
   /// companion of a segment, or the intent of a step; nil where there is none.
   package let newer: UnsupportedVersion?
 
-  /// Looks at the files of a namespace, or of a partition: at all sizes and companions, and at what the newest segment says.
-  /// O(segments), and after a crash O(records that were not flushed).
+  /// Looks at the files of a namespace, or of a partition: at all sizes and companions, and at the contents of the newest
+  /// segment. O(segments), and after a crash O(records that were not flushed).
   package init(_ namespace: String, in directory: String, isPartition: Bool = false) throws(ImmutaError) {
     let directory = try io(Directory(opening: directory))
     let home = LogFiles(directory: directory, namespace: namespace, isPartition: isPartition)
@@ -90,7 +91,7 @@ package struct LogSurvey: Hashable, Sendable {
     return folder.files(of: segment.lowerBound).goesOn(header.stableCount, after: segment.upperBound)
   }
 
-  /// How many segments were removed whose files a crash has left: see ``leftoverCount``. Looks at the names of the files only.
+  /// How many removed segments still have files, which a crash has left: see ``leftoverCount``. Looks only at the files' names.
   package static func leftoverCount(
     _ namespace: String, in directory: String, isPartition: Bool = false
   ) throws(ImmutaError) -> Int {
@@ -99,7 +100,7 @@ package struct LogSurvey: Hashable, Sendable {
     return try SegmentFolder(home, FileTrust(in: directory)).leftovers.count
   }
 
-  /// What is known of a segment's companion, its header, and the version of one that is too new.
+  /// The state of a segment's companion, its header, and its version if that is too new.
   private static func companion(of files: LogFiles) -> (Companion, CompanionHeader?, UnsupportedVersion?) {
     do throws(ImmutaError) {
       guard let file = try io(FileTrust(in: files.directory).companion(of: files)) else { return (.missing, nil, nil) }
@@ -112,8 +113,8 @@ package struct LogSurvey: Hashable, Sendable {
     }
   }
 
-  /// A step's intent that a newer program wrote: nobody knows which logs it is about, so none of the directory can be opened for
-  /// appending. A partition is in no step.
+  /// A step's intent that a newer program wrote: nobody knows which logs it is about, so no log of the directory can be opened
+  /// for appending. A partition takes part in no step.
   private static func newerIntent(
     in directory: Directory, isPartition: Bool
   ) throws(ImmutaError) -> UnsupportedVersion? {
@@ -138,14 +139,14 @@ package struct LogSurvey: Hashable, Sendable {
 }
 
 extension Storage {
-  /// Namespaces whose logs are missing while other files of theirs say that there were some, sorted.
+  /// Namespaces whose logs are missing while their other files say that they existed, sorted.
   package static func lostNamespaces(in directory: String) throws(ImmutaError) -> [(name: String, damage: Corruption)] {
     let place = try io(Directory(opening: directory))
     let names = try io(place.names())
     let logs = try io(LogFiles.names(in: place))
     let partitions = Set(try io(LogFiles.names(in: place, arePartitions: true)))
     let hasLayout = names.contains("logstore.layout")
-    // A partition that has rolled has a meta file, which is that of no namespace.
+    // A partition that has rolled has a meta file, which belongs to no namespace.
     func isOfPartition(_ name: String) -> Bool {
       guard name.hasSuffix(".bilog") else { return false }
       let partition = String(name.dropLast(".bilog".utf8.count))
@@ -158,7 +159,7 @@ extension Storage {
       })
     var lost: [(name: String, damage: Corruption)] = []
     for name in others.subtracting(logs).sorted() where isValidNamespace(name) {
-      // One that cannot be read says nothing.
+      // A file that cannot be read says nothing.
       if let damage = (try? LogFiles(directory: place, namespace: name).lostLog()) ?? nil {
         lost.append((name, damage))
       }
@@ -166,7 +167,7 @@ extension Storage {
     return lost
   }
 
-  /// What a directory holds, by the names in it.
+  /// What a directory holds, by the names of its files.
   package static func contents(of directory: String) throws(ImmutaError) -> (logs: Bool, partitions: Bool) {
     let place = try io(Directory(opening: directory))
     let hasLayout = try io(place.status(of: "logstore.layout")) != nil
@@ -176,14 +177,14 @@ extension Storage {
     )
   }
 
-  /// Whether something is beside a file of a log's name that only a log leaves there.
+  /// Whether files exist beside a file with a log's name that only a log leaves there.
   package static func hasTraces(_ namespace: String, in directory: String) throws(ImmutaError) -> Bool {
     LogFiles(directory: try io(Directory(opening: directory)), namespace: namespace).hasTraces
   }
 }
 
 extension Log {
-  /// Compares the last record with its checksum: what a crash or a bad copy damages first. O(bytes of the record).
+  /// Compares the last record with its checksum, as a crash or a bad copy damages that record first. O(bytes of the record).
   ///
   /// - Throws: `.corrupted` naming the record, `.storageClosed`, `.io`.
   package func checkLastRecord() throws(ImmutaError) {

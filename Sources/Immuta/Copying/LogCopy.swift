@@ -1,25 +1,25 @@
 // Copies of a log's first records elsewhere, which are logs themselves.
 
-/// Why a log was not copied, though nothing is damaged: what is where the copy is to be does not go together with it.
+/// Why a log was not copied, though nothing is damaged: the files at the copy's place do not match the log.
 package struct CopyRefusal: Error, CustomStringConvertible, Sendable {
   package let description: String
 
   package init(_ description: String) { self.description = description }
 }
 
-/// What a copy of a log has.
+/// What a copy of a log contains.
 package struct LogCopyReport: Sendable {
-  /// Whose log it is; nil where nothing says it.
+  /// The log's identity; nil where no file holds it.
   package var identity: LogIdentity?
   /// The number of its first record.
   package var firstSequence: Int
-  /// The number of the first record that it does not have.
+  /// The number of the first record that the copy does not have.
   package var count: Int
   /// How many records were added.
   package var added: Int
   /// Bytes of its log files.
   package var bytes = 0
-  /// Of the records that were added, those that are damaged in the log.
+  /// The records that were added though they are damaged in the log.
   package var damaged: [Corruption] = []
 }
 
@@ -27,7 +27,7 @@ package struct LogCopyReport: Sendable {
 package struct LogCopyOptions: Sendable {
   /// Whether records that were removed from the log are removed from the copy.
   package var followsRemoval = false
-  /// Whether nobody counts on what the copy has by now.
+  /// Whether nobody relies on what the copy has by now.
   package var mayBeginAnew = false
   package var acceptsFilesOfOthers = false
 
@@ -38,20 +38,20 @@ package struct LogCopyOptions: Sendable {
 }
 
 extension Log {
-  /// Makes a copy of the log's records before a number, in another directory, or adds to one what it lacks.
+  /// Makes a copy of the log's records before a number in another directory, or adds the missing records to an existing copy.
   ///
-  /// The copy has the same identity, numbers, times and checksums, and the same segments. It is a log that was closed: it opens at
-  /// once. What a codec made stays as it is, so no key is needed. The log may be appended to meanwhile.
+  /// The copy has the same identity, numbers, times and checksums, and the same segments. It is a log that was closed, so it
+  /// opens at once. Payloads that a codec made stay as they are, so no key is needed. The log may be appended to meanwhile.
   ///
-  /// What was added was read again, and compared with the checksums from when it was appended. All of it is on stable storage when
-  /// this returns. Where it throws, or the process dies, the copy is what it was, or has some of the new records; the next
-  /// one goes on there. O(bytes of the new records + segments), in bounded memory; blocks.
+  /// The added records are read again, and compared with the checksums from when they were appended. All of them are on stable
+  /// storage when this returns. If it throws, or the process dies, the copy is what it was, or has some of the new records; the
+  /// next copying goes on there. O(bytes of the new records + segments), in bounded memory; blocks.
   ///
   /// - Parameters:
-  ///   - count: one that the log has, or had: the number of the first record that is not copied.
+  ///   - count: the number of the first record that is not copied; at most the log's count, now or earlier.
   ///   - directory: where the copy is.
-  ///   - progress: called with bytes that were copied, and with as many again once they were checked.
-  /// - Throws: `CopyRefusal`; `.corrupted` where the log, or the copy, is damaged so that it cannot be continued; `.locked` while
+  ///   - progress: called with the number of bytes that were copied, and with the same number again once they were checked.
+  /// - Throws: `CopyRefusal`; `.corrupted` where the log or the copy is so damaged that copying cannot go on; `.locked` while
   ///   somebody writes to the copy; `.foreignOwner`, `.unsupportedVersion`, `.storageClosed`, `.io`; what `progress` throws.
   package func copy(
     before count: Int, to directory: Directory, _ options: LogCopyOptions = LogCopyOptions(),
@@ -80,7 +80,7 @@ private struct LogCopy {
     trust = FileTrust(in: copy.directory, acceptsFilesOfOthers: options.acceptsFilesOfOthers)
   }
 
-  /// How often it begins again because segments were removed that it was about to copy.
+  /// How often copying begins again because segments were removed that it was about to copy.
   private static var mostAttempts: Int { 16 }
 
   func run(before count: Int, _ progress: (Int) throws -> Void) throws -> LogCopyReport {
@@ -95,7 +95,7 @@ private struct LogCopy {
       do {
         return try copyOnce(before: count, &damaged, progress)
       } catch let error as ImmutaError {
-        // Whatever failed: the files of a segment that was removed meanwhile are not found again.
+        // Whatever failed, the files of a segment that was removed meanwhile must not be found again.
         log.open.sealed.noteRemoved()
         guard log.open.firstSequence > first, attempt < Self.mostAttempts else { throw error }
       }
@@ -146,7 +146,7 @@ private struct LogCopy {
     guard try io(copy.isThere()) else { return nil }
     var folder = try SegmentFolder(copy, trust)
     if let damage = folder.damage { throw ImmutaError.corrupted(damage) }
-    // What was to go when a copy was cut off.
+    // Files that were to be removed when an earlier copying was cut off.
     try folder.clear()
     guard var segment = try SegmentCopy(opening: folder.newest, trust) else {
       throw ImmutaError.corrupted(.missing(folder.newest.first..<folder.newest.first + 1, of: copy.logPath))
@@ -161,7 +161,7 @@ private struct LogCopy {
     )
   }
 
-  /// What reads the log's segment that begins with a record; nil where it has none.
+  /// The reader of the log's segment that begins with a record; nil where no segment does.
   private func reader(
     ofSegment first: Int, _ wanted: PrefixPlan.Source, _ newest: LogReader
   ) throws -> LogReader? {
@@ -189,7 +189,7 @@ private struct LogCopy {
     try io(folder?.flush())
   }
 
-  /// What the companion of a segment of the copy says of the log.
+  /// What the companion of a segment of the copy says about the log.
   private func header(
     _ part: PrefixPlan.Part, _ plan: PrefixPlan, _ format: LogFormat, _ knowledge: LogKnowledge
   ) throws -> CompanionHeader {
@@ -208,7 +208,7 @@ private struct LogCopy {
     return header
   }
 
-  /// All segments are there: makes that known, and removes those that go.
+  /// All segments are copied: makes them the copy's, and removes those that are no longer needed.
   private func finish(_ plan: PrefixPlan, _ knowledge: LogKnowledge) throws {
     guard let newest = plan.parts.last else { preconditionFailure("the newest segment is always looked at") }
     let directory = copy.directory

@@ -1,6 +1,6 @@
 // Several logs as they were at one moment.
 
-/// A log of a cut: as it was at that moment.
+/// A log of a cut, as it was at that moment.
 package struct CutLog: Sendable {
   package let log: Log
   /// The number of the first record that came later.
@@ -11,34 +11,35 @@ package struct CutLog: Sendable {
   let queues: [(name: String, storage: Storage, log: Log, count: Int)]
   /// What projections had saved by then: open for reading.
   let snapshots: [(name: String, file: Descriptor)]
-  /// What was wrong with positions: those are left out.
+  /// What was wrong with positions; such positions are left out.
   package let faults: [ImmutaError]
 }
 
-/// How many records several logs of a directory had at one moment, and how far their consumers had come: each step over several
-/// logs is whole in it, or absent, with the position that it moved.
+/// How many records several logs of a directory had at one moment, and how far their consumers had come. Each step over several
+/// logs is whole in the cut, or absent, together with the position that it moved.
 ///
-/// Nobody waits for it: the logs may be appended to while it is looked for. A few small reads for each log and each consumer; and
-/// that again, where steps are so quick that they cannot be told. The files that are read are kept open meanwhile, up to a number.
+/// Nobody waits for it: the logs may be appended to while it looks for such a moment. It takes a few small reads for each log and
+/// each consumer, and takes them again where steps come too quickly. The files that are read are kept open meanwhile, up to a
+/// number.
 package struct LogCut: Sendable {
   package private(set) var logs: [CutLog] = []
   /// Logs that could not be read, and why.
   package private(set) var failures: [(namespace: String, error: ImmutaError)] = []
-  /// False where steps came so quickly that no moment was found: then each log is as it was at a moment of its own.
+  /// False if steps came so quickly that no common moment was found: then each log is as it was at a moment of its own.
   package private(set) var isOneMoment = true
 
-  /// How often a moment is looked for.
+  /// How often it looks for a moment.
   private static var mostAttempts: Int { 1000 }
 
   /// - Parameter logs: of one directory.
-  /// - Throws: `.unsupportedVersion`, `.foreignOwner`, `.io`: what is wrong with the directory.
+  /// - Throws: `.unsupportedVersion`, `.foreignOwner`, `.io`, for what is wrong with the directory.
   package init(of logs: [Log]) throws(ImmutaError) {
     guard let first = logs.first else { return }
     let (directory, trust) = (first.currentFiles.home.directory, first.trust)
     let identities = Dictionary(
       logs.compactMap { log in log.identity.map { (log.namespace, $0) } }, uniquingKeysWith: { first, _ in first })
     var consumed: [String: Consumed] = [:]
-    // Before the counts: a queue says nothing of a record that is not there.
+    // Before the counts: so no queue mentions a record that the log does not have.
     for log in logs { consumed[log.namespace] = Consumed(of: log) }
     var steps = try StepWatch(in: directory, trust)
     var watch = PositionWatch(logs.map { ($0.namespace, $0.consumerFolder) })
@@ -51,7 +52,7 @@ package struct LogCut: Sendable {
       let known = try steps.end()
       let positions = watch.positions()
       if let positions { found.positions = positions }
-      // A consumer whose steps are done may have come since it was looked for.
+      // A consumer whose steps are done may have come since the last look.
       guard watch.update(), let known, let positions,
         let cut = StepCut(
           identities, counts: found.counts, positions: positions, steps: known, boot: BootIdentity.current)
@@ -106,7 +107,7 @@ private struct Consumed {
     do throws(ImmutaError) {
       snapshots = try Self.snapshots(of: log)
       for name in try folder.names() {
-        // One that cannot be read is noticed where the positions are read.
+        // A position that cannot be read is reported where the positions are read.
         guard let found = try? folder.current(of: name), found.mark.queue != 0 else { continue }
         marks.append((name, found.mark, found.generation))
       }
@@ -134,16 +135,16 @@ private struct Consumed {
     guard let folder = try io(log.trust.folder(files.projectionsFolder, of: files)) else { return [] }
     var found: [(name: String, file: Descriptor)] = []
     for name in try io(folder.names()).sorted() where SnapshotFile.isSnapshot(name) {
-      // It is replaced as a whole: what is open stays what it is.
+      // The file is only replaced as a whole, so the open file does not change.
       if let file = try io(folder.openIfPresent(name, .read)) { found.append((name, file)) }
     }
     return found
   }
 
-  /// The log as it was, when it had so many records.
+  /// The log as it was when it had so many records.
   ///
   /// - Parameters:
-  ///   - positions: of its consumers, but for work queues.
+  ///   - positions: of its consumers, without work queues.
   ///   - faults: what was wrong with positions.
   func cut(
     _ log: Log, before count: Int, _ positions: [StepCut.Consumer: StepCut.Position], faults: [ImmutaError]
@@ -154,7 +155,7 @@ private struct Consumed {
     let states = Set(queues.map(\.name))
     let positions = marks.sorted { $0.key < $1.key }.map { name, found in
       var mark = PositionCopies.mark(found.0, upTo: end, inRun: BootIdentity.current)
-      // Even: there is no state log.
+      // Even means that there is no state log.
       if !states.contains(name) { mark.queue &= ~1 }
       return PositionCopies.CopiedPosition(consumer: name, mark: mark, generation: found.1)
     }

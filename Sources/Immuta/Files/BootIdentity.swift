@@ -1,7 +1,7 @@
 /// Tells one run of the machine from the next.
 ///
-/// After a crash it decides what a gap in the log means: on a machine that stayed up, the page cache still holds every
-/// byte that was written, so a gap is damage; after a restart it is what a power cut leaves.
+/// After a crash it decides what a gap in the log means: on a machine that stayed up, the page cache still holds every byte that
+/// was written, so a gap is damage; after a restart a gap may come from a power cut.
 package enum BootIdentity {
   /// 0 when the system does not say.
   package static let current: UInt64 = {

@@ -16,7 +16,7 @@ extension Descriptor {
     }
   }
 
-  /// The name of a copy until all of it is there; it stays after a crash.
+  /// The name of a copy until it is complete; it stays after a crash.
   static func unfinished(_ name: String) -> String { name + ".unfinished" }
 
   /// Writes the bytes of a range once more as they are, so that the next flush puts them on the device even if one

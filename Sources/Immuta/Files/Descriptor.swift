@@ -1,21 +1,20 @@
 import ImmutaLocking
 import Synchronization
 
-/// An open file. Closed when the last one who holds it lets go, so a number is never used after the system gave it
-/// away.
+/// An open file. Closed when the last reference to it is released, so a number is never used after the system gave it away.
 ///
 /// One that ``mayRest(in:as:_:_:)`` may be closed while it is held, and is opened again by the next call on it: see
-/// ``OpenFiles``. Only whoever knows that nothing of the file waits for a flush lets it ``rest()``.
+/// ``OpenFiles``. Only code that knows that no bytes of the file wait for a flush lets it ``rest()``.
 package final class Descriptor: Sendable {
   private let firstPath: String
-  /// See ``noteName(_:)``. Relaxed: whoever gives the file its name has it alone.
+  /// See ``noteName(_:)``. Relaxed: the caller that gives the file its name is its only user.
   private let isRenamed = Atomic(false)
   private let newPath = Lock("")
   /// For messages.
   package var path: String { isRenamed.load(ordering: .relaxed) ? newPath.withLock { $0 } : firstPath }
-  /// -1 while it rests. Relaxed: read by those who are among the `users`, whose count orders it.
+  /// -1 while it rests. Relaxed: read by calls that are among the `users`, whose count orders it.
   private let current: Atomic<Int32>
-  /// Calls under way; less by ``resting`` while it rests. Acquiring and releasing: who finds it open sees the number.
+  /// Calls under way; less by ``resting`` while it rests. Acquiring and releasing: a call that finds it open sees the number.
   private let users = Atomic(0)
   /// Where it is found again; nil for one that never rests. Held while it is.
   private let origin = Lock<Origin?>(nil)
@@ -35,14 +34,14 @@ package final class Descriptor: Sendable {
   /// For calls that are made elsewhere, on a descriptor that never rests.
   package var number: Int32 { current.load(ordering: .relaxed) }
 
-  /// Set where the flush is called: so that whoever asks later need not guess from an error what kind of call failed.
-  /// Relaxed: it is set before the error is thrown, and asked by those who were told of the error.
+  /// Set where the flush is called, so that later code need not guess from an error which kind of call failed. Relaxed: it is set
+  /// before the error is thrown, and read by callers that got the error.
   private let flushFailed = Atomic(false)
-  /// How many bytes the file has at least, by what was last reserved or cut off through this descriptor, while nobody else
-  /// cuts it short. A value of its own: whoever asks for it keeps no file open.
+  /// How many bytes the file has at least, by the last reservation or truncation through this descriptor, while nobody else cuts
+  /// it short. A value of its own: holding it keeps no file open.
   let knownSize = KnownSize()
 
-  /// Whether a flush of this file failed: then nobody knows what of it is on the device, and no later flush tells.
+  /// Whether a flush of this file failed: then it is unknown how much of it is on the device, and no later flush shows it.
   package var hasFailedFlush: Bool { flushFailed.load(ordering: .relaxed) }
 
   private init(number: Int32, path: String) {
@@ -81,17 +80,17 @@ package final class Descriptor: Sendable {
   ///
   /// - Parameters:
   ///   - name: a name that nothing else has, for file systems that have no such files.
-  ///   - path: what it is called in errors.
+  ///   - path: its name in errors.
   convenience init(unnamedIn directory: Descriptor, name: String, path: String) throws(FileError) {
     self.init(number: try SystemCalls.openUnnamed(in: directory.number, name: name, path: path), path: path)
   }
 
-  /// What reports changes of files.
+  /// A descriptor that reports changes of files.
   convenience init(events number: Int32) {
     self.init(number: number, path: "")
   }
 
-  /// What takes the place of a descriptor that is let go while its holder lives on. Every call on it fails.
+  /// Takes the place of a descriptor that is released while its holder lives on. Every call on it fails.
   static func closed(at path: String) -> Descriptor { Descriptor(number: -1, path: path) }
 
   deinit {
@@ -110,7 +109,7 @@ package final class Descriptor: Sendable {
 
   /// From now on it may be closed while nobody needs it. It is counted by ``OpenFiles``.
   ///
-  /// - Parameter whenWoken: called once it was opened again, by whoever needs it, with what locks they hold.
+  /// - Parameter whenWoken: called once it was opened again, by the call that needs it, with whatever locks that call holds.
   func mayRest(
     in directory: Directory, as name: String, _ identity: FileIdentity, _ mode: SystemCalls.OpenMode,
     whenWoken: (@Sendable () -> Void)? = nil
@@ -134,7 +133,7 @@ package final class Descriptor: Sendable {
     }
   }
 
-  /// From now on it stays open until ``keepOpenNoMore()``: for those who were given its number.
+  /// From now on it stays open until ``keepOpenNoMore()``: for callers that were given its number.
   func keepOpen() throws(FileError) {
     if users.add(1, ordering: .acquiringAndReleasing).newValue <= 0 { try wake() }
   }
@@ -153,12 +152,12 @@ package final class Descriptor: Sendable {
     return try body(number)
   }
 
-  /// Opens the file again. What has its name must be the file that was open before.
+  /// Opens the file again. The file with its name must be the one that was open before.
   @inline(never)
   private func wake() throws(FileError) {
     do throws(FileError) {
       let whenWoken = try origin.withLock { (origin) throws(FileError) -> (@Sendable () -> Void)? in
-        // Somebody else may have been faster.
+        // Another call may have been faster.
         guard let origin, users.load(ordering: .acquiring) <= 0 else { return nil }
         let number = try reopened(origin)
         current.store(number, ordering: .relaxed)
@@ -269,7 +268,7 @@ package final class Descriptor: Sendable {
 
   /// See ``SystemCalls/startWriteBack(_:)``.
   func startWriteBack() {
-    // Only speeds up what comes after.
+    // Only speeds up later calls.
     try? withNumber { (number) throws(FileError) in SystemCalls.startWriteBack(number) }
   }
 
@@ -289,7 +288,7 @@ package final class Descriptor: Sendable {
   }
 
   package func truncate(to size: Int) throws(FileError) {
-    // Before: whoever finds the file shorter than this looks at this again.
+    // Before: a caller that finds the file shorter than this reads this again.
     knownSize.set(size)
     try withNumber { (number) throws(FileError) in try SystemCalls.truncate(number, to: size, path: path) }
   }
@@ -301,12 +300,12 @@ package final class Descriptor: Sendable {
     knownSize.set(offset + count)
   }
 
-  /// Takes the exclusive lock of the file; false when somebody else has it.
+  /// Takes the exclusive lock of the file; false when another process has it.
   package func tryLock() throws(FileError) -> Bool {
     try SystemCalls.lock(number, path: path)
   }
 
-  /// Lets go of the lock, whoever else still holds the descriptor.
+  /// Releases the lock, even if others still hold the descriptor.
   package func unlock() {
     SystemCalls.unlock(number)
   }
@@ -319,8 +318,8 @@ package final class Descriptor: Sendable {
     get throws(FileError) { try status().size }
   }
 
-  /// Gives the file rights, as far as this process may: only root gives a file away. Where the group stays another,
-  /// its members get no more than everybody has.
+  /// Gives the file rights, as far as this process may: only root gives a file away. If the group stays another, its members get
+  /// no more rights than everybody has.
   ///
   /// - Throws: when the file has rights that it must not have.
   func take(_ rights: FileRights) throws(FileError) {

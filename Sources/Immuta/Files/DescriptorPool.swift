@@ -2,20 +2,21 @@ import ImmutaLocking
 
 /// The descriptors that readers of one file share, opened when first needed.
 ///
-/// Reads carry their own offsets, so one descriptor serves any number of readers at once and nobody waits for one; what
-/// several give is a read-ahead state each, so that streams at different places of a log larger than memory don't spoil
-/// each other's.
+/// Reads carry their own offsets, so one descriptor serves any number of readers at once and nobody waits for one. Several
+/// descriptors each have a read-ahead state, so that streams at different places of a log larger than memory don't spoil each
+/// other's.
 ///
 /// They are let go when too many files are open and nobody used them lately: see ``OpenFiles``.
 final class DescriptorPool: Sendable {
   private let directory: Directory
   private let name: String
   private let identity: FileIdentity
-  /// What the log was opened by; used itself where its name no longer leads to it, or no further descriptor is to be had.
+  /// The descriptor that the log was opened by; used itself if the name no longer leads to it, or if no further descriptor can be
+  /// had.
   private let original: Lock<Descriptor?>
   private let slots: Slots
 
-  /// What is open. ``OpenFiles`` keeps it until it is over.
+  /// The open descriptors. ``OpenFiles`` keeps this until the pool is closed.
   private final class Slots: OpenFiles.Holder {
     let state: Lock<State>
 
@@ -101,9 +102,9 @@ final class DescriptorPool: Sendable {
     var isNew = false
     let descriptor = try slots.state.withLock { (slots) throws(FileError) in
       let slot = reader % slots.open.count
-      // Somebody else may have been faster.
+      // Another caller may have been faster.
       if let open = slots.open[slot] { return open }
-      // The file may have been removed or replaced since: what was opened is what is read.
+      // The file may have been removed or replaced since: only the file that was opened may be read.
       let new = try? directory.openIfPresent(name, .read)
       let isSame = (try? new?.status())?.identity == identity
       guard let descriptor = isSame ? new : original.withLock({ $0 }) else { throw .closed }
@@ -120,7 +121,7 @@ final class DescriptorPool: Sendable {
     return descriptor
   }
 
-  /// Lets go of the descriptors; those who read finish what they read.
+  /// Releases the descriptors; reads under way are finished.
   func close() {
     original.withLock { $0 = nil }
     letGoOfFiles()

@@ -3,8 +3,8 @@ import ImmutaLocking
 // Folders in a directory that belong to a log.
 
 extension Directory {
-  /// A folder in it, found by this directory's descriptor, whatever becomes of its path; nil where there is none. What else
-  /// has the name, a symbolic link too, is an error.
+  /// A folder in it, found by this directory's descriptor, whatever becomes of its path; nil if it does not exist. Anything else
+  /// with the name, such as a symbolic link, is an error.
   func folder(_ name: String) throws(FileError) -> Directory? {
     guard let status = try status(of: name) else { return nil }
     guard status.isDirectory else { throw .failed(.open, ErrorNumber.notDirectory, path: path(of: name)) }
@@ -17,8 +17,8 @@ extension Directory {
     return try Directory(folder: name, of: self)
   }
 
-  /// Calls `body` while nobody else does, in this process or another: of those who opened the directory by themselves, as
-  /// ``folder(_:)`` does. Waits for them, for ten seconds at most.
+  /// Calls `body` while nobody else does, in this process or another, among all that opened the directory themselves, as
+  /// ``folder(_:)`` does. Waits for the others, for ten seconds at most.
   func alone<R>(_ body: () throws(FileError) -> R) throws(FileError) -> R {
     let descriptor = try opened()
     let deadline = ContinuousClock.now + .seconds(10)
@@ -40,17 +40,17 @@ extension Directory {
     do throws(FileError) {
       try SystemCalls.makeDirectory(name, in: opened().number, path: path(of: name))
     } catch let error where error.errorNumber == ErrorNumber.exists {
-      // Somebody else was faster.
+      // Another process was faster.
       return try Directory(folder: name, of: self)
     }
     let folder = try Directory(folder: name, of: self)
     let (wanted, made) = (try status().rights, try folder.status().rights)
-    // Only those who may give files away have made one that belongs to somebody else.
+    // Only a process that may give files away can have made one that belongs to another user.
     if wanted.owner != made.owner, ThisProcess.effectiveUser == 0 { try folder.opened().take(wanted) }
     return folder
   }
 
-  /// Removes what has a name, a folder with all that is in it.
+  /// Removes the file or folder with a name, a folder with everything in it.
   func removeTree(_ name: String) throws(FileError) {
     guard let status = try status(of: name) else { return }
     guard status.isDirectory else { return try removeIfPresent(name) }

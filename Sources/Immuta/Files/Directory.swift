@@ -1,8 +1,8 @@
 import ImmutaLocking
 import Synchronization
 
-/// A directory that was opened once. Its files are found in it from then on, whatever becomes of its path: a relative
-/// path and `chdir`, a symbolic link that leads elsewhere now, a user who may no longer pass through its parents.
+/// A directory that was opened once. Its files are found in it from then on, whatever becomes of its path: a relative path and
+/// `chdir`, a symbolic link that leads elsewhere now, or a user that may no longer pass through its parents.
 ///
 /// Names are those of files, without a slash. Calls throw `.closed` once the directory is closed.
 package final class Directory: Sendable {
@@ -16,9 +16,9 @@ package final class Directory: Sendable {
   /// The same with every symbolic link followed, when the directory was opened.
   let resolvedPath: String?
   private let identity: FileIdentity
-  /// Relaxed: it is set before the error is thrown, and asked by those who were told of the error.
+  /// Relaxed: it is set before the error is thrown, and read by callers that got the error.
   private let flushFailed = Atomic(false)
-  /// See ``noteNames()``. Releasing and acquiring: the names that a number stands for are there.
+  /// See ``noteNames()``. Releasing and acquiring: a caller that sees a number finds the names that it stands for.
   private let namesNoted = Atomic(0)
   /// Up to which of them a flush covered all. Held while one runs.
   private let namesFlushed = Lock(0)
@@ -57,7 +57,7 @@ package final class Directory: Sendable {
 
   // MARK: Its files
 
-  /// A regular file: what else may have the name is refused, a symbolic link as a call that failed and other things as `.notRegular`.
+  /// A regular file. Anything else with the name is refused: a symbolic link as a failed call, other things as `.notRegular`.
   package func open(_ name: String, _ mode: SystemCalls.OpenMode) throws(FileError) -> Descriptor {
     try openWithStatus(name, mode).file
   }
@@ -73,7 +73,7 @@ package final class Directory: Sendable {
 
   private func notRegular(_ name: String) -> FileError { .notRegular(path: path(of: name)) }
 
-  /// What a file that is to be opened is; nil when nothing has the name. Throws what opening it would.
+  /// The status of a file that is about to be opened; nil when no file has the name. Throws what opening it would throw.
   package func statusOfFile(_ name: String) throws(FileError) -> SystemCalls.Status? {
     guard let status = try status(of: name) else { return nil }
     if status.isSymbolicLink {
@@ -105,7 +105,7 @@ package final class Directory: Sendable {
     try openIfPresentWithStatus(name, mode)?.file
   }
 
-  /// The same, with what opening found out of it.
+  /// The same, with the status that opening found.
   func openIfPresentWithStatus(
     _ name: String, _ mode: SystemCalls.OpenMode
   ) throws(FileError) -> (file: Descriptor, status: SystemCalls.Status)? {
@@ -116,7 +116,7 @@ package final class Directory: Sendable {
     }
   }
 
-  /// Of what has the name: a symbolic link is not followed. Nil when nothing has.
+  /// The status of the file with the name; a symbolic link is not followed. Nil if there is none.
   package func status(of name: String) throws(FileError) -> SystemCalls.Status? {
     try SystemCalls.status(opened().number, name, path: path(of: name))
   }
@@ -141,8 +141,8 @@ package final class Directory: Sendable {
 
   private static var mostAttempts: Int { 16 }
 
-  /// Removes a folder with the files in it, if there is one. What else may have the name is left alone, and so is a folder
-  /// that holds another one: then it throws.
+  /// Removes a folder with the files in it, if it exists. Anything else with the name is left alone, and so is a folder that
+  /// holds another one: then it throws.
   func removeFolder(_ name: String) throws(FileError) {
     guard try status(of: name)?.isDirectory == true else { return }
     let folder = try Descriptor(openingFolder: name, of: opened(), path: path(of: name))
@@ -157,7 +157,7 @@ package final class Directory: Sendable {
       do {
         return try SystemCalls.unlink(opened().number, name, isFolder: true, path: path(of: name))
       } catch let error where error.errorNumber == ErrorNumber.notEmpty && attempt < Self.mostAttempts {
-        // Somebody was about to make a file in it, such as that of an index of keys.
+        // Another process was making a file in it, such as that of an index of keys.
         continue
       }
     }
@@ -182,8 +182,8 @@ package final class Directory: Sendable {
     try SystemCalls.forEachName(opened().number, path: path) { name, _ in body(name) }
   }
 
-  /// Whether a name in it leads to a file. O(names): only those are looked at that the directory says are that file, or that
-  /// are called like it.
+  /// Whether a name in it leads to a file. O(names): checks only names that the directory lists as that file, or that are the
+  /// file's name.
   func has(_ file: FileIdentity, called name: String) throws(FileError) -> Bool {
     var candidates: [String] = []
     try SystemCalls.forEachName(opened().number, path: path) { found, inode in
@@ -198,7 +198,7 @@ package final class Directory: Sendable {
     try flush(opened())
   }
 
-  /// Notes that files were made in it, or found; what ``flushNames(through:)`` is called with.
+  /// Notes that files were made in it, or found. Returns the argument for ``flushNames(through:)``.
   func noteNames() -> Int { namesNoted.add(1, ordering: .acquiringAndReleasing).newValue }
 
   /// Puts the names of files on stable storage, and its own entry, unless that was done since they were noted: one flush
@@ -213,7 +213,7 @@ package final class Directory: Sendable {
     }
   }
 
-  /// Opens what ``flushEntry()`` needs: later it may not be to be had.
+  /// Opens what ``flushEntry()`` needs, as that may not be possible later.
   package func prepareToFlushEntry() throws(FileError) {
     let directory = try opened()
     try parent.withLock { (parent) throws(FileError) in
@@ -226,7 +226,7 @@ package final class Directory: Sendable {
     }
   }
 
-  /// Puts its own entry in its parent on stable storage. A parent that is not open to us is left to whoever made the
+  /// Puts its own entry in its parent on stable storage. If we may not open the parent, this is left to the process that made the
   /// directory.
   package func flushEntry() throws(FileError) {
     try prepareToFlushEntry()
@@ -255,8 +255,8 @@ package final class Directory: Sendable {
     try Descriptor(unnamedIn: opened(), name: name, path: path(of: name))
   }
 
-  /// The descriptor, for those who watch it, and the paths of what leads here: the directories and the symbolic links on
-  /// the way, by the path as it was given and by the one that it led to.
+  /// The descriptor, for watching it, and the paths of everything that leads here: the directories and the symbolic links on the
+  /// way, by the given path and by the one that it led to.
   func watched() throws(FileError) -> (descriptor: Descriptor, way: [String]) {
     var way: [String] = []
     for path in Set([absolutePath, resolvedPath].compactMap { $0 }) {
@@ -271,7 +271,7 @@ package final class Directory: Sendable {
 
   // MARK: Its place
 
-  /// What a path leads to.
+  /// Where a path leads.
   package enum Place: Hashable, Sendable {
     case here
     /// Another directory, or none.
@@ -284,7 +284,7 @@ package final class Directory: Sendable {
   /// changes nothing.
   package var place: Place { place(by: resolvedPath) }
 
-  /// Whether the path, as it was given, still leads here: for those who want what has the name now.
+  /// Whether the path, as it was given, still leads here: for callers that want the file that has the name now.
   package var placeByName: Place { place(by: absolutePath) }
 
   private func place(by path: String?) -> Place {

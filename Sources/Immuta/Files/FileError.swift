@@ -1,19 +1,19 @@
-/// Why the file layer did not do what it was asked to. Its callers make an error for people of it, where they know of what
-/// the file is a part.
+/// Why the file layer did not do what it was asked to. Its callers turn it into an error for people, as they know what the file
+/// is part of.
 package enum FileError: Error, Hashable, Sendable {
   /// A call of the system failed.
   case call(FailedCall)
-  /// Whoever holds the directory, or the file, let go of it.
+  /// The directory, or the file, was closed.
   case closed
   /// A file that is open, or its directory, was removed, renamed or replaced.
   case moved(path: String)
-  /// What has the name is no regular file.
+  /// The name belongs to something that is not a regular file.
   case notRegular(path: String)
-  /// The file belongs to a user, by number, who is not to be trusted with what would be written to it.
+  /// The file belongs to a user, by number, who must not be trusted with what would be written to it.
   case foreignOwner(path: String, owner: Int)
-  /// Another program cut a file short that is open for writing: so many bytes are there, and so many were.
+  /// Another program cut a file short that is open for writing: its size now, and its least size before.
   case cutShort(path: String, size: Int, least: Int)
-  /// Somebody else has the lock.
+  /// Another process has the lock.
   case locked(LockNote)
 
   static func failed(
@@ -25,7 +25,7 @@ package enum FileError: Error, Hashable, Sendable {
   /// The call that failed; nil where none did.
   var failedCall: CallName? { if case .call(let failed) = self { failed.call } else { nil } }
 
-  /// What the system said; 0 where no call failed.
+  /// The system's error number; 0 if no call failed.
   package var errorNumber: Int32 { if case .call(let failed) = self { failed.errorNumber } else { 0 } }
 
   /// The same, where the call was made for something else than the log itself.
@@ -44,7 +44,7 @@ package struct FailedCall: Hashable, Sendable {
   package fileprivate(set) var purpose: FilePurpose
 }
 
-/// What a call was made for.
+/// The purpose of a call.
 package enum FilePurpose: Hashable, Sendable {
   /// A file of a log, or its directory.
   case log

@@ -1,20 +1,20 @@
 import CImmutaFileCalls
 import ImmutaLocking
 
-/// Told when files that somebody watches may not be what they were.
+/// Notified when watched files may have changed.
 protocol FileObserver: AnyObject, Sendable {
   func filesMayHaveChanged()
 }
 
-/// What the kernel reports of files (inotify): one descriptor for all that a process watches, since a user has few of
+/// The kernel's reports about files (inotify): one descriptor for everything that a process watches, since a user has few of
 /// them, and one thread that reads it, for as long as anything is watched.
 ///
-/// It reports what this machine's processes do by calls, on a file system of this machine: not stores into mappings, not
-/// what another host does, not what happens in the layers below an overlay. See ``FileSystem/reportsChanges``.
+/// It reports calls of this machine's processes, on a file system of this machine. It does not report stores into mappings,
+/// actions of another host, or changes in the layers below an overlay. See ``FileSystem/reportsChanges``.
 final class FileEvents: Sendable {
   static let shared = FileEvents(name: "inotify")
 
-  /// What tests know its calls by.
+  /// The name by which tests recognise its calls.
   private let name: String
   private let state = Lock(State())
 
@@ -35,28 +35,28 @@ final class FileEvents: Sendable {
     let names: [String]?
   }
 
-  /// What is watched at once: a log's files, what their directory holds of them, and the way to it.
+  /// What is watched together: a log's files, their names in their directory, and the way to it.
   struct Places {
     let directory: Directory
     /// Open files of the directory.
     let files: [Descriptor]
     /// Names that concern the observer, also of files that are not there yet; nil where all do.
     let names: [String]?
-    /// What is reported of the directory.
+    /// Which changes of the directory are reported.
     var what: file_watch = FILE_WATCH_NAMES
   }
 
-  /// Has the observer told once of the next write to one of the files, or cut of one, and of each change of names, until
-  /// `forget`. Whoever looks at the files after this misses nothing that comes later. May be called again and again.
+  /// Notifies the observer once of the next write to one of the files, or truncation of one, and of each change of names, until
+  /// `forget`. A caller that looks at the files after this misses no later change. May be called again and again.
   ///
-  /// Directories on the way that cannot be watched are left out: whoever needs to know looks for itself now and then.
+  /// Directories on the way that cannot be watched are left out: a caller that needs to know looks for itself now and then.
   ///
   /// - Returns: false where the rest cannot be watched, for want of watches or of rights.
   func watch(_ places: Places, for observer: any FileObserver) -> Bool {
     state.withLock { state in
       if state.hasFailed { return false }
       let isDone = watch(places, for: observer, &state)
-      // A thread that is there sees to it that all is closed in the end.
+      // A running thread makes sure that everything is closed in the end.
       if state.isRead { return isDone }
       if state.watches.isEmpty {
         state.events = nil
@@ -98,7 +98,7 @@ final class FileEvents: Sendable {
     }
   }
 
-  /// The observer is told of nothing any more.
+  /// The observer is not notified any more.
   func forget(_ observer: any FileObserver) {
     state.withLock { state in
       guard let events = state.events else { return }
@@ -142,13 +142,14 @@ final class FileEvents: Sendable {
       FileWaiting.noteWakeUp()
       let parsed = unsafe Self.events(in: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
       let (observers, isOver) = state.withLock { state in
-        // Without events nobody knows what changed: all look, and know by `watch` that they have to look for themselves.
+        // Without events it is unknown what changed: all observers look, and `watch` then shows them that they have to look for
+        // themselves.
         let observers = count == 0 ? all(in: state) : concerned(by: parsed, &state)
         let isOver = state.watches.isEmpty || count == 0
         if isOver { state = State(hasFailed: count == 0) }
         return (observers, isOver)
       }
-      // Not under the lock: whoever is told may watch again at once.
+      // Not under the lock: an observer may watch again at once.
       for observer in observers { observer.filesMayHaveChanged() }
       if isOver { return }
     }
@@ -161,7 +162,7 @@ final class FileEvents: Sendable {
 
     /// More came than the kernel keeps.
     var isOverflow: Bool { watch < 0 }
-    /// Of a write, which is told once; or the kernel ended the watch for another reason.
+    /// After a write, which is reported once; or the kernel ended the watch for another reason.
     var endsWatch: Bool { mask & (Self.modified | Self.ignored) != 0 }
 
     private static var modified: UInt32 { 0x2 }
@@ -185,7 +186,7 @@ final class FileEvents: Sendable {
     return Array(observers.values)
   }
 
-  /// inotify(7): a watch, a mask, a cookie, how many bytes of name follow, and those, ended by a zero at least.
+  /// inotify(7): a watch, a mask, a cookie, how many bytes of name follow, and the name, ended by at least one zero.
   private static func events(in bytes: UnsafeRawBufferPointer) -> [Event] {
     var events: [Event] = []
     var position = 0

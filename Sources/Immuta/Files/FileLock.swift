@@ -1,17 +1,18 @@
 import ImmutaLocking
 
-/// The right to write, which one process has at a time: the exclusive lock of a file beside what is written, which only
-/// those may open who may write that. A lock of the file itself could be taken by everybody who may read it.
+/// The right to write, which one process has at a time: the exclusive lock of a file beside the protected one. Only users that
+/// may write the protected file may open the lock's file. A lock of the protected file itself could be taken by everybody who may
+/// read it.
 ///
-/// The file says who has the lock. It stays when the lock is let go: removing it would let a second one lock a file that
-/// has lost its name. Free when ``unlock()`` is called, or with the last reference.
+/// The file says which process has the lock. It stays when the lock is released: removing it would let a second process lock a
+/// file that has lost its name. The lock is free when ``unlock()`` is called, or with the last reference.
 ///
 /// A lock belongs to the open file, not to its descriptor: where a mapping keeps the same open file, the lock is kept
 /// ``withoutDescriptor(in:)``.
 package final class FileLock: Sendable {
   let name: String
   private let held: Lock<Held>
-  /// Where in the file it says who has the lock: after what else is in it.
+  /// Where in the file the holder is named: after the file's other contents.
   private let noteOffset: Int
 
   private enum Held {
@@ -46,10 +47,10 @@ package final class FileLock: Sendable {
   ///
   /// - Parameters:
   ///   - subject: what it protects: a namespace's name.
-  ///   - rights: of what it protects; nil where that is not there yet, see ``adopt(_:)``.
+  ///   - rights: of the protected file; nil if that does not exist yet, see ``adopt(_:)``.
   ///   - log: what it protects, for ``FileTrust``.
-  ///   - noteOffset: where in the file it says who has the lock. A file that is locked for what is in it holds that before.
-  /// - Throws: `.locked`, `.foreignOwner`, or what a call said.
+  ///   - noteOffset: where in the file the holder is named. A file that has contents of its own holds them before that.
+  /// - Throws: `.locked`, `.foreignOwner`, or the error of a call.
   package static func take(
     _ name: String, in directory: Directory, subject: String, rights: FileRights?, trust: FileTrust,
     of log: SystemCalls.Status? = nil, noteAt noteOffset: Int = 0
@@ -60,7 +61,7 @@ package final class FileLock: Sendable {
       guard try Self.lock(file, noteOffset) else {
         throw .locked(LockNote(subject: subject, on: file, at: noteOffset))
       }
-      // One that lost its name before it was locked keeps nobody out.
+      // A file that lost its name before it was locked keeps nobody out.
       if try directory.status(of: name)?.identity == file.status().identity {
         let lock = FileLock(name, file, noteOffset)
         if let rights { lock.adopt(rights) }
@@ -72,11 +73,11 @@ package final class FileLock: Sendable {
     throw .locked(LockNote(subject: subject, processID: nil, since: nil))
   }
 
-  /// Locks a file; false when somebody else has the lock.
+  /// Locks a file; false when another process has the lock.
   ///
-  /// Whoever only looks whether it is taken shares it for a moment, which keeps others out: that is outlasted. Whoever has
-  /// just taken it gets a moment to write down who it is. The file's words alone do not say whether somebody has the lock:
-  /// a process that died leaves its own behind.
+  /// A process that only checks whether the lock is taken shares it for a moment, which keeps others out: this waits until that
+  /// is over. A process that has just taken the lock gets a moment to write its name. The file's text alone does not show whether
+  /// the lock is taken: a process that died leaves its name in it.
   private static func lock(_ file: Descriptor, _ noteOffset: Int = 0) throws(FileError) -> Bool {
     if try file.tryLock() { return true }
     for glance in 0..<Self.mostGlances {
@@ -90,12 +91,13 @@ package final class FileLock: Sendable {
     return false
   }
 
-  /// Milliseconds, about, until one who looks is given up: it was stopped in between its two calls.
+  /// About how many milliseconds to wait for a process that checks: after that it must have been stopped between its two calls.
   private static var mostGlances: Int { 10_000 }
-  /// The same, until one is who has the lock and does not say so.
+  /// About how many milliseconds to wait for the text: after that, a process that has the lock counts as its holder, though it
+  /// has not written its name.
   private static var mostForWords: Int { 20 }
 
-  /// Who has the lock, without taking it; nil when nobody has it, or where this process may not look.
+  /// The holder of the lock, without taking it; nil when nobody has it, or if this process may not look.
   package static func holder(
     _ name: String, in directory: Directory, subject: String, noteAt noteOffset: Int = 0
   ) -> LockNote? {
@@ -103,10 +105,10 @@ package final class FileLock: Sendable {
     return LockNote(subject: subject, on: file, at: noteOffset)
   }
 
-  /// Takes the lock for somebody who changes nothing: nil where there is no file, none that this process may
-  /// open, or one of somebody who is not to be trusted.
+  /// Takes the lock for a caller that changes nothing: nil if the file does not exist, this process may not open it, or it
+  /// belongs to an untrusted user.
   ///
-  /// - Throws: `.locked`, or what a call said.
+  /// - Throws: `.locked`, or the error of a call.
   package static func look(
     _ name: String, in directory: Directory, subject: String, _ trust: FileTrust, of log: SystemCalls.Status
   ) throws(FileError) -> FileLock? {
@@ -129,7 +131,7 @@ package final class FileLock: Sendable {
     unlock()
   }
 
-  /// Nil when somebody made it, or removed it, meanwhile.
+  /// Nil when another process made it, or removed it, meanwhile.
   private static func open(
     _ name: String, in directory: Directory, _ rights: FileRights?
   ) throws(FileError) -> Descriptor? {
@@ -141,15 +143,15 @@ package final class FileLock: Sendable {
     }
   }
 
-  /// Gives the file the rights that those have who may write what it protects. One of another user's stays as it is.
+  /// Gives the file the rights of the users that may write the protected file. Another user's file stays as it is.
   func adopt(_ rights: FileRights) {
     try? descriptor.take(rights.ofWriters)
   }
 
-  /// Lets go of the lock, whoever else still holds the descriptor.
+  /// Releases the lock, even if others still hold the descriptor.
   package func unlock() {
     held.withLock { held in
-      // Whoever finds it locked next must not read of this process.
+      // A process that finds it locked later must not read this process's name.
       switch held {
       case .open(let descriptor):
         try? descriptor.truncate(to: noteOffset)
@@ -160,7 +162,7 @@ package final class FileLock: Sendable {
         }
       case .free: break
       }
-      // With the mapping goes the lock.
+      // The lock ends with the mapping.
       held = .free
     }
   }
@@ -178,7 +180,7 @@ extension LockNote {
   //     since 1790000000000000000
   //     namespace events
 
-  /// Only tells people: that it fails harms nobody.
+  /// Only for people: a failure does no harm.
   fileprivate func write(to file: Descriptor, at offset: Int = 0) {
     let text = "pid \(processID ?? 0)\nsince \(since ?? 0)\nnamespace \(subject)\n"
     do throws(FileError) {
@@ -189,8 +191,8 @@ extension LockNote {
     }
   }
 
-  /// What the file says that somebody has locked. A process that died leaves its name behind, and the next one may not
-  /// have written its own yet.
+  /// Reads the holder from a file that is locked. A process that died leaves its name in the file, and the next one may not have
+  /// written its own yet.
   fileprivate init(subject: String, on file: Descriptor, at offset: Int = 0) {
     var bytes = [UInt8](repeating: 0, count: 512)
     let count = (try? unsafe bytes.withMutableBytes { try unsafe file.read(into: $0, at: offset) }) ?? 0

@@ -1,12 +1,11 @@
 import CImmutaFileCalls
 
-/// What the file system under a file gives, as far as it is known: see “What each file system gives” in
-/// <doc:Promises>.
+/// What the file system under a file can do, as far as it is known: see “What each file system gives” in <doc:Promises>.
 ///
-/// Only what is known to write a file's blocks where they are, and to share them with nobody, may be stored into through
-/// a mapping. Elsewhere a store may need a new block, and one that finds none raises SIGBUS, which kills the process;
-/// `pwrite` reports the same as an error. That is so on file systems that copy on write, after `chattr +C` too; on XFS
-/// once a file was copied by reference; and on those that lie over others, which may be any.
+/// Stores through a mapping are allowed only on file systems that are known to write a file's blocks in place, and to share them
+/// with nobody. Elsewhere a store may need a new block, and a store that finds none raises SIGBUS, which kills the process;
+/// `pwrite` reports the same as an error. That happens on file systems that copy on write, after `chattr +C` too; on XFS once a
+/// file was copied by reference; and on those that lie over others, which may be any.
 package enum FileSystem: Hashable, Sendable, CaseIterable {
   case ext4, tmpfs, xfs, xfsSharing, btrfs, other
 
@@ -30,11 +29,11 @@ package enum FileSystem: Hashable, Sendable, CaseIterable {
     }
   }
 
-  /// Whether to reserve space. On btrfs it promises nothing: what is written a second time needs new blocks, and the
+  /// Whether to reserve space. On btrfs it promises nothing: bytes that are written a second time need new blocks, and the
   /// reserved ones stay occupied beside them; and a file with reserved space is not compressed any more.
   var reserves: Bool { self != .btrfs }
 
-  /// Whether a mapping shows at once what is written with `pwrite`: then readers close to the end may look into one.
+  /// Whether a mapping shows bytes written with `pwrite` at once: then readers close to the end may look into one.
   var showsWrites: Bool { self != .other }
 
   /// Whether the kernel reports every change that a call makes: not where another host may change files, nor where a file

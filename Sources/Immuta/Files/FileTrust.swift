@@ -1,7 +1,7 @@
-/// Whose files are written to. A file that somebody else put there may be read by that user, and may lie.
+/// To which users' files this process writes. Another user can read a file that he put there, and its contents may be false.
 ///
-/// Files of this user and of root are trusted, and those of the directory's owner, who may put any file in the place of
-/// any other; and so are all files of a directory in which nobody but its owner may make files.
+/// Trusted are files of this user, of root, and of the directory's owner, who may replace any file; and all files of a directory
+/// in which only its owner may make files.
 package struct FileTrust: Sendable {
   private let directory: Directory
   private let acceptsFilesOfOthers: Bool
@@ -13,13 +13,13 @@ package struct FileTrust: Sendable {
 
   /// Throws `.foreignOwner` for a file that is not to be written to.
   ///
-  /// - Parameter log: the log that the file belongs to: whoever may be trusted with that one is trusted with this one.
+  /// - Parameter log: the log that the file belongs to: a user who is trusted with the log is trusted with this file.
   package func check(_ file: SystemCalls.Status, _ name: String, of log: SystemCalls.Status? = nil) throws(FileError) {
     if try holds(file, of: log) { return }
     throw .foreignOwner(path: directory.path(of: name), owner: Int(file.rights.owner))
   }
 
-  /// Whether a file is to be written to, or believed where nothing that it says can be checked.
+  /// Whether a file may be written to, or trusted if its contents cannot be checked.
   package func holds(_ file: SystemCalls.Status, of log: SystemCalls.Status? = nil) throws(FileError) -> Bool {
     let owner = file.rights.owner
     if acceptsFilesOfOthers || owner == ThisProcess.effectiveUser || owner == 0 || owner == log?.rights.owner {
@@ -39,18 +39,18 @@ package struct FileTrust: Sendable {
     return files.first > 0 ? try trust.holds(file, of: files.home.directory.status(of: files.home.log)) : false
   }
 
-  /// Throws `.foreignOwner` for a log's meta file, if there is one, that somebody put there who is not to be trusted.
+  /// Throws `.foreignOwner` if a log's meta file belongs to an untrusted user.
   func checkMeta(of files: LogFiles) throws(FileError) {
     let directory = files.home.directory
     guard let status = try directory.status(of: files.meta) else { return }
     try check(status, files.meta, in: directory, of: files)
   }
 
-  /// A log's companion, for those who only read; nil where there is none, or where somebody put it there who may say anything
-  /// of the log's records in it.
+  /// A log's companion, for reading only; nil if there is none, or if it belongs to an untrusted user, who could put false claims
+  /// about the log's records into it.
   func companion(of files: LogFiles) throws(FileError) -> Descriptor? { try companionWithStatus(of: files)?.file }
 
-  /// The same, with what opening found out of it.
+  /// The same, with the status that opening found.
   func companionWithStatus(
     of files: LogFiles
   ) throws(FileError) -> (file: Descriptor, status: SystemCalls.Status)? {
@@ -58,9 +58,9 @@ package struct FileTrust: Sendable {
     return try holds(found.status, in: files.directory, of: files) ? found : nil
   }
 
-  /// A folder of a log; nil where there is none. Whoever has made it may put any file into it, and take any out.
+  /// A folder of a log; nil if there is none. The user who made it may put any file into it, and remove any.
   ///
-  /// - Throws: `.foreignOwner` for one of somebody who is not to be trusted with the log.
+  /// - Throws: `.foreignOwner` if it belongs to a user who must not be trusted with the log.
   func folder(_ name: String, of files: LogFiles) throws(FileError) -> Directory? {
     let directory = files.home.directory
     guard let folder = try directory.folder(name) else { return nil }

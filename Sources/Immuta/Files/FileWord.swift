@@ -9,6 +9,6 @@ import CImmutaFileCalls
     unsafe raw = file_word(address: address, value: value)
   }
 
-  /// Wakes those who wait for it, in every process; returns how many there were.
+  /// Wakes its waiters, in every process; returns how many there were.
   func wake() -> Int { unsafe SystemCalls.wake(raw.address) }
 }

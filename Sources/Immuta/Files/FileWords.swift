@@ -1,12 +1,12 @@
-/// Names words of a file to the kernel, for those who wait for them and those who wake them, in whatever process: a piece
-/// of address space over the file, read-only and shared.
+/// Names words of a file to the kernel, for waiting on them and for waking, in any process: a piece of address space over the
+/// file, read-only and shared.
 ///
-/// Nothing is ever loaded through it: where the file is cut short, a load would raise a signal, and the kernel reports an
-/// error. The kernel tells words apart by the file and the place in it, so it does not matter how, or whether, others
-/// have mapped it, nor that what they store comes by `pwrite`.
+/// Nothing is ever loaded through it: if the file is cut short, a load would raise a signal, but the kernel reports an error. The
+/// kernel identifies words by the file and the place in it, so it does not matter how, or whether, others have mapped the file,
+/// nor that they store by `pwrite`.
 @safe struct FileWords: Sendable {
   private var window: MappedWindow?
-  /// What it was made from; not its number, which another file may have by now.
+  /// The descriptor that it was made from; not its number, which another file may have by now.
   private var file: Descriptor?
 
   /// Address space costs nothing until it is used: so much that words that follow each other need few windows.

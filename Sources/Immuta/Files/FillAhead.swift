@@ -2,8 +2,8 @@ import ImmutaLocking
 
 /// Fills the next step of a file while its writer stores into the one before.
 ///
-/// Its lock is held while it does. So whoever collects waits for what is being filled, for as long as a call or two of
-/// `pwrite` take; and what was not begun is not waited for but taken back: a writer is never held up by other files.
+/// Its lock is held while it does. So a writer that collects waits for filling that has begun, for as long as a call or two of
+/// `pwrite` take. Filling that has not begun is taken back instead: other files never hold up a writer.
 final class FillAhead: Sendable {
   private let descriptor: Descriptor
   private let state = Lock(State())
@@ -49,7 +49,7 @@ final class FillAhead: Sendable {
     }
   }
 
-  /// Where what was filled ends; nil when nothing was. From then on nothing is being filled.
+  /// The end of the filled bytes; nil when nothing was filled. From then on nothing is being filled.
   func collect() throws(FileError) -> Int? {
     let step = state.withLock { state in
       defer { state.step = .none }
@@ -63,8 +63,7 @@ final class FillAhead: Sendable {
   }
 }
 
-/// The thread that fills, one for the process. A thread of our own: a device that is slow to take what was written
-/// makes a call of `pwrite` wait.
+/// The thread that fills, one for the process. A thread of our own: a slow device makes a call of `pwrite` wait.
 private enum FillThread {
   private static let thread = GatedThread([FillAhead]()) { listed in
     if listed.isEmpty { return .wait() }

@@ -1,10 +1,11 @@
 // Which logs a directory has, and which files one has.
 
 extension LogFiles {
-  /// The names of the logs in a directory, in no order: of those whose first segment is there, and of those that have others
-  /// only. O(files in the directory), and in the folders of the latter.
+  /// The names of the logs in a directory, in no order: logs whose first segment exists, and logs that have only later segments.
+  /// O(files in the directory, and in the folders of the latter).
   ///
-  /// What merely is called like a log, or like its folder, may be among them or not: opening it says what it is.
+  /// Files that only have a log's name, or a name like its folder, may be among them or not: opening them finds out what they
+  /// are.
   package static func names(in directory: Directory, arePartitions: Bool = false) throws(FileError) -> [String] {
     let suffix = arePartitions ? ".bilog" : ".log"
     let names = try directory.names()
@@ -31,7 +32,7 @@ extension LogFiles {
   /// How the name of a folder of segments ends.
   private static var foldersSuffix: String { ".segments" }
 
-  /// The log files of all segments that are there, by their paths; sorted by their first records. O(segments).
+  /// The paths of the log files of all existing segments, sorted by their first records. O(segments).
   package func logPaths() throws(FileError) -> [String] {
     let home = home
     if try isBeingRemoved() { return [] }
@@ -47,7 +48,7 @@ extension LogFiles {
     var size = 0
     for name in ofLog { size += try home.directory.status(of: name)?.sizeOnDisk ?? 0 }
     for name in folders + [removedFolder] {
-      // A folder that goes, or that may not be read, has nothing that counts.
+      // A folder that is being removed, or may not be read, does not count.
       if let folder = try? home.directory.folder(name) { size += Self.sizeOnDisk(of: folder) }
     }
     return size

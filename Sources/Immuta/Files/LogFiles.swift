@@ -1,4 +1,4 @@
-/// Where the files of a namespace are: those of one of its segments, and those that it has once.
+/// Where the files of a namespace are: those of one of its segments, and those that exist once.
 package struct LogFiles: Sendable {
   /// Where the segment's files are: the namespace's directory, or the folder of its other segments.
   package let directory: Directory
@@ -29,7 +29,7 @@ package struct LogFiles: Sendable {
 
   // MARK: Segments
 
-  /// The segment with the namespace's first record: its directory has what the log has once.
+  /// The segment with the namespace's first record: its directory has the files that exist once for the log.
   var home: LogFiles {
     guard let homeDirectory else { return self }
     return LogFiles(directory: homeDirectory, namespace: namespace, isPartition: isPartition)
@@ -59,7 +59,7 @@ package struct LogFiles: Sendable {
   /// The folder of the other segments.
   var segmentsFolder: String { "\(namespace).segments" }
 
-  /// What that folder is called from the moment on that the log is removed: see ``isBeingRemoved()``.
+  /// That folder's name once the log is removed: see ``isBeingRemoved()``.
   var removedFolder: String { "\(segmentsFolder).removed" }
 
   /// How the name of a log file ends.
@@ -88,7 +88,7 @@ package struct LogFiles: Sendable {
     return first
   }
 
-  /// What the next segment's files are called, in the folder, until the log rolls.
+  /// The names of the next segment's files, in the folder, until the log rolls.
   var nextLog: String { "next" + logSuffix }
   var nextCompanion: String { "next" + companionSuffix }
 
@@ -107,14 +107,14 @@ package struct LogFiles: Sendable {
   /// the two is open for writing at a time.
   package var lock: String { isPartition ? "\(namespace).bilog.lock" : "\(namespace).lock" }
 
-  /// What is kept beside the companion as well, so that losing one of them loses nothing. The meta file of a partition,
-  /// whose payloads are stored as they are, exists once it has rolled.
+  /// Holds facts that the companion holds, too, so that losing one of them loses nothing. The meta file of a partition, whose
+  /// payloads are stored as they are, exists once it has rolled.
   package var meta: String { isPartition ? "\(namespace).bilog.meta" : "\(namespace).meta" }
 
   /// The names of all files that hold something of the log and are not in a folder.
   package var ofLog: [String] { [log, companion, meta] }
 
-  /// The folder of what was computed from the log's records.
+  /// The folder of states that were computed from the log's records.
   var projectionsFolder: String { isPartition ? "\(namespace).bilog.projections" : "\(namespace).projections" }
 
   /// Folders that belong to the log.
@@ -148,7 +148,7 @@ package struct LogFiles: Sendable {
     return try openFolder()?.names().contains { first(ofLog: $0) != nil } ?? false
   }
 
-  /// Puts the segment's files on stable storage, whoever has them open. Blocks.
+  /// Puts the segment's files on stable storage, whichever process has them open. Blocks.
   func flush() throws(FileError) {
     for name in [log, companion] {
       if let file = try directory.openIfPresent(name, .readWrite) { try file.flush() }

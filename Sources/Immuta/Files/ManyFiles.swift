@@ -2,10 +2,10 @@ import ImmutaLocking
 
 /// Puts many files on stable storage together.
 ///
-/// First the kernel is told to write all of them; then each is flushed, on several threads at once. What they flush at the
-/// same time, the file system's journal and the device's cache take together: on ext4, 1,000 new files take 70 ms so, and
-/// 5 s one after the other. `syncfs` would be one call for all, but it also waits for what other programs have not yet
-/// written, for however long that takes, and its error may be any file's.
+/// First the kernel is told to write all of them; then each is flushed, on several threads at once. The file system's journal and
+/// the device's cache handle flushes at the same time together: on ext4, 1,000 new files take 70 ms in this way, and 5 s one
+/// after the other. `syncfs` would be one call for all, but it also waits for what other programs have not yet written, for
+/// however long that takes, and its error may be any file's.
 enum ManyFiles {
   /// Flushes files. May block.
   ///

@@ -2,9 +2,9 @@
 /// into it is valid for as long as the window is held. The mapping outlives the descriptor it was made from: a view of
 /// a record keeps neither a descriptor nor the writer's lock.
 ///
-/// `@unchecked Sendable`: the pointer itself never changes. Who may touch which of its bytes is the users' agreement:
-/// the writer alone stores into bytes after the last committed record; committed bytes are never stored to again, and
-/// readers load them only after an acquiring load of the count that the writer stored, releasing, after them.
+/// `@unchecked Sendable`: the pointer itself never changes. Its users agree on who may touch which of its bytes: the writer alone
+/// stores into bytes after the last committed record; committed bytes are never stored to again, and readers load them only after
+/// an acquiring load of the count that the writer stored, releasing, after them.
 @safe package final class MappedWindow: @unchecked Sendable {
   /// Memory of the byte at `offset`.
   package let base: UnsafeMutableRawPointer
@@ -32,7 +32,7 @@
     unsafe SystemCalls.unmap(base, count: count)
   }
 
-  /// Keeps the mapping out of the processes that this one forks, which would keep what it keeps.
+  /// Keeps the mapping out of processes that this one forks: they would otherwise keep the file open, too.
   func keepFromChildren() -> Bool { unsafe SystemCalls.keepFromChildren(base, count: count) }
 
   @inline(__always)
@@ -54,8 +54,8 @@
 
   /// Gives the memory of the pages of `range` back to the system; the file keeps their bytes.
   ///
-  /// Touching one page makes the kernel map its neighbours too, those before it included: for whoever goes forward
-  /// through the window, the pages just before `range` are given back once more.
+  /// Touching one page makes the kernel map its neighbours too, those before it included: for a reader that goes forward through
+  /// the window, the pages just before `range` are given back again.
   package func forget(_ range: Range<Int>) {
     let pages = pages(around: max(offset, range.lowerBound - Self.largestNeighbourhood)..<range.upperBound)
     unsafe SystemCalls.forget(base + (pages.lowerBound - offset), count: pages.count)

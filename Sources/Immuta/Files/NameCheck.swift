@@ -1,5 +1,5 @@
-/// Tells whether the files that a writer has open still have their names: what is written to a file that was removed,
-/// or whose directory was, is lost, and where the lock's file was, a second writer may be at work.
+/// Checks whether the files that a writer has open still have their names. Bytes written to a file that was removed, or whose
+/// directory was, are lost; and if the lock's file was removed, a second writer may be at work.
 ///
 /// O(files): a `fstatat` for each, and a `stat` for the first one's directory.
 struct NameCheck: Sendable {
@@ -41,7 +41,7 @@ struct NameCheck: Sendable {
         do { status = try directory.status(of: name) } catch { break }
         guard let status, status.identity == file.identity else { throw .moved(path: directory.path(of: name)) }
         if status.size >= least { break }
-        // Its writer gives back what was reserved, and says so before it does.
+        // The file's writer gives back reserved space, and announces that before it does.
         let now = file.leastSize()
         if now < least {
           least = now
@@ -50,7 +50,7 @@ struct NameCheck: Sendable {
         throw .cutShort(path: directory.path(of: name), size: status.size, least: least)
       }
     }
-    // Those of a segment lie in a folder of the directory.
+    // A segment's files lie in a folder of the directory.
     let directory = files[0].directory
     if directory.place == .elsewhere { throw .moved(path: directory.path) }
   }

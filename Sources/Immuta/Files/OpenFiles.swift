@@ -3,20 +3,19 @@ import Synchronization
 
 /// Keeps the number of descriptors bounded that the process's logs have open, whatever the number of logs.
 ///
-/// Who holds descriptors that it can open again is in a queue. When there are more than ``limit``, those at its front that
-/// were not used since they came there let go of theirs. A log whose records are not all on stable storage is flushed
-/// before: a failure to write them back is reported to the descriptors that are open then, and may not be to one that is
-/// opened later.
+/// A queue has all holders of descriptors that can be opened again. When more than ``limit`` are open, the holders at its front
+/// that were not used since they came there close theirs. A log whose records are not all on stable storage is flushed before: a
+/// failure to write them back is reported to the descriptors that are open then, and may not be to one that is opened later.
 final class OpenFiles: Sendable {
   static let shared = OpenFiles()
 
-  /// Who can let go of its descriptors, and open them again when they are needed.
+  /// An object that can close its descriptors, and open them again when they are needed.
   protocol Holder: AnyObject, Sendable {
     /// Whether it was used since this was last asked.
     func wasUsed() -> Bool
-    /// Lets go, if it can now; it is in the queue no more then.
+    /// Closes them, if it can now; it is not in the queue any more then.
     func rest() -> Rest
-    /// Who flushes what is not yet on stable storage; nil for those who only read.
+    /// Flushes what is not yet on stable storage; nil for holders that only read.
     var flusherOfOwn: (any HeldFilesFlusher)? { get }
     /// Whether it never has descriptors again.
     var isOver: Bool { get }
@@ -26,14 +25,14 @@ final class OpenFiles: Sendable {
     case resting, inUse, unflushed
   }
 
-  /// Puts what a holder's descriptors were used to write on stable storage.
+  /// Puts everything written through a holder's descriptors on stable storage.
   protocol HeldFilesFlusher: AnyObject, Sendable {
-    /// Flushes what this one and the others are for; all of them are of the same type. May block.
+    /// Flushes for this one and the others, which are all of the same type. May block.
     func flushTogether(with others: ArraySlice<any HeldFilesFlusher>)
   }
 
-  /// How many may be open before some are let go: at most an eighth of what the process may have, as others need some too,
-  /// and as it may be twice as many until those are flushed.
+  /// How many may be open before some are closed: at most an eighth of what the process may have, as other code needs some, too,
+  /// and as twice as many may be open until their logs are flushed.
   let limit = max(8, min(512, ThisProcess.mostOpenFiles / 8))
   /// How many logs are opened or closed together; each has two files.
   private let logsAtOnce = max(4, min(512, ThisProcess.mostOpenFiles / 16))
@@ -48,19 +47,19 @@ final class OpenFiles: Sendable {
   /// Relaxed: a number on its own.
   private let opened = Atomic(0)
   private let state = Lock(State())
-  /// Held while those are chosen that let go.
+  /// Held while the holders that close theirs are chosen.
   private let making = Lock<Void>(())
   private let isMaking = Atomic(false)
 
   private struct State {
     var queue: [Entry] = []
-    /// How many there may be until those are taken out that are over.
+    /// How many holders there may be before the dead ones are removed.
     var most = 256
-    /// Descriptors that are let go once their logs are flushed, which somebody is at.
+    /// How many descriptors will be closed once their logs are flushed, which is under way.
     var flushing = 0
-    /// Those who wait for that.
+    /// The callers that wait for that.
     var waiting: [ThreadGate] = []
-    /// Whether somebody will look later.
+    /// Whether a later look is scheduled.
     var isLookedAtLater = false
   }
 
@@ -79,16 +78,16 @@ final class OpenFiles: Sendable {
     }
   }
 
-  /// Descriptors that are open now, of those that can be let go.
+  /// How many of the descriptors that can be closed are open now.
   var count: Int { opened.load(ordering: .relaxed) }
 
   func noteOpened() { opened.add(1, ordering: .relaxed) }
   func noteClosed() { opened.subtract(1, ordering: .relaxed) }
 
-  /// Somebody holds descriptors from now on.
+  /// Adds a holder of descriptors.
   ///
-  /// - Parameter isKept: whether it is held until it is over. An object that others refer to weakly counts its references
-  ///   by slower instructions: those that each read retains are not to be.
+  /// - Parameter isKept: whether it is held until it is over. An object with weak references counts its references by slower
+  ///   instructions, so objects that each read retains should have none.
   func add(_ holder: any Holder, isKept: Bool = false) {
     state.withLock { state in
       state.queue.append(Entry(holder, isKept: isKept))
@@ -98,7 +97,7 @@ final class OpenFiles: Sendable {
     }
   }
 
-  /// Makes room where too many are open. Nobody may call it who holds a lock of a log.
+  /// Makes room if too many are open. Must not be called with a lock of a log.
   ///
   /// One of the ``WorkThreads`` does it, unless there are far too many.
   ///
@@ -107,7 +106,7 @@ final class OpenFiles: Sendable {
     if count <= limit { return }
     if count > 2 * limit {
       if mayBlock { return makeRoom() }
-      // One that opens files in a row must not be faster than those who let go of them.
+      // A caller that opens many files in a row must not be faster than the closing.
       return letGoWithoutFlushing()
     }
     makeRoomSoon()
@@ -125,10 +124,10 @@ final class OpenFiles: Sendable {
     }
   }
 
-  /// How long somebody waits for others to make room, at most: a device that does not answer holds up nobody for ever.
+  /// How long a caller waits at most for others to make room: a device that does not answer must not hold it up for ever.
   private static var patience: Int64 { 1_000_000_000 }
 
-  /// Has those let go that can at once; the others are flushed by one of the ``WorkThreads``.
+  /// Closes the descriptors of holders that can close at once; one of the ``WorkThreads`` flushes the others.
   private func letGoWithoutFlushing() {
     guard let unflushed = letGoInTurn(), !unflushed.isEmpty else { return }
     do throws(NoThread) {
@@ -140,8 +139,8 @@ final class OpenFiles: Sendable {
     }
   }
 
-  /// The same as ``letGo()``; nil where somebody else is at it. Then it waits while far too many are open, a twentieth of a
-  /// second at most: whoever is at it may be held up, but must not be waited for, as it may need a lock of the caller's.
+  /// The same as ``letGo()``; nil if another thread is doing it. Then it waits while far too many are open, a twentieth of a
+  /// second at most: that thread may be held up, and waiting longer is not allowed, as it may need a lock of the caller's.
   private func letGoInTurn() -> [any Holder]? {
     for _ in 0..<Self.mostGlances {
       if let unflushed = making.withLockIfAvailable({ _ in letGo() }) { return unflushed }
@@ -153,7 +152,7 @@ final class OpenFiles: Sendable {
 
   private static var mostGlances: Int { 50 }
 
-  /// So many holders are not flushed any more, whatever came of it: whoever waited for that looks again.
+  /// The flush of so many holders is over, in success or failure: callers that waited for it look again.
   private func endFlushing(_ count: Int) {
     let waiting = state.withLock { state in
       state.flushing -= 2 * count
@@ -176,8 +175,8 @@ final class OpenFiles: Sendable {
     if waits { gate.wait(nanoseconds: Self.patience) }
   }
 
-  /// Those that were used had another chance, and there are too many still. When no more files are opened, nobody else looks
-  /// whether they are used: so this is looked at after a while, less and less often.
+  /// Holders that were used had another chance, and still too many files are open. When no more files are opened, nothing else
+  /// checks whether these are used: so this looks after a while, less and less often.
   private func lookLater(after looks: Int) {
     guard count > limit, looks < Self.mostLooks else { return }
     let isMine = state.withLock { state in
@@ -194,14 +193,14 @@ final class OpenFiles: Sendable {
 
   private static var mostLooks: Int { 7 }
 
-  /// Has those let go that can, and returns those that must be flushed before, as many as are needed. They are in the queue
-  /// no more: a device that does not answer holds up whoever flushes them, and nobody else.
+  /// Closes the descriptors of holders that can close, and returns as many as needed of those that must be flushed first. These
+  /// are not in the queue any more: a device that does not answer holds up only the thread that flushes them.
   private func letGo() -> [any Holder] {
     if count <= limit { return [] }
     // Not again for the next one.
     let goal = limit / 2
     var unflushed: [any Holder] = []
-    // Those that were used get another chance, at the end of the queue.
+    // Holders that were used get another chance, at the end of the queue.
     var (candidates, soonFree) = state.withLock { state in
       defer { state.queue = [] }
       return (state.queue[...], state.flushing)
@@ -224,12 +223,12 @@ final class OpenFiles: Sendable {
       }
     }
     goRound(downTo: goal)
-    // Where far too many are open still, another chance is for those that were used since.
+    // If still far too many are open, only holders that were used since get another chance.
     if count - soonFree > 2 * limit {
       (candidates, kept) = (kept[...], [])
       goRound(downTo: limit)
     }
-    // Whoever came meanwhile comes last.
+    // Holders that came meanwhile come last.
     state.withLock { state in
       state.queue = candidates + kept + state.queue
       state.flushing += 2 * unflushed.count

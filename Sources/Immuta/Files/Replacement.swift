@@ -1,9 +1,9 @@
-/// A file that is made beside another, or beside nothing, and then takes its name: whoever opens the name finds the old one
-/// or the new one, whole.
+/// A file that is made beside another, or beside nothing, and then takes its name: a process that opens the name finds the old
+/// file or the new one, whole.
 ///
 /// A crash may leave it under its temporary name, where the next one with that name begins again.
 package struct Replacement: Sendable {
-  /// What is to be written to.
+  /// The file to write to.
   package let file: Descriptor
   private let directory: Directory
   private let temporaryName: String
@@ -13,8 +13,8 @@ package struct Replacement: Sendable {
   ///
   /// - Parameters:
   ///   - name: the name that it takes.
-  ///   - temporaryName: what it is called until then.
-  ///   - original: whose rights it gets; nil for those that the process gives to any file.
+  ///   - temporaryName: its name until then.
+  ///   - original: the file whose rights it gets; nil for the rights that the process gives to any file.
   package init(
     of name: String, in directory: Directory, as temporaryName: String, like original: Descriptor?
   ) throws(FileError) {
@@ -28,16 +28,16 @@ package struct Replacement: Sendable {
     self.name = name
   }
 
-  /// Puts what was written on stable storage, and the file in its place. The name is on stable storage once the directory
-  /// is flushed.
+  /// Puts the written bytes on stable storage, and gives the file its name. The name is on stable storage once the directory is
+  /// flushed.
   ///
-  /// - Parameter flushing: false where what was written is on stable storage already, or promises nothing that is not.
+  /// - Parameter flushing: false if the written bytes are on stable storage already, or promise nothing that is not.
   package func finish(flushing: Bool = true) throws(FileError) {
     if flushing { try file.flush() }
     try directory.rename(temporaryName, to: name)
   }
 
-  /// Removes what was begun.
+  /// Removes the file that was begun.
   package func abandon() {
     try? directory.remove(temporaryName)
   }

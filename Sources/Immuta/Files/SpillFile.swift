@@ -7,7 +7,7 @@ import CImmutaFileCalls
 /// between the two, the name is left, and the next one removes it.
 struct SpillFile {
   private let descriptor: Descriptor
-  /// What the bytes are masked with; nil where they may be seen on the device.
+  /// The key that masks the bytes; nil if they may be readable on the device.
   private let key: [UInt8]?
   private(set) var count = 0
 

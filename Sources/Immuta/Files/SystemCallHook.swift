@@ -3,7 +3,7 @@ package enum SystemCall: String, Hashable, Sendable, CaseIterable {
   case open, read, write, reserve, truncate, flush, writeBack, map, lock, rename, unlink, makeDirectory, watch
 }
 
-/// What a hook wants done with a call.
+/// A hook's decision about a call.
 package enum SystemCallOutcome: Sendable {
   /// Make the call.
   case proceed
@@ -25,7 +25,7 @@ package protocol SystemCallHook: Sendable {
   func didWrite(_ range: Range<Int>, path: String)
   /// Whether the file system is to be taken for one that overwrites blocks where they are; nil to ask it.
   func overwritesInPlace(path: String) -> Bool?
-  /// What the file is to be taken to lie on; nil to ask the system.
+  /// The file system that the file pretends to lie on; nil to ask the system.
   func fileSystem(path: String) -> FileSystem?
 }
 

@@ -1,14 +1,14 @@
 import ImmutaLocking
 import Synchronization
 
-// What tests see of the calls, and may change.
+// How tests see the calls, and change them.
 extension SystemCalls {
   static let hooks = Lock<[any SystemCallHook]>([])
-  /// Relaxed: a test installs its hook before it starts what the hook should see, on the same thread.
+  /// Relaxed: a test installs its hook on the same thread, before it starts the work that the hook should see.
   static let isHooked = Atomic<Bool>(false)
 
-  /// Runs `body` with a hook that sees the calls on every path; hooks of tests that run side by side see each other's
-  /// calls, and tell them apart by path.
+  /// Runs `body` with a hook that sees the calls on every path; hooks of tests that run side by side see each other's calls, and
+  /// distinguish them by path.
   @discardableResult
   package static func withHook<R>(_ hook: some SystemCallHook & AnyObject, _ body: () throws -> R) rethrows -> R {
     install(hook)

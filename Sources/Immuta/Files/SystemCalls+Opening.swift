@@ -32,7 +32,7 @@ extension SystemCalls {
   /// Stands for the directory that the process is in.
   static var workingDirectory: Int32 { AT_FDCWD }
 
-  /// A file of a directory. What has the name must be the file itself: a symbolic link is not followed.
+  /// A file of a directory. The name must be the file itself: a symbolic link is not followed.
   static func open(
     _ directory: Int32, _ name: String, _ mode: OpenMode, path: String
   ) throws(FileError) -> Int32 {
@@ -48,7 +48,7 @@ extension SystemCalls {
     }
   }
 
-  /// A directory, to look for files in. One that may be passed through and not listed will do.
+  /// A directory, to look for files in. The right to pass through it is enough; the right to list it is not needed.
   ///
   /// - Parameter follows: whether a symbolic link of this name is followed.
   static func openDirectory(
@@ -78,7 +78,8 @@ extension SystemCalls {
     do {
       return try run(.open, operation: .open, path: path) { _ in file_open_unnamed(directory) }
     } catch let error where error.errorNumber == ErrorNumber.cannotReserve {
-      // What has the name is left from a crash, or is another's, who holds it and is about to remove the name.
+      // The file with the name is left from a crash, or belongs to another process, which holds it and is about to remove the
+      // name.
       try unlinkIfPresent(directory, name, path: path)
       let descriptor = try run(.open, operation: .open, path: path) { _ in
         unsafe libcOpen(in: directory, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
@@ -108,13 +109,13 @@ extension SystemCalls {
     _ = try run(.open, operation: .fchown, path: path) { _ in fchown(descriptor, owner, group) }
   }
 
-  /// Says who may do what with a file.
+  /// Sets the rights to a file.
   static func changeMode(_ descriptor: Int32, _ mode: UInt16, path: String) throws(FileError) {
     _ = try run(.open, operation: .fchmod, path: path) { _ in fchmod(descriptor, mode_t(mode)) }
   }
 
   static func close(_ descriptor: Int32) {
-    // The result is not looked at: what matters was flushed before, and the descriptor is gone either way.
+    // The result is ignored: everything that matters was flushed before, and the descriptor is gone either way.
     _ = libcClose(descriptor)
   }
 }

@@ -29,7 +29,7 @@ extension SystemCalls {
       #else
         let time = status.st_mtim
       #endif
-      // A file may be dated beyond what 64 bits of nanoseconds can say: then the nearest they can.
+      // A file's date may not fit 64 bits of nanoseconds: then the nearest value that fits.
       modified = (Duration.seconds(Int64(time.tv_sec)) + .nanoseconds(Int64(time.tv_nsec))).nanoseconds
     }
   }
@@ -43,7 +43,7 @@ extension SystemCalls {
     return Status(status)
   }
 
-  /// Of what has a name in a directory: a symbolic link is not followed. Nil when nothing has.
+  /// The status of the file with a name in a directory; a symbolic link is not followed. Nil if there is none.
   static func status(_ directory: Int32, _ name: String, path: String) throws(FileError) -> Status? {
     willAskStatus(path)
     var status = stat()
@@ -65,7 +65,7 @@ extension SystemCalls {
     return unsafe String(cString: current) + "/" + path
   }
 
-  /// A path from the root with every symbolic link followed; nil where it cannot be told.
+  /// A path from the root with every symbolic link followed; nil if it cannot be found out.
   static func resolvedPath(_ path: String) -> String? {
     guard let resolved = unsafe realpath(path, nil) else { return nil }
     defer { unsafe free(resolved) }

@@ -3,7 +3,7 @@ import ImmutaLibC
 
 // Waiting for other processes: until a word of memory changes, or a file does.
 extension SystemCalls {
-  /// What waiting for words came to.
+  /// The result of waiting for words.
   enum Waking {
     /// The word of this number was woken; others may have been, too.
     case woken(Int)
@@ -31,18 +31,17 @@ extension SystemCalls {
     }
   }
 
-  /// Wakes those who wait for a word; returns how many there were, in all processes. 0 where there is no such call.
+  /// Wakes the waiters for a word; returns how many there were, in all processes. 0 if there is no such call.
   static func wake(_ word: UnsafeRawPointer?) -> Int {
     unsafe max(0, Int(file_wake(word)))
   }
 
-  /// Opens what reports changes of files: a descriptor to be read with `readEvents`. On Linux; elsewhere it throws.
+  /// Opens a descriptor that reports changes of files, to be read with `readEvents`. On Linux; elsewhere it throws.
   static func openEvents() throws(FileError) -> Int32 {
     try run(.watch, operation: .inotifyInit, path: "") { _ in Self.reporting(file_events_open()) }
   }
 
-  /// Watches what is at `place`; `path` is what it is called in errors. Returns the watch's number: the same for the same
-  /// file.
+  /// Watches the file at `place`; `path` is its name in errors. Returns the watch's number: the same for the same file.
   static func watch(
     _ place: String, _ watch: file_watch, with events: Int32, path: String
   ) throws(FileError) -> Int32 {
@@ -51,14 +50,14 @@ extension SystemCalls {
     }
   }
 
-  /// Ends a watch. Who reads the events gets one that says so.
+  /// Ends a watch. The reader of the events gets one that says so.
   static func endWatch(_ watch: Int32, with events: Int32) {
     file_events_end(events, watch)
   }
 
   /// Waits for events; returns how many bytes of them it read, 0 when there will be no more.
   ///
-  /// - Parameter path: what tests know them by.
+  /// - Parameter path: the path by which tests recognise them.
   static func readEvents(_ events: Int32, into bytes: UnsafeMutableRawBufferPointer, path: String) -> Int {
     let count = try? run(.read, operation: .pread, path: path) { _ in
       unsafe libcRead(events, bytes.baseAddress, bytes.count)

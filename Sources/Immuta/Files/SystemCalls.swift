@@ -11,9 +11,9 @@ package enum SystemCalls {
   /// The size that a file may grow to, as it was last looked at. Going beyond raises SIGXFSZ, which kills the process:
   /// calls that would are not made.
   ///
-  /// It is asked for by the first call that makes a file longer, when a file is opened for writing and when space is
-  /// reserved, not before each write. Until then it is 0, which no call keeps to without asking: so it does not matter who
-  /// opened the file, and how. Relaxed: a number on its own.
+  /// It is asked for by the first call that makes a file longer, when a file is opened for writing and when space is reserved,
+  /// not before each write. Until then it is 0, which no call obeys without asking the system: so it does not matter how the file
+  /// was opened. Relaxed: a number on its own.
   private static let knownSizeLimit = Atomic<Int>(0)
 
   /// Asks the system for the size that a file may grow to.
@@ -23,7 +23,7 @@ package enum SystemCalls {
     return limit
   }
 
-  /// Throws what the system reports beside its signal when a file would end beyond the limit.
+  /// Throws the error that the system reports beside its signal when a file would end beyond the limit.
   static func checkSize(_ end: Int, operation: CallName, path: String) throws(FileError) {
     if end > sizeLimit() { throw .failed(operation, EFBIG, path: path) }
   }
@@ -35,7 +35,7 @@ package enum SystemCalls {
 
   /// Calls, again while interrupted; a negative result becomes an error.
   ///
-  /// - Parameter path: made only where somebody is told of it.
+  /// - Parameter path: computed only if it is needed for a hook or an error.
   static func run<Result: SignedInteger>(
     _ call: SystemCall, operation: CallName, path: @autoclosure () -> String, _ body: (_ limit: Int) -> Result
   ) throws(FileError) -> Result {
@@ -137,8 +137,7 @@ package enum SystemCalls {
     }
   }
 
-  /// Starts to write a file's changed pages to the device, without waiting. Only speeds up what comes after: its result
-  /// is not looked at.
+  /// Starts to write a file's changed pages to the device, without waiting. Only speeds up later calls: its result is ignored.
   static func startWriteBack(_ descriptor: Int32) {
     _ = file_start_write_back(descriptor)
   }
@@ -164,7 +163,7 @@ package enum SystemCalls {
     return fileSystem(descriptor, path: path).overwritesInPlace
   }
 
-  /// What the file lies on.
+  /// The file system that the file lies on.
   static func fileSystem(_ descriptor: Int32, path: String) -> FileSystem {
     if isHooked.load(ordering: .relaxed) {
       for hook in hooks.withLock({ $0 }) {
@@ -179,9 +178,9 @@ package enum SystemCalls {
     _ = try run(.flush, operation: .fsync, path: path) { _ in fsync(descriptor) }
   }
 
-  /// Where bytes begin, at or after an offset, for which the file has room on the disk: what lies before them is a hole, which
-  /// reads as zeros. `Int.max` where there are none; the offset itself where the system cannot tell. Moves the descriptor's
-  /// file position, which nobody here goes by.
+  /// Where bytes begin, at or after an offset, for which the file has room on the disk: before them is a hole, which reads as
+  /// zeros. `Int.max` if there are none; the offset itself if the system does not know. Moves the descriptor's file position,
+  /// which nothing here uses.
   static func nextData(_ descriptor: Int32, from offset: Int) -> Int {
     while true {
       let found = lseek(descriptor, off_t(offset), seekData)
@@ -201,7 +200,7 @@ package enum SystemCalls {
     private static var seekData: Int32 { 3 }
   #endif
 
-  /// Takes the exclusive lock, without waiting: false when somebody else has it.
+  /// Takes the exclusive lock, without waiting: false when another process has it.
   static func lock(_ descriptor: Int32, path: String) throws(FileError) -> Bool {
     do {
       _ = try run(.lock, operation: .flock, path: path) { _ in flock(descriptor, LOCK_EX | LOCK_NB) }
@@ -211,8 +210,8 @@ package enum SystemCalls {
     }
   }
 
-  /// Whether somebody has the exclusive lock. Where nobody has it, the one who asks shares it for a moment, with all others
-  /// who ask. Nobody gets the exclusive lock meanwhile.
+  /// Whether a process has the exclusive lock. If nobody has it, the asking process shares it for a moment, with all others that
+  /// ask. Nobody gets the exclusive lock meanwhile.
   static func isLocked(_ descriptor: Int32) -> Bool {
     if flock(descriptor, LOCK_SH | LOCK_NB) != 0 { return errno == EWOULDBLOCK }
     unlock(descriptor)

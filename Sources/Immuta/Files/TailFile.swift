@@ -19,9 +19,9 @@
   private(set) var descriptor: Descriptor
   /// Size of the file, space reserved ahead included.
   private(set) var reservedEnd: Int
-  /// End of what is in the page cache.
+  /// End of the bytes that are in the page cache.
   private var filledEnd: Int
-  /// Fills what comes next, where stores into memory are fast enough to be held up by filling.
+  /// Fills the next bytes, if stores into memory are fast enough to be held up by filling.
   private var ahead: FillAhead?
   /// Where `pointer(at:count:)` points into; nil until first needed and after `shrink`.
   private(set) var window: MappedWindow? {
@@ -48,7 +48,7 @@
   /// page that was stored to by way of a mapping is write-protected by the flush, and the next store faults. Measured on
   /// ext4, for two such pages: 30 µs a commit; two calls of `pwrite`: 1 µs.
   private let writesThrough: Bool
-  /// False where the file cannot be mapped, or a mapping may show something else than what was written.
+  /// False if the file cannot be mapped, or a mapping may show other bytes than were written.
   private var isMapped: Bool
   private let smallestReservation: Int
   /// The largest step that may have room: less than usual after one that had none.
@@ -89,8 +89,8 @@
   @inline(__always)
   func lacksPages(through end: Int) -> Bool { end > filledEnd && isFilling }
 
-  /// Fills what is reserved, a step at a time, at least up to `end`. In a file that has grown large the next step is
-  /// begun, too, so that it is there when it is needed.
+  /// Fills reserved space, a step at a time, at least up to `end`. In a file that has grown large the next step is begun, too, so
+  /// that it is done when it is needed.
   mutating func fill(through end: Int) throws(FileError) {
     precondition(end <= reservedEnd, "bytes up to \(end) were not reserved")
     try collect()
@@ -102,13 +102,13 @@
     if nextFill.count >= Self.smallestAhead { ahead?.begin(nextFill) }
   }
 
-  /// What is to be filled next.
+  /// The range to be filled next.
   private var nextFill: Range<Int> {
     let step = min(max(Self.fillSteps.lowerBound, filledEnd / 4), Self.fillSteps.upperBound)
     return filledEnd..<max(filledEnd, min(reservedEnd, filledEnd + step))
   }
 
-  /// Waits for what is being filled: from then on nobody else writes to the file.
+  /// Waits for filling to end: from then on nobody else writes to the file.
   mutating func collect() throws(FileError) {
     if let end = try ahead?.collect() { filledEnd = max(filledEnd, end) }
   }
@@ -131,7 +131,7 @@
     while true {
       let wanted = max(least, min((reservedEnd + step) / page * page, limit))
       do {
-        // From the start of the page: what is already there stays, and gets blocks if it was sparse.
+        // From the start of the page: its bytes stay, and get blocks if they were sparse.
         let start = reservedEnd / page * page
         try descriptor.reserve(from: start, count: wanted - start)
         reservedEnd = wanted
@@ -144,8 +144,8 @@
       } catch let error where ErrorNumber.isLackOfRoom(error.errorNumber) {
         // Some file systems keep the part that had room: it may be all there is.
         try? descriptor.truncate(to: reservedEnd)
-        // What has no room for a generous step, on the device, in a quota or below a limit, may have room for half. What
-        // had none is remembered: the next step begins there.
+        // If there is no room for a generous step, on the device, in a quota or below a limit, there may be room for half. The
+        // size that had no room is remembered: the next step begins there.
         step = wanted == least ? page : (wanted - reservedEnd) / 2
         largestStep = step
         if wanted == least { throw error }
@@ -230,7 +230,7 @@
     }
   }
 
-  /// Gives back what was reserved beyond `size`.
+  /// Gives back space that was reserved beyond `size`.
   mutating func shrink(to size: Int) throws(FileError) {
     window = nil
     try collect()

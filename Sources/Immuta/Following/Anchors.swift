@@ -1,5 +1,5 @@
-/// The last entries known of a log that another process may write. Where one of them is not on file any more, or another
-/// is in its place, the log is not the one that was read: what is new in it does not follow what was known.
+/// The last entries known of a log that another process may write. If one of them is not on file any more, or another is in its
+/// place, the log is not the one that was read: its new records do not continue the known ones.
 struct Anchors {
   /// Number of the first of them.
   private(set) var first = 0
@@ -30,7 +30,7 @@ struct Anchors {
     }
     let base = reader.first
     let first = try base + own.firstOfLast(Self.most, before: count - base, bytes: Self.mostBytes)
-    // Those that are known are what they were then: they cannot be made again.
+    // Known entries stay as they were: they cannot be made again.
     if first <= self.count, self.count <= count, !entries.isEmpty {
       let from = max(first, self.first)
       entries = Array(entries[(from - self.first)...]) + (try reader.entries(self.count..<count))
@@ -50,7 +50,7 @@ struct Anchors {
     return entries.indices.contains(position) ? entries[position] : nil
   }
 
-  /// Whether the last one is still on file, and what it says is still in the log, where nothing but the log says it.
+  /// Whether the last one is still on file, or, if the log has no companion, whether its record is still in the log.
   func hold(in reader: LogReader) throws(ImmutaError) -> Bool {
     assert(entries.count <= Self.most, "they are few")
     guard let last = entries.last else { return true }
@@ -66,8 +66,8 @@ struct Anchors {
     try reader.entries(first..<count) == entries
   }
 
-  /// How many records of another reader are those that were known, where the two are states of one log: what is the same
-  /// once was the same before. 0 where all of the anchors are others.
+  /// How many records of another reader are the known ones, if the two are states of one log: if a record is the same, all before
+  /// it are. 0 if all anchors differ.
   func sharedUpToLast(
     with reader: LogReader, _ isSame: (CompanionEntry, CompanionEntry) -> Bool
   ) throws(ImmutaError) -> Int {
@@ -86,8 +86,8 @@ struct Anchors {
     return shared
   }
 
-  /// The same where nothing says whether both are the same log, but both are what is, and was, in one file: then the last
-  /// ones stand for those before them. 0 where too few of them are the same.
+  /// The same if it is unknown whether both are the same log, but both are the present and a past content of one file: then the
+  /// last records stand for all before them. 0 if too few of them are the same.
   func sharedInFile(
     with reader: LogReader, _ isSame: (CompanionEntry, CompanionEntry) -> Bool
   ) throws(ImmutaError) -> Int {

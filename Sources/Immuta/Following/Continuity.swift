@@ -1,11 +1,11 @@
 import ImmutaLocking
 
-/// How much two states of a log's files have in common: those that were read, and those that are there now.
+/// How much two states of a log's files have in common: the files that were read, and the files that exist now.
 struct Continuity {
   private let old: FollowedFiles
   private let new: FollowedFiles
-  /// Whether both say that they are the same log. Then times distinguish records, too, and what differs once differs from
-  /// there on.
+  /// Whether both say that they are the same log. Then times distinguish records, too, and from the first difference on all
+  /// records differ.
   let isSameLog: Bool
 
   init(from old: FollowedFiles, to new: FollowedFiles) {
@@ -22,13 +22,13 @@ struct Continuity {
     let end = min(known, new.reader.count)
     if end == 0 { return 0 }
     let anchors = old.state.withLock { $0.anchors }
-    // Of logs that have rolled, what both have in their newest segments is compared.
+    // For logs that have rolled, the newest segments of both are compared.
     if max(old.reader.first, new.reader.first) >= end { return try isContinued(anchors) ? known : 0 }
     do throws(ImmutaError) {
       if try canCompareAll(anchors) { return try sharedOfAll(end) }
     } catch {
-      // The old file may have been written over before it was replaced, or it rested then and nobody has it open: only the
-      // anchors say what was in it.
+      // The old file may have been overwritten before it was replaced, or it was at rest and nobody has it open: only the anchors
+      // show what was in it.
       guard old.reader.ownEntries?.isContradicted == true || error.isLogMoved else { throw error }
     }
     return try sharedOfAnchors(anchors, end)
@@ -49,7 +49,7 @@ struct Continuity {
   }
 
   private func sharedOfAnchors(_ anchors: Anchors, _ end: Int) throws(ImmutaError) -> Int {
-    // Of one log, what is the same once was the same before. Of another, only what was looked at is known.
+    // In one log, if a record is the same, all before it are. In another log, only the compared records are known.
     if isSameLog { return min(try anchors.sharedUpToLast(with: new.reader, isSame), end) }
     if old.reader.hasOwnEntries { return min(try anchors.sharedInFile(with: new.reader, isSame), end) }
     return try anchors.first > 0 ? 0 : anchors.sharedFromFirst(with: new.reader, isSame)
@@ -73,7 +73,7 @@ struct Continuity {
 
   private static var piece: Int { 4096 }
 
-  /// Whether what was known can still be looked at: not where the same file was written over.
+  /// Whether the old records can still be read: not if the same file was overwritten.
   private func canCompareAll(_ anchors: Anchors) throws(ImmutaError) -> Bool {
     // Entries that are made fit whatever the file holds by now: another file must be read, and this one as it was.
     if let own = old.reader.ownEntries {

@@ -1,13 +1,13 @@
-/// What comes after the last segment of a log that can be read: nothing, or files that are damaged, missing, or none of the log.
+/// What comes after a log's last readable segment: nothing, or files that are damaged, missing, or not part of the log.
 struct EndOfFiles: Sendable {
   /// Files that have the names of later segments, and are none.
   let strays: Set<FileIdentity>
   /// Why the records there cannot be read, though there were some or may have been; nil where nothing says so.
   let damage: Corruption?
-  /// The files that the damage is of, as they were; nil where their name alone says what there is to say.
+  /// The damaged files, as they looked; nil if their name alone shows the damage.
   private let broken: (files: LogFiles, looks: [Look?])?
 
-  /// What a file looks like from outside; nil where there is none.
+  /// What a file looks like from outside; nil if it does not exist.
   private struct Look: Equatable {
     let identity: FileIdentity
     let size: Int

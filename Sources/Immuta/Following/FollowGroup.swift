@@ -48,7 +48,7 @@ final class FollowGroup: Sendable {
     FileWaiting.noteThread(1)
     var places: [FollowedPlace] = []
     while true {
-      // Read before anything is looked at: what is reported from here on has changed it.
+      // Read before any look: every report from here on changes it.
       let rings = bell.rings
       guard let new = takeNew(leaving: places.isEmpty) else { break }
       places += new.map { FollowedPlace($0) }
@@ -94,12 +94,12 @@ final class FollowGroup: Sendable {
   }
 }
 
-/// What wakes a group's thread for other reasons than commits, and what it waits by.
+/// Wakes a group's thread for reasons other than commits; the thread waits on it.
 @safe private final class Bell: Sendable {
   /// Where the kernel does not wait for words.
   private let gate = ThreadGate()
-  /// Never freed before the last who rings lets go: `nonisolated(unsafe)`, as it never changes, and what it leads to is
-  /// atomic.
+  /// Not freed before the last user that rings releases it: `nonisolated(unsafe)`, as it never changes, and the memory that it
+  /// points to is atomic.
   private nonisolated(unsafe) let memory = UnsafeMutablePointer<Atomic<UInt32>>.allocate(capacity: 1)
 
   init() {

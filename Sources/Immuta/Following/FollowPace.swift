@@ -5,17 +5,17 @@
 /// an earlier one, at most 10 ms after it, so it is found by one of these looks. Later, the writer wakes the follower for
 /// the next commit, so it sleeps.
 ///
-/// No wake-up is lost. The writer stores a commit and then wakes; the follower reads the word that the commit changes,
-/// looks, and then waits for as long as the word is what it read, which the kernel compares while it keeps the writer's
-/// call out. So a commit is either seen by the look, or has changed the word, or comes later and wakes. One that the
-/// writer keeps to itself follows another by less than a tick, both of which it read before it stored: the follower found
-/// that one, half a second ago at least when it sleeps. A writer that was held up for so long between reading the tick and
-/// storing, and commits nothing after, is found when the sleep ends, within a minute and a half.
+/// No wake-up is lost. The writer stores a commit and then wakes; the follower reads the word that the commit changes, looks, and
+/// then waits for as long as the word is what it read, which the kernel compares while it keeps the writer's call out. So a
+/// commit is either seen by the look, or has changed the word, or comes later and wakes. A commit without a wake-up follows
+/// another commit by less than a tick, and the writer read the tick before it stored each: the follower found that other commit,
+/// at least half a second ago if it sleeps. If a writer was held up for so long between reading the tick and storing, and commits
+/// nothing after, its commit is found when the sleep ends, within a minute and a half.
 ///
-/// Writers that wake nobody are found out: what they commit is found though nobody reported it. From then on the follower
-/// looks every few milliseconds, until a writer wakes it again. Programs that write by calls are reported by the kernel to
-/// those who sleep (``FileEvents``), so once they have been quiet for a while, the follower may sleep. An older version
-/// that stores into memory is reported by nobody: after a sleep that it was found at the end of, there is no other.
+/// Writers that wake nobody are detected: their commits are found without a report. From then on the follower looks every few
+/// milliseconds, until a writer wakes it again. The kernel reports programs that write by calls to sleeping followers
+/// (``FileEvents``), so once such programs have been quiet for a while, the follower may sleep. Nobody reports an older version
+/// that stores into memory: if a sleep ends with finding such a writer, the follower does not sleep again.
 struct FollowPace: Sendable {
   /// How the next wait ends, if nothing comes.
   enum Wait: Equatable {
@@ -25,18 +25,18 @@ struct FollowPace: Sendable {
     case sleep
   }
 
-  /// Who reported news.
+  /// What reported news.
   enum Herald {
     case nobody
-    /// The kernel, who saw a call.
+    /// The kernel, which saw a call.
     case kernel
     case writer
   }
 
   private enum Trust {
-    /// Writers report what they commit.
+    /// Writers report their commits.
     case all
-    /// The kernel reports what they commit.
+    /// The kernel reports their commits.
     case kernel
     case nobody
   }
@@ -49,7 +49,7 @@ struct FollowPace: Sendable {
   private var unreported = 0
 
   private static var shortestPause: Int64 { 100_000 }
-  /// What is longer is sleep.
+  /// A longer pause is sleep.
   private static var longestPause: Int64 { 500_000_000 }
   /// A commit that comes so long after the one before is one that a writer wakes followers for.
   private static var longestSecret: Int64 { 20_000_000 }

@@ -26,10 +26,10 @@ final class FollowWaiter: Sendable {
 final class FollowTicket: FileObserver {
   let follower: any FollowedLog
   private let group: FollowGroup
-  /// Acquiring and releasing: who takes the news sees what was done before it was reported.
+  /// Acquiring and releasing: the thread that takes the news sees everything done before the report.
   private let isChanged = Atomic(false)
   private let isPrompted = Atomic(false)
-  /// Whether its thread waits until something is reported. Relaxed: for whoever wants to know.
+  /// Whether its thread waits until something is reported. Relaxed: only for information.
   private let sleeps = Atomic(false)
   var isAsleep: Bool { sleeps.load(ordering: .relaxed) }
 
@@ -38,13 +38,13 @@ final class FollowTicket: FileObserver {
     self.group = group
   }
 
-  /// Its files may not be what they were.
+  /// Its files may have been changed.
   func filesMayHaveChanged() {
     isChanged.store(true, ordering: .releasing)
     group.ring()
   }
 
-  /// Somebody wants it to be looked at now.
+  /// A caller wants a look now.
   func prompt() {
     isPrompted.store(true, ordering: .releasing)
     group.ring()

@@ -5,7 +5,7 @@ import Synchronization
 // Following a log with COUNT. Of one without, see FollowedFiles+Entries.swift.
 
 extension FollowedFiles {
-  /// Takes note of what was flushed since.
+  /// Takes note of records that were flushed since.
   func refreshStable() throws(ImmutaError) {
     let header: CompanionHeader?
     do throws(ImmutaError) {
@@ -20,9 +20,9 @@ extension FollowedFiles {
     stable.advance(to: min(files.first + header.stableCount, reader.count))
   }
 
-  /// Takes note of what was committed since. Costs two short calls when nothing was.
+  /// Takes note of records that were committed since. Costs two short calls when there are none.
   ///
-  /// - Returns: false when the files do not go on from what is known of them.
+  /// - Returns: false when the files do not continue the known records.
   func refresh() throws(ImmutaError) -> Bool {
     defer { noteUse() }
     do throws(ImmutaError) {
@@ -50,7 +50,7 @@ extension FollowedFiles {
     let first = files.first
     let known = reader.count - first
     guard var committed = try loadCount() else { return true }
-    // It is read while it is stored; what looks as if it went down is looked at again.
+    // It is read while it is stored: a COUNT that seems to have gone down is read again.
     if committed < known { committed = try loadCount() ?? committed }
     if committed == known { return true }
     if let disbelieved = state.withLock({ $0.disbelieved }), disbelieved.count == committed {
@@ -77,14 +77,13 @@ extension FollowedFiles {
     guard end.isSame else { return false }
     guard let end = end.end else { return true }
     reader.raiseEnd(to: end)
-    // Not under the lock: whoever is woken may call back at once.
+    // Not under the lock: a woken caller may call back at once.
     reader.committed.advance(to: first + committed)
     return true
   }
 
-  /// Follows a writer whose entries are not in the companion that was opened, or that keeps none: takes the entries
-  /// that are there by now, and makes those that are not. Returns where the last record ends; nil when the log, as it
-  /// is, does not bear COUNT out.
+  /// Follows a writer whose entries are not in the companion that was opened, or that keeps none: takes the entries that exist by
+  /// now, and makes the missing ones. Returns where the last record ends; nil when the log does not confirm COUNT.
   private func readOn(_ state: inout State, through committed: Int) throws(ImmutaError) -> Int? {
     let own = try ownEntries(state)
     // A writer that made the companion again put another file in its place.
@@ -102,14 +101,14 @@ extension FollowedFiles {
     return growth.end
   }
 
-  /// Adds records to those that are known, whose entries readers use from now on if they did not before.
+  /// Adds records to the known ones. Readers use their own entries from now on, if they did not before.
   func take(_ growth: WalkedEntries.Growth, _ own: WalkedEntries, _ state: inout State) {
     own.take(growth)
     state.lastTime = growth.time
     if state.walk(own) { reader.replaceEntries(.walked(own)) }
   }
 
-  /// What makes entries of the records to come. Those of the records that are known are in the companion.
+  /// Makes entries of the records to come. The entries of the known records are in the companion.
   func ownEntries(_ state: State) throws(ImmutaError) -> WalkedEntries {
     if let known = state.own { return known }
     let made = try companion?.companionHeader()?.madeCount ?? 0

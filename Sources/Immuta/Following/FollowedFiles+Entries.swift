@@ -1,14 +1,14 @@
 import ImmutaLocking
 import Solid
 
-// Following a log without COUNT. Where a writer with a companion is at work, its entries say what is committed. Where
-// there is none, another program's records count once they are whole.
+// Following a log without COUNT. If the writer keeps a companion, its entries say what is committed. Otherwise, another program's
+// records count once they are whole.
 
 extension FollowedFiles {
-  /// Takes note of what was committed since. Costs a read of an entry or two when nothing was, and a few more reads where
-  /// the log has grown all the same.
+  /// Takes note of records that were committed since. Costs a read of an entry or two when there are none, and a few more reads
+  /// if the log has grown all the same.
   ///
-  /// - Returns: false when the files do not go on from what is known of them.
+  /// - Returns: false when the files do not continue the known records.
   func refreshByEntries() throws(ImmutaError) -> Bool {
     let (isSame, found) = try state.withLock { (state) throws(ImmutaError) -> (Bool, Progress?) in
       if state.isFrozen { return (true, nil) }
@@ -25,7 +25,7 @@ extension FollowedFiles {
     guard isSame else { return false }
     guard let found, found.count > ownCount else { return true }
     reader.raiseEnd(to: found.end)
-    // Not under the lock: whoever is woken may call back at once.
+    // Not under the lock: a woken caller may call back at once.
     reader.committed.advance(to: files.first + found.count)
     return true
   }
@@ -36,7 +36,7 @@ extension FollowedFiles {
   }
 
   private func end(ofLast count: Int, _ companion: Descriptor) throws(ImmutaError) -> Int {
-    // Whoever reads a record whose entry is damaged finds out; until then it may end anywhere.
+    // Reading a record with a damaged entry reports it; until then the record may end anywhere.
     guard let entry = try companion.companionEntry(count - 1) else { return try io(log.size) }
     guard let end = try log.recordEnd(at: entry.index, format) else {
       throw check.corrupted(.sizeField, files.first + count - 1, entry.index, "its LENGTH does not fit the file")

@@ -1,4 +1,4 @@
-// The word that those who wait for the next commit give to the kernel: see CommitWord.
+// The word that waiters for the next commit give to the kernel: see CommitWord.
 
 extension FollowedFiles {
   /// The word that changes with the next commit; nil where a log without COUNT has no companion. That it has another by

@@ -4,8 +4,8 @@ import Synchronization
 
 /// The files of a log that is open for reading only, while another process, or another program, may write it.
 ///
-/// For as long as the log at its path only grows, there is one of these. Once the files are not what they were, the
-/// ``Follower`` opens those that are there now, and asks how much both have in common.
+/// As long as the log at its path only grows, there is one of these. Once the files were changed or replaced, the ``Follower``
+/// opens the present files, and finds out how much both have in common.
 ///
 /// Everything is read by `pread`: a file that is cut short is an error then, where a mapping raises a signal. Where the log
 /// has no COUNT, the companion's entries are looked at, and the end of the file where there are none: see
@@ -26,14 +26,14 @@ final class FollowedFiles: OpenFiles.Holder {
   let note: String?
   /// Damage that opening passed over.
   let damage: Corruption?
-  /// What comes after the last segment that can be read, and cannot.
+  /// What comes after the last readable segment, and cannot be read.
   private let end: EndOfFiles
   /// Why the records after the last cannot be read, though there were some or may have been.
   var endDamage: Corruption? { end.damage }
   let logFile: FileIdentity
   /// Whether the kernel reports every change of the files.
   let reportsChanges: Bool
-  /// What the companion's name leads to, also where that is not believed, and there is no `companion`.
+  /// The file with the companion's name, even if it is not trusted, and there is no `companion`.
   let companionFile: FileIdentity?
   let trust: FileTrust
   /// Whether nothing but the companion says which records there are.
@@ -43,7 +43,7 @@ final class FollowedFiles: OpenFiles.Holder {
   /// Whether ``OpenFiles`` knows of its descriptors.
   private let isListed = Atomic(false)
 
-  /// What says which records there are, and has their entries.
+  /// What says which records exist, and has their entries.
   enum Source {
     /// COUNT, where there is one, and the companion.
     case companion
@@ -60,18 +60,18 @@ final class FollowedFiles: OpenFiles.Holder {
     var lastTime: Int64
     /// A COUNT that was found to be wrong: too high, or too low.
     var disbelieved: Disbelief?
-    /// The last records known, by which it is noticed that the log is not what it was.
+    /// The last known records, which show whether the log was changed.
     var anchors = Anchors()
-    /// Records that are known: those of the reader, or those that it is about to get.
+    /// How many records are known: those of the reader, or those that it is about to get.
     private(set) var count: Int
-    /// Whether no more are taken note of.
+    /// Whether no more records are noted.
     var isFrozen = false
 
     init(source: Source, lastTime: Int64, disbelieved: Disbelief?, count: Int) {
       (self.source, self.lastTime, self.disbelieved, self.count) = (source, lastTime, disbelieved, count)
     }
 
-    /// What makes the entries, where the companion does not have them.
+    /// Makes the entries, if the companion does not have them.
     var own: WalkedEntries? {
       if case .walked(let own) = source { return own }
       return nil
@@ -90,7 +90,7 @@ final class FollowedFiles: OpenFiles.Holder {
       }
     }
 
-    /// So many records are known. What somebody else found out a moment ago, which may be more, stays known.
+    /// So many records are known. If another caller found more a moment ago, those stay known.
     mutating func know(_ count: Int, in reader: LogReader) throws(ImmutaError) {
       guard count > self.count else { return }
       try anchors.move(before: count, in: reader)
@@ -135,7 +135,7 @@ final class FollowedFiles: OpenFiles.Holder {
       State(source: source, lastTime: found.lastTime, disbelieved: found.disbelieved, count: reader.count))
     let anchors = try Anchors(before: reader.count, in: reader)
     state.withLock { $0.anchors = anchors }
-    // Whoever opens them again has them listed, however it came to that.
+    // The caller that opens them again lists them, for whatever reason.
     let whenWoken: @Sendable () -> Void = { [weak self] in self?.list() }
     log.mayRest(in: files.directory, as: files.log, logFile, .read, whenWoken: whenWoken)
     if let companionFile {
@@ -145,7 +145,7 @@ final class FollowedFiles: OpenFiles.Holder {
     OpenFiles.shared.makeRoom(mayBlock: false)
   }
 
-  /// Where readers find the entries, and what says which records there are.
+  /// Where readers find the entries, and what says which records exist.
   private static func source(
     _ entries: ReadableLog.Entries, _ files: LogFiles, _ log: Descriptor, _ companion: Descriptor?,
     _ companionFile: FileIdentity?
@@ -204,15 +204,15 @@ final class FollowedFiles: OpenFiles.Holder {
     }
   }
 
-  /// Whether what was just read from the files is theirs: whether they still hold the last record that is known of them. They
-  /// may have been written over, which nobody has noticed yet; what is found out later of these files and of others does
-  /// not hold for what was read of something else.
+  /// Whether bytes that were just read belong to these files: whether the files still hold their last known record. They may have
+  /// been overwritten, which nobody has noticed yet. A later comparison of these files with others does not hold for bytes of
+  /// something else.
   ///
   /// - Parameter read: the entry of a record as it was just read; nil for one that was not.
   func hold(_ read: (_ number: Int) -> CompanionEntry?) throws(ImmutaError) -> Bool {
     if isDamaged { return true }
     return try state.withLock { (state) throws(ImmutaError) in
-      // Whoever is at the end has just read that very record: most are.
+      // A caller at the end has just read that very record, and most callers are there.
       if let last = state.anchors.last, let known = last.entry, let entry = read(last.number) {
         return entry.isOfSameRecord(as: known)
       }
@@ -230,8 +230,7 @@ final class FollowedFiles: OpenFiles.Holder {
 
   // MARK: Others in their place
 
-  /// Takes note of no more records until `thaw`: these files are about to be compared with others. Returns how many are
-  /// known.
+  /// Notes no more records until `thaw`: these files are about to be compared with others. Returns how many are known.
   ///
   /// Others that are opened after this and are of the same log have all of these. Were these followed meanwhile, the others
   /// would look like a log that was cut back.
@@ -247,7 +246,7 @@ final class FollowedFiles: OpenFiles.Holder {
     state.withLock { $0.isFrozen = false }
   }
 
-  /// Nothing comes any more: others read the files that are there now. Records that were read stay valid.
+  /// No more records come: the present files are read by another object. Records that were read stay valid.
   func retire() {
     reader.committed.close()
     stable.close()
@@ -260,14 +259,14 @@ final class FollowedFiles: OpenFiles.Holder {
 
   // MARK: Resting
 
-  /// Has others let go of theirs where too many are open by now. Nobody may call it who holds a lock of the log.
+  /// Makes others close their files if too many are open by now. Must not be called with a lock of the log.
   func noteUse() {
     isUsed.store(true, ordering: .relaxed)
     OpenFiles.shared.makeRoom(mayBlock: false)
   }
 
-  /// Has the descriptors let go when others need theirs. Once they are open: those that were let go before would be open
-  /// from then on, and known to nobody.
+  /// Lists the descriptors, so that they are closed when others need descriptors. Only once they are open: otherwise descriptors
+  /// that were closed before would be opened and not be listed.
   private func list() {
     if isListed.load(ordering: .relaxed) || isListed.exchange(true, ordering: .acquiringAndReleasing) { return }
     OpenFiles.shared.add(self)
@@ -276,7 +275,7 @@ final class FollowedFiles: OpenFiles.Holder {
   func wasUsed() -> Bool { isUsed.exchange(false, ordering: .relaxed) }
 
   func rest() -> OpenFiles.Rest {
-    // Before: whoever needs them from here on lists them again.
+    // Before: a caller that needs them from here on lists them again.
     isListed.store(false, ordering: .releasing)
     let areResting = (log.rest(), companion?.rest() ?? true)
     if areResting.0 && areResting.1 { return .resting }

@@ -4,23 +4,22 @@ protocol FollowedLog: AnyObject, Sendable {
   var files: FollowedFiles { get }
   /// What a look can change.
   var progress: FollowProgress { get }
-  /// Who waits for the log to be looked at: asked before each look.
+  /// Which callers wait for a look at the log: read before each look.
   var attention: FollowAttention { get }
-  /// The thread that has the ticket wants to leave; false when somebody waits again. Decided under the lock that a stream
-  /// takes that begins to wait: either it finds the thread still there, or asks for one.
+  /// The thread that has the ticket wants to leave; false when a stream waits again. Decided under the lock that a stream takes
+  /// when it begins to wait: either it finds the thread still present, or requests one.
   func letGo(_ ticket: any AnyObject & Sendable) -> Bool
-  /// Takes note of what was committed since, and wakes those who wait. Opens no other files.
+  /// Takes note of records that were committed since, and wakes the waiters. Opens no other files.
   func look(looksAgain: Bool, _ isForStable: Bool) -> FollowLook
   /// A thread is about to call `changeFiles`; false when one does already.
   func beginChange() -> Bool
-  /// Opens the files that have the log's names, if they are not those that are open; false where none of them can be read
-  /// yet.
+  /// Opens the files that have the log's names, if they are not the open ones; false if they cannot be read yet.
   func changeFiles() -> Bool
-  /// There is no thread for `changeFiles`, after `beginChange`: those who wait look for themselves.
+  /// No thread can be had for `changeFiles`, after `beginChange`: the waiters look for themselves.
   func giveUpChange()
 }
 
-/// Who waits for a log to be looked at.
+/// Which callers wait for a look at a log.
 enum FollowAttention: Equatable {
   case closed
   /// Other files are being opened; nothing is to be looked at until then.
@@ -29,9 +28,9 @@ enum FollowAttention: Equatable {
   case streams(areForStable: Bool)
 }
 
-/// What a look came to.
+/// The result of a look.
 enum FollowLook {
-  /// The files are those that are known, whether there is more in them or not.
+  /// The files are the known ones, whether they have more records or not.
   case asKnown
   /// Others are to be opened.
   case changed
@@ -39,7 +38,7 @@ enum FollowLook {
   case trouble
 }
 
-/// What says whether a look has found anything.
+/// Shows whether a look has found anything.
 struct FollowProgress: Equatable {
   let files: FollowedFiles
   let count: Int

@@ -6,12 +6,12 @@ struct FollowedPlace {
   private var words = FileWords()
   /// Where `word` is.
   private var source: (file: Descriptor, offset: Int)?
-  /// What to wait for; nil where there is nothing.
+  /// The word to wait for; nil if there is none.
   private(set) var word: FileWord?
   /// When to look in any case, by ``SystemCalls/steadyUptime()``.
   private(set) var deadline = Int64.min
   private var waitsSince: Int64
-  /// Who reported that there may be news.
+  /// What reported that there may be news.
   private var herald = FollowPace.Herald.nobody
   private var progress: FollowProgress
   /// The files that ``FileEvents`` were asked to watch last.
@@ -19,10 +19,10 @@ struct FollowedPlace {
   /// Where watching failed: when to try again.
   private var watchesFrom = Int64.min
 
-  /// How long nobody waits before the log is looked after no more.
+  /// How long nobody must wait before the log is not watched any more.
   private static var farewell: Int64 { 10_000_000 }
   private static var secondTry: Int64 { 10_000_000_000 }
-  /// Followers that sleep look again together, so that many are no more wake-ups than one.
+  /// Sleeping followers look again together, so that many cause no more wake-ups than one.
   private static var sleep: Int64 { 60_000_000_000 }
   private static var shortestSleep: Int64 { 30_000_000_000 }
 
@@ -54,7 +54,7 @@ struct FollowedPlace {
 
   // MARK: Looking
 
-  /// Looks at the log, if it is time; false when it is looked after no more.
+  /// Looks at the log, if it is time; false when it is not watched any more.
   mutating func goesOn(at now: Int64) -> Bool {
     let isChanged = ticket.takeChange()
     let isPrompted = ticket.takePrompt()
@@ -86,7 +86,7 @@ struct FollowedPlace {
   private mutating func look(at now: Int64, _ isChanged: Bool, _ isForStable: Bool) {
     let files = follower.files
     let waited = now - waitsSince
-    // In this order: watch, read the word, look. What comes later is reported.
+    // In this order: watch, read the word, look. Later changes are reported.
     takeWord(files)
     let canBeWoken = canBeWoken(files)
     let isSleepy = isSleepy(waited, canBeWoken)
@@ -130,7 +130,7 @@ struct FollowedPlace {
   /// Whether there is a way to hear of commits and of changed files.
   private func canBeWoken(_ files: FollowedFiles) -> Bool {
     guard FileWaiting.waitsForWords, files.reportsChanges else { return false }
-    // Without a word to wait for, a writer that begins is heard of by what it writes first.
+    // Without a word to wait for, the first write of a new writer is reported.
     return word != nil || !((try? files.isBeingWritten(files.companionNow())) ?? true)
   }
 
@@ -153,7 +153,7 @@ struct FollowedPlace {
     word = nil
     source = files.word
     guard let source, let value = try? FollowedFiles.value(of: source) else { return }
-    // An entry that is not the last of its commit: what is to come does not change its word any more.
+    // An entry that is not the last of its commit: later commits do not change its word any more.
     if !files.format.hasCount, value != 0 { return }
     word = words.word(at: source.offset, of: source.file, value: value)
   }

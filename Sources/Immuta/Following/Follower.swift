@@ -1,8 +1,8 @@
 import ImmutaLocking
 import Solid
 
-/// Keeps a log that is open for reading only up to date with its writer, which may be another process, or another
-/// program, and with what becomes of its files.
+/// Keeps a log that is open for reading only up to date with its writer, which may be another process, or another program, and
+/// with changes of its files.
 ///
 /// Whenever a reader asks, and, while streams wait, when the process's ``FollowWaiter`` says so, it looks whether there is
 /// more, and now and then whether the path still leads to the files that are open, and whether those still hold what was
@@ -14,12 +14,12 @@ final class Follower: FollowedLog {
   /// The storage's, which closes it.
   private let directory: Directory
   private let state = Lock(State())
-  /// Held while other files are opened in place of those that are open.
+  /// Held while other files are opened in place of the open ones.
   private let changing = Lock<Void>(())
 
   private struct State {
     var log = FollowerState<FollowTicket>()
-    /// Readers of files that are not read any more; somebody may hold them.
+    /// Readers of files that are not read any more; callers may still hold them.
     var retired: [Retired] = []
   }
 
@@ -49,7 +49,7 @@ final class Follower: FollowedLog {
 
   // MARK: Keeping up
 
-  /// Takes note of what was committed since, and of files that are not what they were.
+  /// Takes note of records that were committed since, and of changed or replaced files.
   ///
   /// - Parameter looksAgain: whether the files are looked for by their names in any case.
   /// - Throws: what keeps the log from being read on, once that has lasted a second.
@@ -71,13 +71,13 @@ final class Follower: FollowedLog {
         return false
       }
     }
-    // Those who wait look again, and find the new files. Not under a lock: whoever is woken may call back at once.
+    // The waiters look again, and find the new files. Not under a lock: a woken caller may call back at once.
     if isChanged { files.retire() }
   }
 
   private func isAsKnown(_ files: FollowedFiles, looksAgain: Bool) throws(ImmutaError) -> Bool {
     do throws(ImmutaError) {
-      // Asked for after COUNT was: records that were committed before this call may lie in a segment after those that are open.
+      // Checked after COUNT was read: records that were committed before this call may lie in a segment after the open ones.
       guard try files.refresh(), try !files.hasRolled() else { return false }
     } catch .corrupted(let damage) {
       // What looks damaged may be another file's doing.
@@ -206,7 +206,7 @@ final class Follower: FollowedLog {
     }
   }
 
-  /// Whoever waits looks for itself, and gets the error if it lasts.
+  /// The waiters look for themselves, and get the error if it lasts.
   private func interrupt(_ files: FollowedFiles) {
     files.reader.committed.interrupt()
     files.stable.interrupt()

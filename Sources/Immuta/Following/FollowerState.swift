@@ -1,7 +1,7 @@
-/// What a ``Follower`` knows of those who wait, of who looks at the log for them, and of the log's files: a state machine
-/// without a lock, a clock or a file.
+/// What a ``Follower`` knows of its waiters, of the thread that looks at the log for them, and of the log's files: a state
+/// machine without a lock, a clock or a file.
 struct FollowerState<Ticket: AnyObject> {
-  /// Who looks at the log while streams wait.
+  /// Which thread looks at the log while streams wait.
   enum Care {
     /// No thread.
     case nobody
@@ -18,7 +18,7 @@ struct FollowerState<Ticket: AnyObject> {
     }
   }
 
-  /// What becomes of the files. Closed is for ever.
+  /// The state of the files. Closed is for ever.
   enum Phase {
     case open
     /// Another thread opens other files just now.
@@ -26,7 +26,7 @@ struct FollowerState<Ticket: AnyObject> {
     case closed
   }
 
-  /// Whether what has the log's names is what is read.
+  /// Whether the files with the log's names are the ones that are read.
   enum Sight: Equatable {
     /// It was when it was last looked for, if it was.
     case inPlace(looked: ContinuousClock.Instant?)
@@ -36,7 +36,7 @@ struct FollowerState<Ticket: AnyObject> {
 
   /// Streams that wait.
   private(set) var waiting = 0
-  /// Those of them that wait for durable records.
+  /// How many of them wait for durable records.
   private(set) var waitingForStable = 0
   private(set) var care = Care.nobody
   private(set) var phase = Phase.open
@@ -54,7 +54,7 @@ struct FollowerState<Ticket: AnyObject> {
 
   // MARK: Who waits
 
-  /// What is to be done so that the log is looked at.
+  /// What to do so that a thread looks at the log.
   enum Need {
     case nothing
     case prompt(Ticket)
@@ -73,7 +73,7 @@ struct FollowerState<Ticket: AnyObject> {
       care = .attended(ticket)
       return .prompt(ticket)
     case .attended(let ticket):
-      // It looks at what is stable only for those who ask.
+      // It looks for stable records only if a stream asks for them.
       return isForStable && waitingForStable == 1 ? .prompt(ticket) : .nothing
     }
   }
@@ -101,7 +101,7 @@ struct FollowerState<Ticket: AnyObject> {
     return waiting == 0 ? .nobody : .streams(areForStable: waitingForStable > 0)
   }
 
-  /// The thread leaves; false when somebody waits again, or another thread has come.
+  /// The thread leaves; false when a stream waits again, or another thread has come.
   mutating func letGo(_ ticket: AnyObject) -> Bool {
     guard waiting == 0, care.ticket === ticket else { return false }
     care = .nobody
@@ -122,12 +122,12 @@ struct FollowerState<Ticket: AnyObject> {
     return true
   }
 
-  /// The files are what they were, or others have taken their place.
+  /// The files are unchanged, or others have taken their place.
   mutating func find() {
     if isLost { sight = .inPlace(looked: nil) }
   }
 
-  /// The files are not what they were, and no others can be read; returns since when.
+  /// The files were changed, and no others can be read; returns since when.
   mutating func lose(at now: ContinuousClock.Instant) -> ContinuousClock.Instant {
     if case .lost(let since) = sight { return since }
     sight = .lost(since: now)
@@ -145,7 +145,7 @@ struct FollowerState<Ticket: AnyObject> {
     if case .changing = phase { phase = .open }
   }
 
-  /// Nothing comes any more; returns by what the thread learns of it.
+  /// No more records come; returns the ticket by which the thread is informed.
   mutating func close() -> Ticket? {
     phase = .closed
     defer { care = .nobody }

@@ -1,7 +1,7 @@
 import CImmutaCRC32C
 import Synchronization
 
-/// What the companion says of one record: 24 bytes, at `CompanionHeader.size + 24 × number`.
+/// The companion's entry of one record: 24 bytes, at `CompanionHeader.size + 24 × number`.
 ///
 /// ```
 /// offset 0        8          16            20           24
@@ -10,12 +10,12 @@ import Synchronization
 /// +---------+----------+-------------+-------------+
 /// ```
 ///
-/// INDEX is the byte offset of the record's header in the log, TIME its commit in nanoseconds since 1970, RECORD CRC
-/// the CRC-32C of header and payload. ENTRY CRC is the CRC-32C of the first 20 bytes and the record's number (8 bytes),
-/// so an entry that was moved is found out. Where more records of the same commit follow, its complement is stored
-/// instead: recovery keeps whole commits only, and a half-written transaction is gone as if it never was. An entry that
-/// was not written when its record was committed, but made from the log's bytes as they were found, holds ENTRY CRC with
-/// the lower four bits of each byte inverted: its RECORD CRC cannot tell damage from before.
+/// INDEX is the byte offset of the record's header in the log, TIME its commit in nanoseconds since 1970, RECORD CRC the CRC-32C
+/// of header and payload. ENTRY CRC is the CRC-32C of the first 20 bytes and the record's number (8 bytes), so an entry that was
+/// moved is detected. If more records of the same commit follow, its complement is stored instead: recovery keeps only whole
+/// commits, and a half-written transaction is gone as if it never existed. An entry that was not written when its record was
+/// committed, but made from the log's bytes as they were found, holds ENTRY CRC with the lower four bits of each byte inverted:
+/// its RECORD CRC cannot show earlier damage.
 ///
 /// A log whose records carry checksums of their own may be found damaged when its companion is made. The entry of such
 /// a record holds the complement of its RECORD CRC: the record stays where it is, and throws when it is read.
@@ -23,7 +23,7 @@ package struct CompanionEntry: Hashable, Sendable {
   package var index: Int
   package var time: Int64
   package var recordChecksum: UInt32
-  /// What ENTRY CRC differs by from the checksum that it is.
+  /// The difference between the stored ENTRY CRC and the real checksum.
   private var mark: UInt32
 
   /// - Parameters:
@@ -46,8 +46,8 @@ package struct CompanionEntry: Hashable, Sendable {
     set { if newValue != endsCommit { mark = newValue ? 0 : Self.markOfOpen } }
   }
 
-  /// Whether the entry was made from the log's bytes as they were found, with nothing to compare them with: then it
-  /// tells damage from then on, and none from before. Nobody knows which commit the record was part of.
+  /// Whether the entry was made from the log's bytes as they were found, with nothing to compare them with: then it shows damage
+  /// from then on, but no earlier damage. It is unknown which commit the record was part of.
   package var isMade: Bool { mark == Self.markOfMade }
 
   private static var markOfOpen: UInt32 { ~0 }
@@ -94,7 +94,7 @@ package struct CompanionEntry: Hashable, Sendable {
     let recordChecksum: UInt32 = unsafe bytes.loadInteger(at: 16)
     let stored: UInt32 = unsafe bytes.loadInteger(at: Self.checksumOffset)
     let computed = Self.checksum(index: index, time: time, recordChecksum: recordChecksum, number: number)
-    // An index that no log has room for is none, whoever computed a checksum for it.
+    // An index that no log has room for is invalid, even with a right checksum.
     let mark = stored ^ computed
     guard mark == 0 || mark == Self.markOfOpen || mark == Self.markOfMade, index >= 0, index <= LogFormat.largestPayload
     else { return nil }
@@ -121,7 +121,7 @@ package struct CompanionEntry: Hashable, Sendable {
     unsafe bytes.storeInteger(last, at: Self.checksumOffset)
   }
 
-  /// Stores all fields but the last, and returns what that one is to hold.
+  /// Stores all fields but the last, and returns the value for that one.
   @inline(__always)
   private func storeAllButLast(into bytes: UnsafeMutableRawBufferPointer, number: Int) -> UInt32 {
     precondition(bytes.count >= Self.size, "a companion entry needs \(Self.size) bytes")
@@ -131,8 +131,8 @@ package struct CompanionEntry: Hashable, Sendable {
     return Self.checksum(index: index, time: time, recordChecksum: recordChecksum, number: number) ^ mark
   }
 
-  /// Stores the entry so that ENTRY CRC comes last, releasing: where the log has no COUNT, that store is the commit.
-  /// Whoever sees it sees the record, the rest of the entry and the entries before.
+  /// Stores the entry so that ENTRY CRC comes last, releasing: where the log has no COUNT, that store is the commit. A reader
+  /// that sees it sees the record, the rest of the entry and the entries before.
   ///
   /// `bytes` is where the entry lies in a mapped companion: ENTRY CRC, at a multiple of four, has an atomic's
   /// alignment.
@@ -146,7 +146,7 @@ package struct CompanionEntry: Hashable, Sendable {
     unsafe last.pointee.store(value.littleEndian, ordering: .releasing)
   }
 
-  /// Whether the last field of entry `number`, stored so, is there.
+  /// Whether the last field of entry `number` was stored in this way.
   package static func isStored(_ bytes: UnsafeRawBufferPointer, number: Int) -> Bool {
     if unsafe bytes.loadInteger(at: checksumOffset, as: UInt32.self) != 0 { return true }
     // One in 2³² entries has a last field of 0. No entry has a time of 0.

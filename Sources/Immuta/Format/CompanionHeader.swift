@@ -12,22 +12,21 @@
 ///        |    16    |   8   |    8    |  8   |           |   4 × 8   |        |            4           |
 /// ```
 ///
-/// VERSION is 2. One of version 1 ends with NAME: its log has no identity yet, and gets one, with a header of version 2,
-/// when it is next opened for writing. Every version keeps MAGIC, VERSION and the checksum where they are, so that a
-/// header of a version that is not known can be told from a damaged one, and is never replaced.
+/// VERSION is 2. One of version 1 ends with NAME: its log has no identity yet, and gets one, with a header of version 2, when it
+/// is next opened for writing. Every version keeps MAGIC, VERSION and the checksum where they are, so that a header of an unknown
+/// version can be distinguished from a damaged one, and is never replaced.
 ///
-/// STABLE is the number of records known to be on stable storage. CLEAN is 1 when the log was closed: then STABLE is
-/// the number of records it held; 2 says that a flush failed, so that what the page cache shows may not be on the
-/// device. NAME is the codec chain's name, empty for none; LEN 65,535 says that it is not known. BOOT ID tells, after a
-/// crash, whether the machine went down or just the process: a machine that stayed up still has every byte that was
-/// written. TORN counts the records that crashes have taken back over the log's life, RECOVERED is when that last
-/// happened, in nanoseconds since 1970. IDENTITY is the log's, zeros where it has none yet. FIRST is the number of the
-/// file's first record, and REMOVED that of the first record which was not removed from the log; both are 0 in a log
-/// of one file. MADE counts the entries that were made from the log's bytes as they were found: see
-/// ``CompanionEntry/isMade``.
+/// STABLE is the number of records known to be on stable storage. CLEAN is 1 when the log was closed: then STABLE is the number
+/// of records it held; 2 says that a flush failed, so that bytes in the page cache may not be on the device. NAME is the codec
+/// chain's name, empty for none; LEN 65,535 says that it is not known. After a crash, BOOT ID shows whether the machine went down
+/// or only the process: a machine that stayed up still has every byte that was written. TORN counts the records that crashes have
+/// taken back over the log's life, RECOVERED is when that last happened, in nanoseconds since 1970. IDENTITY is the log's, zeros
+/// where it has none yet. FIRST is the number of the file's first record, and REMOVED that of the first record which was not
+/// removed from the log; both are 0 in a log of one file. MADE counts the entries that were made from the log's bytes as they
+/// were found: see ``CompanionEntry/isMade``.
 ///
-/// What no log can have makes a slot count as damaged, whatever its checksum says: a number of records that no file has
-/// room for, a name that is no text, a generation in the other slot's place.
+/// Impossible values make a slot count as damaged, whatever its checksum: a number of records that no file has room for, a name
+/// that is not text, a generation in the other slot's place.
 ///
 /// SLOW is about times: see ``SlowTime``.
 ///
@@ -52,7 +51,7 @@ package struct CompanionHeader: Hashable, Sendable {
   package var firstSequence: Int
   /// The first record that was not removed from the log.
   package var removedCount: Int
-  /// How times are, or were last, written while the clock is behind them; nil where that never was.
+  /// How times are, or were last, written while the clock is before them; nil if that never happened.
   package var slowTime: SlowTime?
   /// Entries that were made from the log's bytes.
   package var madeCount: Int
@@ -81,7 +80,7 @@ package struct CompanionHeader: Hashable, Sendable {
     /// As `open`, and a flush failed since.
     case openAfterFailedFlush = 2
 
-    /// A flush failed. A log that was closed before anything was written since is still what it was.
+    /// A flush failed. A log that was closed, and not written to since, stays closed.
     package mutating func noteFailedFlush() {
       if self == .open { self = .openAfterFailedFlush }
     }
@@ -100,7 +99,7 @@ package struct CompanionHeader: Hashable, Sendable {
   package static var slotSize: Int { TwoSlots.slotSize }
 
   private static var magic: UInt64 { 0x3158_4449_4154_4D49 }  // "IMTAIDX1", little-endian
-  /// What is written, but for a header that says nothing which version 1 cannot say.
+  /// The version that is written, except for a header that version 1 can express.
   package static var version: UInt32 { 2 }
   private static var identityOffset: Int { 1088 }
   private static var firstOffset: Int { 1104 }
@@ -140,7 +139,7 @@ package struct CompanionHeader: Hashable, Sendable {
     unsafe slots(in: bytes).current
   }
 
-  /// Nil where a field says what no header can say.
+  /// Nil if a field has a value that no header can have.
   private init?(decodingWholeSlot bytes: UnsafeRawBufferPointer) {
     guard let format = unsafe LogFormat(rawValue: bytes[12]) else { return nil }
     self.format = format

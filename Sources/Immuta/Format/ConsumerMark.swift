@@ -15,22 +15,22 @@
 /// +---------+---------------------+--------+
 /// ```
 ///
-/// IDENTITY is the log's, zeros where nothing said it. LAST and STABLE are numbers of records: the first one that the
-/// consumer has not acknowledged. LAST counts for as long as the machine has not restarted since, which BOOT ID tells;
-/// STABLE counts afterwards: it is never beyond what was on stable storage of the log when the slot was written. INDEX and
-/// TIME are those of the record before, by its entry in the companion: so a log that was put back from an older copy, and has
-/// grown since, is noticed. Where they are not known, INDEX is 0; where only TIME is not known, TIME is 0. MADE is a random
-/// number from when the position was made, or made again: with GENERATION it tells whether the position is the one that
-/// a step was to move on from, see ``StepIntent``. PENDING counts the logs that steps of the consumer have appended to, where not
-/// all of that is known to be on stable storage; it is 65,535 for more than the slot has room for. Each one's name follows, after
-/// its length (2 bytes). STABLE does not go past such a step.
+/// IDENTITY is the log's, zeros if it was not known. LAST and STABLE are numbers of records: the first one that the consumer has
+/// not acknowledged. LAST counts for as long as the machine has not restarted since, which BOOT ID shows; STABLE counts
+/// afterwards: it is never beyond the records that were on stable storage when the slot was written. INDEX and TIME are those of
+/// the record before, by its entry in the companion: so a log that was put back from an older copy, and has grown since, is
+/// detected. Where they are not known, INDEX is 0; where only TIME is not known, TIME is 0. MADE is a random number from when the
+/// position was made, or made again: with GENERATION it shows whether the position is the one that a step was to move on from,
+/// see ``StepIntent``. PENDING counts the logs that steps of the consumer have appended to, if not all of these records are known
+/// to be on stable storage; it is 65,535 for more than the slot has room for. Each one's name follows, after its length (2
+/// bytes). STABLE does not go past such a step.
 ///
 /// QUEUE is 0 for a consumer. For a work queue it is a number that is drawn when the queue is made or moved, and that its state
 /// log names: see ``QueueHeader``. It is odd once there is such a log.
 ///
-/// After the slots the process that has the consumer says who it is, as in the file of a lock.
+/// After the slots, the file names the process that has the consumer, as a lock's file does.
 package struct ConsumerMark: Hashable, Sendable {
-  /// A record's number, and what is known of the record before.
+  /// A record's number, and what is known of the record before it.
   package struct Place: Hashable, Sendable {
     package var number: Int
     /// Of the record before; 0 where nothing is known of it.
@@ -143,7 +143,7 @@ package struct ConsumerMark: Hashable, Sendable {
 }
 
 extension ConsumerMark.Place {
-  /// Nil for what no position can be.
+  /// Nil for values that no position can have.
   fileprivate init?(_ bytes: UnsafeRawBufferPointer, at offset: Int) {
     let number: Int = unsafe bytes.loadInteger(at: offset)
     let index: Int = unsafe bytes.loadInteger(at: offset + 8)
@@ -166,7 +166,7 @@ extension ConsumerMark.PendingLogs {
 
   private static var countOfAny: UInt16 { .max }
 
-  /// Nil for what none can be.
+  /// Nil for values that no slot can have.
   fileprivate init?(_ slot: UnsafeRawBufferPointer) {
     var offset = ConsumerMark.pendingOffset + 2
     let count: UInt16 = unsafe slot.loadInteger(at: offset - 2)

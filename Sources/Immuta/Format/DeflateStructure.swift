@@ -1,8 +1,8 @@
-/// Tells raw DEFLATE (RFC 1951) from other bytes. It has no mark to be recognised by, but a structure: codes that must be
-/// complete, lengths and distances that must fit, and an end that must be the end of the bytes. What was not made by DEFLATE
-/// fails within a few bytes, text in any case at its end.
+/// Distinguishes raw DEFLATE (RFC 1951) from other bytes. It has no mark to be recognised by, but a structure: codes that must be
+/// complete, lengths and distances that must fit, and an end that must be the end of the bytes. Bytes that DEFLATE did not make
+/// fail within a few bytes, text in any case at its end.
 ///
-/// Nothing is decompressed: what the codes stand for is only counted. O(bits).
+/// Nothing is decompressed: the output is only counted. O(bits).
 struct DeflateStructure {
   private let bytes: [UInt8]
   /// The next bit.
@@ -140,7 +140,7 @@ struct DeflateStructure {
     private var left = 1
     private var used: Int { symbols.count }
 
-    /// Nil where there are more codes than bits to tell them apart.
+    /// Nil if there are more codes than the bits can distinguish.
     init?(_ lengths: [Int]) {
       for length in lengths { counts[length] += 1 }
       counts[0] = 0
@@ -152,7 +152,7 @@ struct DeflateStructure {
     }
 
     var isComplete: Bool { left == 0 }
-    /// A single code may have a bit that tells it from nothing, and distances may be none.
+    /// A single code may have one bit, though there is nothing to distinguish, and there may be no distances.
     var isUsable: Bool { isComplete || used == 0 || (used == 1 && counts[1] == 1) }
   }
 

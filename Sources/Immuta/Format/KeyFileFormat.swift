@@ -25,8 +25,8 @@ struct KeyFileHeader: Hashable, Sendable {
   var count: Int
   var groups = 0
   var postings = 0
-  /// The entry of the last record that it is about, so that it is not believed of a segment that ends otherwise: INDEX, TIME
-  /// and RECORD CRC. Zeros where records were removed.
+  /// The entry of the last record that the file covers, so that it is not used for a segment with another end: INDEX, TIME and
+  /// RECORD CRC. Zeros for removed records.
   var last = Anchor(index: 0, time: 0, recordChecksum: 0)
   /// The last postings are of records that could not be read.
   var unreadable = 0
@@ -53,7 +53,7 @@ struct KeyFileHeader: Hashable, Sendable {
     }
   }
 
-  /// The number of the first record after those that it is about.
+  /// The number of the first record after those that the file covers.
   var end: Int { first + count }
   /// Postings of records that have a key.
   var keyed: Int { postings - unreadable }
@@ -130,8 +130,8 @@ struct KeyFileHeader: Hashable, Sendable {
   }
 }
 
-/// What a file says of one key: 32 bytes. Slots are in the order of their hashes; those of one hash, which are of different
-/// keys, in the order of their first records.
+/// A file's entry for one key: 32 bytes. Slots are in the order of their hashes; slots of the same hash, which belong to
+/// different keys, in the order of their first records.
 ///
 /// ```
 /// offset 0       16        24        28        32

@@ -1,4 +1,4 @@
-/// What an index of keys knows a key by: SipHash-2-4 with 128 bits.
+/// The hash by which an index identifies a key: SipHash-2-4 with 128 bits.
 package struct KeyHash: Hashable, Comparable, Sendable {
   package var high: UInt64
   package var low: UInt64
@@ -11,8 +11,8 @@ package struct KeyHash: Hashable, Comparable, Sendable {
   package static func < (left: KeyHash, right: KeyHash) -> Bool { (left.high, left.low) < (right.high, right.low) }
 }
 
-/// Hashes keys with a secret of 16 bytes: the log's identity. So whoever chooses keys does not know, without the log's files,
-/// which of them would come to lie together.
+/// Hashes keys with a secret of 16 bytes: the log's identity. So somebody who chooses keys does not know, without the log's
+/// files, which of them get neighbouring hashes.
 package struct KeyHasher: Sendable {
   private let key: (UInt64, UInt64)
   /// The bits of a hash that are kept. All, but for tests: with few of them, different keys have the same hash.
@@ -24,7 +24,7 @@ package struct KeyHasher: Sendable {
     self.mask = mask
   }
 
-  /// Without a log's identity, for what is not kept.
+  /// Without a log's identity, for an index that is not saved.
   package init(_ identity: LogIdentity?, mask: UInt64 = .max) {
     var secret = [UInt8](repeating: 0, count: LogIdentity.size)
     unsafe secret.withMutableBytes { bytes in unsafe identity?.encode(into: bytes) }

@@ -2,7 +2,7 @@
 package struct LogHeader: Hashable, Sendable {
   /// Committed records.
   package var count: Int
-  /// Byte offset of the last committed record's size field, 0 when there is none; nil where the format doesn't tell.
+  /// Byte offset of the last committed record's size field, 0 when there is none; nil if the format doesn't have it.
   package var lastIndex: Int?
 
   package init(count: Int = 0, lastIndex: Int? = 0) {
@@ -40,7 +40,7 @@ package struct LogHeader: Hashable, Sendable {
     return bytes
   }
 
-  /// Whether the last record's place is not what the header says; never where it doesn't say it.
+  /// Whether the last record's place contradicts the header; never if the header doesn't hold it.
   package func denies(lastIndex found: Int) -> Bool {
     lastIndex.map { $0 != found } ?? false
   }

@@ -1,5 +1,5 @@
-/// What cannot be derived from a log's records, kept in a place of its own beside the companion: `<namespace>.meta`, two
-/// slots of 2,048 bytes as ``TwoSlots`` describes them.
+/// Facts that cannot be derived from a log's records, in a file of their own beside the companion: `<namespace>.meta`, two slots
+/// of 2,048 bytes as ``TwoSlots`` describes them.
 ///
 /// ```
 /// offset 0       8         12     14     16           24         40        48     56        1,080     1,082
@@ -10,10 +10,9 @@
 /// ```
 ///
 /// LAST is the first record of the newest segment whose name is known to be on stable storage: 0 in a log that never rolled.
-/// NAME, IDENTITY and REMOVED are what the companion's header says under these names. NAMESPACE is what the log was called
-/// when it was made, at most 200 bytes: sealed payloads are bound to it. Its length is 0 where nobody knows. The file
-/// exists where a codec is in use; it is written when one of them changes, which is hardly ever, and never while records
-/// are appended.
+/// NAME, IDENTITY and REMOVED are what the companion's header says under these names. NAMESPACE is the log's name when it was
+/// made, at most 200 bytes: sealed payloads are bound to it. Its length is 0 if it is unknown. The file exists if a codec is in
+/// use; it is written when one of these changes, which is hardly ever, and never while records are appended.
 package struct LogMeta: Hashable, Sendable {
   package var identity: LogIdentity
   /// The codec chain's name; empty for none.
@@ -22,7 +21,7 @@ package struct LogMeta: Hashable, Sendable {
   package var removedCount: Int
   /// The first record of the newest segment whose name is known to be on stable storage.
   package var newestFirst = 0
-  /// What the log was called when it was made; nil where that is not known.
+  /// The log's name when it was made; nil if it is unknown.
   package var namespace: String?
 
   package init(identity: LogIdentity, codecName: String, removedCount: Int = 0, namespace: String? = nil) {

@@ -1,6 +1,6 @@
-/// What a stored payload looks like, to somebody who does not know which codec made it.
+/// What a stored payload looks like, without knowing which codec made it.
 ///
-/// Sealed payloads are told by their structure, and so is raw DEFLATE; other compressed ones by their format's first bytes.
+/// Sealed payloads are recognised by their structure, and so is raw DEFLATE; other compressed ones by their format's first bytes.
 package enum PayloadAppearance: Hashable, Sendable {
   /// Encrypted: a version, a key's number, a salt, a counter, and chunks with their tags.
   case sealed
@@ -11,7 +11,7 @@ package enum PayloadAppearance: Hashable, Sendable {
   /// A stream of raw DEFLATE, or, of a large payload, the beginning of one.
   case deflate
 
-  /// Bytes from which it is told.
+  /// How many bytes are examined.
   package static var sampleSize: Int { 64 << 10 }
 
   /// - Parameters:
@@ -34,7 +34,7 @@ package enum PayloadAppearance: Hashable, Sendable {
     }
   }
 
-  /// What it is called, for people.
+  /// Its name, for people.
   package var words: String {
     switch self {
     case .sealed: "encrypted"

@@ -8,11 +8,10 @@
 /// +------+------------+--------+-------+------+--------+-----+-------+-----+
 /// ```
 ///
-/// NUMBER, INDEX and TIME are those of the job's record, as in a ``ConsumerMark/Place``: an event counts only for a record
-/// that is the same. INDEX is 0 where nothing is known of it. STABLE is how many of the log's records were known to be on
-/// stable storage when the event was written: after a restart of the machine, events of other records do not count. DUE is a
-/// moment in nanoseconds since 1970, and DELAY how long before that it was named, so that a clock that was wrong delays no job
-/// for longer.
+/// NUMBER, INDEX and TIME are those of the job's record, as in a ``ConsumerMark/Place``: an event counts only if the record is
+/// still the same one. INDEX is 0 if it is unknown. STABLE is how many of the log's records were known to be on stable storage
+/// when the event was written: after a restart of the machine, events of other records do not count. DUE is a moment in
+/// nanoseconds since 1970, and DELAY how long before that the event was written, so that a wrong clock delays no job for longer.
 struct QueueEvent: Hashable, Sendable {
   enum Kind: UInt32 {
     /// Given to a worker, for the time that DELIVERIES says. Written before the worker has it.
@@ -46,7 +45,7 @@ struct QueueEvent: Hashable, Sendable {
 }
 
 extension QueueEvent {
-  /// Nil for what is no event, or none that any version has written.
+  /// Nil for bytes that are not an event, or that no version has written.
   init?(decoding bytes: UnsafeRawBufferPointer) {
     guard bytes.count == Self.size, let kind = unsafe Kind(rawValue: bytes.loadInteger(at: 0)) else { return nil }
     unsafe self.init(

@@ -1,5 +1,5 @@
-/// Where a work queue is: the first record of a summary in its state log. Blocks follow it, in the same commit. What the state log
-/// holds before a summary counts no more.
+/// Where a work queue is: the first record of a summary in its state log. Blocks follow it, in the same commit. Records of the
+/// state log before a summary do not count any more.
 ///
 /// ```
 /// offset 0      4         8          24      32      40      48     56       64       72     80
@@ -9,9 +9,9 @@
 /// +------+---------+----------+-------+-------+-------+-------+--------+--------+-----+
 /// ```
 ///
-/// KIND is 1. IDENTITY is the log's whose records are the jobs, zeros where nothing said it. QUEUE is that of the position's
-/// file: another one there says that the queue was moved since, and that nothing here counts. All records before FRONT are
-/// done; INDEX and TIME are those of the record before it, as in a ``ConsumerMark/Place``.
+/// KIND is 1. IDENTITY is that of the log whose records are the jobs, zeros if it was not known. QUEUE is that of the position's
+/// file: if that one differs, the queue was moved since, and nothing here counts. All records before FRONT are done; INDEX and
+/// TIME are those of the record before it, as in a ``ConsumerMark/Place``.
 struct QueueHeader: Hashable, Sendable {
   var identity: LogIdentity?
   var queue: UInt64
@@ -30,7 +30,7 @@ struct QueueHeader: Hashable, Sendable {
     return unsafe bytes.loadInteger(at: 4)
   }
 
-  /// Nil for what no summary begins with.
+  /// Nil for bytes that no summary begins with.
   init?(decoding bytes: UnsafeRawBufferPointer) {
     guard bytes.count == Self.size else { return nil }
     let front: Int = unsafe bytes.loadInteger(at: 32)
@@ -66,7 +66,7 @@ struct QueueHeader: Hashable, Sendable {
   }
 }
 
-/// What a summary says of up to 1,024 jobs in a row, or, of more, that all of them are done.
+/// A summary's state of up to 1,024 jobs in a row; of more jobs, only if all of them are done.
 ///
 /// ```
 /// offset 0      4       8       16    24      32      40    48          48 + 8 × WORDS
@@ -111,7 +111,7 @@ struct QueueBlock: Hashable, Sendable {
     (self.done, self.entries) = (done, entries)
   }
 
-  /// Nil for what is no block.
+  /// Nil for bytes that are not a block.
   init?(decoding bytes: UnsafeRawBufferPointer) {
     guard bytes.count >= Self.fixedSize, unsafe bytes.loadInteger(at: 0, as: UInt32.self) == Self.kind else {
       return nil

@@ -1,6 +1,6 @@
 import CImmutaCRC32C
 
-/// What stands before a payload: see ``LogFormat`` for its bytes.
+/// The header before a payload: see ``LogFormat`` for its bytes.
 package struct RecordHeader: Hashable, Sendable {
   package let format: LogFormat
   /// Bytes of payload.

@@ -1,7 +1,7 @@
 import CImmutaCRC32C
 
-/// The file that keeps what a fold over a log's records came to, and after how many of them: 96 bytes, and then the state, as
-/// whoever folds has encoded it.
+/// The file with the result of a fold over a log's records, and how many records are in it: 96 bytes, and then the state, as the
+/// folding code has encoded it.
 ///
 /// ```
 /// offset 0       8         12      16         32         40        48        56      64     72       76      80       88  92     96
@@ -11,20 +11,20 @@ import CImmutaCRC32C
 /// +--------+---------+-------+----------+----------+---------+---------+-------+------+--------+-------+--------+----+-------+
 /// ```
 ///
-/// SEQUENCE is the number of records that are in the state: that of the first which is not. INDEX, TIME and RECORD CRC are what
-/// the companion says of the last that is, so that it can be told from another one which has its number now. The file is
-/// never changed: another one takes its place.
+/// SEQUENCE is the number of records in the state, which is the number of the first record that is not in it. INDEX, TIME and
+/// RECORD CRC are the companion's entry of the last record in it, so that it can be distinguished from another one which has its
+/// number now. The file is never changed: another one takes its place.
 package struct Snapshot: Hashable, Sendable {
   package var identity: LogIdentity
   /// How many records are in the state.
   package var sequence: Int
-  /// What whoever folds calls this way of folding.
+  /// The version of the fold, as its user sets it.
   package var stateVersion: Int
   /// The run of the machine in which it was saved; 0 where the system does not say.
   package var bootIdentity: UInt64
-  /// Whether all of those records were on stable storage before it was saved.
+  /// Whether all records in the state were on stable storage before it was saved.
   package var isStable: Bool
-  /// What the companion says of the last of them; nil where that is not known.
+  /// The companion's entry of the last of them; nil if it is unknown.
   package var last: CompanionEntry?
 
   package init(
@@ -48,7 +48,7 @@ package struct Snapshot: Hashable, Sendable {
   private static var flagLast: UInt32 { 2 }
   private static var flagMade: UInt32 { 4 }
 
-  /// What the first bytes of a file say.
+  /// The first bytes of a file.
   package struct Header: Sendable {
     package let snapshot: Snapshot
     /// Bytes of the state, which follow.
@@ -62,7 +62,7 @@ package struct Snapshot: Hashable, Sendable {
     }
   }
 
-  /// What stands in a file's way of being a snapshot.
+  /// Why a file is not a snapshot.
   package enum Fault: Error, Hashable, Sendable {
     case damaged
     /// A newer program wrote it.
@@ -118,13 +118,13 @@ package struct Snapshot: Hashable, Sendable {
     unsafe state.withBytes { unsafe crc32c_extend(0, $0.baseAddress, $0.count) }
   }
 
-  /// Why it says nothing of a log; nil where it holds what the log's first records come to.
+  /// Why it does not count for a log; nil if it holds the fold of the log's first records.
   ///
   /// - Parameters:
   ///   - identity: the log's.
   ///   - count: how many records the log has.
-  ///   - entry: what the log's companion says now of the last record in the state; nil where that record was removed, is
-  ///     damaged, or is none.
+  ///   - entry: the companion's present entry of the last record in the state; nil if that record was removed, is damaged, or
+  ///     does not exist.
   ///   - run: the run of the machine that lasts.
   package func reasonAgainst(
     _ identity: LogIdentity?, count: Int, stateVersion: Int, entry: CompanionEntry?, run: UInt64
@@ -139,7 +139,7 @@ package struct Snapshot: Hashable, Sendable {
     if !isStable, bootIdentity == 0 || bootIdentity != run {
       return "the machine was restarted, and its records were not known to be on stable storage"
     }
-    // So may a repair, or whoever put an older copy of the log back.
+    // A repair may do so, or putting back an older copy of the log.
     if let last, let entry, !last.isOfSameRecord(as: entry) || last.time != entry.time && !last.isMade && !entry.isMade
     {
       return "record \(sequence - 1) is not the one that it was made of"

@@ -1,9 +1,10 @@
 import CImmutaCRC32C
 
-/// What a step over several logs is about to do: a slot of `<directory>/.intents/<first of the names>`. The store of this
-/// slot commits the step: from then on it is done, whole, by who began it or by whoever opens one of the logs next.
+/// What a step over several logs is about to do: a slot of `<directory>/.intents/<first of the names>`. The store of this slot
+/// commits the step: from then on the whole step is carried out, by the process that began it or by the next opening of one of
+/// the logs.
 ///
-/// Two slots of 65,536 bytes are written in turn, of which as many bytes count as LENGTH says:
+/// Two slots of 65,536 bytes are written in turn; in a slot, as many bytes count as LENGTH says:
 ///
 /// ```
 /// offset 0       8         12       16           24        32      36     40          44       48
@@ -16,10 +17,10 @@ import CImmutaCRC32C
 /// a consumer  | NAME LEN 2 | NAME | LEN 2 | CONSUMER | MADE 8 | GENERATION 8 | NUMBER 8 | INDEX 8 | TIME 8 |
 /// ```
 ///
-/// FLAGS is 1 where the records were on stable storage before, and this slot is. FIRST names the segment, by its first
-/// record; BEFORE and AFTER are the log's numbers of records; START and END the byte offsets in the segment between which
-/// the step's records lie; CRC is the CRC-32C of their checksums, 4 bytes each, of which each is the CRC-32C of a record's
-/// header and payload. MADE and GENERATION say which state of the consumer's position the step moves on from.
+/// FLAGS is 1 where the records were on stable storage before, and this slot is. FIRST names the segment, by its first record;
+/// BEFORE and AFTER are the log's numbers of records; START and END the byte offsets in the segment between which the step's
+/// records lie; CRC is the CRC-32C of their checksums, 4 bytes each; each checksum is the CRC-32C of a record's header and
+/// payload. MADE and GENERATION identify the state of the consumer's position that the step moves on from.
 package struct StepIntent: Hashable, Sendable {
   /// What a log gets.
   package struct LogPart: Hashable, Sendable {
@@ -66,7 +67,7 @@ package struct StepIntent: Hashable, Sendable {
 
   package var logs: [LogPart]
   package var consumers: [ConsumerPart]
-  /// Whether what it names was on stable storage before, and the step counts once the slot is.
+  /// Whether everything that it names was on stable storage before; then the step counts once the slot is.
   package var isStable: Bool
   /// Of the run of the machine in which it was written; 0 where nobody knows.
   package var bootIdentity: UInt64
@@ -83,7 +84,7 @@ package struct StepIntent: Hashable, Sendable {
 
   /// What a file of intents holds.
   package struct Slots {
-    /// Those that are whole, with their generations: the older one first.
+    /// The whole intents with their generations, the older one first.
     package var whole: [(intent: StepIntent, generation: UInt64)] = []
     /// The version of a slot that was written by a program newer than this one.
     package var unknownVersion: UInt32?
@@ -128,7 +129,7 @@ package struct StepIntent: Hashable, Sendable {
     return slots
   }
 
-  /// What a slot says of itself where its checksum holds, whatever its version; nil where it does not.
+  /// The head of a slot whose checksum is right, whatever its version; nil if it is wrong.
   package static func head(
     ofWholeSlot bytes: [UInt8]
   ) -> (version: UInt32, generation: UInt64, length: Int)? {
@@ -175,7 +176,7 @@ package struct StepIntent: Hashable, Sendable {
       return unsafe bytes.withBytes { unsafe $0.loadInteger(at: offset, as: T.self) }
     }
 
-    /// Nil for what no name can be.
+    /// Nil for bytes that cannot be a name.
     mutating func name() -> String? {
       guard let length = integer(UInt16.self).map(Int.init), offset + length <= bytes.count else { return nil }
       defer { offset += length }

@@ -11,12 +11,12 @@ import CImmutaCRC32C
 /// +--------+---------+--------+------------+-----------------------+------------------------+
 /// ```
 ///
-/// Every version keeps these fields where they are, so that a slot of a version that is not known can be told from a
-/// damaged one. Even generations lie in the first slot, odd ones in the second; a slot of a known version that lies in
-/// the other's place was written by nobody. No slot shares a sector with the other.
+/// Every version keeps these fields where they are, so that a slot of an unknown version can be distinguished from a damaged one.
+/// Even generations lie in the first slot, odd ones in the second; no program writes a slot of a known version in the other's
+/// place. No slot shares a sector with the other.
 ///
-/// Where both are written before the file is flushed, a power cut may tear both. Slots that stand that are no larger than a
-/// sector, which no device tears: of those only the first ``sector`` bytes are written, and the checksum is at their end.
+/// If both are written before the file is flushed, a power cut may tear both. Slots that must survive this are no larger than a
+/// sector, which no device tears: only their first ``sector`` bytes are written, and the checksum is at the end of these.
 package enum TwoSlots {
   package static var size: Int { 4096 }
   package static var slotSize: Int { size / 2 }
@@ -26,8 +26,8 @@ package enum TwoSlots {
   /// Where the slot of a generation lies.
   package static func offset(of generation: UInt64) -> Int { Int(generation & 1) * slotSize }
 
-  /// Whether a generation was written after another. Generations may wrap around: what counts is the distance, and a
-  /// file that claims the highest of all generations has one after it, too.
+  /// Whether a generation was written after another. Generations may wrap around: the distance counts, and even the highest
+  /// generation has one after it.
   package static func isNewer(_ generation: UInt64, than other: UInt64) -> Bool {
     Int64(bitPattern: generation &- other) > 0
   }
@@ -37,10 +37,10 @@ package enum TwoSlots {
 
   /// What a file with two slots holds.
   package struct Found<Content> {
-    /// What the whole slots say that lie in their places: at most two, the older one first.
+    /// The contents of whole slots that lie in their places: at most two, the older one first.
     package fileprivate(set) var whole: [(content: Content, generation: UInt64)] = []
 
-    /// What counts.
+    /// The content that counts.
     package var current: (content: Content, generation: UInt64)? { whole.last }
   }
 
@@ -48,7 +48,7 @@ package enum TwoSlots {
   ///
   /// - Parameters:
   ///   - used: how many bytes of each slot are written.
-  ///   - decode: what a slot of a version says; nil where it says nothing that can be.
+  ///   - decode: decodes a slot of a version; nil for impossible contents.
   package static func found<Content>(
     in bytes: UnsafeRawBufferPointer, magic: UInt64, used: Int = slotSize,
     _ decode: (_ slot: UnsafeRawBufferPointer, _ version: UInt32) -> Content?
@@ -80,7 +80,7 @@ package enum TwoSlots {
     }
   }
 
-  /// The bytes of a slot that are written: `body` fills in what only its kind of file has.
+  /// The bytes of a slot that are written: `body` fills in the fields of its kind of file.
   package static func encoded(
     magic: UInt64, version: UInt32, generation: UInt64, used: Int = slotSize,
     _ body: (UnsafeMutableRawBufferPointer) -> Void
@@ -108,7 +108,7 @@ package enum SlotName {
   package enum Found {
     case name(String)
     case unknown
-    /// What no name can be: too long, or not text.
+    /// Not a possible name: too long, or not text.
     case impossible
   }
 

@@ -6,24 +6,24 @@ import ImmutaLocking
 struct KeyCursor: Sendable {
   private let index: KeyIndex
   private let key: [UInt8]
-  /// The place in the log, for those who wait there, and what is asked of the log before the first record.
+  /// The place in the log, for callers that wait there, and what must hold of the log before the first record.
   private var base: RecordCursor
   private let visibility: StreamVisibility
   /// The number of the first record that may come next; known once the first was asked for.
   private(set) var place = 0
   private var hasBegun = false
-  /// Whether what comes first may be removed meanwhile: until something was delivered.
+  /// Whether the first record may be removed meanwhile: true until something was delivered.
   private var beginsWithFirst: Bool
   /// How many changes of the log it knows of.
   private var changes: Int
   private var run: Run?
-  /// Those of the run that come next.
+  /// The records of the run that come next.
   private var ahead = KeyReadAhead()
-  /// How many are read ahead the next time.
+  /// How many records are read ahead the next time.
   private var batch = leastAhead
-  /// The bytes of the longest so far, with its header; 0 before the first.
+  /// The bytes of the longest record so far, with its header; 0 before the first.
   private var longest = 0
-  /// So many records of the log were there when that was looked at.
+  /// The log's count at the last look.
   private var knownCount = 0
   /// The record delivered last.
   private var last: Int?
@@ -33,7 +33,7 @@ struct KeyCursor: Sendable {
     let segment: Range<Int>
     let file: KeyFile?
     let memory: MemoryKeys?
-    /// Those to be read after `postings`; none where the key shares its hash with others.
+    /// Places of the postings to be read after `postings`; empty if the key shares its hash with others.
     var rest: Range<Int> = 0..<0
     /// In the order of their numbers.
     var postings: [KeyPosting] = []
@@ -43,10 +43,10 @@ struct KeyCursor: Sendable {
 
   /// Postings that are read at once: 4 KiB.
   private static var postingsAtOnce: Int { 128 }
-  /// Records that are read ahead: few at first, for those who take only one.
+  /// How many records are read ahead at first: few, for callers that take only one.
   private static var leastAhead: Int { 4 }
   private static var mostAhead: Int { 64 }
-  /// Bytes that are read of each. One that is longer takes a read of its own.
+  /// How many bytes are read of each record. A longer one takes a read of its own.
   private var size: Int { longest == 0 ? 512 : min(4096, 2 * longest) }
 
   init(_ index: KeyIndex, _ key: [UInt8], from start: StreamPosition, only visibility: StreamVisibility) {
@@ -86,7 +86,8 @@ struct KeyCursor: Sendable {
     }
   }
 
-  /// The same of those that are known to come next. Not the first of all: what comes first may be removed meanwhile.
+  /// The same, but only from the records that are known to come next. Not for the very first record, which may be removed
+  /// meanwhile.
   mutating func nextAtHand(before end: Int = .max) throws(ImmutaError) -> Record? {
     if beginsWithFirst || ahead.first == nil { return nil }
     do throws(ImmutaError) {
@@ -129,10 +130,10 @@ struct KeyCursor: Sendable {
     return nil
   }
 
-  /// The first of those that come next that has the key; nil where none of them has it, or comes before `end`.
+  /// The first of the next records that has the key; nil if none of them has it, or none comes before `end`.
   ///
-  /// - Parameter readsMore: whether one is read that was not read ahead. Where the log's files may have changed, that is looked
-  ///   at before.
+  /// - Parameter readsMore: whether a record may be read that was not read ahead. If the log's files may have changed, that is
+  ///   checked first.
   private mutating func nextAhead(before end: Int, readsMore: Bool) throws(ImmutaError) -> Record? {
     while let (number, entry) = ahead.first, number < end {
       var record = ahead.record
@@ -159,7 +160,7 @@ struct KeyCursor: Sendable {
     (run, ahead) = (nil, KeyReadAhead())
   }
 
-  /// Throws where the log is not the one that was read, or was cut back before the place.
+  /// Throws if the log is not the one that was read, or was cut back before the place.
   private mutating func noteChanges() throws(ImmutaError) {
     let all = index.state.withLock { $0.changes }
     guard all.count > changes else { return }
@@ -184,12 +185,12 @@ struct KeyCursor: Sendable {
 
   // MARK: Where the next record is
 
-  /// Finds out which of the records from the place on may have the key. False, and the place is after all that is indexed, where
-  /// none has.
+  /// Finds out which of the records from the place on may have the key. If none has, returns false, and the place is after all
+  /// indexed records.
   private mutating func look() throws(ImmutaError) -> Bool {
     let most = batch
     batch = min(Self.mostAhead, batch * 4)
-    // What is not read ahead is looked for one at a time where the files may be others by then.
+    // If the files may be replaced meanwhile, records that are not read ahead are looked up one at a time.
     let mostInMemory = index.open.isFollowing ? 1 : most
     while true {
       let (key, place, last) = (key, place, last)
@@ -223,7 +224,7 @@ struct KeyCursor: Sendable {
     }
   }
 
-  /// Reads records of a segment ahead; nil where that fails: who reads them one by one finds out why.
+  /// Reads records of a segment ahead; nil if that fails: reading them one by one then finds out why.
   private func found(_ places: [FoundRecords.Place]) -> FoundRecords? {
     guard let first = places.first(where: { $0.entry != nil }),
       let reader = try? index.open.reader(of: first.number, index.open.reader)
@@ -293,7 +294,7 @@ struct KeyCursor: Sendable {
     for posting in run.postings[run.position..<end] { places.append((posting.number, posting.entry)) }
     run.position = end
     if run.unreadable.isEmpty { return places }
-    // Those that may have any key, up to the last of these; after the key's last, all.
+    // Also the records that may have any key, up to the last of these; after the key's last record, all of them.
     let isLast = end == run.postings.count && run.rest.isEmpty
     let bound = isLast ? run.segment.upperBound : places.last?.number ?? place
     places += run.unreadable.filter { $0 >= place && $0 < bound }.map { ($0, nil) }

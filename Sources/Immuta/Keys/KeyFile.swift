@@ -1,7 +1,7 @@
 import ImmutaLocking
 
-/// A file with the keys of a sealed segment, or with the counts of records that were removed. It is read in pieces, each of
-/// which is checked; what is damaged is nil, and the file is made again.
+/// A file with the keys of a sealed segment, or with the counts of records that were removed. It is read in pieces, and each
+/// piece is checked; a damaged piece is nil, and the file is made again.
 ///
 /// Its layout is that of ``KeyFileHeader``.
 final class KeyFile: Sendable {
@@ -11,10 +11,10 @@ final class KeyFile: Sendable {
   private let identity: FileIdentity
   private let open: Lock<Descriptor?>
 
-  /// Slots that one read brings: 2 KiB.
+  /// How many slots one read brings: 2 KiB.
   private static var slotsAtOnce: Int { 64 }
 
-  /// Nil where there is no file of the name, or none that may be believed.
+  /// Nil if no file has the name, or it cannot be trusted.
   ///
   /// - Parameter isExpected: whether the header is the one that is asked for.
   init?(
@@ -39,7 +39,7 @@ final class KeyFile: Sendable {
     open.withLock { $0 = nil }
   }
 
-  /// Nil where the name is another file's by now, or nobody's.
+  /// Nil if another file has the name by now, or none.
   private var descriptor: Descriptor? {
     open.withLock { open in
       if open == nil, let file = try? directory.openIfPresent(name, .read),
@@ -85,8 +85,8 @@ final class KeyFile: Sendable {
 
   /// The slots of a hash: of its key, and of others that happen to have the same. Nil where the file is damaged.
   ///
-  /// Hashes are spread evenly, so the place of one can be guessed, and better with each read: two reads most often find it.
-  /// Of the slots that a read brings, those are checked that say where the hash is, whatever led there.
+  /// Hashes are spread evenly, so the place of one can be guessed, and better with each read: two reads most often find it. The
+  /// slots that decide where the hash is are checked, however the search got there.
   func slots(of hash: KeyHash) -> [KeySlot]? {
     // The first slot whose hash is not less is in `low...high`.
     var (low, high) = (0, header.groups)
@@ -122,7 +122,7 @@ final class KeyFile: Sendable {
     var range = 0..<0
     var bytes: [UInt8] = []
 
-    /// What is on file in its place, checked or not.
+    /// The hash on file at a place, unchecked.
     func hash(at place: Int) -> KeyHash {
       unsafe bytes.withBytes { unsafe KeySlot.hash(in: $0, at: (place - range.lowerBound) * KeySlot.size) }
     }
@@ -152,7 +152,7 @@ final class KeyFile: Sendable {
     return slot
   }
 
-  /// How many slots there are before a hash, about.
+  /// About how many slots are before a hash.
   private func expectedSlots(before hash: UInt64) -> Int {
     Int(truncatingIfNeeded: hash.multipliedFullWidth(by: UInt64(header.groups)).high)
   }
@@ -197,7 +197,7 @@ final class KeyFile: Sendable {
   /// The numbers of records that could not be read; nil where the file is damaged.
   func unreadable() -> [Int]? { postings(header.keyed..<header.postings)?.map(\.number) }
 
-  /// Where, among a slot's postings, the first one at or after a number is. O(log n) small reads, none for one at the start.
+  /// The place, among a slot's postings, of the first one at or after a number. O(log n) small reads, none if it is the first.
   func place(of number: Int, in slot: KeySlot) -> Int? {
     var (low, high) = (slot.place, slot.place + slot.count)
     if number <= header.first { return low }

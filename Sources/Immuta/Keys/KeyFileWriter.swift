@@ -2,14 +2,14 @@
 struct KeyFileWriter {
   let keys: MemoryKeys
   let owner: KeyFileHeader.Owner
-  /// Entries of the segment's records, from a number on, so many.
+  /// Entries of a range of the segment's records.
   let entries: (Range<Int>) throws(ImmutaError) -> [CompanionEntry?]
 
-  /// Postings that are put in order at once: 16 MiB.
+  /// How many postings are sorted at once: 16 MiB.
   private static var postingsAtOnce: Int { 1 << 19 }
   private static var entriesAtOnce: Int { 4096 }
 
-  /// False where an entry is damaged: then nothing is to be believed of what was written.
+  /// False if an entry is damaged: then the written file must not be used.
   func write(to file: Descriptor) throws(ImmutaError) -> Bool {
     var header = KeyFileHeader(.segment, owner, first: keys.first, count: keys.next.count)
     guard header.count > 0, let last = try entries(keys.end - 1..<keys.end).first ?? nil else { return false }

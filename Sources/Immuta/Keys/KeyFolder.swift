@@ -8,8 +8,8 @@ import ImmutaLocking
 /// <namespace>.keys/<name>.writing         locked by who makes one of these
 /// ```
 ///
-/// Nothing in it is needed: what is missing, damaged or of another version is made again, but for the counts of what was
-/// removed.
+/// Nothing in it is needed: files that are missing, damaged or of another version are made again, except the counts of removed
+/// records.
 final class KeyFolder: Sendable {
   let files: LogFiles
   let name: String
@@ -22,7 +22,7 @@ final class KeyFolder: Sendable {
     self.trust = trust
   }
 
-  /// Nil where there is none, or none that can be opened.
+  /// Nil if it does not exist, or cannot be opened.
   private var existing: Directory? {
     folder.withLock { folder in
       if folder == nil { folder = try? trust.folder(files.keysFolder, of: files) }
@@ -64,7 +64,7 @@ final class KeyFolder: Sendable {
 
   // MARK: Files
 
-  /// A file that is believed; nil where there is none.
+  /// A file that may be used; nil if there is none.
   func open(_ name: String, _ isExpected: (KeyFileHeader) -> Bool) -> KeyFile? {
     guard let existing else { return nil }
     return KeyFile(name, in: existing, trust, isExpected)
@@ -72,11 +72,11 @@ final class KeyFolder: Sendable {
 
   func remove(_ names: [String]) {
     guard let existing else { return }
-    // What stays is removed the next time.
+    // Files that could not be removed are removed the next time.
     for name in names { try? existing.remove(name) }
   }
 
-  /// Calls `body` while nobody else, in this process or another, makes files of the index; nil where somebody does.
+  /// Calls `body` while nobody else, in this process or another, makes files of the index; nil if somebody does.
   func alone<R>(_ body: (_ original: Descriptor) throws(ImmutaError) -> R) throws(ImmutaError) -> R? {
     let folder = try io(made())
     guard let log = try newestLog() else { return nil }
@@ -106,9 +106,9 @@ final class KeyFolder: Sendable {
     return try io(folder.openIfPresent(log, .read))
   }
 
-  /// Makes a file under another name, flushes it, and gives it its own. For who is alone.
+  /// Makes a file under another name, flushes it, and gives it its own name. Call it inside ``alone(_:)``.
   ///
-  /// - Parameter write: false where there is nothing to be kept.
+  /// - Parameter write: returns false if the file is not to be kept.
   func replace(
     _ name: String, like log: Descriptor, _ write: (Descriptor) throws(ImmutaError) -> Bool
   ) throws(ImmutaError) -> Bool {

@@ -3,23 +3,23 @@ import ImmutaLocking
 // How many records a key has.
 
 extension KeyIndex {
-  /// A key's records in the segments before the newest, and those that were removed: they stay as many while the log neither
-  /// rolls nor loses segments.
+  /// The count of a key's records in the segments before the newest, with those that were removed. It does not change while the
+  /// log neither rolls nor loses segments.
   struct OlderCount: Sendable {
     let count: Int
-    /// Of those, the ones that were removed.
+    /// How many of those were removed.
     fileprivate let removed: Int
     fileprivate let newest: Int
     fileprivate let first: Int
     fileprivate let changes: Int
   }
 
-  /// Keys whose counts are kept.
+  /// For how many keys counts are kept.
   private static var mostKeptCounts: Int { 1024 }
 
-  /// How many records of a key were committed by now, with those that were removed.
+  /// How many records of a key were committed by now, including those that were removed.
   ///
-  /// - Parameter known: what was counted before: a moment ago, before the caller had the log's turn.
+  /// - Parameter known: the count from a moment ago, before the caller had the log's turn.
   func count(of key: [UInt8], after known: OlderCount? = nil) throws(ImmutaError) -> Int {
     while true {
       try update()
@@ -37,7 +37,7 @@ extension KeyIndex {
       return (count, newest.unreadable.first)
     }
     if let unreadable {
-      // It can be read: then it is indexed again.
+      // It can be read now, so it is indexed again.
       _ = try record(unreadable)
       forgetNewest()
       return nil
@@ -45,7 +45,7 @@ extension KeyIndex {
     return count
   }
 
-  /// Of an index that is up to date.
+  /// The index must be up to date.
   func olderCount(of key: [UInt8], after known: OlderCount? = nil) throws(ImmutaError) -> OlderCount {
     for _ in 0..<Self.mostAttempts {
       noteRemoved()
@@ -80,7 +80,7 @@ extension KeyIndex {
       noteRemoved()
       let removed = state.withLock { $0.removed }
       if let count = removed.count(key, hash) { return count }
-      // Somebody else may have made one file of them. What is there again is damaged.
+      // Another process may have merged them into one file. A file that fails a second time is damaged.
       let damaged = attempt == 0 ? [] : removed.damagedFiles(hash)
       state.withLock { state in
         state.removed.forget()
@@ -90,7 +90,7 @@ extension KeyIndex {
     return 0
   }
 
-  /// Makes damaged files again. Counts the records of segments that are removed meanwhile as removed.
+  /// How often it tries: it makes damaged files again, and counts records of segments that are removed meanwhile as removed.
   static var mostAttempts: Int { 16 }
 
   private func count(of key: [UInt8], _ hash: KeyHash, in segment: Range<Int>) throws(ImmutaError) -> Int {
@@ -124,6 +124,7 @@ extension KeyIndex {
         // It throws if it cannot be read now, either.
         _ = try record(number)
       }
+      // The file is damaged, or a record that could not be read now can be: the file is made again.
       drop(segment)
     }
     throw unusable(segment)
@@ -160,7 +161,7 @@ extension KeyIndex {
 
   // MARK: Records
 
-  /// A record, by what a posting says of it or by the companion.
+  /// A record, by its posting or by the companion.
   func record(_ number: Int, _ entry: KeyFileHeader.Anchor? = nil) throws(ImmutaError) -> Record {
     do throws(ImmutaError) {
       let reader = try open.reader(of: number, open.reader)
@@ -169,7 +170,7 @@ extension KeyIndex {
         do throws(ImmutaError) {
           return try reader.record(number, at: found)
         } catch {
-          // What the companion says is what counts.
+          // The companion decides.
           switch error {
           case .corrupted, .recordNotFound: break
           default: throw error
@@ -182,11 +183,11 @@ extension KeyIndex {
     }
   }
 
-  /// The nth record of a key, counted as ``count(of:after:)`` counts; nil where there is none, or where it was removed.
+  /// The nth record of a key, counted as ``count(of:after:)`` counts; nil if it does not exist, or was removed.
   func record(_ nth: Int, of key: [UInt8]) throws(ImmutaError) -> Record? {
     try update()
     let hash = hash(of: key)
-    // As they are counted: a file of what was removed may be damaged since.
+    // Counted now: a file with counts of removed records may have been damaged since.
     var left = nth - (try olderCount(of: key).removed)
     if left < 0 { return nil }
     for segment in sealedRanges {

@@ -1,9 +1,9 @@
 import ImmutaLocking
 
-// Files are made when the log has rolled, and when a segment is first asked for; those of segments that were removed become one.
+// Files are made when the log has rolled, and when a segment is first needed; the files of removed segments are merged into one.
 
 extension KeyIndex {
-  /// Makes the files of segments whose keys are in memory, and adds up those that were removed. May block.
+  /// Makes the files of segments whose keys are in memory, and adds up the counts of removed segments. May block.
   func writeFiles() {
     state.withLock { $0.isAboutToWrite = false }
     while true {
@@ -14,7 +14,7 @@ extension KeyIndex {
         return nil
       }
       guard let next else { break }
-      // Where that fails it stays in memory, and the next opening makes it.
+      // If that fails, the keys stay in memory, and the next opening makes the file.
       guard let file = try? makeFile(of: next) else { continue }
       state.withLock { state in
         if case .memory = state.sealed[next.first] { state.sealed[next.first] = .file(file) }
@@ -23,13 +23,13 @@ extension KeyIndex {
     try? addUpRemoved()
   }
 
-  /// The file of a segment's keys, made now; nil where there can be none, or another process is at it.
+  /// The file of a segment's keys, made now; nil if it cannot be made, or another process is making it.
   private func makeFile(of keys: MemoryKeys) throws(ImmutaError) -> KeyFile? {
     let isMade = try writing.withLock { (_) throws(ImmutaError) in try makeFileAlone(of: keys) }
     return isMade ? try file(of: keys.first..<keys.end) : nil
   }
 
-  /// The same, for who must not wait for a thread that makes others: then that one makes it later.
+  /// The same for callers that must not wait for a thread that is making other files: that thread makes this one later.
   func makeFileIfFree(of keys: MemoryKeys) throws(ImmutaError) -> KeyFile? {
     let isMade = try writing.withLockIfAvailable { (_) throws(ImmutaError) in try makeFileAlone(of: keys) }
     if isMade == nil { state.withLock { $0.unwritten.append(keys.first) } }
@@ -42,7 +42,7 @@ extension KeyIndex {
     defer { open.workBeside.end() }
     guard let owner = state.withLock({ $0.owner }) else { return false }
     let isMade = try folder.alone { (log) throws(ImmutaError) in
-      // Somebody else may have made it.
+      // Another process may have made it.
       if try file(of: keys.first..<keys.end) != nil { return true }
       let writer = KeyFileWriter(keys: keys, owner: owner) { [open] (range) throws(ImmutaError) in
         try open.reader(of: range.lowerBound, open.reader).entries(range)
@@ -56,7 +56,7 @@ extension KeyIndex {
 
   // MARK: What was removed
 
-  /// Looks up the counts of what was removed, if more was since.
+  /// Looks up the counts of removed records, if more were removed since.
   func noteRemoved() {
     let first = open.firstSequence
     if state.withLock({ $0.removed.end == first }) { return }
@@ -73,7 +73,7 @@ extension KeyIndex {
       return state.removed.isScattered
     }
     guard isScattered else { return }
-    // What stays as it is counts all the same.
+    // Files that are not merged count all the same.
     try? WorkThreads.shared.add { try? self.addUpRemoved() }
   }
 
@@ -94,12 +94,12 @@ extension KeyIndex {
       }
     }
     let files = [sum].compactMap(\.self) + others
-    // There may be many.
+    // There may be many files.
     for file in files.dropFirst() { file.rest() }
     return files
   }
 
-  /// Makes one file of what was removed. May block.
+  /// Merges the counts of removed segments into one file. May block.
   private func addUpRemoved() throws(ImmutaError) {
     guard open.workBeside.begin() else { throw .storageClosed }
     defer { open.workBeside.end() }
@@ -109,7 +109,7 @@ extension KeyIndex {
     let isDone = try writing.withLock { (_) throws(ImmutaError) in
       try folder.alone { (log) throws(ImmutaError) -> Bool in
         let files = removedFiles(before: first)
-        // Two of the same records do not count twice.
+        // The same records must not count twice.
         let memory = memory.filter { keys in
           !files.contains { $0.header.first <= keys.first && keys.first < $0.header.end }
         }
@@ -121,7 +121,7 @@ extension KeyIndex {
         let isWritten = try folder.replace(folder.removedName, like: log) { (file) throws(ImmutaError) in
           try write(header, KeyCounts(files, memory), to: file)
         }
-        // Only now: what the new file has counts there.
+        // Only now: the new file has their counts.
         if isWritten { folder.remove(folder.firsts(before: end).map { folder.fileName($0) }) }
         return isWritten
       }

@@ -1,7 +1,7 @@
-/// The keys of a segment that is appended to no more.
+/// The keys of a segment that is not appended to any more.
 enum SegmentKeys: Sendable {
   case file(KeyFile)
-  /// Until it has a file, or where it can have none.
+  /// Until it has a file, or if it cannot have one.
   case memory(MemoryKeys)
 
   /// Whether some records could not be read when they were made: nobody knows the keys of those.
@@ -22,7 +22,7 @@ enum SegmentKeys: Sendable {
 }
 
 extension MemoryKeys {
-  /// Adds what is known of the next record.
+  /// Adds the key of the next record.
   mutating func add(_ item: KeyIndex.RecordsKey) throws(ImmutaError) {
     if isFull {
       throw .invalidConfiguration(
@@ -37,13 +37,13 @@ extension MemoryKeys {
 }
 
 extension KeyIndex.State {
-  /// Adds records to the newest segment, and to those that follow it where the log has rolled.
+  /// Adds records to the newest segment, and to the segments after it if the log has rolled.
   ///
-  /// - Parameter list: the segments before the newest, with these records.
+  /// - Parameter list: the segments before the newest, when these records were read.
   mutating func add(
     _ items: [KeyIndex.RecordsKey], from start: Int, _ list: (firsts: [Int], end: Int)
   ) throws(ImmutaError) {
-    // Somebody had it be indexed from the beginning.
+    // Somebody has started indexing the segment again from its beginning.
     guard newest?.end == start else { return }
     for item in items {
       sealNewest(list)
@@ -51,9 +51,9 @@ extension KeyIndex.State {
     }
   }
 
-  /// If all records of the newest segment are indexed, and another one comes after it, goes on with that.
+  /// If all records of the newest segment are indexed, and another segment comes after it, goes on with that one.
   mutating func sealNewest(_ list: (firsts: [Int], end: Int)) {
-    // Asked for each record: most often there is no other segment.
+    // Called for each record: most often there is no other segment.
     guard let first = newest?.first, first < list.end, let keys = newest else { return }
     let end = list.firsts.first { $0 > keys.first } ?? list.end
     guard keys.end == end else { return }
@@ -63,13 +63,13 @@ extension KeyIndex.State {
     unwritten.append(keys.first)
   }
 
-  /// The newest segment that is indexed was removed before all of it was.
+  /// The segment that is being indexed was removed before all of it was indexed.
   mutating func removeNewest() {
     if let keys = newest, !keys.next.isEmpty { removed.addMemory(keys) }
     newest = nil
   }
 
-  /// The log is another, or was cut back.
+  /// The log was replaced, or cut back.
   mutating func forget(_ change: LogChange) {
     changes.append(change)
     newest = nil
@@ -78,7 +78,7 @@ extension KeyIndex.State {
     olderCounts = [:]
   }
 
-  /// A file is read: of those that were not read for long, one is closed.
+  /// Notes that a file is read, and closes the one that was not read for the longest time if too many are open.
   mutating func note(_ file: KeyFile, _ most: Int) {
     if recent.last === file { return }
     recent.removeAll { $0 === file }

@@ -2,10 +2,10 @@ import ImmutaLocking
 
 /// An index of a log's records by a key that each may have: which records have a key, and how many.
 ///
-/// It is derived from the log. For each sealed segment there is a file, made when the segment is sealed or first asked for; for
-/// the newest segment it is in memory. Whatever it says, a record is delivered only if its own bytes have the key.
+/// It is derived from the log. Each sealed segment has a file, made when the segment is sealed or first needed; for the newest
+/// segment the index is in memory. Whatever the index says, a record is delivered only if its own bytes have the key.
 ///
-/// It reads the log as anybody does, whenever it is asked: appending knows nothing of it.
+/// It reads the log as any reader does, whenever it is used: appending does not know about it.
 final class KeyIndex: Sendable {
   /// A record's key, by its payload; nil where it has none. It is called while records are indexed, and must not use the log.
   typealias KeyOf = @Sendable (Payload) -> [UInt8]?
@@ -23,19 +23,19 @@ final class KeyIndex: Sendable {
   let state: Lock<State>
 
   struct State {
-    /// Whose files are believed; nil for a log without identity, whose index is in memory only.
+    /// Which files may be used; nil for a log without identity, whose index is in memory only.
     var owner: KeyFileHeader.Owner?
     var hasher: KeyHasher
     /// The keys of the newest segment, as far as it is indexed. Nil before the first use.
     var newest: MemoryKeys?
-    /// Those of other segments, by their first records, as far as they were asked for.
+    /// The keys of other segments, by their first records, as far as they were needed.
     var sealed: [Int: SegmentKeys] = [:]
-    /// Of those, the ones whose files are still to be made.
+    /// Those of them whose files are still to be made.
     var unwritten: [Int] = []
     var removed = RemovedKeys()
-    /// What was counted of some keys lately.
+    /// Recent counts of some keys.
     var olderCounts: [[UInt8]: KeyIndex.OlderCount] = [:]
-    /// What became of the log that is followed: other files got its name, or it was cut back.
+    /// What happened to the log that is followed: other files got its name, or it was cut back.
     var changes: [LogChange] = []
     /// Files that were read lately, the latest at the end.
     var recent: [KeyFile] = []
@@ -44,9 +44,9 @@ final class KeyIndex: Sendable {
     var kept = KeptSegments()
   }
 
-  /// Records that are read before they are added.
+  /// How many records are read before they are added.
   private static var batchSize: Int { 512 }
-  /// Files that are kept open.
+  /// How many files are kept open.
   private static var mostOpen: Int { 32 }
 
   init(_ open: OpenLog, _ folder: KeyFolder, version: Int, hashMask: UInt64 = .max, keyOf: @escaping KeyOf) {
@@ -63,7 +63,7 @@ final class KeyIndex: Sendable {
 
   // MARK: The newest segment
 
-  /// Indexes what was committed by now. O(records that came since).
+  /// Indexes all records committed by now. O(records that came since the last update).
   func update() throws(ImmutaError) {
     try open.checkOpen()
     let target = open.current.count
@@ -90,7 +90,8 @@ final class KeyIndex: Sendable {
       do throws(ImmutaError) {
         items = try read(&place, to: target)
       } catch .recordRemoved {
-        // It lagged that far behind: what it knows of the segment counts, and it goes on with what there is.
+        // The index lagged so much that records were removed before it read them: what it knows of the segment counts, and it
+        // goes on with the remaining records.
         state.withLock { $0.removeNewest() }
         cursor = nil
         continue
@@ -99,7 +100,7 @@ final class KeyIndex: Sendable {
         cursor = place
         return
       }
-      // Asked for after they were read: a segment is listed before a record of the next one is committed.
+      // Taken after the records were read: a segment is in the list before a record of the next one is committed.
       let list = open.sealed.list
       cursor = nil
       try state.withLock { (state) throws(ImmutaError) in try state.add(items, from: start, list) }
@@ -126,13 +127,13 @@ final class KeyIndex: Sendable {
   enum RecordsKey {
     case key([UInt8], KeyHash)
     case noKey
-    /// It is damaged, or cannot be decoded: it may have any key.
+    /// The record is damaged, or cannot be decoded: it may have any key.
     case unreadable
   }
 
   /// The next records of the log: some hundreds, or as many as one read brings.
   ///
-  /// - Parameter end: no record is begun with that comes at or after it.
+  /// - Parameter end: stops before the record of this number.
   private func read(_ cursor: inout RecordCursor, to end: Int) throws(ImmutaError) -> [RecordsKey] {
     let hasher = state.withLock { $0.hasher }
     var items: [RecordsKey] = []
@@ -142,14 +143,14 @@ final class KeyIndex: Sendable {
       guard error.isOfRecord(number), unreadable < Self.batchSize else { throw error }
       items.append(.unreadable)
     }
-    // Also with nothing to read: whether the files are what they were is seen by asking.
+    // Read once even if there is nothing to read: this shows whether the files were changed.
     while items.count < Self.batchSize, cursor.place < end || items.isEmpty {
       let taken: TakenRecords
       do throws(ImmutaError) {
         guard let next = try cursor.nextBatchAtOnce() else { break }
         taken = next
       } catch {
-        // What is damaged after the last record is for who reads there.
+        // Damage after the last record is reported to callers that read there.
         if cursor.place >= end, open.endDamage != nil { break }
         try noteUnreadable(cursor.place, error)
         cursor.move(to: cursor.place + 1)
@@ -159,7 +160,7 @@ final class KeyIndex: Sendable {
       for position in 0..<taken.count {
         let record = taken.record(at: position)
         do throws(ImmutaError) {
-          // A large one is read when it is touched, and might trap there.
+          // A large payload is read when it is touched, and might trap there.
           let key = keyOf(try record.payload.inMemory())
           items.append(key.map { .key($0, hasher.hash($0)) } ?? .noKey)
         } catch {
@@ -170,7 +171,7 @@ final class KeyIndex: Sendable {
     return items
   }
 
-  /// Has the newest segment's keys be those of a sealed one, where the log has rolled.
+  /// If the log has rolled, turns the newest segment's keys into those of a sealed segment.
   private func sealIfRolled() {
     let list = open.sealed.list
     let isDue = state.withLock { state in
@@ -180,13 +181,13 @@ final class KeyIndex: Sendable {
       return true
     }
     if !isDue { return }
-    // Without a thread they stay in memory until the next time.
+    // If no thread is free they stay in memory until the next time.
     do { try WorkThreads.shared.add { self.writeFiles() } } catch { state.withLock { $0.isAboutToWrite = false } }
   }
 
   // MARK: Other segments
 
-  /// The segments before the newest that is indexed.
+  /// The segments before the newest one that is indexed.
   var sealedRanges: [Range<Int>] {
     let list = open.sealed.list
     let newest = state.withLock { $0.newest?.first } ?? list.end
@@ -195,7 +196,7 @@ final class KeyIndex: Sendable {
     return zip(firsts, ends).map { $0..<$1 }
   }
 
-  /// The one that has a record; nil where that was removed.
+  /// The segment that has a record; nil if that was removed.
   func sealedRange(of number: Int) -> Range<Int>? {
     let list = open.sealed.list
     let newest = state.withLock { $0.newest?.first } ?? list.end
@@ -211,7 +212,7 @@ final class KeyIndex: Sendable {
       if let known = known(segment) { return known }
       if let file = try file(of: segment) { return keep(.file(file), segment) }
       let memory = try build(segment)
-      // Where there is no room, or no right to write, it stays in memory.
+      // If there is no room, or no right to write, it stays in memory.
       if let file = try? makeFileIfFree(of: memory) { return keep(.file(file), segment) }
       return keep(.memory(memory), segment)
     }
@@ -233,13 +234,13 @@ final class KeyIndex: Sendable {
     return keys
   }
 
-  /// The bytes of a sealed segment, if it is small and many of its records are read; so many are about to be. Not where another
-  /// process may change the files.
+  /// The bytes of a sealed segment, if it is small and many of its records are read; `count` more are about to be. Nil where
+  /// another process may change the files.
   func bytes(of reader: LogReader, reading count: Int) -> SegmentBytes? {
     guard !open.isFollowing, reader.isSealed else { return nil }
     let (known, isDue) = state.withLock { $0.kept.bytes(of: reader.first, size: reader.end, reading: count) }
     if let known { return known }
-    // What stands in the way shows when the records are read one by one.
+    // An error shows when the records are read one by one.
     guard isDue, let bytes = try? SegmentBytes(reader) else { return nil }
     state.withLock { $0.kept.keep(bytes, of: reader.first) }
     return bytes
@@ -268,7 +269,7 @@ final class KeyIndex: Sendable {
     return keys
   }
 
-  /// What a segment's file says is damaged, or no longer so: it is made again.
+  /// A segment's file is damaged or outdated: drops it, so that it is made again.
   func drop(_ segment: Range<Int>) {
     state.withLock { $0.sealed[segment.lowerBound] = nil }
     folder.remove([folder.fileName(segment.lowerBound)])
@@ -284,25 +285,25 @@ final class KeyIndex: Sendable {
 
   // MARK: Ahead
 
-  /// Whether asking for something takes no long look at the log first.
+  /// Whether the index can be used without reading much of the log first.
   var isPrepared: Bool {
     let list = open.sealed.list
     let count = open.current.count
     return state.withLock { state in
       guard let newest = state.newest, count - newest.end < 4096 else { return false }
-      // Most often all are known, and those that were removed are forgotten.
+      // Most often all segments are known, and removed ones are forgotten.
       return state.sealed.count >= list.firsts.count - (newest.first < list.end ? 1 : 0)
     }
   }
 
-  /// Indexes all there is. O(records that no file has the keys of) the first time. What stands in the way is thrown by whoever
-  /// needs it.
+  /// Indexes all records. O(records whose keys are in no file) the first time. Errors are thrown later, by the calls that need
+  /// the index.
   private func prepare() {
     try? update()
     for segment in sealedRanges { _ = try? keys(of: segment) }
   }
 
-  /// The same, on a thread that may block, if there is much to do.
+  /// The same, on a thread that may block, if that takes long.
   func prepareBeside() async throws {
     if isPrepared { return }
     try await Thread.run {
@@ -313,7 +314,7 @@ final class KeyIndex: Sendable {
 }
 
 extension ImmutaError {
-  /// Whether it says that this record cannot be read, and nothing of others.
+  /// Whether the error says that this record cannot be read, and not another one.
   fileprivate func isOfRecord(_ number: Int) -> Bool {
     switch self {
     case .corrupted(let damage), .undecodable(let damage): damage.sequence == number

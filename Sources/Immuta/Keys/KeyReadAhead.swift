@@ -1,6 +1,7 @@
 /// Records of one segment that may have a key, in the order of their numbers, and the bytes of those that were read ahead.
 struct KeyReadAhead: Sendable {
-  /// Where they are. Without an entry: those of which an index in memory knows the number alone, and those that could not be read.
+  /// Where the records are. A place has no entry if an index in memory knows only the record's number, or if the record could not
+  /// be read.
   private let places: [FoundRecords.Place]
   private let found: FoundRecords?
   private var position = 0
@@ -14,7 +15,7 @@ struct KeyReadAhead: Sendable {
     (self.places, self.found) = (places, found)
   }
 
-  /// The one that comes first; nil after the last.
+  /// The record that comes first; nil after the last.
   var first: FoundRecords.Place? { position < places.count ? places[position] : nil }
 
   /// The record that comes first, if it was read ahead, is whole, and the log is open.
@@ -25,7 +26,7 @@ struct KeyReadAhead: Sendable {
 
   mutating func removeFirst() { position += 1 }
 
-  /// Passes those before a number.
+  /// Passes the records before a number.
   mutating func pass(to number: Int) {
     while position < places.count, places[position].number < number { position += 1 }
   }

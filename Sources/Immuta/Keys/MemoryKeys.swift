@@ -32,7 +32,7 @@ struct MemoryKeys: Sendable {
   /// The number after its last record.
   var end: Int { first + next.count }
 
-  /// Whether there is room for another record: numbers take 4 bytes.
+  /// Whether no room is left for another record: numbers take 4 bytes.
   var isFull: Bool { next.count >= Int(Self.none) - 1 }
 
   /// Adds the next record.
@@ -77,7 +77,7 @@ struct MemoryKeys: Sendable {
     return place == Self.none ? nil : first + Int(place)
   }
 
-  /// Up to `most` records, from a number on, that have a key or may have it, in their order.
+  /// Up to `most` records from a number on that have a key, or may have it, in their order.
   ///
   /// - Parameter known: see ``record(of:from:after:)``.
   func places(of key: [UInt8], _ hash: KeyHash, from number: Int, after known: Int?, most: Int) -> [FoundRecords.Place]
@@ -115,7 +115,7 @@ struct MemoryKeys: Sendable {
     while true {
       let number = table[slot]
       if number == Self.none { return (slot, nil) }
-      // Hashes may agree where keys do not.
+      // Different keys may have the same hash.
       if groups[Int(number)].hash == hash, has(Int(number), key) { return (slot, Int(number)) }
       slot = (slot + 1) & (table.count - 1)
     }

@@ -1,14 +1,14 @@
-/// How many records of each key were removed from the log with their segments, as far as the index has seen them: counts go
-/// on where records go.
+/// How many records of each key were removed from the log with their segments, as far as the index has seen them: a key's count
+/// includes them.
 struct RemovedKeys: Sendable {
   /// The first record that was not removed, when these were looked up; nil before that.
   private(set) var end: Int?
-  /// Counts that are in files, of different records.
+  /// Counts in files; each file counts different records.
   private(set) var files: [KeyFile] = []
   /// Keys of segments that were removed before they had a file.
   private(set) var memory: [MemoryKeys] = []
 
-  /// The names of files that are damaged: what they count is lost.
+  /// The names of damaged files: their counts are lost.
   private(set) var damaged: Set<String> = []
 
   mutating func addMemory(_ keys: MemoryKeys) {
@@ -25,13 +25,13 @@ struct RemovedKeys: Sendable {
   /// They are looked up again when they are asked for.
   mutating func forget() { end = nil }
 
-  /// The file of this name is not believed any more; a new one of that name is.
+  /// The file of this name is not used any more; a new file of that name is.
   mutating func note(damaged name: String) {
     damaged.insert(name)
     end = nil
   }
 
-  /// A file has got its name.
+  /// A new file has got its name.
   mutating func note(made name: String) {
     damaged.remove(name)
     end = nil
@@ -40,12 +40,13 @@ struct RemovedKeys: Sendable {
   /// The files in which a key cannot be looked up.
   func damagedFiles(_ hash: KeyHash) -> [String] { files.filter { $0.slots(of: hash) == nil }.map(\.name) }
 
-  /// How many of a key's records were removed; nil where a file is damaged, or is another by now.
+  /// How many of a key's records were removed; nil if a file is damaged, or was replaced.
   func count(_ key: [UInt8], _ hash: KeyHash) -> Int? {
     var count = 0
     for file in files {
       guard let slots = file.slots(of: hash) else { return nil }
-      // What was removed cannot be asked for its key. That two keys have one hash of 128 bits is left to chance.
+      // The key of a removed record cannot be checked any more. It is accepted that two keys might have the same hash of 128
+      // bits.
       for slot in slots { count += file.header.kind == .removed ? slot.place : slot.count }
     }
     for keys in memory {
@@ -54,7 +55,7 @@ struct RemovedKeys: Sendable {
     return count
   }
 
-  /// Whether there is something that should be in one file.
+  /// Whether counts are in several places that should be in one file.
   var isScattered: Bool { !memory.isEmpty || files.contains { $0.header.kind == .segment } }
 }
 
@@ -70,7 +71,7 @@ struct KeyCounts {
     }
   }
 
-  /// The next hash with its count, in the order of hashes; nil after the last, and where a file is damaged.
+  /// The next hash with its count, in the order of hashes; nil after the last, and if a file is damaged.
   mutating func next() -> (slot: KeySlot?, damaged: KeyFile?) {
     var least: KeyHash?
     for place in sources.indices {

@@ -1,25 +1,25 @@
 import ImmutaLocking
 
-/// How far the closing of a log is; and whether it is being prepared for appending, which closing waits for.
+/// How far the closing of a log has come; and whether the log is being prepared for appending, which closing waits for.
 final class Closing: Sendable {
   private let state = Lock(State.open)
 
   private enum State {
     case open
-    /// Somebody prepares the log, or closes it. Those who want to close it wait.
+    /// Somebody prepares the log, or closes it. Other callers that want to close it wait.
     case busy(isClosing: Bool, [ThreadGate])
     case closed(ImmutaError?)
   }
 
-  /// What became of the wish to close.
+  /// The answer to a caller that wants to close.
   enum Turn {
-    /// It is the caller's to close; then ``end(_:)`` must follow.
+    /// The caller must close; then ``end(_:)`` must follow.
     case mine
     /// Somebody else has, with this outcome.
     case closed(ImmutaError?)
   }
 
-  /// Waits for whoever prepares or closes the log.
+  /// Waits until nobody else prepares or closes the log.
   func begin() -> Turn {
     let gate = ThreadGate()
     while true {
@@ -39,14 +39,14 @@ final class Closing: Sendable {
     }
   }
 
-  /// The log is closed: those who waited for that go on.
+  /// The log is closed: callers that waited for that go on.
   func end(_ failure: ImmutaError?) {
     change(to: .closed(failure))
   }
 
   /// Calls `body` while nobody closes the log; one at a time.
   ///
-  /// - Throws: `.storageClosed` once somebody does.
+  /// - Throws: `.storageClosed` once somebody closes it.
   func whileOpen(_ body: () throws -> Void) throws {
     try state.withLock { (state) throws(ImmutaError) in
       guard case .open = state else { throw .storageClosed }

@@ -1,5 +1,5 @@
-/// Who waits for a flush of a log, and who is at it. A pure state machine: its owner, ``Flusher``, locks, has threads come,
-/// flushes and answers.
+/// Which callers wait for a flush of a log, and which one flushes. A pure state machine: its owner, ``Flusher``, locks, gets
+/// threads, flushes and answers.
 struct FlushState {
   private(set) var waiters: [(count: Int, waiter: Waiter)] = []
   /// Why a flush failed, once one did.
@@ -9,33 +9,33 @@ struct FlushState {
   /// Whether somebody flushes: one at a time.
   private(set) var isFlushing = false
   private var laterCount = 0
-  /// Of the last flush on a thread of the pool: how many it served, and how long it took.
+  /// About the last flush on a thread of the pool: how many callers it served, and how long it took.
   var last = (served: 0, nanoseconds: Int64(0))
-  /// When the oldest record came that no flush has been asked to cover, as far as the interval asks.
+  /// When the oldest record was noted that no flush was requested for; used only for the interval.
   var noted: ContinuousClock.Instant?
 
   enum Stage {
     case open
     /// No flush begins any more.
     case stopping
-    /// Nobody is answered any more but at once.
+    /// Callers are answered only at once; nobody waits any more.
     case ended
   }
 
   /// Whether a thread looks after this log.
   private enum Look: Equatable {
     case none
-    /// One will, when the interval asks for it. A number tells it from those before.
+    /// A thread will, when the interval is over. A number distinguishes this look from earlier ones.
     case later(Int)
-    /// One will soon.
+    /// A thread will soon.
     case coming
-    /// One does; and whether it was asked for another look meanwhile.
+    /// A thread looks now; and whether another look was requested meanwhile.
     case looking(isAskedAgain: Bool)
   }
 
   // MARK: A thread that looks
 
-  /// Somebody asks for a look. Whether a thread must be had for it; then ``threadComes()`` must follow.
+  /// A caller requests a look. Returns whether a thread is needed for it; then ``threadComes()`` must follow.
   mutating func needsThread() -> Bool {
     guard stage == .open else { return false }
     switch look {
@@ -52,7 +52,7 @@ struct FlushState {
     look = .coming
   }
 
-  /// The thread looks: who asks from now on wants another look.
+  /// The thread looks: requests from now on need another look.
   mutating func beginLook() {
     switch look {
     case .none, .later: preconditionFailure("a thread that nobody asked for")
@@ -60,7 +60,7 @@ struct FlushState {
     }
   }
 
-  /// The look is over. Whether another one was asked for, which this thread or another has then.
+  /// The look is over. Returns whether another one was requested, which this thread or another then makes.
   mutating func endLook() -> Bool {
     guard case .looking(let isAskedAgain) = look else { preconditionFailure("a look that nobody began") }
     let goesOn = isAskedAgain && stage == .open
@@ -68,7 +68,7 @@ struct FlushState {
     return goesOn
   }
 
-  /// Whether the look may wait: nobody else does. Then a number for who looks later; ``looksLater(_:)`` must follow.
+  /// A number for a later look, if the look may wait because no caller does; then ``looksLater(_:)`` must follow.
   mutating func numberForLater() -> Int? {
     guard waiters.isEmpty, stage == .open else { return nil }
     laterCount += 1
@@ -80,7 +80,7 @@ struct FlushState {
     look = .later(number)
   }
 
-  /// The time has come: whether the look is still to be had. Not where somebody could not wait so long, and was served.
+  /// The time has come: whether the look is still needed. It is not if a caller could not wait so long, and was served.
   mutating func isDue(_ number: Int) -> Bool {
     guard look == .later(number), stage == .open else { return false }
     look = .coming
@@ -89,9 +89,9 @@ struct FlushState {
 
   // MARK: One flush at a time
 
-  /// Whether it is this caller's to flush; then ``endFlush()`` must follow.
+  /// Whether this caller must flush; then ``endFlush()`` must follow.
   ///
-  /// - Parameter here: on a thread that is not the pool's, while nobody else waits for one of those.
+  /// - Parameter here: whether the caller flushes on its own thread; only if nobody waits for a thread of the pool.
   mutating func beginFlush(here: Bool) -> Bool {
     if isFlushing || stage != .open { return false }
     if here, failure != nil || !waiters.isEmpty { return false }
@@ -106,7 +106,7 @@ struct FlushState {
 
   // MARK: Those who wait
 
-  /// What one who waits for `count` records is told at once; nil when it has to wait.
+  /// The immediate answer to a caller that waits for `count` records; nil when it has to wait.
   func answer(_ count: Int, stable: Int) -> Result<Void, any Error>? {
     if stable >= count { return .success(()) }
     if let failure { return .failure(failure) }
@@ -118,7 +118,7 @@ struct FlushState {
     waiters.append((count, waiter))
   }
 
-  /// Those who waited for `count` records or fewer: they do no more.
+  /// Removes and returns the callers that waited for `count` records or fewer.
   mutating func take(waitingFor count: Int) -> [(count: Int, waiter: Waiter)] {
     if waiters.isEmpty { return [] }
     let taken = waiters.filter { $0.count <= count }
@@ -126,7 +126,7 @@ struct FlushState {
     return taken
   }
 
-  /// All who waited: nobody does now.
+  /// Removes and returns all callers that waited.
   private mutating func takeAll() -> [(count: Int, waiter: Waiter)] {
     defer { waiters = [] }
     return waiters
@@ -134,20 +134,20 @@ struct FlushState {
 
   // MARK: The end
 
-  /// A flush failed: everybody who waits is told, and everybody who comes.
+  /// A flush failed: all callers that wait, and all that come later, get the error.
   mutating func fail(_ error: ImmutaError) -> [(count: Int, waiter: Waiter)] {
     failure = error
     return takeAll()
   }
 
-  /// No flush begins any more. Whether one is under way.
+  /// No flush begins any more. Returns whether one is under way.
   mutating func stop() -> Bool {
     precondition(stage == .open, "stopping twice")
     stage = .stopping
     return isFlushing
   }
 
-  /// Nobody waits any more: those who did are returned.
+  /// Nobody waits any more: returns the callers that did.
   mutating func end() -> [(count: Int, waiter: Waiter)] {
     precondition(stage == .stopping && !isFlushing, "ending while somebody flushes")
     stage = .ended

@@ -1,11 +1,11 @@
-/// The files of a segment, for whoever flushes the log.
+/// The files of a segment, for flushing the log.
 struct FlushTarget: Sendable {
   let files: FlushPair
   let names: NameCheck
   let keeper: CompanionKeeper
   /// The number of the segment's first record.
   let first: Int
-  /// The folder that has the names of new files, which are to be on stable storage with the first record.
+  /// The folder with the names of new files, which must be on stable storage together with the first record.
   var newNames: Directory?
   /// Up to which record the segment was flushed.
   var flushed: Int
@@ -17,13 +17,13 @@ struct FlushTarget: Sendable {
     try noteFlushed(through: count, header: written)
   }
 
-  /// The same, for whoever has flushed the files.
+  /// The same, for a caller that has flushed the files.
   ///
   /// - Parameter written: the generation that the companion's header had before.
   func noteFlushed(through count: Int, header written: UInt64) throws(ImmutaError) {
     keeper.noteFlushed(written)
     if let newNames { try io(newNames.flush()) }
-    // What is stable in a file that nobody finds again is lost.
+    // Stable records are lost if nobody can find their file again.
     try io(names.check())
     try keeper.markStable(count - first)
   }
@@ -34,8 +34,8 @@ struct FlushTarget: Sendable {
   }
 }
 
-/// The segments that may have records which are not stable: the one that is appended to, and those before it that are not
-/// sealed yet. In order.
+/// The segments that may have records which are not stable, in order: the one that is appended to, and the ones before it that
+/// are not sealed yet.
 struct FlushTargets {
   private(set) var all: [FlushTarget]
 
@@ -50,7 +50,7 @@ struct FlushTargets {
     all.append(target)
   }
 
-  /// A segment is sealed, and on stable storage with that. Does nothing where that is known.
+  /// A segment is sealed, and so it is on stable storage. Does nothing if that is known.
   mutating func remove(_ first: Int) {
     precondition(first <= newest.first, "segments follow each other")
     if first < newest.first { all.removeAll { $0.first == first } }
@@ -59,7 +59,7 @@ struct FlushTargets {
   /// Whether a segment may have records that are not stable.
   func has(_ first: Int) -> Bool { all.contains { $0.first == first } }
 
-  /// What has to be flushed, and up to which record, for the first `count` records to be stable.
+  /// Which segments have to be flushed, and up to which record, so that the first `count` records are stable.
   func due(for count: Int) -> [(target: FlushTarget, end: Int)] {
     all.indices.compactMap { place in
       let end = place + 1 < all.count ? min(count, all[place + 1].first) : count
@@ -67,7 +67,7 @@ struct FlushTargets {
     }
   }
 
-  /// The same, and the newest segment in any case: something is staged in it.
+  /// The same, and the newest segment in any case, as it has staged records.
   func dueWithStaged(for count: Int) -> [(target: FlushTarget, end: Int)] {
     let due = due(for: count)
     return due.last?.target.first == newest.first ? due : due + [(newest, max(count, newest.flushed))]

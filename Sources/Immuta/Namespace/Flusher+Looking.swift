@@ -2,19 +2,20 @@ import ImmutaLocking
 import Solid
 import Synchronization
 
-// The flusher on a thread of the pool, which comes when it is asked for, looks whether there is something to flush, and
-// stays for a moment when more is likely to come.
+// The flusher on a thread of the pool. The thread comes on request, looks whether anything has to be flushed, and stays for a
+// moment when more is likely to come.
 
 extension Flusher {
-  /// Has a thread look whether there is something to flush.
+  /// Requests a thread that looks whether anything has to be flushed.
   func ask(_ state: inout FlushState) throws(ImmutaError) {
     guard state.needsThread() else { return }
     do throws(NoThread) { try WorkThreads.shared.add { self.run() } } catch { throw ImmutaError(error) }
     state.threadComes()
   }
 
-  /// A step's intent vouches for records that no flush has covered: within a moment one does, so that others who look at the
-  /// log's files know it, too, and the intent is needed no more. Steps that follow closely need no flush of their own for it.
+  /// A step's intent vouches for records that no flush has covered. A flush follows within a moment, so that other processes that
+  /// look at the log's files know the records are stable, too, and the intent is not needed any more. Steps that follow closely
+  /// share this flush.
   func flushSoon() {
     if isDueSoon.exchange(true, ordering: .relaxed) { return }
     let work: @Sendable () -> Void = { [weak self] in
@@ -40,7 +41,7 @@ extension Flusher {
       }
       if last.served > 1 { gather(last.served, within: min(last.nanoseconds * 2, 1_000_000)) }
       if waitsForInterval(last.nanoseconds) { return }
-      // Whoever is at it instead asks again.
+      // Otherwise, the caller that is flushing requests another look.
       if beginFlush() {
         takeNote()
         let start = ContinuousClock.now
@@ -54,18 +55,18 @@ extension Flusher {
     }
   }
 
-  /// Whether the thread has another look. Logs that wait for a thread come first.
+  /// Whether the thread looks again. Logs that wait for a thread come first.
   private func goesOn() -> Bool {
     let others = WorkThreads.shared.isBehind
     return state.withLock { state in
       guard state.endLook() else { return false }
-      // Without another thread this one goes on.
+      // If there is no other thread, this one goes on.
       return !others || (try? WorkThreads.shared.add { self.run() }) == nil
     }
   }
 
-  /// Whether it is too early: half of the interval after what was noted first is soon enough, or sooner if flushes take
-  /// long. Then a thread comes back at that time.
+  /// Whether it is too early to flush: half of the interval after the first noted record is soon enough, or sooner if flushes
+  /// take long. Then a thread comes back at that time.
   private func waitsForInterval(_ lastFlush: Int64) -> Bool {
     guard let interval else { return false }
     return state.withLock { state in
@@ -74,7 +75,7 @@ extension Flusher {
       let time = noted + .nanoseconds(delay)
       if time <= .now { return false }
       guard let number = state.numberForLater() else { return false }
-      // Where there is no thread to wait, it flushes too early, which harms nobody.
+      // If there is no thread to wait, it flushes too early, which does no harm.
       guard (try? WorkThreads.shared.add(at: time) { self.runLater(number) }) != nil else { return false }
       state.looksLater(number)
       return true
@@ -86,20 +87,20 @@ extension Flusher {
     if isMine { run() }
   }
 
-  /// Those whom the last flush served together come back one after the other: waiting for them a moment, at most two
-  /// flushes or a millisecond, saves all but the first a flush.
+  /// Callers that the last flush served together come back one after the other. Waiting for them a moment, at most two flushes or
+  /// a millisecond, saves a flush for all but the first.
   private func gather(_ count: Int, within nanoseconds: Int64) {
     spin(within: nanoseconds) { $0 < count }
   }
 
-  /// Who has just been served may come back at once: looking out for a moment saves waking a thread.
+  /// A caller that was just served may come back at once: waiting for it a moment saves waking a thread.
   private func linger(_ nanoseconds: Int64) {
     spin(within: nanoseconds) { $0 == 0 }
   }
 
-  /// Lets other threads run for as long as the number of those who wait asks for it.
+  /// Lets other threads run for as long as the number of waiting callers allows it.
   private func spin(within nanoseconds: Int64, while isOn: (_ waiterCount: Int) -> Bool) {
-    // Other logs wait for the thread: that takes long enough for more to come to this one.
+    // Other logs wait for the thread: serving them takes long enough for more callers to come to this one.
     if WorkThreads.shared.isBehind { return }
     let end = ContinuousClock.now + .nanoseconds(nanoseconds)
     while isOn(waiterCount.load(ordering: .relaxed)), ContinuousClock.now < end { Thread.yield() }

@@ -4,32 +4,33 @@ import Synchronization
 
 /// Puts committed records on stable storage. Callers that wait together share one flush.
 ///
-/// Flushes run on one of the threads that all logs share, ``WorkThreads``; or, where nobody waits there, on the thread of
-/// a caller that may block, which saves waking two threads.
+/// Flushes run on one of the threads that all logs share, ``WorkThreads``; or, if nobody waits there, on the thread of a caller
+/// that may block, which saves waking two threads.
 ///
-/// A flush that fails is the last: the kernel may have marked the lost pages clean, so a later one that succeeds would
-/// prove nothing. Whoever waits, and every later append, gets the error; closing and reopening recovers.
+/// A flush that fails is the last: the kernel may have marked the lost pages clean, so a later one that succeeds would prove
+/// nothing. Every waiting caller, and every later append, gets the error; closing and reopening recovers.
 final class Flusher: OpenFiles.HeldFilesFlusher {
   /// Its generation is the number of records known stable; closed with the log.
   let stable: Broadcaster
   let committed: Broadcaster
   private let targets: Lock<FlushTargets>
   let interval: Duration?
-  /// Opened when the last flush has ended, once there are to be no more.
+  /// Opened when the last flush has ended, after flushing was stopped.
   private let flushed = ThreadGate()
   let state = Lock(FlushState())
-  /// Whether there may be records that no flush has been asked to cover: it saves opening the gate. Sequentially
-  /// consistent: whoever flushes clears it and then reads the count; who appends raises the count and then reads it. One of
-  /// the two sees the other's store.
+  /// Whether there may be records that no flush was requested for: it saves opening the gate. Sequentially consistent: the
+  /// flushing thread clears it and then reads the count; the appending caller raises the count and then reads it. One of the two
+  /// sees the other's store.
   private let isNoted = Atomic(false)
-  /// Whether there is a `failure`. Released after it, before anybody is told: an append that begins later sees it.
+  /// Whether there is a `failure`. Stored releasing after `failure`, before any caller gets the error: an append that begins
+  /// later sees it.
   private let hasFailed = Atomic(false)
 
   /// Whether a flush comes soon: see ``flushSoon()``. Relaxed: it only saves asking twice.
   let isDueSoon = Atomic(false)
 
-  /// How many wait. Relaxed: it is only for the thread to look at while it spins, without taking the lock from those
-  /// who come to wait.
+  /// How many callers wait. Relaxed: only the thread reads it while it spins, so that it need not take the lock from callers that
+  /// come to wait.
   let waiterCount = Atomic(0)
 
   init(
@@ -44,12 +45,12 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
 
   // MARK: Segments
 
-  /// The log has rolled: records from now on are in another segment. Before one of them is committed.
+  /// The log has rolled: records from now on are in another segment. Called before one of them is committed.
   func add(_ target: FlushTarget) {
     targets.withLock { $0.add(target) }
   }
 
-  /// A segment before the newest was sealed: it is on stable storage, with its name.
+  /// A segment before the newest was sealed: it and its name are on stable storage.
   func noteSealed(_ first: Int) {
     let stableCount = targets.withLock { targets in
       targets.remove(first)
@@ -58,12 +59,12 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
     if stableCount > stable.generation, failure == nil { finish(stableCount) }
   }
 
-  /// The records before a number are being removed. On stable storage when this returns.
+  /// The records before a number are being removed. This is on stable storage when it returns.
   func noteRemoved(_ count: Int) throws(ImmutaError) {
     try targets.withLock { $0.newest.keeper }.noteRemoved(count)
   }
 
-  /// A segment before the newest could not be sealed: nobody knows what of it is on the device.
+  /// A segment before the newest could not be sealed: it is unknown how much of it is on the device.
   func noteNotSealed(_ error: ImmutaError) { fail(error) }
 
   /// Throws once a flush has failed. One atomic load while none has.
@@ -75,18 +76,18 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
   /// Why a flush failed, if one did.
   var failure: ImmutaError? { state.withLock { $0.failure } }
 
-  /// Whether the first `count` records were flushed: then they are stable by themselves, and not by a step's intent alone.
+  /// Whether the first `count` records were flushed: then they are stable by themselves, and not only because of a step's intent.
   func hasFlushed(_ count: Int) -> Bool { targets.withLock { $0.due(for: count).isEmpty } }
 
-  /// The same, and everybody who asks is told so. Whoever flushes notes it first, and says it then.
+  /// The same, and the broadcaster reports it, too. A flush notes it first, and announces it after that.
   func isKnownStable(_ count: Int) -> Bool { stable.generation >= count && hasFlushed(count) }
 
-  /// A step's intent vouches for the first `count` records, whatever of their commit is on the device: they are stable.
+  /// A step's intent vouches for the first `count` records, however much of their commit is on the device: they are stable.
   func notePromised(_ count: Int) {
     if failure == nil { finish(count) }
   }
 
-  /// Throws when what was flushed before is in files that nobody finds again: as a failed flush, that is final.
+  /// Throws when the flushed records are in files that nobody finds again: like a failed flush, that is final.
   func checkNames() throws(ImmutaError) {
     do throws(ImmutaError) {
       try io(targets.withLock { $0.newest.names }.check())
@@ -96,11 +97,11 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
     }
   }
 
-  /// What the companion's header says, as it was written last.
+  /// The companion's header as it was written last.
   var companionHeader: CompanionHeader { targets.withLock { $0.newest.keeper }.current }
 
-  /// Waits until the first `count` records are stable. Not cancellable: the records are committed already, and the
-  /// answer to whether they are stable is the only one that is true.
+  /// Waits until the first `count` records are stable. Not cancellable: the records are committed already, and only the answer
+  /// whether they are stable would be true.
   func flush(through count: Int) async throws {
     try await withCheckedThrowingContinuation { continuation in
       enqueue(.task(continuation), count)
@@ -113,7 +114,7 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
       flushOnce()
       endFlush()
     }
-    // Mostly that was it; else somebody flushes, or has found out why nobody does.
+    // In most cases that was all; otherwise somebody flushes, or has found out why nobody can.
     if stable.generation >= count { return }
     let thread = BlockedThread()
     enqueue(.thread(thread), count)
@@ -131,7 +132,7 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
     if let answer { waiter.resume(with: answer) }
   }
 
-  /// There are records to flush before the interval is over.
+  /// Records exist that must be flushed before the interval is over.
   @inline(__always)
   func noteUnflushed() {
     atomicMemoryFence(ordering: .sequentiallyConsistent)
@@ -142,11 +143,11 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
       do throws(ImmutaError) { try ask(&state) } catch { return error }
       return nil
     }
-    // Without a thread to flush, the interval cannot be kept: no more may be appended.
+    // If no thread can flush, the interval cannot be kept: nothing more may be appended.
     if let failure { fail(failure) }
   }
 
-  /// Before it is counted what a flush covers: what is committed from here on is noted again. See `isNoted`.
+  /// Call before counting the records that a flush covers: records committed from here on are noted again. See `isNoted`.
   func takeNote() {
     isNoted.store(false, ordering: .sequentiallyConsistent)
     atomicMemoryFence(ordering: .sequentiallyConsistent)
@@ -154,9 +155,9 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
 
   // MARK: One flush at a time
 
-  /// Whether it is this caller's to flush; then `endFlush` must follow.
+  /// Whether this caller must flush; then `endFlush` must follow.
   ///
-  /// - Parameter here: on a thread that is not the pool's, while nobody else waits for one of those.
+  /// - Parameter here: whether the caller flushes on its own thread; only if nobody waits for a thread of the pool.
   func beginFlush(here: Bool = false) -> Bool {
     state.withLock { $0.beginFlush(here: here) }
   }
@@ -170,19 +171,19 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
       return (state.stage != .open, nil)
     }
     if isStopping { flushed.open() }
-    // Nobody is left waiting for a thread that is not to be had.
+    // No caller may be left waiting for a thread that cannot be had.
     if let failure { fail(failure) }
-    // Whoever looked for descriptors to let go while this one flushed could not have its.
+    // While this log flushed, ``OpenFiles`` could not close its descriptors.
     OpenFiles.shared.makeRoom(mayBlock: false)
   }
 
-  /// How many it served.
+  /// Returns how many callers it served.
   @discardableResult
   func flushOnce() -> Int {
     if state.withLock({ $0.failure }) != nil { return 0 }
     let count = committed.generation
     do throws(ImmutaError) {
-      // Asked after the records were counted: a segment that was added since has none of them.
+      // Read after the records were counted: a segment that was added since has none of them.
       try flush(targets.withLock { $0.due(for: count) })
       return finish(count)
     } catch {
@@ -197,11 +198,11 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
     }
   }
 
-  /// Puts all that was committed on stable storage, and what was staged after it: for whoever has the turn. Blocks.
+  /// Puts all committed records on stable storage, and those staged after them. The caller has the turn. Blocks.
   ///
-  /// - Throws: `.storageClosed`, and what a flush failed with, which is final.
+  /// - Throws: `.storageClosed`, and the error of a failed flush, which is final.
   func flushWithStaged() throws(ImmutaError) {
-    // Somebody else's flush may have begun before the last records were staged: it is waited for.
+    // Another flush may have begun before the last records were staged: wait for it.
     while !beginFlush() {
       if state.withLock({ $0.stage != .open }) { throw .storageClosed }
       ThreadGate().wait(nanoseconds: 20_000)
@@ -232,13 +233,12 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
     targets.withLock { $0.note(target.first, flushed: end) }
   }
 
-  /// Flushes many logs together. Those that are being flushed, or where nothing is to be flushed, are left
-  /// out.
+  /// Flushes many logs together. Logs that are being flushed, or that need no flush, are left out.
   func flushTogether(with others: ArraySlice<any OpenFiles.HeldFilesFlusher>) {
     Self.flushTogether([self] + others.compactMap { $0 as? Flusher })
   }
 
-  /// Puts what is committed in several logs on stable storage. May block.
+  /// Puts all committed records of several logs on stable storage. May block.
   static func flushTogether(_ flushers: [Flusher]) {
     let flushers = flushers.filter { !$0.hasFlushed($0.committed.generation) && $0.beginFlush(here: true) }
     var files: [Descriptor] = []
@@ -264,7 +264,7 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
         failures[piece.place] = error
       }
     }
-    // Before anybody is told: whoever closes a log then finds nobody else holding its files.
+    // Before any caller is answered: a caller that then closes a log finds nobody else holding its files.
     (files, pieces) = ([], [])
     for (place, flusher) in flushers.enumerated() {
       if let failure = failures[place] { flusher.fail(failure) } else { flusher.finish(counts[place]) }
@@ -272,10 +272,10 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
     }
   }
 
-  /// Answers those who waited for `count` records or fewer.
+  /// Answers the callers that waited for `count` records or fewer.
   @discardableResult
   private func finish(_ count: Int) -> Int {
-    // Never back: a segment may have been sealed meanwhile.
+    // Never moves back: a segment may have been sealed meanwhile.
     stable.advance(to: count)
     let served = state.withLock { state in
       let served = state.take(waitingFor: count)
@@ -291,7 +291,7 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
     tell(error)
   }
 
-  /// Answers those who wait, and all who come, with the failure.
+  /// Answers all callers that wait, and all that come later, with the failure.
   private func tell(_ error: ImmutaError) {
     let waiting = state.withLock { state in
       defer { waiterCount.store(0, ordering: .relaxed) }
@@ -301,15 +301,15 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
     for (_, waiter) in waiting { waiter.resume(with: .failure(error)) }
   }
 
-  /// Returns when no flush is under way; none begins any more. Those who wait are answered by `end(with:)`.
+  /// Returns when no flush is under way; none begins any more. `end(with:)` answers the callers that wait.
   func stop() {
     let isFlushing = state.withLock { $0.stop() }
     if isFlushing { flushed.wait() }
   }
 
-  /// Closing flushed everything, or failed to: answers those who still wait.
+  /// Closing flushed everything, or failed to: answers the callers that still wait.
   func end(with failure: ImmutaError?) {
-    // Without a mark: the lock is free, and the companion may be another writer's. Closing has left it.
+    // Writes no mark: the lock is free, and another writer may have the companion. Closing has written the mark.
     if let failure {
       tell(failure)
     } else {
@@ -318,7 +318,7 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
         for target in targets.all { targets.note(target.first, flushed: committed.generation) }
       }
     }
-    // Everybody who came before this, and nobody after: those find what is stable, or that the log is closed.
+    // Everybody who came before this; later callers find what is stable, or that the log is closed.
     let waiting = state.withLock { state in
       defer { waiterCount.store(0, ordering: .relaxed) }
       return state.end()

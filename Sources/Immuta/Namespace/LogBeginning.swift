@@ -1,18 +1,17 @@
 /// Makes an empty log that begins with another record than the first: for the copy of a log whose first records were removed, so
 /// that the others keep their numbers.
 struct LogBeginning {
-  /// Of the log; nothing of it is there.
+  /// The log's files, none of which exists.
   let files: LogFiles
   let format: LogFormat
   let codecName: String
   let trust: FileTrust
 
-  /// On stable storage when it returns. A crash leaves no log; or this one, of which only the companion says, or nothing yet,
-  /// that its records before `first` were removed.
+  /// The log is on stable storage when it returns. A crash leaves no log; or this log, but with only the companion, or no file
+  /// yet, saying that the records before `first` were removed.
   ///
   /// - Parameter first: the number that its first record gets; at least 1.
-  /// - Throws: `.duplicateNamespace` where there is such a log, `.corrupted` where there was one, `.locked`, `.foreignOwner`,
-  ///   `.io`.
+  /// - Throws: `.duplicateNamespace` if such a log exists, `.corrupted` if one existed, `.locked`, `.foreignOwner`, `.io`.
   func run(first: Int) throws(ImmutaError) {
     let directory = files.directory
     try Removal(files: files, trust: trust).finish()
@@ -20,7 +19,7 @@ struct LogBeginning {
     if let lost = try files.lostLog(trust) { throw .corrupted(lost) }
     let lock = try io(FileLock.take(files.lock, in: directory, subject: files.namespace, rights: nil, trust: trust))
     defer { lock.unlock() }
-    // Somebody else may have been faster.
+    // Another process may have been faster.
     if try io(files.isThere()) { throw .duplicateNamespace(files.namespace) }
     let folder = try io(trust.makeFolder(files.segmentsFolder, of: files))
     let segment = files.segment(first, in: folder)

@@ -1,4 +1,4 @@
-/// The segments of a log that is repaired, or copied elsewhere: looks at each of them, where opening looks at two.
+/// The segments of a log that is repaired, or copied elsewhere: looks at each of them, while opening looks at two.
 struct LogSegments {
   let files: LogFiles
   private var folder: SegmentFolder
@@ -7,12 +7,12 @@ struct LogSegments {
 
   /// O(segments): the header of each companion is read.
   ///
-  /// - Throws: `.namespaceNotFound` where there is no log, `.corrupted` where it was lost, `.io`.
+  /// - Throws: `.namespaceNotFound` if there is no log, `.corrupted` if it was lost, `.io`.
   init(_ files: LogFiles, _ trust: FileTrust) throws(ImmutaError) {
     (self.files, self.trust) = (files, trust)
     folder = try SegmentFolder(files, trust)
     problems = folder.refusals
-    // A newest one that is missing is in the list of what is lost.
+    // A missing newest segment is in the list of lost records.
     if let missing = folder.missingNewest { problems.removeAll { $0 == missing } }
     problems += try folder.leaveOutIrregular()
     if folder.firsts.isEmpty {
@@ -30,8 +30,8 @@ struct LogSegments {
   /// Whether the log has rolled.
   var isRolled: Bool { folder.firsts != [0] || folder.newestFirst > 0 }
 
-  /// The lock of all segments, held for as long as somebody works on one of them; nil where the only one's is taken with it,
-  /// and where there is none to look at.
+  /// The lock for all segments, held while one of them is worked on; nil if the only segment's own lock is taken, or if there is
+  /// no segment to look at.
   func lock(for purpose: Repair.Purpose, _ trust: FileTrust) throws(ImmutaError) -> FileLock? {
     guard isRolled else { return nil }
     for first in folder.firsts.reversed() {
@@ -43,7 +43,7 @@ struct LogSegments {
     return nil
   }
 
-  /// What is known of a segment from the others.
+  /// What the other segments say about a segment.
   func place(_ number: Int) throws(ImmutaError) -> SegmentPlace {
     let firsts = folder.firsts
     guard isRolled else { return .alone }
@@ -52,7 +52,7 @@ struct LogSegments {
       end: firsts[number + 1] - firsts[number], isEndProven: folder.isProven(firsts[number + 1]), isRolled: true)
   }
 
-  /// What is found of each segment: of one that is refused, that its records are lost.
+  /// The report of each segment; a segment that is refused is reported as lost.
   func reports(
     _ look: (_ files: LogFiles, _ place: SegmentPlace) throws(ImmutaError) -> RepairReport
   ) throws(ImmutaError) -> [(first: Int, report: RepairReport)] {
@@ -69,14 +69,14 @@ struct LogSegments {
     return reports
   }
 
-  /// That none of a segment's records can be had; of the newest, as many as its companion counts, or one.
+  /// A report that all of a segment's records are lost; for the newest segment, as many as its companion counts, or one.
   private func refused(_ damage: Corruption, _ files: LogFiles, _ place: SegmentPlace) -> RepairReport {
     let header = try? files.companionHeader(trust)
     let count = place.end ?? max(1, header?.stableCount ?? 1)
     return RepairReport(files.namespace, refused: damage, count: count)
   }
 
-  /// What is found of the log.
+  /// The report of the whole log.
   func report(_ reports: [(first: Int, report: RepairReport)]) -> RepairReport {
     if !isRolled, var report = reports.first?.report {
       report.problems += problems

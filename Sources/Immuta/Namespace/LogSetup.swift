@@ -1,18 +1,18 @@
-/// How a segment of a log is set up for those who read and write it: where its files are, and what the log was opened with.
+/// How a segment of a log is set up for readers and the writer: where its files are, and which options the log was opened with.
 struct LogSetup: Sendable {
   let files: LogFiles
   let options: OpeningOptions
-  /// What transforms payloads; the logs of a storage share one.
+  /// Transforms payloads; the logs of a storage share one.
   let pools: TransformPools
 
-  /// The same, of another segment.
+  /// The same, for another segment.
   func at(_ files: LogFiles) -> LogSetup { LogSetup(files: files, options: options, pools: pools) }
 
   var trust: FileTrust {
     FileTrust(in: files.directory, acceptsFilesOfOthers: options.acceptsFilesOfOthers)
   }
 
-  /// What ends steps that were cut off.
+  /// Finishes steps that were cut off.
   var settlement: Settlement {
     Settlement(files: files, acceptsFilesOfOthers: options.acceptsFilesOfOthers, logger: options.logger)
   }
@@ -40,9 +40,9 @@ struct LogSetup: Sendable {
       identity: identity, mapsLargeRecords: true)
   }
 
-  /// What tells whether the files of a segment still have their names and their bytes.
+  /// Checks whether the files of a segment still have their names and their bytes.
   ///
-  /// - Parameter once: the files that the log has once.
+  /// - Parameter once: the files that exist once for the log.
   func names(
     _ reader: LogReader, _ log: Descriptor, _ logFile: FileIdentity, _ companion: Descriptor,
     _ companionFile: FileIdentity, _ once: [NameCheck.NamedFile]

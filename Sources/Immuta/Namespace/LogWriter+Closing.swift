@@ -4,10 +4,10 @@ import Solid
 // The end of a log: alone, or together with many others.
 
 extension LogWriter {
-  /// Closes: what is staged is gone, whoever waits for a turn is told, the files end at the last committed record and
-  /// are on stable storage, and are open no more.
+  /// Closes: staged records are gone, callers that wait for a turn get an error, and the files end at the last committed record,
+  /// are on stable storage, and are closed.
   ///
-  /// - Returns: why they are not on stable storage, the same whoever closes; the log is closed all the same, and the
+  /// - Returns: why they are not on stable storage, the same for each caller that closes. The log is closed all the same, and the
   ///   next opening recovers.
   func close() -> (isFirst: Bool, failure: ImmutaError?) {
     switch closing.begin() {
@@ -16,9 +16,9 @@ extension LogWriter {
     }
   }
 
-  // In steps, which those that are closed together make side by side.
+  // In steps, which logs that are closed together make side by side.
 
-  /// Nobody appends any more, and nobody flushes. Returns those who waited for a turn.
+  /// Nobody appends any more, and nobody flushes. Returns the callers that waited for a turn.
   func endAppending() -> [Waiter] {
     endSteps()
     let waiting = state.withLock { $0.close() }
@@ -35,17 +35,17 @@ extension LogWriter {
     return failure
   }
 
-  /// The log and its companion, for whoever flushes them; neither where all that was committed is on stable storage.
+  /// The log and its companion, if they have to be flushed; neither if all committed records are on stable storage.
   private var unflushedFiles: [Descriptor] {
     state.withLock { state in
       let (log, companion) = state.segment.descriptors
       if state.isPrepared, !flusher.hasFlushed(state.count) { return [log, companion] }
-      // A mark that may not be on stable storage, before another is written.
+      // The old mark may not be on stable storage, and must be before another is written.
       return state.segment.keeper.isFlushed ? [] : [companion]
     }
   }
 
-  /// The log, once it was cut; nothing where it never was written to, and is as it was when it was marked.
+  /// The log, once it was cut; nothing if it was never written to since it was marked.
   private var cutFiles: [Descriptor] {
     state.withLock { $0.segment.phase.mayHaveWritten ? [$0.segment.descriptors.log] : [] }
   }
@@ -58,8 +58,7 @@ extension LogWriter {
     committed.advance(to: state.withLock { $0.count })
     reader.progress.markClosed()
     closing.end(failure)
-    // Nobody is told before the log is closed, and no lock is held while they are: whoever is told may call back at
-    // once.
+    // Callers are answered only after the log is closed, and without a lock: a caller may call back at once.
     for waiter in waiting { waiter.resume(with: .failure(ImmutaError.storageClosed)) }
     reader.close()
     sealed.close()

@@ -3,9 +3,8 @@ import ImmutaLocking
 // Before the first append: the log is marked as open, and its files are made ready.
 
 extension LogWriter {
-  /// With the turn: marks the log as being written, on stable storage, before anything in it changes, so that a crash
-  /// from here on is known as one; on a thread that may block. Before a record that has no room in the newest segment, the
-  /// log rolls.
+  /// With the turn: marks the log as being written, on stable storage, before anything in it changes, so that a crash from here
+  /// on is recognised. Runs on a thread that may block. If the record has no room in the newest segment, the log rolls first.
   ///
   /// - Parameter size: how many bytes are to be appended, at least.
   func prepare(for size: Int = 0) async throws {
@@ -26,16 +25,15 @@ extension LogWriter {
       return (state.isPrepared, state.isRollDue(adding: size))
     }
     if !isPrepared { try prepareNewest() }
-    // Also a segment that was never written to since it was opened: sealing it is what tells those who wait for its next
-    // record.
+    // Also for a segment that was never written to since it was opened: sealing it wakes readers that wait for its next record.
     if isRollDue { try roll() }
   }
 
-  /// With the turn: whether preparing rolls, and a record that was refused for this reason may be staged once more after that.
+  /// With the turn: whether preparing rolls because of this error, and the refused record may be staged again after that.
   func rolls(insteadOf error: ImmutaError) -> Bool { state.withLock { $0.rolls(insteadOf: error) } }
 
   private func prepareNewest() throws {
-    // The files may have to be opened: where many are open, others come before.
+    // The files may have to be opened: if many are open, others must be closed first.
     OpenFiles.shared.makeRoom(mayBlock: true)
     // Not while closing: once the log is closed, another writer may have it open.
     try closing.whileOpen {
@@ -60,14 +58,14 @@ extension LogWriter {
     state.withLock { $0.noteMarked() }
   }
 
-  /// Marks many logs of a directory together that nobody uses yet, as `prepare` does one by one: so the first append to
-  /// each waits for no flush. Throws why the first of them could not be marked.
+  /// Marks many logs of a directory together that nobody uses yet, as `prepare` does one by one. So the first append to each
+  /// waits for no flush. Throws the error of the first log that could not be marked.
   static func markTogether(_ writers: [LogWriter], in directory: Directory) throws(ImmutaError) {
     let writers = writers.compactMap { writer in writer.state.withLock { $0.missingMark }.map { (writer, $0) } }
     let marks = writers.map(\.1)
     for mark in marks {
       try io(mark.names.check())
-      // Nothing of the logs was stored before; so the mark may reach the device together with what it vouches for.
+      // Nothing was stored in the logs before, so the mark may reach the device together with what it vouches for.
       try mark.keeper.writeOpen()
     }
     let failures = ManyFiles.flush(marks.flatMap { [$0.log, $0.companion] })
@@ -78,7 +76,7 @@ extension LogWriter {
         if let failure { state.fail(ImmutaError(failure)) } else { state.noteMarked() }
         if failure == nil { marks[place].keeper.noteFlushed() }
       }
-      // Its files may have been let go before.
+      // Its files may have been closed before.
       writer.list()
     }
     if let failure = failures.compactMap(\.self).first { throw ImmutaError(failure) }

@@ -1,7 +1,7 @@
 import ImmutaLocking
 import Synchronization
 
-// A log that nobody uses lets go of its descriptors when others need them.
+// A log that nobody uses closes its descriptors when others need them.
 
 extension LogWriter: OpenFiles.Holder {
   func wasUsed() -> Bool { state.withLock { $0.wasUsed() } }
@@ -20,7 +20,7 @@ extension LogWriter: OpenFiles.Holder {
   var flusherOfOwn: (any OpenFiles.HeldFilesFlusher)? { flusher }
   var isOver: Bool { false }
 
-  /// Has the log's descriptors counted, and let go when others need theirs.
+  /// Registers the log's descriptors, so that they are counted, and closed when other logs need descriptors.
   func list() {
     let isNew = isListed.exchange(true, ordering: .acquiringAndReleasing)
     if !isNew { OpenFiles.shared.add(self) }

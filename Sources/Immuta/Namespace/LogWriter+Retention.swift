@@ -2,16 +2,16 @@ import ImmutaLocking
 import Logging
 import Solid
 
-// What a log keeps of its records: whole segments are removed from the front, never the newest.
+// Which records a log keeps: whole segments are removed from the front, never the newest.
 
 extension LogWriter {
   /// The first record that was not removed.
   var firstSequence: Int { sealed.firstSequence }
 
-  /// Removes the segments all of whose records are before a number. Returns the first record that is left. May block.
+  /// Removes the segments whose records are all before a number. Returns the first record that is left. May block.
   ///
-  /// What was removed is stored first, and is on stable storage before a file goes; the files go in order, companions last. So
-  /// a crash leaves the log as it was, or files that the next opening removes.
+  /// REMOVED is stored first, and is on stable storage before a file is removed; the files are removed in order, companions last.
+  /// So a crash leaves the log as it was, or files that the next opening removes.
   @discardableResult
   func removeRecords(before number: Int) throws(ImmutaError) -> Int {
     try roller.maintenance.withLock { (_) throws(ImmutaError) in
@@ -21,7 +21,7 @@ extension LogWriter {
       guard let removed = plan.firstToKeep(before: number), removed > sealed.firstSequence else {
         return sealed.firstSequence
       }
-      // None that is still being written.
+      // No segment that is still being written may be removed.
       if let failure = sealNow() { throw failure }
       let folder = try io(files.openFolder())
       for first in firsts where first < removed { try checkVersion(ofSegment: first, in: folder) }
@@ -38,7 +38,7 @@ extension LogWriter {
     }
   }
 
-  /// What a newer program says of its records, this one does not know: perhaps that somebody needs them.
+  /// This program cannot read what a newer one says about its records: perhaps that they are still needed.
   ///
   /// - Throws: `.unsupportedVersion` for a segment that a newer program wrote.
   private func checkVersion(ofSegment first: Int, in folder: Directory?) throws(ImmutaError) {
@@ -46,7 +46,7 @@ extension LogWriter {
     _ = try io(roller.maker.setup.trust.companion(of: segment))?.companionHeader()
   }
 
-  /// Makes the meta file say what the newest segment's companion does.
+  /// Makes the meta file agree with the newest segment's companion.
   ///
   /// - Parameter newestFirst: the first record of that segment, once its name is on stable storage.
   func keepMeta(_ header: CompanionHeader, newestFirst: Int = 0) throws(ImmutaError) {
@@ -57,10 +57,10 @@ extension LogWriter {
     }
   }
 
-  /// Removes what the log need not keep. May block.
+  /// Removes segments that the log need not keep. May block.
   func retain() throws(ImmutaError) {
     if roller.retention.keepsEverything { return }
-    // Until they are sealed, files are as large as what was reserved.
+    // Until segments are sealed, their files are as large as their reserved space.
     if let failure = sealNow() { throw failure }
     guard let kept = try firstToKeep() else { return }
     let before = sealed.firstSequence
@@ -74,8 +74,8 @@ extension LogWriter {
     }
   }
 
-  /// The number before which nothing need be kept, and the consumers that have not read all before it; nil where everything
-  /// is.
+  /// The number before which nothing need be kept, and the consumers that have not read everything before it; nil if everything
+  /// must be kept.
   private func firstToKeep() throws(ImmutaError) -> (number: Int, overrun: [Waited])? {
     let retention = roller.retention
     let (firsts, end) = sealed.list
@@ -103,13 +103,13 @@ extension LogWriter {
   /// A consumer that is waited for.
   private struct Waited {
     let name: String
-    /// What it has acknowledged.
+    /// The position that it has acknowledged.
     let position: Int
-    /// The same for certain, whatever happens to this machine.
+    /// The position that is certain, whatever happens to this machine.
     let stable: Int
   }
 
-  /// One whose position cannot be told has read nothing.
+  /// A consumer whose position cannot be read counts as having read nothing.
   private func waited(for name: String) -> Waited {
     do throws(ImmutaError) {
       guard let mark = try ConsumerFolder(files, trust: roller.maker.setup.trust).mark(of: name, flushing: true) else {
@@ -130,13 +130,13 @@ extension LogWriter {
     }
   }
 
-  /// Has a thread remove what need not be kept.
+  /// Makes a thread remove segments that need not be kept.
   func retainBeside() {
     if roller.retention.keepsEverything { return }
     try? WorkThreads.shared.add { self.retainNow() }
   }
 
-  /// What cannot be removed now is removed later.
+  /// Segments that cannot be removed now are removed later.
   private func retainNow() {
     do throws(ImmutaError) {
       try retain()
@@ -149,7 +149,7 @@ extension LogWriter {
 
   // MARK: From time to time
 
-  /// Looks after segments and records that become too old while nothing is appended, until the log is closed.
+  /// Watches for segments and records that become too old while nothing is appended, until the log is closed.
   func lookAfterAges() {
     let ages = [roller.maker.setup.options.segments.maximumAge, roller.retention.maximumAge].compactMap(\.self)
     var pauses = ages.map { min(max(.milliseconds(50), $0 / 8), .seconds(30)) }
@@ -165,7 +165,8 @@ extension LogWriter {
 
   private static var timeBetweenLooksAtConsumers: Duration { .seconds(5) }
 
-  /// Rolls a segment that is too old, unless somebody has the turn: then that one's next append does, or the next look.
+  /// Rolls a segment that is too old, unless somebody has the turn: then that caller's next append rolls it, or the next look
+  /// does.
   private func rollIfOld() {
     let isMine = state.withLock { state in
       state.noteTime()
@@ -174,7 +175,7 @@ extension LogWriter {
     guard isMine else { return }
     defer { endTurn() }
     do {
-      // Its segment is too old: so it rolls.
+      // The segment is too old, so this rolls.
       try prepareBlocking()
     } catch {
       longWaits.logger?.warning("the log could not roll: \(error)", metadata: ["namespace": "\(namespace)"])

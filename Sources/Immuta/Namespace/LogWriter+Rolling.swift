@@ -4,10 +4,10 @@ import Solid
 // A log's segments, one after the other: see DESIGN of the file format, "Segments".
 
 extension LogWriter {
-  /// Begins the next segment, unless the newest has no record. For who has the turn; may block.
+  /// Begins the next segment, unless the newest has no record. The caller has the turn; may block.
   ///
-  /// Each step leaves the log as it was, or rolled: the next segment is made under names of its own; it gets its names; and
-  /// then records go into it, and the one before is sealed beside that.
+  /// Each step leaves the log as it was, or rolled: the next segment is made under names of its own; it gets its names; and then
+  /// records go into it, while the previous one is sealed in the background.
   func roll() throws(ImmutaError) {
     do {
       try closing.whileOpen { try rollOpen() }
@@ -48,7 +48,7 @@ extension LogWriter {
   private func goOn(in named: consuming NextSegment.Named, _ folder: Directory) {
     let (next, target) = (named.reader, named.target)
     let old = reader
-    // Before a record of the next segment is committed: who has seen one finds its reader.
+    // Before a record of the next segment is committed, so that a caller that has seen one finds its reader.
     flusher.add(target)
     old.seal(at: next.first)
     sealed.add(old, end: next.first)
@@ -62,21 +62,21 @@ extension LogWriter {
     roller.add(sealing)
   }
 
-  /// Has a thread seal the segments before the newest.
+  /// Makes a thread seal the segments before the newest.
   private func sealBeside() {
-    // Without a thread the next roll does it, or closing.
+    // If no thread is free, the next roll or closing does it.
     try? WorkThreads.shared.add { _ = self.sealNow() }
   }
 
   /// Seals the segments before the newest. May block. Returns why one could not be: then nothing is appended any more.
   func sealNow() -> ImmutaError? {
     let failure = roller.sealAll(after: flusher.failure) { next in
-      // Not the newest: the log may have rolled again since, and that name may be lost with the machine. Should this fail, the
-      // loss of the newest segment is not noticed, and that segment needs its companion; nothing else.
+      // Not the newest segment: the log may have rolled again since, and that name may be lost if the machine crashes. If this
+      // fails, the only harm is that a loss of the newest segment is not noticed, and that this segment needs its companion.
       try? keepMeta(flusher.companionHeader, newestFirst: next)
     } _: { first in
       flusher.noteSealed(first)
-      // Its reader keeps files open that were open for writing.
+      // Its reader still holds files that were open for writing.
       sealed.forget(first)
     }
     if let failure {
@@ -86,7 +86,7 @@ extension LogWriter {
     return failure
   }
 
-  /// Makes the next segment, ahead of the need.
+  /// Makes the next segment before it is needed.
   func makeNextNow() {
     guard roller.wantsNext() else { return }
     roller.makeNext(like: state.withLock { $0.segment.descriptors.log })

@@ -1,6 +1,6 @@
 import ImmutaLocking
 
-// What whoever has the turn does with it: records, through the codec if there is one, and their commit.
+// What a caller does with the turn: stages records, through the codec if there is one, and commits them.
 
 extension LogWriter {
   // MARK: What callers give

@@ -3,7 +3,7 @@ import ImmutaLocking
 // Steps over several logs: see ``StepIntent``.
 
 extension LogWriter {
-  /// What a step says of this log; the caller has the turn.
+  /// This log's part of a step; the caller has the turn.
   fileprivate func stepPart() throws(ImmutaError) -> StepIntent.LogPart {
     try state.withLock { (state) throws(ImmutaError) in
       try checkUsable(state)
@@ -13,7 +13,7 @@ extension LogWriter {
 
   var hasStaged: Bool { state.withLock { $0.hasStaged } }
 
-  /// The intents' file is not needed any more when the log is closed, where all that it says is done.
+  /// When the log is closed, the file of intents is not needed any more, if all steps in it are done.
   func endSteps() {
     let intents = intents.withLock { intents in
       defer { intents = nil }
@@ -35,10 +35,10 @@ extension LogWriter {
   }
 }
 
-/// The commit of what was staged in several logs, together with the position of the consumer whose records it comes from.
-/// Whoever calls it has the logs' turns.
+/// Commits the staged records of several logs, together with the position of the consumer whose records they come from. The
+/// caller has the logs' turns.
 struct StepCommit: Sendable {
-  /// The logs that something is appended to, in the order of their names. The step's other logs have no part in its intent.
+  /// The logs that get records, in the order of their names. The step's other logs have no part in its intent.
   private let staged: [LogWriter]
   private let consumer: (keeper: PositionKeeper, namespace: String, move: PositionKeeper.Move)?
   /// Whether it must be on stable storage before it counts.
@@ -46,8 +46,8 @@ struct StepCommit: Sendable {
   private let acceptsFilesOfOthers: Bool
 
   /// - Parameters:
-  ///   - writers: the logs of the step, in the order of their names; all is staged.
-  ///   - consumer: whose records the step comes from, and where it moves; nil for none.
+  ///   - writers: the logs of the step, in the order of their names; all records are staged.
+  ///   - consumer: the consumer whose records the step comes from, and where it moves; nil for none.
   init(
     of writers: [LogWriter],
     moving consumer: (keeper: PositionKeeper, namespace: String, move: PositionKeeper.Move)? = nil,
@@ -57,7 +57,7 @@ struct StepCommit: Sendable {
     (self.consumer, self.isStable, self.acceptsFilesOfOthers) = (consumer, isStable, acceptsFilesOfOthers)
   }
 
-  /// Whether the file of its intent is made, as far as it needs one.
+  /// Whether the file of its intent exists, if it needs one.
   var hasIntents: Bool {
     guard let first = staged.first, staged.count > 1 || consumer != nil else { return true }
     return first.intents.withLock { $0 != nil }
@@ -65,9 +65,9 @@ struct StepCommit: Sendable {
 
   /// Commits, and moves the consumer: all or nothing, whatever dies. Blocks for two flushes where it must be stable.
   ///
-  /// - Returns: false where the consumer was moved by somebody else meanwhile: then nothing was done.
-  /// - Throws: before the step is decided on, whatever went wrong: then nothing was done. After that, what kept a log from
-  ///   getting its part, or the position from being written: the rest is done, and that follows with the next opening.
+  /// - Returns: false if the consumer was moved by somebody else meanwhile: then nothing was done.
+  /// - Throws: before the step is decided on, any error: then nothing was done. After that, the error that kept a log from
+  ///   getting its part, or the position from being written: the rest is done, and the next opening finishes that part.
   func run() throws(ImmutaError) -> Bool {
     if staged.isEmpty || (staged.count == 1 && consumer == nil) { return try runAlone(staged.first) }
     if isStable { for writer in staged { try writer.flusher.flushWithStaged() } }
@@ -76,7 +76,7 @@ struct StepCommit: Sendable {
     return isDone
   }
 
-  /// One store commits it: the log's own commit, or that of the position.
+  /// One store commits it: the log's own commit, or the write of the position.
   private func runAlone(_ writer: LogWriter?) throws(ImmutaError) -> Bool {
     if let consumer {
       let moved = try consumer.keeper.step(consumer.move, appended: []) { (_, _) in }
@@ -142,8 +142,8 @@ struct StepCommit: Sendable {
     }
   }
 
-  /// Decides on the step. Where that fails, the step is as if it never was; or, where not even that is sure, nothing more may
-  /// be appended to its logs before they are opened again, which finds out.
+  /// Decides on the step. If that fails, the step never happened; or, if even that is uncertain, nothing more may be appended to
+  /// its logs before they are opened again, which finds out.
   private func write(_ intent: StepIntent, to file: inout IntentFile) throws(ImmutaError) {
     let generation = file.next
     guard let slot = intent.encoded(generation: generation) else {
@@ -164,7 +164,7 @@ struct StepCommit: Sendable {
     }
   }
 
-  /// Gives each log its part. A log that fails gets it when it is opened next; the others do not wait for that.
+  /// Gives each log its part. A log that fails gets its part when it is opened next; the others do not wait for that.
   private func commitParts(of intent: StepIntent) -> StepIntents.Vouched {
     var vouched = StepIntents.Vouched(logs: [], position: nil, intent: intent)
     for (writer, part) in zip(staged, intent.logs) {

@@ -1,15 +1,15 @@
 import ImmutaLocking
 import Synchronization
 
-/// Who has the turn, and how it goes from one to the next.
+/// Which caller has the turn, and how the turn goes from one to the next.
 extension LogWriter {
   /// The log's name, for errors.
   @usableFromInline var namespace: String { longWaits.namespace }
 
   /// Waits until it is this caller's turn. Cancellation ends the wait.
   ///
-  /// - Parameter append: a payload that may be appended for the caller instead: it then has an outcome. Where it has
-  ///   none, the caller has the turn.
+  /// - Parameter append: a payload that may be appended for the caller instead: it then has an outcome. If it has none, the
+  ///   caller has the turn.
   func takeTurn(
     _ work: TakenTurn.Work, _ party: TurnHolder.Party, orAppend append: QueuedAppend? = nil
   ) async throws {
@@ -39,17 +39,17 @@ extension LogWriter {
     try waiter.wait()
   }
 
-  /// A payload that may be appended for its caller while that one waits; nil where the caller must have the turn, as with
-  /// a codec, which is not called for others.
+  /// A payload that may be appended for its caller while the caller waits; nil if the caller must have the turn, as with a codec,
+  /// which is not called for other callers.
   func queuedAppend(_ bytes: UnsafeRawBufferPointer) -> QueuedAppend? {
     encoder == nil ? unsafe QueuedAppend(bytes, in: roomForQueue) : nil
   }
 
-  /// Ends the turn: what was staged and not committed is gone. Then serves those who wait, until somebody has the turn
-  /// or nobody waits any more.
+  /// Ends the turn: records that were staged and not committed are gone. Then serves the callers that wait, until one has the
+  /// turn or none waits any more.
   ///
-  /// In pieces, so that the lock is not held for long. Those who come in between do a piece before they join the queue: so
-  /// it gets shorter, and this ends.
+  /// In pieces, so that the lock is not held for long. Callers that come in between do a piece before they join the queue: so the
+  /// queue gets shorter, and this ends.
   func endTurn() {
     var served = state.withLock { state in
       state.endTurn()
@@ -59,21 +59,21 @@ extension LogWriter {
       let more = state.withLock { serve(&$0) }
       served.add(more)
     }
-    // Only now: whoever is told may call back at once, and not return for a while.
+    // Only now: a caller that is resumed may call back at once, and not return for a while.
     tell(served)
   }
 
   // MARK: Serving those who wait
 
-  /// Those whose place had come, to be told when no lock is held.
+  /// The callers that were served, to be resumed when no lock is held.
   private struct Served {
-    /// Whoever has the turn now, if anybody. A list, as the size of a waiter is known at run time only.
+    /// The caller that has the turn now, if any. A list, as the size of a waiter is known only at run time.
     var next: [Waiter] = []
-    /// Those whose payloads were appended.
+    /// The callers whose payloads were appended.
     var appended: [Waiter] = []
-    /// How many records are committed, where any were appended.
+    /// How many records are committed, if any were appended.
     var count = 0
-    /// Whether nobody waits without that somebody has the turn.
+    /// Whether no caller waits, or one has the turn.
     var isAll = true
 
     mutating func add(_ more: Served) {
@@ -84,10 +84,10 @@ extension LogWriter {
     }
   }
 
-  /// How many are served before the lock is let go: about five microseconds.
+  /// How many callers are served before the lock is released: about five microseconds.
   private static var mostServed: Int { 32 }
 
-  /// Serves those whose place has come, if nobody has the turn: appends for them, or gives the first the turn.
+  /// Serves the callers that are next, if nobody has the turn: appends for them, or gives the first one the turn.
   private func serve(_ state: inout WriterState) -> Served {
     var served = Served()
     if state.turns.isTaken || state.turns.isFree { return served }
@@ -112,7 +112,7 @@ extension LogWriter {
     return served
   }
 
-  /// Nil where the log has to roll first: whoever has the turn does that, and appends.
+  /// Nil if the log has to roll first: the caller gets the turn, rolls and appends.
   private func outcome(of append: QueuedAppend, _ state: inout WriterState) -> Result<Receipt, ImmutaError>? {
     do throws(ImmutaError) {
       try checkUsable(state)
@@ -123,7 +123,8 @@ extension LogWriter {
     }
   }
 
-  /// Never under a lock. Who has the turn comes first: others wait for it, perhaps those who are told after.
+  /// Never under a lock. The caller that has the turn comes first: others wait for it, perhaps the ones that are resumed after
+  /// it.
   private func tell(_ served: Served) {
     for waiter in served.next { waiter.resume() }
     if served.appended.isEmpty { return }
@@ -133,14 +134,14 @@ extension LogWriter {
 
   // MARK: Joining the queue
 
-  /// One who wants the turn and may have to wait for it.
+  /// A caller that wants the turn and may have to wait for it.
   private struct Entry {
     let holder: TurnHolder
     let append: QueuedAppend?
     let ticket: Int
   }
 
-  /// Nil where the caller need not wait: it has the turn, or its payload is appended.
+  /// Nil if the caller need not wait: it has the turn, or its payload is appended.
   private func enter(_ holder: TurnHolder, _ append: QueuedAppend?) throws -> Entry? {
     let (result, served) = state.withLock { state -> (Result<Int?, ImmutaError>, Served) in
       do throws(ImmutaError) { try checkUsable(state) } catch { return (.failure(error), Served()) }
@@ -154,7 +155,7 @@ extension LogWriter {
     return Entry(holder: holder, append: append, ticket: ticket)
   }
 
-  /// Takes the turn if it is free, or, where that is all that is wanted, appends; false when the caller has to wait.
+  /// Takes the turn if it is free, or appends if the caller wants no more than that; false when the caller has to wait.
   private func goOn(_ holder: TurnHolder, _ append: QueuedAppend?, _ state: inout WriterState) -> Bool {
     guard let append, state.isReady(for: append.bytes.count) else { return state.turns.take(holder) }
     if !state.turns.isFree { return false }
@@ -162,8 +163,8 @@ extension LogWriter {
     return append.outcome != nil || state.turns.take(holder)
   }
 
-  /// Nil when the waiter now waits; otherwise its answer. Those who have no turn hold up nobody, and need no look at
-  /// who else waits.
+  /// Nil when the waiter now waits; otherwise its answer. Callers without a turn hold up nobody, so they need no look at the
+  /// other waits.
   private func enqueue(
     _ waiter: Waiter, _ entry: Entry, _ wait: WaitGraph.Number, _ parties: Set<TurnHolder.PartyName>
   ) -> Result<Void, any Error>? {
@@ -190,12 +191,12 @@ extension LogWriter {
     }
   }
 
-  /// Whether the waiter need not wait, and those who were served on the way. A task is cancelled before its handler
-  /// runs: either the handler finds the waiter, or the waiter is told here.
+  /// Whether the waiter need not wait, and the callers that were served on the way. A task is cancelled before its handler runs:
+  /// either the handler finds the waiter, or the waiter gets the cancellation here.
   private func enqueue(_ waiter: Waiter, _ entry: Entry) -> (Result<Bool, any Error>, Served) {
     state.withLock { state in
       do throws(ImmutaError) { try checkUsable(state) } catch { return (.failure(error), Served()) }
-      // Looked at under the lock that the handler takes.
+      // Checked under the lock that the handler takes.
       if case .task = waiter, Task.isCancelled { return (.failure(CancellationError()), Served()) }
       let served = serve(&state)
       if goOn(entry.holder, entry.append, &state) { return (.success(true), served) }
@@ -209,13 +210,13 @@ extension LogWriter {
 
   // MARK: Who has the turn
 
-  /// Who has the turn, where that can be told.
+  /// The party that has the turn, if it can be named.
   var holder: TurnHolder.PartyName? { state.withLock { $0.turns.holder?.party.name } }
 
-  /// Who has the turn, and how many wait for it; nil when nobody has it.
+  /// The caller that has the turn, and how many wait for it; nil when nobody has it.
   var turn: TakenTurn? { state.withLock { $0.turns.turn } }
 
-  /// Somebody waits: if that takes long, people are told.
+  /// A caller waits: if that takes long, it is logged.
   private func watch() {
     guard longWaits.logger != nil else { return }
     let isNew = state.withLock { state in
@@ -225,7 +226,7 @@ extension LogWriter {
     if isNew { WaitWatch.add(self, longWaits.threshold) }
   }
 
-  /// The first of those who wait; nil when nobody does, who is then not watched any more.
+  /// The first caller of the queue; nil when nobody waits, and then the queue is not watched any more.
   func longestWait() -> Queue? {
     state.withLock { state in
       guard let since = state.turns.firstWait, let turn = state.turns.turn else {
@@ -239,7 +240,7 @@ extension LogWriter {
   // MARK: Waiting for oneself
 
   /// Calls `body`, which asks a payload's source for its chunks, with the turn. The source, and every task that it makes, is
-  /// inside of the turn, also where that was handed out and nobody could tell to whom.
+  /// inside of the turn, even if the turn was handed out to an unknown task.
   func withSource<R>(_ body: () async throws -> R) async throws -> R {
     let note = TransactionNote(inside: TransactionNote.innermost)
     state.withLock { $0.turns.lend(to: note) }
@@ -247,8 +248,8 @@ extension LogWriter {
     return try await TransactionNote.$innermost.withValue(note) { try await body() }
   }
 
-  /// Throws when the caller is about to wait for a turn that is over only when the caller goes on. It is looked at only
-  /// by those who have to wait.
+  /// Throws when the caller is about to wait for a turn that ends only when the caller goes on. Called only by callers that have
+  /// to wait.
   private func checkForOwnTurn() throws(ImmutaError) {
     if encoder?.isCallingThisThread == true {
       throw .wouldDeadlock(

@@ -5,32 +5,33 @@ import Synchronization
 
 /// The writing side of a log: hands the turn to one caller at a time, and keeps the promises of closing and failing.
 ///
-/// All state is under one mutex, held for one bounded piece of work: a small append whole, a large one a piece at a
-/// time. What lasts longer (a transaction, a large payload) has the *turn*, which others wait for without holding the
-/// mutex; so `close()` never waits for a caller's code.
+/// All state is under one mutex, held for one bounded piece of work: for all of a small append, and for one piece at a time of a
+/// large one. Longer work (a transaction, a large payload) has the *turn*, which others wait for without holding the mutex; so
+/// `close()` never waits for a caller's code.
 @usableFromInline
 final class LogWriter: Sendable, StoredRecordWriter {
   let files: LogFiles
   /// The reader of the newest segment.
   let newest: NewestSegment
-  /// The segments before that.
+  /// The segments before the newest.
   let sealed: SealedSegments
   let roller: Roller
   let flusher: Flusher
-  /// The reader's, at hand: it is told of each commit.
+  /// The reader's broadcaster, at hand: it is notified of each commit.
   let committed: Broadcaster
   let state: Lock<WriterState>
   private let durability: Durability
-  /// Transforms payloads; nil where they are stored as they are.
+  /// Transforms payloads; nil if they are stored as they are.
   let encoder: RecordEncoder?
-  /// For the payloads of those who wait.
+  /// Room for the payloads of waiting callers.
   let roomForQueue = QueuedAppend.Room()
-  /// Whoever closes second returns when the log is closed, not before.
+  /// A second caller that closes returns when the log is closed, not before.
   let closing = Closing()
   let longWaits: LongWaits
   /// Whether ``OpenFiles`` knows of its descriptors.
   let isListed = Atomic(false)
-  /// The intents of the steps whose first log this is: for who has the turn, and for who closes the log. Nil before the first.
+  /// The intents of the steps whose first log this is. Used by the caller that has the turn, and by the one that closes the log.
+  /// Nil before the first step.
   let intents = Lock<StepIntents?>(nil)
 
   /// How much of a payload is written while the mutex is held.
@@ -51,14 +52,14 @@ final class LogWriter: Sendable, StoredRecordWriter {
     self.encoder = encoder
     let logger = longWaits.logger
     let metadata: Logger.Metadata = ["namespace": "\(longWaits.namespace)", "path": "\(reader.check.path)"]
-    // On a thread of its own: a logger is somebody else's code, which may append to this very log.
+    // On a thread of its own: a logger is foreign code, which may append to this very log.
     state.clockNews = { doubt in
       guard let logger else { return }
       try? Thread.start { logger.warning("\(doubt)", metadata: metadata) }
     }
     self.state = Lock(state)
     self.state.withLock { state in
-      // Until the log is closed, which whoever holds it sees to. A weak reference would make each retain of the writer slower.
+      // Until the log is closed, which its owner makes sure of. A weak reference would make each retain of the writer slower.
       state.nextIsDue = { try? WorkThreads.shared.add { self.makeNextNow() } }
     }
     lookAfterAges()
@@ -67,13 +68,13 @@ final class LogWriter: Sendable, StoredRecordWriter {
   /// The reader of the newest segment.
   var reader: LogReader { newest.reader }
 
-  /// That the system's clock was set while the log was open.
+  /// Set if the system's clock was set while the log was open.
   var clockSet: ClockDoubt? { state.withLock { $0.clockSet } }
 
-  /// The log's, for messages.
+  /// The log's path, for messages.
   var path: String { files.logPath }
 
-  /// Whether a codec has payloads that others should not see, perhaps.
+  /// Whether there is a codec, and so perhaps payloads that others should not see.
   var isTransforming: Bool { encoder != nil }
 
   /// Throws when nothing can be appended any more.
@@ -83,7 +84,7 @@ final class LogWriter: Sendable, StoredRecordWriter {
     try flusher.checkUsable()
   }
 
-  /// Throws when a payload of so many bytes, as far as it is known, could not be appended.
+  /// Throws when a payload of so many bytes could not be appended, as far as is known now.
   func checkPayload(size: Int) throws(ImmutaError) {
     try encoder?.checkPayload(size: size)
     if size > LogFormat.largestPayload { throw .recordTooLarge }
@@ -93,7 +94,7 @@ final class LogWriter: Sendable, StoredRecordWriter {
 
   /// Appends and commits, if the turn is free and the payload small; nil otherwise.
   ///
-  /// Not inlined: there the optimizer would retain and release once more for each record.
+  /// Not inlined: otherwise the optimizer would add a retain and a release for each record.
   @inline(never)
   func appendAtOnce(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) -> Receipt? {
     guard bytes.count <= pieceSize else { return nil }
@@ -121,23 +122,22 @@ final class LogWriter: Sendable, StoredRecordWriter {
     }
   }
 
-  /// The same, when somebody else had the lock: most often another small append, which is over sooner than a thread goes
-  /// to sleep.
+  /// The same, when another caller had the lock: most often for a small append, which is over sooner than a thread goes to sleep.
   ///
-  /// Whoever waits for the lock inside the kernel is handed it on its release, and is not awake then: where many append
-  /// without a pause, all others would come to wait there meanwhile, and each append would cost a change of threads, for
-  /// ever. So nobody goes there who may be served sooner.
+  /// A thread that waits for the lock inside the kernel is handed the lock on its release, before the thread is awake. If many
+  /// append without a pause, all others would come to wait there meanwhile, and each append would cost a change of threads, for
+  /// ever. So a caller that may be served sooner does not wait there.
   @inline(never)
   private func appendSoon(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) -> Receipt? {
     for attempt in 0..<Self.mostAttempts {
-      // The one who has the lock may need this very processor.
+      // The thread that has the lock may need this very processor.
       if attempt < Self.mostSpins { Thread.pause() } else { Thread.yield() }
       let result = try state.withLockIfAvailable { (state) throws(ImmutaError) in
         try unsafe appendIfFree(bytes, &state)
       }
       if let result { return result }
     }
-    // It takes long, as when a file has to grow.
+    // The holder takes long, as when a file has to grow.
     return try state.withLock { (state) throws(ImmutaError) in try unsafe appendIfFree(bytes, &state) }
   }
 
@@ -145,7 +145,7 @@ final class LogWriter: Sendable, StoredRecordWriter {
   private static var mostSpins: Int { 40 }
   private static var mostAttempts: Int { 100 }
 
-  /// The same where payloads are transformed: with the turn, so that no lock is held while that goes on.
+  /// The same with a codec: with the turn, so that no lock is held during the transformation.
   private func appendAtOnce(
     _ bytes: UnsafeRawBufferPointer, through encoder: RecordEncoder
   ) throws(ImmutaError) -> Receipt? {
@@ -166,7 +166,7 @@ final class LogWriter: Sendable, StoredRecordWriter {
     return receipt
   }
 
-  /// Tells the readers, and whoever flushes, that there are now `count` committed records.
+  /// Notifies the readers and the flusher that `count` records are committed now.
   func announce(_ count: Int) {
     committed.advance(to: count)
     if case .interval = durability { flusher.noteUnflushed() }
@@ -177,7 +177,7 @@ final class LogWriter: Sendable, StoredRecordWriter {
   /// Whether an append returns only when its record is stable.
   var awaitsFlush: Bool { durability == .synced }
 
-  /// Waits until `count` records are stable, where the durability asks for it.
+  /// Waits until `count` records are stable, if the durability asks for it.
   @inline(__always)
   func waitUntilStable(_ count: Int) async throws {
     if case .synced = durability { try await flusher.flush(through: count) }

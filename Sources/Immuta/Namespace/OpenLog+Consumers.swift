@@ -1,6 +1,6 @@
 import ImmutaLocking
 
-// The consumers of a log that are open in this process: they are held to the log, and close with it.
+// The consumers of a log that are open in this process: their positions must agree with the log, and they close with it.
 
 extension OpenLog: ConsumedLog {
   var identity: LogIdentity? { reader.identity }
@@ -32,7 +32,7 @@ extension OpenLog: ConsumedLog {
   /// Whether a record's time is the one that was stored when it was committed.
   func keepsTimes(_ reader: LogReader) -> Bool { !reader.hasOwnEntries }
 
-  /// Whether the record before a place is what it was when somebody came there, as far as that can be told.
+  /// Whether the record before a place is still the same one as when a consumer came there, as far as that is known.
   func isSame(_ place: ConsumerMark.Place) throws(ImmutaError) -> Bool {
     guard place.index > 0, place.number > firstSequence else { return true }
     let now = reader
@@ -47,7 +47,7 @@ extension OpenLog: ConsumedLog {
     }
     guard let entry = known else { return true }
     if entry.index != place.index { return false }
-    // An entry that was made again has another time; where records have checksums, nothing says that it was.
+    // An entry that was made again has another time; if records have checksums of their own, nothing marks it as made.
     if place.time == 0 || entry.isMade || now.format.hasPayloadChecksum || !keepsTimes(now) { return true }
     return entry.time == place.time
   }
@@ -62,7 +62,7 @@ extension PositionKeeper: ClosesWithLog {
   func closeWithLog() { close() }
 }
 
-/// Those who close with a log: held by nobody here.
+/// The objects that close with a log; held weakly.
 final class OpenConsumers: Sendable {
   private struct Held {
     weak var keeper: (any ClosesWithLog)?

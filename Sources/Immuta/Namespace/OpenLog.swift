@@ -2,13 +2,13 @@ import ImmutaLocking
 import Logging
 import Solid
 
-/// A log while it is open: its writer, or, where another process may write it, its follower. Says what is read from now.
+/// A log while it is open: its writer, or, if another process may write it, its follower. It knows which files are read now.
 ///
-/// The log and its streams hold it, and nobody else for long: it closes when the last of them lets go.
+/// The log and its streams hold it, and nobody else for long: it closes when the last of them releases it.
 final class OpenLog: Sendable {
   /// Nil when the log is open for reading only: then there is a follower.
   let writer: LogWriter?
-  /// The writer's, at hand; nil as that is.
+  /// The writer's newest segment, at hand; nil if there is no writer.
   private let newest: NewestSegment?
   private let follow: Lock<Follow>
   /// Whether another process may write the log.
@@ -16,18 +16,18 @@ final class OpenLog: Sendable {
   /// The log's file, as it was opened.
   let path: String
   let namespace: String
-  /// Those that are open in this process.
+  /// The consumers that are open in this process.
   let consumers = OpenConsumers()
-  /// What threads do with files beside the log's: once it is closed, nobody touches its directory.
+  /// Work of threads on files beside the log: once the log is closed, nobody touches its directory.
   let workBeside = WorkUnderWay()
   let logger: Logger?
 
   /// How a log that is not open for appending is kept up to date.
   private enum Follow {
-    /// Not: it is open for appending.
+    /// It is not: the log is open for appending.
     case none
     case open(Follower)
-    /// No more: nothing keeps its files open. What was read from last.
+    /// Not any more: nothing keeps its files open. The values are what was read from last.
     case closed(LogReader, SealedSegments)
   }
 
@@ -47,7 +47,7 @@ final class OpenLog: Sendable {
     close()
   }
 
-  /// What is read from. A follower may give another one each time: when the files are not what they were.
+  /// What is read from. A follower may give another one each time, after the files were changed or replaced.
   var reader: LogReader {
     if let newest { return newest.reader }
     return follow.withLock { following in
@@ -71,10 +71,10 @@ final class OpenLog: Sendable {
     }
   }
 
-  /// What a record is read from.
+  /// The reader for a record.
   ///
-  /// - Parameter newest: what is read from now; a moment later it may be the segment before the newest.
-  /// - Throws: `.recordRemoved`; `.corrupted` where the record's segment is missing.
+  /// - Parameter newest: the present newest segment; a moment later it may be the one before the newest.
+  /// - Throws: `.recordRemoved`; `.corrupted` if the record's segment is missing.
   func reader(of number: Int, _ newest: LogReader) throws(ImmutaError) -> LogReader {
     if !newest.isElsewhere(number) { return newest }
     if number < 0 { throw .recordNotFound(number) }
@@ -88,8 +88,7 @@ final class OpenLog: Sendable {
     try reader(of: number, newest).entries(number..<number + 1).first ?? nil
   }
 
-  /// What reading a record fails with, where the record was removed meanwhile: its files may be closed, and not be found
-  /// again.
+  /// The error for reading a record that was removed meanwhile: its files may be closed, and cannot be found again.
   func removal(of number: Int) -> ImmutaError? {
     if number < 0 { return nil }
     sealed.noteRemoved()
@@ -106,11 +105,11 @@ final class OpenLog: Sendable {
     return firsts.first ?? end
   }
 
-  /// Why the records after the last cannot be read, though there were some or may have been; nil where nothing says so. A
-  /// writer has none: then the log is not opened for appending.
+  /// Why the records after the last cannot be read, though some existed or may have existed; nil if nothing says so. Always nil
+  /// for a writer: such a log is not opened for appending.
   var endDamage: Corruption? { follower?.files.endDamage }
 
-  /// Throws where what comes after the last record that can be read is damaged: nobody waits there.
+  /// Throws if the log is damaged after the last readable record: then nobody may wait there.
   func checkEnd() throws(ImmutaError) {
     if let endDamage { throw .corrupted(endDamage) }
   }
@@ -119,7 +118,7 @@ final class OpenLog: Sendable {
     if !reader.isOpen { throw .storageClosed.of(namespace) }
   }
 
-  /// Keeps the log up to date with a writer elsewhere; nil where this is the writer.
+  /// Keeps the log up to date with a writer in another process; nil if this process has the writer.
   var follower: Follower? {
     if !isFollowing { return nil }
     return follow.withLock { if case .open(let follower) = $0 { follower } else { nil } }
@@ -127,7 +126,7 @@ final class OpenLog: Sendable {
 
   /// What is read from, with all that was committed by now.
   var current: LogReader {
-    // A log read while another program writes it: what cannot be told now is told by the read that needs it.
+    // Another program may write the log: the read that needs the files throws the error.
     try? follower?.refresh()
     return reader
   }
@@ -144,15 +143,14 @@ final class OpenLog: Sendable {
     return follower.files.reader !== reader
   }
 
-  /// The same; true, too, where the files are not what they were, and those that are there cannot be read yet.
+  /// The same; also true if the files were replaced, and the new ones cannot be read yet.
   func mayHaveChanged(since reader: LogReader) throws(ImmutaError) -> Bool {
     try changedSince(reader) || follower?.isLost == true
   }
 
-  /// Whether what went wrong in reading is due to files that are not read any more: what seemed damaged, or rested while
-  /// another file got its name.
+  /// Whether a read failed because its files are outdated: they seemed damaged, or rested while another file got their name.
   ///
-  /// - Throws: `.logChanged` where the file is gone, and nothing else that can be read has its name yet.
+  /// - Throws: `.logChanged` if the file is gone, and no other readable file has its name yet.
   func isDueToChange(_ error: ImmutaError, of reader: LogReader) throws(ImmutaError) -> Bool {
     switch error {
     case .corrupted: return try changedSince(reader)
@@ -163,7 +161,7 @@ final class OpenLog: Sendable {
     }
   }
 
-  /// What streams of this visibility wait for: its generation is the number of records they may deliver.
+  /// The broadcaster that streams of this visibility wait for: its generation is the number of records that they may deliver.
   ///
   /// - Parameter reader: what is read from now.
   func progress(_ visibility: StreamVisibility, _ reader: LogReader) -> Broadcaster {
@@ -176,7 +174,7 @@ final class OpenLog: Sendable {
   /// How many records streams of this visibility may deliver.
   func count(_ visibility: StreamVisibility, _ reader: LogReader) -> Int { progress(visibility, reader).generation }
 
-  /// Somebody is about to wait for records to be committed: another process' commits must be noticed until `endWait`.
+  /// A caller is about to wait for commits: another process' commits must be noticed until `endWait`.
   func beginWait(_ visibility: StreamVisibility) throws(ImmutaError) {
     try follower?.beginWait(forStable: visibility == .durable)
   }
@@ -185,10 +183,10 @@ final class OpenLog: Sendable {
     follower?.endWait(forStable: visibility == .durable)
   }
 
-  /// Returns why what was committed is not on stable storage: the same, whoever closes.
+  /// Returns why committed records are not on stable storage: the same for each caller that closes.
   @discardableResult
   func close() -> ImmutaError? {
-    // Afterwards: what they have read is on stable storage then.
+    // Afterwards, as the records that they have read are on stable storage then.
     defer { consumers.close() }
     workBeside.close()
     guard let writer else {
@@ -206,7 +204,7 @@ final class OpenLog: Sendable {
     return told(isFirst, failure)
   }
 
-  /// Closes many logs. Returns, for each, what `close` does.
+  /// Closes many logs. Returns, for each, what `close` returns.
   static func closeTogether(_ logs: [OpenLog]) -> [ImmutaError?] {
     var failures = [ImmutaError?](repeating: nil, count: logs.count)
     for log in logs { log.workBeside.close() }
@@ -220,7 +218,7 @@ final class OpenLog: Sendable {
     return failures
   }
 
-  /// Tells the logger, once.
+  /// Logs the failure, once.
   private func told(_ isFirst: Bool, _ failure: ImmutaError?) -> ImmutaError? {
     if isFirst, let failure {
       let advice = failure.isLogMoved ? "closing failed" : "closing failed; the next opening recovers"

@@ -1,7 +1,7 @@
 import Logging
 
-// Opening a log that has rolled, for appending: what matters are its newest segment, and the one before where a crash came
-// before it was sealed.
+// Opening a log that has rolled, for appending. Only the newest segment matters, and the one before it if a crash came before it
+// was sealed.
 
 extension Opening {
   /// - Parameter lock: the log's, which is held.
@@ -37,18 +37,18 @@ extension Opening {
     }
   }
 
-  /// What became of the segment before the newest.
+  /// What happened to the segment before the newest.
   private struct Previous {
     var lastTime: Int64?
-    /// The first record that was not removed, by what it says.
+    /// The first record that was not removed, as this segment says.
     var removed = 0
     var note: String?
-    /// Records that were taken back.
+    /// How many records were lost.
     var lost = 0
   }
 
-  /// Brings the segment before the newest to its end, where a crash came before it was sealed: then the next one begins where
-  /// it ends, or has nothing that was promised, and goes.
+  /// Finishes the segment before the newest if a crash came before it was sealed. Then the newest one either begins where that
+  /// one ends, or has no promised records and is removed.
   private func sealPrevious(_ folder: inout SegmentFolder) throws(ImmutaError) -> Previous {
     guard let files = folder.previous else { return Previous() }
     let newest = folder.newest
@@ -56,11 +56,11 @@ extension Opening {
     let known = try io(opening.trust.companion(of: files))
     let header = try known?.companionHeader()
     var previous = Previous()
-    // One that has lost its companion, or is damaged, is for those who read it to find: it was sealed.
+    // It was sealed: if it has lost its companion, or is damaged, reading it finds that out.
     guard let known, let header else { return previous }
     previous.removed = header.removedCount
     if header.isClean {
-      // It was sealed: where the newest one does not begin at its end, a segment between them is missing.
+      // It was sealed: if the newest one does not begin at its end, a segment between them is missing.
       previous.lastTime = try known.companionEntry(header.stableCount - 1)?.time
       return previous
     }
@@ -71,7 +71,8 @@ extension Opening {
     let recovered: Recovered
     do throws(ImmutaError) {
       companion = try opening.openCompanion(of: status)
-      // What it lost decides what becomes of the newest one, which goes first: after a crash in between, it is the newest.
+      // Whether it lost records decides whether the newest segment is removed. That one is removed first: after a crash in
+      // between, this segment is the newest.
       let end = files.first + (try opening.countToKeep(log, companion))
       if end < newest.first { try cutOffNewest(&folder, after: end, &previous) }
       recovered = try opening.recoverLocked(log, status, &companion)
@@ -97,7 +98,7 @@ extension Opening {
         reason: "it has lost records \(end) to \(newest.first - 1) while it was opened: open the log again"))
   }
 
-  /// How many records recovery keeps, found without changing anything but what has reached the device.
+  /// How many records recovery keeps. Finding this out changes nothing, except that bytes reach the device.
   private func countToKeep(_ log: Descriptor, _ companion: Descriptor?) throws(ImmutaError) -> Int {
     try io(log.flush())
     try io(companion?.flush())
@@ -107,8 +108,8 @@ extension Opening {
     }
   }
 
-  /// The segment before lost records that nobody was promised: what came after them goes, too, so that the log is a part of
-  /// what was appended, from the beginning on.
+  /// The segment before lost records that were not promised to be stable. So the records after them are removed, too: the log
+  /// must be a prefix of what was appended.
   private func cutOffNewest(
     _ folder: inout SegmentFolder, after end: Int, _ previous: inout Previous
   ) throws(ImmutaError) {
@@ -116,7 +117,7 @@ extension Opening {
     let log = try io(newest.directory.open(newest.log, .read))
     let companion = try io(newest.directory.openIfPresent(newest.companion, .read))
     let header = try companion?.companionHeader()
-    // Its records are flushed after those before them.
+    // Its records are flushed after the earlier ones.
     if let header, header.stableCount > 0 {
       throw .corrupted(
         Corruption(
@@ -137,7 +138,7 @@ extension Opening {
         let path = newest.directory.path(of: name)
         options.logger?.warning("kept a copy of what is cut off: \(path)", metadata: metadata)
       }
-      // The copies are there before what was copied goes.
+      // The copies must exist before the originals are removed.
       try io(newest.directory.flush())
       previous.lost = newest.first - end
       previous.note =

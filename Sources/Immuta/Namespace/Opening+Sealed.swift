@@ -1,10 +1,10 @@
-// The segments before the newest: how they are opened when somebody reads them.
+// How the segments before the newest are opened when a caller reads them.
 
 extension Opening {
   /// The segments of a log before the newest, which is this one.
   ///
   /// - Parameters:
-  ///   - identity: the log's, if anything on file says it.
+  ///   - identity: the log's, if a file holds it.
   func sealedSegments(
     _ folder: SegmentFolder, removed: Int, _ progress: LogProgress, _ identity: LogIdentity?, _ format: LogFormat
   ) -> SealedSegments {
@@ -22,16 +22,16 @@ extension Opening {
     }
   }
 
-  /// The first record that was not removed, by what is kept of that beside the segments.
+  /// The first record that was not removed, by the files beside the segments.
   private func removedNow(_ format: LogFormat) -> Int {
     if !options.isForReading { return 0 }
     return (try? LogKnowledge(files.home, nil, format, trust))?.removedCount ?? 0
   }
 
-  /// The same, of another segment.
+  /// The same, for another segment.
   func at(_ first: Int, in folder: SegmentFolder) throws(ImmutaError) -> Opening {
     if first == 0 { return Opening(files: files.home, options: options, pools: pools) }
-    // A log that has rolled since it was opened has a folder now.
+    // If the log has rolled since it was opened, it has a folder now.
     let home = files.home
     let known =
       if let known = folder.folder { Optional(known) } else { try io(home.openFolder()) }
@@ -41,7 +41,7 @@ extension Opening {
     return Opening(files: home.segment(first, in: place), options: options, pools: pools)
   }
 
-  /// The reader of a sealed segment. O(1) where its companion is whole; otherwise nil, unless it is looked at `closely`.
+  /// The reader of a sealed segment. O(1) if its companion is whole; otherwise nil, unless it is examined `closely`.
   ///
   /// - Parameter end: the first record of the segment after it.
   private func sealed(
@@ -80,7 +80,7 @@ extension Opening {
     return try sealedReader(readable, disk, status.identity, progress, identity)
   }
 
-  /// The log file; nil where there is none. A folder or a symbolic link in its place is damage.
+  /// The log file; nil if it does not exist. A folder or a symbolic link in its place is damage.
   private func openSealed() throws(ImmutaError) -> (file: Descriptor, status: SystemCalls.Status)? {
     do throws(FileError) {
       return try files.directory.openIfPresentWithStatus(files.log, .read)
@@ -92,8 +92,8 @@ extension Opening {
     }
   }
 
-  /// The reader of a segment of which all headers say the same, and what the names of the segments say; nil where they do not,
-  /// and it has to be looked at more closely. What its entries say is checked by who reads.
+  /// The reader of a segment whose headers agree with each other and with the segments' names; nil if they do not, and the
+  /// segment has to be examined more closely. Its entries are checked when they are read.
   private func sealedAtOnce(
     _ log: Descriptor, _ status: SystemCalls.Status, _ found: (file: Descriptor, status: SystemCalls.Status),
     _ header: CompanionHeader, end: Int, _ progress: LogProgress, _ identity: LogIdentity?, _ format: LogFormat
@@ -103,7 +103,7 @@ extension Opening {
     guard header.isClean, header.format == format, header.firstSequence == files.first, header.stableCount == count,
       header.identity != nil, header.identity == identity
     else { return nil }
-    // Closed by this library, and by no other program since.
+    // Closed by this library, and not changed by another program since.
     if let logHeader = try log.logHeader(format), logHeader.count != count { return nil }
     guard CompanionEntry.room(in: companionStatus.size) == count, let last = try companion.companionEntry(count - 1),
       try log.recordEnd(at: last.index, format, within: status.size) == status.size

@@ -1,11 +1,11 @@
 import Logging
 
-// A segment, once it is in the state that appending relies on: its reader, its writer, and what flushes it.
+// A segment, once it is in the state that appending relies on: its reader, its writer, and its flusher.
 
 extension Opening {
   /// - Parameters:
   ///   - folder: the segments of the log, of which this is the newest.
-  ///   - lastTime: of the last record before this segment; nil where there is none.
+  ///   - lastTime: the time of the last record before this segment; nil if there is none.
   func opened(
     _ log: Descriptor, _ identity: FileIdentity, _ recovered: Recovered, _ lock: FileLock, _ folder: SegmentFolder,
     removed: Int, lastTime: Int64?

@@ -1,19 +1,19 @@
 import Logging
 
-// Opening a log for appending, whose lock is held: what is on disk is read, then decided on, then brought into the state
+// Opening a log for appending, with its lock held: reads what is on disk, decides what to do, and brings the files into the state
 // that appending relies on.
 extension Opening {
   /// Brings a segment into the state that appending relies on.
   ///
-  /// - Parameter companion: the companion, once it is open: whoever gets an error asks whether its flush failed.
+  /// - Parameter companion: the companion, once it is open: after an error, the caller checks whether its flush failed.
   func recoverLocked(
     _ log: Descriptor, _ status: SystemCalls.Status, _ companion: inout Descriptor?
   ) throws(ImmutaError) -> Recovered {
-    // Without the lock's file the lock says nothing of a writer that has it.
+    // If the lock's file was removed, the lock does not show a writer that holds it.
     try io(log.checkUnclaimed(for: files.namespace))
     companion = try openCompanion(of: status)
     let slots = try companion?.companionSlots()
-    // Before anything is believed that it says.
+    // Before its contents are trusted.
     try io(trust.checkMeta(of: files))
     let progress = progress(status.size, slots?.current)
     defer { progress?.end() }
@@ -36,7 +36,7 @@ extension Opening {
     return recovered
   }
 
-  /// Begins a log in an empty file. Whatever companion lies beside it describes a log that is gone; but what a newer program
+  /// Begins a log in an empty file. A companion beside it describes a log that is gone; but a companion that a newer program
   /// wrote stays.
   private func begin(_ disk: LogOnDisk) throws(ImmutaError) -> LogOnDisk {
     let format = disk.format
@@ -47,21 +47,20 @@ extension Opening {
     return try LogOnDisk(log: disk.log, companion: nil, format: format)
   }
 
-  /// What the page cache shows of a log that was not closed may never have reached the disk; what is trusted from here on
-  /// has.
+  /// In a log that was not closed, bytes in the page cache may never have reached the disk. After this flush, they have.
   private func flushed(_ disk: LogOnDisk) throws(ImmutaError) -> LogOnDisk {
     if let companion = disk.companion, let header = disk.slots?.current, header.hasFailedFlush {
       try rewriteUnstable(disk, companion, header)
     }
     try io(disk.log.flush())
     try io(disk.companion?.flush())
-    // The segment may have gotten its name just before.
+    // The segment may have got its name just before.
     if files.first > 0 { try io(files.directory.flush()) }
     return try disk.readAgain()
   }
 
-  /// After a flush that failed, the kernel takes pages for clean that never reached the device. Once they are written
-  /// again, the next flush reports the truth.
+  /// After a failed flush, the kernel treats pages as clean that never reached the device. Once they are written again, the next
+  /// flush reports the truth.
   private func rewriteUnstable(
     _ disk: LogOnDisk, _ companion: Descriptor, _ header: CompanionHeader
   ) throws(ImmutaError) {
@@ -82,7 +81,7 @@ extension Opening {
     var isNew: Bool
   }
 
-  /// Finds out what the log holds, decides what is to be done, and does it.
+  /// Finds out what the log holds, decides what has to be done, and does it.
   private func recover(
     _ disk: LogOnDisk, _ knowledge: LogKnowledge, isNew: Bool, _ progress: ScanProgress?
   ) throws(ImmutaError) -> Recovered {
@@ -127,20 +126,21 @@ extension Opening {
     return recovered
   }
 
-  /// Makes the companion and the meta file say whose log it is, and with which codec it is written.
+  /// Writes the log's identity and codec into the companion and the meta file.
   private func identify(
     _ recovered: inout Recovered, _ log: Descriptor, _ knowledge: LogKnowledge, codecName: String?
   ) throws(ImmutaError) {
     let outcome = recovered.outcome
-    // A log that was made before logs had one.
+    // A log that was made before logs had an identity.
     if recovered.header.identity == nil {
       let keeper = CompanionKeeper(recovered.companion, header: recovered.header)
       try keeper.assignIdentity(knowledge.identity ?? .random())
       recovered.header = keeper.current
     }
-    // Where repair could not say it, the one who writes does.
+    // If repair could not name the codec, the writer does.
     recovered.header.codecName = recovered.header.codecName ?? codecName
-    // A meta file that was lost, or is older than that: whether the log is called what it was made as, a record says.
+    // The meta file was lost, or is too old to hold the name: then a record shows whether the log still has the name that it was
+    // made with.
     let asksRecords =
       knowledge.namespace == nil && outcome.count > 0 && !options.codecName.isEmpty
       && !options.deliversStoredPayloads

@@ -4,7 +4,7 @@ import Logging
 struct Opening {
   let files: LogFiles
   let options: OpeningOptions
-  /// What transforms payloads; the logs of a storage share one.
+  /// Transforms payloads; the logs of a storage share one.
   let pools: TransformPools
 
   /// What an opened namespace consists of.
@@ -12,11 +12,11 @@ struct Opening {
     var writer: LogWriter?
     /// Whether the log was made just now.
     var isNew = false
-    /// Where there is no writer.
+    /// Set if there is no writer.
     var follower: Follower?
     var note: String?
     var damage: Corruption?
-    /// The time of the last record; nil where there is none.
+    /// The time of the last record; nil if there is none.
     var lastTime: Int64?
   }
 
@@ -46,10 +46,10 @@ struct Opening {
 
   private func openForWriting() throws(ImmutaError) -> Opened {
     try Removal(files: files, trust: trust).finish()
-    // Before anything is made.
+    // Before any file is made.
     let before = try trustedLog()
     let hasRolled = try io(files.directory.status(of: files.segmentsFolder)) != nil
-    // One that is missing or empty while other files know of it was lost: a new one in its place would hide that.
+    // A log that is missing or empty while other files mention it was lost: a new one in its place would hide that.
     if before == nil, !hasRolled, let lost = try files.lostLog(trust) { throw .corrupted(lost) }
     if before != nil, try io(files.directory.status(of: files.lock) == nil) { try refuseNoLog() }
     let lock = try setup.settlement.settle(.log) { () throws(ImmutaError) in
@@ -79,14 +79,14 @@ struct Opening {
       return try self.opened(log, status.identity, recovered, lock, own, removed: 0, lastTime: nil)
     } catch {
       if opened?.hasFailedFlush == true || companion?.hasFailedFlush == true { markFailedFlush() }
-      // A file that was made and could not be begun is none.
+      // A file that was made but could not be begun is not a log.
       if let made, (try? made.size) == 0 { try? files.directory.remove(files.log) }
       lock.unlock()
       throw error
     }
   }
 
-  /// What is no log is refused before a lock is made beside it, which would say that there was one.
+  /// A file that is not a log is refused before a lock is made beside it, which would suggest that a log existed.
   private func refuseNoLog() throws(ImmutaError) {
     guard let log = try io(files.directory.openIfPresent(files.log, .read)), try io(log.size > 0),
       try io(files.directory.status(of: files.companion) == nil)
@@ -102,7 +102,7 @@ struct Opening {
     FileTrust(in: directory, acceptsFilesOfOthers: options.acceptsFilesOfOthers)
   }
 
-  /// What has the log's name, if it may be written to; nil when nothing has.
+  /// The file with the log's name, if it may be written to; nil when there is none.
   private func trustedLog() throws(ImmutaError) -> SystemCalls.Status? {
     guard let status = try io(files.directory.statusOfFile(files.log)) else { return nil }
     try io(trust.check(status, files.log))
@@ -116,7 +116,8 @@ struct Opening {
     return companion
   }
 
-  /// A flush failed while a log that was not closed was opened: the next opening's flush may succeed and prove nothing.
+  /// A flush failed while a log that was not closed was opened. Marks that, as the next opening's flush may succeed and prove
+  /// nothing.
   func markFailedFlush() {
     guard let log = try? files.directory.status(of: files.log), let companion = (try? openCompanion(of: log)) ?? nil,
       let header = try? companion.companionHeader(), !header.isClean
@@ -137,10 +138,10 @@ struct Opening {
       lastTime: followed.reader.ownCount == 0 ? nil : follower.lastTime)
   }
 
-  /// Opens the files that have a log's names, as they are.
+  /// Opens the files with the log's names, as they are.
   ///
-  /// - Parameter waits: whether to wait a moment for a header: a writer that just made the file writes it soon.
-  /// - Returns: the files, and what people should know of the payloads in them.
+  /// - Parameter waits: whether to wait a moment for a header, as a writer that just made the file writes the header soon.
+  /// - Returns: the files, and what people should know about the payloads in them.
   private func openToFollow(
     _ home: LogFiles, waits: Bool
   ) throws(ImmutaError) -> (files: FollowedFiles, doubt: String?) {
@@ -149,7 +150,7 @@ struct Opening {
       do throws(ImmutaError) {
         return try Opening(files: folder.newest, options: options, pools: pools).openToFollow(folder, waits: waits)
       } catch .corrupted(let damage) {
-        // The segments before it can be read. Who reads to its records gets the error.
+        // The segments before it can be read. A reader that comes to its records gets the error.
         if folder.firsts.count < 2 { throw .corrupted(damage) }
         try folder.leaveOutNewest(folder.newest.inNewest(damage))
       }
@@ -166,7 +167,7 @@ struct Opening {
     let status = try statusOnceBegun(log, waits: waits)
     let fileTrust = trust(in: files.directory)
     var companion = try io(files.directory.openIfPresent(files.companion, .read))
-    // What is not believed is still what the name leads to.
+    // A companion that is not trusted is still the file with that name.
     let companionStatus = try io(companion?.status())
     if let companionStatus, try !io(fileTrust.holds(companionStatus, in: files.directory, of: files)) {
       companion = nil
@@ -204,7 +205,7 @@ struct Opening {
     return (followed, doubt)
   }
 
-  /// The log's status; where it is empty, what it is a moment later: a tenth of a second in all.
+  /// The log's status; if it is empty, its status a moment later: a tenth of a second in all.
   private func statusOnceBegun(_ log: Descriptor, waits: Bool) throws(ImmutaError) -> SystemCalls.Status {
     var status = try io(log.status())
     var pause: Int64 = waits && options.format != .bilog ? 1_000_000 : .max
@@ -227,9 +228,9 @@ struct Opening {
     }
   }
 
-  /// Reports how far an opening has come that takes long; nil where nobody wants to know.
+  /// Reports how far a long opening has come; nil if nobody wants to know.
   func progress(_ size: Int, _ companion: CompanionHeader?) -> ScanProgress? {
-    // Recognising the layout, finding the records, and their entries.
+    // One pass each for recognising the layout, finding the records, and making their entries.
     let passCount = companion == nil && options.format != .bilog ? 3 : 2
     return options.progress(files, size, passCount)
   }

@@ -1,10 +1,10 @@
 import Logging
 
-/// What opening a log goes by, of what a storage was configured with.
+/// The part of a storage's configuration that opening a log uses.
 struct OpeningOptions {
   /// Whether nothing is appended.
   var isForReading: Bool
-  /// Nil where the files tell their format.
+  /// Nil if the format is found in the files.
   var format: LogFormat?
   var durability: Durability
   var readerCount: Int
@@ -21,6 +21,6 @@ struct OpeningOptions {
   var segments: SegmentLimits
   var retention: Retention
   var logger: Logger?
-  /// What gets to know how far work on a log has come that takes long; nil where nobody wants to know.
+  /// Makes the progress reporter for long work on a log; it returns nil if nobody wants to know.
   var progress: @Sendable (_ files: LogFiles, _ size: Int, _ passCount: Int) -> ScanProgress?
 }

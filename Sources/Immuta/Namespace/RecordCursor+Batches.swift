@@ -1,8 +1,8 @@
 /// Several records that were delivered together.
 enum TakenRecords: Sendable {
-  /// As they were read ahead.
+  /// Records as they were read ahead.
   case run(RecordRun)
-  /// Those of the log's tail, large ones, and those that were decoded. At least one.
+  /// Records of the log's tail, large records, and decoded ones. At least one.
   case records([Record])
 
   var count: Int {
@@ -22,15 +22,15 @@ enum TakenRecords: Sendable {
 }
 
 extension RecordCursor {
-  /// The records that come next, as many as were read ahead or are at hand: at least one if one is committed already; nil
-  /// otherwise. Does not wait.
+  /// The next records, as many as were read ahead or are at hand: at least one if one is committed already; nil otherwise. Does
+  /// not wait.
   mutating func nextBatchAtOnce() throws(ImmutaError) -> TakenRecords? {
     if let run = ahead.run(from: place) {
       pass(run.numbers.count)
       return .run(run)
     }
     guard let first = try nextAtOnce() else { return nil }
-    // To read it may have brought others.
+    // Reading it may have brought others.
     if let run = ahead.run(from: first.sequence) {
       pass(run.numbers.count - 1)
       return .run(run)
@@ -45,7 +45,7 @@ extension RecordCursor {
     var records = [first]
     var bytes = first.payload.count
     while place < count, bytes < Chunk.size, records.count < Self.mostInBatch, ahead.run(from: place) == nil {
-      // What is thrown is thrown again, by the next call: the place stays.
+      // The place stays, so the next call throws the error again.
       guard let record = try? nextAtOnce() else { break }
       bytes += record.payload.count
       records.append(record)

@@ -1,9 +1,9 @@
-// Where a cursor goes on when the log's files are not what they were: they were repaired, put back, or replaced. Only where
-// another process may write the log.
+// Where a cursor goes on after the log's files were repaired, put back, or replaced. Needed only if another process may write the
+// log.
 
 extension RecordCursor {
-  /// Where the log is read from now. Where that changed, because the files are not what they were, the place must be one in
-  /// the files that are read now.
+  /// The present reader of the log. If it changed, because the files were changed or replaced, the place must exist in the new
+  /// files.
   mutating func reader(of source: OpenLog) throws(ImmutaError) -> LogReader {
     let current = source.reader
     if let reader, reader === current { return current }
@@ -12,7 +12,7 @@ extension RecordCursor {
     } catch {
       guard try source.isDueToChange(error, of: current) else { throw error }
     }
-    // These files may not be what they were, either: then it is in others that it goes on.
+    // These files may have been replaced, too: then the cursor goes on in others.
     guard try source.mayHaveChanged(since: current) else {
       change = (current.lineage, 0)
       throw .logChanged(LogChange(path: current.check.path, kind: .replaced, sharedCount: 0))
@@ -22,8 +22,8 @@ extension RecordCursor {
     return next
   }
 
-  /// Goes on in other files, if the place is one in them; false where the record before it is another one, whatever is
-  /// known of what the files have in common: then they were changed while they were compared.
+  /// Goes on in other files, if the place exists in them. False if the record before the place is another one, although the files
+  /// should have it in common: then they were changed while they were compared.
   private mutating func goOn(in current: LogReader) throws(ImmutaError) -> Bool {
     if let before = reader?.lineage ?? change?.lineage, before !== current.lineage {
       let (kind, shared) = before.change(to: current.lineage)
@@ -39,7 +39,7 @@ extension RecordCursor {
     return true
   }
 
-  /// Whether the record delivered last is the one before the place in the files that are read now.
+  /// Whether the record delivered last is the one before the place in the present files.
   private func isAfterAnchor(in current: LogReader) throws(ImmutaError) -> Bool {
     guard let last = lastDelivered, last.sequence < current.count,
       let entry = try known(last.sequence, current)
@@ -47,19 +47,19 @@ extension RecordCursor {
     return entry.isOfSameRecord(as: last.entry) && entry.time == last.entry.time
   }
 
-  /// The record delivered last, by its entry; nil when none was, or where nobody but this process writes.
+  /// The record delivered last, by its entry; nil when none was, or if only this process writes.
   var lastDelivered: (sequence: Int, entry: CompanionEntry)? {
     if let anchor, anchor.sequence == place - 1 { return anchor }
     guard let chunk, place - 1 >= chunk.first, let entry = chunk.entry(at: place - 1 - chunk.first) else { return nil }
     return (place - 1, entry)
   }
 
-  /// Takes the entry of the record delivered last as it is known now: a companion that was made again may give it another
-  /// time. False where it is another record's. A cursor that was moved here has no such entry. It takes the one on file, unless
-  /// another log was written over these files since they were opened.
+  /// Takes the present entry of the record delivered last: a companion that was made again may give it another time. False if the
+  /// entry is another record's. A cursor that was moved here has no such entry. It takes the one on file, unless another log was
+  /// written over these files since they were opened.
   private mutating func moveAnchor(to current: LogReader) throws(ImmutaError) -> Bool {
     let last = lastDelivered
-    // Whatever happens, it is not forgotten: the chunk may be.
+    // Kept in any case, as the chunk may be dropped.
     anchor = last
     let entry = place > 0 ? try known(place - 1, current) : nil
     if let last, let entry, !entry.isOfSameRecord(as: last.entry) { return false }
@@ -70,8 +70,8 @@ extension RecordCursor {
     return true
   }
 
-  /// Throws unless what was read is what comes after the record delivered last, in the files that are known. Another program
-  /// may have put other bytes into them.
+  /// Throws unless the records that were read follow the record delivered last, in the known files. Another program may have put
+  /// other bytes into them.
   func check(_ batch: LogReader.Batch, _ source: OpenLog, _ reader: LogReader) throws(ImmutaError) {
     if let files = source.follower?.files {
       guard files.reader === reader, try files.hold({ number in batch.entry(of: number, at: place) }) else {
@@ -81,14 +81,14 @@ extension RecordCursor {
     try checkAnchor(source, reader)
   }
 
-  /// Throws unless the record delivered last is still on file, after others were read: those follow it then.
+  /// Throws unless the record delivered last is still on file. Called after others were read: then they follow it.
   private func checkAnchor(_ source: OpenLog, _ reader: LogReader) throws(ImmutaError) {
     guard let anchor, anchor.sequence == place - 1 else {
-      // The cursor was moved here: all that is known is which files it was moved in.
+      // The cursor was moved here: it is only known in which files.
       guard place > 0, try source.mayHaveChanged(since: reader) else { return }
       throw changing(place - 1)
     }
-    // A sealed segment is not written any more: that its file is the log's was seen when it was opened.
+    // A sealed segment is not written any more: opening it checked that its file belongs to the log.
     if anchor.sequence < reader.first { return }
     if let own = reader.ownEntries {
       if try reader.isInLog(anchor.entry) { return }
@@ -99,7 +99,7 @@ extension RecordCursor {
     throw changing(anchor.sequence, at: anchor.entry.index)
   }
 
-  /// The entry of a record in the files that are read now; nil where it is damaged, or was removed.
+  /// The entry of a record in the present files; nil if it is damaged, or was removed.
   private func known(_ number: Int, _ current: LogReader) throws(ImmutaError) -> CompanionEntry? {
     do throws(ImmutaError) {
       return try source?.entry(of: number, current)
@@ -115,7 +115,7 @@ extension RecordCursor {
         reason: "it is not the record that was read: somebody is changing the file"))
   }
 
-  /// Throws unless the place is one that the caller may ask for.
+  /// Throws unless the place meets the caller's demand.
   mutating func meet(_ demand: Demand, _ source: OpenLog) throws(ImmutaError) {
     if case .isAt(let moment) = demand { return try passEarlier(than: moment, source) }
     try source.refresh()
@@ -139,7 +139,7 @@ extension RecordCursor {
 }
 
 extension LogReader.Batch {
-  /// The entry of a record; nil where it was not read, or is damaged.
+  /// The entry of a record; nil if it was not read, or is damaged.
   ///
   /// - Parameter first: the number of the first record that was read.
   fileprivate func entry(of number: Int, at first: Int) -> CompanionEntry? {

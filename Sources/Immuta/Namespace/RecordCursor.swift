@@ -1,49 +1,49 @@
 import Solid
 
-/// A place in a log's records, and what was read ahead from there: decides where the next record comes from. That is what
-/// was read ahead, the chunk it was read with, the writer's windows, or the file.
+/// A place in a log's records, and what was read ahead from there. It decides where the next record comes from: the records read
+/// ahead, their chunk, the writer's windows, or the file.
 ///
-/// A value; copies go their own ways. Whatever throws, the place stays, and the next call delivers the record that would
-/// have come. How it goes on where the log's files are not what they were is in RecordCursor+Files.swift.
+/// A value; copies go their own ways. Whatever throws, the place stays, and the next call delivers the record that would have
+/// come. How it goes on after the log's files were changed is in RecordCursor+Files.swift.
 @usableFromInline
 struct RecordCursor: Sendable {
   /// Number of the record that comes next; at least 0.
   private(set) var place = 0
-  /// Nil, and a reason why, for a cursor in nothing.
+  /// Nil, with a reason in `failure`, for a cursor without a log.
   let source: OpenLog?
   private let failure: ImmutaError?
   let visibility: StreamVisibility
   /// Which of the log's descriptors it reads through.
   private let readerNumber: Int
-  /// The records of `chunk` that need no further look, where they are delivered as they are stored.
+  /// The records of `chunk` that need no further check, if they are delivered as they are stored.
   private(set) var ahead = ReadAhead()
   private(set) var chunk: Chunk?
-  /// What `chunk` was read from: `ahead` does not hold it.
+  /// The reader that `chunk` was read with: `ahead` does not hold it.
   private var chunkReader: LogReader?
   private var windows: TailWindows?
-  /// Records that the next chunk is expected to hold.
+  /// How many records the next chunk is expected to hold.
   private var expected = 64
 
-  // For RecordCursor+Files.swift.
+  // The following are for RecordCursor+Files.swift.
 
-  /// What the place was found to be a place in; nil before that.
+  /// The reader in which the place was checked; nil before that.
   var reader: LogReader?
-  /// The entry of the record before the place, where `chunk` does not have it.
+  /// The entry of the record before the place, if `chunk` does not have it.
   var anchor: (sequence: Int, entry: CompanionEntry)?
-  /// What is asked of the log before the first record is delivered.
+  /// What must hold of the log before the first record is delivered.
   var demand: Demand?
-  /// Whether the place is that of the first record which was not removed, whatever its number is when it is read.
+  /// Whether the place is the first record that was not removed, whatever its number is when it is read.
   private var beginsWithFirst = false
-  /// The files that `.logChanged` was last thrown of, and how many records they share with what was read before: whoever
-  /// moves the cursor to one of those is in these files, which may change once more before it looks.
+  /// The files that the last `.logChanged` was about, and how many records they share with the files read before. A cursor that
+  /// is moved to one of these records is in these files, which may change again before it looks.
   var change: (lineage: Lineage, shared: Int)?
 
   enum Demand: Sendable {
     /// The place must not be beyond the end.
     case exists(Int)
-    /// The same, and it must be this log's.
+    /// The same, and the position must be this log's.
     case isIn(LogIdentity)
-    /// Records are passed over until one was committed at or after this moment; the place is after those that were.
+    /// Passes over records until one was committed at or after this moment; the place is after the records that were passed over.
     case isAt(Timestamp)
   }
 
@@ -69,7 +69,7 @@ struct RecordCursor: Sendable {
       demand = .isIn(position.identity)
     case .time(let moment):
       demand = .isAt(moment)
-      // What stands in the way is thrown by the first read.
+      // The first read throws what stands in the way.
       try? passEarlier(than: moment, source)
     }
   }
@@ -89,22 +89,22 @@ struct RecordCursor: Sendable {
   mutating func move(to number: Int) {
     precondition(number >= 0, "a stream's position is at least 0")
     place = number
-    // Wherever it is now, it has not come there by what it delivered.
+    // The cursor did not come to this place by delivering records.
     (reader, anchor, demand, beginsWithFirst) = (nil, nil, nil, false)
     if let change, number > change.shared { self.change = nil }
     forgetChunk()
   }
 
-  /// Where it stands, to be kept and gone on from later; nil where nothing on file says whose log it is.
+  /// Where it stands, to keep it and go on from there later; nil if no file holds the log's identity.
   var position: Position? {
-    // Of the log that was read: by now another may have its name.
+    // The identity of the log that was read: another one may have its name by now.
     (reader ?? source?.reader)?.identity.flatMap { Position(identity: $0, sequence: place) }
   }
 
   /// The next record if it is committed already; nil otherwise. Does not wait.
   @inline(__always)
   mutating func nextAtOnce() throws(ImmutaError) -> Record? {
-    // What was read ahead was there to be delivered; the count need not be looked at.
+    // A record that was read ahead may be delivered; the count need not be checked.
     if let record = ahead.record(place) {
       place &+= 1
       return record
@@ -155,7 +155,7 @@ struct RecordCursor: Sendable {
     }
   }
 
-  /// Goes to the first record that was committed at or after a moment; with none there yet, after all that exist.
+  /// Goes to the first record that was committed at or after a moment; if none was yet, after all existing records.
   mutating func passEarlier(than moment: Timestamp, _ source: OpenLog) throws(ImmutaError) {
     try source.refresh(visibility)
     var reader = try self.reader(of: source)
@@ -175,12 +175,12 @@ struct RecordCursor: Sendable {
     let count = source.count(visibility, reader)
     guard place < count else { return }
     place = try source.firstRecord(at: moment, in: place..<count, of: reader)
-    // What came meanwhile was not looked at.
+    // Records that came meanwhile were not checked.
     if place < count { demand = nil }
   }
 
-  /// Throws what the first record would, where that is known without reading one: that the log is closed, or that the place
-  /// is not one that may be asked for.
+  /// Throws what reading the first record would throw, as far as that is known without reading: that the log is closed, or that
+  /// the place does not meet the demand.
   mutating func checkPlace() throws(ImmutaError) {
     let source = try openSource()
     do throws(ImmutaError) {
@@ -191,13 +191,13 @@ struct RecordCursor: Sendable {
     }
   }
 
-  /// That there is no record at the place.
+  /// The error for a place without a record.
   var missing: ImmutaError {
     let error = ImmutaError.recordNotFound(place)
     return source.map { error.of($0.namespace) } ?? error
   }
 
-  /// The place, once what is asked of the log was found to be so: it is that of a record, or the end.
+  /// The place, after the demand was checked: it is that of a record, or the end.
   mutating func placeThatExists() throws(ImmutaError) -> Int {
     let source = try openSource()
     do throws(ImmutaError) {
@@ -215,7 +215,7 @@ struct RecordCursor: Sendable {
     place = max(place, source.firstSequence)
   }
 
-  /// Throws where nothing comes at the place, or after it, because what was there is damaged.
+  /// Throws if no record comes at the place, or after it, because the log is damaged there.
   func checkEnd() throws(ImmutaError) {
     guard let source, source.endDamage != nil, place >= source.count(visibility, source.reader) else { return }
     do throws(ImmutaError) { try source.checkEnd() } catch { throw error.of(source.namespace) }
@@ -226,8 +226,8 @@ struct RecordCursor: Sendable {
     return source
   }
 
-  /// The record at the place, if the chunk has it, whole. What is damaged is read again: it may have been a file in the
-  /// middle of a repair.
+  /// The record at the place, if the chunk has it, whole. A damaged record is read again: the file may have been in the middle of
+  /// a repair.
   private mutating func recordOfChunk(_ check: RecordCheck) -> Record? {
     do throws(ImmutaError) {
       return try chunk?.record(place, check)
@@ -277,7 +277,7 @@ struct RecordCursor: Sendable {
     }
   }
 
-  /// Forgets what was read from the files that were read so far.
+  /// Forgets everything that was read from the old files.
   mutating func forgetFiles() {
     forgetChunk()
     (windows, chunkReader) = (nil, nil)
@@ -300,15 +300,15 @@ struct RecordCursor: Sendable {
     return record
   }
 
-  /// The place alone, for somebody who waits there: what was read ahead is not kept by two.
+  /// Only the place, for a caller that waits there, so that records read ahead are not held twice.
   var waiting: RecordCursor {
     var copy = self
     copy.forgetFiles()
     return copy
   }
 
-  /// Waits until there is a record at the place. What a waiting stream needs is in this frame and its caller's: ten
-  /// thousand of them are ten thousand times that.
+  /// Waits until a record exists at the place. A waiting stream needs this frame and its caller's, so keep them small: there may
+  /// be ten thousand waiting streams.
   @usableFromInline
   func waitForNext() async throws {
     let source = try openSource()

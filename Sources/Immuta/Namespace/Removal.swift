@@ -1,9 +1,9 @@
-/// Removes a log and what is kept beside it: from the outside, all of it or nothing.
+/// Removes a log and the files beside it: seen from outside, all of it or nothing.
 ///
-/// One step removes the log, and is on stable storage before anything else goes. Of a log that has rolled, the folder of its
-/// segments gets another name: whoever finds a folder of that name knows that the log is gone, whatever is left of it, and the
-/// next opening for appending, or the next removal, finishes the work. It goes last. Of a log of one file, that file goes
-/// first: what a crash leaves is a companion or a meta file that says that a log is missing, which opening refuses.
+/// One step removes the log, and is on stable storage before any other file is removed. In a log that has rolled, the folder of
+/// its segments gets another name: a folder of that name shows that the log is gone, whatever is left of it, and the next opening
+/// for appending, or the next removal, finishes the work. That folder is removed last. In a log of one file, that file is removed
+/// first: a crash then leaves a companion or a meta file that says that a log is missing, which opening refuses.
 struct Removal {
   let files: LogFiles
   let trust: FileTrust
@@ -12,7 +12,7 @@ struct Removal {
   func run() throws(ImmutaError) {
     if try !hasRemains() { throw .namespaceNotFound(files.namespace) }
     try remove { () throws(ImmutaError) -> Bool in
-      // An older folder of that name is of a removal that did not end.
+      // An older folder of that name was left by a removal that did not end.
       if try !io(files.isBeingRemoved()), try io(isFolder(files.segmentsFolder)) {
         try io(files.directory.rename(files.segmentsFolder, to: files.removedFolder))
         try io(files.directory.flush())
@@ -21,14 +21,14 @@ struct Removal {
     }
   }
 
-  /// Removes what is left where a removal did not end; nothing elsewhere.
+  /// Removes what a removal that did not end has left; otherwise does nothing.
   func finish() throws(ImmutaError) {
     if try !io(files.isBeingRemoved()) { return }
-    // Somebody else may have been faster, and have made a new log since.
+    // Another process may have been faster, and may have made a new log since.
     try remove { () throws(ImmutaError) in try io(files.isBeingRemoved()) }
   }
 
-  /// - Parameter mark: makes a log that has rolled one that was removed; false where there is nothing to remove.
+  /// - Parameter mark: marks a log that has rolled as removed; false if there is nothing to remove.
   private func remove(_ mark: () throws(ImmutaError) -> Bool) throws(ImmutaError) {
     let directory = files.directory
     let log = try io(directory.statusOfFile(files.log))
@@ -44,20 +44,20 @@ struct Removal {
     let folders = files.folders
     try removeStatesOfQueues()
     for folder in folders { try io(directory.removeFolder(folder)) }
-    // Those that say that there was a log.
+    // The files that say that a log existed.
     try io(directory.removeIfPresent(files.companion))
     try io(directory.removeIfPresent(files.meta))
     if try io(files.isBeingRemoved()) {
-      // Nothing is left that could be taken for a log, once this is on stable storage: only then the mark goes.
+      // Once this is on stable storage, nothing is left that could be taken for a log: only then is the mark removed.
       try io(directory.flush())
       try io(directory.removeFolder(files.removedFolder))
     }
-    // While it is held: whoever opens it now finds that it has lost its name, and makes another.
+    // Removed while it is held: a process that opens it now finds that it has lost its name, and makes another.
     try io(directory.removeIfPresent(files.lock))
     try io(directory.flush())
   }
 
-  /// The state logs of work queues may have rolled: then there are folders in the folder.
+  /// The state logs of work queues may have rolled: then the folder contains folders.
   private func removeStatesOfQueues() throws(ImmutaError) {
     guard let folder = try io(files.directory.folder(files.consumersFolder)) else { return }
     for name in try io(folder.names()) where name.hasSuffix(".segments") || name.hasSuffix(".segments.removed") {
@@ -69,7 +69,7 @@ struct Removal {
     try files.directory.status(of: name)?.isDirectory == true
   }
 
-  /// Whether there is a log, or something is left of one whose removal was cut off, or that was lost.
+  /// Whether a log exists, or files are left of one whose removal was cut off, or that was lost.
   private func hasRemains() throws(ImmutaError) -> Bool {
     let all = [files.log, files.companion, files.newCompanion, files.meta, files.removedFolder] + files.folders
     for name in all where try io(files.directory.status(of: name) != nil) { return true }

@@ -1,24 +1,24 @@
-/// Which segments a log need not keep. One rule for what is removed and for what is said of it beforehand.
+/// Which segments a log need not keep. The same rule decides what is removed, and what is announced beforehand.
 struct RetentionPlan {
   /// The first records of the segments before the newest, in order.
   let firsts: [Int]
-  /// That of the newest, which stays in any case.
+  /// The first record of the newest segment, which stays in any case.
   let newest: Int
-  /// Records, with those that were removed.
+  /// How many records the log has, including those that were removed.
   let count: Int
 
   /// Where the segments before the newest end: the next one's first record.
   private var ends: [Int] { Array(firsts.dropFirst()) + [newest] }
 
-  /// The first record that is left when those before a number go, with whole segments; nil where none can go.
+  /// The first record that is left when the records before a number are removed in whole segments; nil if none can be removed.
   func firstToKeep(before number: Int) -> Int? { firsts.isEmpty ? nil : ends.last { $0 <= number } }
 
-  /// The number before which nothing need be kept; nil where everything is.
+  /// The number before which nothing need be kept; nil if everything must be kept.
   ///
   /// - Parameters:
   ///   - now: by the clock of this machine, in nanoseconds since 1970.
-  ///   - bytes: those of the log file of a segment, by its first record.
-  ///   - lastTime: when a segment's last record was appended, by the segment's end; nil where nobody knows: then it is kept.
+  ///   - bytes: the size of a segment's log file, by the segment's first record.
+  ///   - lastTime: when a segment's last record was appended, by the segment's end; nil if unknown: then the segment is kept.
   func firstToKeep(
     _ retention: Retention, now: Int64, bytes: (_ first: Int) throws(ImmutaError) -> Int,
     lastTime: (_ end: Int) -> Int64?
@@ -38,13 +38,13 @@ struct RetentionPlan {
     return max(one, other)
   }
 
-  /// The first segment with which the log has no more than that.
+  /// The first segment to keep so that the log has at most so many records.
   private func firstToKeep(records most: Int) -> Int? {
     if count - (firsts.first ?? newest) <= most { return nil }
     return ends.first { count - $0 <= most } ?? newest
   }
 
-  /// The first segment with which the log has no more bytes than that; nil where it has no more.
+  /// The first segment to keep so that the log has at most so many bytes; nil if it has no more now.
   func firstToKeep(
     bytes most: Int, _ bytes: (_ first: Int) throws(ImmutaError) -> Int
   ) throws(ImmutaError) -> Int? {

@@ -1,20 +1,19 @@
-/// When a log rolls: what the configuration says of its segments. A pure state machine: its owner counts bytes and reads the
-/// clock.
+/// When a log rolls, by the configuration of its segments. A pure state machine: its owner counts bytes and reads the clock.
 struct RollState: Sendable {
   private let maximumBytes: Int
   private let maximumAge: Int64?
-  /// Records whose entries the companion has room for, by the limit on the size of files.
+  /// How many records' entries the companion has room for, by the limit on file sizes.
   private let maximumCount: Int
-  /// A record whose payload ends beyond this byte begins another segment, unless it is the first of its own.
+  /// A record whose payload ends beyond this byte begins another segment, unless it is the first record of its segment.
   private(set) var lastEnd: Int
   private let recordHeaderSize: Int
-  /// When the segment is too old, by a clock that nobody sets; nil while it has no record, or may be of any age.
+  /// When the segment becomes too old, by a clock that nobody sets; nil while it has no record, or if it may have any age.
   private(set) var deadline: Int64?
   private var isOld = false
 
   /// - Parameters:
   ///   - sizeLimit: how large the system lets a file become: a log that rolls begins another segment there.
-  ///   - firstTime: of the first record of the segment that is appended to; nil where it has none.
+  ///   - firstTime: the time of the first record of the segment that is appended to; nil if it has none.
   init(_ limits: SegmentLimits, _ format: LogFormat, sizeLimit: Int = .max, firstTime: Int64?) {
     let rolls = limits.maximumBytes != nil || limits.maximumAge != nil
     maximumBytes = rolls ? min(limits.maximumBytes ?? .max, sizeLimit) : .max
@@ -23,7 +22,7 @@ struct RollState: Sendable {
     recordHeaderSize = format.recordHeaderSize
     lastEnd = Self.lastEnd(maximumBytes, recordHeaderSize)
     if let firstTime, let maximumAge {
-      // A clock that was set back makes nothing younger than it can be.
+      // If the clock was set back, the age is at least 0.
       let age = max(0, Clocks.wallClock().subtractingHeld(firstTime))
       deadline = Clocks.steadyClock().addingHeld(max(0, maximumAge - age))
     }
@@ -66,7 +65,7 @@ struct RollState: Sendable {
     return maximumBytes != .max && tail > maximumBytes / 2
   }
 
-  /// Another segment is appended to.
+  /// A new segment is appended to from now on.
   mutating func begin() {
     (isOld, deadline) = (false, nil)
     lastEnd = Self.lastEnd(maximumBytes, recordHeaderSize)

@@ -1,15 +1,15 @@
 import ImmutaLocking
 
-/// What comes after a log's newest segment, and what becomes of those before it: makes the next segment ahead, seals those
-/// that are appended to no more, and removes the oldest.
+/// Manages the segments around a log's newest one: makes the next segment ahead, seals segments that are not appended to any
+/// more, and removes the oldest.
 ///
-/// Who rolls a log has its turn. Lock order: `maintenance` before all others.
+/// The caller that rolls a log has its turn. Lock order: `maintenance` before all others.
 final class Roller: Sendable {
   let maker: SegmentMaker
-  /// The files that the log has once.
+  /// The files that exist once for the log.
   let once: [NameCheck.NamedFile]
   let retention: Retention
-  /// Held while the log gets another first or last segment, with what is stored of that.
+  /// Held while the first or the last segment of the log changes, and while that is stored.
   let maintenance = Lock<Void>(())
   private let state = Lock(State())
 
@@ -26,7 +26,7 @@ final class Roller: Sendable {
     case none
     case making
     case ready(NextSegment)
-    /// The log rolls into it: until it has a name of its own, no other may be made, which would take its place.
+    /// The log is rolling into it: until it has a name of its own, no other may be made, which would take its place.
     case taken
   }
 
@@ -36,7 +36,7 @@ final class Roller: Sendable {
     self.retention = retention
   }
 
-  /// Whether that a consumer's position cannot be read was not told yet.
+  /// Whether it was not logged yet that a consumer's position cannot be read.
   func isFirstFault(of consumer: String) -> Bool { state.withLock { $0.faults.insert(consumer).inserted } }
 
   // MARK: The next segment
@@ -50,7 +50,7 @@ final class Roller: Sendable {
     }
   }
 
-  /// Makes the next segment, for later. Where that fails, whoever needs it tries again, and gets the error.
+  /// Makes the next segment, for later. If that fails, the caller that needs it tries again, and gets the error.
   func makeNext(like log: Descriptor) {
     let made = try? maker.make(like: log)
     state.withLock { state in
@@ -59,15 +59,15 @@ final class Roller: Sendable {
     waiting.open()
   }
 
-  /// For who has the turn, or closes the log.
+  /// For the caller that has the turn, or closes the log.
   private let waiting = ThreadGate()
 
   private var isMaking: Bool { state.withLock { state in if case .making = state.next { true } else { false } } }
 
-  /// The next segment: made ahead, or now. For who has the turn; ``endTaking()`` must follow, also where it throws.
+  /// The next segment: made ahead, or now. The caller has the turn; ``endTaking()`` must follow, even if this throws.
   func takeNext(like log: Descriptor) throws(ImmutaError) -> NextSegment {
     while true {
-      // At once: a thread that is about to make one must not begin in between.
+      // In one step: a thread that is about to make one must not begin in between.
       let (isTaken, ready) = state.withLock { state -> (Bool, NextSegment?) in
         if case .making = state.next { return (false, nil) }
         defer { state.next = .taken }
@@ -80,7 +80,7 @@ final class Roller: Sendable {
     }
   }
 
-  /// What was taken has its name, or is gone: another segment may be made.
+  /// The taken segment has its name, or is gone: another segment may be made.
   func endTaking() {
     state.withLock { $0.next = .none }
   }
@@ -91,8 +91,8 @@ final class Roller: Sendable {
     state.withLock { $0.sealing.append(segment) }
   }
 
-  /// Seals what is to be sealed, and calls `body` with the first record of each that is: twice where two come at once, as
-  /// each returns only when that was done. May block. Returns why something could not be.
+  /// Seals the segments that are due, and calls `body` with the first record of each sealed one. If two callers come at once,
+  /// `body` is called twice, as each returns only when that was done. May block. Returns why a segment could not be sealed.
   ///
   /// - Parameters:
   ///   - flushFailure: why a flush of the log failed, if one did.
@@ -109,8 +109,8 @@ final class Roller: Sendable {
     return failure
   }
 
-  /// The log is about to be closed: no segment follows, and nothing is removed. Returns when nobody is at that any more: once
-  /// the log is closed, the names of its files are another writer's. Nobody rolls meanwhile.
+  /// The log is about to be closed: no segment follows, and nothing is removed. Returns when nobody makes or removes segments any
+  /// more: once the log is closed, another writer may own the names of its files. Nobody rolls meanwhile.
   func close() {
     state.withLock { $0.isClosed = true }
     while isMaking { waiting.wait() }
@@ -120,7 +120,7 @@ final class Roller: Sendable {
       return next
     }
     next?.abandon(maker.setup.files.home)
-    // Whoever removes segments now is done first: afterwards the log may be another writer's.
+    // Waits for a thread that removes segments now: afterwards another writer may have the log.
     maintenance.withLock { _ in }
   }
 }

@@ -1,13 +1,14 @@
 import ImmutaLocking
 
-/// A segment that is appended to no more, until it is sealed: its files end with its last record, are on stable storage,
-/// and are marked as closed. Whoever comes first seals it. So is the name of the segment after it on stable storage then.
+/// A segment that is not appended to any more, until it is sealed. Once sealed, its files end with its last record, are on stable
+/// storage, and are marked as closed, and the name of the segment after it is on stable storage, too. The first caller that comes
+/// seals it.
 final class SealingSegment: Sendable {
   private let state: Lock<State>
   let first: Int
-  /// The first record of the segment after it: once this one is sealed, that one's name is on stable storage.
+  /// The first record of the next segment, whose name is on stable storage once this segment is sealed.
   let next: Int
-  /// The folder that has the name of the segment after it.
+  /// The folder with the name of the next segment.
   private let newNames: Directory
 
   private enum State: ~Copyable {
@@ -16,8 +17,8 @@ final class SealingSegment: Sendable {
   }
 
   /// - Parameters:
-  ///   - next: the first record of the segment after it, whose files have their names.
-  ///   - newNames: the folder that they have them in.
+  ///   - next: the first record of the next segment, whose files have their names.
+  ///   - newNames: the folder with those names.
   init(_ segment: consuming SegmentWriter, next: Int, newNames: Directory) {
     (first, self.next) = (segment.first, next)
     self.newNames = newNames
@@ -27,9 +28,9 @@ final class SealingSegment: Sendable {
   /// Returns once it is sealed, or why it could not be. May block.
   ///
   /// - Parameters:
-  ///   - flushFailure: why a flush of the log failed, if one did: then one that succeeds proves nothing.
-  ///   - noteNext: notes which segment comes after it, whose name is on stable storage. Before this one is marked: of a
-  ///     segment that is not, nobody knows from elsewhere whether another comes after it.
+  ///   - flushFailure: why a flush of the log failed, if one did: then a later flush that succeeds proves nothing.
+  ///   - noteNext: notes the next segment, whose name is on stable storage. Called before this segment is marked as sealed: for a
+  ///     segment that is not marked, no other file need say whether another one follows.
   func seal(after flushFailure: ImmutaError?, noteNext: (_ next: Int) -> Void) -> ImmutaError? {
     state.withLock { state in
       switch consume state {
@@ -41,7 +42,7 @@ final class SealingSegment: Sendable {
         if let flushFailure { segment.fail(flushFailure) }
         do throws(ImmutaError) {
           try segment.seal { () throws(ImmutaError) in
-            // Closing the log flushes the next segment's files, and not their names.
+            // Closing the log flushes the next segment's files, but not their names.
             try io(newNames.flush())
             noteNext(next)
           }

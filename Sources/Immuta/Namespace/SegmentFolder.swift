@@ -1,46 +1,46 @@
-/// Which segments a log has, by the names of their files, held to what is kept beside them: read once, when the log is opened.
-/// Whoever looks at a log's segments looks here, so that all say the same of what is missing and of what does not belong.
+/// Which segments a log has, by the names of their files, checked against the files beside them. Read once, when the log is
+/// opened. All code that looks at a log's segments uses this, so that all report the same segments as missing or foreign.
 struct SegmentFolder: Sendable {
   /// The folder of the segments after the first; nil for a log that never rolled.
   let folder: Directory?
   /// The first records of all segments, in order. The last one is the segment that is appended to.
   private(set) var firsts: [Int]
-  /// The first record that was not removed, by all that says it; never after the newest segment's first.
+  /// The first record that was not removed, by all files that say so; never after the newest segment's first.
   private(set) var removed = 0
-  /// The first records of segments that were removed, and whose files a crash has left. They count no more.
+  /// The first records of removed segments whose files a crash has left. They do not count any more.
   private(set) var leftovers: [Int] = []
-  /// Files after the newest segment that are called like one, and are none of the log.
+  /// Files after the newest segment that have a segment's name but do not belong to the log.
   private(set) var strays: Set<FileIdentity> = []
-  /// What is wrong with the files: each says what to do. Opening for appending refuses.
+  /// What is wrong with the files; each one says what to do. With any of them, opening for appending refuses.
   private(set) var refusals: [Corruption] = []
-  /// Why the records after the last segment cannot be read, though there were some or may have been; nil where nothing says so.
-  /// One of the refusals. Who reads to there gets it.
+  /// Why the records after the last segment cannot be read, though some existed or may have existed; nil if nothing says so. It
+  /// is one of the refusals. A reader that comes there gets it.
   private(set) var endDamage: Corruption?
-  /// The first record of the newest segment, where that is missing or was left out: the one before it ends there at the latest.
+  /// The first record of the newest segment, if that is missing or was left out: the segment before it ends there at the latest.
   private(set) var endFirst: Int?
   private let files: LogFiles
   private let trust: FileTrust
-  /// Companions in the folder whose logs are not there.
+  /// Companions in the folder whose logs are missing.
   private(set) var orphans: [Int] = []
   /// See ``isProven(_:)``.
   private var proven: Set<Int> = []
-  /// Whether files were left that were made for a segment to come.
+  /// Whether files are left that were made ahead for a next segment.
   private var hasNext = false
   /// See ``LogMeta/newestFirst``.
   let newestFirst: Int
 
   /// O(names in the folder).
   ///
-  /// - Throws: `.namespaceNotFound` where the log was removed, and files are left of it.
+  /// - Throws: `.namespaceNotFound` if the log was removed, and files of it are left.
   init(_ files: LogFiles, _ trust: FileTrust) throws(ImmutaError) {
     let files = files.home
     (self.files, self.trust) = (files, trust)
     if try io(files.isBeingRemoved()) { throw .namespaceNotFound(files.namespace) }
-    // Before the names are listed: a writer may roll meanwhile.
+    // Read before the names are listed: a writer may roll meanwhile.
     let known = try LogKnowledge(files, nil, .v2, trust)
     newestFirst = known.newestFirst
     folder = try io(trust.folder(files.segmentsFolder, of: files))
-    // Whether a log that never rolled exists finds out who opens it.
+    // Whether a log that never rolled exists is found out by opening it.
     firsts = [0]
     if let folder { try list(folder) }
     try leaveOutStrays(known)
@@ -52,7 +52,7 @@ struct SegmentFolder: Sendable {
     if folder == nil { return }
     let header = try? newest.companionHeader(trust)
     removed = min(newest.first, max(known.removedCount, header?.removedCount ?? 0))
-    // A writer may have removed some meanwhile.
+    // A writer may have removed segments meanwhile.
     if missingFront != nil {
       removed = min(newest.first, max(removed, try LogKnowledge(files, nil, .v2, trust).removedCount))
     }
@@ -60,13 +60,13 @@ struct SegmentFolder: Sendable {
     if let lost = try lostOrphan() { refuse(lost) }
   }
 
-  /// What comes after the last segment cannot be read.
+  /// The records after the last segment cannot be read.
   private mutating func refuse(_ damage: Corruption) {
     refusals.append(damage)
     endDamage = endDamage ?? damage
   }
 
-  /// The newest segment cannot be read: the ones before it can.
+  /// The newest segment cannot be read, but the ones before it can.
   mutating func leaveOutNewest(_ damage: Corruption) throws(ImmutaError) {
     precondition(firsts.count > 1, "a log has a segment")
     let newest = newest
@@ -76,7 +76,7 @@ struct SegmentFolder: Sendable {
     removed = min(removed, self.newest.first)
     var damage = damage
     damage.sequence = newest.first
-    // It comes first: what is known of files after it is of less use.
+    // It comes first: information about files after it is less useful.
     refusals.insert(damage, at: 0)
     endDamage = damage
   }
@@ -92,7 +92,7 @@ struct SegmentFolder: Sendable {
     }
     let files = files
     var (logs, companions, next): ([Int], [Int], [String]) = (firsts, [], [])
-    // There may be tens of thousands of names: none is kept.
+    // There may be tens of thousands of names, so none is kept.
     try io(
       folder.forEachName { name in
         if let first = files.first(ofLog: name) {
@@ -119,13 +119,13 @@ struct SegmentFolder: Sendable {
     files.segment(first, inFolder: folder) ?? files
   }
 
-  /// The segment that is appended to; that of the first record where there is none.
+  /// The segment that is appended to; if there is none, the one of the first record.
   var newest: LogFiles { files(of: firsts.last ?? 0) }
 
-  /// The segment before that.
+  /// The segment before the newest.
   var previous: LogFiles? { firsts.count < 2 ? nil : files(of: firsts[firsts.count - 2]) }
 
-  /// What comes after the newest segment that can be read.
+  /// What comes after the newest readable segment.
   var end: EndOfFiles {
     get throws(ImmutaError) {
       try EndOfFiles(strays: strays, damage: endDamage, broken: endFirst.map { files(of: $0) })
@@ -137,10 +137,10 @@ struct SegmentFolder: Sendable {
 
   // MARK: What is missing
 
-  /// What reading the log passes over: the records that are there can be read.
+  /// The damage that reading the log passes over: the existing records can be read.
   var damage: Corruption? { refusals.first ?? missingFront }
 
-  /// That the first segments are missing, and were not removed by the log; nil where they are there.
+  /// The damage if the first segments are missing, but were not removed by the log; nil if they exist.
   var missingFront: Corruption? {
     guard let missing else { return nil }
     return .missing(missing, of: files.logPath)
@@ -152,7 +152,7 @@ struct SegmentFolder: Sendable {
     return removed..<first
   }
 
-  /// That the newest segment is missing; nil where it is not. What is kept beside the segments says which it is, once its
+  /// The damage if the newest segment is missing; nil if it is not. The files beside the segments say which one it is, once its
   /// name is on stable storage.
   var missingNewest: Corruption? {
     guard newestFirst > newest.first else { return nil }
@@ -166,8 +166,8 @@ struct SegmentFolder: Sendable {
 
   // MARK: What does not belong
 
-  /// A file that is called like a segment and comes after all that are known to be one has to prove it: by a companion that
-  /// says that it belongs to this log and begins there. A crash leaves none without: the companion gets its name first.
+  /// A file with a segment's name that comes after all known segments must prove that it is one, by a companion which says that
+  /// it belongs to this log and begins there. A crash leaves no segment without a companion: the companion gets its name first.
   private mutating func leaveOutStrays(_ known: LogKnowledge) throws(ImmutaError) {
     guard let identity = known.identity else { return }
     while let last = firsts.last, last > newestFirst, last > 0 {
@@ -183,7 +183,7 @@ struct SegmentFolder: Sendable {
           : header?.identity != identity
             ? "its companion belongs to another log" : "its companion says that it begins elsewhere"
       } catch {
-        // Of a version that is not known, or not to be read: opening says so.
+        // It has an unknown version, or cannot be read: opening reports that.
         return
       }
       refuse(
@@ -196,8 +196,8 @@ struct SegmentFolder: Sendable {
     }
   }
 
-  /// Leaves out files between the segments that do not belong to the log: such a file begins before the segment in front of it
-  /// ends, and no companion says that it belongs there. Returns what was left out. O(segments).
+  /// Leaves out files between the segments that do not belong to the log: such a file begins before the previous segment ends,
+  /// and no companion says that it belongs there. Returns what was left out. O(segments).
   mutating func leaveOutStraysBetween(identity: LogIdentity?) throws(ImmutaError) -> [Corruption] {
     proven = []
     var strays: [Corruption] = []
@@ -219,8 +219,8 @@ struct SegmentFolder: Sendable {
   /// Whether a segment's companion says that it is in its place; after ``leaveOutStraysBetween(identity:)``.
   func isProven(_ first: Int) -> Bool { proven.contains(first) }
 
-  /// Whether a segment's companion says that it begins where its name says. One that got its name just before the machine went
-  /// down does not say it yet, and begins where the one before it ends.
+  /// Whether a segment's companion says that it begins where its name says. A segment that got its name just before the machine
+  /// went down does not say it yet, but begins where the one before it ends.
   private func isPlaced(_ header: CompanionHeader, _ first: Int) throws(ImmutaError) -> Bool {
     if header.firstSequence == first { return true }
     guard header.firstSequence == CompanionHeader.unnamedFirst else { return false }
@@ -228,8 +228,8 @@ struct SegmentFolder: Sendable {
     return previous.first + before.stableCount == first
   }
 
-  /// Whether a segment that has lost its companion is the one after a segment that a killed writer had not sealed yet: it begins
-  /// where that one ends. Once that is sealed, the meta file knows of the next. What its records are, its log says.
+  /// Whether a segment that has lost its companion follows a segment that a killed writer had not sealed yet: then it begins
+  /// where that one ends. Once that one is sealed, the meta file names the next. The log file itself has its records.
   private func followsUnsealed(_ segment: LogFiles, _ identity: LogIdentity) throws(ImmutaError) -> Bool {
     guard let previous, try io(segment.directory.status(of: segment.companion)) == nil,
       let companion = try io(previous.directory.openIfPresent(previous.companion, .read)),
@@ -249,7 +249,8 @@ struct SegmentFolder: Sendable {
     }
   }
 
-  /// What is wrong with a segment that is no regular file, or whose companion is none; nil where both are, or are missing.
+  /// The damage of a segment that is not a regular file, or whose companion is not one; nil if both are regular files, or are
+  /// missing.
   private func irregular(_ first: Int) throws(ImmutaError) -> Corruption? {
     let segment = files(of: first)
     for name in [segment.log, segment.companion] {
@@ -259,7 +260,7 @@ struct SegmentFolder: Sendable {
     return nil
   }
 
-  /// The same of all segments, for who looks at each. Returns what was left out. O(segments).
+  /// The same for all segments, for code that looks at each. Returns what was left out. O(segments).
   mutating func leaveOutIrregular() throws(ImmutaError) -> [Corruption] {
     var left: [Corruption] = []
     for first in firsts where first > 0 {
@@ -270,12 +271,12 @@ struct SegmentFolder: Sendable {
     return left
   }
 
-  /// Segments before REMOVED do not count, where they end before it.
+  /// Segments before REMOVED do not count, if they end before it.
   private mutating func leaveOutRemoved() throws(ImmutaError) {
     while let first = firsts.first, first < removed {
       let next = firsts.count > 1 ? firsts[1] : .max
       if next > removed {
-        // The one after it is missing, or REMOVED is wrong: no record goes that may be one of those that stay.
+        // The next segment is missing, or REMOVED is wrong: no record may be removed that may have to stay.
         let header = try? files(of: first).companionHeader(trust)
         guard let header, header.isClean, first + header.stableCount <= removed else { return }
       }
@@ -284,13 +285,13 @@ struct SegmentFolder: Sendable {
     }
   }
 
-  /// A companion whose log is missing, after all segments that are there, that says that it had records.
+  /// The damage if a companion after all existing segments has lost its log, but says that the log had records.
   private func lostOrphan() throws(ImmutaError) -> Corruption? {
     for first in orphans where first >= max(firsts.last ?? 0, removed) {
       let segment = files(of: first)
-      // What is not stable is not promised, and its log's name may have been lost with the machine.
+      // Records that are not stable are not promised, and the name of their log may have been lost in a crash of the machine.
       guard let lost = try segment.lostRecords(isEntryProof: try segment.isOfThisRun(trust)) else { continue }
-      // Only now: somebody may be rolling this very moment, and names the companion first.
+      // Only now: a writer may be rolling this very moment, and names the companion first.
       if try io(segment.logSize()) == nil { return lost }
     }
     return nil
@@ -298,9 +299,9 @@ struct SegmentFolder: Sendable {
 
   // MARK: Removing what was left
 
-  /// Removes what a crash left: files that were made for a segment to come, which hold no records; companions whose logs
-  /// never got their names, or were removed; and segments that were being removed. For who has the log's lock, where nothing
-  /// is refused.
+  /// Removes what a crash left: files that were made ahead for a next segment, which hold no records; companions whose logs never
+  /// got their names, or were removed; and segments that were being removed. The caller has the log's lock, and there are no
+  /// refusals.
   mutating func clear() throws(ImmutaError) {
     guard let folder else { return }
     if hasNext {
@@ -314,7 +315,7 @@ struct SegmentFolder: Sendable {
     }
     leftovers = []
     if removed > 0 {
-      // The companion goes last.
+      // The companion is removed last.
       if firsts.first != 0 { try io(files.directory.removeIfPresent(files.companion)) }
     }
     for first in orphans where first < removed || first >= firsts.last ?? 0 {
@@ -324,7 +325,7 @@ struct SegmentFolder: Sendable {
 }
 
 extension LogFiles {
-  /// The header of the segment's companion; nil where there is none that is whole and believed.
+  /// The header of the segment's companion; nil if there is none that is whole and trusted.
   func companionHeader(_ trust: FileTrust) throws(ImmutaError) -> CompanionHeader? {
     try io(trust.companion(of: self))?.companionHeader()
   }

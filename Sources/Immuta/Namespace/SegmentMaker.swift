@@ -1,8 +1,8 @@
 import ImmutaLocking
 
-/// Makes the segment that comes next, ahead of the need: what takes long is done by then.
+/// Makes the next segment before it is needed, so that the slow part is done by then.
 struct SegmentMaker: Sendable {
-  /// How the log was opened, and where.
+  /// How and where the log was opened.
   let setup: LogSetup
   let format: LogFormat
   let identity: LogIdentity
@@ -13,10 +13,10 @@ struct SegmentMaker: Sendable {
 
   private var home: LogFiles { setup.files.home }
 
-  /// The files of a segment, ready to be appended to, under names of their own. They are on stable storage, and say that
-  /// the log is open.
+  /// Makes the files of a segment, ready to be appended to, under temporary names. They are on stable storage, and say that the
+  /// log is open.
   ///
-  /// - Parameter log: whose rights they get.
+  /// - Parameter log: the files get its access rights.
   func make(like log: Descriptor) throws(ImmutaError) -> NextSegment {
     let folder = try io(setup.trust.makeFolder(home.segmentsFolder, of: home))
     try io(folder.removeIfPresent(home.nextLog))
@@ -40,7 +40,7 @@ struct SegmentMaker: Sendable {
     try io(log.write([UInt8](repeating: 0, count: format.headerSize), at: 0))
     try io(companion.write([UInt8](repeating: 0, count: CompanionHeader.size), at: 0))
     try companion.write(slot: header.encoded(), of: header.generation)
-    // What cannot be derived is kept in a place of its own from here on.
+    // From here on, the meta file keeps what cannot be derived.
     try meta.lock.withLock { (_) throws(ImmutaError) in
       try LogKnowledge(home, header, format, setup.trust).keep(header, home, of: log, isSegmented: true)
     }
@@ -67,8 +67,8 @@ struct SegmentMaker: Sendable {
   ///
   /// - Parameters:
   ///   - first: the number of its first record.
-  ///   - state: of the log, as it goes on in it.
-  /// - Returns: the segment for its writer, its reader, and what flushes it.
+  ///   - state: the log's state that the segment continues.
+  /// - Returns: the segment for its writer, its reader, and its flusher.
   func name(
     _ next: NextSegment, first: Int, _ carried: NextSegment.Carried
   ) throws(ImmutaError) -> NextSegment.Named {
@@ -106,7 +106,7 @@ final class MetaLock: Sendable {
   let lock = Lock<Void>(())
 }
 
-/// A segment that was made for what comes.
+/// A segment that was made ahead.
 final class NextSegment: Sendable {
   let folder: Directory
   let flushes: FlushPair
@@ -115,12 +115,12 @@ final class NextSegment: Sendable {
   let keeper: CompanionKeeper
   private let segment: Lock<SegmentWriter?>
 
-  /// What a segment says of the log beyond its own records.
+  /// What a segment's files say about the log beyond the segment's own records.
   struct Carried {
     /// The first record that was not removed.
     var removed: Int
     var slowTime: SlowTime?
-    /// The files that the log has once.
+    /// The files that exist once for the log.
     var once: [NameCheck.NamedFile]
   }
 
@@ -143,7 +143,7 @@ final class NextSegment: Sendable {
     self.segment = Lock(segment)
   }
 
-  /// The segment; once.
+  /// Takes the segment; only once.
   func take() -> SegmentWriter {
     let segment = segment.withLock { $0.take() }
     guard let segment else { preconditionFailure("a segment is used once") }

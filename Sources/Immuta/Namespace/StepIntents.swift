@@ -1,20 +1,20 @@
 /// The file with the intents of one log's steps, and what the intents in it vouch for.
 struct StepIntents: Sendable {
   var file: IntentFile
-  /// What the two slots vouch for: the older one first.
+  /// What the two slots vouch for, the older one first.
   private var vouched: [Vouched] = []
 
-  /// The effects of a step that may be lost when the machine goes down, but for its intent.
+  /// The effects of a step that may be lost when the machine goes down, except that its intent vouches for them.
   struct Vouched: Sendable {
     /// The logs, and how many records each has after the step.
     var logs: [(flusher: Flusher, count: Int)]
-    /// The position that moved, where the intent vouches for it.
+    /// The position that moved, if the intent vouches for it.
     var position: PositionFile?
     let intent: StepIntent
-    /// What kept a log from getting its part, or the position from being written: the intent must stay.
+    /// The error that kept a log from getting its part, or the position from being written: then the intent must stay.
     var failure: ImmutaError?
 
-    /// Puts the effects on stable storage, as far as they are not. Blocks.
+    /// Puts the effects on stable storage, as far as they are not yet. Blocks.
     func flush() throws(ImmutaError) {
       if let failure { throw failure }
       if !intent.isStable { return }
@@ -25,12 +25,12 @@ struct StepIntents: Sendable {
 
   init(_ file: IntentFile) { self.file = file }
 
-  /// The next intent takes the place of the one before the last, which must not be needed any more. Blocks for a flush where
-  /// that one named other logs than the steps after it.
+  /// The next intent takes the place of the one before the last, which must not be needed any more. Blocks for a flush if that
+  /// intent named other logs than the steps after it.
   mutating func makeRoom(_ settlement: Settlement) throws(ImmutaError) {
     guard vouched.count == 2 else { return }
     var oldest = vouched[0]
-    // Whoever opened the log again that failed, or the consumer, may have finished the step.
+    // The log that failed, or the consumer, may have been opened again since, which finished the step.
     if oldest.failure != nil, try settlement.isDone(oldest.intent) {
       for part in oldest.intent.logs { try settlement.staged(part).flush() }
       oldest.failure = nil
@@ -47,9 +47,9 @@ struct StepIntents: Sendable {
     vouched.append(next)
   }
 
-  /// Nobody needs the intents any more, where all that they vouch for is on stable storage: then the file goes. Blocks.
+  /// Removes the file, if everything that the intents vouch for is on stable storage: then nobody needs them any more. Blocks.
   ///
-  /// It stays where a step was cut off: the next opening of one of its logs ends it.
+  /// The file stays if a step was cut off: the next opening of one of its logs finishes the step.
   func end() {
     do throws(ImmutaError) {
       for step in vouched { try step.flush() }

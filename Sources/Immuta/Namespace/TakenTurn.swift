@@ -1,4 +1,4 @@
-/// A turn that somebody has, for people.
+/// A turn that somebody has, to show to people.
 struct TakenTurn: Sendable {
   /// What it is used for.
   let work: Work

@@ -1,10 +1,10 @@
-/// Who has the turn, as far as it matters to those who want it.
+/// Who has the turn, as far as it matters to callers that want it.
 struct TurnHolder: Sendable {
   let work: TakenTurn.Work
   var party: Party
-  /// When it got the turn, or began to wait, by the clock that nobody sets. A number, as the size of an `Instant` is
-  /// known at run time only: whatever has one in it, the whole state of a writer, would be looked up there at run time for
-  /// each record that is appended.
+  /// When it got the turn, or began to wait, by the clock that nobody sets. It is a number, as the size of an `Instant` is known
+  /// only at run time: with an `Instant` in it, the layout of the whole writer state would be looked up at run time for each
+  /// appended record.
   private var time: Int64
 
   init(_ work: TakenTurn.Work, _ party: Party) {
@@ -22,19 +22,19 @@ struct TurnHolder: Sendable {
   /// One moment by both clocks.
   private static let start = (time: Clocks.steadyClock(), instant: ContinuousClock.now)
 
-  /// Who goes on when the turn comes, and who must go on for it to end.
+  /// The party that goes on when the turn comes, and that must go on for the turn to end.
   enum Party: Sendable {
     /// Code that is not async, on this thread, which does nothing else until the turn is over.
     case thread(UInt)
     /// The closure of a transaction, or the source of a payload, and every task that it makes.
     case closure(TransactionNote)
-    /// Whoever has the transaction that was handed out, or an append that runs nobody's code.
+    /// Any task that has the transaction that was handed out, or an append that runs no caller's code.
     case task
 
     /// Whether it needs a thread that runs tasks in order to go on.
     var isTask: Bool { if case .thread = self { false } else { true } }
 
-    /// What it is known by among those who wait; nil for whom nobody can tell.
+    /// Its name in the graph of waits; nil if it cannot be named.
     var name: PartyName? {
       switch self {
       case .thread(let thread): .thread(thread)
@@ -44,15 +44,15 @@ struct TurnHolder: Sendable {
     }
   }
 
-  /// Names a party that is certain to be waiting when one of its own waits.
+  /// Names a party that certainly waits when one of its own tasks waits.
   enum PartyName: Hashable, Sendable {
     case thread(UInt)
     case closure(ObjectIdentifier)
   }
 }
 
-/// A task's note of a transaction whose closure it is inside of, or of the source of a payload that a transaction waits for. The
-/// tasks that those make inherit it, all but detached ones.
+/// A task's note of a transaction whose closure it is inside of, or of the source of a payload that a transaction waits for.
+/// Tasks made inside inherit it, except detached ones.
 final class TransactionNote: Sendable {
   /// The transaction around it, of this log or another.
   let outer: TransactionNote?

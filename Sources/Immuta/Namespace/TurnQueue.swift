@@ -1,15 +1,16 @@
-/// Who may write: one at a time, the others in the order they came. A pure state machine; its owner locks and resumes.
+/// Decides which caller may write: one at a time, the others in the order in which they came. A pure state machine; its owner
+/// locks and resumes.
 ///
-/// Whoever waits to append a small payload leaves it with the queue. When its place has come the owner appends it, and
-/// goes on to the next. If each caller had to be woken for its turn instead, those who append without a pause would always
-/// find the turn with one that is being woken: once a queue had begun, it would never end, and each record would cost a
+/// A caller that waits to append a small payload leaves the payload in the queue. When it is next, the owner appends it, and goes
+/// on to the next one. If each caller had to be woken for its turn instead, callers that append without a pause would always find
+/// that one which is just being woken has the turn: once a queue had begun, it would never end, and each record would cost a
 /// change of task.
 struct TurnQueue {
   /// Whether nobody has the turn and nobody waits: a small append may go on at once.
   private(set) var isFree = true
   /// Whether somebody has the turn.
   private(set) var isTaken = false
-  /// Who has it.
+  /// The caller that has the turn.
   private(set) var holder: TurnHolder?
   private var waiters: [Int: Waiting] = [:]
   /// Places `head ..< tail` of the queue are waiting, or were cancelled.
@@ -18,7 +19,7 @@ struct TurnQueue {
   /// The place of each ticket that waits.
   private var places: [Int: Int] = [:]
   private var nextTicket = 0
-  /// Whether somebody looks after those who wait long.
+  /// Whether long waits are watched.
   var isWatched = false
 
   private struct Waiting {
@@ -31,15 +32,15 @@ struct TurnQueue {
   /// How many wait.
   var count: Int { places.count }
 
-  /// When the one began to wait who is next.
+  /// When the caller that is next began to wait.
   var firstWait: ContinuousClock.Instant? {
     (head..<tail).lazy.compactMap { waiters[$0]?.holder.since }.first
   }
 
-  /// Whether the turn must go through a task before one who joins the queue gets it.
+  /// Whether the turn must go through a task before a caller that joins the queue now gets it.
   var needsTask: Bool { holder?.party.isTask == true || waiters.values.contains { $0.holder.party.isTask } }
 
-  /// Who has the turn, for people; nil when nobody has it. Those who wait while nobody has it are just being served.
+  /// Who has the turn, to show to people; nil when nobody has it. Callers that wait while nobody has it are just being served.
   var turn: TakenTurn? {
     if let holder { return TakenTurn(work: holder.work, since: holder.since, waiting: count) }
     return count == 0 ? nil : TakenTurn(work: .append, since: .now, waiting: count)
@@ -54,18 +55,18 @@ struct TurnQueue {
     return true
   }
 
-  /// Whoever has the turn cannot go on before those do who are inside of the note. A closure that has the turn is known by its
-  /// own note, which these are inside of, too.
+  /// The holder of the turn cannot go on before the tasks inside of the note do. A closure that has the turn is known by its own
+  /// note, and these tasks are inside of that one, too.
   mutating func lend(to note: TransactionNote) {
     if case .task? = holder?.party { holder?.party = .closure(note) }
   }
 
-  /// Ends that, where it has not ended with the turn.
+  /// Undoes that, if it has not ended with the turn.
   mutating func takeBack(from note: TransactionNote) {
     if case .closure(let other)? = holder?.party, other === note { holder?.party = .task }
   }
 
-  /// A ticket to wait, or to be cancelled, by.
+  /// A ticket for waiting, and for cancelling the wait.
   mutating func ticket() -> Int {
     defer { nextTicket += 1 }
     return nextTicket
@@ -90,7 +91,7 @@ struct TurnQueue {
     return waiters.removeValue(forKey: place)?.waiter
   }
 
-  /// Ends the turn. The owner then asks for whoever is next until nobody is, so that those who wait do not wait for ever.
+  /// Ends the turn. The owner must then call `next` until nobody is left, so that no caller waits for ever.
   mutating func end() {
     precondition(isTaken, "ending a turn that nobody has")
     isTaken = false
@@ -98,15 +99,15 @@ struct TurnQueue {
     isFree = places.isEmpty
   }
 
-  /// Somebody whose place has come.
+  /// A caller that is next.
   enum Next {
     /// It has the turn.
     case turn(Waiter)
-    /// It needs no turn: the owner appends for it. Or gives it the turn after all.
+    /// It needs no turn: the owner appends for it, or gives it the turn after all.
     case append(QueuedAppend, Waiter, TurnHolder)
   }
 
-  /// One that is next has the turn, and not what the owner would have appended for it.
+  /// Gives the turn to a caller that is next, instead of appending for it.
   mutating func give(to next: TurnHolder) {
     precondition(!isTaken, "two turns at once")
     (isTaken, isFree) = (true, false)
@@ -114,9 +115,9 @@ struct TurnQueue {
     holder?.begin()
   }
 
-  /// The first that waits, if nobody has the turn; it leaves the queue.
+  /// The first caller that waits, if nobody has the turn; it leaves the queue.
   ///
-  /// - Parameter mayAppend: whether the owner can append for others. Otherwise each gets the turn.
+  /// - Parameter mayAppend: whether the owner can append for others. Otherwise each caller gets the turn.
   mutating func next(mayAppend: Bool) -> Next? {
     if isTaken { return nil }
     while head < tail {
@@ -135,7 +136,7 @@ struct TurnQueue {
     return nil
   }
 
-  /// Everybody who waits, in order; they leave the queue.
+  /// All callers that wait, in order; they leave the queue.
   mutating func drain() -> [Waiter] {
     defer {
       waiters.removeAll()

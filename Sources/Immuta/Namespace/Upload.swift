@@ -3,10 +3,9 @@ import ImmutaLocking
 /// A payload that comes in chunks, received before it has a place in the log: its source may be slow, and holds up
 /// nobody.
 ///
-/// `@unchecked Sendable`: used by one task at a time, the one that receives and then the one that appends, which waits
-/// for the other.
+/// `@unchecked Sendable`: used by one task at a time. The task that receives comes first, and the task that appends waits for it.
 final class Upload: @unchecked Sendable {
-  /// Bytes held in memory; when more come they go to the file first.
+  /// How many bytes are held in memory; when more come, these are written to the file first.
   static let mostInMemory = 1 << 20
 
   private let writer: LogWriter
@@ -14,7 +13,7 @@ final class Upload: @unchecked Sendable {
   private var memory: [UInt8] = []
   private var spill: SpillFile?
   private(set) var count = 0
-  /// Looked at by who waits for the next one, too.
+  /// Also read by the task that waits for the next chunk.
   private let lastChunk = Lock(ContinuousClock.now)
 
   private init(_ writer: LogWriter, limit: Int?) {
@@ -22,7 +21,7 @@ final class Upload: @unchecked Sendable {
     self.limit = limit
   }
 
-  /// The payload, where all of it is in memory.
+  /// The payload, if all of it is in memory.
   var inMemory: [UInt8]? { spill == nil ? memory : nil }
 
   // MARK: Receiving
@@ -66,7 +65,7 @@ final class Upload: @unchecked Sendable {
         }
         return false
       }
-      // The first decides; the other is cancelled, and waited for.
+      // The first task to end decides; the other is cancelled and awaited.
       defer { group.cancelAll() }
       let isComplete = try await group.next() ?? false
       if !isComplete { throw ImmutaError.uploadStalled(idleTimeout) }
@@ -79,7 +78,7 @@ final class Upload: @unchecked Sendable {
   }
 
   private func add(_ chunk: some Collection<UInt8>) throws {
-    // Whoever sends need not send all of it to a log that is closed.
+    // A sender need not send the whole payload to a log that is closed.
     try writer.reader.checkOpen()
     try unsafe withBytes(of: chunk) { (bytes) throws(ImmutaError) in try unsafe add(bytes) }
   }
@@ -114,7 +113,7 @@ final class Upload: @unchecked Sendable {
       for position in stride(from: 0, to: spill.count, by: piece.count) {
         try io(spill.read(into: &piece, at: position))
         try unsafe piece.withBytes { (bytes) throws(ImmutaError) in try unsafe body(bytes) }
-        // Copying a large payload takes long; others who share the thread have their turn.
+        // Copying a large payload takes long; lets other tasks use the thread.
         await Task.yield()
       }
     }

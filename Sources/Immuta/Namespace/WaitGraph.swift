@@ -1,22 +1,22 @@
 import ImmutaLocking
 import Synchronization
 
-/// Who waits for which log's turn, over all logs of the process: finds those who would wait for each other for ever.
+/// Which party waits for which log's turn, over all logs of the process: finds callers that would wait for each other for ever.
 ///
-/// Only those are noted who have a turn themselves, or block a thread that may have one. The one whose wait would close
-/// a circle does not begin to wait, so there never is one.
+/// It notes only callers that have a turn themselves, or block a thread that may have one. A caller whose wait would close a
+/// circle does not begin to wait, so no circle ever exists.
 ///
-/// Its lock is taken before that of a writer, never after, and only by those who have to wait.
+/// Its lock is taken before that of a writer, never after, and only by callers that have to wait.
 final class WaitGraph: Sendable {
   static let shared = WaitGraph()
 
   private struct Wait {
     let writer: LogWriter
     let parties: Set<TurnHolder.PartyName>
-    /// What is appended for them.
+    /// The payload that may be appended for the caller.
     let append: QueuedAppend?
 
-    /// Whether it is over, though they do not know it yet.
+    /// Whether the wait is over, though the caller does not know it yet.
     var isOver: Bool { append?.outcome != nil }
   }
 
@@ -28,15 +28,15 @@ final class WaitGraph: Sendable {
     fileprivate let value: Int
   }
 
-  /// A number for a wait, known before it begins: whoever it is over for may run at once.
+  /// A number for a wait, drawn before it begins: when the wait is over, its caller may run at once.
   func number() -> Number { Number(value: next.wrappingAdd(1, ordering: .relaxed).newValue) }
 
   /// Calls `enqueue`, which begins to wait, unless waiting for the writer would close a circle: then throws. In any case
   /// `end(_:)` is called after.
   ///
   /// - Parameters:
-  ///   - parties: those who cannot go on while the caller waits.
-  ///   - append: once it has an outcome, the caller waits no more.
+  ///   - parties: the parties that cannot go on while the caller waits.
+  ///   - append: once it has an outcome, the caller does not wait any more.
   func begin(
     _ number: Number, for writer: LogWriter, _ parties: Set<TurnHolder.PartyName>, _ append: QueuedAppend?,
     _ enqueue: () -> Void
@@ -52,7 +52,7 @@ final class WaitGraph: Sendable {
     _ = waits.withLock { $0.removeValue(forKey: number) }
   }
 
-  /// The logs by which one who waits for a writer waits for one of the parties; nil where it does not.
+  /// The chain of logs by which a caller that waits for the writer would wait for one of the parties; nil if there is none.
   private func circle(
     from writer: LogWriter, back parties: Set<TurnHolder.PartyName>, _ waits: [Number: Wait]
   ) -> [LogWriter]? {

@@ -1,27 +1,27 @@
 import ImmutaLocking
 import Logging
 
-/// Tells the logger of those who wait long for a turn: at first after a while, then whenever that has doubled.
+/// Logs when callers wait long for a turn: first after a while, then whenever that time has doubled.
 struct LongWaits: Sendable {
   let namespace: String
   let logger: Logger?
-  /// How long a wait is that people should know of.
+  /// How long a wait must be to be logged.
   let threshold: Duration
 }
 
-/// Looks after those who wait, on one thread for the process; it is there only while somebody does.
+/// Watches long waits, on one thread for the process, which exists only while a caller waits.
 enum WaitWatch {
-  /// A log that somebody waits for.
+  /// A log whose turn a caller waits for.
   private struct Watched {
     let writer: LogWriter
-    /// The wait that was looked at last, and how long it may last until it is told.
+    /// The wait that was checked last, and how long it may last until it is logged.
     var wait: ContinuousClock.Instant?
     var limit: Duration
   }
 
   private struct State {
     var watched: [Watched] = []
-    /// How long until there may be something to tell; nil when that is not known.
+    /// How long until there may be something to log; nil when that is not known.
     var pause: Int64?
   }
 
@@ -34,7 +34,7 @@ enum WaitWatch {
     return .work { [watched = state.watched] in look(at: watched) }
   }
 
-  /// Looks after the writer's queue until nobody is in it. Without a thread to be had nobody is told.
+  /// Watches the writer's queue until nobody is in it. If no thread can be had, nothing is logged.
   static func add(_ writer: LogWriter, _ limit: Duration) {
     thread.update { state in
       state.watched.append(Watched(writer: writer, limit: limit))
@@ -42,7 +42,7 @@ enum WaitWatch {
     }
   }
 
-  /// Tells what is to be told, and notes how long until there may be more.
+  /// Logs what is due, and notes how long until there may be more.
   private static func look(at watched: [Watched]) {
     let now = ContinuousClock.now
     var left: [Watched] = []
@@ -59,7 +59,7 @@ enum WaitWatch {
       left.append(one)
     }
     thread.note { [left] state in
-      // Only this thread takes out what is in the list; others add to its end.
+      // Only this thread removes items from the list; others add to its end.
       state.watched.replaceSubrange(..<watched.count, with: left)
       state.pause = max(1_000_000, next.nanoseconds)
     }
@@ -67,7 +67,7 @@ enum WaitWatch {
 }
 
 extension LogWriter {
-  /// Those who wait, and for whom.
+  /// The callers that wait, and for whom.
   struct Queue: Sendable {
     /// When the first of them began to wait.
     var since: ContinuousClock.Instant

@@ -1,6 +1,6 @@
 import ImmutaLocking
 
-/// Somebody who waits for one answer: a suspended task, or a blocked thread.
+/// A caller that waits for one answer: a suspended task, or a blocked thread.
 enum Waiter: Sendable {
   case task(CheckedContinuation<Void, any Error>)
   case thread(BlockedThread)

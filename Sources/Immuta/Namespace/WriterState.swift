@@ -3,8 +3,8 @@ import Synchronization
 /// The writing side of a log: whose turn it is, the segment that is appended to, and what time it is. Its owner,
 /// ``LogWriter``, keeps it under a lock.
 ///
-/// Invariants: whatever is staged was staged by the one who has the turn; records are appended for those who have none only
-/// while nobody has it.
+/// Invariants: all staged records were staged by the caller that has the turn; records are appended for callers without a turn
+/// only while nobody has it.
 struct WriterState: ~Copyable, Sendable {
   var turns = TurnQueue()
   private(set) var isClosed = false
@@ -19,14 +19,14 @@ struct WriterState: ~Copyable, Sendable {
   private var wake = CommitWake()
   /// When the files' names were looked up last, by the clock of `commitTime`.
   private var namesChecked: Int64 = 0
-  /// How many records there were when it was last asked whether the log is used.
+  /// How many records the log had when `wasUsed` was last called.
   private var countWhenAsked = -1
-  /// That the system's clock was set, last, since the log was opened.
+  /// The last time that the system's clock was set since the log was opened.
   private(set) var clockSet: ClockDoubt?
-  /// Told of what the clock did, under the lock: it must not call whoever may call back.
+  /// Called under the lock when the clock was set: it must not call code that may call back.
   var clockNews: @Sendable (ClockDoubt) -> Void = { _ in }
 
-  /// Told, under the lock, that it is time to make the next segment: the same holds for it.
+  /// Called under the lock when it is time to make the next segment: the same holds for it.
   var nextIsDue: @Sendable () -> Void = {}
 
   init(
@@ -70,7 +70,7 @@ struct WriterState: ~Copyable, Sendable {
   @inline(__always)
   func isReady(for size: Int) -> Bool { segment.phase == .prepared && segment.tail &+ size <= rolling.lastEnd }
 
-  /// What is to be put on stable storage before the log is appended to; nil where it is.
+  /// The mark that must be on stable storage before the log is appended to; nil if it is.
   var missingMark: OpenMark? { segment.phase.isMarked ? nil : segment.mark }
 
   mutating func noteMarked() { segment.noteMarked() }
@@ -83,7 +83,7 @@ struct WriterState: ~Copyable, Sendable {
 
   // MARK: One record
 
-  /// Appends a whole record for whoever needs no turn, and commits it.
+  /// Appends a whole record for a caller that needs no turn, and commits it.
   @inline(__always)
   mutating func append(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) -> Receipt {
     precondition(!turns.isTaken, "appending while somebody else has the turn")
@@ -140,7 +140,7 @@ struct WriterState: ~Copyable, Sendable {
   /// Whether something is staged.
   var hasStaged: Bool { segment.hasStaged }
 
-  /// Commits what was staged.
+  /// Commits the staged records.
   ///
   /// - Parameter time: when; nil for now.
   mutating func commit(at time: Int64? = nil) throws(ImmutaError) {
@@ -151,7 +151,7 @@ struct WriterState: ~Copyable, Sendable {
     noteCommit(first: first)
   }
 
-  /// What a step's intent says of what was staged: it is committed at the time that this says, and nothing else before.
+  /// The part of a step's intent for the staged records: they must be committed at the time in it, and nothing else before.
   mutating func stepPart(_ namespace: String) throws(ImmutaError) -> StepIntent.LogPart {
     checkTurn()
     guard let identity = reader.identity else { preconditionFailure("a log that is written has an identity") }
@@ -161,7 +161,7 @@ struct WriterState: ~Copyable, Sendable {
       time: commitTime(), checksum: checksum)
   }
 
-  /// Ends the turn: what was staged and not committed is gone.
+  /// Ends the turn: records that were staged and not committed are gone.
   mutating func endTurn() {
     segment.rollBack()
     turns.end()
@@ -174,7 +174,7 @@ struct WriterState: ~Copyable, Sendable {
 
   // MARK: Committing
 
-  /// Records from `first` on are part of the log: those who read, here and elsewhere, may find them.
+  /// Records from `first` on are part of the log: readers, here and in other processes, may find them.
   @inline(__always)
   private mutating func noteCommit(first: Int) {
     if let windows = segment.files.newWindows() { reader.show(windows) }
@@ -183,8 +183,8 @@ struct WriterState: ~Copyable, Sendable {
     if wake.isDue() { wakeFollowers(first: first) }
   }
 
-  /// Wakes the followers in other processes that wait for record `first`: see ``CommitWord``. They are told after
-  /// the commit, so that who was told finds it.
+  /// Wakes the followers in other processes that wait for record `first`: see ``CommitWord``. They are woken after the commit, so
+  /// that they find the record.
   @inline(never)
   private mutating func wakeFollowers(first: Int) {
     let (log, companion) = segment.descriptors
@@ -192,7 +192,7 @@ struct WriterState: ~Copyable, Sendable {
     wake.called(waking: segment.files.wake(at: offset, of: file))
   }
 
-  /// Never earlier than that of the commit before.
+  /// The time of a commit; never earlier than that of the commit before.
   @inline(__always)
   private mutating func commitTime() -> Int64 {
     let tick = Clocks.coarseWallClock()
@@ -214,12 +214,12 @@ struct WriterState: ~Copyable, Sendable {
       clockNews(doubt)
     }
     if let lag = news.lag { clockNews(.recordsAhead(from: max(0, count - 1), by: .nanoseconds(lag))) }
-    // It helps to read times that are none: nothing depends on it.
+    // It only helps to read times that are wrong: nothing depends on it.
     if news.isOther, let slow = clock.slow { try? segment.keeper.noteSlowTime(slow) }
   }
 
-  /// Where no flush does it, somebody must see that what is written has lost its name, or that the lock has: then a second
-  /// writer may come. The append that finds it out is not taken back; the next one throws.
+  /// If no flush does it, this must notice that a written file, or the lock, has lost its name: then a second writer may come.
+  /// The append that finds it out is not taken back; the next one throws.
   private mutating func checkNames(_ tick: Int64) {
     namesChecked = tick
     do throws(FileError) { try segment.names.check() } catch { fail(ImmutaError(error)) }
@@ -234,18 +234,18 @@ struct WriterState: ~Copyable, Sendable {
     !segment.hasStaged && rolling.isDue(count: segment.count, tail: segment.tail, adding: size)
   }
 
-  /// Whether the log rolls before the next record because of what this one was refused for, which changed nothing: a file of the
-  /// segment has reached the limit on the size of files. It may be tried once more then, with the turn.
+  /// Whether the log rolls before the next record because of this error: a file of the segment has reached the limit on file
+  /// sizes, and nothing was changed. The record may then be tried again, with the turn.
   mutating func rolls(insteadOf error: ImmutaError) -> Bool {
     guard error.isFileTooLarge, segment.failure == nil, segment.count > 0, rolling.noteFull() else { return false }
-    // What is staged lies in one segment.
+    // Staged records must lie in one segment.
     return !segment.hasStaged
   }
 
   /// Takes note of the time, for segments that become too old.
   mutating func noteTime() { rolling.noteTime() }
 
-  /// Whether the segment is too old, which only its age makes it while nothing is appended.
+  /// Whether the segment is too old; while nothing is appended, its age is the only reason to roll.
   var isTooOld: Bool { segment.count > 0 && rolling.lastEnd < 0 }
 
   /// Once a tick of the clock.
@@ -259,7 +259,7 @@ struct WriterState: ~Copyable, Sendable {
     }
   }
 
-  /// Appends go to the next segment from here on. Returns the one before, which is to be sealed.
+  /// Appends go to the next segment from here on. Returns the previous one, which must be sealed.
   mutating func roll(to next: consuming SegmentWriter, _ nextReader: LogReader) -> SegmentWriter {
     precondition(turns.isTaken && !segment.hasStaged, "a log rolls between commits, with the turn")
     precondition(next.first == segment.endNumber, "segments follow each other")
@@ -276,14 +276,14 @@ struct WriterState: ~Copyable, Sendable {
 
   // MARK: Resting
 
-  /// Whether something was appended since this was last asked.
+  /// Whether something was appended since this was last called.
   mutating func wasUsed() -> Bool {
     defer { countWhenAsked = count }
     return isPrepared && count != countWhenAsked
   }
 
-  /// Lets go of the files, which `prepare` takes up again; false where that cannot be now. Everything that was committed is
-  /// on stable storage.
+  /// Closes the files, which `prepare` opens again; false if that is not possible now. All committed records are on stable
+  /// storage.
   mutating func rest() -> Bool {
     guard !isClosed, segment.failure == nil, !turns.isTaken else { return false }
     if isPrepared { reader.show(nil) }
@@ -292,7 +292,7 @@ struct WriterState: ~Copyable, Sendable {
 
   // MARK: Closing
 
-  /// Nobody appends any more. Returns those who waited for a turn.
+  /// Nobody appends any more. Returns the callers that waited for a turn.
   mutating func close() -> [Waiter] {
     precondition(!isClosed, "closing twice")
     isClosed = true
@@ -302,7 +302,7 @@ struct WriterState: ~Copyable, Sendable {
     return turns.drain()
   }
 
-  /// Seals the segment and lets go of everything. Returns why the log could not be sealed.
+  /// Seals the segment and releases everything. Returns why the log could not be sealed.
   mutating func seal() -> ImmutaError? {
     var failure: ImmutaError?
     do throws(ImmutaError) { try segment.seal() } catch { failure = error }
@@ -310,9 +310,9 @@ struct WriterState: ~Copyable, Sendable {
     return failure
   }
 
-  // In steps, for whoever closes many logs together.
+  // In steps, for closing many logs together.
 
-  /// Whether the log is one that can be sealed together with others; nobody writes to its files any more then.
+  /// Whether the log can be sealed together with others; then nobody writes to its files any more.
   mutating func beginSealing() -> Bool {
     guard segment.isToBeSealed else { return false }
     segment.endWriting()
@@ -326,10 +326,10 @@ struct WriterState: ~Copyable, Sendable {
 
   func writeClean() throws(ImmutaError) { try segment.writeClean() }
 
-  /// Holds the files and the lock no more.
+  /// Releases the files and the lock.
   mutating func letGo() {
     precondition(isClosed, "letting go of an open log")
-    // While the lock is held: whoever opens the log next must know it.
+    // While the lock is held: the next opening of the log must know it.
     segment.noteFailedFlush()
     lock.unlock()
     segment.letGo()

@@ -1,24 +1,24 @@
-/// A job that was touched and is not done.
+/// A job that was touched but is not done.
 struct JobEntry: Hashable, Sendable {
   enum Status: UInt8 {
     /// A worker has it, until the deadline.
     case leased
     /// Nobody gets it before the deadline.
     case waiting
-    /// The same, as its record says: whoever reads the record again finds that out again.
+    /// The same, because its record says so: reading the record again finds that out again.
     case dated
     /// To be given to the next worker.
     case ready
-    /// Somebody is about to give it to a worker, or to the dead letters.
+    /// It is about to be given to a worker, or to the dead letters.
     case taken
   }
 
-  /// Its number less that of the block's first job.
+  /// Its number, minus that of the block's first job.
   fileprivate(set) var offset: UInt16 = 0
   var status: Status
   /// How often it was given to a worker.
   var deliveries: UInt32
-  /// Nanoseconds of the steady clock; of no meaning where neither a worker has it nor it waits.
+  /// Nanoseconds of the steady clock; meaningless unless a worker has the job or the job waits.
   var deadline: Int64
 
   init(_ status: Status, deliveries: Int, deadline: Int64 = .max) {
@@ -27,7 +27,7 @@ struct JobEntry: Hashable, Sendable {
     self.deadline = deadline
   }
 
-  /// Whether something happens to it at its deadline.
+  /// Whether its state changes at its deadline.
   var isTimed: Bool {
     switch status {
     case .leased, .waiting, .dated: true
@@ -36,14 +36,14 @@ struct JobEntry: Hashable, Sendable {
   }
 }
 
-/// Up to 1,024 jobs in a row: which are done, and what became of those that are not and were touched. 16 bytes for each of
-/// these, and a bit for each of the others, as long as any is done.
+/// Up to 1,024 jobs in a row: which are done, and the state of jobs that were touched but are not done. It takes 16 bytes for
+/// each of the latter and, while any job is done, a bit for each job.
 ///
 /// - Invariant: no job is done and has an entry. `entries` are in the order of their offsets.
 struct JobBlock: Sendable {
   static let size = QueueBlock.mostJobs
 
-  /// Empty while none is done, and once all are.
+  /// Empty while no job is done, and once all are.
   private(set) var done: [UInt64] = []
   private(set) var doneCount = 0
   private(set) var entries: [JobEntry] = []
@@ -112,7 +112,7 @@ struct JobBlock: Sendable {
     (done, doneCount, entries, earliest, readyCount) = ([], Self.size, [], .max, 0)
   }
 
-  /// The first job at or after one that is not done; the block's size where all are.
+  /// The first job at or after an offset that is not done; the block's size if all are.
   func firstNotDone(from offset: Int) -> Int {
     if isAllDone { return Self.size }
     if done.isEmpty { return offset }
@@ -126,18 +126,18 @@ struct JobBlock: Sendable {
     return word << 6 + bits.trailingZeroBitCount
   }
 
-  /// The ready job with the lowest number; nil where none is.
+  /// The ready job with the lowest number; nil if no job is ready.
   var firstReady: Int? {
     readyCount == 0 ? nil : entries.first { $0.status == .ready }.map { Int($0.offset) }
   }
 
-  /// The highest job that is done; nil where none is.
+  /// The highest job that is done; nil if none is.
   var lastDone: Int? {
     if isAllDone { return Self.size - 1 }
     return done.lastIndex { $0 != 0 }.map { $0 << 6 + 63 - done[$0].leadingZeroBitCount }
   }
 
-  /// Makes ready what has come to its deadline. O(entries) where something may have.
+  /// Makes jobs ready that have reached their deadlines. O(entries) if any may have.
   mutating func release(by now: Int64) {
     if earliest > now { return }
     earliest = .max

@@ -1,8 +1,7 @@
-/// What has become of the jobs of a work queue: which are done, who has which, and until when. Pure: it knows no clock and no
-/// file.
+/// The state of a work queue's jobs: which are done, and which a worker has until when. Pure: it knows no clock and no file.
 ///
-/// All before `front` are done. From there on there are blocks, up to the highest job that was touched. So a million jobs that
-/// are done out of their order take 128 KB, and a million that workers have 16 MB, whatever their numbers are.
+/// All jobs before `front` are done. From there on it has blocks, up to the highest job that was touched. So a million jobs that
+/// are done out of order take 128 KB, and a million that workers have take 16 MB, whatever their numbers are.
 struct JobTable: Sendable {
   /// The first job that is not done.
   private(set) var front: Int
@@ -15,7 +14,7 @@ struct JobTable: Sendable {
   private var firstReadyBlock = 0
   /// How many jobs have an entry.
   private(set) var entryCount = 0
-  /// No deadline is before this. It may be one that counts no more.
+  /// No deadline is before this. It may be one that does not count any more.
   private var soonest: Int64 = .max
 
   init(front: Int) {
@@ -28,7 +27,7 @@ struct JobTable: Sendable {
   /// Whether nothing is known of any job from the front on.
   var isIdle: Bool { entryCount == 0 && blocks.dropFirst().allSatisfy { $0.doneCount == 0 } && !hasDoneInFirstBlock }
 
-  /// From the front on.
+  /// Whether a job from the front on is done in the first block.
   private var hasDoneInFirstBlock: Bool { (blocks.first?.lastDone).map { base + $0 >= front } ?? false }
 
   private func place(of number: Int) -> (block: Int, offset: Int) {
@@ -87,19 +86,19 @@ struct JobTable: Sendable {
     change(number) { block, offset in block.set(offset, entry) }
   }
 
-  /// Makes a job one of which nothing is known.
+  /// Forgets what is known of a job.
   mutating func forget(_ number: Int) {
     if number >= front, entry(number) != nil { change(number) { block, offset in block.remove(offset) } }
   }
 
-  /// O(1), but for moving the front.
+  /// O(1), except for moving the front.
   mutating func markDone(_ number: Int) {
     if isDone(number) { return }
     change(number) { block, offset in block.markDone(offset) }
     if number == front { moveFront() }
   }
 
-  /// All jobs of a range. O(blocks).
+  /// Marks all jobs of a range as done. O(blocks).
   mutating func markDone(_ numbers: Range<Int>) {
     var number = max(numbers.lowerBound, front)
     while number < numbers.upperBound {
@@ -115,7 +114,7 @@ struct JobTable: Sendable {
     moveFront()
   }
 
-  /// All jobs before a number are done, whatever was known of them.
+  /// Marks all jobs before a number as done, whatever was known of them.
   mutating func moveFront(to number: Int) {
     guard number > front else { return }
     front = number
@@ -123,9 +122,9 @@ struct JobTable: Sendable {
     moveFront()
   }
 
-  /// Jobs before a number whose records were removed are done, but for those that somebody has at this moment.
+  /// Marks jobs before a number, whose records were removed, as done, except those that a worker has at this moment.
   ///
-  /// - Returns: how many were not done before. O(jobs) where somebody has one of them; otherwise O(blocks).
+  /// - Returns: how many were not done before. O(jobs) if a worker has one of them; otherwise O(blocks).
   mutating func pass(before end: Int) -> Int {
     guard end > front else { return 0 }
     let held = touched.flatMap { first, block in
@@ -166,7 +165,7 @@ struct JobTable: Sendable {
     dropBlocks()
   }
 
-  /// Lets go of the blocks before the front.
+  /// Drops the blocks before the front.
   private mutating func dropBlocks() {
     let count = min(blocks.count, (front - base) / JobBlock.size)
     for block in blocks[..<count] {
@@ -177,7 +176,7 @@ struct JobTable: Sendable {
     firstReadyBlock = max(0, firstReadyBlock - count)
     base = Self.start(of: front)
     assert(readyCount >= 0 && readyCount <= entryCount, "a job that is ready has an entry")
-    // Jobs before the front in the front's own block, which somebody else said are done.
+    // Entries of jobs before the front in the front's own block: these jobs were declared done as a whole.
     guard front > base, !blocks.isEmpty else { return }
     let stale = blocks[0].entries.prefix { base + Int($0.offset) < front }
     for entry in stale { change(front) { block, _ in block.remove(Int(entry.offset)) } }
@@ -185,7 +184,7 @@ struct JobTable: Sendable {
 
   // MARK: Time
 
-  /// The ready job with the lowest number; nil where none is. O(1), and O(blocks) once they are passed.
+  /// The ready job with the lowest number; nil if no job is ready. O(1), and O(blocks) when blocks are passed.
   mutating func firstReady() -> Int? {
     if readyCount == 0 {
       firstReadyBlock = blocks.count
@@ -198,8 +197,8 @@ struct JobTable: Sendable {
     preconditionFailure("a ready job is in a block")
   }
 
-  /// Makes ready what has come to its deadline. O(1) where nothing may have; otherwise O(blocks), and O(jobs) of those blocks
-  /// where some may have.
+  /// Makes jobs ready that have reached their deadlines. O(1) if none may have; otherwise O(blocks), and O(jobs) of the blocks in
+  /// which some may have.
   mutating func release(by now: Int64) {
     if soonest > now { return }
     defer { soonest = blocks.lazy.map(\.earliest).min() ?? .max }
@@ -211,12 +210,12 @@ struct JobTable: Sendable {
     }
   }
 
-  /// No deadline is before this; nil where there is none. After ``release(by:)`` it is one that counts. O(1).
+  /// No deadline is before this; nil if there is none. After ``release(by:)`` it is a deadline that counts. O(1).
   var earliest: Int64? { soonest < .max ? soonest : nil }
 
   // MARK: Blocks
 
-  /// Each block of which anything is known, and the number of its first job.
+  /// Each block with known jobs, and the number of its first job.
   var touched: [(first: Int, block: JobBlock)] {
     blocks.enumerated().filter { !$0.element.isUntouched }.map { (base + $0.offset * JobBlock.size, $0.element) }
   }

@@ -1,34 +1,34 @@
-/// Reads a work queue's state log, record by record, up to what the queue's jobs are now. Pure.
+/// Reads a work queue's state log, record by record, to find the present state of the queue's jobs. Pure.
 ///
-/// What is said of a record counts as long as the log has that record still. A log that has lost records, in a power cut or
-/// because an older copy was put back, has kept a run of them from the first on. So whoever knows one record that is still the
-/// same, by its place and its time, may believe all that is said of the records before it: ``limit`` is that bound.
+/// The state of a record's job counts as long as the log still has that record. A log that has lost records, in a power cut or
+/// because an older copy was put back, has kept a run of records from the first on. So if one record is known to be still the
+/// same, by its place and its time, the state of all jobs before it counts: ``limit`` is that bound.
 struct QueueReplay {
-  /// What a record that is about to be appended is told by.
+  /// Identifies a record that is about to be appended.
   struct Planned: Hashable, Sendable {
     var checksum: UInt32
     var due: Int64
     var delay: Int64
   }
 
-  /// A moment, and how long before it was named.
+  /// A moment, and how long before it the event was written.
   struct Due: Hashable, Sendable {
     var due: Int64
     var delay: Int64
   }
 
-  /// Of the position's file: state of another one does not count.
+  /// The QUEUE of the position's file: state with another one does not count.
   let queue: UInt64
-  /// What is said of records from this number on does not count.
+  /// The state of jobs from this number on does not count.
   let limit: Int
 
-  /// The last summary's, whosever it is.
+  /// The header of the last summary, whichever queue it belongs to.
   private(set) var header: QueueHeader?
   private(set) var table = JobTable(front: 0)
-  /// Of the jobs that wait, until when.
+  /// Until when the waiting jobs wait.
   private(set) var dues: [Int: Due] = [:]
   private(set) var planned: [Int: Planned] = [:]
-  /// The highest that was said.
+  /// The highest STABLE of all events.
   private(set) var stable = 0
   /// How many blocks are still to come.
   private var blocksLeft = 0
@@ -37,20 +37,20 @@ struct QueueReplay {
     (self.queue, self.limit) = (queue, limit)
   }
 
-  /// Whether the summary is the queue's.
+  /// Whether the summary belongs to this queue.
   var isMine: Bool { header.map { $0.queue | 1 == queue | 1 } ?? false }
 
-  /// Whether nothing is missing of the last summary.
+  /// Whether the last summary is complete.
   var isWhole: Bool { header != nil && blocksLeft == 0 }
 
-  /// Takes the next record. False for one that no version has written, or in no such place.
+  /// Takes the next record. False for a record that no version has written, or not in this place.
   mutating func take(_ bytes: UnsafeRawBufferPointer) -> Bool {
     if unsafe QueueHeader.version(of: bytes) != nil {
       guard blocksLeft == 0, let header = unsafe QueueHeader(decoding: bytes) else { return false }
       begin(header)
       return true
     }
-    // What comes before the first summary that is kept is of a segment that was about to be removed.
+    // Records before the first summary belong to a segment that was about to be removed.
     if header == nil { return true }
     if blocksLeft > 0 {
       guard let block = unsafe QueueBlock(decoding: bytes) else { return false }
@@ -110,7 +110,7 @@ struct QueueReplay {
     }
   }
 
-  /// Who had a job when this was written has it no more: leases end with the process.
+  /// A worker that had a job when this was written has lost it: leases end with the process.
   private mutating func note(_ number: Int, _ deliveries: Int, _ due: Int64, _ delay: Int64) {
     dues[number] = due == 0 ? nil : Due(due: due, delay: delay)
     table.set(number, JobEntry(due == 0 ? .ready : .waiting, deliveries: deliveries))
@@ -125,14 +125,14 @@ extension QueueEvent {
   }
 }
 
-/// Finds out how far a log is still what a queue's state log says: the last record of which that is known.
+/// Finds out up to which record a log still agrees with a queue's state log.
 struct SameRecords {
-  /// The record after the last one that is the same, as far as was asked.
+  /// The record after the last one that is known to be the same.
   private(set) var known = 0
-  /// The first one that is another one now, as far as was asked.
+  /// The first record that is known to be another one now.
   private var other = Int.max
 
-  /// Looks at a place that something is said of, if it tells more than is known.
+  /// Looks at a place that the state log mentions, if that can show more than is known.
   ///
   /// - Parameter isSame: whether the record before the place is what it was.
   mutating func look<E: Error>(
@@ -142,7 +142,7 @@ struct SameRecords {
     if try isSame(place) { known = place.number } else { other = place.number }
   }
 
-  /// The places that a record of the state log is about.
+  /// The place that a record of the state log mentions.
   static func place(in bytes: UnsafeRawBufferPointer) -> ConsumerMark.Place? {
     if let event = unsafe QueueEvent(decoding: bytes) {
       switch event.kind {

@@ -1,4 +1,5 @@
-/// Those who wait for a job, in the order they came. Pure, but for the continuations that it holds and never resumes.
+/// The workers that wait for a job, in the order in which they came. Pure, except that it holds continuations, which it never
+/// resumes.
 struct WorkerLine<Given: Sendable> {
   typealias Continuation = CheckedContinuation<Given?, any Error>
 
@@ -9,14 +10,14 @@ struct WorkerLine<Given: Sendable> {
   }
 
   private var workers: [Int: Worker] = [:]
-  /// Numbers in their order, also of those that are gone.
+  /// Tickets in their order, including those of workers that are gone.
   private var order: [Int] = []
   private var head = 0
   private var last = 0
 
   var isEmpty: Bool { workers.isEmpty }
 
-  /// The number of the next one who comes.
+  /// The ticket of the next worker that comes.
   mutating func ticket() -> Int {
     last += 1
     return last
@@ -44,7 +45,7 @@ struct WorkerLine<Given: Sendable> {
     return nil
   }
 
-  /// Takes out those who wait no longer. O(who wait).
+  /// Takes out workers that wait no longer. O(waiting workers).
   mutating func popExpired(by now: Int64) -> [Continuation] {
     let expired = workers.filter { $0.value.deadline.map { $0 <= now } ?? false }.keys
     return expired.compactMap { workers.removeValue(forKey: $0)?.continuation }
@@ -55,6 +56,6 @@ struct WorkerLine<Given: Sendable> {
     return workers.values.map(\.continuation)
   }
 
-  /// When the first of them stops waiting. O(who wait).
+  /// When the first of them stops waiting. O(waiting workers).
   var earliestDeadline: Int64? { workers.values.lazy.compactMap(\.deadline).min() }
 }

@@ -1,5 +1,5 @@
-/// Whether a log's payloads are what the codec that was given makes of them: before anything is appended to them, and before
-/// anybody takes them for what was appended.
+/// Whether a log's payloads fit the given codec. Checked before anything is appended, and before the payloads are delivered as
+/// they are stored.
 struct CodecCheck {
   /// Where the log is.
   let path: String
@@ -57,7 +57,7 @@ struct CodecCheck {
         + "was written with, or with none if it was written with none")
   }
 
-  /// Without a codec, payloads must not look like those of one.
+  /// Without a codec, payloads must not look as if a codec had made them.
   private func checkAppearance(of samples: [RecordPlace], _ log: Descriptor) throws(ImmutaError) -> String? {
     if takesPayloadsAsStored { return nil }
     guard let appearance = Self.appearance(of: try appearances(of: samples, log)) else { return nil }
@@ -85,9 +85,9 @@ struct CodecCheck {
     }
   }
 
-  /// Proves, before anything is appended, that the codec that was given reads what the log holds: the newest of the last
-  /// records that is small and whole. With another key it could not, and the log would hold records of both. Reads a few
-  /// short records, one in most cases.
+  /// Proves, before anything is appended, that the given codec can read the log: it reads the newest of the last records that is
+  /// small and whole. With another key it could not, and the log would then hold records of both keys. Reads a few short records,
+  /// one in most cases.
   ///
   /// - Parameter entries: how many records have entries in the companion.
   /// - Throws: `.codecUnknown`; `.io`.
@@ -159,8 +159,8 @@ struct CodecCheck {
     return found
   }
 
-  /// Hardly anything but a sealed payload looks like one: one of them is enough. What looks like a compressed file may be
-  /// just that, appended to a log that holds other things as well.
+  /// Hardly anything but a sealed payload looks like one: one of them is enough. A payload that looks like a compressed file may
+  /// be just that, appended to a log that holds other things as well.
   private static func appearance(of found: [PayloadAppearance?]) -> PayloadAppearance? {
     if found.contains(.sealed) { return .sealed }
     guard let first = found.first, let first else { return nil }

@@ -1,22 +1,22 @@
 /// Whether a companion belongs to the log that it lies beside. Where another log has as many records of the same sizes, its
 /// companion fits in every place and every size: only checksums show which is which.
 ///
-/// Decided by evidence. Damage is local: it spoils a record or two. Another log's companion is wrong everywhere. So the
-/// first and the last record are compared with their entries, and where one of them differs, up to ``mostOthers`` between
-/// them. The companion is another log's if at least two of them differ, and four times as many as are the same: with some
-/// that are the same, the two logs may begin alike. Otherwise what differs is damage, and the companion stays.
+/// Decided by evidence. Damage is local: it spoils a record or two. Another log's companion is wrong everywhere. So the first and
+/// the last record are compared with their entries, and where one of them differs, up to ``mostOthers`` between them. The
+/// companion is another log's if at least two of them differ, and four times as many as are the same: some may be the same
+/// because the two logs begin alike. Otherwise a difference is damage, and the companion stays.
 ///
 /// Where the log's own size fields lead through COUNT to LAST INDEX and the entries do not, the companion is wrong, and not
 /// the log: whole entries that name other places are another log's, be there one record alike at the beginning or many.
 ///
-/// A record counts as different only where its size field is what its entry says and its bytes are not: a size field that
-/// is wrong is what damage makes, too. One record alone proves nothing. O(1): some short reads.
+/// A record counts as different only if its size field is what its entry says but its bytes are not: damage can make a wrong size
+/// field, too. One record alone proves nothing. O(1): some short reads.
 struct CompanionOrigin {
   private let format: LogFormat
   /// The records before this one have been committed.
   private let count: Int
-  /// Whether a power cut may have torn them. Then only those count that no torn write can have left as they are: a sector
-  /// is written whole, or not at all.
+  /// Whether a power cut may have torn the records. Then only records within one sector count: a sector is written whole, or not
+  /// at all, so no torn write can have left them as they are.
   private let mayBeTorn: Bool
 
   private let logHeader: LogHeader?
@@ -52,15 +52,15 @@ struct CompanionOrigin {
       let most = logHeader.map { $0.count > 0 ? $0.count : stable } ?? stable
       (count, mayBeTorn) = (min(stable, most), false)
     } else {
-      // Without a COUNT nothing but the entries says what was committed.
+      // Without a COUNT only the entries say what was committed.
       guard format.hasCount, let logHeader else { return nil }
       (count, mayBeTorn) = (min(logHeader.count, room), header?.isClean != true && !isMemoryWhole)
     }
     if count < 1 || (count < 2 && logHeader?.count ?? 0 < 2) { return nil }
   }
 
-  /// Throws `.corrupted`, about the companion, where it is another log's. The scanners keep what was read: the last
-  /// record's entry and its size field among it.
+  /// Throws `.corrupted`, about the companion, if it is another log's. The scanners keep the bytes that were read, such as the
+  /// last record's entry and size field.
   ///
   /// - Parameters:
   ///   - log: the scanner of the log's bytes.
@@ -109,7 +109,7 @@ struct CompanionOrigin {
     }
   }
 
-  /// What was found, where it proves that the companion is another log's; nil where it does not.
+  /// What was found, if it proves that the companion is another log's; otherwise nil.
   private func comparisonWithAnother(
     _ log: inout LogScanner, _ entries: inout CompanionScanner?
   ) throws(ImmutaError) -> Comparison? {
@@ -121,7 +121,7 @@ struct CompanionOrigin {
     let isAtEnd = last == true ? true : try namesLast(&log, &entries)
     if !isAtEnd, let misled = try comparisonByPlaces(&log, &entries) { return misled }
     if count < 2 || (isAtEnd && found.same > 0 && found.different == 0) { return nil }
-    // What was not yet flushed may be torn, but not the first record where it shares a sector with the COUNT that counts it.
+    // Unflushed records may be torn, but not the first record if it shares a sector with the COUNT that counts it.
     if mayBeTorn, first != false { return nil }
     let others = min(count - 2, Self.mostOthers)
     for position in 0..<others { found.add(try isSame(1 + position * (count - 2) / others, &log, &entries)) }
@@ -129,7 +129,7 @@ struct CompanionOrigin {
     return found.isOfAnotherLog ? found : nil
   }
 
-  /// Whether the log's last record is what its entry says, or, where it is too large to look, lies there.
+  /// Whether the log's last record is what its entry says, or, if it is too large to check, lies there.
   private func namesLast(
     _ log: inout LogScanner, _ entries: inout CompanionScanner?
   ) throws(ImmutaError) -> Bool {
@@ -153,7 +153,7 @@ struct CompanionOrigin {
     var walk = RecordWalk(format)
     while walk.number < min(logHeader.count, entries?.count ?? 0), let place = try walk.next(in: &log) {
       guard let entry = try entries?.entry(place.number) else { continue }
-      // Nothing bears the last size field out but what follows: damage that ran into it is no other log's.
+      // Only the bytes after it confirm the last size field: damage that ran into it does not prove another log.
       if place.number == logHeader.count - 1, entry.index == place.index {
         let isBorneOut = isClean ? place.end == log.end : try log.isBlank(from: place.end)
         if !isBorneOut { continue }
@@ -168,12 +168,12 @@ struct CompanionOrigin {
         if isSame { found.same += 1 } else { found.different += 1 }
       }
     }
-    // It goes its own way to its end: a few entries that were put into the log's own do not.
+    // It differs up to its end: a few foreign entries inside the log's own companion would not.
     if isLastWrong, elsewhere > 0, found.different > 1 || found.same == 0 { return found }
     if mayBeTorn { return nil }
     // One damage can spoil two small records that follow each other.
     if found.different > 2, found.isOfAnotherLog { return found }
-    // Nothing was ever written where the log's last entry would be, and what was written is of other bytes.
+    // Nothing was ever written where the log's last entry would be, and the written entries are of other bytes.
     let isShort = try entries?.isBlank(logHeader.count - 1) ?? true
     return isShort && found.same == 0 && found.different > 0 ? found : nil
   }

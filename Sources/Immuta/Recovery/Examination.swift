@@ -3,7 +3,7 @@
 /// Where the companion has a record's entry, its checksum decides. Where it doesn't, a record is taken for whole if it
 /// begins where the one before ends and fits the file: the log format itself has nothing more to go by.
 struct Examination: ~Copyable {
-  /// What became of one record.
+  /// The finding about one record.
   struct Finding {
     var sequence: Int
     /// Where it begins, if that is known.
@@ -52,7 +52,7 @@ struct Examination: ~Copyable {
     hasCompanion = disk.companionHeader != nil || first != nil
   }
 
-  /// How many records the log's own header and size fields vouch for: those are not cut off by the word of a companion.
+  /// How many records the log's own header and size fields vouch for: a companion alone cannot make these be cut off.
   private static func vouched(_ disk: LogOnDisk) throws(ImmutaError) -> Int {
     guard disk.companion != nil, let header = disk.header else { return 0 }
     var log = LogScanner(disk.log, disk.format, end: disk.status.size)
@@ -120,8 +120,8 @@ struct Examination: ~Copyable {
     return Int64.max
   }
 
-  /// Whether the size fields from a record on lead to one that is what the companion says: then they are to be trusted,
-  /// and the entries between are those of another log. Does not look farther than some thousand records.
+  /// Whether the size fields from a record on lead to one that matches the companion: then the size fields can be trusted, and
+  /// the entries between belong to another log. Does not look farther than some thousand records.
   private mutating func leadsToKnownRecord(after first: RecordPlace) throws(ImmutaError) -> Bool {
     if first.number < confirmed { return true }
     var walk = RecordWalk(format, after: first)

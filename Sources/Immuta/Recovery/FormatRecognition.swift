@@ -1,7 +1,6 @@
 extension LogFormat {
-  /// The layout of a log: what its companion says, or else the one that the file's bytes fit. A file that is empty or
-  /// has no records, and one that fits none, has the one that is stated, or v2. O(1) with a companion, O(records)
-  /// without.
+  /// The layout of a log: what its companion says, or else the one that the file's bytes fit. A file that is empty or has no
+  /// records, or that fits no layout, has the stated layout, or v2. O(1) with a companion, O(records) without.
   ///
   /// Few files fit both: a log of v1 whose only record begins with eight bytes that make a small number. Then the
   /// stated layout decides; without one it is v2 if that explains the file to its last byte.
@@ -37,8 +36,8 @@ extension LogFormat {
     return [v1, v2].first { $0.headerSize == first.index }
   }
 
-  /// The layout whose header leads, by the size fields, through COUNT records of the file; nil if none does. What v1
-  /// lacks, a LAST INDEX, its file's end must prove: otherwise too many damaged logs of v2 would fit it.
+  /// The layout whose header leads, by the size fields, through COUNT records of the file; nil if none does. v1 has no LAST
+  /// INDEX, so the file's end must confirm it: otherwise too many damaged logs of v2 would fit.
   private static func fitting(
     _ log: Descriptor, stated: LogFormat?, _ progress: ScanProgress?
   ) throws(ImmutaError) -> LogFormat? {

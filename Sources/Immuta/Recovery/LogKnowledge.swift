@@ -1,21 +1,21 @@
-/// What is known of a log that its records do not say: whose it is, and which codec its payloads went through. Both the
-/// companion and the meta file say it, so that one of them may be lost.
+/// What is known of a log beyond its records: its identity, and the codec that its payloads went through. Both the companion and
+/// the meta file hold this, so that one of them may be lost.
 struct LogKnowledge {
   /// Nil when nothing says it.
   let codecName: String?
   /// Nil when nothing says it, as of a log that was made before logs had one.
   let identity: LogIdentity?
-  /// What the log was called when it was made; nil when nothing says it.
+  /// The log's name when it was made; nil when no file holds it.
   var namespace: String? { meta?.meta.namespace }
   /// The first record that was not removed from the log, as far as the meta file says.
   var removedCount: Int { meta?.meta.removedCount ?? 0 }
   /// See ``LogMeta/newestFirst``; 0 where nothing says it.
   var newestFirst: Int { meta?.meta.newestFirst ?? 0 }
-  /// What the meta file says, and its generation.
+  /// The meta file's contents, and its generation.
   private let meta: (meta: LogMeta, generation: UInt64)?
 
-  /// Reads the meta file, and compares it with the companion's header. One that somebody put there who is not to be
-  /// trusted with the log says nothing: nothing that it says can be checked.
+  /// Reads the meta file, and compares it with the companion's header. A meta file of a user who must not be trusted with the log
+  /// is ignored, as its contents cannot be checked.
   ///
   /// - Throws: `.corrupted` when the two are of different logs, `.unsupportedVersion`, `.io`.
   init(
@@ -57,7 +57,7 @@ struct LogKnowledge {
     guard let found = try io(directory.status(of: files.meta)),
       try io(trust.holds(found, in: directory, of: files)),
       let file = try io(directory.openIfPresent(files.meta, .read)),
-      // What was looked at, and not what took its place since.
+      // The same file that was checked, and not one that took its place since.
       try io(file.status().rights.owner == found.rights.owner)
     else { return nil }
     guard let bytes = try file.twoSlots() else { return nil }
@@ -70,13 +70,12 @@ struct LogKnowledge {
     return slots.current
   }
 
-  /// Makes the meta file say what the companion's header says, where a codec is in use or the log has rolled: nothing is
-  /// written where it does.
-  /// Its bytes are on stable storage when it returns, its directory's entry with that of the log, before the first record
-  /// is acknowledged.
+  /// Makes the meta file agree with the companion's header, if a codec is in use or the log has rolled. Writes nothing if it
+  /// agrees already. Its bytes are on stable storage when it returns, its directory's entry with that of the log, before the
+  /// first record is acknowledged.
   ///
   /// - Parameters:
-  ///   - isNew: whether the log has no records yet: then it is called what it was made as.
+  ///   - isNew: whether the log has no records yet: then its name is the one that it was made with.
   ///   - isSegmented: whether the log has rolled, or is about to.
   ///   - isOwn: whether one of its records can be read under the name that it has now.
   func keep(
@@ -105,8 +104,8 @@ struct LogKnowledge {
     try io(file.flush())
   }
 
-  /// Makes the meta file of a copy of the log say what this log's says, where there is something to keep. On stable storage when
-  /// it returns, but for its name.
+  /// Makes the meta file of a copy agree with this log's, if there is something to keep. It is on stable storage when this
+  /// returns, except for its name.
   ///
   /// - Parameters:
   ///   - copy: the copy's files.
@@ -135,8 +134,8 @@ struct LogKnowledge {
     try io(new.finish())
   }
 
-  /// What to say of a payload that cannot be decoded, where the log was called something else when it was made; nil where
-  /// it was not, or nobody knows.
+  /// Advice for a payload that cannot be decoded, if the log had another name when it was made; nil if it had not, or that is
+  /// unknown.
   static func advice(afterRenaming files: LogFiles) -> String? {
     let trust = FileTrust(in: files.directory)
     guard let made = (try? meta(files, trust))?.meta.namespace, made != files.namespace else { return nil }

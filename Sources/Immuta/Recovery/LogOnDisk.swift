@@ -1,7 +1,7 @@
 import Synchronization
 
-/// What is on disk of a log: its files, open, and what their headers say. It is read once; whatever is done about the log
-/// is decided by this, and by the records and entries that it leads to.
+/// A log on disk: its open files, and their headers. It is read once; all decisions about the log use this, and the records and
+/// entries that it leads to.
 struct LogOnDisk {
   let log: Descriptor
   /// The companion; nil where there is none, or where it is another log's and was set aside.
@@ -63,7 +63,7 @@ struct LogOnDisk {
     atomicMemoryFence(ordering: .acquiring)
   }
 
-  /// The same files, read again: after they were flushed, what they say is on stable storage.
+  /// The same files, read again: after a flush, their contents are on stable storage.
   func readAgain() throws(ImmutaError) -> LogOnDisk {
     try LogOnDisk(log, io(log.status()), companion, companion?.companionSlots(), format)
   }

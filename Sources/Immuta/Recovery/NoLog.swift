@@ -1,6 +1,6 @@
 // Files that have a log's name and are something else: a text that another program writes, a picture, a few bytes.
 extension LogOnDisk {
-  /// What to say of a file that has less than a header.
+  /// The damage of a file that is shorter than a header.
   func tooShort() throws(ImmutaError) -> Corruption {
     let size = status.size
     if let companion, try companion.namesRecords(slots?.current) { return .lost(log.path, says: companion.path) }
@@ -57,8 +57,8 @@ extension Corruption {
 }
 
 extension LogFiles {
-  /// The same damage, seen with what is beside the log: where a log was open for writing once, a file for which nothing
-  /// speaks is what is left of it.
+  /// The same damage, judged with the files beside the log: if a log was once open for writing here, an unrecognised file is the
+  /// rest of that log.
   func seenInPlace(_ error: ImmutaError) -> ImmutaError {
     guard case .corrupted(var damage) = error, damage.isNoLog, damage.path == logPath, hasTraces else { return error }
     damage.isNoLog = false
@@ -77,9 +77,9 @@ extension LogFiles {
       || once.contains { (try? home.directory.status(of: $0)) != nil }
   }
 
-  /// What says that the log is missing, where it is and other files of it exist; nil otherwise.
+  /// The damage if the log is missing but other files of it exist; nil otherwise.
   ///
-  /// - Parameter trust: whose meta file is believed; nil for anybody's.
+  /// - Parameter trust: decides whose meta file is trusted; nil to trust any.
   /// - Throws: `.foreignOwner`, `.unsupportedVersion`, `.io`.
   package func lostLog(_ trust: FileTrust? = nil) throws(ImmutaError) -> Corruption? {
     // Its files are left of a removal.
@@ -96,7 +96,7 @@ extension LogFiles {
       if let trust, let status = try io(directory.status(of: companion)) { try io(trust.check(status, companion)) }
       lost = try lostRecords(isEntryProof: true)
     }
-    // Only now: somebody may be making it this very moment, and makes the log before its other files.
+    // Only now: another process may be making it this very moment, and makes the log before its other files.
     guard var lost, try io(directory.status(of: log) == nil) else { return nil }
     if try io(home.directory.status(of: salvage)?.isDirectory == true) {
       lost.reason = Corruption.Reason(
@@ -119,7 +119,7 @@ extension LogFiles {
   }
 }
 
-/// What a file is, by its first bytes, where everybody knows them.
+/// What a file is, if its first bytes are well known.
 enum FileAppearance {
   case text
   case known(String)
@@ -134,7 +134,7 @@ enum FileAppearance {
     (Array("LPKSHHRH".utf8), "a journal of systemd"),
   ]
 
-  /// Nil for what nobody knows.
+  /// Nil for an unknown kind.
   init?(_ file: Descriptor) throws(ImmutaError) {
     var bytes = [UInt8](repeating: 0, count: Self.sampleSize)
     let count = try unsafe bytes.withMutableBytes { (bytes) throws(ImmutaError) in

@@ -1,10 +1,9 @@
-/// A log that is an older state of itself: its companion names what was committed since. It is so where the log was copied
-/// first while somebody wrote it. Pages that were copied early lack records, and pages that were copied later may have some
+/// A log that is older than its companion, which names records that were committed since. This happens when the log was copied
+/// first while somebody wrote it. Pages that were copied early lack records, and pages that were copied later may have records
 /// that follow those.
 ///
-/// What is damaged looks otherwise. In v2, COUNT and LAST INDEX name the same record, and it is whole. The older layouts have
-/// no LAST INDEX. There, the place of the first record that is lacking must be one that was not written yet: see
-/// ``lacks(at:)``.
+/// Damage looks different. In v2, COUNT and LAST INDEX name the same record, and it is whole. The older layouts have no LAST
+/// INDEX. There, the place of the first missing record must be one that was not written yet: see ``lacks(at:)``.
 struct OlderState {
   /// Records before this one were counted, or are promised to be stable: where they are not whole, that is damage.
   let floor: Int

@@ -1,4 +1,4 @@
-/// What is to be done so that a copy of a log has the log's first records: decided by which segments the two have. Pure.
+/// What to do so that a copy of a log has the log's first records, decided by the segments that the two have. Pure.
 ///
 /// A copy has the same segments as the log, under the same names. It may have older ones that were removed from the log since.
 struct PrefixPlan: Hashable, Sendable {
@@ -12,7 +12,7 @@ struct PrefixPlan: Hashable, Sendable {
     var count: Int
   }
 
-  /// What a copy has.
+  /// What a copy contains.
   struct Copy: Hashable, Sendable {
     var identity: LogIdentity?
     var format: LogFormat
@@ -49,13 +49,13 @@ struct PrefixPlan: Hashable, Sendable {
   private(set) var parts: [Part]
   /// The first record that the copy has afterwards.
   private(set) var first: Int
-  /// The segments of the copy that go, in order, once all parts are there.
+  /// The segments of the copy to remove, in order, once all parts are copied.
   private(set) var dropped: [Int]
 
   /// - Parameters:
   ///   - copy: nil where there is none yet.
   ///   - follows: whether records that were removed from the log are removed from the copy.
-  ///   - mayBeginAnew: whether nobody counts on what the copy has.
+  ///   - mayBeginAnew: whether nobody relies on what the copy has.
   init(_ source: Source, _ copy: Copy?, follows: Bool, mayBeginAnew: Bool = false) throws(Refusal) {
     precondition(!source.firsts.isEmpty && copy?.firsts.isEmpty != true, "a log has a segment")
     // The newest may have no record yet: a copy has it only where it has no other.
@@ -75,7 +75,7 @@ struct PrefixPlan: Hashable, Sendable {
       dropped = copy.firsts
       return
     }
-    // What both have must be the same segments. One without records is there or not.
+    // The shared part must have the same segments. A segment without records may be missing.
     let shared = firsts.filter { $0 < copy.count }
     let own = copy.firsts.filter { $0 >= sourceFirst && $0 < copy.count }
     if let odd = Set(shared).symmetricDifference(own).min() { throw .otherSegments(first: odd) }

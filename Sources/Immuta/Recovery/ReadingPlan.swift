@@ -1,4 +1,4 @@
-/// How those find a log's records who only read it. Decided by what the files say, without another look at them.
+/// How readers find a log's records. Decided by what was read from the files, without another look at them.
 enum ReadingPlan: Equatable {
   /// By the companion, which has all of their entries. O(1).
   case byCompanion(count: Int, end: Int, lastTime: Int64)
@@ -40,10 +40,10 @@ enum ReadingPlan: Equatable {
 }
 
 extension ReadableLog {
-  /// Finds out what there is to read.
+  /// Finds out what can be read.
   ///
   /// - Parameters:
-  ///   - disk: the files, as they were read. A writer may have begun since: what counts is only taken if they agree.
+  ///   - disk: the files, as they were read. A writer may have begun since: the result counts only if the files agree.
   ///   - checkCodec: throws where the log was written with another codec than the one that was given.
   init(
     _ disk: LogOnDisk, _ progress: ScanProgress?, checkCodec: (String?) throws(ImmutaError) -> Void
@@ -53,7 +53,7 @@ extension ReadableLog {
     let header = if let header = disk.header { header } else { try disk.log.logHeader(format) }
     var scanner = LogScanner(disk.log, format, end: disk.status.size, bufferSize: Self.largestReadAtOnce)
     var entries = try CompanionScanner.ofFile(disk.companion)
-    // Before anything is believed that it says.
+    // Before its contents are trusted.
     if let companion = disk.companion {
       try CompanionOrigin(disk.slots?.current, disk.header, room: entries?.count ?? 0, format)?
         .check(&scanner, &entries, (disk.log.path, companion.path))
@@ -116,7 +116,7 @@ extension ReadableLog {
         count: outcome.count, end: outcome.end, lastTime: outcome.lastTime,
         entries: .walked(try reconciliation.walkedEntries(of: outcome)),
         disbelieved: committed.flatMap { committed in
-          // As they were before anything was looked at: what a writer did since is noticed.
+          // As they were before the first look: so a writer's changes since are noticed.
           committed == outcome.count
             ? nil : Disbelief(count: committed, appearance: Appearance(disk.status, disk.slots?.current))
         },

@@ -5,7 +5,7 @@ extension Reconciliation {
       throw corrupted(.header, "COUNT is \(header.count), but the log was closed with \(Quantity.records(promised))")
     }
     guard let cursor = try cursor(after: promised) else {
-      // The companion is short or damaged. What it still has is kept.
+      // The companion is short or damaged. Its whole entries are kept.
       var outcome = try extended(from: start, through: header?.count, keepingEntries: true)
       if outcome.count < promised {
         throw corrupted(.header, "it holds \(Quantity.records(outcome.count)), but was closed with \(promised)")
@@ -73,8 +73,8 @@ extension Reconciliation {
           let found = Corruption(
             .checksum, path: path, sequence: cursor.number, index: cursor.index,
             reason: "it is not what was appended: its payload does not have its checksum")
-          // Damage in a payload leaves the records after it where they are. Where the size field may be what is
-          // damaged, nobody knows where they are.
+          // Damage in a payload leaves the records after it where they are. If the size field may be damaged, nobody knows where
+          // they are.
           guard try log.leadsToSoundRecord(after: place) else { throw .corrupted(found) }
           damage = damage ?? found
         }
@@ -114,8 +114,8 @@ extension Reconciliation {
       "the file has a hole there, which reads as \(claimed) records of no bytes: no program appended those")
   }
 
-  /// What follows the last record of a log without COUNT. Zeros are space that was reserved. A record that is cut off
-  /// is one whose writer did not live to append all of it: it goes, and a copy is kept. Anything else is damage.
+  /// What follows the last record of a log without COUNT. Zeros are space that was reserved. A record that is cut off belongs to
+  /// a writer that died before it had appended all of it: it is cut off, and a copy is kept. Anything else is damage.
   private mutating func checkTail(_ number: Int, _ outcome: inout Outcome) throws(ImmutaError) {
     let end = outcome.end
     if end == fileSize { return }

@@ -41,7 +41,7 @@ extension Reconciliation {
         "COUNT is \(count), but the companion names records of more than one commit after it: no writer leaves that"
     }
     if let end = ends.first {
-      // What a writer has just stored is read again.
+      // Bytes that a writer has just stored are read again.
       let number = try companion?.firstTorn(in: disk.log, format, count..<end)
       if let number { return "record \(number) is not what its entry says, and the machine has not been down since" }
     }
@@ -57,7 +57,7 @@ extension Reconciliation {
 }
 
 extension CompanionScanner {
-  /// The first of some records that is not what its entry says; nil where all are whole.
+  /// The first of some records that does not match its entry; nil if all are whole.
   mutating func firstTorn(
     in log: Descriptor, _ format: LogFormat, _ numbers: Range<Int>
   ) throws(ImmutaError) -> Int? {

@@ -7,7 +7,7 @@ extension Reconciliation {
     if let cursor = try cursor(after: stable) {
       first = cursor
     } else {
-      // Entries of stable records are damaged: those are made again, from the log.
+      // Entries of stable records are damaged: they are made again from the log.
       let outcome = try extended(from: start, through: stable, keepingEntries: true)
       first = Cursor(
         walk: RecordWalk(format, number: stable, index: outcome.end, lastIndex: outcome.lastIndex),
@@ -40,7 +40,7 @@ extension Reconciliation {
           "it is not what was committed, and the machine has not been down since: this is damage, not a torn write")
       }
     }
-    // COUNT may be older than the entries: they name what was committed, too.
+    // COUNT may be older than the entries, which also show what was committed.
     if header != nil, !isMemoryWhole { claimed = max(claimed, try companion?.lastCommitEnd(from: whole.number) ?? 0) }
     var outcome = outcome(at: whole, .whole)
     outcome.madeCount = madeOfWhole
@@ -60,8 +60,8 @@ extension Reconciliation {
     return outcome
   }
 
-  /// The end of the longest run of whole commits: their records are what their entries say. With how many of the entries
-  /// before it were made; `made` of them are before the start.
+  /// The end of the longest run of whole commits, whose records match their entries. Also how many of the entries before it were
+  /// made; `made` of them are before the start.
   private mutating func wholeCommits(
     from first: Cursor, made: Int
   ) throws(ImmutaError) -> (whole: Cursor, made: Int) {
@@ -80,10 +80,10 @@ extension Reconciliation {
     return (whole, madeOfWhole)
   }
 
-  /// Another program may have appended after our crash, or this is a copy made while somebody wrote, its companion
-  /// first: then there is no entry of what follows, and the size fields lead exactly to COUNT and LAST INDEX. After a
-  /// restart of the machine that is no proof, as a torn write may look the same: then the records are cut off, for
-  /// nobody promised that they were stable, but a copy is kept.
+  /// Another program may have appended after our crash, or this is a copy made while somebody wrote, its companion first: then
+  /// there is no entry of what follows, and the size fields lead exactly to COUNT and LAST INDEX. After a restart of the machine
+  /// that is no proof, as a torn write may look the same: then the records are cut off, as they were not promised to be stable,
+  /// but a copy is kept.
   private mutating func extendedByAnotherProgram(from cursor: Cursor) throws(ImmutaError) -> Outcome? {
     guard let header, let isBlank = try companion?.isBlank(cursor.number), isBlank else { return nil }
     let outcome: Outcome
@@ -94,9 +94,8 @@ extension Reconciliation {
       throw error
     }
     if header.denies(lastIndex: outcome.lastIndex) { return nil }
-    // After the last record of a log that was copied while somebody wrote it lies what was reserved or not committed
-    // yet. Where no LAST INDEX bears COUNT out, the end of the file must; and reserved space looks like records of no
-    // bytes.
+    // In a log that was copied while somebody wrote it, reserved space or uncommitted bytes follow the last record. Without a
+    // LAST INDEX, the end of the file must confirm COUNT; and reserved space looks like records of no bytes.
     if format.hasLastIndex { return isSameBoot || outcome.end == fileSize ? outcome : nil }
     let isEmpty = outcome.end == outcome.lastIndex + format.recordHeaderSize
     return outcome.end == fileSize && !isEmpty ? outcome : nil
@@ -112,9 +111,9 @@ extension Reconciliation {
     return count
   }
 
-  /// Where whole records end that follow the last committed one of a log without COUNT; nil when there are none.
-  /// They are what a transaction had staged when its process died, or another program's, or ours whose entries were
-  /// lost: nobody knows, so they are cut off, but a copy is kept.
+  /// Where whole records end that follow the last committed one of a log without COUNT; nil when there are none. A transaction
+  /// may have staged them when its process died, another program may have written them, or they are ours and their entries were
+  /// lost. That is unknown, so they are cut off, but a copy is kept.
   private mutating func endOfUnclaimedRecords(from cursor: Cursor) throws(ImmutaError) -> RecordWalk? {
     var walk = cursor.walk
     while let place = try walk.place(in: &log), try log.bearsItsChecksum(at: place.index, size: place.size) {

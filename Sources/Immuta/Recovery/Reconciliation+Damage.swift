@@ -1,7 +1,7 @@
-// What is left to go by of a log that was found damaged.
+// What can still be used of a log that was found damaged.
 extension Reconciliation {
-  /// For those who only read: the records that the companion of a log still names that `run` found damaged, or nil when
-  /// that is not enough to go by. Each record is checked as it is read; those that are damaged throw.
+  /// For readers of a log that `run` found damaged: the records that its companion still names, or nil when that is not enough.
+  /// Each record is checked as it is read; damaged ones throw.
   mutating func readable(despite damage: Corruption) throws(ImmutaError) -> Outcome? {
     guard let companionHeader else { return nil }
     // Whatever is promised, there is nothing to be had of records that neither file has room for.

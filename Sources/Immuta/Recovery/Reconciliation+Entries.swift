@@ -16,8 +16,7 @@ extension Reconciliation {
     }
   }
 
-  /// What makes the entries whenever they are asked for, for those who only read. O(records whose entries are made): their
-  /// bytes are not looked at.
+  /// Makes the entries whenever they are needed, for readers. O(records whose entries are made): their bytes are not looked at.
   mutating func walkedEntries(of outcome: Outcome) throws(ImmutaError) -> WalkedEntries {
     var marks = EntryMarks()
     if let making = outcome.making {
@@ -88,7 +87,7 @@ extension Reconciliation {
     return entry
   }
 
-  /// The first record after another whose entry stays, or the end of them, and of time. What was passed over is not
+  /// The first record after another whose entry stays, or the end of them, and of time. Entries that were passed over are not
   /// looked at again.
   private static func known(
     after number: Int, below count: Int, _ ahead: inout CompanionScanner?

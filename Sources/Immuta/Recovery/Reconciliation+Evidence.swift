@@ -1,6 +1,6 @@
 // Whether a file is a log at all.
 extension Reconciliation {
-  /// What speaks for a file that opening refused being a log.
+  /// The evidence that a file that opening refused is a log.
   enum Evidence {
     /// Nothing: no number of its header fits, and no record can be found.
     case none
@@ -26,7 +26,7 @@ extension Reconciliation {
     return try log.isBlank(from: walk.end) ? .agreement : .records
   }
 
-  /// What to say of a file for which nothing speaks.
+  /// The damage of a file without any such evidence.
   func noLog() throws(ImmutaError) -> Corruption {
     try .noLog(disk.log, "nothing in it is a log's")
   }

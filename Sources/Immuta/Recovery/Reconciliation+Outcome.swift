@@ -1,5 +1,5 @@
 extension Reconciliation {
-  /// What was found: the records, and what in the files does not fit them.
+  /// What was found: the records, and what in the files does not match them.
   struct Outcome {
     var count: Int
     /// End of the last record.
@@ -13,16 +13,16 @@ extension Reconciliation {
     /// Records that COUNT includes and a crash took back: they were never promised to be stable.
     var lost = 0
 
-    /// What people should know, if anything: of the log, as “it …”.
+    /// A note for people about the log, as “it …”, if any.
     var note: String?
     /// Damage that was passed over: the records it is in throw when they are read.
     var damage: Corruption?
 
-    /// What becomes of the companion's entries.
+    /// What to do with the companion's entries.
     enum Entries: Equatable {
       /// They stay, and so does everything else: the log was closed, and nothing has happened to it since.
       case closed
-      /// Those of all records stay; others go.
+      /// The entries of all records stay; others are removed.
       case whole
       /// The first ones stay as they are; the others are made.
       case extended(kept: Int, Making)
@@ -30,14 +30,14 @@ extension Reconciliation {
       case madeAgain(Making)
     }
 
-    /// The records from one on get entries, of the log's bytes, in which those of the companion that are whole are kept.
+    /// The records from one on get entries, made from the log's bytes; whole entries of the companion are kept.
     struct Making: Equatable {
       var start: Cursor
       /// Entries of records below this number are kept if they are whole.
       var keptBelow: Int
     }
 
-    /// What is to be done with the bytes after the last record, which are cut off.
+    /// What to do with the bytes after the last record, which are cut off.
     enum Tail: Equatable {
       /// Nothing: nobody was promised anything that is in them.
       case nothing
@@ -56,7 +56,7 @@ extension Reconciliation {
       }
     }
 
-    /// What makes the entries that follow the kept ones; nil where there are none to be made. See
+    /// How to make the entries that follow the kept ones; nil if none have to be made. See
     /// ``Reconciliation/entries(of:from:_:)``.
     var making: Making? {
       switch entries {

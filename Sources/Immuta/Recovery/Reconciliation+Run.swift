@@ -23,7 +23,7 @@ extension Reconciliation {
     case .withoutCompanion(let count):
       var outcome = try extended(from: start, through: count, keepingEntries: true)
       outcome.makeAgain(from: start, keptBelow: .max)
-      // Nobody says that these bytes were never promised: what is no reserved space is kept.
+      // These bytes may have been promised, so they are kept unless they are reserved space.
       if header != nil, outcome.end < fileSize, try !log.isBlank(from: outcome.end) {
         outcome.tail = .keptWhole
         outcome.add(

@@ -8,7 +8,7 @@ struct Reconciliation: ~Copyable {
   let disk: LogOnDisk
   let format: LogFormat
   let fileSize: Int
-  /// Nil where the format has none: then the entries say what was committed, and the file's end where there are none.
+  /// Nil if the format has none: then the entries say what was committed, or, without entries, the file's end.
   let header: LogHeader?
   var log: LogScanner
   var companion: CompanionScanner?
@@ -20,7 +20,7 @@ struct Reconciliation: ~Copyable {
   let modified: Int64
   let isSameBoot: Bool
   let progress: ScanProgress?
-  /// What says whether the companion is this log's; nil where nothing can.
+  /// Decides whether the companion is this log's; nil if nothing can.
   let origin: CompanionOrigin?
 
   /// A place between two records.

@@ -6,7 +6,7 @@ enum RecoveryCourse: Equatable {
   case closed(promised: Int)
   /// The log was not closed; so many records are on stable storage: the entries after them are compared with the log.
   case crashed(stable: Int)
-  /// Nothing but the log says what it holds: the size fields lead through so many records; nil for all there are.
+  /// Only the log says what it holds: the size fields lead through so many records; nil for all of them.
   case withoutCompanion(count: Int?)
 
   /// - Parameter companion: the header of the log's companion, of the log's format.

@@ -1,9 +1,9 @@
-/// What is done to a log's files before anybody appends to them, step by step. It is decided by what was found, without
-/// another look at the disk, and carried out by ``RecoveryWork``. Opening and repair make their plans here.
+/// What to do to a log's files before anybody appends to them, step by step. It is decided by what was found, without another
+/// look at the disk, and carried out by ``RecoveryWork``. Opening and repair make their plans here.
 ///
-/// In each plan what is taken away is copied first; the log is cut only once the entries of the records that stay are
-/// written; and a companion that was made again takes the old one's place last. A crash between two steps leaves files that
-/// lead to the same plan again, or to none.
+/// In each plan, bytes that are removed are copied first; the log is cut only once the entries of the records that stay are
+/// written; and a companion that was made again takes the old one's place last. A crash between two steps leaves files that lead
+/// to the same plan again, or to none.
 struct RecoveryPlan: Equatable {
   enum Step: Equatable {
     /// Copies the log's header beside it.
@@ -14,7 +14,7 @@ struct RecoveryPlan: Equatable {
     case saveCompanion
     /// Makes the names of copies, or of a new companion, stable.
     case flushDirectory
-    /// Drops the companion's entries from a number on, and adds those that are missing.
+    /// Drops the companion's entries from a number on, and adds the missing ones.
     case extendCompanion(keeping: Int)
     /// Makes a companion beside the old one.
     case makeCompanion
@@ -53,11 +53,11 @@ struct RecoveryPlan: Equatable {
   /// A log that has just been made, whose header is written: it gets a companion.
   static let newLog = RecoveryPlan(steps: [.makeCompanion, .installCompanion])
 
-  /// What repair does where something is to be done. Whatever it takes away or replaces is copied first.
+  /// What repair does if something has to be done. Whatever it removes or replaces is copied first.
   ///
   /// - Parameters:
-  ///   - wanted: what the header is to say.
-  ///   - header: what it says; nil where the format has none.
+  ///   - wanted: the header as it should be.
+  ///   - header: the header as it is; nil if the format has none.
   ///   - end: where the last record that is kept ends.
   init(
     repairing wanted: LogHeader, end: Int, header: LogHeader?, fileSize: Int, hasCompanion: Bool, _ format: LogFormat
@@ -65,7 +65,7 @@ struct RecoveryPlan: Equatable {
     Self.check(end: end, count: wanted.count, fileSize: fileSize, format)
     steps = []
     let hasTail = fileSize > end
-    // Header and tail together are what the log was and is no more.
+    // Header and tail together hold everything that the repair removes from the log.
     if format.hasCount, hasTail || header != wanted { steps.append(.saveHeader) }
     if hasTail { steps.append(.saveTail(end..<fileSize)) }
     if hasCompanion { steps.append(.saveCompanion) }

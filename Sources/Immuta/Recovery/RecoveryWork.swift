@@ -5,7 +5,7 @@ struct RecoveryWork {
   private let disk: LogOnDisk
   /// How many records the log has afterwards.
   private let count: Int
-  /// What a companion that is made again is to say.
+  /// The header for a companion that is made again.
   private let newHeader: CompanionHeader
   /// Torn records that are cut off.
   private let torn: Int
@@ -129,7 +129,7 @@ struct RecoveryWork {
 
   private mutating func installCompanion() throws(ImmutaError) {
     guard let made else { preconditionFailure("a companion is made before it is put in its place") }
-    // What was written is on stable storage already.
+    // The written bytes are on stable storage already.
     try io(made.file.finish(flushing: false))
     // By its own name, so that errors name the file people know.
     companion = (try io(files.directory.open(files.companion, .readWrite)), made.header)
@@ -137,7 +137,7 @@ struct RecoveryWork {
 }
 
 extension CompanionHeader {
-  /// The header of a companion that takes another one's place, and remembers what that one said of the log.
+  /// The header of a companion that takes another one's place, and keeps what that one knew of the log.
   init(replacing before: CompanionHeader?, _ format: LogFormat, codecName: String?, identity: LogIdentity) {
     self.init(format: format, codecName: codecName)
     tornCount = before?.tornCount ?? 0

@@ -1,14 +1,14 @@
 // What repair does about a log that was examined.
 extension Repair {
-  /// What the header is to say.
+  /// The header as it should be.
   private var wanted: LogHeader { LogHeader(format, count: examined.kept, lastIndex: examined.lastIndex) }
 
-  /// What is to be done; nothing where nothing is.
+  /// What has to be done; empty if nothing.
   ///
   /// Nothing can be appended after records that are not whole, where no whole one follows: they are cut off. Damaged ones
   /// before the last whole one stay where they are, and throw when they are read.
   ///
-  /// - Parameter outcome: what opening for appending would find; nil where it would refuse the log.
+  /// - Parameter outcome: what opening for appending would find; nil if it would refuse the log.
   func actions(_ outcome: Reconciliation.Outcome?) -> [RepairReport.Action] {
     let (kept, end, fileSize) = (examined.kept, examined.end, disk.status.size)
     if companionOnFile == nil, outcome != nil, report.lost.isEmpty, fileSize == end { return [] }
@@ -41,7 +41,7 @@ extension Repair {
     return actions
   }
 
-  /// Does what was decided on. What is cut off or replaced is first copied beside the log.
+  /// Does what was decided. Bytes that are cut off or replaced are first copied beside the log.
   ///
   /// - Throws: also `.corrupted`, when the log may be a sound one of another format: nothing is cut off then.
   mutating func apply() throws(ImmutaError) {
@@ -67,7 +67,7 @@ extension Repair {
         guard finding.sequence < kept else { return }
         // An entry that is lost with its record stays damaged: reading that record throws, as it should.
         var entry = finding.entry
-        // Where a commit was cut in two, what is left of it is one.
+        // If a commit was cut in two, the rest of it becomes a whole commit.
         if finding.sequence == kept - 1 { entry?.endsCommit = true }
         try body(entry)
       }

@@ -2,7 +2,7 @@
 ///
 /// What is on disk is read and examined (here), what is to be done is decided on (Repair+Actions.swift), and then done.
 struct Repair {
-  /// What a repair is to do.
+  /// The purpose of a repair.
   enum Purpose {
     /// Nothing: it needs no right to write.
     case looking
@@ -12,7 +12,7 @@ struct Repair {
   }
 
   let files: LogFiles
-  /// Held until it is let go, unless somebody else holds it for all segments.
+  /// Held until it is released, unless the caller holds it for all segments.
   let lock: FileLock?
   let place: SegmentPlace
   /// The log's files, as they are examined: without the companion where that is another log's.
@@ -23,14 +23,14 @@ struct Repair {
   private(set) var knowledge: LogKnowledge
   let progress: ScanProgress?
   var report: RepairReport
-  /// What the records are that stay.
+  /// The records that stay.
   private(set) var examined: Examined
-  /// What opening throws of a log that may be a sound one of another format.
+  /// The error of opening for a log that may be sound in another format.
   private(set) var undecided: Corruption?
   /// Records that follow where the next segment begins: another program appended them.
   private(set) var appended = 0
 
-  /// What examining the records came to.
+  /// The result of examining the records.
   struct Examined {
     /// Records up to the last whole one, and where that one lies.
     var kept = 0
@@ -59,7 +59,7 @@ struct Repair {
       if let lost = try files.lostLog() { throw .corrupted(lost) }
       throw .namespaceNotFound(files.namespace)
     }
-    // No lock is made beside what is refused.
+    // No lock is made beside a file that is refused.
     if purpose != .looking, !place.isRolled, try io(directory.status(of: files.lock) == nil) {
       _ = try Repair(files, stated: stated, for: .looking, trust: trust)
     }
@@ -68,7 +68,7 @@ struct Repair {
     let mode: SystemCalls.OpenMode = purpose == .applying ? .readWrite : .read
     let log = try io(directory.open(files.log, mode))
     if purpose == .applying { try io(log.checkUnclaimed(for: files.namespace)) }
-    // Whoever only looks does without a companion that somebody put there who is not to be trusted.
+    // A repair that only looks does without a companion that belongs to an untrusted user.
     companionOnFile =
       purpose == .looking
       ? try io(trust.companion(of: files)) : try io(directory.openIfPresent(files.companion, mode))
@@ -91,7 +91,7 @@ struct Repair {
       actions: isForeign ? [.setCompanionAside] : [], isApplied: false, saved: [])
     var (outcome, refusal) = try tryOpening(stated: stated)
     holdToPlace(purpose)
-    // What is copied elsewhere is every whole record, wherever it lies.
+    // A salvage copies every whole record, wherever it lies.
     try examine(as: refusal == nil || purpose == .copying ? nil : OlderState(disk))
     if report.sound == 0, report.promised > 0, try disk.companion?.namesRecords(disk.slots?.current) == true {
       try files.checkOwner(disk, in: place, trust)
@@ -106,7 +106,7 @@ struct Repair {
     }
     if let refusal { noteBytesAfterLast(refusal) }
     if let outcome, outcome.count <= place.end ?? .max {
-      // Opening would find its way: what it keeps is kept, damaged records in between included.
+      // Opening would recover by itself: the records that it keeps are kept, including damaged ones in between.
       (examined.kept, examined.lastIndex, examined.end) = (outcome.count, outcome.lastIndex, outcome.end)
     }
     // Of a companion that belongs to this log.
@@ -134,8 +134,8 @@ struct Repair {
       FileLock.take(files.lock, in: home, subject: files.namespace, rights: log.rights, trust: trust, of: log))
   }
 
-  /// The numbers of a segment end where the next one begins: what another program appended after it was sealed is no record
-  /// of the log.
+  /// The numbers of a segment end where the next one begins: bytes that another program appended after it was sealed are no
+  /// records of the log.
   private mutating func holdToPlace(_ purpose: Purpose) {
     guard let end = place.end, report.promised > end else { return }
     appended = report.promised - end
@@ -143,7 +143,8 @@ struct Repair {
     if !cutsAppended || purpose == .copying { report.problems.append(place.tooMany(files, appended)) }
   }
 
-  /// Whether what was appended to a sealed segment may be cut off: where nothing says that the next one does not belong.
+  /// Whether records that were appended to a sealed segment may be cut off: yes, unless the next segment may not belong to the
+  /// log.
   var cutsAppended: Bool {
     guard appended > 0, place.isEndProven else { return false }
     guard let header = disk.companionHeader, header.isClean else { return true }
@@ -153,18 +154,18 @@ struct Repair {
   /// Reports that all is done, where something was reported of it.
   func endProgress() { progress?.end() }
 
-  /// What the log was written with, by its companion or its meta file; nil when neither says it.
+  /// The codec that the log was written with, by its companion or its meta file; nil when neither names it.
   var codecName: String? { knowledge.codecName }
 
-  /// Throws where nothing says what the log was written with, and its payloads do not fit what it is opened with.
+  /// Throws if the log's codec is unknown, and its payloads do not fit the given codec.
   func checkPayloads(_ codecs: CodecCheck) throws(ImmutaError) {
     _ = try codecs.checkPayloads(disk.log, count: examined.kept, last: examined.lastIndex, isNamed: false)
   }
 
   // MARK: Finding out
 
-  /// What opening for appending would find; where it would refuse the log, why. Says in the report how many records there
-  /// are to go by.
+  /// What opening for appending would find, or why it would refuse the log. Notes in the report how many records the log should
+  /// have.
   private mutating func tryOpening(
     stated: LogFormat?
   ) throws(ImmutaError) -> (outcome: Reconciliation.Outcome?, refusal: Corruption?) {
@@ -194,8 +195,8 @@ struct Repair {
     }
   }
 
-  /// What the log says without its companion, if that is another log's: no record is what it says, and their places are
-  /// not those that the log's own header and size fields agree on.
+  /// What the log holds without its companion, if that is another log's: no record matches it, and its places contradict the ones
+  /// that the log's own header and size fields agree on.
   private func outcomeWithoutForeignCompanion() throws(ImmutaError) -> Reconciliation.Outcome? {
     guard let companion = disk.companion, report.sound == 0, report.promised > 0 else { return nil }
     var reconciliation = try Reconciliation(disk.withoutCompanion())
@@ -216,8 +217,8 @@ struct Repair {
     return isForeign ? alone : nil
   }
 
-  /// - Parameter older: where the log lacks what its companion names: it ends before the first commit that is not whole, and
-  ///   no whole record after that one stays.
+  /// - Parameter older: set if the log lacks records that its companion names: it then ends before the first commit that is not
+  ///   whole, and no whole record after that one stays.
   private mutating func examine(as older: OlderState? = nil) throws(ImmutaError) {
     progress?.beginPass()
     let format = format
@@ -273,12 +274,12 @@ struct Repair {
     _ finding: Examination.Finding, after examined: Examined, in older: OlderState
   ) throws(ImmutaError) -> Bool {
     if format.hasLastIndex { return true }
-    // What follows a damaged record may be damaged with it.
+    // The records after a damaged one may be damaged with it.
     guard finding.sequence == examined.kept, finding.index == examined.end else { return false }
     return try older.lacks(at: examined.end)
   }
 
-  /// In a log without COUNT nothing counts what follows the last record that was found, but it is not nothing.
+  /// In a log without COUNT no count covers the bytes after the last record that was found, but they must be reported.
   private mutating func noteBytesAfterLast(_ refusal: Corruption) {
     guard !format.hasCount, report.lost.isEmpty, disk.status.size > examined.end else { return }
     let kept = examined.kept
@@ -291,7 +292,7 @@ struct Repair {
 }
 
 extension RepairReport {
-  /// One more lost record: those next to each other are one range, with the first one's reason.
+  /// Adds a lost record: neighbours form one range, with the first one's reason.
   fileprivate mutating func addLost(_ number: Int, index: Int?, reason: LossReason) {
     if let last = lost.last, last.sequences.upperBound == number {
       lost[lost.count - 1].sequences = last.sequences.lowerBound..<number + 1

@@ -1,5 +1,5 @@
 /// Where logs are put back into a directory: in a folder in it, `.restore`, from where their files get their names once all are
-/// there. So what is cut off leaves nothing that can be taken for a log.
+/// complete. So a restore that is cut off leaves nothing that can be taken for a log.
 ///
 /// The locks of the logs are held from the beginning: nobody makes one of their names meanwhile.
 package struct RestorePlace: Sendable {
@@ -11,18 +11,18 @@ package struct RestorePlace: Sendable {
 
   private static let folderName = ".restore"
 
-  /// Takes the locks, and clears away what was left of a restore that did not end.
+  /// Takes the locks, and removes the files of a restore that did not end.
   ///
   /// - Parameter namespaces: the logs that are put back.
-  /// - Throws: `.duplicateNamespace` where there is one of them, or files of one; `.locked` while another restore is at work in
-  ///   the directory, or somebody has a log of this name; `.foreignOwner`, `.io`.
+  /// - Throws: `.duplicateNamespace` if one of them, or a file of one, exists; `.locked` while another restore is at work in the
+  ///   directory, or somebody has a log of this name; `.foreignOwner`, `.io`.
   package init(
     in directory: Directory, _ namespaces: [String], arePartitions: Bool, acceptsFilesOfOthers: Bool
   ) throws(ImmutaError) {
     let trust = FileTrust(in: directory, acceptsFilesOfOthers: acceptsFilesOfOthers)
     let logs = namespaces.map { LogFiles(directory: directory, namespace: $0, isPartition: arePartitions) }
     (self.directory, self.logs) = (directory, logs)
-    // No lock is made beside files that are somebody's.
+    // No lock is made beside existing files of others.
     for files in logs { try Self.checkIsFree(files) }
     folder = try io(trust.makeFolder(Self.folderName, in: directory))
     guard try io(folder.opened().tryLock()) else {
@@ -53,8 +53,7 @@ package struct RestorePlace: Sendable {
     if try io(files.isBeingRemoved()) { throw .duplicateNamespace(files.namespace) }
   }
 
-  /// Gives the files their names: of each log those first that make no log, and last the one that does. All is on stable storage
-  /// when it returns. The locks are let go.
+  /// Gives the files their names: for each log, the log file last. All is on stable storage when it returns. Releases the locks.
   package func install() throws(ImmutaError) {
     for files in logs {
       let home = files.ofLog.reversed()
@@ -70,7 +69,7 @@ package struct RestorePlace: Sendable {
     for (lock, _, _) in locks { lock.unlock() }
   }
 
-  /// Removes what was not put in its place, and lets go of the locks: where ``install()`` was not called, or has thrown.
+  /// Removes files that were not put in their places, and releases the locks, if ``install()`` was not called, or has thrown.
   package func end() {
     try? directory.removeTree(Self.folderName)
     Self.letGo(locks, in: directory)
@@ -78,7 +77,7 @@ package struct RestorePlace: Sendable {
 
   private static func letGo(_ locks: [(lock: FileLock, name: String, isNew: Bool)], in directory: Directory) {
     for (lock, name, isNew) in locks {
-      // While it is held: whoever opens it now finds that it has lost its name, and makes another.
+      // Removed while it is held: a process that opens it now finds that it has lost its name, and makes another.
       if isNew { try? directory.remove(name) }
       lock.unlock()
     }

@@ -1,8 +1,9 @@
-/// Where a salvage makes the new log: in a folder beside the others. From there its files get their names, once all of it is
-/// on stable storage. So a salvage that is cut off leaves nothing that can be taken for a log, and the next one into the
-/// same namespace clears away what it left.
+/// Where a salvage makes the new log: in a folder beside the others. From there its files get their names, once all of it is on
+/// stable storage. So a salvage that is cut off leaves nothing that can be taken for a log, and the next one into the same
+/// namespace removes the rest.
 ///
-/// The new log's lock is held from the beginning: whoever has it and finds the folder knows that nobody is at work there.
+/// The new log's lock is held from the beginning: a process that has the lock and finds the folder knows that nobody is at work
+/// there.
 struct SalvagePlace {
   /// The folder, where the files have the names that they keep.
   let folder: Directory
@@ -11,7 +12,7 @@ struct SalvagePlace {
   private let files: LogFiles
   private let lock: FileLock
   private let isLockNew: Bool
-  /// What has got its name.
+  /// The files that have got their names.
   private var installed: [String] = []
 
   /// - Parameters:
@@ -20,7 +21,7 @@ struct SalvagePlace {
   /// - Throws: `.duplicateNamespace` where there are such files, `.locked`, `.foreignOwner`, `.io`.
   init(_ files: LogFiles, like log: Descriptor, _ trust: FileTrust) throws(ImmutaError) {
     let directory = files.directory
-    // No lock is made beside files that are somebody's.
+    // No lock is made beside existing files of others.
     if try !Self.isFree(files), try !Self.hasLeftovers(files) { throw .duplicateNamespace(files.namespace) }
     let isLockNew = try io(directory.status(of: files.lock) == nil)
     let rights = try io(log.status()).rights
@@ -30,7 +31,7 @@ struct SalvagePlace {
     do throws(ImmutaError) {
       hasCleared = try Self.hasLeftovers(files)
       if hasCleared { try Self.clear(files, trust) }
-      // Any file of it: what the new log would replace, or go on with, is somebody's.
+      // Any existing file of that name belongs to others, and the new log would replace it, or go on with it.
       guard try Self.isFree(files) else { throw .duplicateNamespace(files.namespace) }
       folder = try io(directory.makePrivateFolder(files.salvage))
       try io(trust.check(folder.status(), files.salvage))
@@ -51,7 +52,7 @@ struct SalvagePlace {
     try io(files.directory.status(of: files.salvage)?.isDirectory == true)
   }
 
-  /// Removes what a salvage left that did not end.
+  /// Removes the files of a salvage that did not end.
   private static func clear(_ files: LogFiles, _ trust: FileTrust) throws(ImmutaError) {
     let directory = files.directory
     guard let folder = try io(trust.folder(files.salvage, of: files)) else { return }
@@ -81,7 +82,7 @@ struct SalvagePlace {
       installed.append(name)
     }
     try io(directory.flush())
-    // The log is there. What is left holds nothing of it.
+    // The log is complete. The remaining files hold nothing of it.
     try? directory.removeFolder(files.salvage)
     lock.unlock()
   }
@@ -96,7 +97,7 @@ struct SalvagePlace {
   }
 
   private static func letGo(_ lock: FileLock, _ files: LogFiles, isNew: Bool) {
-    // While it is held: whoever opens it now finds that it has lost its name, and makes another.
+    // Removed while it is held: a process that opens it now finds that it has lost its name, and makes another.
     if isNew { try? files.directory.remove(files.lock) }
     lock.unlock()
   }

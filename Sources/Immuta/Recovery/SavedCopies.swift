@@ -1,8 +1,8 @@
-/// The names of copies that are kept beside a log, of what is about to be cut off or replaced: they end in `.saved-` and a
-/// number, that of the moment.
+/// The names of the copies that are kept beside a log before bytes are cut off or replaced: they end in `.saved-` and a number,
+/// which is the present moment.
 package enum SavedCopies {
-  /// How the names end of the copies that are made now. No copy has such a name already, also where the clock stands still:
-  /// an older copy is never replaced. For who has the log's lock.
+  /// The suffix of the copies that are made now. No copy has it already, even if the clock stands still: an older copy is never
+  /// replaced. The caller has the log's lock.
   static func suffix(_ files: LogFiles) throws(ImmutaError) -> String {
     try suffix(files, at: Clocks.wallClock())
   }

@@ -1,8 +1,8 @@
 /// A segment of a copy of a log, while it gets more of the log's records.
 ///
-/// At each moment it is a segment that opens, whatever dies: records and entries are written after those that count, and are
-/// on stable storage before COUNT counts them; while they are written, the companion says that the log was not closed. What a
-/// crash leaves of them is found by the next copy, which goes on there.
+/// At each moment it is a segment that opens, whatever dies: records and entries are written after those that count, and are on
+/// stable storage before COUNT counts them; while they are written, the companion says that the log was not closed. The next copy
+/// finds what a crash leaves of them, and goes on there.
 struct SegmentCopy {
   let files: LogFiles
   private let log: Descriptor
@@ -18,7 +18,7 @@ struct SegmentCopy {
 
   // MARK: Beginning
 
-  /// A segment that is there; nil where its log is not. Its records are those that its companion says are stable.
+  /// An existing segment; nil if its log does not exist. Its records are the ones that its companion says are stable.
   ///
   /// - Throws: `.corrupted` where its files do not say how many records it has, `.foreignOwner`, `.unsupportedVersion`, `.io`.
   init?(opening files: LogFiles, _ trust: FileTrust) throws(ImmutaError) {
@@ -46,7 +46,7 @@ struct SegmentCopy {
 
   /// Makes one without records, with the rights of a log. It gets its name as a log that opens.
   ///
-  /// - Parameter wanted: what its companion is to say of the log.
+  /// - Parameter wanted: the header for its companion.
   init(making files: LogFiles, like original: Descriptor, _ wanted: CompanionHeader) throws(ImmutaError) {
     let directory = files.directory
     var header = wanted
@@ -105,7 +105,7 @@ struct SegmentCopy {
     }
   }
 
-  /// Whether its last records are the log's, as far as entries tell.
+  /// Whether its last records are the log's, as far as entries show.
   func isPrefix(of source: LogReader) throws(ImmutaError) -> Bool {
     let first = max(0, count - Self.compared)
     let known = try source.entries(source.first + first..<source.first + count)
@@ -126,7 +126,7 @@ struct SegmentCopy {
   ///
   /// - Parameters:
   ///   - newEnd: how many records of the segment it has afterwards; not fewer than it has.
-  ///   - wanted: what its companion is to say of the log.
+  ///   - wanted: the header for its companion.
   ///   - progress: called with bytes that were copied, and with as many again once they were checked.
   /// - Returns: records that are damaged in the log, and so in the copy.
   /// - Throws: `.corrupted` where the last record is damaged, so that nobody knows where it ends, and where the copy is not what
@@ -188,12 +188,12 @@ struct SegmentCopy {
     return (entry.index, source.format.recordEnd(at: entry.index, size: size))
   }
 
-  /// Writes bytes and entries after those that count, some records at a time. The next copy finds what was written when the
-  /// process died.
+  /// Writes bytes and entries after the ones that count, some records at a time. If the process dies, the next copy finds what
+  /// was written.
   private mutating func write(
     to newEnd: Int, endingAt newBytes: Int, of source: LogReader, _ progress: (Int) throws -> Void
   ) throws {
-    // What a copy left that did not end would show through holes.
+    // Bytes of a copy that did not end would show through holes.
     try io(log.truncate(to: end))
     try io(companion.truncate(to: CompanionEntry.offset(of: count)))
     let from = try source.anyDescriptor()
@@ -201,7 +201,7 @@ struct SegmentCopy {
     var position = end
     while writer.number < newEnd {
       let (entries, next) = try Self.entries(writer.number, before: newEnd, of: source, from: position)
-      // Where the next entry is damaged, the bytes are copied with those of the one after it.
+      // If the next entry is damaged, its record's bytes are copied together with those of the next one.
       let batchEnd = writer.number + entries.count == newEnd ? newBytes : max(position, min(next ?? position, newBytes))
       while position < batchEnd {
         let piece = position..<min(batchEnd, position + Self.pieceSize)
@@ -210,7 +210,7 @@ struct SegmentCopy {
         try progress(piece.count)
       }
       for var entry in entries {
-        // Where a commit is cut in two, what is left of it is one.
+        // If a commit is cut in two, the rest of it becomes a whole commit.
         if writer.number == newEnd - 1 { entry?.endsCommit = true }
         try writer.append(entry)
       }
@@ -248,7 +248,7 @@ struct SegmentCopy {
 
   // MARK: Checking
 
-  /// Compares records with their entries, as both are in the copy now. Returns those that are damaged in the log, too.
+  /// Compares records with their entries, as both are in the copy now. Returns the records that are damaged in the log, too.
   private func check(
     _ numbers: Range<Int>, from start: Int, to newBytes: Int, against source: LogReader,
     _ progress: (Int) throws -> Void

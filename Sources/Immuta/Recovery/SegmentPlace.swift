@@ -1,16 +1,16 @@
-/// What is known of a segment from the others of its log.
+/// What the other segments of its log say about a segment.
 struct SegmentPlace {
   /// How many records it has, by where the next one begins; nil for the newest.
   let end: Int?
   /// Whether the next one's companion says that it belongs there.
   let isEndProven: Bool
-  /// Whether the log has rolled: then its lock is somebody else's, and its companion says which log it belongs to.
+  /// Whether the log has rolled: then the lock is held elsewhere, and the segment's companion names the log that it belongs to.
   let isRolled: Bool
 
   /// Of a log that never rolled.
   static let alone = SegmentPlace(end: nil, isEndProven: false, isRolled: false)
 
-  /// What to say of records that are there beyond its end.
+  /// The damage if it has records beyond its end.
   func tooMany(_ files: LogFiles, _ count: Int) -> Corruption {
     let next = files.first + (end ?? 0)
     return Corruption(
@@ -29,7 +29,7 @@ extension LogFiles {
   /// segment's, too, whose records must not get other numbers.
   func checkPlace(_ header: CompanionHeader) throws(ImmutaError) {
     let stated = header.firstSequence
-    // One that was given its name just before the machine went down may not say it yet.
+    // A segment that got its name just before the machine went down may not hold the number yet.
     if stated == first || (first > 0 && stated == CompanionHeader.unnamedFirst) { return }
     throw .corrupted(
       Corruption(
@@ -39,8 +39,8 @@ extension LogFiles {
           + "renamed; put the files back under their names"))
   }
 
-  /// Throws where the companion is the one that belongs to the segment, and the log is not what it says: then the log is
-  /// another segment's, and its records have other numbers.
+  /// Throws if the companion belongs to the segment but the log does not match it: then the log is another segment's, and its
+  /// records have other numbers.
   func checkOwner(_ disk: LogOnDisk, in place: SegmentPlace, _ trust: FileTrust) throws(ImmutaError) {
     guard place.isRolled, let header = disk.companionHeader, header.firstSequence == first else { return }
     let known = try LogKnowledge(self, nil, disk.format, trust).identity
@@ -48,7 +48,7 @@ extension LogFiles {
     throw .corrupted(Corruption(.segmentMisplaced, path: logPath, sequence: first, reason: .foreignLog(companionPath)))
   }
 
-  /// That a segment goes on where the next one begins.
+  /// The error if a segment goes on beyond the beginning of the next one.
   func tooMany(_ count: Int, before end: Int) -> ImmutaError { .corrupted(goesOn(count, after: end)) }
 
   /// The same, as damage.
@@ -60,7 +60,7 @@ extension LogFiles {
         + "appended to it; move what it appended to a log of its own, and put the segment back from a backup")
   }
 
-  /// What is wrong with the newest segment of a log that has others: those can be read.
+  /// The damage of the newest segment of a log whose other segments can be read.
   func inNewest(_ damage: Corruption) -> Corruption {
     var damage = damage
     let found: String
@@ -78,7 +78,7 @@ extension LogFiles {
     return damage
   }
 
-  /// What is to be said of a segment, where the log has others: whose records the numbers in it are of.
+  /// The note about a segment, if the log has others: it says to which segment the numbers in it belong.
   func note(_ note: String?) -> String? {
     first == 0 ? note : note.map { "\($0) (in its newest segment, from record \(first) on)" }
   }

@@ -1,5 +1,5 @@
-/// What files looked like that were found damaged, or whose COUNT was found to be wrong: they are worth another look once
-/// they look different.
+/// What files looked like when they were found damaged, or when their COUNT was found to be wrong: another look is worthwhile
+/// once they look different.
 struct Appearance: Equatable {
   private let size: Int
   private let modified: Int64

@@ -48,7 +48,7 @@ struct Chunk: @unchecked Sendable {
     }
   }
 
-  /// What keeps the memory in place.
+  /// Keeps the memory in place.
   var owner: AnyObject { memory }
 
   /// Room for the entries.
@@ -79,7 +79,7 @@ struct Chunk: @unchecked Sendable {
   mutating func checkAll(_ check: RecordCheck) {
     let log = unsafe UnsafeRawBufferPointer(rebasing: logBytes[..<logCount])
     var entry = entry(at: 0)
-    // The last record's end is known from its size field alone: whoever takes that one looks at it more closely.
+    // The last record's end is known only from its size field: it is checked more closely when it is taken.
     while let this = entry, let next = self.entry(at: wholeCount + 1) {
       // Entries of another log may lead anywhere, backwards too.
       let size = next.index - this.index - check.recordHeaderSize

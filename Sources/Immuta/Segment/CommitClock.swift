@@ -1,17 +1,17 @@
 /// Tells the time of commits: never earlier than the one before.
 ///
-/// Reading the wall clock takes a third of a small append, so it is read once in a tick of the kernel's, which a
-/// cheaper call tells: a record that comes alone has its exact time, and in a burst those of one tick (1 to 10 ms)
-/// share the first one's.
+/// Reading the wall clock takes a third of a small append, so it is read once in each tick of the kernel's clock, which a cheaper
+/// call reports: a record that comes alone has its exact time, and in a burst the records of one tick (1 to 10 ms) share the
+/// first one's.
 ///
-/// Where the clock is up to a minute behind the last time, time stands still until it is past it. Where it is further
-/// behind, it was wrong before or is wrong now, and time goes on slowly: see ``SlowTime``. A pure state machine: its
-/// owner reads the clocks, and tells people.
+/// If the clock is up to a minute before the last time, time stands still until the clock has passed it. If it is further back,
+/// it was wrong before or is wrong now, and time goes on slowly: see ``SlowTime``. A pure state machine: its owner reads the
+/// clocks, and reports news.
 struct CommitClock: Sendable {
   /// The time of the last commit.
   private(set) var last: Int64
   private var tick = Int64.min
-  /// How times are, or were last, while the clock is behind.
+  /// The slow time, present or last, while the clock is before the last time.
   private(set) var slow: SlowTime?
   /// The wall clock, and one that nobody sets, as they were read together.
   private var anchor: (wall: Int64, steady: Int64)?
@@ -31,13 +31,13 @@ struct CommitClock: Sendable {
   @inline(__always)
   func isCurrent(_ tick: Int64) -> Bool { tick == self.tick }
 
-  /// What people should know of a reading.
+  /// What a reading found that people should know.
   struct News: Equatable {
     /// By how much the wall clock was set.
     var jump: Int64?
     /// `slow` is another than before.
     var isOther = false
-    /// By how much the clock is behind the last time, and was not before.
+    /// By how much the clock is before the last time, if it was not at the reading before.
     var lag: Int64?
   }
 

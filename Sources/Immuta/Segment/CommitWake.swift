@@ -1,5 +1,5 @@
-/// Decides whether a commit tells the followers in other processes, which costs a call: those who wait for it wait in the
-/// kernel, and nothing that the writer could load says whether anybody does.
+/// Decides whether a commit wakes the followers in other processes, which costs a call: they wait in the kernel, and nothing that
+/// the writer could load shows whether anybody waits.
 ///
 /// The call says how many it woke. As long as it wakes somebody, the next commit calls, too. Where calls go unanswered,
 /// they are made again with the first commits of each tick of the kernel's clock (1 to 10 ms), and otherwise once in 4,096
@@ -34,7 +34,7 @@ struct CommitWake: Sendable {
   /// The commit called, and woke so many.
   mutating func called(waking count: Int) {
     if count > 0 {
-      // Others commit while those who were woken look: two calls for them.
+      // Other commits come while the woken followers look: two calls for them.
       unanswered = min(unanswered, Self.mostUnanswered - 2)
     } else {
       unanswered += 1

@@ -70,7 +70,7 @@ final class CompanionKeeper: Sendable {
     try flush()
   }
 
-  /// The same, for whoever flushes the companion, and notes that.
+  /// The same, for a caller that flushes the companion, and notes that.
   func writeOpen() throws(ImmutaError) {
     try write { header in
       header.mark = .open
@@ -127,7 +127,7 @@ final class CompanionKeeper: Sendable {
     try flush()
   }
 
-  /// The same, for whoever flushes the companion before and after.
+  /// The same, for a caller that flushes the companion before and after.
   func writeClean(count: Int, made: Int? = nil) throws(ImmutaError) {
     try write { header in
       header.mark = .closed

@@ -1,6 +1,6 @@
 import Synchronization
 
-// Single reads of what the files hold, for those who look at one place. The scanners read on from there.
+// Single reads of the files, at one place. The scanners read on from there.
 
 extension Descriptor {
   /// The current header of a companion, or nil when the file has none that is whole.
@@ -48,8 +48,7 @@ extension Descriptor {
     return try committedCount(from: header.stableCount)
   }
 
-  /// How many records the entries say are committed, of which the first `known` are known to be. O(log of the new
-  /// ones).
+  /// How many records are committed by their entries; the first `known` are known to be. O(log of the new ones).
   func committedCount(from known: Int) throws(ImmutaError) -> Int {
     guard try isPublished(known) else { return known }
     // Entries are stored in order: the first that is not lies after `lower`, at or before `upper`.
@@ -63,7 +62,7 @@ extension Descriptor {
       let middle = (lower + upper) / 2
       if try isPublished(middle) { lower = middle } else { upper = middle }
     }
-    // The last of them may belong to a commit that is under way. A damaged one is found by whoever reads it.
+    // The last of them may belong to a commit that is under way. Reading a damaged one reports it.
     while upper > known, try companionEntry(upper - 1)?.endsCommit == false { upper -= 1 }
     return upper
   }
@@ -76,13 +75,12 @@ extension Descriptor {
       guard try unsafe io(read(into: bytes, at: offset) == CompanionEntry.size) else { return false }
       return unsafe CompanionEntry.isStored(UnsafeRawBufferPointer(bytes), number: number)
     }
-    // Acquiring: pairs with the store of the entry's last field, so what is read from here on is what was stored
-    // before.
+    // Acquiring: pairs with the store of the entry's last field, so reads from here on see what was stored before it.
     atomicMemoryFence(ordering: .acquiring)
     return isPublished
   }
 
-  /// The header of a log, of which the file has all bytes; nil where the format has none.
+  /// The header of a log whose file is long enough for it; nil if the format has none.
   func logHeader(_ format: LogFormat) throws(ImmutaError) -> LogHeader? {
     guard format.hasCount else { return nil }
     var bytes = [UInt8](repeating: 0, count: format.headerSize)

@@ -1,5 +1,5 @@
-/// Places in a log where records begin: from the mark before a record, the size fields lead to it, and on to the next mark.
-/// Where they don't, the file is not what it was.
+/// Places in a log where records begin: from the mark before a record, the size fields lead to it, and on to the next mark. If
+/// they don't, the file was changed.
 ///
 /// There are at most ``most`` of them, however many records there are. Where there would be more, the older half is
 /// thinned out, so the way from a mark to a record gets longer only once a log has many millions of records.
@@ -62,7 +62,7 @@ struct EntryMarks {
     return after == 0 ? nil : after - 1
   }
 
-  /// First those go that stand closer than they need to; where that is not enough, they need not stand as close.
+  /// First removes marks that are closer together than necessary; if that is not enough, the necessary distance grows.
   private mutating func thin() {
     let half = marks.count / 2
     while true {

@@ -3,7 +3,7 @@ import ImmutaLocking
 /// Where readers find the entries of a segment's records, by the records' numbers in the log: in the companion's file, or,
 /// where a log is open for reading only and its companion does not fit it, by the log's size fields.
 struct EntryTable: Sendable {
-  /// The number of the segment's first record. What is on file is numbered from there.
+  /// The number of the segment's first record. Numbers on file count from there.
   let first: Int
   let source: Source
 
@@ -12,8 +12,8 @@ struct EntryTable: Sendable {
     case walked(WalkedEntries)
   }
 
-  /// Fills `bytes` with the entries from number `number` on, as many as there are; returns how many it filled. Where they
-  /// are made, those of one chunk of the log at most.
+  /// Fills `bytes` with the entries from number `number` on, as many as exist; returns how many it filled. If entries are made,
+  /// at most those of one chunk of the log.
   func read(_ bytes: UnsafeMutableRawBufferPointer, from number: Int) throws(ImmutaError) -> Int {
     switch source {
     case .file(let pool):

@@ -1,10 +1,10 @@
 import CImmutaCRC32C
 import ImmutaLocking
 
-/// The payload of a record too large for memory, in a file that another program may cut short: read in pieces when they
-/// are asked for, and whole only for somebody who wants the bytes in one piece.
+/// The payload of a record too large for memory, in a file that another program may cut short: read in pieces on demand, and as a
+/// whole only for a caller that wants the bytes in one piece.
 ///
-/// The record was checked when it was delivered. Where the file is not what it was since, reading throws.
+/// The record was checked when it was delivered. If the file was changed since, reading throws.
 final class FilePayload: DeferredPayload {
   let count: Int
   private let descriptor: Descriptor

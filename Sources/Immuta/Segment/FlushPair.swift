@@ -16,8 +16,8 @@ import Synchronization
 /// One caller at a time flushes.
 final class FlushPair: Sendable {
   private let files: Lock<(log: Descriptor, companion: Descriptor)>
-  /// Whether the companion got blocks since it was flushed itself. Released by the writer before it commits what is in
-  /// them, acquired by the flush after it has looked at what was committed.
+  /// Whether the companion got blocks since it was flushed itself. Stored releasing by the writer before it commits the records
+  /// in them, loaded acquiring by the flush after it has read what was committed.
   private let hasNewBlocks = Atomic(true)
   private let sharing = Lock(Sharing.unknown)
 
@@ -36,7 +36,7 @@ final class FlushPair: Sendable {
   private var log: Descriptor { files.withLock { $0.log } }
   private var companion: Descriptor { files.withLock { $0.companion } }
 
-  /// Whether a flush of either file failed: nobody knows what is on the device.
+  /// Whether a flush of either file failed: then it is unknown what is on the device.
   var hasFailedFlush: Bool { log.hasFailedFlush || companion.hasFailedFlush }
 
   /// Holds the files no longer. Nothing may be flushed after.
@@ -59,7 +59,7 @@ final class FlushPair: Sendable {
     hasNewBlocks.store(true, ordering: .releasing)
   }
 
-  /// The files, for whoever flushes each of them now, with others.
+  /// The files, for a caller that flushes each of them now, with others.
   func takeOver() -> [Descriptor] {
     // Taken back only by a flush that covers it; one that fails is the last.
     hasNewBlocks.store(false, ordering: .sequentiallyConsistent)

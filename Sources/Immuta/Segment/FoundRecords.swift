@@ -1,5 +1,5 @@
-/// Records of a segment that an index has found, read together: each by a read of its own, and those that lie near each other
-/// by one. Each is checked when it is taken, as any record is.
+/// Records of a segment that an index has found, read together: each by a read of its own, but records close to each other by one
+/// read. Each is checked when it is taken, as any record is.
 ///
 /// `@unchecked Sendable`: the memory is filled by one thread before anyone else sees it, and never changed after that.
 @safe struct FoundRecords: @unchecked Sendable {
@@ -21,7 +21,7 @@
   /// Records that lie no further apart than this are read by one read: to copy what lies between them takes less than a call.
   private static var mostBetween: Int { 1024 }
 
-  /// Reads what is expected to hold the records.
+  /// Reads the bytes that are expected to hold the records.
   ///
   /// - Parameter size: the bytes that a record with its header is expected to have.
   init(_ places: [Place], of reader: LogReader, expecting size: Int) throws(ImmutaError) {
@@ -85,7 +85,7 @@
   /// Whether the log is open.
   var isOpen: Bool { reader.isOpen }
 
-  /// A record by its place among those that were asked for; nil where it was not read, or not all of it, or is damaged.
+  /// A record by its place among the requested ones; nil if it was not read, or not all of it, or is damaged.
   func record(_ number: Int, at position: Int) -> Record? {
     guard let piece = pieces[position] else { return nil }
     return try? unsafe memory.withUnsafeMutablePointerToElements { (elements) throws(ImmutaError) -> Record? in

@@ -1,7 +1,7 @@
 // Where the engine's errors are made of the file layer's.
 
 extension ImmutaError {
-  /// What a failure of the file layer is for whoever called the engine.
+  /// The engine's error for a failure of the file layer.
   package init(_ error: FileError) {
     self =
       switch error {
@@ -34,7 +34,7 @@ extension ImmutaError {
 }
 
 extension LockHolder {
-  /// Who has a lock, by what its file says.
+  /// The holder of a lock, by the lock's file.
   package init(_ note: LockNote) {
     self.init(
       namespace: note.subject, processID: note.processID,
@@ -50,8 +50,8 @@ extension Corruption {
   }
 }
 
-/// Does a piece of work with files, and turns what the file layer throws into the engine's error. `ImmutaError(_:)` does the
-/// same for a `FileError` that somebody looked at first.
+/// Does a piece of work with files, and turns what the file layer throws into the engine's error. `ImmutaError(_:)` does the same
+/// for a `FileError` that the caller examined first.
 @inline(__always)
 package func io<R: ~Copyable>(_ work: @autoclosure () throws(FileError) -> R) throws(ImmutaError) -> R {
   do throws(FileError) {

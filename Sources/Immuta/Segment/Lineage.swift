@@ -1,7 +1,7 @@
 import ImmutaLocking
 
-/// The place of a reader among those of one log whose files are not what they were: what came next, and how many records
-/// both have in common. It holds no reader, so that whoever stands still keeps no files open that came later.
+/// The place of a reader among all readers of a log whose files changed: which reader came next, and how many records both have
+/// in common. It holds no reader, so that a stream that stands still keeps no later files open.
 final class Lineage: Sendable {
   struct Succession {
     var lineage: Lineage
@@ -20,7 +20,7 @@ final class Lineage: Sendable {
     }
   }
 
-  /// What became of the files between this place and a later one.
+  /// What happened to the files between this place and a later one.
   func change(to later: Lineage) -> (kind: LogChange.Kind, shared: Int) {
     var lineage = self
     var change = (kind: LogChange.Kind.cutBack, shared: Int.max)

@@ -1,8 +1,8 @@
 import Solid
 import Synchronization
 
-/// What the readers of a log's segments have in common: how far the log is committed, and whether it is closed. It goes on
-/// when the log rolls.
+/// Shared by the readers of a log's segments: how far the log is committed, and whether it is closed. It continues when the log
+/// rolls.
 final class LogProgress: Sendable {
   /// Its generation is the number of the first record that is not committed yet; closed with the log.
   let committed: Broadcaster
@@ -10,7 +10,7 @@ final class LogProgress: Sendable {
   let stable: Broadcaster
   /// The log's place among the states of its files.
   let lineage = Lineage()
-  /// Acquiring and releasing: whoever sees it set sees the log closed.
+  /// Acquiring and releasing: a caller that sees it set sees the log closed.
   private let isClosed = Atomic(false)
 
   init(count: Int, stableCount: Int = 0) {

@@ -1,7 +1,7 @@
-/// What was found sound of records of one segment that follow each other.
+/// What verifying found of a run of sound records of one segment.
 struct VerifiedRecords: Sendable {
   var count = 0
-  /// Those whose checksum was taken when they were appended.
+  /// How many have the checksum that was taken when they were appended.
   var verifiable = 0
   /// Of the first such record, and of the last; nil where there is none.
   var times: ClosedRange<Timestamp>?

@@ -13,10 +13,10 @@ final class LogReader: Sendable {
   let committed: Broadcaster
   /// The number of the segment's first record.
   let first: Int
-  /// Where the segment's records end by number; nobody knows while it is the newest one. Stored, releasing, before a record
-  /// of the next segment is committed: who has seen such a record in `committed` sees it.
+  /// Where the segment's records end by number; unknown while it is the newest one. Stored, releasing, before a record of the
+  /// next segment is committed: a reader that has seen such a record in `committed` sees it.
   private let limit = Atomic(Int.max)
-  /// Where the last committed record ends. Stored, releasing, before `committed` is advanced: who has seen a record's
+  /// Where the last committed record ends. Stored, releasing, before `committed` is advanced: a reader that has seen a record's
   /// number in `committed` sees an end after that record.
   let committedEnd: Atomic<Int>
   private let log: DescriptorPool
@@ -50,7 +50,7 @@ final class LogReader: Sendable {
     committedEnd = Atomic(end)
   }
 
-  /// The number of the first record after those that are committed; of the segment's, once it is sealed.
+  /// The number of the first record after the committed ones; after the segment's records, once it is sealed.
   var count: Int { min(committed.generation, limit.load(ordering: .acquiring)) }
 
   /// Records of the segment.
@@ -71,7 +71,7 @@ final class LogReader: Sendable {
   /// Where the last of at least `count` committed records ends. Acquiring: pairs with the writer's releasing store.
   var end: Int { committedEnd.load(ordering: .acquiring) }
 
-  /// Raises the end: several may have found different ones, of which the furthest is right.
+  /// Raises the end: several callers may have found different ends; the furthest is right.
   func raiseEnd(to end: Int) {
     committedEnd.max(end, ordering: .acquiringAndReleasing)
   }
@@ -87,7 +87,7 @@ final class LogReader: Sendable {
     entries.withLock { $0 = EntryTable(first: first, source: source) }
   }
 
-  /// What makes the entries, where no companion has them.
+  /// Makes the entries, if no companion has them.
   var ownEntries: WalkedEntries? { entries.withLock { $0 }.walked }
 
   /// Whether no companion has the entries.
@@ -121,7 +121,7 @@ final class LogReader: Sendable {
     return [log]
   }
 
-  /// Wakes everyone who waits, and lets go of the descriptors: every later call on a reader of the log throws.
+  /// Wakes all waiters, and closes the descriptors: every later call on a reader of the log throws.
   func close() {
     progress.markClosed()
     committed.close()
@@ -161,7 +161,7 @@ final class LogReader: Sendable {
     }
   }
 
-  /// How many of the entries are made from the log's bytes; nil where the companion's header tells.
+  /// How many of the entries are made from the log's bytes; nil if the companion's header has the number.
   var madeCount: Int? { ownEntries?.madeCount }
 
   /// A descriptor of the log, opened if none is.
@@ -216,7 +216,7 @@ final class LogReader: Sendable {
     }
   }
 
-  /// What one read brings.
+  /// The result of one read.
   enum Batch {
     /// With the entries of the first record and of the next one, as far as they are whole.
     case chunk(Chunk, CompanionEntry, CompanionEntry?)
@@ -231,7 +231,7 @@ final class LogReader: Sendable {
     let check = check ?? self.check
     try checkOpen()
     let committedEnd = end
-    // One entry more than records wanted: it tells where the last of them ends.
+    // One entry more than records wanted: it shows where the last of them ends.
     let entryCapacity = min(most + 1, count - number)
     // Behind the committed end there is nothing to read; a single record is read once its size is known.
     let logCapacity = most == 1 ? 4096 : max(0, min(Chunk.size, committedEnd - format.headerSize))

@@ -1,5 +1,5 @@
-/// What must be on stable storage before the first append to a segment: the files, their names, and the companion's mark
-/// which says that the log is open, so that a crash from then on is known as one.
+/// What must be on stable storage before the first append to a segment: the files, their names, and the companion's mark which
+/// says that the log is open, so that a crash from then on is recognised.
 struct OpenMark {
   let log: Descriptor
   let companion: Descriptor

@@ -1,7 +1,7 @@
-/// Records that were read ahead and found whole: what a stream needs to hand out the next one in a few steps, without
-/// touching a reference count but the record's own.
+/// Records that were read ahead and found whole. With it a stream delivers the next one in a few steps, without touching any
+/// reference count but the record's own.
 ///
-/// Whoever keeps one also keeps the log that its reader belongs to.
+/// A holder of one must also hold the log that its reader belongs to.
 ///
 /// `@unchecked Sendable`: the pointers lead into `memory`, which is held beside them, and which nobody changes while
 /// anybody holds it; the reader may be used from anywhere.
@@ -62,7 +62,7 @@
     return unsafe (entry, index, payload)
   }
 
-  /// Record `number` and those after it, for somebody who may hold them for longer than the log; nil when it is not one of
+  /// Record `number` and the ones after it, for a caller that may hold them for longer than the log; nil when it is not one of
   /// these, or the log is closed.
   func run(from number: Int) -> RecordRun? {
     let position = number - first

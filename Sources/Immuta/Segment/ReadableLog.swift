@@ -1,4 +1,4 @@
-/// What those go by who only read a log: its records, and where their entries are.
+/// What readers of a log use: its records, and where their entries are.
 struct ReadableLog {
   enum Entries {
     /// The companion has all of them, and will have those to come.
@@ -14,9 +14,9 @@ struct ReadableLog {
   var end: Int
   var lastTime: Int64
   var entries: Entries
-  /// A COUNT that was found to be wrong: it is not believed until a writer has changed the files.
+  /// A COUNT that was found to be wrong: it is ignored until a writer has changed the files.
   var disbelieved: Disbelief?
-  /// What people should know, of the log, as “it …”.
+  /// A note for people about the log, as “it …”.
   var note: String?
   /// Damage that was passed over.
   var damage: Corruption?

@@ -1,6 +1,6 @@
 import CImmutaCRC32C
 
-/// Turns stored bytes into records, and refuses those that are not what was appended.
+/// Turns stored bytes into records, and refuses records that are not as they were appended.
 ///
 /// A class, so that handing it from call to call for each record copies nothing.
 final class RecordCheck: Sendable {
@@ -11,7 +11,7 @@ final class RecordCheck: Sendable {
   let verifiesChecksums: Bool
   /// The number of the segment's first record: entries are numbered from there.
   let first: Int
-  /// Undoes what the codec did; nil where there is none.
+  /// Undoes the codec; nil if there is none.
   let decoder: RecordDecoder?
 
   init(path: String, first: Int, format: LogFormat, verifiesChecksums: Bool, decoder: RecordDecoder?) {

@@ -9,8 +9,8 @@ struct RecordPlace: Equatable {
   let end: Int
 }
 
-/// Goes from record to record by their size fields. All who look for records that no entry names, or compare entries with
-/// what the log says, go this way.
+/// Goes from record to record by their size fields. All code that looks for records without entries, or compares entries with the
+/// log, uses this.
 struct RecordWalk: Equatable {
   let format: LogFormat
   /// Number of the next record, and where it begins.
@@ -84,7 +84,7 @@ struct RecordWalk: Equatable {
     return walk.index == log.end && walk.index > walk.lastIndex + format.recordHeaderSize
   }
 
-  /// What a walk came by.
+  /// What a walk passed.
   struct Passed: Equatable {
     /// Records up to the last that has bytes. Space that was reserved reads as records of no bytes.
     var countWithBytes: Int

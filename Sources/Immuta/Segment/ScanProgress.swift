@@ -1,6 +1,6 @@
 import ImmutaLocking
 
-/// Says how far work has come that goes through all of a log, such as opening one that has no companion.
+/// Reports the progress of work that goes through all of a log, such as opening one without a companion.
 ///
 /// Work of several passes over the log is as many times its bytes.
 final class ScanProgress: Sendable {
@@ -45,7 +45,7 @@ final class ScanProgress: Sendable {
       (state.told, state.hasTold) = (now, true)
       return state.done
     }
-    // Not under the lock: whoever is told may take their time.
+    // Not under the lock: the callback may take its time.
     if let told { tell(told, total) }
   }
 

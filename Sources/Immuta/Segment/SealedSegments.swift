@@ -20,7 +20,7 @@ final class SealedSegments: Sendable {
     var end: Int
     /// The first record that was not removed.
     var removed: Int
-    /// Those that were read last, the latest at the end.
+    /// The readers that were used last, the latest at the end.
     var readers: [LogReader] = []
     var isClosed = false
     /// Whether files that do not belong to the log were looked for.
@@ -135,7 +135,7 @@ final class SealedSegments: Sendable {
 
   private func keep(_ reader: LogReader) -> LogReader {
     let (kept, dropped) = state.withLock { state -> (LogReader, LogReader?) in
-      // Somebody else may have been faster.
+      // Another caller may have been faster.
       if let known = state.readers.last(where: { $0.first == reader.first }) { return (known, reader) }
       if state.isClosed { return (reader, nil) }
       state.readers.append(reader)
@@ -158,12 +158,12 @@ final class SealedSegments: Sendable {
     }
   }
 
-  /// Whoever reads the segment next opens its files, which are closed now.
+  /// Closes the segment's files; the next read opens them again.
   func forget(_ first: Int) {
     state.withLock { $0.readers.removeAll { $0.first == first } }
   }
 
-  /// Takes note of what another process removed.
+  /// Takes note of segments that another process removed.
   func noteRemoved() {
     // The newest segment is never removed, whatever the files say.
     let removed = min(removedNow(), list.end)

@@ -6,7 +6,7 @@
   /// Which bytes of the file they are.
   let range: Range<Int>
 
-  /// Reads them. Of a segment that is cut short, those that there are.
+  /// Reads them. For a segment that is cut short, the ones that exist.
   init(_ reader: LogReader) throws(ImmutaError) {
     let start = reader.format.headerSize
     let size = max(0, reader.end - start)
@@ -33,7 +33,7 @@ struct KeptSegments: Sendable {
   /// The one that was asked for last at the end.
   private var kept: [Kept] = []
 
-  /// Bytes of the largest segment that is read whole: whoever holds one of its records holds all of them.
+  /// Bytes of the largest segment that is read whole: a caller that holds one of its records holds all of them in memory.
   static var largestSegment: Int { 512 << 10 }
   private static var mostBytes: Int { 8 << 20 }
   private static var mostKnown: Int { 64 }
@@ -59,7 +59,7 @@ struct KeptSegments: Sendable {
     return (nil, kept[last].reads * Self.bytesPerRead >= size)
   }
 
-  /// Keeps the bytes of a segment; lets go of those that were not asked for longest, where there are too many.
+  /// Keeps the bytes of a segment, and drops the ones that were not used for the longest time, if there are too many.
   mutating func keep(_ bytes: SegmentBytes, of first: Int) {
     guard let place = kept.lastIndex(where: { $0.first == first }) else { return }
     kept[place].bytes = bytes

@@ -1,6 +1,6 @@
 import Synchronization
 
-// What makes staged records part of the log: their entries, and then COUNT.
+// Makes staged records part of the log: stores their entries, and then COUNT.
 
 extension SegmentFiles {
   /// The entry of one record, which ends its commit.

@@ -21,10 +21,10 @@ import Synchronization
   // Once more, so that a commit need not retain the window. `nonisolated(unsafe)`: a pointer into `header`, which is
   // held beside it, and as safe to send as that is.
   private(set) nonisolated(unsafe) var headerMemory: UnsafeMutableRawPointer?
-  /// What followers wait for, where `header` and the companion's window do not have it.
+  /// The words that followers wait for, if `header` and the companion's window do not have them.
   private var words = FileWords()
-  /// Where the windows end that were handed out last. Of two with the same ends, which only giving back space can make,
-  /// either will do: both show the same file, and readers look into the file for what their windows lack.
+  /// The ends of the windows that were handed out last. Of two with the same ends, which only giving back space can make, either
+  /// will do: both show the same file, and readers look into the file for what their windows lack.
   private var shownEnds = (log: 0, companion: 0)
 
   init(
@@ -61,7 +61,7 @@ import Synchronization
     }
   }
 
-  /// Whether a flush of the log or of its companion failed: nobody knows what is on the device.
+  /// Whether a flush of the log or of its companion failed: then it is unknown what is on the device.
   var hasFailedFlush: Bool { log.descriptor.hasFailedFlush || companion.descriptor.hasFailedFlush }
 
   // MARK: Beginning, resting and ending
@@ -76,7 +76,7 @@ import Synchronization
       try io(companion.reserve(through: companion.reservedEnd + 1))
       if log.storesIntoMemory, format.hasCount { header = try io(log.mapped(0..<format.headerSize)) }
     } catch {
-      // What was reserved all the same goes back: it may be all the room there is. Should that fail, the next attempt
+      // Gives back the space that was reserved all the same: it may be all the room that is left. If that fails, the next attempt
       // or opening does it.
       try? shrink(count: count, end: end)
       throw error
@@ -91,7 +91,7 @@ import Synchronization
     try io(companion.shrink(to: CompanionEntry.offset(of: count)))
   }
 
-  /// Waits for what is being filled ahead: from then on nobody else writes to the files.
+  /// Waits for filling ahead to end: from then on nobody else writes to the files.
   mutating func collect() throws(ImmutaError) {
     try writing { (files) throws(ImmutaError) in
       try io(files.log.collect())
@@ -112,7 +112,7 @@ import Synchronization
     return areResting.0 && areResting.1
   }
 
-  /// From now on nobody writes to the files: whoever opens the log next must find nobody writing to it.
+  /// From now on nobody writes to the files: the next opening of the log must find no writer.
   mutating func endWriting() {
     header = nil
     words = FileWords()
@@ -167,7 +167,7 @@ import Synchronization
       try companion.reserve(through: entriesEnd)
     } catch {
       guard ErrorNumber.isLackOfRoom(error.errorNumber) else { throw ImmutaError(error) }
-      // What one file reserved ahead may be what the other needs.
+      // One file may have reserved the space that the other needs.
       try collect()
       let isMoreInLog = try io(log.giveBack(beyond: end))
       let isMoreInCompanion = try io(companion.giveBack(beyond: entriesEnd))
@@ -223,7 +223,7 @@ import Synchronization
     }
   }
 
-  /// Writes what comes before a payload whose parts were written.
+  /// Writes the header before a payload whose parts were written.
   mutating func storeHeader(of record: RecordHeader, at index: Int) throws(ImmutaError) {
     try writing { (files) throws(ImmutaError) in
       try unsafe record.withBytes { (header) throws(ImmutaError) in
@@ -247,11 +247,11 @@ import Synchronization
     return TailWindows(log: logWindow, companion: companionWindow)
   }
 
-  /// Wakes those in other processes who wait for a word of the log or of its companion; returns how many there were.
+  /// Wakes waiters in other processes for a word of the log or of its companion; returns how many there were.
   mutating func wake(at offset: Int, of file: Descriptor) -> Int {
     // The mapping's first page has the log's word.
     if let memory = unsafe headerMemory { return unsafe SystemCalls.wake(memory) }
-    // A log that rolls wakes those who wait for an entry that there may be no room for.
+    // A log that rolls wakes followers that wait for an entry for which there may be no room.
     if !format.hasCount, companion.storesIntoMemory, offset + 4 <= companion.reservedEnd,
       let memory = unsafe try? companion.pointer(at: offset, count: 4)
     {

@@ -19,7 +19,7 @@ extension SegmentWriter {
     precondition(phase.isMarked, "writing to a log that is not marked as open")
     precondition(!hasStaged, "what is staged would be cut off")
     try io(files.log.descriptor.claim(for: location.namespace))
-    // Another program does not know of the lock: what it appended since the log was opened must not be overwritten.
+    // Another program does not know about the lock: records that it appended since the log was opened must not be overwritten.
     guard try isAsOpened() else {
       throw .corrupted(
         Corruption(
@@ -52,7 +52,7 @@ extension SegmentWriter {
       phase = .resting
       files.forgetWindows()
       files.log.descriptor.disclaim()
-      // Space that is reserved goes back: there may be many such logs.
+      // Gives back reserved space: there may be many such logs.
       do throws(ImmutaError) {
         try files.collect()
         try files.shrink(count: count, end: tail)
@@ -68,13 +68,13 @@ extension SegmentWriter {
   /// Seals: makes the files end at the last committed record, flushes them and marks the log closed. Called once, at the
   /// end; then ``letGo()`` must follow.
   ///
-  /// - Parameter beforeMark: what is to be so before the segment says that it is sealed; everything else is flushed by then.
+  /// - Parameter beforeMark: what must be done before the segment is marked as sealed; everything else is flushed by then.
   mutating func seal(_ beforeMark: () throws(ImmutaError) -> Void = { () throws(ImmutaError) in }) throws(ImmutaError) {
     endWriting()
     if let failure {
-      // The log stays open by its mark, and the next opening recovers it. What was committed is flushed all the same,
-      // unless it was a flush that failed. It is not marked as stable: some file systems report in a write what an
-      // earlier write-back lost, and a flush that succeeds after either proves nothing.
+      // The log stays open by its mark, and the next opening recovers it. Committed records are flushed all the same, unless it
+      // was a flush that failed. It is not marked as stable: some file systems report in a write what an earlier write-back lost,
+      // and a flush that succeeds after either proves nothing.
       if phase.isMarked, !files.hasFailedFlush { try flush() }
       throw failure
     }
@@ -93,9 +93,9 @@ extension SegmentWriter {
     try io(files.companion.descriptor.flush())
   }
 
-  // The same in steps, for whoever seals many segments together and flushes their files between the steps: everything; then
-  // the logs, cut; then the companions, cut, with their marks. A companion that is longer than its mark says, after a power
-  // cut, has zeros there: so its length may become stable with the mark.
+  // The same in steps, for a caller that seals many segments together and flushes their files between the steps: everything; then
+  // the logs, cut; then the companions, cut, with their marks. A companion that is longer than its mark says, after a power cut,
+  // has zeros there: so its length may become stable with the mark.
 
   /// From now on nobody writes to the files.
   mutating func endWriting() { files.endWriting() }
@@ -117,7 +117,7 @@ extension SegmentWriter {
     try keeper.writeClean(count: count)
   }
 
-  /// Notes for whoever opens the log next that a flush failed, if one did. To be called while nobody else may open it.
+  /// Notes for the next opening that a flush failed, if one did. Call it while nobody else may open the log.
   func noteFailedFlush() {
     if files.hasFailedFlush { keeper.markFailed() }
   }

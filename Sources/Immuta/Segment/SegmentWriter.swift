@@ -1,6 +1,6 @@
 import CImmutaCRC32C
 
-/// One log file with its companion as their one writer sees them, and what was appended and not yet committed.
+/// One log file with its companion as their one writer sees them, and the records that were appended but not committed yet.
 ///
 /// ```
 /// log        | header | committed records | staged records | open record | reserved …
@@ -30,7 +30,7 @@ struct SegmentWriter: ~Copyable, Sendable {
   /// See ``Directory/noteNames()``.
   let namesNoted: Int
 
-  /// From opening to appending. What was marked stays so until it is sealed.
+  /// From opening to appending. A marked segment stays marked until it is sealed.
   enum Phase {
     /// As it was found. The companion says that the log is closed.
     case opened
@@ -159,7 +159,7 @@ struct SegmentWriter: ~Copyable, Sendable {
     return receipt
   }
 
-  /// Takes back what was staged.
+  /// Takes back the staged records.
   mutating func rollBack() {
     open = nil
     if stagedEnd != tail || !staged.isEmpty {
@@ -186,7 +186,7 @@ struct SegmentWriter: ~Copyable, Sendable {
     return receipt
   }
 
-  /// Commits what was staged; false where nothing was.
+  /// Commits the staged records; false if there are none.
   @inline(__always)
   mutating func commit(at time: Int64) throws(ImmutaError) {
     precondition(open == nil, "a record is still being written")
@@ -198,7 +198,7 @@ struct SegmentWriter: ~Copyable, Sendable {
     staged.removeAll()
   }
 
-  /// What is staged, for a step's intent: where it lies, and the checksum of its records' checksums.
+  /// The staged records, for a step's intent: where they lie, and the checksum of their checksums.
   func stagedPart() throws(ImmutaError) -> (bytes: Range<Int>, checksum: UInt32) {
     var checksum: UInt32 = 0
     for first in stride(from: 0, to: staged.spilledCount, by: StagedRecords.pieceCount) {
@@ -213,7 +213,7 @@ struct SegmentWriter: ~Copyable, Sendable {
   /// Whether there is anything to commit.
   var hasStaged: Bool { !staged.isEmpty }
 
-  /// Makes `added` records part of the log. The commit is the last store, of COUNT: whoever sees it sees all that came
+  /// Makes `added` records part of the log. The commit is the last store, of COUNT: a reader that sees it sees everything stored
   /// before.
   @inline(__always)
   private mutating func commit(
@@ -237,7 +237,7 @@ struct SegmentWriter: ~Copyable, Sendable {
     try files.storeEntries(of: staged.latest, from: count + staged.spilledCount, time, endCommit: true)
   }
 
-  /// The entries of what memory does not hold, a piece at a time. The commit's last entry is not among them.
+  /// The entries that are not held in memory, a piece at a time. The commit's last entry is not among them.
   @inline(never)
   private mutating func storeSpilledEntries(_ time: Int64) throws(ImmutaError) {
     for first in stride(from: 0, to: staged.spilledCount, by: StagedRecords.pieceCount) {

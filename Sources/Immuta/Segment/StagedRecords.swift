@@ -4,12 +4,12 @@ struct StagedRecord {
   var checksum: UInt32
 }
 
-/// What a transaction has staged, in order: the records whose entries its commit writes. Of many, only the last ones are
-/// in memory; the others are in a file without a name beside the log.
+/// The staged records of a transaction, in order: its commit writes their entries. If there are many, only the last ones are in
+/// memory; the others are in a file without a name beside the log.
 struct StagedRecords {
   /// The last ones: where there are any, the very last among them.
   private(set) var latest: [StagedRecord] = []
-  /// How many come before those.
+  /// How many come before the ones in memory.
   private(set) var spilledCount = 0
   private var file: SpillFile?
 

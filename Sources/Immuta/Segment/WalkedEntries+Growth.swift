@@ -1,6 +1,6 @@
 import ImmutaLocking
 
-// Records that are found after those that are known.
+// Records that are found after the known ones.
 extension WalkedEntries {
   struct Growth {
     var count: Int
@@ -21,7 +21,7 @@ extension WalkedEntries {
       (self.count, self.end, self.time, self.companion, before) = (count, end, time, companion, count)
     }
 
-    /// Where entries are missing again and again, the companion is not asked any more: what is remembered of it stays small.
+    /// If entries are missing again and again, the companion is not used any more, so that little has to be remembered about it.
     private static var mostGaps: Int { 64 }
 
     var asksCompanion: Bool { known.count <= Self.mostGaps }
@@ -39,12 +39,12 @@ extension WalkedEntries {
     }
   }
 
-  /// Finds the records that follow those that are known. Nobody reads them before they are taken. One at a time.
+  /// Finds the records after the known ones. Nobody reads them before they are taken. One caller at a time.
   ///
   /// - Parameters:
   ///   - status: the log's: records are looked for as far as the file reaches.
   ///   - count: how many there are; nil for all that are whole.
-  ///   - companion: what may have their entries.
+  ///   - companion: may have their entries.
   ///   - needsEntries: whether it must.
   ///   - time: of the last record that is known.
   /// - Returns: nil when they are not there; none where so many are known.
@@ -64,7 +64,7 @@ extension WalkedEntries {
         if count != nil { return nil }
         break
       }
-      // Where its time is not what the record before says.
+      // Whether its time does not follow from the record before.
       var isStep = false
       if growth.asksCompanion, let entry = try entries?.entry(place.number), entry.index == place.index {
         growth.time = entry.time
@@ -99,8 +99,8 @@ extension WalkedEntries {
     return growth
   }
 
-  /// Takes the records that were found. The companion is asked of those that it had an entry of, and of no others: those that
-  /// are known keep the entries that they have.
+  /// Takes the records that were found. The companion is used only for records that it had an entry of; known records keep their
+  /// entries.
   func take(_ growth: Growth) {
     state.withLock { state in
       precondition(growth.before == state.count && growth.count >= state.count, "records are found one after the other")

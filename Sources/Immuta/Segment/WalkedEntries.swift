@@ -4,14 +4,14 @@ import Synchronization
 /// The entries of a log that is open for reading only, where no companion has them: whenever they are asked for, they
 /// are made from the log's bytes.
 ///
-/// Nothing is kept for each record. The marks say where some of them begin, and the size fields lead on from there: some
-/// hundred steps at most, until a log has a hundred million records. Each reading goes on to the mark after, so that bytes
-/// which are not what they were when the log was opened are not taken for records. But whoever compares a record with what
-/// it was before must have kept its entry: one that is made later fits whatever the bytes are then.
+/// Nothing is kept for each record. The marks say where some of them begin, and the size fields lead on from there: some hundred
+/// steps at most, until a log has a hundred million records. Each reading goes on to the next mark, so that bytes which were
+/// changed since the log was opened are not taken for records. But code that compares a record with its earlier state must have
+/// kept its entry: an entry that is made later fits whatever the bytes are then.
 ///
-/// The first entries may be the companion's as they are, and others, too, where they fit the places that the size fields
-/// lead to: but only those that were found when their records were. What a companion says later of a record that was known
-/// without it does not change that record's entry.
+/// The first entries may be the companion's as they are, and others, too, where they fit the places that the size fields lead to:
+/// but only those that were found when their records were. If a record was known without the companion, a later entry of the
+/// companion does not change that record's entry.
 final class WalkedEntries: Sendable {
   struct State {
     var marks: EntryMarks
@@ -32,12 +32,12 @@ final class WalkedEntries: Sendable {
 
   let log: Descriptor
   let format: LogFormat
-  /// Changed by those who follow the log: see WalkedEntries+Growth.swift.
+  /// Changed by followers of the log: see WalkedEntries+Growth.swift.
   let state: Lock<State>
-  /// So many of the first entries are those of a companion, whole or not.
+  /// How many of the first entries come from a companion, whole or not.
   private let kept: Int
   private let keptFile: Descriptor?
-  /// Relaxed: it is set before the error is thrown, and asked by those who got the error.
+  /// Relaxed: it is set before the error is thrown, and read by callers that got the error.
   private let contradicted = Atomic(false)
 
   /// Bytes that are read at once.
@@ -114,12 +114,12 @@ final class WalkedEntries: Sendable {
     let bytes = unsafe UnsafeMutableRawBufferPointer(rebasing: target[..<(count * CompanionEntry.size)])
     let offset = CompanionEntry.offset(of: first)
     let filled = try unsafe io(keptFile?.read(into: bytes, at: offset) ?? 0)
-    // What the file has not is damaged.
+    // Entries that the file does not have count as damaged.
     for position in filled..<bytes.count { unsafe bytes[position] = 0 }
     return count
   }
 
-  /// What a reading goes by.
+  /// The route of a reading.
   private struct Route {
     /// Not after the first record that is wanted. At the end there is one after the last that is wanted, or the end of the
     /// last record.
@@ -214,8 +214,7 @@ final class WalkedEntries: Sendable {
     return entry
   }
 
-  /// Whether the log was found not to be what the marks were made of: then it must be opened again, also where it looks as
-  /// it did.
+  /// Whether the log was found to contradict its marks: then it must be opened again, even if it looks unchanged.
   var isContradicted: Bool { contradicted.load(ordering: .relaxed) }
 
   /// A record that was read before is not in the log any more.

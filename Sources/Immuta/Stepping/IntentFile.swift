@@ -1,17 +1,17 @@
-/// The file with the intents of the steps whose first log is a certain one: `<directory>/.intents/<namespace>`. Only who has
-/// that log's turn, or its lock, writes it. See ``StepIntent``.
+/// The file with the intents of all steps that have the same first log: `<directory>/.intents/<namespace>`. Only the holder of
+/// that log's turn, or of its lock, writes the file. See ``StepIntent``.
 struct IntentFile: Sendable {
   private let file: Descriptor
   private let folder: Directory
   private let name: String
   private let identity: FileIdentity
-  /// Of the slot that was written last.
+  /// The generation of the slot that was written last.
   private(set) var generation: UInt64
 
   /// The folder of the intents, in the directory of the logs. No namespace's name begins with a point.
   static var folderName: String { ".intents" }
 
-  /// Opens the file; makes it, with its names on stable storage, where there is none.
+  /// Opens the file; if it does not exist, makes it, with its names on stable storage.
   ///
   /// - Throws: `.unsupportedVersion`, `.foreignOwner`, `.io`.
   init(_ namespace: String, in directory: Directory, rights: FileRights?, _ trust: FileTrust) throws(ImmutaError) {
@@ -29,15 +29,15 @@ struct IntentFile: Sendable {
     generation = try Self.whole(in: file).last?.generation ?? 0
   }
 
-  /// What a file says: the older intent first. Both count: what the older one vouches for need not be on stable storage before
-  /// it makes room for the next but one.
+  /// The intents in a file, the older one first. Both count: what the older one vouches for need not be on stable storage before
+  /// the next but one takes its place.
   ///
   /// - Throws: `.unsupportedVersion`, `.io`.
   static func whole(in file: Descriptor) throws(ImmutaError) -> [(intent: StepIntent, generation: UInt64)] {
     try intents(in: [slot(at: 0, of: file), slot(at: StepIntent.slotSize, of: file)], at: file.path)
   }
 
-  /// What a file's slots say whose bytes were read: the older intent first.
+  /// The intents in a file's slots, whose bytes were read: the older one first.
   ///
   /// - Throws: `.unsupportedVersion`.
   static func intents(
@@ -52,7 +52,7 @@ struct IntentFile: Sendable {
     return slots.whole
   }
 
-  /// Looks at all intents of a directory, without those of others in a directory that is shared. O(logs with steps under way).
+  /// Looks at all intents of a directory, except those of other users in a shared directory. O(logs with steps under way).
   ///
   /// - Throws: `.unsupportedVersion` where a newer program wrote one, `.io`.
   static func checkVersions(in directory: Directory, _ trust: FileTrust) throws(ImmutaError) {
@@ -62,8 +62,8 @@ struct IntentFile: Sendable {
     }
   }
 
-  /// The intents of one log, for those who only read; nil where there are none. Another user's, in a directory that is shared, is
-  /// about logs that this one cannot open.
+  /// The intents of one log, for reading only; nil where there are none. Another user's intents, in a shared directory, are about
+  /// logs that this user cannot open.
   static func openTrusted(
     _ name: String, in folder: Directory, _ trust: FileTrust
   ) throws(ImmutaError) -> Descriptor? {
@@ -73,7 +73,7 @@ struct IntentFile: Sendable {
     return try io(folder.openIfPresent(name, .read))
   }
 
-  /// Reads a slot as it is now: the bytes that it says it has, one sector at least; fewer where the file ends.
+  /// Reads a slot as it is now: as many bytes as its LENGTH says, at least one sector; fewer where the file ends.
   static func slot(at offset: Int, of file: Descriptor) throws(ImmutaError) -> [UInt8] {
     // Mostly an intent is a sector or two, and there may be many files.
     let sector = try bytes(offset..<offset + TwoSlots.sector, of: file)
@@ -95,12 +95,12 @@ struct IntentFile: Sendable {
 
   /// Writes an intent over the older of the two. One small write.
   ///
-  /// - Throws: `.logMoved`, `.io`; that the intent does not count then, ``withdraw(_:isStable:)`` sees to.
+  /// - Throws: `.logMoved`, `.io`; then call ``withdraw(_:isStable:)``, so that the intent does not count.
   mutating func write(_ slot: [UInt8]) throws(ImmutaError) {
     precondition(
       slot.count % TwoSlots.sector == 0 && slot.count <= StepIntent.slotSize,
       "an intent has whole sectors, and fits its slot")
-    // What is written to a file that has lost its name nobody finds.
+    // If the file has lost its name, nobody finds what is written to it.
     if try io(folder.status(of: name))?.identity != identity { throw .logMoved(path: folder.path(of: name)) }
     let next = TwoSlots.next(after: generation)
     try io(file.write(slot, at: StepIntent.offset(of: next)))
@@ -113,19 +113,19 @@ struct IntentFile: Sendable {
   /// Puts it on stable storage. Blocks.
   func flush() throws(ImmutaError) { try io(file.flush()) }
 
-  /// An intent of this generation could not be written, or not be made stable: makes sure that it does not count.
+  /// Makes sure that the intent of this generation does not count, after it could not be written, or not be made stable.
   ///
-  /// - Throws: where nobody knows whether it does.
+  /// - Throws: if it is unknown whether it counts.
   mutating func withdraw(_ withdrawn: UInt64, isStable: Bool) throws(ImmutaError) {
     if try Self.whole(in: file).contains(where: { $0.generation == withdrawn }) {
       try io(file.write([UInt8](repeating: 0, count: 512), at: StepIntent.offset(of: withdrawn)))
     }
-    // What a flush that failed has left on the device, nobody knows.
+    // It is unknown what a failed flush has left on the device.
     if isStable { try io(file.flush()) }
-    // The slot of the one before stays as it is.
+    // The slot of the previous intent stays as it is.
     generation = withdrawn &- 1
   }
 
-  /// Removes the file: nothing in it is needed any more. Where a crash brings it back, it names what was done.
+  /// Removes the file: nothing in it is needed any more. If a crash brings it back, it names only steps that are done.
   func remove() throws(ImmutaError) { try io(folder.removeIfPresent(name)) }
 }

@@ -4,12 +4,12 @@ struct PositionWatch {
   private var files: [StepCut.Consumer: WatchedFile] = [:]
   /// What was read of each file last.
   private var bytes: [StepCut.Consumer: [UInt8]] = [:]
-  /// By the logs: what keeps consumers from being found.
+  /// Errors that keep consumers from being found, by log.
   private var hidden: [String: [ImmutaError]] = [:]
-  /// By the logs: what is wrong with positions.
+  /// What is wrong with positions, by log.
   private var damaged: [String: [ImmutaError]] = [:]
 
-  /// What is wrong with consumers, by the logs: those are left out.
+  /// What is wrong with consumers, by log: such consumers are left out.
   var faults: [String: [ImmutaError]] { hidden.merging(damaged) { $0 + $1 } }
 
   init(_ folders: [(namespace: String, folder: ConsumerFolder)]) {
@@ -17,9 +17,9 @@ struct PositionWatch {
     _ = update()
   }
 
-  /// Finds the consumers that there are now.
+  /// Finds the consumers that exist now.
   ///
-  /// - Returns: whether they are those that were known.
+  /// - Returns: whether they are the consumers that were known.
   mutating func update() -> Bool {
     hidden = [:]
     var isSame = true
@@ -58,9 +58,9 @@ struct PositionWatch {
     }
   }
 
-  /// What was read last, but for work queues, which steps do not move.
+  /// What was read last, without work queues, which steps do not move.
   ///
-  /// - Returns: nil where one was being written so that nothing of it could be read.
+  /// - Returns: nil where one was being written at that moment and could not be read.
   mutating func positions() -> [StepCut.Consumer: StepCut.Position]? {
     damaged = [:]
     var positions: [StepCut.Consumer: StepCut.Position] = [:]
@@ -73,7 +73,7 @@ struct PositionWatch {
           if current.mark.queue != 0 { continue }
           positions[consumer] = StepCut.Position(mark: current.mark, generation: current.generation)
         } catch {
-          // Damage stays as it is.
+          // Damage does not change; bytes that are being written do.
           if try file.twoSlots() != read { return nil }
           throw error
         }

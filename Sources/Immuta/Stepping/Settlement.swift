@@ -1,18 +1,17 @@
 import Logging
 
-/// Ends the steps that a process left half done, before one of their logs, or of their consumers, is opened: see
-/// ``StepIntent``.
+/// Finishes the steps that a process left half done, before one of their logs or consumers is opened: see ``StepIntent``.
 ///
-/// A step whose intent is whole is done, whatever was done of it when the process died: its records are in the files of its
-/// logs, and are made part of them. After a restart of the machine that holds for intents that were on stable storage, with
-/// their records; of others each log has kept what it has kept, and the intent is removed.
+/// A step whose intent is whole is finished, however much of it was done when the process died: its records are in the files of
+/// its logs, and become part of the logs. After a restart of the machine that holds for intents that were on stable storage
+/// together with their records; for others, each log keeps whatever it has of the step, and the intent is removed.
 ///
-/// One who opens a log takes the locks of all logs whose part is not done. The one whose process died has let go of them.
+/// The opening of a log takes the locks of all logs whose part is not done. The process that died has released them.
 struct Settlement {
-  /// Of the log that is opened, or whose consumer is.
+  /// The files of the log that is opened, or whose consumer is opened.
   let files: LogFiles
   let acceptsFilesOfOthers: Bool
-  /// Told of what was done, and what could not be.
+  /// Gets messages about what was done, and what could not be.
   let logger: Logger?
 
   /// What is opened.
@@ -25,23 +24,23 @@ struct Settlement {
 
   private var trust: FileTrust { FileTrust(in: directory, acceptsFilesOfOthers: acceptsFilesOfOthers) }
 
-  /// How long one who has a log of an unfinished step is waited for.
+  /// How long to wait for a process that has a log of an unfinished step.
   private static var patience: Duration { .seconds(1) }
 
-  /// Settles what names the subject, and takes it before anybody else may begin another step. One look at the directory where
-  /// no step was ever made; nothing for a partition, which is in no step.
+  /// Settles the steps that name the subject, and takes the subject's lock before anybody else can begin another step. If no step
+  /// was ever made, one look at the directory; does nothing for a partition, which is in no step.
   ///
   /// - Parameter take: takes the subject's lock.
-  /// - Throws: `.locked`, `.consumerInUse` where somebody else has another log of the step, and the step is not done;
+  /// - Throws: `.locked`, `.consumerInUse` if another process has another log of the step, and the step is not done;
   ///   `.unsupportedVersion`, `.io`; what `take` throws.
   func settle<Taken>(
     _ subject: Subject, thenTake take: () throws(ImmutaError) -> Taken
   ) throws(ImmutaError) -> Taken {
     if files.isPartition { return try take() }
     guard let folder = try io(directory.folder(IntentFile.folderName)) else { return try take() }
-    // No step of this user's is in another's folder.
+    // Another user's folder has no step of this user.
     guard try io(trust.holds(folder.status())) else { return try take() }
-    // One at a time: whoever comes while another one settles would find that one's locks.
+    // One at a time: a second caller would find the locks of the one that settles.
     let outcome = try io(
       folder.alone { () throws(FileError) -> Result<Taken, ImmutaError> in
         do throws(ImmutaError) {
@@ -64,7 +63,7 @@ struct Settlement {
       do throws(ImmutaError) {
         let locked = try LockedSteps(intents, self)
         defer { locked.unlock() }
-        // Somebody who has one of the logs may have gone on meanwhile.
+        // A process that has one of the logs may have gone on meanwhile.
         if try self.intents(name, in: folder) == intents {
           return try finish(intents, locked, name, in: folder)
         }
@@ -98,7 +97,7 @@ struct Settlement {
     return true
   }
 
-  /// Whether nothing is left to be done for the subject, by somebody who has another part of the steps and lives.
+  /// Whether the steps leave nothing to do for the subject itself, while a live process has another part of them.
   private func isDone(_ subject: Subject, _ intents: [StepIntent]) throws(ImmutaError) -> Bool {
     for intent in intents {
       guard intent.isOfThisRun else { return false }
@@ -124,8 +123,8 @@ struct Settlement {
     ConsumerFolder(LogFiles(directory: directory, namespace: namespace), trust: trust)
   }
 
-  /// Whether a position is still the one that the step was to move on from, or an older one: what a machine that goes down
-  /// forgets of it, the intent says. One that is damaged is for those to notice who open the consumer.
+  /// Whether a position is still the one that the step was to move on from, or an older one: the intent holds what a crash of the
+  /// machine takes from it. A damaged position is reported when the consumer is opened.
   func isToMove(_ part: StepIntent.ConsumerPart) throws(ImmutaError) -> Bool {
     do throws(ImmutaError) {
       guard let current = try folder(of: part.namespace).current(of: part.consumer) else { return false }
@@ -142,13 +141,13 @@ struct Settlement {
   ) throws(ImmutaError) {
     var mayMove = true
     for intent in intents {
-      // The machine has been down, and what was to be committed was not on stable storage.
+      // The machine has been down, and the staged records were not on stable storage.
       if !intent.isOfThisRun, !intent.isStable { continue }
       try finish(intent, locked, path: folder.path(of: name), &mayMove)
     }
-    // Only who has the lock of the first log may: another one writes the file.
+    // Only the holder of the first log's lock may remove it: otherwise another process may be writing the file.
     guard locked.has(name) else { return }
-    // What the intents vouch for vouches for itself from here on.
+    // From here on, the logs and positions on stable storage vouch for themselves.
     var flushed: Set<String> = []
     for part in intents.reversed().flatMap(\.logs) where flushed.insert("\(part.namespace) \(part.first)").inserted {
       try staged(part).flush()
@@ -157,10 +156,10 @@ struct Settlement {
     try io(folder.flush())
   }
 
-  /// A step that was decided on is done as far as its logs are there: one that was removed, or put back from an older copy, keeps
-  /// no other from getting its part.
+  /// A step that was decided on is finished as far as its logs exist: if one was removed, or put back from an older copy, the
+  /// others still get their parts.
   ///
-  /// - Parameter mayMove: whether consumers move: not past a step that lost a part.
+  /// - Parameter mayMove: whether consumers may move: they do not move past a step that lost a part.
   private func finish(
     _ intent: StepIntent, _ locked: LockedSteps, path: String, _ mayMove: inout Bool
   ) throws(ImmutaError) {
@@ -190,7 +189,7 @@ struct Settlement {
 }
 
 extension StepIntent {
-  /// Whether the machine has not been down since it was written.
+  /// Whether the machine has been up since it was written.
   var isOfThisRun: Bool { bootIdentity != 0 && bootIdentity == BootIdentity.current }
 }
 

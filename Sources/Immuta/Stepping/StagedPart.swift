@@ -1,15 +1,15 @@
-/// What a log has of a step that was decided on, as its files say.
+/// How much a log has of a step that was decided on, by its files.
 ///
-/// Looks at them by themselves: the log is not open for writing while a step is settled.
+/// It looks only at the files: the log is not open for writing while a step is settled.
 struct StagedPart {
   let part: StepIntent.LogPart
   private let files: LogFiles
   private let trust: FileTrust
 
   enum State: Equatable {
-    /// The records are part of the log, or were and are removed by now.
+    /// The records are part of the log, or were part of it and are removed by now.
     case done
-    /// They are in the file, whole, and not yet, or not for certain, part of the log.
+    /// They are in the file, whole, but not yet, or not for certain, part of the log.
     case staged
     /// The log is not the one that they were staged in, or does not have them any more.
     case gone
@@ -29,7 +29,7 @@ struct StagedPart {
   private var before: Int { part.counts.lowerBound - part.first }
   private var after: Int { part.counts.upperBound - part.first }
 
-  /// Takes the log's lock; nil where there is no log.
+  /// Takes the log's lock; nil where the log does not exist.
   func lock() throws(ImmutaError) -> FileLock? {
     guard try io(files.isThere()) else { return nil }
     let log = try io(files.directory.statusOfFile(files.log))
@@ -38,14 +38,14 @@ struct StagedPart {
         files.lock, in: files.directory, subject: files.namespace, rights: log?.rights, trust: trust, of: log))
   }
 
-  /// What the log has of the step.
+  /// How much the log has of the step.
   ///
-  /// - Parameter isMemoryWhole: whether what the processes stored last is what the files say, as the machine has not been down
-  ///   since. Otherwise COUNT may have reached the device, and the entries that it vouches for not.
+  /// - Parameter isMemoryWhole: whether the files hold what the processes stored last, because the machine has been up since.
+  ///   Otherwise COUNT may have reached the device without the entries that it vouches for.
   func state(isMemoryWhole: Bool) throws(ImmutaError) -> State {
     guard try io(files.isThere()), let segment = try segment else { return .gone }
     guard let log = try io(segment.directory.openIfPresent(segment.log, .read)) else {
-      // A segment that was sealed, and removed since.
+      // The segment may have been sealed, and removed since.
       let names = try io(files.openFolder()?.names()) ?? []
       return names.contains { (files.first(ofLog: $0) ?? 0) > part.first } ? .done : .gone
     }
@@ -60,7 +60,7 @@ struct StagedPart {
     return header.count >= after ? .done : .gone
   }
 
-  /// Nil where nothing says it.
+  /// Nil where no file holds it.
   private func identity(of segment: LogFiles) throws(ImmutaError) -> LogIdentity? {
     let companion = try io(trust.companion(of: segment))
     return try LogKnowledge(segment, companion?.companionHeader(), part.format, trust).identity
@@ -75,7 +75,7 @@ struct StagedPart {
     return end == part.bytes.upperBound && checksum == part.checksum
   }
 
-  /// Returns where the last one ends; nil where not all are there.
+  /// Returns where the last one ends; nil if some are missing.
   private func forEachRecord(
     in log: Descriptor, _ body: (StagedRecord) throws(ImmutaError) -> Void
   ) throws(ImmutaError) -> Int? {

@@ -1,6 +1,6 @@
-/// The intents of one file, by their generations: all that were in it from one look at it to another. Pure.
+/// The intents of one file, by their generations: all intents that were in the file between two looks at it. Pure.
 ///
-/// A file has the last two. So between two looks no more than two may have been written: otherwise one is missing.
+/// A file has the last two intents. So no more than two may be written between two looks: otherwise one is missing.
 struct StepChain<Intent> {
   private(set) var intents: [UInt64: Intent]
   private var newest: UInt64
@@ -9,7 +9,7 @@ struct StepChain<Intent> {
   /// Whether one was written after the first look.
   private(set) var hasGrown = false
 
-  /// - Parameter found: at the first look; none in a file that is not there yet, whose first generation is 1.
+  /// - Parameter found: the intents at the first look; none in a file that does not exist yet, whose first generation is 1.
   init(_ found: [UInt64: Intent] = [:]) {
     intents = found
     newest = Self.newest(of: found)
@@ -18,7 +18,7 @@ struct StepChain<Intent> {
   /// The generation that is written next.
   var next: UInt64 { TwoSlots.next(after: newest) }
 
-  /// Takes what was found at the next look.
+  /// Adds the intents that were found at the next look.
   mutating func add(_ found: [UInt64: Intent]) {
     let now = Self.newest(of: found)
     // An intent that was withdrawn, or another file.
@@ -28,7 +28,7 @@ struct StepChain<Intent> {
     }
     for (generation, intent) in found where TwoSlots.isNewer(generation, than: newest) { intents[generation] = intent }
     hasGrown = hasGrown || now != newest
-    // One that was not found: it was written over, or is being written over.
+    // One was not found: it was overwritten, or is being overwritten.
     if now &- newest > 2 || (now &- newest == 2 && found[next] == nil) { isWhole = false }
     newest = now
   }

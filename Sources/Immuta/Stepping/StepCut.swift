@@ -1,11 +1,12 @@
-/// How many records several logs had at one moment, so that each step over some of them is whole or absent: from numbers that
-/// were read one after the other, and the intents of all steps that may have been under way meanwhile. Pure.
+/// How many records several logs had at one moment, so that each step over some of them is whole or absent. It is computed from
+/// counts that were read one after the other, and the intents of all steps that may have been under way meanwhile. Pure.
 ///
-/// Steps with one first log follow each other: when one is decided on, the one before is done, and its consumer has moved.
+/// Steps with the same first log follow each other: when one is decided on, the one before it is done, and its consumer has
+/// moved.
 ///
-/// A step that is not whole in what was read is left out of all of its logs, with what came after it. Whoever has its turns
-/// then had them until it was done: a step that came after it in one of the logs is left out with it by the same rule. So is one
-/// that came after it of the same consumer, and one that has read a record that is left out.
+/// A step that is not whole in what was read is left out of all of its logs, together with all later records. Its process had the
+/// turns of the logs until the step was done, so a later step in one of the logs is left out with it by the same rule. A later
+/// step of the same consumer is left out, too, and so is one that has read a record that is left out.
 struct StepCut: Sendable {
   /// A consumer of a log.
   struct Consumer: Hashable, Sendable {
@@ -13,7 +14,7 @@ struct StepCut: Sendable {
     var name: String
   }
 
-  /// A position, and of which generation it is.
+  /// A position, and its generation.
   struct Position: Hashable, Sendable {
     var mark: ConsumerMark
     var generation: UInt64
@@ -25,18 +26,18 @@ struct StepCut: Sendable {
   private(set) var positions: [Consumer: Position]
 
   /// - Parameters:
-  ///   - identities: whose logs they are, as far as it is known.
+  ///   - identities: the identities of the logs, as far as they are known.
   ///   - counts: by the logs' names.
   ///   - positions: of all consumers of these logs, read before the counts.
   ///   - steps: all that may have been under way from before the positions were read until after the counts were.
   ///   - boot: of this run of the machine.
-  /// - Returns: nil where a position is that of a step which is to be left out.
+  /// - Returns: nil if a position belongs to a step that must be left out.
   init?(
     _ identities: [String: LogIdentity], counts: [String: Int], positions: [Consumer: Position],
     steps: StepWatch.Intents, boot: UInt64
   ) {
     (self.counts, self.positions) = (counts, positions)
-    // Those of one file in the order in which they were decided on.
+    // The steps of one file in the order in which they were decided on.
     let counted = steps.sorted { $0.key < $1.key }.flatMap { _, intents in
       intents.sorted { TwoSlots.isNewer($1.key, than: $0.key) }.map(\.value)
     }.filter { $0.isStable || ($0.bootIdentity != 0 && $0.bootIdentity == boot) }
@@ -67,7 +68,7 @@ struct StepCut: Sendable {
     parts(step, identities).allSatisfy { counts[$0.namespace] ?? 0 >= $0.counts.upperBound }
   }
 
-  /// Whether the records are there that a step has read.
+  /// Whether the logs have the records that a step has read.
   private func hasRead(_ step: StepIntent) -> Bool {
     step.consumers.allSatisfy { part in
       guard let count = counts[part.namespace], positions[Consumer(part)]?.mark.made == part.made else { return true }
@@ -75,12 +76,12 @@ struct StepCut: Sendable {
     }
   }
 
-  /// Leaves out what is not whole, until all that is left is.
+  /// Leaves out steps that are not whole, until all remaining ones are.
   ///
   /// - Returns: which of the steps are left out.
   private mutating func leaveOut(_ steps: [StepIntent], _ identities: [String: LogIdentity]) -> Set<Int> {
     var absent: Set<Int> = []
-    /// Of each consumer, the generation of its position before the first step that is left out.
+    /// For each consumer, the generation of its position before the first step that is left out.
     var stopped: [Consumer: (made: UInt64, generation: UInt64)] = [:]
     var hasChanged = true
     while hasChanged {

@@ -1,7 +1,7 @@
-/// The files of intents of a directory, looked at again and again while steps go on: which steps were under way between one
-/// moment and another.
+/// Reads the files of intents of a directory again and again while steps go on, to find out which steps were under way between
+/// two moments.
 ///
-/// A look costs two short reads for each file; where steps come quickly in one, that file is looked at in between, too, which
+/// A look costs two short reads for each file. If steps come quickly in a file, that file is looked at in between, too, which
 /// costs one short read as long as nothing is new.
 struct StepWatch {
   /// The intents by the files' names, and by their generations.
@@ -11,7 +11,7 @@ struct StepWatch {
   private let trust: FileTrust
   private var folder: Directory?
   private var files: [String: Watched] = [:]
-  /// Those in which steps come quickly.
+  /// The files in which steps come quickly.
   private var quick: Set<String> = []
 
   private struct Watched {
@@ -29,9 +29,9 @@ struct StepWatch {
     _ = try update()
   }
 
-  /// Finds the files that there are now.
+  /// Finds the files that exist now.
   ///
-  /// - Returns: whether none of those that were known is gone. New ones are known from now on.
+  /// - Returns: whether all files that were known still exist. New ones are known from now on.
   private mutating func update() throws(ImmutaError) -> Bool {
     if folder == nil { folder = try io(trust.folder(IntentFile.folderName, in: directory)) }
     guard let folder else { return true }
@@ -59,7 +59,7 @@ struct StepWatch {
     }
   }
 
-  /// A look in between, at those files in which steps come quickly.
+  /// A look in between, at the files in which steps come quickly.
   mutating func look() throws(ImmutaError) {
     for name in quick {
       guard let watched = files[name], let file = try io(watched.file.opened()) else { continue }
@@ -73,7 +73,7 @@ struct StepWatch {
 
   /// The last moment.
   ///
-  /// - Returns: all intents of steps that may have been under way since the first moment; nil where some may not be known.
+  /// - Returns: all intents of steps that may have been under way since the first moment; nil if some may have been missed.
   /// - Throws: `.unsupportedVersion`, `.foreignOwner`, `.io`.
   mutating func end() throws(ImmutaError) -> Intents? {
     var isWhole = try update()
@@ -100,14 +100,14 @@ struct StepWatch {
     return intents
   }
 
-  /// The slots of a file that are whole, by their generations; nil where the file is gone.
+  /// The whole slots of a file, by their generations; nil where the file is gone.
   private mutating func read(_ name: String) throws(ImmutaError) -> [UInt64: [UInt8]]? {
     guard var watched = files[name], let file = try io(watched.file.opened()) else { return nil }
     var found: [UInt64: [UInt8]] = [:]
     for slot in 0...1 {
       let bytes = try IntentFile.slot(at: slot * StepIntent.slotSize, of: file)
       let head = StepIntent.head(ofWholeSlot: bytes)
-      // One that is being written is not decided on yet, and is read again.
+      // A step whose slot is being written is not decided on yet; the slot is read again.
       watched.sectors[slot] = head == nil ? [] : Array(bytes.prefix(TwoSlots.sector))
       if let head, StepIntent.offset(of: head.generation) == slot * StepIntent.slotSize {
         found[head.generation] = bytes

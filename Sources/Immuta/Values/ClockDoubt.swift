@@ -7,14 +7,14 @@ public enum ClockDoubt: Hashable, Sendable {
   case recordsAhead(from: Int, by: Duration)
   /// The log's file was last changed at a moment that is this much later than the system's clock is now.
   case fileAhead(by: Duration)
-  /// While the log was open here, the system's clock was set by this much: forward, or backward if it is negative. The
-  /// timestamp is what the clock said when that last happened.
+  /// While the log was open here, the system's clock was set by this much: forward, or backward if it is negative. The timestamp
+  /// is what the clock said when it was last set.
   case clockSet(by: Duration, at: Timestamp)
 }
 
 extension ClockDoubt {
-  /// How far a clock may be off, or be put right, before people are told, in nanoseconds: more than those who keep clocks
-  /// do in one go.
+  /// How far a clock may be off, or be corrected, before this is reported, in nanoseconds. Time services correct less than this
+  /// in one go.
   static var tolerance: Int64 { 60_000_000_000 }
 }
 
@@ -43,7 +43,7 @@ extension ClockDoubt: CustomStringConvertible {
 }
 
 extension Timestamp {
-  /// Whether it is later than the clock is now, by more than clocks differ.
+  /// Whether it is later than the clock is now, by more than clocks usually differ.
   package var isDoubtful: Bool {
     nanosecondsSince1970.subtractingHeld(Clocks.wallClock()) > ClockDoubt.tolerance
   }

@@ -8,7 +8,7 @@ public struct Corruption: Hashable, Sendable {
   public var index: Int?
   /// What does not fit.
   public var reason: Reason
-  /// Another format that the file may be a log of: then only the caller can decide. Nil if none fits.
+  /// Another format that the file may have: then only the caller can decide. Nil if none fits.
   public var possibleFormat: LogFormat?
   /// Whether the file is something else that has a log's name: nothing in it looks like a log, and no file beside it
   /// says that one existed.
@@ -16,7 +16,7 @@ public struct Corruption: Hashable, Sendable {
 
   /// Describes damage found in a file.
   ///
-  /// The reason is what does not fit, in words that a person reads after the path and the place.
+  /// The reason says what does not fit, in words that a person reads after the path and the place.
   public init(
     _ code: Reason.Code = .other, path: String, sequence: Int? = nil, index: Int? = nil, reason: String,
     possibleFormat: LogFormat? = nil
@@ -55,7 +55,7 @@ extension Corruption {
 extension Corruption.Reason {
   /// What helps against damage: the command line tool adds how to do it.
   package enum Remedy: Hashable, Sendable {
-    /// Repair, or what it says.
+    /// Repair, or what the repair says.
     case repair
     /// What the words say: no command does it.
     case asStated
@@ -67,7 +67,7 @@ extension Corruption.Reason {
 }
 
 extension Corruption.Reason.Code {
-  /// What helps against damage of the kind, unless it is said otherwise.
+  /// What helps against damage of the kind, unless another remedy is given.
   fileprivate var remedy: Corruption.Reason.Remedy {
     switch self {
     case .metaFile, .segmentMissing, .segmentMisplaced, .segmentLength, .logMissing, .consumerPosition, .queueState,

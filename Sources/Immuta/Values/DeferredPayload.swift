@@ -1,10 +1,9 @@
-/// The bytes of a large payload that are not in memory yet: they are fetched when somebody asks for them, in pieces, or
-/// whole.
+/// The bytes of a large payload that are not in memory yet: they are fetched when they are asked for, in pieces, or whole.
 ///
-/// That they can be had was found out when the record was delivered. Should it fail all the same, because the file or the
-/// codec changed since, these throw.
+/// That they can be fetched was checked when the record was delivered. If it fails all the same, because the file or the codec
+/// changed since, these throw.
 protocol DeferredPayload: AnyObject, Sendable {
-  /// Bytes.
+  /// How many bytes there are.
   var count: Int { get }
   /// All of them, in memory from now on.
   func inMemory() throws(ImmutaError) -> Payload
@@ -13,17 +12,17 @@ protocol DeferredPayload: AnyObject, Sendable {
 }
 
 extension DeferredPayload {
-  /// All of them, for those who cannot be told that it failed.
+  /// All of them, for callers that cannot receive an error.
   func inMemoryOrTrap() -> Payload {
     Payload.orTrap(inMemory)
   }
 }
 
-/// Reads a payload from its start to its end, for one iterator. A copy of that iterator shares it, until one of them finds
-/// that the other moved it on, and begins a session of its own.
+/// Reads a payload from its start to its end, for one iterator. A copy of that iterator shares the session, until one of the two
+/// finds that the other moved it on, and begins a session of its own.
 protocol PayloadSession: AnyObject, Sendable {
-  /// `size` bytes of the payload from a position on, where there are as many; nil when the session is elsewhere. A new
-  /// session goes wherever it is asked to.
+  /// Up to `size` bytes of the payload from a position on; nil when the session is at another position. A new session can go to
+  /// any position.
   func next(from position: Int, size: Int) throws(ImmutaError) -> Payload?
 }
 

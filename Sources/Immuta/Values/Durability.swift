@@ -6,11 +6,11 @@
 public enum Durability: Hashable, Sendable {
   /// The kernel decides when it writes records to the device, usually within half a minute. `sync()` waits for it.
   case buffered
-  /// Records are on stable storage at the latest this long after they were committed. A power cut takes at most what
-  /// was committed in that time. More than zero.
+  /// Records are on stable storage at the latest this long after their commit. A power cut takes at most the records that were
+  /// committed in that time. More than zero.
   case interval(Duration)
-  /// A record is on stable storage when `append` returns. Appends that wait at the same time share one flush (group
-  /// commit), so many tasks together are many times faster than one.
+  /// A record is on stable storage when `append` returns. Appends that wait at the same time share one flush (group commit), so
+  /// many tasks together are many times faster than one task.
   case synced
 
   var interval: Duration? {

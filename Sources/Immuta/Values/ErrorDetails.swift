@@ -3,7 +3,7 @@ public struct LogChange: Hashable, Sendable {
   /// What happened.
   @nonexhaustive
   public enum Kind: Hashable, Sendable {
-    /// Nothing that can be read has its name any more.
+    /// No readable file has its name any more.
     case removed
     /// Its end was cut off, by a repair, after a crash of the machine, or because an older copy of it was put in its
     /// place; others may have been appended since.
@@ -47,7 +47,7 @@ extension LogChange: CustomStringConvertible {
 
 /// A version that this library does not know.
 public struct UnsupportedVersion: Hashable, Sendable {
-  /// What has a version.
+  /// The kind of file or data that has a version.
   @nonexhaustive
   public enum Subject: Hashable, Sendable {
     /// The companion of a log.
@@ -70,7 +70,7 @@ public struct UnsupportedVersion: Hashable, Sendable {
 
   /// The file.
   public let path: String
-  /// What has the version.
+  /// The kind of file or data that has the version.
   public let subject: Subject
   /// The version on file.
   public let found: Int
@@ -86,7 +86,7 @@ public struct UnsupportedVersion: Hashable, Sendable {
 }
 
 extension UnsupportedVersion: CustomStringConvertible {
-  /// The path, what has the version, and both versions, as one sentence.
+  /// The path, the kind of file or data, and both versions, as one sentence.
   public var description: String {
     let name =
       switch subject {

@@ -1,7 +1,7 @@
 /// The names that logs and consumers may have, which become names of files.
 package enum FileName {
-  /// Whether it is 1 to 200 letters, digits, “.”, “_” or “-”, and does not begin with “.”: so it names a file in its
-  /// directory on every system, and no other.
+  /// Whether it is 1 to 200 letters, digits, “.”, “_” or “-”, and does not begin with “.”: so on every system it names a file in
+  /// its directory, and never one elsewhere.
   package static func isValid(_ name: String) -> Bool {
     guard (1...200).contains(name.utf8.count), name.utf8.first != UInt8(ascii: ".") else { return false }
     return name.utf8.allSatisfy { byte in

@@ -1,5 +1,5 @@
 extension ImmutaError: CustomStringConvertible {
-  /// What happened, and what to do, in one line. What comes from files in it is made printable.
+  /// What happened, and what to do, in one line. Text that comes from files is made printable.
   public var description: String { text.printable }
 
   private var text: String {
@@ -155,10 +155,10 @@ extension ImmutaError: CustomStringConvertible {
     }
   }
 
-  /// Whether a file has records in it: a log can go on in another one. A consumer's position cannot.
+  /// Whether a file holds records: a log can go on in another file; a consumer's position cannot.
   private static func isLog(_ path: String) -> Bool { path.hasSuffix(".log") || path.hasSuffix(".bilog") }
 
-  /// What a failure is called that concerns bytes which have no place in the log yet.
+  /// The operation's name for a failure with bytes that have no place in the log yet.
   static var writingTemporaryFile: String { "writing a temporary file" }
 
   private static func codecText(_ name: String) -> String {

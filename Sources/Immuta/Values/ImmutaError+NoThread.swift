@@ -1,5 +1,5 @@
 extension ImmutaError {
-  /// There is no thread for what was to be done on one.
+  /// The error for work that needs a thread, when none could be made.
   init(_ failure: NoThread) {
     self = .io(errno: failure.errorNumber, operation: NoThread.call, path: "")
   }

@@ -1,12 +1,12 @@
 // Which log an error is about.
 
 extension ImmutaError {
-  /// The namespace that an error is about; of a partitioned store, its partition's number.
+  /// The namespace that an error is about; for a partitioned store, the partition's number.
   ///
   /// All places are equal. So errors compare by what happened, and a caller that knows which log it asked may write
   /// `.storageClosed`, `.recordNotFound(7)`.
   public struct Place: Hashable, Sendable {
-    /// Nil where it is not about a log, or not known.
+    /// Nil where the error is not about a log, or the log is not known.
     public let namespace: String?
 
     /// A namespace; nil for none.
@@ -24,8 +24,8 @@ extension ImmutaError {
     public func hash(into hasher: inout Hasher) {}
   }
 
-  /// The namespace that the error is about; of a partitioned store, its partition's number. Nil where it is about none, or
-  /// about a file: that one's path is in the error.
+  /// The namespace that the error is about; for a partitioned store, the partition's number. Nil where the error is about no
+  /// namespace, or about a file, whose path is then in the error.
   public var namespace: String? {
     switch self {
     case .namespaceNotFound(let name), .invalidNamespace(let name), .duplicateNamespace(let name): name
@@ -36,7 +36,7 @@ extension ImmutaError {
     }
   }
 
-  /// The same error, about a namespace, if it says none yet.
+  /// The same error, with a namespace, if it names none yet.
   @usableFromInline
   package func of(_ namespace: String) -> ImmutaError {
     guard let place, place.namespace == nil else { return self }
@@ -90,7 +90,7 @@ extension ImmutaError {
   var isLogMoved: Bool { if case .logMoved = self { true } else { false } }
 }
 
-// The same without a place: to be thrown where none is known yet, and to be compared with.
+// The same errors without a place: to throw where no place is known yet, and to compare with.
 extension ImmutaError {
   /// The storage, or a namespace of it, was closed.
   public static var storageClosed: ImmutaError { .storageClosed(in: .none) }
@@ -136,7 +136,7 @@ extension ImmutaError {
   /// A record's number is at least 0.
   public static func invalidPosition(_ sequence: Int) -> ImmutaError { .invalidPosition(sequence, in: .none) }
 
-  /// The log has not the number of records that the caller expected.
+  /// The log does not have the number of records that the caller expected.
   public static func unexpectedCount(expected: Int, actual: Int) -> ImmutaError {
     .unexpectedCount(expected: expected, actual: actual, in: .none)
   }
@@ -166,10 +166,10 @@ extension ImmutaError {
   /// More records were to be appended together than the log takes at once.
   public static func batchTooLarge(maximum: Int) -> ImmutaError { .batchTooLarge(maximum: maximum, in: .none) }
 
-  /// Whoever keeps the log did not answer, or cannot do what was asked now.
+  /// The server that keeps the log did not answer, or cannot do now what was asked.
   public static func unavailable(_ reason: String) -> ImmutaError { .unavailable(reason, in: .none) }
 
-  /// The worker has the job no more.
+  /// The worker does not have the job any more.
   public static func leaseLost(sequence: Int, queue: String) -> ImmutaError {
     .leaseLost(sequence: sequence, queue: queue, in: .none)
   }

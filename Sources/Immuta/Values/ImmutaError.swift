@@ -4,8 +4,8 @@
 /// that wait: `CancellationError`, when the task is cancelled, and the errors of your closures and sources of bytes,
 /// passed on as they are.
 ///
-/// Later versions may have more cases: a `switch` over them needs a `default`. Two errors are equal when the same happened
-/// with the same numbers and texts; which log it happened to, ``namespace``, is not compared.
+/// Later versions may have more cases: a `switch` over them needs a `default`. Two errors are equal when the same happened with
+/// the same numbers and texts. The log that it happened to, ``namespace``, is not compared.
 @nonexhaustive
 public enum ImmutaError: Error, Hashable, Sendable {
   /// A storage needs at least one namespace.
@@ -36,15 +36,15 @@ public enum ImmutaError: Error, Hashable, Sendable {
   case recordNotFound(Int, in: Place)
   /// The record was removed, with all before `first`: see ``Retention``. The records from `first` on can be read.
   case recordRemoved(sequence: Int, first: Int, in: Place)
-  /// The record has more bytes than the log takes, see ``LogLimits/maximumRecordBytes``; or its end would lie beyond what a
-  /// 64-bit offset can name.
+  /// The record has more bytes than the log takes, see ``LogLimits/maximumRecordBytes``; or its end would lie beyond the largest
+  /// 64-bit offset.
   case recordTooLarge(in: Place)
   /// The file is not a log, or is damaged.
   case corrupted(Corruption)
   /// The log was written with the first codec chain, and opened with the second. Empty: none.
   case codecMismatch(written: String, opened: String, in: Place)
-  /// The log's payloads do not fit the codec that it was opened with, or none: nothing beside the log says which it was
-  /// written with, or a key or dictionary is another one. Nothing was changed. The reason says what to do.
+  /// The log's payloads do not fit the codec that it was opened with, or that none was given: no file beside the log names its
+  /// codec, or a key or dictionary is another one. Nothing was changed. The reason says what to do.
   case codecUnknown(path: String, reason: String)
   /// The record is as it was appended, and the codec cannot read it: a wrong key or dictionary, or more bytes than
   /// allowed. Or it is damaged, and no checksum exists that would show it. The records around it can be read.
@@ -60,11 +60,10 @@ public enum ImmutaError: Error, Hashable, Sendable {
   case partitioningMismatch(remembered: String, opened: String)
   /// No message of the partition begins at this byte offset.
   case invalidOffset(Int, in: Place)
-  /// The log that is followed was removed, cut back, or replaced by another: what comes next does not follow what was
+  /// The log that is followed was removed, cut back, or replaced by another: the next records do not continue those that were
   /// read. The position stays.
   case logChanged(LogChange)
-  /// The log has fewer records than the position says: it may have been restored from an older copy. Counts are of
-  /// records.
+  /// The log has fewer records than the position says: it may have been restored from an older copy. Both numbers count records.
   case positionBeyondEnd(position: Int, count: Int, in: Place)
   /// The position is another log's. `found` is nil where no file holds this log's identity.
   case foreignPosition(expected: LogIdentity, found: LogIdentity?, in: Place)
@@ -81,21 +80,21 @@ public enum ImmutaError: Error, Hashable, Sendable {
   case consumerInUse(ConsumerOwner)
   /// The consumer was closed, before the call or while it waited.
   case consumerClosed(String, in: Place)
-  /// The consumer of a partitioned store has not got this partition: another member of its group has it, or it was not asked
-  /// for.
+  /// The consumer of a partitioned store does not hold this partition: another member of its group has it, or the consumer did
+  /// not ask for it.
   case partitionNotHeld(Int, consumer: String)
   /// The log is not what it was when the consumer acknowledged the record before this position: an older copy was put in its
-  /// place, or its end was cut off, and others were appended since.
+  /// place, or its end was cut off and other records were appended since.
   case positionOutdated(position: Int, consumer: String, in: Place)
   /// The name is a work queue's and was asked for as a consumer's, or the other way round.
   case otherKindOfConsumer(String, isWorkQueue: Bool, in: Place)
-  /// The worker has the job no more: its lease ran out, and the job was given to somebody else, or it is done.
+  /// The worker does not have the job any more: its lease ran out and another worker got the job, or the job is done.
   case leaseLost(sequence: Int, queue: String, in: Place)
   /// A file beside the log, or a record in it, was written by a newer version of the library, or is damaged so that it
   /// looks like that. Nothing was changed.
   case unsupportedVersion(UnsupportedVersion)
-  /// The call could only wait for itself, or for somebody who waits for it; nothing was appended. The text says for which
-  /// log, and what to do.
+  /// The call could only wait for itself, or for a caller that waits for it; nothing was appended. The text says for which log,
+  /// and what to do.
   case wouldDeadlock(String)
   /// A payload that comes in chunks has more bytes than ``Storage/Configuration/uploads`` allows; nothing was appended.
   case uploadTooLarge(limit: Int, in: Place)
@@ -103,8 +102,8 @@ public enum ImmutaError: Error, Hashable, Sendable {
   case uploadStalled(Duration, in: Place)
   /// More records were to be appended together than the log takes at once; nothing was appended.
   case batchTooLarge(maximum: Int, in: Place)
-  /// Whoever keeps the log did not answer, or cannot do what was asked now: no majority of a cluster can be reached, it chooses
-  /// a leader. Nothing was appended. The text says what happened.
+  /// The server that keeps the log did not answer, or cannot do now what was asked: for example, no majority of a cluster can be
+  /// reached, or it is choosing a leader. Nothing was appended. The text says what happened.
   case unavailable(String, in: Place)
   /// Nobody knows whether an append was stored: it was sent, and no answer came. The text says why. Ask
   /// ``AppendOnlyLog/outcome(of:)``. A log in this process never throws this.

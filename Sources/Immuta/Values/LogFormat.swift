@@ -14,7 +14,7 @@
 /// record are uncommitted: nobody reads them.
 @nonexhaustive
 public enum LogFormat: UInt8, Hashable, Sendable, CaseIterable, CustomStringConvertible {
-  /// Eight bytes of header, COUNT: Immuta's layout before its header grew. Read and extended as it is.
+  /// Eight bytes of header, COUNT: Immuta's layout before its header grew. Such a log is read and extended as it is.
   case v1 = 1
   /// Sixteen bytes of header, COUNT and LAST INDEX: the layout of new logs.
   case v2 = 2
@@ -53,21 +53,21 @@ public enum LogFormat: UInt8, Hashable, Sendable, CaseIterable, CustomStringConv
   @inline(__always)
   package var recordHeaderSize: Int { self == .bilog ? 12 : 8 }
 
-  /// The same of the format in which it is largest.
+  /// The same for the format in which it is largest.
   package static var largestRecordHeaderSize: Int { LogFormat.bilog.recordHeaderSize }
 
   /// Where a record ends that begins at `index` and has so many bytes of payload.
   @inline(__always)
   package func recordEnd(at index: Int, size: Int) -> Int { index + recordHeaderSize + size }
 
-  /// The largest payload whose end can still be named by a signed 64-bit offset, with room to spare for reservations.
+  /// The largest payload whose end still fits a signed 64-bit offset, with room to spare for reservations.
   package static var largestPayload: Int { Int.max / 4 }
 
-  /// The most records that a file of that size has room for. So many entries, too, end at a place that can be named.
+  /// The most records that a file of that size has room for. The offset after as many entries fits, too.
   package static var mostRecords: Int { largestPayload / 8 }
 
-  /// Where a record begins at the earliest, if all before it have no bytes: an entry that says less is another log's, or
-  /// made up.
+  /// The lowest place where a record can begin, with all records before it empty: an entry with a lower place is another log's,
+  /// or made up.
   package func leastIndex(of number: Int) -> Int { headerSize + number * recordHeaderSize }
 
   /// The most records that a file of a size has room for.

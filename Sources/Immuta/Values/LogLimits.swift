@@ -1,4 +1,4 @@
-/// What a log can take, and what it promises of what it took: see ``AppendOnlyLog/limits``.
+/// How large a log's records and batches may be, and what a record survives: see ``AppendOnlyLog/limits``.
 public struct LogLimits: Hashable, Sendable {
   /// The most bytes that a record may have; nil where the device's space is the only limit. A record that is larger throws
   /// ``ImmutaError/recordTooLarge(in:)``, and nothing is appended.
@@ -16,12 +16,12 @@ public struct LogLimits: Hashable, Sendable {
     case process
     /// The end of the process, and of the machine: it is on stable storage.
     case machine
-    /// The loss of any minority of so many machines: a majority of them has it. If it is flushed, it is on stable storage on
-    /// each of these; otherwise the newest records may be lost where a majority loses power at once.
+    /// The loss of any minority of so many machines: a majority of them has the record. If `isFlushed`, the record is on stable
+    /// storage on each machine of that majority; otherwise the newest records may be lost if a majority loses power at once.
     case machines(Int, isFlushed: Bool)
   }
 
-  /// What a log can take; nil for no limit.
+  /// Limits; nil for no limit.
   public init(maximumRecordBytes: Int?, maximumBatchRecords: Int?, survives: Survival) {
     self.maximumRecordBytes = maximumRecordBytes
     self.maximumBatchRecords = maximumBatchRecords

@@ -1,10 +1,10 @@
-/// That a record was appended, and which number it has: see ``AppendOnlyLog``.
+/// Says that a record was appended, and which number it has: see ``AppendOnlyLog``.
 public protocol LogReceipt: Sendable {
   /// The record's number in its log: 0 for the first.
   var sequence: Int { get }
 }
 
-/// That records were appended together, and which numbers they have: see ``AppendOnlyLog``.
+/// Says that records were appended together, and which numbers they have: see ``AppendOnlyLog``.
 public protocol LogReceipts: Sendable {
   /// The records' numbers in their log, one run. Empty where nothing was appended.
   var sequences: Range<Int> { get }
@@ -14,6 +14,6 @@ extension LogReceipts {
   /// How many records were appended. O(1).
   @inlinable public var count: Int { sequences.count }
 
-  /// Whether none was. O(1).
+  /// Whether no record was appended. O(1).
   @inlinable public var isEmpty: Bool { sequences.isEmpty }
 }

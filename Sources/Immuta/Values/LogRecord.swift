@@ -1,12 +1,12 @@
 /// What every record has, wherever its log is kept: see ``AppendOnlyLog``.
 ///
-/// It says nothing of where the record lies: a log in this process keeps records in files, a cluster keeps them otherwise. What
-/// identifies a record is its number.
+/// It does not say where the record is stored: a log in this process keeps records in files, a cluster keeps them in another way.
+/// A record is identified by its number.
 public protocol LogRecord: Sendable {
   /// The record's number in its log: 0 for the first.
   var sequence: Int { get }
-  /// When the record was committed, by the clock of whoever keeps the log. It never goes down from one record to the next,
-  /// unless a clock was wrong.
+  /// When the record was committed, by the clock of the machine that keeps the log. It never goes down from one record to the
+  /// next, unless a clock was wrong.
   var timestamp: Timestamp { get }
   /// The record's bytes, as they were appended. They stay valid for as long as the payload is held.
   var payload: Payload { get }

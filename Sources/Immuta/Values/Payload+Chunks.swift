@@ -52,7 +52,7 @@ extension Payload {
     /// Starts at the first piece. O(1).
     public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(chunks: makeIterator()) }
 
-    /// Goes through the pieces of a payload, and throws `.undecodable` where it cannot go on.
+    /// Goes through the pieces of a payload, and throws `.undecodable` if it cannot go on.
     public struct AsyncIterator: AsyncIteratorProtocol, Sendable {
       fileprivate var chunks: ChunkIterator
 
@@ -83,8 +83,8 @@ extension Payload {
       session = payload.deferred?.begin()
     }
 
-    /// The next piece, a view that stays valid as long as it is held; nil after the last. O(1); O(`size`) where a large
-    /// payload is decoded on the way, once more from its start in a copy of an iterator that is under way.
+    /// The next piece, a view that stays valid as long as it is held; nil after the last. O(1); O(`size`) where a large payload
+    /// is decoded on the way. A copy of an iterator that is under way decodes it again from its start.
     ///
     /// Traps when such a payload cannot be decoded any more: see ``Payload/forEachChunk(ofSize:_:)``.
     public mutating func next() -> Payload? {
@@ -106,7 +106,7 @@ extension Payload {
     private mutating func fetch(_ range: Range<Int>) throws(ImmutaError) -> Payload? {
       guard let deferred = payload.deferred, let session else { return nil }
       if let piece = try session.next(from: range.lowerBound, size: range.count) { return piece }
-      // A copy of this iterator took the session along: from here on each has its own.
+      // A copy of this iterator moved the shared session on: from here on each has its own.
       let own = deferred.begin()
       self.session = own
       return try own.next(from: range.lowerBound, size: range.count)

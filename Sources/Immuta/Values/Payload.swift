@@ -13,9 +13,9 @@
 /// All other ways cannot throw, and trap then: ``text``, ``withBytes(_:)``, the bytes by their positions,
 /// ``chunks(ofSize:)`` in an ordinary loop and others. They suit payloads of up to 1 MiB, which are in memory.
 ///
-/// Where a codec is in use, a large payload is decoded when it is touched. Where the log is open for reading only, so
-/// that another program may change its file, it is read when it is touched. That this works was checked when its record
-/// was delivered: it fails only if the file or the codec has changed since.
+/// Where a codec is in use, a large payload is decoded when it is touched. Where the log is open for reading only, another
+/// program may change its file, so the payload is read when it is touched. That this works was checked when its record was
+/// delivered: it fails only if the file or the codec has changed since.
 ///
 /// `@unchecked Sendable`: the bytes never change once a record is committed, and `owner`, which nobody touches, only
 /// keeps them in place.
@@ -46,8 +46,8 @@
   /// The bytes as UTF-8 text; sequences that are not are replaced by U+FFFD. O(`count`).
   public var text: String { String(decoding: self, as: UTF8.self) }
 
-  // Inlined, as the collection's members are: a closure that finds a record's key looks at the bytes of each record, and as a
-  // generic function of this module each look would ask for types at run time. See CountedWork `history`.
+  // Inlined, as the collection's members are: a closure that finds a record's key looks at the bytes of each record. As a generic
+  // function of this module, it would look up types at run time each time. See CountedWork `history`.
 
   /// Calls `body` with the bytes, which are valid only until it returns. O(1), no copy.
   @inlinable
@@ -63,7 +63,7 @@
     return try unsafe body(UnsafeRawBufferPointer(start: base, count: count))
   }
 
-  /// The bytes of one that was still to be read.
+  /// The bytes of a payload that was still to be read.
   @usableFromInline
   func inMemoryOrTrap() -> Payload {
     guard let deferred else { preconditionFailure("a payload with bytes has memory") }

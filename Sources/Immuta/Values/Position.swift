@@ -1,9 +1,8 @@
 /// A place in a log to go on from later: the sequence of the record that comes next, and the log's identity.
 ///
-/// A program keeps it to remember how far it has read, and begins there again with ``StreamPosition/position(_:)``. If
-/// the position is another log's, or beyond the end, the stream throws instead of waiting, or delivering something
-/// else. There is one case that it cannot detect: a repair cut off the log's end, and the log has grown past the
-/// position again since. The log is still the same then.
+/// A program saves it to remember how far it has read, and goes on there with ``StreamPosition/position(_:)``. If the position is
+/// another log's, or beyond the end, the stream throws instead of waiting, or delivering something else. It cannot detect one
+/// case: a repair cut off the log's end, and the log has grown past the position again since. The log is still the same then.
 ///
 /// ```swift
 /// let position = stream.nextPosition          // keep it

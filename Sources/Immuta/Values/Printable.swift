@@ -1,7 +1,7 @@
 extension String {
-  /// The text with what a terminal would obey, or what would make it show other text than there is, as `\u{…}`: control
-  /// characters, line breaks of any kind, and marks that turn the direction of writing. For messages around text that
-  /// comes from files. O(length).
+  /// The text with certain characters written as `\u{…}`: those that a terminal would obey, or that would make it show other
+  /// text. These are control characters, line breaks of any kind, and marks that change the direction of writing. For messages
+  /// that contain text from files. O(length).
   package var printable: String {
     guard unicodeScalars.contains(where: \.isUnprintable) else { return self }
     var text = ""
@@ -15,12 +15,12 @@ extension String {
     return text
   }
 
-  /// The text as ``printable``, in quotes: a name that a file says.
+  /// The text as ``printable``, in quotes: for a name that comes from a file.
   package var quoted: String { "“\(printable)”" }
 }
 
 extension Unicode.Scalar {
-  /// Control characters; marks of direction, and others that are not seen; line and paragraph separators.
+  /// Control characters; marks of direction, and other invisible ones; line and paragraph separators.
   fileprivate var isUnprintable: Bool {
     switch properties.generalCategory {
     case .control, .format, .lineSeparator, .paragraphSeparator: true

@@ -4,8 +4,8 @@ public struct Receipt: LogReceipt, Hashable {
   public let sequence: Int
   /// Byte offset of the record's size field in the log file. Find the record by its ``sequence``, not by this.
   public let index: Int
-  /// Stored payload bytes, without the size field: after compression or encryption, where a codec is in use. Then it is
-  /// not the number of bytes that were appended.
+  /// Stored payload bytes, without the size field. With a codec that is the size after compression or encryption, not the number
+  /// of bytes that were appended.
   public let size: Int
 
   package init(sequence: Int, index: Int, size: Int) {
@@ -14,8 +14,8 @@ public struct Receipt: LogReceipt, Hashable {
     self.size = size
   }
 
-  /// Whether the task that appended the record lets others run: an append that need not wait does not suspend, so tasks
-  /// that append without end would keep all threads of the pool from those who want to run.
+  /// Whether the task that appended the record lets other tasks run. An append that need not wait does not suspend, so tasks that
+  /// append without end would otherwise keep all threads of the pool from other tasks.
   @inlinable
   var isPause: Bool { sequence & 1023 == 1023 }
 }

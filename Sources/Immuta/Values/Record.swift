@@ -9,13 +9,13 @@ public struct Record: LogRecord {
   /// Byte offset of the record's size field in the log file. Find the record by its ``sequence``, not by this; its
   /// place among the others is the sequence, too.
   public let index: Int
-  /// Stored payload bytes, without the size field: after compression or encryption, where a codec is in use. Then it is
-  /// not the number of bytes that were appended: that is `payload.count`.
+  /// Stored payload bytes, without the size field. With a codec that is the size after compression or encryption; the number of
+  /// bytes that were appended is `payload.count`.
   public let size: Int
-  /// When the record was committed. For a record appended by another program, which keeps no times, the moment the log
-  /// file was last changed when Immuta first saw the record.
+  /// When the record was committed. Another program keeps no times: for its records, this is when the log file was last changed,
+  /// as Immuta found it when it first saw the record.
   public let timestamp: Timestamp
-  /// The record's bytes: what was appended, where a codec is in use.
+  /// The record's bytes as they were appended, also where a codec is in use.
   public let payload: Payload
 
   /// `size` is that of the payload, unless the payload is stored as something else.

@@ -1,7 +1,7 @@
-/// What records of a log may have as their key: see ``Log/keyed(_:version:by:)``. Text and bytes are; a type of your own can be,
-/// such as an enum or the number of an account.
+/// What records of a log may have as their key: see ``Log/keyed(_:version:by:)``. Text and bytes can be keys, and so can a type
+/// of your own, such as an enum or the number of an account.
 public protocol RecordKey: Hashable, Sendable {
-  /// The key's bytes. Two keys are the same if their bytes are. They must stay as they are for as long as the index's version
+  /// The key's bytes. Two keys are the same if their bytes are. The bytes of a key must not change unless the index's version
   /// does.
   var keyBytes: [UInt8] { get }
 }

@@ -2,7 +2,7 @@ extension RepairReport {
   /// Why records are lost. Its description says it in words. Later versions may have more cases.
   @nonexhaustive
   public enum LossReason: Hashable, Sendable {
-    /// The companion's entry is damaged, and so is what comes before: nobody knows where the record is.
+    /// The companion's entry is damaged, and so are the bytes before the record: nobody knows where the record is.
     case placeUnknown
     /// The file has a hole, which reads as more empty records than any log has.
     case hole
@@ -16,18 +16,18 @@ extension RepairReport {
     case payloadChecksum
     /// The companion's entry is damaged, and the size field does not lead to the next record.
     case entryAndSizeFieldDamaged
-    /// The log or its companion counts the records, and neither has them.
+    /// The log or its companion counts the records, but neither has them.
     case notFound
-    /// The log is older than its companion, as a copy is that was made of the log first while somebody wrote it: it lacks
-    /// the first of them, or a part of it, and the others follow that one.
+    /// The log is older than its companion, for example in a copy that was made log first while the log was written. It lacks the
+    /// first of these records, or a part of it, and so the others after it.
     case olderThanCompanion
-    /// The log's end is damaged, for the reason given in words: whatever follows it is lost with it.
+    /// The log's end is damaged, for the reason given in words: everything after that is lost, too.
     case endDamaged(String)
     /// The segment that had them is missing, or ends before the next one begins.
     case segmentMissing
-    /// The segment is there, and is not what has its place, for the reason given in words.
+    /// The segment exists, but does not belong in its place, for the reason given in words.
     case segmentRefused(String)
-    /// The record is whole, and the codec cannot read it, for the reason given in words.
+    /// The record is whole, but the codec cannot read it, for the reason given in words.
     case undecodable(String)
   }
 
@@ -36,30 +36,30 @@ extension RepairReport {
   public indirect enum Action: Hashable, Sendable {
     /// Sets the companion aside: it belongs to another log.
     case setCompanionAside
-    /// Recovers the log as opening it for appending does; what that is, in words.
+    /// Recovers the log as opening it for appending does; the text says how.
     case recover(String)
-    /// Sets the header's numbers, which are others. LAST INDEX is nil where the format has none.
+    /// Sets the header's numbers, which are wrong. LAST INDEX is nil where the format has none.
     case setHeader(count: Int, lastIndex: Int?, countBefore: Int, lastIndexBefore: Int?)
-    /// Cuts bytes off the log's end, from a byte offset on, and the records that they are of, if any.
+    /// Cuts bytes off the log's end, from a byte offset on, and with them their records, if any.
     case cutOff(bytes: Int, from: Int, records: Range<Int>)
-    /// Cuts off what another program appended to a segment after it was sealed: as many records. Their numbers are those of
-    /// the segments after it.
+    /// Cuts off so many records that another program appended to a segment after it was sealed. Their numbers belong to the
+    /// segments after it.
     case cutOffAppended(bytes: Int, from: Int, count: Int)
-    /// Takes records back, of which no bytes are left.
+    /// Takes back records that have no bytes left.
     case takeBack(records: Range<Int>)
-    /// Keeps the records up to this one, whose transaction is lost after it.
+    /// Keeps the records up to this one. The rest of its transaction, after it, is lost.
     case keepPartOfTransaction(last: Int)
     /// Makes the companion from the log.
     case makeCompanion
     /// Makes as many missing or damaged entries of the companion from the log.
     case makeEntries(Int)
-    /// Marks the log as closed with as many records.
+    /// Marks the log as closed with so many records.
     case markClosed(count: Int)
-    /// Removes what a salvage into the same namespace left that did not end.
+    /// Removes the files of an unfinished salvage into the same namespace.
     case removeUnfinishedSalvage
-    /// Copies the whole records, as many, into a new namespace.
+    /// Copies so many whole records into a new namespace.
     case copyRecords(Int, into: String)
-    /// Takes the payloads as they are stored: nothing says whether a codec was used.
+    /// Takes the payloads as they are stored: no file says whether a codec was used.
     case takePayloadsAsStored
     /// Does this in the segment that begins with a record. Counts and numbers are the segment's.
     case inSegment(first: Int, Action)

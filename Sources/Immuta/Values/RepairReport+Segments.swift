@@ -1,10 +1,10 @@
 extension RepairReport {
-  /// What was found of a log, from what was found of its segments.
+  /// What was found in a log, from what was found in its segments.
   ///
   /// - Parameters:
-  ///   - segments: the first record of each, and what was found of it by its own numbers; in order.
+  ///   - segments: the first record of each, and what was found in it, with its own numbers; in order.
   ///   - first: the first record that was not removed.
-  ///   - newestFirst: that of the newest segment, as far as is known.
+  ///   - newestFirst: the first record of the newest segment, as far as is known.
   ///   - problems: what is wrong with the files.
   init(
     _ namespace: String, of segments: [(first: Int, report: RepairReport)], from first: Int, newestFirst: Int = 0,
@@ -36,7 +36,7 @@ extension RepairReport {
     if let last = segments.last, newestFirst > last.first { addMissing(end..<max(end, newestFirst) + 1) }
   }
 
-  /// What is found of a segment that is refused: none of its records counts.
+  /// The report for a segment that is refused: none of its records counts.
   init(_ namespace: String, refused damage: Corruption, count: Int) {
     self.init(
       namespace: namespace, promised: count, sound: 0, verifiable: 0,

@@ -1,6 +1,6 @@
 /// What a repair found, and what it did or would do.
 public struct RepairReport: Hashable, Sendable {
-  /// Records next to each other that cannot be had any more.
+  /// Records next to each other that are lost.
   public struct LostRange: Hashable, Sendable {
     /// Their numbers.
     public internal(set) var sequences: Range<Int>
@@ -16,27 +16,27 @@ public struct RepairReport: Hashable, Sendable {
   public internal(set) var promised: Int
   /// Records that are whole.
   public internal(set) var sound: Int
-  /// Those of them whose checksum was taken when they were appended. The others lie where a record must, which is all
-  /// that can be told of them: what was changed inside them before their checksums were made is not known.
+  /// Sound records whose checksum was taken when they were appended. About the others, only one thing is known: they lie where a
+  /// record must. Their bytes may have been changed before their checksums were made.
   public internal(set) var verifiable: Int
-  /// Records that are not, in order.
+  /// Records that are not whole, in order.
   public internal(set) var lost: [LostRange]
-  /// What is done about it, or would be; empty when there is nothing to do.
+  /// What the repair did, or would do; empty when there is nothing to do.
   public internal(set) var actions: [Action]
-  /// What is wrong with the log's files beside its records, such as a file that does not belong to it: each says what to do.
-  /// Nothing is done about it here.
+  /// What is wrong with the log's files beside its records, such as a file that does not belong to it. Each problem says what to
+  /// do; repair does nothing about it.
   public internal(set) var problems: [Corruption] = []
-  /// Whether it was done.
+  /// Whether the actions were done.
   public internal(set) var isApplied: Bool
-  /// Files that hold what was cut off or replaced.
+  /// Files with the bytes that were cut off or replaced.
   public internal(set) var saved: [String]
-  /// Another format that this may be a log of: then nothing is done until the format is stated.
-  /// Nil where nothing but damage explains what was found.
+  /// Another format that the log may have: then nothing is done until the format is stated. Nil where only damage explains what
+  /// was found.
   public internal(set) var possibleFormat: LogFormat?
-  /// Whether opening for appending finds its way by itself, as after a crash: then nothing needs to be applied.
+  /// Whether opening for appending recovers the log by itself, as after a crash: then nothing needs to be applied.
   package internal(set) var opensAsItIs = false
 
-  /// Whether the log needs nothing. A companion that is missing is none of it: opening makes one.
+  /// Whether the log needs no repair. A missing companion does not count: opening makes one.
   public var isHealthy: Bool { lost.isEmpty && actions.isEmpty && problems.isEmpty }
 }
 

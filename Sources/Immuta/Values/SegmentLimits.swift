@@ -1,13 +1,13 @@
 /// When a log begins its next segment: by default never, so that it stays one file.
 ///
-/// A record lies in one segment, and so does a transaction. A segment's files are never written again once the log has
-/// rolled, and whole segments are what ``Retention`` removes.
+/// A record lies in one segment, and so does a transaction. A segment's files are never written again once the log has rolled.
+/// ``Retention`` removes whole segments.
 public struct SegmentLimits: Hashable, Sendable {
-  /// A record that would make the segment's log file larger than so many bytes begins the next one. A segment of one record
-  /// may be larger; so may one that ends with a transaction, whose size nobody knows before. Nil for no limit.
+  /// A record that would make the segment's log file larger than so many bytes begins the next one. A segment of one record may
+  /// be larger; so may one that ends with a transaction, whose size is not known before. Nil for no limit.
   public var maximumBytes: Int?
-  /// A segment whose first record was appended so long ago is followed by another, also while nothing is appended. One
-  /// without a record never is. Nil for no limit.
+  /// When a segment's first record is this old, the log begins another segment, also while nothing is appended. A segment without
+  /// records stays the newest. Nil for no limit.
   public var maximumAge: Duration?
 
   /// Limits, each at least 1; nil for none.
@@ -19,26 +19,26 @@ public struct SegmentLimits: Hashable, Sendable {
 
 /// What a log keeps: by default everything.
 ///
-/// Whole segments are removed, from the first on, never the newest one. So a log has what its limits allow, and less by a
-/// part of a segment; more only if its newest segment alone is more, or a consumer has not read it yet. Limits are looked at
-/// when the log rolls and, where an age is one of them or consumers are waited for, from time to time while it is open for
-/// appending.
+/// Whole segments are removed, from the first on, never the newest one. So a log keeps what its limits allow, less a part of a
+/// segment. It keeps more only if its newest segment alone is larger, or if a consumer has not read the records yet. Limits are
+/// checked when the log rolls. If one of them is an age, or if consumers are waited for, they are also checked from time to time
+/// while the log is open for appending.
 public struct Retention: Hashable, Sendable {
-  /// The bytes of the segments' log files, together.
+  /// The most bytes of the segments' log files together.
   public var maximumBytes: Int?
-  /// Since a segment's last record was appended, by the clock of this machine.
+  /// The most time since a segment's last record was appended, by the clock of this machine.
   public var maximumAge: Duration?
-  /// Records.
+  /// The most records.
   public var maximumRecords: Int?
-  /// Consumers that must have acknowledged a record before a limit removes it, in whichever process they are; one that was
-  /// never made has acknowledged none. They hold back what the limits remove, and remove nothing themselves.
+  /// Consumers that must have acknowledged a record before a limit removes it, in whichever process they are. A consumer that was
+  /// never made has acknowledged nothing. They hold back what the limits remove, and remove nothing themselves.
   ///
-  /// What counts is what a consumer's file says on stable storage: so a power cut leaves no consumer before the first record.
-  /// ``Log/removeRecords(before:)-ee8z`` does what it is told, and waits for nobody.
+  /// The position in the consumer's file on stable storage counts, so a power cut leaves no consumer before the first record.
+  /// ``Log/removeRecords(before:)-ee8z`` removes at once, and waits for no consumer.
   public var waitingFor: [String]
-  /// Bytes of the segments' log files beyond which consumers are not waited for any more: segments are removed, and the logger
-  /// gets to know which consumers have missed records. Not less than ``maximumBytes``. Nil for no such limit: then a consumer
-  /// that never reads fills the disk.
+  /// Bytes of the segments' log files beyond which consumers are not waited for any more: segments are removed, and it is logged
+  /// which consumers have missed records. Not less than ``maximumBytes``. Nil for no such limit: then a consumer that never reads
+  /// fills the disk.
   public var hardMaximumBytes: Int?
 
   /// Limits, each at least 1; nil for none.

@@ -1,8 +1,8 @@
 /// A moment: nanoseconds since the beginning of 1970, UTC, leap seconds not counted.
 ///
-/// Records carry the moment of their commit. Within one log timestamps never go down, even when the system's clock
-/// does. Commits in quick succession share a moment, that of the first in a tick of the kernel's clock: a record's may
-/// so be up to 10 ms before its commit, and before the call that appended it.
+/// Records carry the moment of their commit. Within one log timestamps never go down, even when the system's clock does. Commits
+/// in quick succession share a moment, that of the first in a tick of the kernel's clock. So a record's moment may be up to 10 ms
+/// before its commit, and before the call that appended it.
 public struct Timestamp: Hashable, Comparable, Sendable {
   /// Nanoseconds since 1970-01-01T00:00:00Z.
   public var nanosecondsSince1970: Int64

@@ -1,19 +1,19 @@
-/// An append of which nobody knows whether it was stored: the answer did not come. What ``ImmutaError/outcomeUnknown(_:reason:)``
-/// carries, and what ``AppendOnlyLog/outcome(of:)`` is asked with; by any handle of the log, also later, in another process.
+/// An append that may or may not have been stored: no answer came. ``ImmutaError/outcomeUnknown(_:reason:)`` carries it. Pass it
+/// to ``AppendOnlyLog/outcome(of:)`` of any handle of the log, also later, or in another process.
 public struct UnknownAppend: Hashable, Sendable, Codable {
   /// The namespace.
   public let namespace: String
-  /// What the append is known by in the log: no other one has it.
+  /// Identifies the append in the log: no other append has this value.
   public let id: String
   /// How many records it has. All of them are stored, or none.
   public let count: Int
-  /// The number that its first record has at least.
+  /// The lowest number that its first record can have.
   public let earliest: Int
   /// Whether it was appended on the condition that the log has `earliest` records. Then its first record has that number, or
-  /// was not stored.
+  /// nothing was stored.
   public let isExpecting: Bool
 
-  /// An append, as the log that it was sent to knows it.
+  /// An append, as it is known to the log that it was sent to.
   public init(namespace: String, id: String, count: Int, earliest: Int, isExpecting: Bool) {
     self.namespace = namespace
     self.id = id
@@ -30,7 +30,7 @@ public enum AppendOutcome: Hashable, Sendable {
   case appended(Range<Int>)
   /// It is not stored, and never will be.
   case notAppended
-  /// It is not stored by now, and may still be: it may be under way. Ask again. Or append once more, expecting the same count:
-  /// then one of the two is stored at most.
+  /// It is not stored yet, but may still be under way. Ask again. Or append once more, expecting the same count: then at most one
+  /// of the two is stored.
   case undecided
 }

@@ -1,7 +1,7 @@
 import ImmutaLibC
 import Synchronization
 
-/// Counts who of an audience has the record that was committed last, and keeps the time when the last one had it.
+/// Counts how many of an audience have the record that was committed last, and keeps the time when the last one had it.
 final class Arrivals: Sendable {
   /// Before each record everybody falls asleep again.
   private static let pause = 2_000_000
@@ -9,9 +9,9 @@ final class Arrivals: Sendable {
 
   private let audience: Int
   private let start = ContinuousClock.now
-  /// Acquired and released, so that who comes last stores the time after all others have come.
+  /// Acquired and released, so that the last one stores the time after all others have come.
   private let count = Atomic(0)
-  /// Nanoseconds since `start`; 0 until everybody has the record. Released by who comes last, acquired by the writer.
+  /// Nanoseconds since `start`; 0 until everybody has the record. Released by the last one, acquired by the writer.
   private let time = Atomic(0)
   private let failure = Mutex<(any Error)?>(nil)
 
@@ -29,8 +29,8 @@ final class Arrivals: Sendable {
 
   /// The median time, in nanoseconds, from before a commit until everybody has its record; of so many.
   ///
-  /// Blocks: the audience has all other threads for itself. One record, the first, is not counted: it is over when the
-  /// whole audience is there and waits.
+  /// Blocks: the audience has all other threads for itself. The first record is not counted: it is over when the whole audience
+  /// has come and waits.
   func median(_ records: Int, commit: (_ number: Int) throws -> Void) throws -> Double {
     var times: [Double] = []
     for number in 0...records {

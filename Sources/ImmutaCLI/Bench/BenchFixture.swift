@@ -6,7 +6,7 @@ final class BenchFixture {
   /// Bytes between two looks at the clock: flushed, so that a slow disk is noticed in time.
   private static let piece = 8 << 20
 
-  /// What is there to be read, by whatever thread.
+  /// The contents to read, from any thread.
   struct Contents: Sendable {
     let directory: String
     let payloads: BenchPayloads

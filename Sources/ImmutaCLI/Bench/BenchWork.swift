@@ -8,7 +8,7 @@ struct BenchWork {
     case record
     /// A log opened and closed.
     case opening
-    /// A record's way from before its commit to the last of those who wait.
+    /// A record's way from before its commit to the last waiter.
     case delivery
   }
 
@@ -35,7 +35,7 @@ extension BenchWork {
   private static let tasks = 16
   private static let fixtureBytes = 128 << 20
 
-  /// All of them, in the order of the table; those that share a fixture stand together.
+  /// All of them, in the order of the table; works that share a fixture stand together.
   static func all(in directory: String) -> [BenchWork] {
     let small = BenchFixture("\(directory)/fixture-small", size: 100, most: 500_000)
     let large = BenchFixture("\(directory)/fixture-large", size: 1024, most: fixtureBytes / 1024)

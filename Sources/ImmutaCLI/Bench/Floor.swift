@@ -47,7 +47,7 @@ enum Floor {
     }
   }
 
-  /// Makes bytes those of a record: its size, then the payload.
+  /// Fills bytes with a record: its size, then the payload.
   static func fill(_ bytes: UnsafeMutableRawBufferPointer, with payload: [UInt8]) {
     bytes.storeBytes(of: UInt64(payload.count).littleEndian, as: UInt64.self)
     payload.withUnsafeBytes { UnsafeMutableRawBufferPointer(rebasing: bytes[fieldSize...]).copyMemory(from: $0) }

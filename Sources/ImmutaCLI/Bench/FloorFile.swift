@@ -33,7 +33,7 @@ struct FloorFile: ~Copyable {
     }
   }
 
-  /// Reads what is there, up to the buffer's size; 0 bytes at the end.
+  /// Reads the existing bytes, up to the buffer's size; 0 bytes at the end.
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(ToolError) -> Int {
     while true {
       let count = pread(descriptor, buffer.baseAddress, buffer.count, off_t(offset))

@@ -4,8 +4,7 @@ import Immuta
 enum WaitingStreams {
   /// The median time from before a commit until the last of so many streams has the record.
   ///
-  /// - Parameter isFollowing: whether the streams are a follower's, who knows of the log no more than what its files say, as
-  ///   in another process.
+  /// - Parameter isFollowing: whether the streams belong to a follower, which knows only the log's files, as in another process.
   static func measure(
     _ payloads: BenchPayloads, streams: Int, records: Int, isFollowing: Bool = false, in directory: String
   ) async throws -> Double {

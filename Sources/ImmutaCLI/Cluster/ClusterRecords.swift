@@ -7,7 +7,7 @@
     /// What gives the next record: nil where none came in time, or at all if that is not limited.
     private let take: (Duration?) async throws -> ClusterRecord?
     private let note: (ClusterRecord) async throws -> Void
-    /// As many records there are at least: those are waited for, as they are on their way.
+    /// The log has at least so many records: wait for them, as they are on their way.
     private let count: Int
     /// The number of the record that comes next; nil before the first one, where that is not known.
     private var position: Int?
@@ -38,7 +38,7 @@
     /// Whether all records were printed that there were when it began.
     var isAtEnd: Bool { position.map { $0 >= count } ?? false }
 
-    /// How many of those are left; nil where that is not known.
+    /// How many of them are left; nil if that is not known.
     var left: Int? { position.map { max(0, count - $0) } }
 
     mutating func nextAtOnce() async throws -> ClusterRecord? { try await next(within: isAtEnd ? .zero : nil) }
@@ -66,7 +66,7 @@
           let consumer = try await log.consumer(consumer, startingAt: .beginning, creating: true)
           let records = ClusterRecords(consumer, count: count)
           do {
-            // Whoever comes next need not wait until the cluster takes this one for dead.
+            // The next process need not wait until the cluster counts this one as dead.
             try await Interruption.cancelling {
               try await options.print(records, of: { _ in nil }, total: records.left) { $0.isAtEnd }
             }

@@ -2,13 +2,13 @@
   import Immuta
   import ImmutaJetStream
 
-  /// A log of a cluster as the target: records go in batches, each of which is stored whole or not at all.
+  /// A log of a cluster as the target: records go in batches, and each batch is stored as a whole or not at all.
   final class ClusterTarget: AppendTarget {
     private let log: ClusterLog
-    /// Those that are to be sent.
+    /// The records to be sent.
     private var waiting: [[UInt8]] = []
     private var waitingBytes = 0
-    /// Those that are stored, and not told of.
+    /// Receipts of stored records that were not returned yet.
     private var stored: [AppendReceipt] = []
 
     private static var mostBytes: Int { 1 << 20 }

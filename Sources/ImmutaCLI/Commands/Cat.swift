@@ -102,12 +102,12 @@ struct Cat: ToolCommand {
     defer { storage.close() }
     log.sayOpeningNote(.namespace)
     let end = try options.end(of: log)
-    // Whoever prints what there is, is told what there is no more.
+    // When all existing records are printed, missing ones after them must be reported, too.
     let present = log.endDamage != nil && end == log.count ? .max : end
     if let consumer {
       return try await ConsumerAdvice(consumer, of: namespace, in: location.directory).whileReading {
         let consumer = try ConsumerStream(log.consumer(consumer))
-        // What was not printed, or nobody read, comes again.
+        // Records that were not printed, or that nobody read, come again.
         defer { consumer.close() }
         try await options.print(consumer, of: { _ in log }, total: max(0, end - consumer.place)) {
           $0.place >= present

@@ -1,7 +1,7 @@
 import Immuta
 
-/// What went wrong with a consumer, and the command that has it go on: the library's advice is for programs, and `cat`'s own
-/// is for those who say where to begin.
+/// What went wrong with a consumer, and the command that makes it go on: the library's advice is for programs, and `cat`'s own
+/// advice is for users that say where to begin.
 struct ConsumerAdvice {
   private let name: String
   private let namespace: String?
@@ -24,7 +24,7 @@ struct ConsumerAdvice {
     return "immuta logstore consumers seek \(ToolCommandLine.word(directory)) \(word)\(choice) --to \(place)"
   }
 
-  /// What happened, where the consumer goes on by itself; nil for what is not about its position.
+  /// What happened while the consumer was read; nil for errors that are not about its position.
   func reading(_ error: ImmutaError) -> ToolError? {
     switch error {
     case .recordRemoved(let sequence, let first, let place):
@@ -50,7 +50,7 @@ struct ConsumerAdvice {
     }
   }
 
-  /// What happened, where somebody has it go on elsewhere; nil for what is not about the place.
+  /// What happened when the consumer was moved; nil for errors that are not about the place.
   func seeking(_ error: ImmutaError) -> ToolError? {
     switch error {
     case .positionBeyondEnd(let position, let count, let place):
@@ -65,7 +65,7 @@ struct ConsumerAdvice {
     }
   }
 
-  /// Does what reads as the consumer, and says what it comes to in the tool's words.
+  /// Calls code that reads as the consumer, and reports errors in the tool's words.
   @MainActor func whileReading<Result>(_ body: () async throws -> Result) async throws -> Result {
     do {
       return try await body()

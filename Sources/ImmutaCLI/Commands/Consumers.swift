@@ -1,7 +1,7 @@
 import ArgumentParser
 import Immuta
 
-/// `immuta consumers`: who reads a log durably, and how far they have come.
+/// `immuta consumers`: the durable consumers of a log, and how far they have come.
 struct Consumers: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "List durable consumers; move or remove one.",
@@ -107,7 +107,7 @@ struct ConsumerChoice: ParsableArguments {
     try cluster.check([("--dir", location.isGiven)])
   }
 
-  /// Opens the log, and says what it comes to in the tool's words.
+  /// Opens the log, and reports errors in the tool's words.
   func withLog(_ body: (Log) throws -> Void) throws {
     let (storage, log) = try location.openForReading(namespace, .storedPayloads)
     defer { storage.close() }

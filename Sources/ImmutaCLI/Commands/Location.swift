@@ -124,7 +124,7 @@ struct Location: ParsableArguments {
       : "which has no logs at all: give the right directory with --dir, and see that its disk is mounted"
   }
 
-  /// The namespaces named, or all that exist, and those that were lost.
+  /// The namespaces named, or all that exist, and all that were lost.
   ///
   /// - Throws: where none is named and none exists.
   func namespaces(_ named: [String]) throws -> [String] {

@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// Which namespaces a subcommand looks at, and for whom it prints what it finds.
+/// Which namespaces a subcommand looks at, and whether it prints its results for people or for programs.
 struct NamespaceSelection: ParsableArguments {
   @Argument(
     help: ArgumentHelp("The namespaces; all, if none is named.", valueName: "namespace"),

@@ -100,7 +100,7 @@ struct TrimChoice: ParsableArguments {
     if let age { try checkIsNotZero("--age", age) }
   }
 
-  /// The segments that would go.
+  /// The segments that would be removed.
   func removable(from log: Log) throws -> [SegmentDetails] {
     if let before {
       let count = log.count

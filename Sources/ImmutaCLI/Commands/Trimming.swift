@@ -12,7 +12,7 @@ import Immuta
     (self.kind, self.name, self.directory, self.options) = (kind, name, directory, options)
   }
 
-  /// Looks what would go, whether or not somebody writes the log. Returns the name of its codec.
+  /// Looks which segments would be removed, whether or not somebody writes the log. Returns the name of its codec.
   func look(_ open: () throws -> (log: Log, close: () -> Void)) throws -> String {
     let (log, close) = try open()
     defer { close() }
@@ -23,7 +23,7 @@ import Immuta
     return report.all.codec
   }
 
-  /// Prints what would go; removes it, where it is asked to.
+  /// Prints which segments would be removed; removes them if asked to.
   ///
   /// - Parameters:
   ///   - next: the command that was typed, without what is kept.

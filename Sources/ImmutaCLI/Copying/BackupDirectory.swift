@@ -42,8 +42,8 @@ struct BackupDirectory {
     }
   }
 
-  /// Makes a directory, with the rights of another, where there is none. Not those that it is to lie in: a disk for backups
-  /// that is not mounted is an error.
+  /// Makes a directory, with the rights of another, if it does not exist. Does not make its parents: a disk for backups that is
+  /// not mounted is an error.
   ///
   /// - Returns: whether it was made.
   static func make(_ path: String, like model: String, apartFrom other: String) throws -> Bool {
@@ -112,7 +112,7 @@ struct BackupDirectory {
 
   private static let lockName = "immuta-backup.lock"
 
-  /// Keeps others from backing up into the directory until it is let go.
+  /// Keeps others from backing up into the directory until it is released.
   func lock() throws -> FileLock {
     do {
       return try io(

@@ -5,7 +5,7 @@ struct BackupReport {
   let kind: LogKind
   let name: String
   let outcome: Result<LogCopyReport, any Error>
-  /// Damaged records that the copy has, those from before included.
+  /// Damaged records that the copy has, including those of earlier backups.
   var damagedCount = 0
 
   static func table(_ reports: [BackupReport], added title: String) -> [String] {

@@ -4,7 +4,7 @@ import Immuta
 struct BackupWork {
   let source: String
   let target: String
-  /// Those that were named; all, where none is.
+  /// The names that were given; all logs if there are none.
   let names: [String]
   let prunes: Bool
   let format: LogFormat?

@@ -1,11 +1,11 @@
 import Immuta
 
-/// What a backup's directory says of itself, in the file `immuta-backup.json`: which logs it has, and how far. It is written last,
-/// and replaced as a whole: what it says of a log is there.
+/// The contents of a backup's directory, in the file `immuta-backup.json`: which logs it has, and how many records of each. It is
+/// written last, and replaced as a whole: so everything that it lists exists.
 struct Manifest: Equatable {
   /// What is said of a log.
   struct Entry: Equatable {
-    /// Whose log it is; nil where nothing says it.
+    /// The log's identity; nil if no file holds it.
     var identity: String?
     /// The number of its first record.
     var first: Int

@@ -5,7 +5,7 @@ struct RestoreWork {
   let backup: BackupDirectory
   let manifest: Manifest
   let directory: String
-  /// Those that were named; all, where none is.
+  /// The names that were given; all logs if there are none.
   let names: [String]
   let until: Until?
   let acceptsFilesOfOthers: Bool

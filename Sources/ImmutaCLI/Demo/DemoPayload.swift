@@ -1,7 +1,7 @@
 import Immuta
 
-/// The payloads of a demonstration: each record's bytes follow from its number, so that whoever reads one can see
-/// whether it is whole and the right one.
+/// The payloads of a demonstration: each record's bytes follow from its number, so that a reader can check whether a record is
+/// whole and the right one.
 ///
 /// Eight bytes of the number, then a stretch of noise that begins elsewhere from one record to the next.
 struct DemoPayload: Sendable {

@@ -31,7 +31,7 @@ struct Demonstration: Sendable {
   /// What is thrown to roll the transaction back.
   private struct RolledBack: Error {}
 
-  /// All steps, or those up to the first that did not hold.
+  /// All steps, or only up to the first that failed.
   ///
   /// - Throws: `Interrupted`.
   func run() async throws -> DemoReport {
@@ -94,7 +94,7 @@ struct Demonstration: Sendable {
     let meter = Meter(progress, total: (records + 1) * (Self.followers + 1))
     return try await withThrowingTaskGroup(of: Finished.self) { group in
       for number in 1...Self.followers {
-        // Made here, so that every follower is there before the first record.
+        // Made here, so that every follower exists before the first record.
         let stream = log.stream(from: .beginning)
         group.addTask { .follower(try await follow(stream, number, meter)) }
       }
@@ -115,8 +115,8 @@ struct Demonstration: Sendable {
     }
   }
 
-  /// Appends the records, rolls a transaction back, and appends one last record, which tells the followers that nothing
-  /// came in between.
+  /// Appends the records, rolls a transaction back, and appends one last record, which shows the followers that nothing came in
+  /// between.
   private func write(_ log: Log, _ meter: Meter) async throws -> [DemoStep] {
     var steps: [DemoStep] = []
     var buffer = [UInt8](repeating: 0, count: payload.size)

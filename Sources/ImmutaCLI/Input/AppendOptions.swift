@@ -93,7 +93,7 @@ struct AppendOptions: ParsableArguments {
       }
     } catch {
       await appender.giveUp()
-      // What is committed gets its flush, and whoever waits for the summary gets it, also when the user stopped us.
+      // Committed records get their flush, and the summary is printed, also when the user stopped us.
       if error is Interrupted { try await conclude(target, appender, output, skipped, after: start.duration(to: .now)) }
       throw appender.failure(error)
     }

@@ -6,15 +6,15 @@ protocol AppendTarget: AnyObject {
   /// Appends one record.
   ///
   /// - Parameter number: which of the input's lines it is, from 1 on.
-  /// - Returns: where it is; nil where it is appended later, with those that come after it: see ``settle()``.
+  /// - Returns: where the record is; nil if it is appended later, together with later records: see ``settle()``.
   func append(_ record: ArraySlice<UInt8>, number: Int) async throws -> AppendReceipt?
   /// Appends one record that is too large to be held whole.
   func append(_ record: RecordInput.Pieces, number: Int) async throws -> AppendReceipt
-  /// Appends what was taken and is not appended yet.
+  /// Appends records that were taken and are not appended yet.
   ///
-  /// - Returns: where those records are of which that was not said, in their order.
+  /// - Returns: where the records are for which `append` returned nil, in their order.
   func settle() async throws -> [AppendReceipt]
-  /// Puts what was appended on stable storage.
+  /// Puts the appended records on stable storage.
   func sync() async throws
   /// The summary for people.
   func text(of summary: Appender.Summary, time: Duration) -> String

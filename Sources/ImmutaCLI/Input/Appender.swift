@@ -94,7 +94,7 @@ final class Appender {
         switch next {
         case .whole(let record): try await appendOne(record)
         case .large(let pieces):
-          // Whoever waits for the receipts of those before does not wait for all of this one.
+          // A program that waits for the receipts of earlier records must not wait for all of this one.
           try await report()
           do {
             let receipt = try await target.append(pieces, number: line.number + 1)
@@ -126,14 +126,14 @@ final class Appender {
     progress?.bar.finish()
   }
 
-  /// The error that ended it, and how many records came before: who repeats the whole input appends those again.
+  /// The error that ended it, and how many records came before: repeating the whole input would append those again.
   func failure(_ error: any Error) -> any Error {
     let failure = Failure(error)
     guard summary.records > 0, !(error is Interrupted), let message = failure.message else { return error }
     return ToolError("\(message); \(whatCameBefore)", failure.status)
   }
 
-  /// The error of the flush at the end: what was appended, and even reported, may not be on stable storage.
+  /// The error of the flush at the end: appended records, even reported ones, may not be on stable storage.
   func failure(ofFlush error: any Error) -> any Error {
     let failure = Failure(error)
     guard !isSynced, summary.records > 0, let message = failure.message else { return self.failure(error) }

@@ -35,8 +35,8 @@ struct JSONLine {
   /// The member of this name: the text, or the digits of a number as they are written; nil where there is none, or
   /// where it is anything else.
   ///
-  /// - Throws: `LineRefusal` when the name occurs more than once, as nothing says which one counts, and when the text
-  ///   has half a character, which has no bytes.
+  /// - Throws: `LineRefusal` when the name occurs more than once, as it is unclear which one counts, and when the text has half a
+  ///   character, which has no bytes.
   func textOrNumber(_ name: String) throws(LineRefusal) -> [UInt8]? {
     guard let value = try value(name) else { return nil }
     return JSONMembers.isNumber(value) ? Array(value) : try text(value, of: name)

@@ -1,6 +1,6 @@
 /// Where a ``RecordInput`` gets its bytes from.
 protocol ByteSource {
-  /// Waits for bytes and takes those that have come, as many as fit; 0 at the end.
+  /// Waits for bytes and takes the ones that have come, as many as fit; 0 at the end.
   func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int
 }
 

@@ -12,8 +12,8 @@ struct WaitOption: ParsableArguments {
       """, valueName: "duration"), transform: TimeSpan.parse)
   var wait: TimeSpan?
 
-  /// Opens what is needed, again and again while somebody else has it, for as long as the user wants to wait. Says once, on
-  /// stderr, whom it waits for.
+  /// Tries to open something, again and again while another process has it, for as long as the user wants to wait. Says once, on
+  /// stderr, which process it waits for.
   @MainActor func waiting<Opened>(_ open: () throws -> Opened) throws -> Opened {
     let end = ContinuousClock.now + (wait?.duration ?? .zero)
     var pause = Duration.milliseconds(20)

@@ -32,7 +32,7 @@ enum KeySource: Equatable {
   }
 }
 
-/// How the tool is told where keys are.
+/// The options that say where keys are.
 struct KeyOptions: ParsableArguments {
   @Option(help: ArgumentHelp("The key of all messages; each line is a message.", valueName: "key"))
   var key: String?

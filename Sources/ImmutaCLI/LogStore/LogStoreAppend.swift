@@ -75,7 +75,7 @@ struct LogStoreAppend: ToolCommand {
       input, delimiter: delimiter.byte, ignoresMark: source.isInJSON, to: target, first: first,
       skipping: SkippedLines(isAllowed: skipInvalid))
     for number in 0..<store.partitionCount {
-      // One that cannot be used was told of.
+      // A partition that cannot be used was reported already.
       if let partition = try? store.partition(number) { try await options.retention.apply(to: partition.log) }
     }
     try await store.shutdown()

@@ -2,7 +2,7 @@ import ArgumentParser
 import Immuta
 import ImmutaLogStore
 
-/// `immuta logstore consumers`: who reads a store durably, and how far they have come.
+/// `immuta logstore consumers`: the durable consumers of a store, and how far they have come.
 struct LogStoreConsumers: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "consumers",
@@ -68,7 +68,7 @@ struct StoreConsumerChoice: ParsableArguments {
 
   func validate() throws { try checkConsumer(name) }
 
-  /// Opens the store, and says what it comes to in the tool's words.
+  /// Opens the store, and reports errors in the tool's words.
   func withStore(_ body: (LogStore) throws -> Void) throws {
     let store = try location.openForReading()
     defer { store.close() }

@@ -2,10 +2,10 @@ import Immuta
 import ImmutaLibC
 import ImmutaLogStore
 
-/// The messages of a store's consumer, which acknowledges those that were written.
+/// The messages of a store's consumer, which acknowledges messages once they were written.
 struct MessageConsumerStream: PrintableStream {
   private let consumer: MessageConsumer
-  /// Those that were delivered and not acknowledged, in the order in which they were printed.
+  /// Messages that were delivered but not acknowledged, in the order in which they were printed.
   private let unacknowledged = Unacknowledged()
 
   private final class Unacknowledged {
@@ -46,7 +46,7 @@ struct MessageConsumerStream: PrintableStream {
     return message
   }
 
-  /// A message was written, and those of other partitions that came before it.
+  /// A message was written, and all messages of other partitions that came before it.
   func acknowledge(_ message: StoredMessage) async throws {
     var last: [Int: StoredMessage] = [:]
     let messages = unacknowledged.messages

@@ -80,7 +80,7 @@ struct TargetLogOptions: ParsableArguments {
 
   /// Opens logs for appending; makes them if they are not there.
   ///
-  /// - Parameter firsts: the numbers of the first records of those that are made; 0 for all by default.
+  /// - Parameter firsts: the numbers of the first records of new logs; 0 for all by default.
   func open(
     _ namespaces: [String], in directory: String, firsts: [Int] = [], allowForeignOwner: Bool
   ) throws -> Storage {

@@ -13,7 +13,7 @@ struct Migration {
     self.target = target
   }
 
-  /// Appends what is not there yet, and returns how many records that were; all of them are stable then.
+  /// Appends the missing records, and returns how many they were; all of them are stable then.
   func run() throws -> Int {
     let progress = Progress("migrating \(source.name)")
     defer { progress.finish() }

@@ -1,7 +1,7 @@
 import Immuta
 import ImmutaLogStore
 
-/// Where records are migrated to: one log or several, each of which gets its records in the source's order.
+/// Where records are migrated to: one log or several; each gets its records in the source's order.
 ///
 /// What a log has already must be what it would get: so a migration that was interrupted goes on, and one that is over
 /// is verified by doing it again. A log alone gives each record the number that it has in the source; what either of the two
@@ -14,7 +14,7 @@ final class MigrationTarget {
   /// Which of the logs a payload goes to, and what of it.
   private let route: (ArraySlice<UInt8>) throws(LineRefusal) -> (log: Int, payload: ArraySlice<UInt8>)
   private let skipped: SkippedLines
-  /// Closes what it is part of, and throws what went wrong; once is enough for those of one storage.
+  /// Closes the storage that it is part of, and throws what went wrong; one call is enough for all logs of one storage.
   let shutdown: () async throws -> Void
   private var streams: [RecordStream] = []
   private var present: [Int] = []

@@ -65,7 +65,7 @@ import Immuta
         payloads.append(more.payload)
         bytes += more.payload.count
       }
-      // A copy that somebody else appends to as well is none.
+      // A log that another program appends to as well is not a copy.
       try await target.append(contentsOf: payloads, expecting: first.sequence)
       try report.update(done: target.count, of: max(present, target.count))
     }

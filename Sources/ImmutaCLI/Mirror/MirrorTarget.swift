@@ -4,7 +4,8 @@ import Immuta
 protocol MirrorTarget: Sendable {
   associatedtype Records: LogStream
 
-  /// How many records there are, as whoever decides it says, and the id of the last; nil where there is none, or it has none.
+  /// How many records the copy has, by the authority that decides it, and the id of the last; nil if there is none, or it has no
+  /// id.
   func end() async throws -> (count: Int, lastID: String?)
 
   /// Its records, from a number on.

@@ -50,7 +50,7 @@ import Immuta
   /// Whether the copy is asked once more what it has.
   private func isToBeTriedAgain(_ error: ImmutaError) throws -> Bool {
     switch error {
-    // Somebody else mirrors the same log, or a record was there already.
+    // Another process mirrors the same log, or the record was stored already.
     case .outcomeUnknown, .unexpectedCount: return true
     case .unavailable:
       // The library has tried for long.
@@ -84,7 +84,7 @@ import Immuta
     } else {
       try await compare(consumer.position..<count)
     }
-    // Also where it is there already: it may have delivered records that were not appended, which come once more.
+    // Also if it stands there already: it may have delivered records that were not appended, and these come again.
     try await consumer.seek(to: .sequence(count))
     return count
   }

@@ -18,7 +18,7 @@ extension CatOptions {
         guard follow, Self.isMissing(error) else { throw error }
         if let until, until <= Moment.now { throw error }
         if !hasWaited {
-          // Who mistyped it would wait for ever.
+          // A user who mistyped the name would wait for ever.
           let suggestion = Self.suggestion(in: error).asked(after: "; ")
           Failure.say("\(name) does not exist yet: waiting for it\(suggestion)")
           System.exitOnceAbandoned()

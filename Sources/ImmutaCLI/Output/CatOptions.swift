@@ -102,7 +102,7 @@ struct CatOptions: ParsableArguments {
     do {
       try await print(stream, of: log, RecordPrinter(style, to: output, of: log), progress, isAtEnd)
     } catch is OutputClosed {
-      // Whoever reads has seen enough, as `head` has.
+      // The reader has seen enough, as `head` has.
     }
   }
 
@@ -172,7 +172,7 @@ extension CatOptions {
     let end = Duration.nanoseconds(until.nanosecondsSince1970) + Self.slack
     while true {
       let left = end - .nanoseconds(Timestamp.now.nanosecondsSince1970)
-      // What was committed in time is there by now.
+      // Records that were committed in time exist by now.
       guard left > .zero else { return try await stream.nextAtOnce() }
       // In pieces: somebody may set the clock meanwhile.
       if let next = try await stream.next(timeout: min(left, .seconds(60))) { return next }
@@ -231,7 +231,7 @@ struct PrintedPlace {
   }
 }
 
-/// The records of a consumer, which acknowledges those that were written.
+/// The records of a consumer, which acknowledges records once they were written.
 struct ConsumerStream: PrintableStream {
   private let consumer: Consumer
   /// After the record that was delivered last.

@@ -27,7 +27,7 @@ struct ConsumerReport {
     isEmpty = false
     if asJSON { bytes += json(consumer, namespace) } else { table.add(cells(consumer, namespace)) }
     guard let directory else {
-      // Who wrote the consumer's program can move it; the tool has no part in that.
+      // The author of the consumer's program can move it; the tool cannot.
       if let fault = consumer.fault {
         add(ToolError("consumer “\(consumer.name)” of “\(namespace)” on the cluster: \(fault)", .damaged))
       }

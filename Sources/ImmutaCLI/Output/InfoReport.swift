@@ -251,6 +251,6 @@ struct InfoRow {
 }
 
 extension Log.Details {
-  /// Records that there are: without those that were removed, and those of first segments that are missing.
+  /// Records that exist: without removed ones, and without those of missing first segments.
   fileprivate var recordCount: Int { count - firstSequence - missingCount }
 }

@@ -133,7 +133,7 @@ struct JSONObject {
     bytes.append(decimal: value)
   }
 
-  /// Adds a member of which nothing is known.
+  /// Adds a member whose value is unknown.
   mutating func addNull(_ name: String) {
     key(name)
     bytes.append(contentsOf: "null".utf8)

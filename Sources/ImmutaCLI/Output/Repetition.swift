@@ -22,7 +22,7 @@ enum Repetition {
         try await Task.sleep(for: .seconds(1))
       }
     } catch is OutputClosed {
-      // Whoever reads has seen enough.
+      // The reader has seen enough.
     }
   }
 }

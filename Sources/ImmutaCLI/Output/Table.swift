@@ -2,8 +2,8 @@ import Immuta
 
 /// Columns of text, as wide as what they hold; what a terminal would obey is made printable.
 ///
-/// The package TextTable does the same and more. But everybody who uses the library would download it with the tool's
-/// other dependencies, and the tool would load all of Foundation, for these few lines.
+/// The package TextTable does the same and more. But every user of the library would download it with the tool's other
+/// dependencies, and the tool would load all of Foundation, for these few lines.
 struct Table {
   enum Alignment {
     case left

@@ -8,7 +8,7 @@ struct TrimReport {
   let name: String
   /// The segments that go.
   let segments: [SegmentDetails]
-  /// Records of the log, with those that were removed.
+  /// Records of the log, including removed ones.
   let count: Int
   /// The first record that the log has.
   var firstSequence: Int
@@ -18,10 +18,10 @@ struct TrimReport {
   /// Segments that were removed before, whose files a crash has left.
   var leftovers = 0
 
-  /// The segments that go, without those that are missing.
+  /// The segments to remove, without missing ones.
   private var present: [SegmentDetails] { segments.filter { $0.path != nil } }
 
-  /// The records that go, without those of segments that are missing.
+  /// The records to remove, without those of missing segments.
   private var records: Int { present.reduce(0) { $0 + $1.records.count } }
 
   private var bytes: Int { segments.reduce(0) { $0 + $1.byteCount } }

@@ -47,7 +47,7 @@ enum ExitStatus: Equatable {
   case usage
   /// The log is damaged.
   case damaged
-  /// Somebody else has it: it may be tried again later.
+  /// Another process has it: it may be tried again later.
   case locked
   /// Stopped by a signal, as a shell reports it.
   case signal(Int32)

@@ -9,7 +9,7 @@ struct Interrupted: Error {
 
 /// Ctrl-C and its like, for commands that have something to finish.
 ///
-/// The first signal is noted, and wakes whoever waits for input; the command then stops at the next place where that
+/// The first signal is noted, and wakes a thread that waits for input; the command then stops at the next place where stopping
 /// leaves everything whole. The second one kills at once.
 enum Interruption {
   /// Becomes readable when a signal came, for `poll`; -1, which `poll` passes over, before ``install()``.
@@ -24,7 +24,7 @@ enum Interruption {
 
   /// Lets the signals through to the main thread.
   ///
-  /// A process begins with the signal mask of the thread that started it, and those of a Swift server's pool block
+  /// A process begins with the signal mask of the thread that started it, and the threads of a Swift server's pool block
   /// everything: without this, a tool that such a server starts could only be killed.
   static func unblock() {
     var signals = sigset_t()

@@ -1,6 +1,6 @@
 import Immuta
 
-/// What somebody meant who mistyped a name: the one that is there and is closest to it.
+/// What a user meant by a mistyped name: the existing name that is closest to it.
 struct Suggestion: Equatable {
   let name: String
 
@@ -20,7 +20,7 @@ struct Suggestion: Equatable {
     name = closest
   }
 
-  /// The closest file or directory to a path of which only the last part is mistyped.
+  /// The closest file or directory to a path whose last part only is mistyped.
   ///
   /// - Parameter isDirectory: whether it is a directory.
   init?(forPath path: String, isDirectory: Bool) {

@@ -89,7 +89,7 @@ enum System {
     }
   }
 
-  /// Waits for bytes and reads those that have come; 0 at the end of the input.
+  /// Waits for bytes and reads the ones that have come; 0 at the end of the input.
   ///
   /// Throws `Interrupted` when the user asks the tool to stop.
   static func read(

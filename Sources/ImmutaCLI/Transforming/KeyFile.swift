@@ -1,7 +1,7 @@
 import ImmutaTransforms
 
-/// Keys come from files, never from the command line, where every user of the machine sees them. No message shows a
-/// byte of one, and no copy of one is left behind in memory.
+/// Keys come from files, never from the command line, where every user of the machine sees them. No message shows a byte of one,
+/// and no copy of one remains in memory.
 enum KeyFile {
   /// More than any key file has, so that one that is too long is noticed.
   private static let bufferSize = 128
