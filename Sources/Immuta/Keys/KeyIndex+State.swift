@@ -57,7 +57,7 @@ extension KeyIndex.State {
   mutating func forget(_ change: LogChange) {
     changes.append(change)
     newest = nil
-    (sealed, unwritten, recent) = ([:], [], [])
+    (sealed, unwritten, recent, unusable) = ([:], [], [], [])
     removed = RemovedKeys()
     olderCounts = [:]
   }

@@ -111,7 +111,9 @@ struct SegmentFolder: Sendable {
           reason: "a folder has the name of the next segment's file: take it out of \(folder.path)"))
     }
     firsts = logs.sorted()
-    if companions.count >= firsts.count { orphans = Set(companions).subtracting(firsts).sorted() }
+    // Mostly each has its log. One may be too many where another one is missing: so their number says nothing.
+    companions.sort()
+    if !companions.elementsEqual(firsts.drop { $0 == 0 }) { orphans = Set(companions).subtracting(firsts).sorted() }
   }
 
   /// The files of the segment that begins with a record.
@@ -238,7 +240,8 @@ struct SegmentFolder: Sendable {
     else { return false }
     let header = try log.logHeader(before.format)
     let count = if let header { header.count } else { try companion.committedCount(before) }
-    return count > 0 && previous.first + count == segment.first
+    // Nobody has held COUNT to anything yet: a sum with it might be none.
+    return count > 0 && count == segment.first - previous.first
   }
 
   /// A folder or a symbolic link in the newest segment's place is not followed: the segments before it can be read.
