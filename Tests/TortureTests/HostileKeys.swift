@@ -63,6 +63,8 @@ struct HostileKeys: CustomStringConvertible {
       }
       // Before the header says something else.
       let (groups, postings) = (bytes.number(8, at: 56), bytes.number(8, at: 64))
+      guard (0...100).contains(groups), (0...100).contains(postings), bytes.count == 128 + 32 * (groups + postings)
+      else { continue }
       switch Int.random(in: 0..<8, using: &generator) {
       case 0...1: lieInHeader(of: path, &bytes, &generator)
       case 2...3: lieInSlots(of: path, &bytes, groups, &generator)

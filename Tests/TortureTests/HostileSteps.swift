@@ -101,12 +101,15 @@ struct HostileStep: CustomStringConvertible {
       what.append("\(field.name) at \(field.offset): \(value)")
     }
     let isRepeated = generator.oneIn(4)
+    let saysFormat = what.contains { $0.hasPrefix("FORMAT") }
     if isRepeated { stageAgain(in: &bytes, Int.random(in: 0..<Self.names.count, using: &generator)) }
     seal(&bytes, sound: sound.files[Self.intents]?.number(4, at: 12) ?? 0)
     tree.files[Self.intents] = bytes
     if generator.oneIn(10) { tree.holes[Self.intents] = 1 << Int.random(in: 10...17, using: &generator) }
-    // Without its entries nothing says where the last record ends, but a header that a commit may have been changing.
-    if !isRepeated, generator.oneIn(6), let other = tree.paths(ending: ".idx").randomElement(using: &generator) {
+    // Without its companion nothing says what the layout is, and where the last record ends, but what a commit may have been
+    // changing.
+    let companions = isRepeated || saysFormat ? [] : tree.paths(ending: ".idx")
+    if generator.oneIn(6), let other = companions.randomElement(using: &generator) {
       tree.remove(other)
       what.append("no \(other)")
     }

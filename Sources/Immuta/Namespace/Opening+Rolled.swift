@@ -58,7 +58,8 @@ extension Opening {
     var previous = Previous()
     // One that has lost its companion, or is damaged, is for those who read it to find: it was sealed.
     guard let known, let header else { return previous }
-    previous.removed = header.removedCount
+    // It was the newest when it was told of what was removed, which never is.
+    previous.removed = min(header.removedCount, files.first)
     if header.isClean {
       // It was sealed: where the newest one does not begin at its end, a segment between them is missing.
       previous.lastTime = try known.companionEntry(header.stableCount - 1)?.time
@@ -116,8 +117,8 @@ extension Opening {
     let log = try io(newest.directory.open(newest.log, .read))
     let companion = try io(newest.directory.openIfPresent(newest.companion, .read))
     let header = try companion?.companionHeader()
-    // Its records are flushed after those before them.
-    if let header, header.stableCount > 0 {
+    // Its records are flushed after those before them, and so is its name before it is known to be there for good.
+    if header?.stableCount ?? 0 > 0 || folder.newestFirst >= newest.first {
       throw .corrupted(
         Corruption(
           .segmentMissing, path: newest.logPath, sequence: end,
