@@ -57,7 +57,8 @@ extension KeyIndex.State {
   mutating func forget(_ change: LogChange) {
     changes.append(change)
     newest = nil
-    (sealed, unwritten, recent, unusable) = ([:], [], [], [])
+    (sealed, unwritten, recent) = ([:], [], [])
+    unusable = []
     removed = RemovedKeys()
     olderCounts = [:]
   }
