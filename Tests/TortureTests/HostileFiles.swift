@@ -42,25 +42,6 @@ struct HostileFiles: CustomStringConvertible {
 
   static func meta(in directory: String) -> String { "\(directory)/\(namespace).meta" }
 
-  // MARK: Numbers
-
-  /// Numbers that arithmetic, and whoever believes them, trips over.
-  private static let hostile: [Int] =
-    [
-      0, 1, 2, 3, -1, -8, -12, 7, 8, 16, 4096, .max, .max - 1, .max - 4, .max - 8, .max / 2, .max / 4, .max / 4 + 1,
-      .min,
-    ]
-    + [.min + 1, .max / 24, .max / 24 + 1] + [20, 31, 32, 33, 40, 56, 57, 58, 59, 60, 61, 62].map { 1 << $0 }
-
-  private static func number(_ sound: Int, _ generator: inout SeededGenerator) -> Int {
-    switch Int.random(in: 0..<10, using: &generator) {
-    case 0..<5: hostile.randomElement(using: &generator) ?? 0
-    case 5: sound &+ Int.random(in: -9...9, using: &generator)
-    case 6: Int(truncatingIfNeeded: generator.next())
-    default: sound
-    }
-  }
-
   // MARK: The log
 
   private mutating func makeLog(_ payloads: [[UInt8]], _ generator: inout SeededGenerator) {
@@ -77,7 +58,7 @@ struct HostileFiles: CustomStringConvertible {
       let fields =
         Array(stride(from: 0, to: min(log.count, format.headerSize), by: 8)) + [format.headerSize, lastIndex]
       guard let field = fields.randomElement(using: &generator), field + 8 <= log.count else { continue }
-      let value = Self.number(payloads.count, &generator)
+      let value = HostileNumber.instead(of: payloads.count, &generator)
       let bytes = littleEndian(value)
       log.replaceSubrange(field..<field + 8, with: format == .bilog ? bytes.reversed() : bytes)
       what.append("log \(field): \(value)")
@@ -116,11 +97,11 @@ struct HostileFiles: CustomStringConvertible {
         index: index, time: Int64(number) + 1, recordChecksum: checksum, endsCommit: !generator.oneIn(6),
         isMade: generator.oneIn(6))
       if generator.oneIn(8) {
-        entry.index = Self.number(index, &generator)
+        entry.index = HostileNumber.instead(of: index, &generator)
         what.append("INDEX \(number): \(entry.index)")
       }
       if generator.oneIn(8) {
-        entry.time = Int64(Self.number(5, &generator))
+        entry.time = Int64(HostileNumber.instead(of: 5, &generator))
         what.append("TIME \(number): \(entry.time)")
       }
       var encoded = [UInt8](repeating: 0, count: CompanionEntry.size)
@@ -143,16 +124,19 @@ struct HostileFiles: CustomStringConvertible {
     let version: UInt32 = generator.oneIn(20) ? UInt32.random(in: 0...9, using: &generator) : generator.oneIn(5) ? 1 : 2
     let format = generator.oneIn(15) ? UInt8.random(in: 0...9, using: &generator) : self.format.rawValue
     let clean = UInt8.random(in: 0...3, using: &generator)
-    let stable = Self.number(count, &generator)
-    let torn = generator.oneIn(4) ? Self.number(0, &generator) : 0
-    let recovered = generator.oneIn(4) ? Self.number(0, &generator) : 0
-    let others = (0..<3).map { _ in generator.oneIn(6) ? Self.number(0, &generator) : 0 }
+    let stable = HostileNumber.instead(of: count, &generator)
+    let torn = generator.oneIn(4) ? HostileNumber.instead(of: 0, &generator) : 0
+    let recovered = generator.oneIn(4) ? HostileNumber.instead(of: 0, &generator) : 0
+    let others = (0..<3).map { _ in generator.oneIn(6) ? HostileNumber.instead(of: 0, &generator) : 0 }
+    let slow = (0..<4).map { _ in generator.oneIn(6) ? HostileNumber.instead(of: 0, &generator) : 0 }
+    let identity = generator.oneIn(12) ? HostileNumber.instead(of: 1, &generator) : 1
     let boot = generator.oneIn(2) ? BootIdentity.current : generator.next()
     let generation = self.generation(slot, &generator)
     let name = codecName(&generator)
     what.append(
       "slot \(slot): version \(version), format \(format), CLEAN \(clean), GENERATION \(generation), STABLE \(stable), "
-        + "TORN \(torn), RECOVERED \(recovered), FIRST, REMOVED, MADE \(others), NAME \(name.length) \(name.bytes)")
+        + "TORN \(torn), RECOVERED \(recovered), FIRST, REMOVED, MADE \(others), SLOW \(slow), IDENTITY \(identity), "
+        + "NAME \(name.length) \(name.bytes)")
     return TwoSlots.encoded(magic: 0x3158_4449_4154_4D49, version: version, generation: generation) { bytes in
       bytes[12] = format
       bytes[13] = clean
@@ -161,8 +145,9 @@ struct HostileFiles: CustomStringConvertible {
       bytes.storeInteger(torn, at: 40)
       bytes.storeInteger(recovered, at: 48)
       Self.store(name, in: bytes)
-      bytes.storeInteger(1, at: 1088)
+      bytes.storeInteger(identity, at: 1088)
       for (position, value) in others.enumerated() { bytes.storeInteger(value, at: 1104 + 8 * position) }
+      for (position, value) in slow.enumerated() { bytes.storeInteger(value, at: 2008 + 8 * position) }
     }
   }
 
@@ -196,11 +181,19 @@ struct HostileFiles: CustomStringConvertible {
       let version: UInt32 = generator.oneIn(10) ? UInt32.random(in: 0...9, using: &generator) : 1
       let generation = self.generation(slot, &generator)
       let name = codecName(&generator)
-      let removed = generator.oneIn(3) ? Self.number(0, &generator) : 0
-      what.append("meta \(slot): version \(version), GENERATION \(generation), REMOVED \(removed), NAME \(name)")
+      let removed = generator.oneIn(3) ? HostileNumber.instead(of: 0, &generator) : 0
+      let last = generator.oneIn(3) ? HostileNumber.instead(of: 0, &generator) : 0
+      let namespace = HostileNumber.texts.randomElement(using: &generator) ?? []
+      let length = generator.oneIn(6) ? HostileNumber.instead(of: 0, &generator) : namespace.count
+      what.append(
+        "meta \(slot): version \(version), GENERATION \(generation), REMOVED \(removed), LAST \(last), NAME \(name), "
+          + "NAMESPACE \(length) \(namespace)")
       bytes += TwoSlots.encoded(magic: 0x4154_454D_4154_4D49, version: version, generation: generation) { bytes in
         bytes.storeInteger(generator.oneIn(8) ? 0 : 1, at: 24)
         bytes.storeInteger(removed, at: 40)
+        bytes.storeInteger(last, at: 48)
+        bytes.storeInteger(UInt16(truncatingIfNeeded: length), at: 1080)
+        for (position, byte) in namespace.enumerated() { bytes[1082 + position] = byte }
         Self.store(name, in: bytes)
       }
     }
@@ -215,7 +208,7 @@ enum Checksum {
     (0..<8).reduce(UInt32(byte)) { value, _ in value >> 1 ^ (value & 1 == 1 ? 0x82F6_3B78 : 0) }
   }
 
-  static func crc32c(_ bytes: [UInt8]) -> UInt32 {
-    ~bytes.reduce(~0) { $0 >> 8 ^ table[Int(UInt8(truncatingIfNeeded: $0) ^ $1)] }
+  static func crc32c(_ bytes: [UInt8], initial: UInt32 = ~0) -> UInt32 {
+    ~bytes.reduce(initial) { $0 >> 8 ^ table[Int(UInt8(truncatingIfNeeded: $0) ^ $1)] }
   }
 }

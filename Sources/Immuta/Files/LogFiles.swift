@@ -83,10 +83,14 @@ package struct LogFiles: Sendable {
 
   private func first(of name: String, _ suffix: String) -> Int? {
     guard name.utf8.count == 20 + suffix.utf8.count, name.hasSuffix(suffix),
-      name.utf8.prefix(20).allSatisfy({ (48...57).contains($0) }), let first = Int(name.prefix(20)), first > 0
+      name.utf8.prefix(20).allSatisfy({ (48...57).contains($0) }), let first = Int(name.prefix(20)), first > 0,
+      first < Self.limit
     else { return nil }
     return first
   }
+
+  /// No log has so many records. The sum of two such numbers can still be named.
+  private static var limit: Int { 1 << 58 }
 
   /// The names of the next segment's files, in the folder, until the log rolls.
   var nextLog: String { "next" + logSuffix }

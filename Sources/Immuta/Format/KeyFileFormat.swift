@@ -96,10 +96,10 @@ struct KeyFileHeader: Hashable, Sendable {
   init?(_ bytes: [UInt8], fileSize: Int) {
     guard bytes.count == Self.size, let header = unsafe bytes.withBytes({ unsafe Self.decoded($0) }) else { return nil }
     self = header
-    // No arithmetic of theirs overflows: each is within the file's size, or that of a log.
-    let room = fileSize / KeySlot.size
+    // No arithmetic of theirs overflows: they are within the file's size together, or each within that of a log.
+    let room = max(0, fileSize - Self.size) / KeySlot.size
     guard first >= 0, count >= 0, first <= LogFormat.largestPayload, count <= LogFormat.largestPayload,
-      (0...room).contains(groups), (0...room).contains(postings), (0...postings).contains(unreadable),
+      (0...room).contains(groups), (0...room - groups).contains(postings), (0...postings).contains(unreadable),
       self.fileSize == fileSize
     else { return nil }
   }

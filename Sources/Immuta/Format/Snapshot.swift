@@ -79,7 +79,7 @@ package struct Snapshot: Hashable, Sendable {
     let flags: UInt32 = unsafe bytes.loadInteger(at: 12)
     let (sequence, length): (Int, Int) = unsafe (bytes.loadInteger(at: 32), bytes.loadInteger(at: 80))
     guard let identity = unsafe LogIdentity(decoding: UnsafeRawBufferPointer(rebasing: bytes[identityRange])),
-      (0...LogFormat.mostRecords).contains(sequence), length >= 0
+      (0...LogFormat.mostRecords).contains(sequence), (0...LogFormat.largestPayload).contains(length)
     else { throw .damaged }
     let last = unsafe CompanionEntry(
       index: bytes.loadInteger(at: 56), time: bytes.loadInteger(at: 64), recordChecksum: bytes.loadInteger(at: 72),

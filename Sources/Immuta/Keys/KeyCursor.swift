@@ -266,7 +266,15 @@ struct KeyCursor: Sendable {
       run.postings += postings
     }
     run.postings.sort { $0.number < $1.number }
+    // No record has two keys.
+    for (one, next) in zip(run.postings, run.postings.dropFirst()) where one.number == next.number { return nil }
     return run
+  }
+
+  /// Whether postings come after those before them.
+  private static func follow(_ postings: [KeyPosting], _ before: [KeyPosting]) -> Bool {
+    guard let last = before.last, let first = postings.first else { return true }
+    return last.number < first.number
   }
 
   /// The next records of a run that may have the key, about as many as are asked for.
@@ -281,7 +289,7 @@ struct KeyCursor: Sendable {
       while run.position < run.postings.count, run.postings[run.position].number < place { run.position += 1 }
       if run.position < run.postings.count || run.rest.isEmpty { break }
       let more = run.rest.lowerBound..<min(run.rest.upperBound, run.rest.lowerBound + Self.postingsAtOnce)
-      guard let postings = run.file?.postings(more) else {
+      guard let postings = run.file?.postings(more), Self.follow(postings, run.postings) else {
         index.drop(run.segment)
         run = try newRun(run.segment)
         return try places(in: &run, most, mostInMemory)

@@ -78,10 +78,16 @@ final class KeyFile: Sendable {
 
   private func isSound(_ slot: KeySlot) -> Bool {
     switch header.kind {
-    case .removed: slot.count == 0
+    case .removed: slot.count == 0 && slot.place <= header.count
     case .segment: slot.count > 0 && slot.count <= header.keyed && slot.place <= header.keyed - slot.count
     }
   }
+
+  /// How many records all slots of a hash can be of, together.
+  private var mostOfHash: Int { header.kind == .removed ? header.count : header.keyed }
+
+  /// How many records a slot is of.
+  private func count(of slot: KeySlot) -> Int { header.kind == .removed ? slot.place : slot.count }
 
   /// The slots of a hash: of its key, and of others that happen to have the same. Nil where the file is damaged.
   ///
@@ -160,6 +166,8 @@ final class KeyFile: Sendable {
   private func equal(to hash: KeyHash, from first: Int, _ window: Window) -> [KeySlot]? {
     var window = window
     var found: [KeySlot] = []
+    // Those that say they have the same postings are not believed: each would be read as often as it is claimed.
+    var left = mostOfHash
     for place in first..<header.groups {
       if !window.range.contains(place) {
         guard let read = self.window(place..<min(header.groups, place + Self.slotsAtOnce)) else { return nil }
@@ -167,6 +175,8 @@ final class KeyFile: Sendable {
       }
       guard let slot = slot(place, in: window) else { return nil }
       if slot.hash != hash { break }
+      left -= count(of: slot)
+      guard left >= 0 else { return nil }
       found.append(slot)
     }
     return found
@@ -174,22 +184,31 @@ final class KeyFile: Sendable {
 
   // MARK: Postings
 
-  /// Postings of a range of places; nil where one is damaged. Their numbers are those of the log.
+  /// Postings that one read brings: memory is taken for what is there, and not for what is claimed.
+  private static var postingsAtOnce: Int { 4096 }
+
+  /// Postings of a range of places, of one key; nil where one is damaged, or not in its place. Their numbers are those of the log.
   func postings(_ range: Range<Int>) -> [KeyPosting]? {
-    if range.isEmpty { return [] }
-    guard let bytes = read(range.count * KeyPosting.size, at: header.postingOffset(range.lowerBound)) else {
-      return nil
-    }
     var postings: [KeyPosting] = []
-    postings.reserveCapacity(range.count)
-    for place in range {
-      let start = (place - range.lowerBound) * KeyPosting.size
-      let posting = unsafe bytes.withBytes { bytes in
-        unsafe KeyPosting(UnsafeRawBufferPointer(rebasing: bytes[start..<start + KeyPosting.size]), at: place)
+    postings.reserveCapacity(min(range.count, Self.postingsAtOnce))
+    for start in stride(from: range.lowerBound, to: range.upperBound, by: Self.postingsAtOnce) {
+      let end = min(range.upperBound, start + Self.postingsAtOnce)
+      guard let bytes = read((end - start) * KeyPosting.size, at: header.postingOffset(start)) else { return nil }
+      for place in start..<end {
+        let offset = (place - start) * KeyPosting.size
+        let posting = unsafe bytes.withBytes { bytes in
+          unsafe KeyPosting(UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + KeyPosting.size]), at: place)
+        }
+        guard var posting, posting.number < header.count else { return nil }
+        posting.number += header.first
+        // Otherwise a record would be delivered twice, or after a later one. One that could not be read has no place.
+        if let last = postings.last {
+          guard last.number < posting.number, last.entry.index < posting.entry.index || posting.entry.index == 0 else {
+            return nil
+          }
+        }
+        postings.append(posting)
       }
-      guard var posting, posting.number < header.count else { return nil }
-      posting.number += header.first
-      postings.append(posting)
     }
     return postings
   }

@@ -70,10 +70,17 @@ final class KeyFolder: Sendable {
     return KeyFile(name, in: existing, trust, isExpected)
   }
 
-  func remove(_ names: [String]) {
-    guard let existing else { return }
-    // Files that could not be removed are removed the next time.
-    for name in names { try? existing.remove(name) }
+  /// Removes files. Those that could not be removed are removed the next time.
+  ///
+  /// - Returns: whether all are gone.
+  @discardableResult
+  func remove(_ names: [String]) -> Bool {
+    guard let existing else { return true }
+    var areGone = true
+    for name in names {
+      do { try existing.removeIfPresent(name) } catch { areGone = false }
+    }
+    return areGone
   }
 
   /// Calls `body` while nobody else, in this process or another, makes files of the index; nil if somebody does.

@@ -185,11 +185,32 @@ extension KeyIndex {
 
   /// The nth record of a key, counted as ``count(of:after:)`` counts; nil if it does not exist, or was removed.
   func record(_ nth: Int, of key: [UInt8]) throws(ImmutaError) -> Record? {
+    var damaged = 0..<0
+    for _ in 0..<Self.mostAttempts {
+      switch try look(for: nth, of: key) {
+      case .record(let record): return record
+      case .none: return nil
+      case .damaged(let segment):
+        drop(segment)
+        damaged = segment
+      }
+    }
+    throw unusable(damaged)
+  }
+
+  private enum Found {
+    case record(Record)
+    case none
+    /// What the file of a segment says is not so.
+    case damaged(Range<Int>)
+  }
+
+  private func look(for nth: Int, of key: [UInt8]) throws(ImmutaError) -> Found {
     try update()
     let hash = hash(of: key)
     // Counted now: a file with counts of removed records may have been damaged since.
     var left = nth - (try olderCount(of: key).removed)
-    if left < 0 { return nil }
+    if left < 0 { return .none }
     for segment in sealedRanges {
       guard let group = try group(of: key, hash, in: segment) else { continue }
       if left >= group.count {
@@ -197,12 +218,12 @@ extension KeyIndex {
         continue
       }
       switch group {
-      case .memory(let keys, let group): return try record(keys.record(left, of: group))
+      case .memory(let keys, let group): return .record(try record(keys.record(left, of: group)))
       case .file(let file, let slot):
         let place = slot.place + left
-        if let posting = file.postings(place..<place + 1)?.first { return try record(posting.number, posting.entry) }
-        drop(segment)
-        return try record(nth, of: key)
+        guard let posting = file.postings(place..<place + 1)?.first else { return .damaged(segment) }
+        let record = try record(posting.number, posting.entry)
+        return keyOf(try record.payload.inMemory()) == key ? .record(record) : .damaged(segment)
       }
     }
     let newest = state.withLock { state -> Int? in
@@ -211,7 +232,8 @@ extension KeyIndex {
       else { return nil }
       return newest.record(left, of: group)
     }
-    return try newest.map { (number) throws(ImmutaError) in try record(number) }
+    guard let newest else { return .none }
+    return .record(try record(newest))
   }
 
   // MARK: All keys

@@ -74,6 +74,7 @@ extension KeyIndex.State {
     changes.append(change)
     newest = nil
     (sealed, unwritten, recent) = ([:], [], [])
+    unusable = []
     removed = RemovedKeys()
     olderCounts = [:]
   }

@@ -39,6 +39,8 @@ final class KeyIndex: Sendable {
     var changes: [LogChange] = []
     /// Files that were read lately, the latest at the end.
     var recent: [KeyFile] = []
+    /// The segments whose files are damaged, and cannot be removed: their keys stay in memory.
+    var unusable: Set<Int> = []
     var isAboutToWrite = false
     /// Segments that many records were read from.
     var kept = KeptSegments()
@@ -248,7 +250,8 @@ final class KeyIndex: Sendable {
 
   /// The file of a segment, if it is this segment's.
   func file(of segment: Range<Int>) throws(ImmutaError) -> KeyFile? {
-    guard let owner = state.withLock({ $0.owner }) else { return nil }
+    let (known, isUnusable) = state.withLock { ($0.owner, $0.unusable.contains(segment.lowerBound)) }
+    guard let owner = known, !isUnusable else { return nil }
     return folder.open(folder.fileName(segment.lowerBound)) { header in
       guard header.kind == .segment, header.owner == owner, header.first == segment.lowerBound,
         header.end == segment.upperBound,
@@ -272,7 +275,9 @@ final class KeyIndex: Sendable {
   /// A segment's file is damaged or outdated: drops it, so that it is made again.
   func drop(_ segment: Range<Int>) {
     state.withLock { $0.sealed[segment.lowerBound] = nil }
-    folder.remove([folder.fileName(segment.lowerBound)])
+    // Where it stays it would be found again, for ever.
+    let isGone = folder.remove([folder.fileName(segment.lowerBound)])
+    if !isGone { state.withLock { _ = $0.unusable.insert(segment.lowerBound) } }
   }
 
   /// Forgets the keys of the log's newest segment: it is indexed again from its beginning.

@@ -83,7 +83,8 @@ struct KeyCounts {
     for place in sources.indices {
       while sources[place].head?.hash == least {
         count += sources[place].take()
-        guard sources[place].fill() else { return (nil, sources[place].file) }
+        // No key has had more records than a log can have. No sum of two such numbers is too large.
+        guard count <= LogFormat.largestPayload, sources[place].fill() else { return (nil, sources[place].file) }
       }
     }
     return (KeySlot(hash: least, place: count, count: 0), nil)

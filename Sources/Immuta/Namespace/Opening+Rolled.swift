@@ -58,7 +58,8 @@ extension Opening {
     var previous = Previous()
     // It was sealed: if it has lost its companion, or is damaged, reading it finds that out.
     guard let known, let header else { return previous }
-    previous.removed = header.removedCount
+    // It was the newest when it was told of what was removed, which never is.
+    previous.removed = min(header.removedCount, files.first)
     if header.isClean {
       // It was sealed: if the newest one does not begin at its end, a segment between them is missing.
       previous.lastTime = try known.companionEntry(header.stableCount - 1)?.time
@@ -117,8 +118,8 @@ extension Opening {
     let log = try io(newest.directory.open(newest.log, .read))
     let companion = try io(newest.directory.openIfPresent(newest.companion, .read))
     let header = try companion?.companionHeader()
-    // Its records are flushed after the earlier ones.
-    if let header, header.stableCount > 0 {
+    // Its records are flushed after the earlier ones. LAST names it once those, and its name, are on stable storage.
+    if header?.stableCount ?? 0 > 0 || folder.newestFirst >= newest.first {
       throw .corrupted(
         Corruption(
           .segmentMissing, path: newest.logPath, sequence: end,

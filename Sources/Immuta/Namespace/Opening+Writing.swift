@@ -122,6 +122,8 @@ extension Opening {
     }
     var recovered = Recovered(outcome: outcome, format: disk.format, companion: companion, header: header, isNew: isNew)
     recovered.header.firstSequence = files.first
+    // No segment is removed before it is sealed, whatever it says: nothing else is to say so after it.
+    recovered.header.removedCount = min(recovered.header.removedCount, files.first)
     try identify(&recovered, disk.log, knowledge, codecName: codecName)
     return recovered
   }

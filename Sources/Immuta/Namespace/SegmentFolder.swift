@@ -49,6 +49,8 @@ struct SegmentFolder: Sendable {
       refuse(missing)
       endFirst = newestFirst
     }
+    // It would hide whatever is appended, once the log rolls.
+    if endFirst == nil, known.removedCount > newest.first { refusals.append(removedNewest(known.removedCount)) }
     if folder == nil { return }
     let header = try? newest.companionHeader(trust)
     removed = min(newest.first, max(known.removedCount, header?.removedCount ?? 0))
@@ -111,7 +113,9 @@ struct SegmentFolder: Sendable {
           reason: "a folder has the name of the next segment's file: take it out of \(folder.path)"))
     }
     firsts = logs.sorted()
-    if companions.count >= firsts.count { orphans = Set(companions).subtracting(firsts).sorted() }
+    // One may be too many where another one is missing.
+    companions.sort()
+    if !companions.elementsEqual(firsts.drop { $0 == 0 }) { orphans = Set(companions).subtracting(firsts).sorted() }
   }
 
   /// The files of the segment that begins with a record.
@@ -162,6 +166,15 @@ struct SegmentFolder: Sendable {
       reason:
         "the segment that begins with record \(newestFirst) is missing, and so is what came after it: put its files back "
         + "into \(files.directory.path(of: files.segmentsFolder)) from a backup; to go on without them, remove \(meta)")
+  }
+
+  /// That the newest segment was removed, which none ever is.
+  private func removedNewest(_ removed: Int) -> Corruption {
+    Corruption(
+      .metaFile, path: files.directory.path(of: files.meta),
+      reason:
+        "it says that the records before \(removed) were removed, and the newest segment begins with record "
+        + "\(newest.first): put it back from a backup, or remove it")
   }
 
   // MARK: What does not belong
@@ -238,7 +251,7 @@ struct SegmentFolder: Sendable {
     else { return false }
     let header = try log.logHeader(before.format)
     let count = if let header { header.count } else { try companion.committedCount(before) }
-    return count > 0 && previous.first + count == segment.first
+    return count > 0 && count == segment.first - previous.first
   }
 
   /// A folder or a symbolic link in the newest segment's place is not followed: the segments before it can be read.

@@ -55,7 +55,7 @@ extension Repair {
     var newHeader = CompanionHeader(
       replacing: disk.slots?.current, format, codecName: knowledge.codecName,
       identity: knowledge.identity ?? .random())
-    newHeader.removedCount = max(newHeader.removedCount, knowledge.removedCount)
+    newHeader.removedCount = min(max(newHeader.removedCount, knowledge.removedCount), files.first)
     // Its name is made stable with the companion's.
     try knowledge.keep(newHeader, files, of: disk.log)
     var work = RecoveryWork(files, disk, count: kept, newHeader: newHeader)

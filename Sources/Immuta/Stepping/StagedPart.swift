@@ -50,20 +50,30 @@ struct StagedPart {
       return names.contains { (files.first(ofLog: $0) ?? 0) > part.first } ? .done : .gone
     }
     try io(trust.check(log.status(), segment.log))
-    if let identity = try identity(of: segment), identity != part.identity { return .gone }
+    let companion = try io(trust.companion(of: segment))
+    guard try isSame(segment, companion?.companionHeader()) else { return .gone }
     guard try io(log.size) >= part.format.headerSize, let header = try log.logHeader(part.format),
       header.count >= before
     else { return .gone }
     if header.count >= after, isMemoryWhole { return .done }
     if header.count > before, header.count < after { return .gone }
-    if try areWhole(in: log) { return .staged }
+    if try follows(companion, in: log), try areWhole(in: log) { return .staged }
     return header.count >= after ? .done : .gone
   }
 
-  /// Nil where no file holds it.
-  private func identity(of segment: LogFiles) throws(ImmutaError) -> LogIdentity? {
-    let companion = try io(trust.companion(of: segment))
-    return try LogKnowledge(segment, companion?.companionHeader(), part.format, trust).identity
+  /// Whether the log is the one that the step is of, as far as a file holds it.
+  private func isSame(_ segment: LogFiles, _ header: CompanionHeader?) throws(ImmutaError) -> Bool {
+    if let header, header.format != part.format { return false }
+    guard let identity = try LogKnowledge(segment, header, part.format, trust).identity else { return true }
+    return identity == part.identity
+  }
+
+  /// Whether the step's records begin where the record before them ends, where its entry is whole: a log has no gaps, and no
+  /// record lies in another.
+  private func follows(_ companion: Descriptor?, in log: Descriptor) throws(ImmutaError) -> Bool {
+    if before == 0 { return part.bytes.lowerBound == part.format.headerSize }
+    guard let entry = try companion?.companionEntry(before - 1) else { return true }
+    return try log.recordEnd(at: entry.index, part.format) == part.bytes.lowerBound
   }
 
   /// Whether the step's records are whole in the file.
@@ -101,6 +111,8 @@ struct StagedPart {
     try io(log.checkUnclaimed(for: files.namespace))
     let companion = try io(segment.directory.openIfPresent(segment.companion, .readWrite))
     if let companion { try io(trust.check(companion.status(), segment.companion)) }
+    // Times never go down within a log, whatever the intent says.
+    let time = max(part.time, try companion?.companionEntry(before - 1)?.time ?? .min)
     var piece: [StagedRecord] = []
     var number = before
     var lastIndex = 0
@@ -108,7 +120,7 @@ struct StagedPart {
       piece.append(record)
       lastIndex = record.index
       if piece.count == StagedRecords.pieceCount {
-        try writeEntries(of: piece, from: number, to: companion)
+        try writeEntries(of: piece, from: number, time, to: companion)
         number += piece.count
         piece.removeAll(keepingCapacity: true)
       }
@@ -120,13 +132,13 @@ struct StagedPart {
           .sizeField, path: segment.logPath, sequence: part.counts.lowerBound,
           reason: "the records of a step changed while it was being finished: nothing was added; open the log again"))
     }
-    try writeEntries(of: piece, from: number, to: companion)
+    try writeEntries(of: piece, from: number, time, to: companion)
     guard let header = try log.logHeader(part.format), header.count < after else { return }
     try io(log.write(LogHeader(part.format, count: after, lastIndex: lastIndex).encoded(format: part.format), at: 0))
   }
 
   private func writeEntries(
-    of records: [StagedRecord], from number: Int, to companion: Descriptor?
+    of records: [StagedRecord], from number: Int, _ time: Int64, to companion: Descriptor?
   ) throws(ImmutaError) {
     precondition(number >= before && number + records.count <= after, "a step makes entries of its own records only")
     guard let companion, !records.isEmpty else { return }
@@ -134,7 +146,7 @@ struct StagedPart {
     unsafe bytes.withMutableBytes { bytes in
       for (place, record) in records.enumerated() {
         let entry = CompanionEntry(
-          index: record.index, time: part.time, recordChecksum: record.checksum,
+          index: record.index, time: time, recordChecksum: record.checksum,
           endsCommit: number + place == after - 1)
         unsafe entry.encode(into: bytes.companionEntry(place), number: number + place)
       }
