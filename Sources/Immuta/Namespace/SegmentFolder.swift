@@ -13,8 +13,7 @@ struct SegmentFolder: Sendable {
   private(set) var strays: Set<FileIdentity> = []
   /// What is wrong with the files; each one says what to do. With any of them, opening for appending refuses.
   private(set) var refusals: [Corruption] = []
-  /// Why the records after the last segment cannot be read, though some existed or may have existed; nil if nothing says so. It
-  /// is one of the refusals. A reader that comes there gets it.
+  /// Why the records after the last segment cannot be read; nil if nothing says that there were any. It is one of the refusals.
   private(set) var endDamage: Corruption?
   /// The first record of the newest segment, if that is missing or was left out: the segment before it ends there at the latest.
   private(set) var endFirst: Int?
