@@ -115,7 +115,8 @@ package struct ConsumerMark: Hashable, Sendable {
 
   private init?(decodingWholeSlot bytes: UnsafeRawBufferPointer) {
     let range = Self.identityOffset..<Self.identityOffset + LogIdentity.size
-    guard let last = unsafe Place(bytes, at: Self.lastOffset), let stable = unsafe Place(bytes, at: Self.stableOffset)
+    guard let last = unsafe Place(bytes, at: Self.lastOffset), let stable = unsafe Place(bytes, at: Self.stableOffset),
+      stable.number <= last.number
     else { return nil }
     unsafe self.init(
       identity: LogIdentity(decoding: UnsafeRawBufferPointer(rebasing: bytes[range])), last: last, stable: stable,
