@@ -227,10 +227,12 @@ run_tool() {
   swift build --quiet -c release --product immuta --scratch-path "$build_path" -Xswiftc -warnings-as-errors
   "$build_path/release/immuta" demo --records 2000
   # All other tests run without the optimizer. This takes every processor, in many pieces.
+  local limited=()
+  if command -v timeout >/dev/null; then limited=(timeout 120); fi
   head -c 200000000 /dev/zero | tr '\0' 'a' | fold -w 1000 \
     | "$build_path/release/immuta" append pieces --dir "$work/pieces"
-  timeout 120 "$build_path/release/immuta" verify pieces --dir "$work/pieces" | grep "ok, 200,000 records"
-  timeout 120 "$build_path/release/immuta" cat pieces --dir "$work/pieces" | tail -n 1 | grep -c '^a\{1000\}$'
+  ${limited[@]+"${limited[@]}"} "$build_path/release/immuta" verify pieces --dir "$work/pieces" \
+    | grep "ok, 200,000 records"
   rm -rf "$work/pieces"
 }
 

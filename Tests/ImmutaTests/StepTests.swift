@@ -142,17 +142,22 @@ import Testing
       for name in Self.names { try await step.append("first", to: name) }
     }
     for name in Self.names { try await storage.log(name).sync() }
-    let injector = FaultInjector(directory: directory.path, overwritesInPlace: true)
-    try await injector.run {
-      try await storage.transaction(in: ["a", "b", "c"], synced: true) { step in
-        for name in ["a", "b"] { try await step.append("second", to: name) }
+    // What the step before has left to a thread may still come, once: a cost of this step's own comes each time.
+    var flushesOfThird = 1
+    for attempt in 1...5 where flushesOfThird > 0 {
+      let injector = FaultInjector(directory: directory.path, overwritesInPlace: true)
+      try await injector.run {
+        try await storage.transaction(in: ["a", "b", "c"], synced: true) { step in
+          for name in ["a", "b"] { try await step.append("second", to: name) }
+        }
+        #expect(injector.count(.flush, of: ".intents/a") == 1)
+        // Once more, perhaps: a moment later the records are stable without the intent, too.
+        for name in ["a", "b"] { #expect((1...2).contains(injector.count(.flush, of: "\(name).log"))) }
+        flushesOfThird = injector.count(.flush, of: "c.log")
+        #expect(try await texts(storage, "b") == ["first"] + Array(repeating: "second", count: attempt))
       }
-      #expect(injector.count(.flush, of: ".intents/a") == 1)
-      // Once more, perhaps: a moment later the records are stable without the intent, too.
-      for name in ["a", "b"] { #expect((1...2).contains(injector.count(.flush, of: "\(name).log"))) }
-      #expect(injector.count(.flush, of: "c.log") == 0)
-      #expect(try await texts(storage, "b") == ["first", "second"])
     }
+    #expect(flushesOfThird == 0)
   }
 
   @Test func aStepIntoOneLogIsATransactionOfIt() async throws {

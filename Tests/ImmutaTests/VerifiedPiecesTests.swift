@@ -87,4 +87,50 @@ import Testing
     let damage = await corruption { _ = try await verify(directory) }
     #expect(damage?.sequence == number - 1 && damage?.reason.code == .sizeField)
   }
+
+  // MARK: Meanwhile
+
+  /// A log whose records are each a segment, and what happens to it once the first of them is verified.
+  private func verify(
+    _ happening: (Log) throws -> Void
+  ) async throws -> (report: VerificationReport, count: Int) {
+    let directory = TemporaryDirectory(inMemory: true)
+    let storage = try Storage(directory: directory.path, namespaces: ["log"])
+    defer { storage.close() }
+    let log = try storage.log("log")
+    for number in 0..<30 {
+      try await log.append("\(number)")
+      try await log.roll()
+    }
+    try await log.append("newest")
+    let count = log.count
+    var hasHappened = false
+    let report = try await log.verify { _, _ in
+      if hasHappened { return }
+      hasHappened = true
+      do { try happening(log) } catch { Issue.record(error) }
+    }
+    #expect(hasHappened)
+    return (report, count)
+  }
+
+  @Test func aLogMayLoseAllOfItsRecordsWhileItIsVerified() async throws {
+    let (report, count) = try await verify { log in
+      for _ in 0..<3 {
+        try log.append("later")
+        try log.roll()
+      }
+      try log.removeRecords(before: log.count)
+    }
+    #expect(report.records < count)
+  }
+
+  @Test func aLogMayRollWhileItIsVerified() async throws {
+    let (report, count) = try await verify { log in
+      try log.append("later")
+      try log.roll()
+      try log.append("later")
+    }
+    #expect(report.records == count && report.verifiable == count)
+  }
 }

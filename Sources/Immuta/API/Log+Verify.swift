@@ -71,7 +71,9 @@ extension Log {
     _ newest: LogReader, progress: (_ done: Int, _ count: Int) -> Void
   ) async throws -> VerificationReport {
     try newest.checkOpen()
-    let (count, first) = (newest.count, open.firstSequence)
+    let count = newest.count
+    // The log may have rolled since, and have lost all of these records.
+    let first = Swift.min(open.firstSequence, count)
     let found = try await verify(first..<count, newest) { progress($0 - first, count - first) }
     // Not in a record: such as bytes after the last record that are not a record.
     if let damage { throw ImmutaError.corrupted(damage) }
@@ -123,7 +125,6 @@ extension Log {
 
     /// Adds what follows.
     mutating func add(_ outcome: Outcome) throws {
-      if let failure = outcome.failure { throw failure }
       let (piece, next) = (outcome.piece, outcome.found)
       let (segment, number) = (piece.segment, piece.numbers.lowerBound)
       if piece.beginsSegment { end = segment.format.headerSize }
@@ -131,6 +132,7 @@ extension Log {
         end = nil
         return
       }
+      // First where it begins: that is before whatever is wrong in it.
       let place = piece.beginsSegment ? nil : next.firstIndex
       if next.count > 0, let end, end != next.firstIndex {
         throw segment.check.corrupted(.order, number, next.firstIndex, "the record before ends at byte \(end)")
@@ -139,6 +141,7 @@ extension Log {
       if segment.format != .bilog, let lastTime, let times = next.times, times.lowerBound < lastTime {
         throw segment.check.corrupted(.order, number, place, "its time is before that of the record before")
       }
+      if let failure = outcome.failure { throw failure }
       records += next.count
       verifiable += next.verifiable
       lastTime = next.times?.upperBound ?? lastTime
@@ -168,7 +171,7 @@ extension Log {
             // Opened in order: a segment says where the next one begins.
             piece = try self.piece(from: number, through: numbers.upperBound, newest)
           } catch .recordRemoved(_, let first, _) {
-            next = first
+            next = first <= numbers.upperBound ? first : nil
             continue
           } catch {
             (failure, next) = (error, nil)
@@ -197,7 +200,11 @@ extension Log {
   /// The piece that begins with a record, or an empty one where the next record will be.
   private func piece(from number: Int, through count: Int, _ newest: LogReader) throws(ImmutaError) -> Piece {
     let segment = number < newest.first ? try open.reader(of: number, newest) : newest
-    let end = segment === newest ? count : segment.count
+    let end = segment === newest ? count : Swift.min(count, segment.count)
+    // A log that is followed may be replaced by a shorter one.
+    guard number < end || (segment === newest && number == end) else {
+      throw segment.check.corrupted(.order, number, nil, "the log ended before it a moment ago")
+    }
     let averageSize = Swift.max(1, segment.end / Swift.max(1, end - segment.first))
     let most = Swift.max(1, Self.pieceBytes / averageSize)
     return Piece(segment: segment, numbers: number..<Swift.min(end, number + most), end: end)
@@ -207,7 +214,7 @@ extension Log {
     let segment = piece.segment
     var outcome = Outcome(place: place, piece: piece)
     do {
-      outcome.found = try await segment.verify(piece.numbers, of: piece.end)
+      try await segment.verify(piece.numbers, of: piece.end, into: &outcome.found)
       if piece.endsSegment {
         try await verifyHeader(segment, count: piece.end - segment.first, lastIndex: outcome.found.lastIndex)
       }
@@ -226,8 +233,8 @@ extension Log {
     var header = try reader.header()
     for _ in 0..<1000 {
       guard let found = header else { return }
-      // Does not happen in a segment that is not appended to.
-      if found.count > count, !reader.isSealed { return }
+      // More was appended meanwhile, perhaps until the log rolled. In a segment that was sealed before, that is damage.
+      if found.count > count, !reader.isSealed || reader.ownCount > count { return }
       if found == LogHeader(reader.format, count: count, lastIndex: lastIndex) { return }
       await Task.yield()
       header = try reader.header()

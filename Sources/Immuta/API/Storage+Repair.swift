@@ -53,8 +53,8 @@ extension Storage {
     // Otherwise what a step has staged would be cut off.
     if applying {
       try Settlement(files: files, acceptsFilesOfOthers: acceptingFilesOfOthers, logger: nil).settle(.log) {}
-    } else if !files.isPartition {
-      try IntentFile.checkVersions(in: place, trust)
+    } else if !files.isPartition, let newer = IntentFile.newerVersion(in: place, trust) {
+      throw .unsupportedVersion(newer)
     }
     let segments = try LogSegments(files, trust)
     let purpose: Repair.Purpose = applying ? .applying : .looking

@@ -69,7 +69,9 @@ package struct LogSurvey: Hashable, Sendable {
       if damage == nil, let header { damage = try Self.damage(of: first..<end, header, in: folder, home) }
     }
     self.damage = damage
-    if newer == nil { newer = try Self.newerIntent(in: directory, isPartition: isPartition) }
+    // Nobody knows which logs such an intent is about, so no log of the directory can be opened for appending. A partition takes
+    // part in no step.
+    if newer == nil, !isPartition { newer = IntentFile.newerVersion(in: directory, FileTrust(in: directory)) }
     self.newer = newer
     (companion, unverifiableBefore) = (worst, unverifiable)
     isCodecKnown = header?.codecName != nil
@@ -110,20 +112,6 @@ package struct LogSurvey: Hashable, Sendable {
       return (.unknown, nil, version)
     } catch {
       return (.damaged, nil, nil)
-    }
-  }
-
-  /// A step's intent that a newer program wrote: nobody knows which logs it is about, so no log of the directory can be opened
-  /// for appending. A partition takes part in no step.
-  private static func newerIntent(
-    in directory: Directory, isPartition: Bool
-  ) throws(ImmutaError) -> UnsupportedVersion? {
-    if isPartition { return nil }
-    do throws(ImmutaError) {
-      try IntentFile.checkVersions(in: directory, FileTrust(in: directory))
-      return nil
-    } catch .unsupportedVersion(let version) {
-      return version
     }
   }
 

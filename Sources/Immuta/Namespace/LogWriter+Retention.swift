@@ -43,7 +43,14 @@ extension LogWriter {
   /// - Throws: `.unsupportedVersion` for a segment that a newer program wrote.
   private func checkVersion(ofSegment first: Int, in folder: Directory?) throws(ImmutaError) {
     guard let segment = files.segment(first, inFolder: folder) else { return }
-    _ = try io(roller.maker.setup.trust.companion(of: segment))?.companionHeader()
+    do throws(ImmutaError) {
+      _ = try io(roller.maker.setup.trust.companion(of: segment))?.companionHeader()
+    } catch .unsupportedVersion(let version) {
+      throw .unsupportedVersion(version)
+    } catch {
+      // What cannot be read says nothing.
+      return
+    }
   }
 
   /// Makes the meta file agree with the newest segment's companion.

@@ -211,7 +211,7 @@ extension LogWriter {
   // MARK: Who has the turn
 
   /// The party that has the turn, if it can be named.
-  var holder: TurnHolder.PartyName? { state.withLock { $0.turns.holder?.party.name } }
+  var holder: [TurnHolder.PartyName] { state.withLock { $0.turns.holder?.names ?? [] } }
 
   /// The caller that has the turn, and how many wait for it; nil when nobody has it.
   var turn: TakenTurn? { state.withLock { $0.turns.turn } }

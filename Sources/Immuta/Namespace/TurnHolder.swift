@@ -1,7 +1,9 @@
 /// Who has the turn, as far as it matters to callers that want it.
 struct TurnHolder: Sendable {
   let work: TakenTurn.Work
-  var party: Party
+  let party: Party
+  /// The source of a payload that the party waits for.
+  var source: TransactionNote?
   /// When it got the turn, or began to wait, by the clock that nobody sets. It is a number, as the size of an `Instant` is known
   /// only at run time: with an `Instant` in it, the layout of the whole writer state would be looked up at run time for each
   /// appended record.
@@ -21,6 +23,9 @@ struct TurnHolder: Sendable {
 
   /// One moment by both clocks.
   private static let start = (time: Clocks.steadyClock(), instant: ContinuousClock.now)
+
+  /// What the holder is known by among those who wait: its own name, and that of the source it waits for.
+  var names: [PartyName] { [party.name, source.map { .closure(ObjectIdentifier($0)) }].compactMap(\.self) }
 
   /// The party that goes on when the turn comes, and that must go on for the turn to end.
   enum Party: Sendable {

@@ -55,15 +55,12 @@ struct TurnQueue {
     return true
   }
 
-  /// The holder of the turn cannot go on before the tasks inside of the note do. A closure that has the turn is known by its own
-  /// note, and these tasks are inside of that one, too.
-  mutating func lend(to note: TransactionNote) {
-    if case .task? = holder?.party { holder?.party = .closure(note) }
-  }
+  /// The holder of the turn cannot go on before the tasks inside of the note do.
+  mutating func lend(to note: TransactionNote) { holder?.source = note }
 
   /// Undoes that, if it has not ended with the turn.
   mutating func takeBack(from note: TransactionNote) {
-    if case .closure(let other)? = holder?.party, other === note { holder?.party = .task }
+    if holder?.source === note { holder?.source = nil }
   }
 
   /// A ticket for waiting, and for cancelling the wait.

@@ -59,11 +59,12 @@ final class WaitGraph: Sendable {
     var seen: Set<ObjectIdentifier> = []
     var open: [[LogWriter]] = [[writer]]
     while let path = open.popLast() {
-      guard let last = path.last, seen.insert(ObjectIdentifier(last)).inserted, let holder = last.holder else {
-        continue
+      guard let last = path.last, seen.insert(ObjectIdentifier(last)).inserted else { continue }
+      let holder = last.holder
+      if !parties.isDisjoint(with: holder) { return path }
+      for wait in waits.values where !wait.parties.isDisjoint(with: holder) && !wait.isOver {
+        open.append(path + [wait.writer])
       }
-      if parties.contains(holder) { return path }
-      for wait in waits.values where wait.parties.contains(holder) && !wait.isOver { open.append(path + [wait.writer]) }
     }
     return nil
   }

@@ -17,13 +17,15 @@ extension LogReader {
   /// Reads and checks committed records of the segment: each by itself, and beside the one before. Gives other tasks a turn now and
   /// then. O(bytes).
   ///
-  /// - Parameter end: where the committed records of the segment end, by number.
+  /// - Parameters:
+  ///   - end: where the committed records of the segment end, by number.
+  ///   - verified: nothing; then what was found sound, also of the records before the one that is not.
   /// - Throws: `.corrupted`, `.undecodable` of the first record that is not sound; `.storageClosed`, `.io`; `CancellationError`.
-  func verify(_ numbers: Range<Int>, of end: Int) async throws -> VerifiedRecords {
+  func verify(_ numbers: Range<Int>, of end: Int, into verified: inout VerifiedRecords) async throws {
     let check = check.verifyingChecksums(true)
     // The time of an entry that was made is that of the file, which may be later than that of the next segment.
     let hasTimes = !hasOwnEntries
-    var (verified, number) = (VerifiedRecords(), numbers.lowerBound)
+    var number = numbers.lowerBound
     while number < numbers.upperBound {
       try Task.checkCancellation()
       try self.check(
@@ -50,6 +52,5 @@ extension LogReader {
       }
       await Task.yield()
     }
-    return verified
   }
 }

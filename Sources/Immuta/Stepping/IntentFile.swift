@@ -52,14 +52,23 @@ struct IntentFile: Sendable {
     return slots.whole
   }
 
-  /// Looks at all intents of a directory, except those of other users in a shared directory. O(logs with steps under way).
-  ///
-  /// - Throws: `.unsupportedVersion` where a newer program wrote one, `.io`.
-  static func checkVersions(in directory: Directory, _ trust: FileTrust) throws(ImmutaError) {
-    guard let folder = try io(directory.folder(folderName)), try io(trust.holds(folder.status())) else { return }
-    for name in try io(folder.names()) where FileName.isValid(name) {
-      if let file = try openTrusted(name, in: folder, trust) { _ = try whole(in: file) }
+  /// The version of an intent in a directory that a newer program wrote; nil where there is none, or where this user may not read
+  /// it. O(logs with steps under way).
+  static func newerVersion(in directory: Directory, _ trust: FileTrust) -> UnsupportedVersion? {
+    guard let folder = try? directory.folder(folderName), let status = try? folder.status(),
+      (try? trust.holds(status)) == true, let names = try? folder.names()
+    else { return nil }
+    for name in names where FileName.isValid(name) {
+      do throws(ImmutaError) {
+        if let file = try openTrusted(name, in: folder, trust) { _ = try whole(in: file) }
+      } catch .unsupportedVersion(let version) {
+        return version
+      } catch {
+        // It is for the next opening of one of its logs to report.
+        continue
+      }
     }
+    return nil
   }
 
   /// The intents of one log, for reading only; nil where there are none. Another user's intents, in a shared directory, are about

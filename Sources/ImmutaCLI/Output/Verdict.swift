@@ -30,12 +30,14 @@ struct Verdict {
       let progress = Progress("verifying \(kind.label("\(name)"))")
       let outcome: Result<VerificationReport, any Error>
       var note: String?
+      var newer: UnsupportedVersion?
       do {
         let log = try open(name)
         let survey = try? survey(name)
         note = try log.details.openingNote ?? survey?.recovery
-        if let newer = survey?.newer { throw ImmutaError.unsupportedVersion(newer) }
         outcome = .success(try await log.verify { done, count in progress.update(done, of: count) })
+        // Its records are sound, and it cannot be appended to all the same.
+        newer = survey?.newer
       } catch {
         if passingOver(error, name) {
           progress.finish()
@@ -45,14 +47,14 @@ struct Verdict {
         outcome = .failure(error)
       }
       checked += 1
+      let reported = failures.count
       progress.finish()
       let verdict = Verdict(kind: kind, name: "\(name)", outcome: outcome, note: note, time: start.duration(to: .now))
       if asJSON { output.bytes += verdict.json } else { try output.line(verdict.text.printable) }
       try output.flush()
-      if case .failure(let error) = outcome {
-        failures.append(Failure(error))
-        failures.last?.report()
-      }
+      if case .failure(let error) = outcome { failures.append(Failure(error)) }
+      if let newer { failures.append(Failure(ImmutaError.unsupportedVersion(newer))) }
+      if failures.count > reported { failures.last?.report() }
     }
     try ExitStatus.throwUnlessSuccess(of: failures)
     return checked
