@@ -5,6 +5,9 @@ import Synchronization
 
 /// Every call the engine makes to the operating system's files, one function each: call, retry when interrupted, throw a
 /// `FileError`.
+///
+/// Not swift-system's: it has no `openat` and its kin, no locks, reserved space, `fdatasync`, mappings, futexes or inotify, which
+/// are most of these. The few that it has would not go through the hook by which a test makes any of them fail.
 package enum SystemCalls {
   // MARK: The limit on file sizes
 
