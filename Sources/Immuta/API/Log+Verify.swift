@@ -96,7 +96,7 @@ extension Log {
     var endsSegment: Bool { numbers.upperBound == end }
   }
 
-  /// What came out for a piece.
+  /// What came out for a piece. No tuple: see “Style” in CONTRIBUTING.md.
   private struct Outcome: Sendable {
     /// Of the pieces, counted from 0.
     let place: Int
