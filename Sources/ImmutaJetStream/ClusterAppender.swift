@@ -48,7 +48,9 @@
 
     /// Gives a record to be appended: bytes. Returns as soon as there is room in the window, which is before the record is stored.
     ///
-    /// - Parameter id: by which the record is appended; others must not have it. Nil: one is drawn.
+    /// - Parameters:
+    ///   - bytes: the payload.
+    ///   - id: by which the record is appended; others must not have it. Nil: one is drawn.
     /// - Throws: what kept an earlier record from being appended; `.recordTooLarge`, `.storageClosed`, `CancellationError`, and the
     ///   record is not appended then.
     public func append(_ bytes: some Collection<UInt8>, id: String? = nil) async throws {

@@ -15,7 +15,7 @@
   /// It delivers records in their order, from the first that it has not acknowledged on. A record that was delivered but not
   /// acknowledged when the process ends is delivered again, so your work on a record must tolerate being done twice.
   ///
-  /// One process has a consumer at a time, others get ``ImmutaError/consumerInUse(_:)``. The process that has it renews that
+  /// One process has a consumer at a time, others get `ImmutaError.consumerInUse`. The process that has it renews that
   /// every 3 seconds, and when it was silent for 10 seconds, another one may take the consumer. If the first one is still alive,
   /// it cannot acknowledge any more: each change names the one that it replaces, and the cluster refuses it. Then all its calls
   /// throw `.consumerInUse`, and what it delivered is delivered again.

@@ -29,6 +29,7 @@
     /// holds only for 30 seconds.
     ///
     /// - Parameters:
+    ///   - bytes: the payload.
     ///   - count: how many records the log must have; nil for any number.
     ///   - id: 1 to 200 printable characters of ASCII without spaces; no other append of this log may have it.
     /// - Throws: as without an id; `.invalidConfiguration` for an id that cannot be one.

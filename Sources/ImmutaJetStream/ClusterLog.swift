@@ -9,7 +9,7 @@
   /// for try await record in orders.stream(from: .beginning) { print(record.sequence, record.text) }
   /// ```
   ///
-  /// It is an ``AppendOnlyLog`` with any number of writers, in any number of processes: no process has it for itself, and a
+  /// It is an `AppendOnlyLog` with any number of writers, in any number of processes: no process has it for itself, and a
   /// caller that must know that nothing came between appends with `expecting`. A handle may be used from any number of tasks at
   /// once.
   ///
@@ -84,7 +84,7 @@
     }
 
     /// The records from a position on: those that exist, then those to come. Never fails: the stream's first `next()` throws what
-    /// stands in the way. It also settles what ``StreamPosition/latest`` means. O(1); from a moment the first `next()` asks O(log
+    /// stands in the way. It also settles what `StreamPosition.latest` means. O(1); from a moment the first `next()` asks O(log
     /// n) questions.
     public func stream(from position: StreamPosition = .beginning) -> ClusterStream { ClusterStream(access, position) }
 

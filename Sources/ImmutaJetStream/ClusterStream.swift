@@ -15,7 +15,7 @@
   public struct ClusterStream: LogStream {
     /// What a stream delivers.
     public typealias Element = ClusterRecord
-    /// `CancellationError` and ``ImmutaError``.
+    /// `CancellationError` and `ImmutaError`.
     public typealias Failure = any Error
 
     private enum Place: Sendable {

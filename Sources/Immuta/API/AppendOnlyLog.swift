@@ -55,7 +55,9 @@ public protocol AppendOnlyLog: Sendable {
   /// Appends one record if the log has exactly so many records; otherwise appends nothing, and throws `.unexpectedCount`. Of
   /// several appends that expect the same count, at most one succeeds, whichever callers make them and wherever these run.
   ///
-  /// - Parameter count: the number that this record gets.
+  /// - Parameters:
+  ///   - bytes: the payload.
+  ///   - count: the number that this record gets.
   /// - Throws: `.unexpectedCount`, with the count that was found; as `append` without a count.
   @discardableResult
   func append(_ bytes: some Collection<UInt8>, expecting count: Int) async throws -> AppendReceipt
