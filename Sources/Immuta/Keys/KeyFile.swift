@@ -184,7 +184,7 @@ final class KeyFile: Sendable {
 
   // MARK: Postings
 
-  /// Postings that one read brings: memory is taken for what is there, and not for what is claimed.
+  /// How many postings one read brings. So memory grows with the postings that the file holds, not with the number that it claims.
   private static var postingsAtOnce: Int { 4096 }
 
   /// Postings of a range of places, of one key; nil where one is damaged, or not in its place. Their numbers are those of the log.
