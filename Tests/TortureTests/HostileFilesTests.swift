@@ -12,25 +12,10 @@ import Testing
   private static let inputs = 1000
 
   @Test func hostileNumbersAreHeldToWhatTheFilesHold() async throws {
-    let before = Memory.peak
-    try await Rounds.run(default: 3, "hostile files", patience: .seconds(600)) { seed in
-      var generator = SeededGenerator(seed: seed)
-      let directory = TemporaryDirectory(inMemory: true)
-      var findings = DistinctFindings()
-      for number in 0..<Self.inputs {
-        let hostile = HostileFiles(using: &generator)
-        let start = ContinuousClock.now
-        do {
-          try await HostileTrial(hostile: hostile, directory: directory.path).run()
-          let time = start.duration(to: .now)
-          if time > .seconds(20) { throw Finding("it took \(time)") }
-        } catch {
-          findings.add("\(error)\ninput \(number), \(hostile)")
-        }
-      }
-      try findings.throwIfAny()
-      let grown = Memory.peak - before
-      if grown > 128 << 20 { throw Finding("memory grew by \(grown) bytes") }
+    try await HostileInputs.run("hostile files", rounds: 3, Self.inputs) { generator in
+      HostileFiles(using: &generator)
+    } _: { hostile, directory in
+      try await HostileTrial(hostile: hostile, directory: directory).run()
     }
   }
 
