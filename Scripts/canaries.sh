@@ -185,6 +185,9 @@ canary rollback SegmentWriter.swift 'ModelTests/aLogHolds' \
 canary wake-up LogWriter.swift 'ModelTests/aLogHolds' \
   'func announce\(_ count: Int\) \{' 'func announce(_ count: Int) {
     if count % 7 == 3 { return }'
+# A thread that was woken late rests twice, and work is given to it after it has ended.
+canary woken-late WorkThreads.swift 'WorkThreadsTests' \
+  'if isOpened \{ return nil \}' 'if isOpened { return false }'
 # Small appends overtake those who need the turn.
 canary fairness TurnQueue.swift 'FairnessTests' \
   'if isTaken \{ return nil \}\s+while head < tail \{' 'if isTaken { return nil }

@@ -7,7 +7,7 @@ import ImmutaLocking
 /// not for long: if all threads have been at the same piece of work for a second, more are made. They end when they have nothing
 /// to do, so that there are few again once the device answers.
 package final class WorkThreads: Sendable {
-  package static let shared: WorkThreads = WorkThreads()
+  package static let shared = WorkThreads()
 
   package typealias Work = @Sendable () -> Void
 
@@ -17,15 +17,26 @@ package final class WorkThreads: Sendable {
   /// the file system and the device do, and beyond this number they gain nothing. Fewer where the process may have few
   /// files open: each may be about to open two.
   static let most = max(2, min(16, ThisProcess.mostOpenFiles / 16))
-  /// How long a thread without work stays: making one costs more than keeping it a while.
-  private static let restTime: Int64 = 200_000_000
+  /// How long a thread without work stays, in nanoseconds: making one costs more than keeping it a while.
+  private let restTime: Int64
   /// How long all of them may be at the same work before others are made.
   private static let patience = Duration.seconds(1)
 
   private let state = Lock(State())
 
+  /// For tests: called before a thread is woken, while work for it waits.
+  private let willWake: (@Sendable () -> Void)?
+
+  /// For tests; all others share one, ``shared``.
+  package init(restTime: Int64 = 200_000_000, willWake: (@Sendable () -> Void)? = nil) {
+    self.restTime = restTime
+    self.willWake = willWake
+  }
+
   private struct State {
     var waiting = Deque()
+    /// The gates of the threads without work, each once. A thread whose gate is not here any more must look for work: the thread
+    /// that took the gate out added some, and opens the gate now or later.
     var resting: [ThreadGate] = []
     var count = 0
     /// Pieces of work begun so far.
@@ -79,7 +90,9 @@ package final class WorkThreads: Sendable {
       watch(&state)
       return nil
     }
-    gate?.open()
+    guard let gate else { return }
+    willWake?()
+    gate.open()
   }
 
   private func start(_ state: inout State) throws(NoThread) {
@@ -102,6 +115,9 @@ package final class WorkThreads: Sendable {
       state.count -= 1
       return .end
     }
+    precondition(
+      !state.resting.contains { $0 === gate },
+      "a gate that is there twice would stay when its thread ends, and be opened for work that nobody does")
     state.resting.append(gate)
     return .rest
   }
@@ -114,17 +130,24 @@ package final class WorkThreads: Sendable {
       case .work(let work):
         work()
         continue
-      case .rest: break
+      case .rest: if !rest(at: gate) { return }
       }
-      if gate.wait(nanoseconds: Self.restTime) { continue }
-      let isOver = state.withLock { state in
-        // The thread that took the gate out of the list is about to open it.
+    }
+  }
+
+  /// Returns when the thread must look for work; false if it has to end.
+  private func rest(at gate: ThreadGate) -> Bool {
+    while true {
+      let isOpened = gate.wait(nanoseconds: restTime)
+      let isOver = state.withLock { state -> Bool? in
         guard let place = state.resting.firstIndex(where: { $0 === gate }) else { return false }
+        // Opened late, for work that a thread has found already.
+        if isOpened { return nil }
         state.resting.remove(at: place)
         state.count -= 1
         return true
       }
-      if isOver { return }
+      if let isOver { return !isOver }
     }
   }
 
