@@ -193,6 +193,7 @@ import Testing
     var header: LogHeader? = LogHeader(count: 3, lastIndex: 80)
     var format = LogFormat.v2
     var fileSize = 100
+    var isDoubted = false
     var plan: ReadingPlan = .byRecovery
 
     var description: String { name }
@@ -206,6 +207,9 @@ import Testing
     ReadingRow(
       name: "a writer is between its two stores", committed: 3, companion: (1, false),
       header: LogHeader(count: 3, lastIndex: 100), plan: byCompanion),
+    ReadingRow(
+      name: "a writer died, and more is committed than is counted", committed: 3, companion: (1, false),
+      fileSize: 4_096, isDoubted: true),
     ReadingRow(name: "no companion", committed: 3, last: nil),
     ReadingRow(name: "the last entry is damaged", committed: 3, last: nil, companion: (3, true)),
     ReadingRow(name: "fewer records than are stable", committed: 3, companion: (4, false)),
@@ -229,7 +233,7 @@ import Testing
     let plan = ReadingPlan(
       committed: row.committed, last: row.last,
       companion: row.companion.map { companion($0.stable, isClean: $0.isClean, row.format) }, header: row.header,
-      row.format, fileSize: row.fileSize)
+      row.format, fileSize: row.fileSize, isDoubted: row.isDoubted)
     #expect(plan == row.plan, "\(row)")
   }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Immuta
 import ImmutaTestSupport
 
 /// The files of a directory and of its folders, in memory: to be changed, and put into another one.
@@ -23,6 +24,20 @@ struct FileTree {
       }
       files[path] = bytes
     }
+  }
+
+  /// The files of a storage that `body` fills, and that is closed then.
+  static func made(
+    by namespaces: [String], _ configuration: Storage.Configuration = Storage.Configuration(),
+    _ body: (Storage) async throws -> Void
+  ) async throws -> FileTree {
+    let directory = TemporaryDirectory(inMemory: true)
+    defer { withExtendedLifetime(directory) {} }
+    let storage = try Storage(directory: directory.path, namespaces: namespaces, configuration: configuration)
+    defer { storage.close() }
+    try await body(storage)
+    storage.close()
+    return try FileTree(of: directory.path)
   }
 
   /// In their order, so that a seed finds the same.

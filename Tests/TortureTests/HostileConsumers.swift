@@ -16,25 +16,21 @@ struct HostileConsumer: CustomStringConvertible {
 
   /// A log with a consumer and a work queue, and another one.
   static func sound() async throws -> FileTree {
-    let root = TemporaryDirectory(inMemory: true)
-    defer { withExtendedLifetime(root) {} }
-    let storage = try Storage(directory: root.path, namespaces: [namespace, "other"])
-    defer { storage.close() }
-    let log = try storage.log(namespace)
-    for number in 0..<count {
-      if number == 4 { try await log.roll() }
-      try await log.append(HostileLog.text(number))
+    try await FileTree.made(by: [namespace, "other"]) { storage in
+      let log = try storage.log(namespace)
+      for number in 0..<count {
+        if number == 4 { try await log.roll() }
+        try await log.append(HostileLog.text(number))
+      }
+      let reader = try log.consumer(consumer)
+      for _ in 0..<5 {
+        if let record = try reader.nextAtOnce() { try await reader.acknowledge(record) }
+      }
+      reader.close()
+      let queue = try log.workQueue("work")
+      for _ in 0..<3 { try await queue.next(timeout: .zero)?.acknowledge() }
+      queue.close()
     }
-    let reader = try log.consumer(consumer)
-    for _ in 0..<5 {
-      if let record = try reader.nextAtOnce() { try await reader.acknowledge(record) }
-    }
-    reader.close()
-    let queue = try log.workQueue("work")
-    for _ in 0..<3 { try await queue.next(timeout: .zero)?.acknowledge() }
-    queue.close()
-    storage.close()
-    return try FileTree(of: root.path)
   }
 
   init(_ sound: FileTree, using generator: inout SeededGenerator) {

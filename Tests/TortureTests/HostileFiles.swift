@@ -5,10 +5,7 @@ import ImmutaTestSupport
 /// Files that somebody made up: every checksum is right, and the numbers are whatever trips over.
 struct HostileFiles: CustomStringConvertible {
   let format: LogFormat
-  /// Nil for a file that is not there.
-  private(set) var files: [String: [UInt8]?] = [:]
-  /// What a file is made longer to, without bytes.
-  private(set) var holes: [String: Int] = [:]
+  private(set) var tree = FileTree()
   private var what: [String] = []
 
   static let namespace = "events"
@@ -27,20 +24,7 @@ struct HostileFiles: CustomStringConvertible {
     if format != .bilog, generator.oneIn(3) { makeMeta(&generator) }
   }
 
-  /// Puts the files into a directory that has others of the same names, or none.
-  func write(to directory: String) throws {
-    let names = format.testFiles(of: Self.namespace, in: directory)
-    for (name, path) in [("log", names.log), ("companion", names.companion), ("meta", Self.meta(in: directory))] {
-      if let bytes = files[name] ?? nil {
-        try FileBytes.write(bytes, to: path)
-        if let hole = holes[name] { truncate(path, off_t(hole)) }
-      } else {
-        unlink(path)
-      }
-    }
-  }
-
-  static func meta(in directory: String) -> String { "\(directory)/\(namespace).meta" }
+  private var names: (log: String, companion: String) { format.testFiles(of: Self.namespace, in: ".") }
 
   // MARK: The log
 
@@ -68,10 +52,10 @@ struct HostileFiles: CustomStringConvertible {
       what.append("log cut at \(log.count)")
     } else if generator.oneIn(6) {
       let hole = log.count + Int.random(in: 0...70_000, using: &generator)
-      holes["log"] = hole
+      tree.holes[names.log] = hole
       what.append("log with a hole to \(hole)")
     }
-    files["log"] = log
+    tree.files[names.log] = log
   }
 
   // MARK: The companion
@@ -114,10 +98,10 @@ struct HostileFiles: CustomStringConvertible {
       what.append("companion cut at \(bytes.count)")
     } else if generator.oneIn(6) {
       let hole = bytes.count + Int.random(in: 0...100_000, using: &generator)
-      holes["companion"] = hole
+      tree.holes[names.companion] = hole
       what.append("companion with a hole to \(hole)")
     }
-    files["companion"] = bytes
+    tree.files[names.companion] = bytes
   }
 
   private mutating func companionSlot(_ slot: Int, _ count: Int, _ generator: inout SeededGenerator) -> [UInt8] {
@@ -198,7 +182,7 @@ struct HostileFiles: CustomStringConvertible {
       }
     }
     if generator.oneIn(8) { bytes.removeLast(Int.random(in: 0...bytes.count, using: &generator)) }
-    files["meta"] = bytes
+    tree.files["\(Self.namespace).meta"] = bytes
   }
 }
 

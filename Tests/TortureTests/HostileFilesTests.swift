@@ -15,7 +15,8 @@ import Testing
     try await HostileInputs.run("hostile files", rounds: 3, Self.inputs) { generator in
       HostileFiles(using: &generator)
     } _: { hostile, directory in
-      try await HostileTrial(hostile: hostile, directory: directory).run()
+      try hostile.tree.write(to: directory)
+      try await HostileLog(directory: directory, format: hostile.format, belief: .any).run()
     }
   }
 
@@ -129,100 +130,6 @@ import Testing
         continue
       }
     }
-  }
-}
-
-/// One input, taken by every call that takes files.
-struct HostileTrial {
-  let hostile: HostileFiles
-  let directory: String
-
-  func run() async throws {
-    for name in try FileManager.default.contentsOfDirectory(atPath: directory) { unlink("\(directory)/\(name)") }
-    try hostile.write(to: directory)
-    try await looking { try await read() }
-    try await looking { _ = try repair(applying: false) }
-    let isOpened = try await append()
-    if isOpened { return }
-    // What opening refuses, repair may fix.
-    var isMended = false
-    try await looking { isMended = try repair(applying: true).isApplied }
-    if isMended { _ = try await append() }
-  }
-
-  /// The world's errors are fine.
-  private func looking(_ body: () async throws -> Void) async throws {
-    do { try await body() } catch is ImmutaError {}
-  }
-
-  private func configuration(_ access: Storage.Access) -> Storage.Configuration {
-    var configuration = Storage.Configuration()
-    configuration.access = access
-    if hostile.format == .bilog { configuration.format = .bilog }
-    return configuration
-  }
-
-  private func open(_ access: Storage.Access) throws -> Storage {
-    try Storage(
-      directory: directory, namespaces: [HostileFiles.namespace], configuration: configuration(access))
-  }
-
-  private func repair(applying: Bool) throws -> RepairReport {
-    let report = try Storage.repair(
-      HostileFiles.namespace, in: directory, format: hostile.format == .bilog ? .bilog : nil, applying: applying)
-    _ = report.description
-    return report
-  }
-
-  private func read() async throws {
-    let storage = try open(.readOnly)
-    defer { storage.close() }
-    let log = try storage.log(HostileFiles.namespace)
-    let details = try log.details
-    _ = details.description
-    guard (0...details.count).contains(details.verifiable) else {
-      throw Finding("\(details.verifiable) are verifiable")
-    }
-    let count = log.count
-    for number in Set([0, 1, 2, count / 2, count - 1]) {
-      try await looking { _ = "\(try await log.record(at: number))" }
-    }
-    var stream = log.stream()
-    try await looking {
-      for _ in 0..<8 { if try stream.nextAtOnce() == nil { break } }
-    }
-    try await looking { _ = try await log.verify().description }
-  }
-
-  /// Whether it can be opened for appending; then what is appended must be there afterwards.
-  private func append() async throws -> Bool {
-    let storage: Storage
-    do {
-      storage = try open(.readWrite)
-    } catch is ImmutaError {
-      return false
-    }
-    let log = try storage.log(HostileFiles.namespace)
-    let before = log.count
-    do {
-      let receipt = try await log.append("appended")
-      guard receipt.sequence == before else { throw Finding("a record was appended as \(receipt.sequence)") }
-    } catch let error as ImmutaError {
-      throw Finding("what was opened cannot be appended to: \(error)")
-    }
-    storage.close()
-    let again: Storage
-    do {
-      again = try open(.readWrite)
-    } catch {
-      throw Finding("what was appended to and closed cannot be opened: \(error)")
-    }
-    defer { again.close() }
-    let reopened = try again.log(HostileFiles.namespace)
-    guard reopened.count == before + 1, try await reopened.record(at: before).text == "appended" else {
-      throw Finding("what was appended is not there")
-    }
-    return true
   }
 }
 

@@ -29,23 +29,19 @@ struct HostileKeys: CustomStringConvertible {
 
   /// Files of three sealed segments, and of those that were removed.
   static func sound() async throws -> FileTree {
-    let root = TemporaryDirectory(inMemory: true)
-    defer { withExtendedLifetime(root) {} }
-    let storage = try Storage(directory: root.path, namespaces: [namespace])
-    defer { storage.close() }
-    let log = try storage.log(namespace)
-    let index = try keyed(log)
-    for number in 0..<count {
-      if number > 0, number % 4 == 0 { try await log.roll() }
-      try await log.append(text(number))
+    let tree = try await FileTree.made(by: [namespace]) { storage in
+      let log = try storage.log(namespace)
+      let index = try keyed(log)
+      for number in 0..<count {
+        if number > 0, number % 4 == 0 { try await log.roll() }
+        try await log.append(text(number))
+      }
+      _ = try await index.count(of: "a")
+      index.finishFiles()
+      _ = try await log.removeRecords(before: removed)
+      _ = try await index.count(of: "a")
+      index.finishFiles()
     }
-    _ = try await index.count(of: "a")
-    index.finishFiles()
-    _ = try await log.removeRecords(before: removed)
-    _ = try await index.count(of: "a")
-    index.finishFiles()
-    storage.close()
-    let tree = try FileTree(of: root.path)
     guard tree.paths(ending: "removed.keys").count == 1, tree.paths(ending: ".keys").count == 4 else {
       throw Finding("the index has the files \(tree.paths(ending: ".keys"))")
     }

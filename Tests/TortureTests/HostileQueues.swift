@@ -25,17 +25,13 @@ struct HostileQueue: CustomStringConvertible {
   }
 
   static func sound() async throws -> Sound {
-    let root = TemporaryDirectory(inMemory: true)
-    defer { withExtendedLifetime(root) {} }
-    let storage = try Storage(directory: root.path, namespaces: [namespace])
-    defer { storage.close() }
-    let log = try storage.log(namespace)
-    for number in 0..<count { try await log.append(HostileLog.text(number)) }
-    let jobs = try log.workQueue(queue)
-    for _ in 0..<3 { try await jobs.next(timeout: .zero)?.acknowledge() }
-    jobs.close()
-    storage.close()
-    let tree = try FileTree(of: root.path)
+    let tree = try await FileTree.made(by: [namespace]) { storage in
+      let log = try storage.log(namespace)
+      for number in 0..<count { try await log.append(HostileLog.text(number)) }
+      let jobs = try log.workQueue(queue)
+      for _ in 0..<3 { try await jobs.next(timeout: .zero)?.acknowledge() }
+      jobs.close()
+    }
     guard let position = tree.files["\(folder)/\(Self.queue).position"],
       let companion = tree.files["\(namespace).idx"],
       let header = companion.withUnsafeBytes({ CompanionHeader.current(in: $0) }), let identity = header.identity,

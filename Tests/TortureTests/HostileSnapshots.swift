@@ -17,18 +17,14 @@ struct HostileSnapshot: CustomStringConvertible {
   var description: String { what.joined(separator: "; ") }
 
   static func sound() async throws -> FileTree {
-    let root = TemporaryDirectory(inMemory: true)
-    defer { withExtendedLifetime(root) {} }
-    let storage = try Storage(directory: root.path, namespaces: [namespace])
-    defer { storage.close() }
-    let log = try storage.log(namespace)
-    for number in 0..<count - 2 { try await log.append(HostileLog.text(number)) }
-    let total = try projection(log)
-    try await total.catchUp()
-    try await total.save()
-    for number in count - 2..<count { try await log.append(HostileLog.text(number)) }
-    storage.close()
-    return try FileTree(of: root.path)
+    try await FileTree.made(by: [namespace]) { storage in
+      let log = try storage.log(namespace)
+      for number in 0..<count - 2 { try await log.append(HostileLog.text(number)) }
+      let total = try projection(log)
+      try await total.catchUp()
+      try await total.save()
+      for number in count - 2..<count { try await log.append(HostileLog.text(number)) }
+    }
   }
 
   static func projection(_ log: Log) throws -> Projection<[Int]> {

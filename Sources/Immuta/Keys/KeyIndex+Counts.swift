@@ -99,27 +99,38 @@ extension KeyIndex {
 
   /// A key's records in a segment: how many, and each by its place among them; nil where there are none.
   private func group(of key: [UInt8], _ hash: KeyHash, in segment: Range<Int>) throws(ImmutaError) -> KeyGroup? {
-    try look(into: segment) { (keys) throws(ImmutaError) -> KeyGroup?? in
+    try look(into: segment) { (keys) throws(ImmutaError) -> Look<KeyGroup?> in
       switch keys {
-      case .memory(let keys): return .some(keys.group(of: key, hash).map { .memory(keys, $0) })
+      case .memory(let keys): return .found(keys.group(of: key, hash).map { .memory(keys, $0) })
       case .file(let file):
-        guard let slots = file.slots(of: hash), let slot = try slot(of: key, slots, in: file) else { return nil }
-        return .some(slot.found.map { .file(file, $0) })
+        guard let slots = file.slots(of: hash) else { return .damaged }
+        return try slot(of: key, slots, in: file).map { slot in slot.map { .file(file, $0) } }
+      }
+    }
+  }
+
+  /// What the keys of a segment say.
+  private enum Look<Found> {
+    case found(Found)
+    case damaged
+
+    func map<Other>(_ transform: (Found) -> Other) -> Look<Other> {
+      switch self {
+      case .found(let found): .found(transform(found))
+      case .damaged: .damaged
       }
     }
   }
 
   /// Looks into the keys of a segment. Where they are damaged, or a record could not be read when they were made, they are made
   /// again.
-  ///
-  /// - Parameter body: nil where it finds that they are damaged.
   private func look<Found>(
-    into segment: Range<Int>, _ body: (SegmentKeys) throws(ImmutaError) -> Found?
+    into segment: Range<Int>, _ body: (SegmentKeys) throws(ImmutaError) -> Look<Found>
   ) throws(ImmutaError) -> Found {
     for _ in 0..<Self.mostAttempts {
       let keys = try keys(of: segment)
       if !keys.hasUnreadable {
-        if let found = try body(keys) { return found }
+        if case .found(let found) = try body(keys) { return found }
       } else if let number = keys.firstUnreadable {
         // It throws if it cannot be read now, either.
         _ = try record(number)
@@ -147,16 +158,14 @@ extension KeyIndex {
     }
   }
 
-  /// Nil where the file is damaged.
-  private func slot(
-    of key: [UInt8], _ slots: [KeySlot], in file: KeyFile
-  ) throws(ImmutaError) -> (found: KeySlot?, Void)? {
+  /// The slot of a key, among those of its hash; nil where the file has none.
+  private func slot(of key: [UInt8], _ slots: [KeySlot], in file: KeyFile) throws(ImmutaError) -> Look<KeySlot?> {
     for slot in slots {
-      guard let posting = file.postings(slot.place..<slot.place + 1)?.first else { return nil }
+      guard let posting = file.postings(slot.place..<slot.place + 1)?.first else { return .damaged }
       // Another key may have the same hash: the record says which it is.
-      if try keyOf(record(posting.number, posting.entry).payload.inMemory()) == key { return (slot, ()) }
+      if try keyOf(record(posting.number, posting.entry).payload.inMemory()) == key { return .found(slot) }
     }
-    return (nil, ())
+    return .found(nil)
   }
 
   // MARK: Records
@@ -270,8 +279,10 @@ extension KeyIndex {
   ) throws(ImmutaError) -> [(number: Int, entry: KeyFileHeader.Anchor?)] {
     try look(into: segment) { keys in
       switch keys {
-      case .memory(let keys): keys.groups.map { (keys.first + Int($0.first), nil) }
-      case .file(let file): Self.firstPostings(file)?.map { ($0.number, $0.entry) }
+      case .memory(let keys): return .found(keys.groups.map { (keys.first + Int($0.first), nil) })
+      case .file(let file):
+        guard let postings = Self.firstPostings(file) else { return .damaged }
+        return .found(postings.map { ($0.number, $0.entry) })
       }
     }
   }
