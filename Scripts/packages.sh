@@ -44,3 +44,10 @@ install_file_systems() {
   command -v mkfs.btrfs >/dev/null || install_package btrfs-progs || return
   command -v mkfs.xfs >/dev/null || install_package xfsprogs
 }
+
+# What runs programs for arm64 on another processor, and what they are linked with.
+install_arm64_emulator() {
+  command -v qemu-aarch64 >/dev/null || install_package qemu-user || return
+  [ -e /usr/lib/gcc-cross/aarch64-linux-gnu ] || install_package gcc-aarch64-linux-gnu || return
+  [ -e /usr/aarch64-linux-gnu/lib/libc.a ] || install_package libc6-dev-arm64-cross
+}

@@ -138,6 +138,15 @@ check_api() {
   IMMUTA_BUILD_PATH="$build_path" Scripts/api.sh
 }
 
+# On another kind of processor than this machine's, with instructions of its own.
+test_on_arm64() {
+  local log="$work/arm64.log" status=0
+  Scripts/arm64.sh | tee "$log" || status=$?
+  if [ "$status" -eq 77 ]; then return; fi
+  [ "$status" -eq 0 ] || fail "the checksums' code for arm64 is wrong"
+  passed=$((passed + $(sed -nE 's/^([0-9]+) passed, 0 failed$/\1/p' "$log")))
+}
+
 check_refused() {
   IMMUTA_BUILD_PATH="$build_path" Scripts/refused.sh
 }
@@ -292,6 +301,7 @@ step "Canaries match the engine" check_canary_patterns
 step "Build, warnings are errors" build
 step "The public API is as it is written down" check_api
 step "What the compiler must refuse" check_refused
+step "Checksums on arm64" test_on_arm64
 step "Tests" test_suite
 step "Tests on a cluster" test_on_cluster
 step "Tests under the thread sanitizer" test_under_thread_sanitizer
