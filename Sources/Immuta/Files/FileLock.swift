@@ -185,7 +185,9 @@ extension LockNote {
     let text = "pid \(processID ?? 0)\nsince \(since ?? 0)\nnamespace \(subject)\n"
     do throws(FileError) {
       try file.write(Array(text.utf8), at: offset)
-      try file.truncate(to: offset + text.utf8.count)
+      // Only the note of a process that died is longer; cutting a file costs more than asking how long it is.
+      let end = offset + text.utf8.count
+      if try file.size > end { try file.truncate(to: end) }
     } catch {
       try? file.truncate(to: offset)
     }

@@ -7,6 +7,8 @@
   private var buffered: Range<Int> = 0..<0
 
   private static var bufferedEntries: Int { 4096 }
+  /// How many entries are read first: some callers look at one or two, and those that go on get more each time.
+  private static var fewestEntries: Int { 64 }
 
   init(_ descriptor: Descriptor) throws(ImmutaError) {
     self.descriptor = descriptor
@@ -80,7 +82,9 @@
   private mutating func bytes(of number: Int) throws(ImmutaError) -> UnsafeRawBufferPointer? {
     guard number >= 0, number < count else { return nil }
     if !buffered.contains(number) {
-      let wanted = min(Self.bufferedEntries, count - number)
+      let isNext = !buffered.isEmpty && number == buffered.upperBound
+      let most = isNext ? min(Self.bufferedEntries, 8 * buffered.count) : Self.fewestEntries
+      let wanted = min(most, count - number)
       let target = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[..<(wanted * CompanionEntry.size)])
       buffered = number..<number
       let offset = CompanionEntry.offset(of: number)
