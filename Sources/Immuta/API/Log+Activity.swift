@@ -29,7 +29,10 @@ extension Log {
       try checkOpen()
       let reader = open.current
       let written = writer?.state.withLock { state in
-        (state.appendedCount, state.appendedBytes, state.commitCount, state.turns.count)
+        let appended = state.appended
+        return (
+          appended.records(state.count), appended.bytes(state.segment.tail), appended.commits, state.turns.count
+        )
       }
       return LogActivity(
         count: reader.count, stableCount: stableCount, appendedRecords: written?.0 ?? 0,

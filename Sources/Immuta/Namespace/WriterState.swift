@@ -17,12 +17,7 @@ struct WriterState: ~Copyable, Sendable {
   private let lock: FileLock
   private var clock: CommitClock
   private var wake = CommitWake()
-  /// Since the log was opened. Wrapping: it is counted without a check.
-  private(set) var commitCount = 0
-  /// How many records the log had when it was opened.
-  private let openedCount: Int
-  /// Bytes of the segments that were rolled since, minus what the first of them had when the log was opened.
-  private var earlierBytes: Int
+  private(set) var appended: AppendedSoFar
   /// When the files' names were looked up last, by the clock of `commitTime`.
   private var namesChecked: Int64 = 0
   /// How many records the log had when `wasUsed` was last called.
@@ -38,8 +33,7 @@ struct WriterState: ~Copyable, Sendable {
   init(
     segment: consuming SegmentWriter, reader: LogReader, lock: FileLock, clock: CommitClock, rolling: RollState
   ) {
-    openedCount = segment.endNumber
-    earlierBytes = -segment.tail
+    appended = AppendedSoFar(count: segment.endNumber, tail: segment.tail)
     self.segment = segment
     self.reader = reader
     self.lock = lock
@@ -61,12 +55,6 @@ struct WriterState: ~Copyable, Sendable {
 
   /// The number of the first record that is not committed.
   var count: Int { segment.endNumber }
-
-  /// Records that were committed since the log was opened.
-  var appendedCount: Int { count - openedCount }
-
-  /// Their bytes, with what the format puts around them.
-  var appendedBytes: Int { earlierBytes + segment.tail }
 
   /// Committed records of the newest segment.
   var segmentCount: Int { segment.count }
@@ -191,7 +179,7 @@ struct WriterState: ~Copyable, Sendable {
   /// Records from `first` on are part of the log: readers, here and in other processes, may find them.
   @inline(__always)
   private mutating func noteCommit(first: Int) {
-    commitCount &+= 1
+    appended.noteCommit()
     if let windows = segment.files.newWindows() { reader.show(windows) }
     // Releasing: pairs with the reader's load of the end, after its load of the count that is announced later.
     reader.committedEnd.store(segment.tail, ordering: .releasing)
@@ -280,7 +268,7 @@ struct WriterState: ~Copyable, Sendable {
     precondition(next.first == segment.endNumber, "segments follow each other")
     // Followers that wait for its next record look, and find the other segment.
     if isPrepared { wakeFollowers(first: count) }
-    earlierBytes += segment.tail - next.tail
+    appended.noteRoll(from: segment.tail, to: next.tail)
     swap(&segment, &next)
     reader = nextReader
     rolling.begin()
