@@ -15,7 +15,7 @@ public protocol LogObserver: Sendable {
   /// `.synced` for the flush. Not called for transactions, whose time is that of their closure, and for appends that throw.
   func appended(in time: Duration)
 
-  /// A flush put records on stable storage, for callers that wait for it, for ``Log/sync()`` or for the interval. Not called for
+  /// A flush put records on stable storage, for callers that wait for it, for `sync()` or for the interval. Not called for
   /// the flushes of opening, rolling and closing, and for flushes that fail.
   func flushed(in time: Duration)
 
