@@ -17,7 +17,7 @@ test: ## Everything a change must pass; installs what the package traits need
 	Scripts/test.sh
 
 api: ## Write the public API down in Scripts/api.txt, after a change that is meant
-	swift build --quiet --traits Zstd,LZ4,JetStream
+	swift build --quiet --traits Zstd,LZ4,JetStream,Service
 	Scripts/api.sh --accept
 
 bench: ## Measure it beside the floors and the alternatives (ARGUMENTS=--quick: does it run?); see Benchmarks/README.md
@@ -47,6 +47,7 @@ docs: ## Build the documentation of the libraries; a broken link is an error
 	swift package generate-documentation --target ImmutaCodable --warnings-as-errors
 	swift package generate-documentation --target ImmutaLogStore --warnings-as-errors
 	swift package --traits JetStream generate-documentation --target ImmutaJetStream --warnings-as-errors
+	swift package --traits Service generate-documentation --target ImmutaService --warnings-as-errors
 
 install: ## Install the tool, its manual pages and shell completions (PREFIX=/usr/local TRAITS=Zstd,LZ4,JetStream)
 	swift build --quiet -c release --product immuta $(if $(TRAITS),--traits $(TRAITS))

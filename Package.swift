@@ -12,6 +12,11 @@ let settings: [SwiftSetting] = [
   .enableUpcomingFeature("InternalImportsByDefault"),
 ]
 
+/// A product that is needed, and fetched, only with the trait Service.
+func service(_ product: String, of package: String) -> Target.Dependency {
+  .product(name: product, package: package, condition: .when(traits: ["Service"]))
+}
+
 /// The engine's own setting: every unsafe expression is marked where it stands.
 let strict: [SwiftSetting] = settings + [.strictMemorySafety()]
 
@@ -27,18 +32,24 @@ let package = Package(
     .library(name: "ImmutaJetStream", targets: ["ImmutaJetStream"]),
     .library(name: "Solid", targets: ["Solid"]),
     .library(name: "ImmutaTestSupport", targets: ["ImmutaTestSupport"]),
+    .library(name: "ImmutaService", targets: ["ImmutaService"]),
     .executable(name: "immuta", targets: ["ImmutaCLI"]),
   ],
-  // Off by default, as each needs a C library that not every machine has.
+  // Off by default, as each needs a C library that not every machine has, or packages that only servers use.
   traits: [
     .trait(name: "Zstd", description: "Zstandard in ImmutaTransforms and the tool; needs libzstd with its headers."),
     .trait(name: "LZ4", description: "LZ4 in ImmutaTransforms and the tool; needs liblz4 with its headers."),
     .trait(name: "JetStream", description: "ImmutaJetStream, a log on a NATS cluster; needs libnats with its headers."),
+    .trait(name: "Service", description: "ImmutaService, for servers; fetches the packages that it is made for."),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    // Not even fetched without the trait Service, as their products stand behind it: Scripts/dependencies.sh checks that.
+    .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+    .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"),
   ],
   targets: [
@@ -92,6 +103,15 @@ let package = Package(
         .target(name: "CImmutaNats", condition: .when(traits: ["JetStream"])),
       ],
       swiftSettings: strict),
+    // As above.
+    .target(
+      name: "ImmutaService",
+      dependencies: [
+        "Immuta", "ImmutaLocking", "ImmutaLogStore", .product(name: "Logging", package: "swift-log"),
+        service("CoreMetrics", of: "swift-metrics"), service("ServiceLifecycle", of: "swift-service-lifecycle"),
+        service("Tracing", of: "swift-distributed-tracing"),
+      ],
+      swiftSettings: settings),
     .executableTarget(
       name: "ImmutaCLI",
       dependencies: [
@@ -139,6 +159,17 @@ let package = Package(
       dependencies: [
         "Immuta", "ImmutaJetStream", "ImmutaLibC", "ImmutaLocking", "ImmutaTestSupport",
         .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: settings),
+    .testTarget(
+      name: "ImmutaServiceTests",
+      dependencies: [
+        "Immuta", "ImmutaLibC", "ImmutaLocking", "ImmutaLogStore", "ImmutaService", "ImmutaTestSupport",
+        .product(name: "Logging", package: "swift-log"),
+        service("CoreMetrics", of: "swift-metrics"), service("MetricsTestKit", of: "swift-metrics"),
+        service("ServiceLifecycle", of: "swift-service-lifecycle"),
+        service("Tracing", of: "swift-distributed-tracing"),
+        service("InMemoryTracing", of: "swift-distributed-tracing"),
       ],
       swiftSettings: settings),
     .testTarget(

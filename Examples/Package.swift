@@ -7,8 +7,11 @@ let package = Package(
   platforms: [.macOS(.v15)],
   dependencies: [
     // By path, under the name that the product is asked for by, whatever the folder is called.
-    .package(name: "immuta", path: ".."),
+    .package(name: "immuta", path: "..", traits: ["Service"]),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
   ],
   targets: [
     example("quickstart", "Quickstart"),
@@ -26,6 +29,13 @@ let package = Package(
     example("web-logs", "WebLogs", ["LogStore"]),
     example("work-queue", "WorkQueue"),
     example("message-queue", "MessageQueue", ["LogStore"]),
+    example(
+      "service", "Service", ["ImmutaService"],
+      more: [
+        .product(name: "Logging", package: "swift-log"), .product(name: "CoreMetrics", package: "swift-metrics"),
+        .product(name: "MetricsTestKit", package: "swift-metrics"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ]),
     example("third-party-transform", "ThirdPartyTransform", more: [.product(name: "Crypto", package: "swift-crypto")]),
   ],
   swiftLanguageModes: [.v6]

@@ -16,9 +16,9 @@ written="Scripts/api.txt"
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 
-for module in Immuta ImmutaCodable ImmutaFoundation ImmutaJetStream ImmutaLogStore ImmutaTransforms Solid; do
+for module in Immuta ImmutaCodable ImmutaFoundation ImmutaJetStream ImmutaLogStore ImmutaService ImmutaTransforms Solid; do
   if [ ! -e "$products/Modules/$module.swiftmodule" ]; then
-    echo "api.sh: $module was not built: build with \`swift build --traits Zstd,LZ4,JetStream\` first" >&2
+    echo "api.sh: $module was not built: build with \`swift build --traits Zstd,LZ4,JetStream,Service\` first" >&2
     exit 1
   fi
   swift-symbolgraph-extract -module-name "$module" "${module_options[@]}" -minimum-access-level public \

@@ -68,24 +68,24 @@ check_tools() {
   fi
   # Some tests are about wrong clocks, and skip themselves without it.
   command -v faketime >/dev/null || install_package faketime || true
-  local turned_on=""
+  local turned_on="Service"
   if install_libraries_of_traits; then
-    turned_on="Zstd,LZ4"
+    turned_on="$turned_on,Zstd,LZ4"
   else
     echo "SKIPPED: without the headers of libzstd and liblz4, Zstandard and LZ4 are not tested"
   fi
   if ! install_cluster_client; then
     echo "SKIPPED: without the headers of libnats, the log on a cluster is neither built nor tested"
   else
-    turned_on="${turned_on:+$turned_on,}JetStream"
+    turned_on="$turned_on,JetStream"
     if install_cluster_server; then
       has_cluster=true
     else
       echo "SKIPPED: without a NATS server of 2.12 or newer, the log on a cluster is built and hardly tested"
     fi
   fi
-  if [ -n "$turned_on" ]; then traits=(--traits "$turned_on"); fi
-  if [ "$turned_on" = Zstd,LZ4,JetStream ]; then has_all_traits=true; fi
+  traits=(--traits "$turned_on")
+  if [ "$turned_on" = Service,Zstd,LZ4,JetStream ]; then has_all_traits=true; fi
   # Only root can mount them.
   if [ "$(id -u)" -ne 0 ]; then
     echo "SKIPPED: only root can mount file systems; full ones are not tested"
@@ -145,6 +145,10 @@ test_on_arm64() {
   if [ "$status" -eq 77 ]; then return; fi
   [ "$status" -eq 0 ] || fail "the checksums' code for arm64 is wrong"
   passed=$((passed + $(sed -nE 's/^([0-9]+) passed, 0 failed$/\1/p' "$log")))
+}
+
+check_dependencies() {
+  Scripts/dependencies.sh
 }
 
 check_refused() {
@@ -261,6 +265,25 @@ check_canary_patterns() {
   Scripts/canaries.sh --check
 }
 
+# Runs until it is asked to end. To be called in a shell of its own.
+run_service() {
+  local server
+  : >service.log
+  "$1" >service.log 2>&1 &
+  server=$!
+  # shellcheck disable=SC2064
+  trap "kill $server 2>/dev/null || true; tail -n 20 service.log" EXIT
+  for _ in {1..600}; do
+    if grep -q immuta_delivery_seconds service.log; then break; fi
+    kill -0 "$server"
+    sleep 0.1
+  done
+  kill -TERM "$server"
+  wait "$server"
+  trap - EXIT
+  grep "every order is on stable storage" service.log
+}
+
 run_examples() {
   local binaries writer
   # Where the tests were built, which has built all that the examples depend on.
@@ -292,6 +315,7 @@ run_examples() {
     done
     "$binaries/follow-other-process" read
     wait "$writer"
+    run_service "$binaries/service"
   )
 }
 
@@ -300,6 +324,7 @@ step "Format and style" lint
 step "Canaries match the engine" check_canary_patterns
 step "Build, warnings are errors" build
 step "The public API is as it is written down" check_api
+step "What a package fetches that uses Immuta alone" check_dependencies
 step "What the compiler must refuse" check_refused
 step "Checksums on arm64" test_on_arm64
 step "Tests" test_suite

@@ -1,6 +1,6 @@
 public import Immuta
 import ImmutaLocking
-import Logging
+package import Logging
 
 /// A partitioned log: a key picks the partition, order holds within a partition, and partitions are written and read
 /// side by side.
@@ -138,7 +138,9 @@ public final class LogStore: Sendable {
   private static func tell(of logs: [Result<Log, ImmutaError>], _ logger: Logger?) {
     for (number, log) in logs.enumerated() {
       if case .failure(let error) = log {
-        logger?.error("partition \(number) cannot be used: \(error)", metadata: ["partition": "\(number)"])
+        logger?.tell(
+          .partitionUnusable, .error, "partition \(number) cannot be used: \(error)",
+          ["namespace": "\(number)", "partition": "\(number)"])
       }
     }
   }
@@ -218,6 +220,26 @@ public final class LogStore: Sendable {
   public func sync() throws {
     for case .success(let log) in logs { try log.sync() }
   }
+
+  /// The open partitions' logs, in order; none of those that could not be opened.
+  ///
+  /// - Throws: `.storageClosed`.
+  package var allLogs: [Log] {
+    get throws(ImmutaError) {
+      _ = try storage.allLogs
+      return logs.compactMap { try? $0.get() }
+    }
+  }
+
+  /// Bytes that this user's files may still take in the file system of the directory.
+  ///
+  /// - Throws: `.storageClosed`, `.io`.
+  package var freeSpace: Int {
+    get throws(ImmutaError) { try storage.freeSpace }
+  }
+
+  /// Gets what people should know.
+  package var logger: Logger? { storage.logger }
 
   /// Reports what is wrong with a partition, and repairs what can be repaired, if asked to: see `repair` of `Storage`. The store
   /// must not be open for appending, except in processes that could not open the partition.

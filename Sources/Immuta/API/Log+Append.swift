@@ -28,6 +28,7 @@ extension Log {
   @inlinable
   @discardableResult
   public func append(_ bytes: some Collection<UInt8>) async throws -> Receipt {
+    if isObserved { return try await appendObserved(bytes) }
     guard let receipt = try unsafe withBytes(of: bytes, appendAtOnce) else {
       return try await appendInTurn(bytes)
     }
@@ -156,6 +157,7 @@ extension Log {
   @inlinable
   @discardableResult
   public func append(_ bytes: some Collection<UInt8>) throws -> Receipt {
+    if isObserved { return try appendObserved(bytes) }
     guard let receipt = try unsafe withBytes(of: bytes, appendAtOnce) else {
       return try appendInTurn(bytes)
     }

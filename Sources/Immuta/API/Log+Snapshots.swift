@@ -15,9 +15,9 @@ extension Log {
     return SnapshotFile(log: self, name: name)
   }
 
-  /// Logs something that people should know, and need not act on, to the configuration's logger.
+  /// Logs something about a projection that people should know, and need not act on, to the configuration's logger.
   package func note(_ text: String) {
-    open.logger?.notice("\(text)", metadata: ["namespace": "\(namespace)"])
+    open.logger?.tell(.projection, .notice, "\(text)", ["namespace": "\(namespace)"])
   }
 }
 

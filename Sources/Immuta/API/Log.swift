@@ -16,6 +16,8 @@ import Synchronization
   let heldWriter: Unmanaged<LogWriter>?
   /// Whether an append returns only when its record is stable.
   @usableFromInline let awaitsFlush: Bool
+  /// Whether somebody wants to know how long appends take.
+  @usableFromInline let isObserved: Bool
   /// What is read from. Closes the log once neither the log nor a stream is held.
   let open: OpenLog
   /// The writer's newest segment, at hand; nil where there is no writer.
@@ -43,16 +45,19 @@ import Synchronization
     files = configuration.files(of: namespace, in: directory)
     acceptsFilesOfOthers = configuration.acceptsFilesOfOthers
     durability = configuration.durability
+    let observer = configuration.observer?(namespace)
     let opened: Opening.Opened
     do throws(ImmutaError) {
-      opened = try Opening(files: files, options: configuration.opening, pools: pools).run()
+      opened = try Opening(files: files, options: configuration.opening(observer), pools: pools).run()
     } catch {
       throw files.seenInPlace(error).of(namespace)
     }
     writer = opened.writer
     newest = opened.writer?.newest
     open = OpenLog(
-      opened.writer, opened.follower, path: files.logPath, namespace: namespace, logger: configuration.logger)
+      opened.writer, opened.follower, path: files.logPath, namespace: namespace, logger: configuration.logger,
+      observer: observer)
+    isObserved = observer != nil
     awaitsFlush = opened.writer?.awaitsFlush ?? false
     unsafe heldWriter = opened.writer.map { unsafe Unmanaged.passUnretained($0) }
     isNew = opened.isNew
@@ -61,9 +66,11 @@ import Synchronization
     uploads = configuration.uploads
     if let logger = configuration.logger, let last = opened.lastTime, Timestamp(nanosecondsSince1970: last).isDoubtful {
       for doubt in try clockDoubts() {
-        logger.warning("\(doubt)", metadata: ["namespace": "\(namespace)", "path": "\(files.logPath)"])
+        logger.tell(
+          .clockDoubted, .warning, "\(doubt)", ["namespace": "\(namespace)", "path": "\(files.logPath)"])
       }
     }
+    if let damage = opened.damage { open.noteDamage(.corrupted(damage)) }
   }
 
   /// Whether another process may write the log.
@@ -137,7 +144,9 @@ import Synchronization
       }
       return try readFollowed(sequence, reader: number)
     } catch {
-      throw (open.removal(of: sequence) ?? error).of(namespace)
+      let error = open.removal(of: sequence) ?? error
+      open.noteDamage(error)
+      throw error.of(namespace)
     }
   }
 

@@ -98,10 +98,11 @@ final class QueueJournal: Sendable {
       }
       if let failure { throw failure }
       limit = same.known
-      open.logger?.warning(
+      open.logger?.tell(
+        .queueJobsRepeated, .warning,
         """
         the log has lost records that the work queue “\(queue)” had done: jobs from record \(limit) on are given again
-        """, metadata: ["namespace": "\(open.namespace)", "queue": "\(queue)"])
+        """, ["namespace": "\(open.namespace)", "queue": "\(queue)"])
     }
     if wasRestarted { limit = min(limit, stable) }
     var replay = QueueReplay(queue: mark.queue, limit: limit)

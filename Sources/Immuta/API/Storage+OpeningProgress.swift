@@ -36,9 +36,9 @@ extension Storage.Configuration {
         return true
       }
       if !isDue { return }
-      logger.notice(
-        "all of the log must be read: \(done / max(1, total / 100)) % is done",
-        metadata: ["namespace": "\(namespace)", "path": "\(path)"])
+      logger.tell(
+        .openingProgress, .notice, "all of the log must be read: \(done / max(1, total / 100)) % is done",
+        ["namespace": "\(namespace)", "path": "\(path)", "done": "\(done)", "total": "\(total)"])
     }
   }
 }

@@ -117,7 +117,7 @@ private struct SalvageSource {
       configuration.scanProgress(files, size: size, passCount: 3)
     }
     opening = Opening(
-      files: files, options: configuration.opening,
+      files: files, options: configuration.opening(nil),
       pools: TransformPools(encoding: configuration.encoding, decoding: configuration.decoding))
     let codecs = opening.codecs(repair.format)
     try codecs.checkName(repair.codecName)

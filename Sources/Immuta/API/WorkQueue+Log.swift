@@ -90,9 +90,10 @@ extension Log {
     let boot = BootIdentity.current
     let replay = try journal.replay(mark, wasRestarted: boot == 0 || mark.bootIdentity != boot, of: open)
     if !replay.isMine {
-      open.logger?.warning(
+      open.logger?.tell(
+        .queueMoved, .warning,
         "the state of the work queue “\(name)” is of before it was moved, and counts no more",
-        metadata: ["namespace": "\(namespace)", "queue": "\(name)"])
+        ["namespace": "\(namespace)", "queue": "\(name)"])
       return JobTable(front: mark.last.number)
     }
     var table = replay.table

@@ -63,10 +63,11 @@ extension WorkQueue {
 extension Log {
   /// Logs how many jobs were passed.
   func noteRemovedJobs(_ count: Int, before first: Int, of queue: String) {
-    open.logger?.warning(
+    open.logger?.tell(
+      .queueJobsRemoved, .warning,
       """
       retention has removed the records before \(first), and with them \(Quantity.of(count, "job")) of the work queue “\(queue)” \
       that nobody has done: they are passed. Name the queue in retention.waitingFor to have retention wait for it
-      """, metadata: ["namespace": "\(namespace)", "queue": "\(queue)"])
+      """, ["namespace": "\(namespace)", "queue": "\(queue)"])
   }
 }

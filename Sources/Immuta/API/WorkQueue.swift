@@ -282,9 +282,10 @@ public final class WorkQueue: Sendable {
       try? writePosition(&state)
     }
     if let failure = journal.close() {
-      log.open.logger?.error(
+      log.open.logger?.tell(
+        .queueCloseFailed, .error,
         "closing the work queue “\(name)” failed: some jobs that are done may be given again: \(failure)",
-        metadata: ["namespace": "\(log.namespace)", "queue": "\(name)"])
+        ["namespace": "\(log.namespace)", "queue": "\(name)"])
     }
     keeper.close()
   }

@@ -80,9 +80,10 @@ struct WorkQueueState {
     try? WorkThreads.shared.add {
       do throws(ImmutaError) { try journal.removeRecords(before: first) } catch {
         if case .storageClosed = error { return }
-        open.logger?.warning(
+        open.logger?.tell(
+          .queueRemovalFailed, .warning,
           "what the work queue “\(name)” need not keep could not be removed: \(error)",
-          metadata: ["namespace": "\(open.namespace)", "queue": "\(name)"])
+          ["namespace": "\(open.namespace)", "queue": "\(name)"])
       }
     }
   }

@@ -8,3 +8,14 @@ extension Duration {
     return carried ? (seconds < 0 ? .min : .max) : sum
   }
 }
+
+extension Duration {
+  /// With one digit after the point, for people.
+  var tenths: String {
+    let tenths = nanoseconds / 100_000_000
+    return "\(tenths / 10).\(tenths % 10) s"
+  }
+
+  /// As a number of seconds.
+  package var inSeconds: Double { Double(nanoseconds) / 1e9 }
+}

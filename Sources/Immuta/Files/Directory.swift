@@ -124,6 +124,9 @@ package final class Directory: Sendable {
   /// Of the directory itself.
   package func status() throws(FileError) -> SystemCalls.Status { try opened().status() }
 
+  /// Bytes that this user's files may still take in its file system.
+  package func freeSpace() throws(FileError) -> Int { try SystemCalls.freeSpace(opened().number, path: path) }
+
   /// Whether the locks of files in it need no descriptor: see ``FileLock/withoutDescriptor(in:)``.
   package var keepsLocksOfMappings: Bool { (try? opened().fileSystem.keepsLocksOfMappings) ?? false }
 

@@ -55,7 +55,7 @@ package enum FilePurpose: Hashable, Sendable {
 /// The system's calls, by the names that people look them up by.
 package enum CallName: String, Hashable, Sendable {
   case open, fchown, fchmod, pread, pwrite, pwritev, fallocate, ftruncate, fdatasync, fsync, flock, mmap, madvise
-  case fstat, stat, mkdir, unlink, rename, opendir
+  case fstat, fstatvfs, stat, mkdir, unlink, rename, opendir
   case syncFileRange = "sync_file_range"
   case inotifyInit = "inotify_init1"
   case inotifyAddWatch = "inotify_add_watch"

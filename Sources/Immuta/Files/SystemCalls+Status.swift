@@ -43,6 +43,16 @@ extension SystemCalls {
     return Status(status)
   }
 
+  /// Bytes that this user's files may still take in the file system of a file or directory.
+  static func freeSpace(_ descriptor: Int32, path: String) throws(FileError) -> Int {
+    var status = statvfs()
+    while unsafe fstatvfs(descriptor, &status) != 0 {
+      if errno != EINTR { throw .failed(.fstatvfs, errno, path: path) }
+    }
+    let (bytes, overflow) = UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize))
+    return overflow ? .max : Int(clamping: bytes)
+  }
+
   /// The status of the file with a name in a directory; a symbolic link is not followed. Nil if there is none.
   static func status(_ directory: Int32, _ name: String, path: String) throws(FileError) -> Status? {
     willAskStatus(path)

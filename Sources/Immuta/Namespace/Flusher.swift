@@ -15,6 +15,7 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
   let committed: Broadcaster
   private let targets: Lock<FlushTargets>
   let interval: Duration?
+  private let watch: FlushWatch
   /// Opened when the last flush has ended, after flushing was stopped.
   private let flushed = ThreadGate()
   let state = Lock(FlushState())
@@ -33,9 +34,8 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
   /// come to wait.
   let waiterCount = Atomic(0)
 
-  init(
-    _ progress: LogProgress, _ target: FlushTarget, interval: Duration?
-  ) {
+  init(_ progress: LogProgress, _ target: FlushTarget, interval: Duration?, watch: FlushWatch) {
+    self.watch = watch
     committed = progress.committed
     stable = progress.stable
     precondition(stable.generation <= committed.generation, "what is stable was committed")
@@ -193,9 +193,11 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
   }
 
   private func flush(_ due: [(target: FlushTarget, end: Int)]) throws(ImmutaError) {
+    let start = due.isEmpty ? nil : watch.start()
     for (target, end) in due {
       try noteFlush(target, through: end) { () throws(ImmutaError) in try target.flush(through: end) }
     }
+    watch.note(since: start)
   }
 
   /// Puts all committed records on stable storage, and those staged after them. The caller has the turn. Blocks.
@@ -252,6 +254,7 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
         files += target.files.takeOver()
       }
     }
+    let starts = flushers.map { $0.watch.start() }
     let flushFailures = ManyFiles.flush(files)
     var failures = [ImmutaError?](repeating: nil, count: flushers.count)
     for (number, piece) in pieces.enumerated() where failures[piece.place] == nil {
@@ -268,6 +271,7 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
     (files, pieces) = ([], [])
     for (place, flusher) in flushers.enumerated() {
       if let failure = failures[place] { flusher.fail(failure) } else { flusher.finish(counts[place]) }
+      if failures[place] == nil { flusher.watch.note(since: starts[place]) }
       flusher.endFlush()
     }
   }
@@ -288,7 +292,9 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
 
   private func fail(_ error: ImmutaError) {
     for target in targets.withLock({ $0.all }) where target.files.hasFailedFlush { target.keeper.markFailed() }
+    let isFirst = failure == nil
     tell(error)
+    if isFirst { watch.note(error) }
   }
 
   /// Answers all callers that wait, and all that come later, with the failure.

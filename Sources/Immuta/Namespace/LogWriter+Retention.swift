@@ -14,12 +14,22 @@ extension LogWriter {
   /// So a crash leaves the log as it was, or files that the next opening removes.
   @discardableResult
   func removeRecords(before number: Int) throws(ImmutaError) -> Int {
+    let (first, gone) = try removeSegments(before: number)
+    if gone > 0 {
+      longWaits.logger?.tell(
+        .removed, .info, "removed \(Quantity.of(gone, "segment")): the log begins with record \(first)",
+        ["namespace": "\(namespace)", "path": "\(path)", "first": "\(first)", "segments": "\(gone)"])
+    }
+    return first
+  }
+
+  private func removeSegments(before number: Int) throws(ImmutaError) -> (first: Int, gone: Int) {
     try roller.maintenance.withLock { (_) throws(ImmutaError) in
       try state.withLock { (state) throws(ImmutaError) in try checkUsable(state) }
       let (firsts, end) = sealed.list
       let plan = RetentionPlan(firsts: firsts, newest: end, count: committed.generation)
       guard let removed = plan.firstToKeep(before: number), removed > sealed.firstSequence else {
-        return sealed.firstSequence
+        return (sealed.firstSequence, 0)
       }
       // No segment that is still being written may be removed.
       if let failure = sealNow() { throw failure }
@@ -34,7 +44,7 @@ extension LogWriter {
       let gone = sealed.remove(before: removed)
       try keepMeta(flusher.companionHeader)
       for first in gone { try remove(first) }
-      return removed
+      return (removed, gone.count)
     }
   }
 
@@ -73,11 +83,16 @@ extension LogWriter {
     let before = sealed.firstSequence
     let first = try removeRecords(before: kept.number)
     for consumer in kept.overrun where first > before {
-      longWaits.logger?.warning(
+      longWaits.logger?.tell(
+        .consumerOverrun, .warning,
         """
         the log has more than \(roller.retention.hardMaximumBytes ?? 0) bytes, and the consumer “\(consumer.name)” has not read \
         them: it has missed records \(consumer.position) to \(first - 1), which were removed
-        """, metadata: ["namespace": "\(namespace)", "consumer": "\(consumer.name)"])
+        """,
+        [
+          "namespace": "\(namespace)", "consumer": "\(consumer.name)", "missed": "\(first - consumer.position)",
+          "first": "\(first)",
+        ])
     }
   }
 
@@ -129,9 +144,10 @@ extension LogWriter {
       return Waited(name: name, position: position, stable: min(position, mark.stable.number))
     } catch {
       if roller.isFirstFault(of: name) {
-        longWaits.logger?.warning(
+        longWaits.logger?.tell(
+          .consumerUnreadable, .warning,
           "nothing is removed, as the position of the consumer “\(name)” cannot be read: \(error)",
-          metadata: ["namespace": "\(namespace)", "consumer": "\(name)"])
+          ["namespace": "\(namespace)", "consumer": "\(name)"])
       }
       return Waited(name: name, position: 0, stable: 0)
     }
@@ -149,8 +165,9 @@ extension LogWriter {
       try retain()
     } catch {
       if state.withLock({ $0.isClosed }) { return }
-      longWaits.logger?.warning(
-        "what the log need not keep could not be removed: \(error)", metadata: ["namespace": "\(namespace)"])
+      longWaits.logger?.tell(
+        .removalFailed, .warning, "what the log need not keep could not be removed: \(error)",
+        ["namespace": "\(namespace)"])
     }
   }
 
@@ -185,7 +202,8 @@ extension LogWriter {
       // The segment is too old, so this rolls.
       try prepareBlocking()
     } catch {
-      longWaits.logger?.warning("the log could not roll: \(error)", metadata: ["namespace": "\(namespace)"])
+      longWaits.logger?.tell(
+        .rollFailed, .warning, "the log could not roll: \(error)", ["namespace": "\(namespace)"])
     }
   }
 }

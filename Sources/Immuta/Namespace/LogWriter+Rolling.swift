@@ -1,4 +1,5 @@
 import ImmutaLocking
+import Logging
 import Solid
 
 // A log's segments, one after the other: see DESIGN of the file format, "Segments".
@@ -9,6 +10,7 @@ extension LogWriter {
   /// Each step leaves the log as it was, or rolled: the next segment is made under names of its own; it gets its names; and then
   /// records go into it, while the previous one is sealed in the background.
   func roll() throws(ImmutaError) {
+    let before = newest.reader.first
     do {
       try closing.whileOpen { try rollOpen() }
     } catch let error as ImmutaError {
@@ -18,6 +20,16 @@ extension LogWriter {
     }
     sealBeside()
     retainBeside()
+    tellRolled(from: before)
+  }
+
+  /// The caller has the turn, which the logger may wait for.
+  private func tellRolled(from before: Int) {
+    let (first, count) = (newest.reader.first, sealed.list.firsts.count + 1)
+    guard first != before, let logger = longWaits.logger else { return }
+    logger.tellBeside(
+      .rolled, .info, "the log goes on in a segment that begins with record \(first)",
+      ["namespace": "\(namespace)", "path": "\(path)", "first": "\(first)", "segments": "\(count)"])
   }
 
   private func rollOpen() throws {

@@ -52,11 +52,7 @@ final class LogWriter: Sendable, StoredRecordWriter {
     self.encoder = encoder
     let logger = longWaits.logger
     let metadata: Logger.Metadata = ["namespace": "\(longWaits.namespace)", "path": "\(reader.check.path)"]
-    // On a thread of its own: a logger is foreign code, which may append to this very log.
-    state.clockNews = { doubt in
-      guard let logger else { return }
-      try? Thread.start { logger.warning("\(doubt)", metadata: metadata) }
-    }
+    state.clockNews = { doubt in logger?.tellBeside(.clockDoubted, .warning, "\(doubt)", metadata) }
     self.state = Lock(state)
     self.state.withLock { state in
       // Until the log is closed, which its owner makes sure of. A weak reference would make each retain of the writer slower.

@@ -21,6 +21,9 @@ final class OpenLog: Sendable {
   /// Work of threads on files beside the log: once the log is closed, nobody touches its directory.
   let workBeside = WorkUnderWay()
   let logger: Logger?
+  let observer: (any LogObserver)?
+  /// The damage that was logged last.
+  private let toldDamage = Lock<Corruption?>(nil)
 
   /// How a log that is not open for appending is kept up to date.
   private enum Follow {
@@ -32,7 +35,10 @@ final class OpenLog: Sendable {
   }
 
   /// - Precondition: it has a writer or a follower.
-  init(_ writer: LogWriter?, _ follower: Follower?, path: String, namespace: String, logger: Logger?) {
+  init(
+    _ writer: LogWriter?, _ follower: Follower?, path: String, namespace: String, logger: Logger?,
+    observer: (any LogObserver)?
+  ) {
     precondition((writer == nil) != (follower == nil), "a log has a writer or is followed")
     self.writer = writer
     newest = writer?.newest
@@ -41,6 +47,7 @@ final class OpenLog: Sendable {
     self.path = path
     self.namespace = namespace
     self.logger = logger
+    self.observer = observer
   }
 
   deinit {
@@ -222,8 +229,37 @@ final class OpenLog: Sendable {
   private func told(_ isFirst: Bool, _ failure: ImmutaError?) -> ImmutaError? {
     if isFirst, let failure {
       let advice = failure.isLogMoved ? "closing failed" : "closing failed; the next opening recovers"
-      logger?.error("\(advice): \(failure)", metadata: ["namespace": "\(namespace)"])
+      logger?.tell(
+        .closeFailed, .error, "\(advice): \(failure)", ["namespace": "\(namespace)", "path": "\(path)"])
     }
     return failure
+  }
+}
+
+// What people and metrics are told while the log is read.
+extension OpenLog {
+  /// Logs damage that a reader found; not again where the reader tries again.
+  func noteDamage(_ error: ImmutaError) {
+    if let logger, case .corrupted(let damage) = error { tell(damage, logger) }
+  }
+
+  private func tell(_ damage: Corruption, _ logger: Logger) {
+    let isNew = toldDamage.withLock { told in
+      defer { told = damage }
+      return told != damage
+    }
+    if !isNew { return }
+    var metadata: Logger.Metadata = [
+      "namespace": "\(namespace)", "path": "\(damage.path)", "reason": "\(damage.reason.code)",
+    ]
+    if let sequence = damage.sequence { metadata["sequence"] = "\(sequence)" }
+    // Beside: the reader may hold a lock.
+    logger.tellBeside(.damaged, .error, "\(ImmutaError.corrupted(damage))", metadata)
+  }
+
+  /// A caller that waited for a record was woken.
+  func noteWoken(for number: Int) {
+    guard let observer, let time = try? reader(of: number, reader).knownTime(of: number) else { return }
+    observer.woken(after: .nanoseconds(max(0, Clocks.wallClock().subtractingHeld(time))))
   }
 }

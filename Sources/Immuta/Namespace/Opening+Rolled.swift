@@ -137,7 +137,9 @@ extension Opening {
       for (file, name) in copies {
         try io(file.copy(0..<(try file.size), to: name, in: newest.directory, like: log))
         let path = newest.directory.path(of: name)
-        options.logger?.warning("kept a copy of what is cut off: \(path)", metadata: metadata)
+        options.logger?.tell(
+          .savedCopy, .warning, "kept a copy of what is cut off: \(path)",
+          metadata.merging(["copy": "\(path)"]) { $1 })
       }
       // The copies must exist before the originals are removed.
       try io(newest.directory.flush())

@@ -33,7 +33,10 @@ extension Opening {
       progress,
       FlushTarget(
         files: flushes, names: names, keeper: keeper, first: first, flushed: first + header.stableCount),
-      interval: options.durability.interval)
+      interval: options.durability.interval,
+      watch: FlushWatch(
+        namespace: files.namespace, path: files.home.logPath, observer: options.observer, logger: options.logger,
+        threshold: options.slowFlush))
     let segment = SegmentWriter(
       files: SegmentFiles(
         format, log: log, companion: companion, count: outcome.count, end: outcome.end, flushes: flushes,

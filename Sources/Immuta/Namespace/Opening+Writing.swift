@@ -114,7 +114,9 @@ extension Opening {
       try reconciliation.entries(of: outcome, from: first, body)
     }
     for path in work.saved {
-      options.logger?.warning("kept a copy of what is cut off: \(path)", metadata: metadata)
+      options.logger?.tell(
+        .savedCopy, .warning, "kept a copy of what is cut off: \(path)",
+        metadata.merging(["copy": "\(path)"]) { $1 })
       outcome.add(note: "a copy of what was cut off is kept in \(path)")
     }
     guard let (companion, header) = work.companion else {

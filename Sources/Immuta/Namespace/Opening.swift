@@ -131,7 +131,7 @@ struct Opening {
     let (followed, doubt) = try openToFollow(files, waits: true)
     let notes = [followed.note, doubt].compactMap(\.self)
     let note = notes.isEmpty ? nil : notes.joined(separator: "; ")
-    if let note { options.logger?.notice("\(note)", metadata: metadata) }
+    if let note { options.logger?.tell(.opened, .notice, "\(note)", metadata) }
     let follower = Follower(followed) { (files) throws(ImmutaError) in try openToFollow(files, waits: false).files }
     return Opened(
       follower: follower, note: note, damage: followed.damage,
@@ -221,11 +221,9 @@ struct Opening {
 
   func note(_ outcome: Reconciliation.Outcome) {
     guard let note = outcome.note else { return }
-    if outcome.lost > 0 {
-      options.logger?.warning("\(note)", metadata: metadata)
-    } else {
-      options.logger?.notice("\(note)", metadata: metadata)
-    }
+    options.logger?.tell(
+      .recovered, outcome.lost > 0 ? .warning : .notice, "\(note)",
+      metadata.merging(["records": "\(files.first + outcome.count)", "lost": "\(outcome.lost)"]) { $1 })
   }
 
   /// Reports how far a long opening has come; nil if nobody wants to know.

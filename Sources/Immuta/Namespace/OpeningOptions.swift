@@ -21,6 +21,9 @@ struct OpeningOptions {
   var segments: SegmentLimits
   var retention: Retention
   var logger: Logger?
+  /// The log's own.
+  var observer: (any LogObserver)?
+  var slowFlush: Duration
   /// Makes the progress reporter for long work on a log; it returns nil if nobody wants to know.
   var progress: @Sendable (_ files: LogFiles, _ size: Int, _ passCount: Int) -> ScanProgress?
 }

@@ -118,6 +118,7 @@ struct RecordCursor: Sendable {
     do throws(ImmutaError) {
       return try next(in: source)
     } catch {
+      source.noteDamage(error)
       throw error.of(source.namespace)
     }
   }
@@ -317,6 +318,7 @@ struct RecordCursor: Sendable {
     defer { source.endWait(visibility) }
     do {
       _ = try await source.progress(visibility, reader ?? source.reader).wait(past: place)
+      source.noteWoken(for: place)
     } catch is BroadcasterClosed {
       // Or other files are read by now: then the next attempt finds them.
       try source.checkOpen()
@@ -330,7 +332,10 @@ struct RecordCursor: Sendable {
     try source.beginWait(visibility)
     defer { source.endWait(visibility) }
     do {
-      return try await source.progress(visibility, reader ?? source.reader).wait(past: place, until: deadline) != nil
+      let progress = source.progress(visibility, reader ?? source.reader)
+      guard try await progress.wait(past: place, until: deadline) != nil else { return false }
+      source.noteWoken(for: place)
+      return true
     } catch is BroadcasterClosed {
       try source.checkOpen()
       return true

@@ -76,15 +76,15 @@ extension LogWriter {
 
   func tell(_ queue: Queue, after time: Duration) {
     let turn = queue.turn
-    longWaits.logger?.warning(
+    longWaits.logger?.tell(
+      .longWait, .warning,
       """
-      an append has waited \(Self.seconds(time)) for its turn: \(turn.work) has had it for \
-      \(Self.seconds(.now - turn.since)), \(turn.waiting) in all wait for it
-      """, metadata: ["namespace": "\(longWaits.namespace)", "path": "\(path)"])
-  }
-
-  private static func seconds(_ time: Duration) -> String {
-    let tenths = time.nanoseconds / 100_000_000
-    return "\(tenths / 10).\(tenths % 10) s"
+      an append has waited \(time.tenths) for its turn: \(turn.work) has had it for \
+      \((.now - turn.since).tenths), \(turn.waiting) in all wait for it
+      """,
+      [
+        "namespace": "\(longWaits.namespace)", "path": "\(path)", "seconds": "\(time.inSeconds)",
+        "holder": "\(turn.work)", "waiting": "\(turn.waiting)",
+      ])
   }
 }

@@ -17,6 +17,7 @@ struct WriterState: ~Copyable, Sendable {
   private let lock: FileLock
   private var clock: CommitClock
   private var wake = CommitWake()
+  private(set) var appended: AppendedSoFar
   /// When the files' names were looked up last, by the clock of `commitTime`.
   private var namesChecked: Int64 = 0
   /// How many records the log had when `wasUsed` was last called.
@@ -32,6 +33,7 @@ struct WriterState: ~Copyable, Sendable {
   init(
     segment: consuming SegmentWriter, reader: LogReader, lock: FileLock, clock: CommitClock, rolling: RollState
   ) {
+    appended = AppendedSoFar(count: segment.endNumber, tail: segment.tail)
     self.segment = segment
     self.reader = reader
     self.lock = lock
@@ -177,6 +179,7 @@ struct WriterState: ~Copyable, Sendable {
   /// Records from `first` on are part of the log: readers, here and in other processes, may find them.
   @inline(__always)
   private mutating func noteCommit(first: Int) {
+    appended.noteCommit()
     if let windows = segment.files.newWindows() { reader.show(windows) }
     // Releasing: pairs with the reader's load of the end, after its load of the count that is announced later.
     reader.committedEnd.store(segment.tail, ordering: .releasing)
@@ -265,6 +268,7 @@ struct WriterState: ~Copyable, Sendable {
     precondition(next.first == segment.endNumber, "segments follow each other")
     // Followers that wait for its next record look, and find the other segment.
     if isPrepared { wakeFollowers(first: count) }
+    appended.noteRoll(from: segment.tail, to: next.tail)
     swap(&segment, &next)
     reader = nextReader
     rolling.begin()

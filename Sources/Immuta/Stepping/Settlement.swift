@@ -173,17 +173,18 @@ struct Settlement {
         isNew = true
       case .gone:
         mayMove = false
-        logger?.warning(
+        logger?.tell(
+          .stepLost, .warning,
           """
           \(part.part.namespace) is not the log that it was when a step was cut off, or has lost what the step had staged \
           there: the step's other logs have their parts, and no consumer moves on
-          """, metadata: ["path": "\(path)"])
+          """, ["namespace": "\(part.part.namespace)", "path": "\(path)"])
       }
     }
     if mayMove, try locked.move(intent) { isNew = true }
     if isNew {
       let logs = intent.logs.map(\.namespace).joined(separator: ", ")
-      logger?.notice("finished a step over \(logs) that was cut off", metadata: ["path": "\(path)"])
+      logger?.tell(.stepFinished, .notice, "finished a step over \(logs) that was cut off", ["path": "\(path)"])
     }
   }
 }
