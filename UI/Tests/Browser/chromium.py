@@ -136,7 +136,8 @@ class Page:
         until = time.monotonic() + seconds
         while True:
             value = self.run(script)
-            if value:
+            # An element comes over as an empty object.
+            if value or value == {}:
                 return value
             if time.monotonic() > until:
                 raise Failed(f"this did not become true: {what or script}; the page says: "

@@ -2,6 +2,7 @@ import Foundation
 import HTTPTypes
 import Hummingbird
 import HummingbirdTesting
+import Immuta
 import ImmutaTestSupport
 import Testing
 
@@ -84,7 +85,7 @@ struct AccessTests {
   func otherOrigins() async throws {
     let site = Site()
     try site.writer("events").close()
-    try await site.serve { client in
+    try await site.serve { client async throws in
       let path = "/api/namespaces/events/verify"
       #expect(try await client.post(path, headers: [.origin: "http://evil.example"]).status == 403)
       #expect(try await client.post(path, headers: [.origin: "null"]).status == 403)

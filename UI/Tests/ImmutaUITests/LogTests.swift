@@ -70,10 +70,10 @@ struct LogTests {
   func consumers() async throws {
     let storage = try site.writer("events")
     let log = try storage.log("events")
-    try log.append(contentsOf: (0..<10).map { "record \($0)" })
+    try await log.append(contentsOf: (0..<10).map { "record \($0)" })
     let held = try log.consumer("billing")
     _ = try held.nextAtOnce()
-    try held.acknowledge(through: 3)
+    try await held.acknowledge(through: 3)
     try log.consumer("mail").close()
     try await site.serve { client in
       let answer = try await client.get("/api/namespaces/events").json
@@ -92,7 +92,7 @@ struct LogTests {
     let storage = try site.writer("events")
     let log = try storage.log("events")
     for number in 0..<30 {
-      try log.append(String(repeating: "x", count: number * 10))
+      try await log.append(String(repeating: "x", count: number * 10))
       if number % 10 == 9 {
         try await log.roll()
         try await Task.sleep(for: .milliseconds(30))

@@ -15,7 +15,7 @@ struct RecordTests {
   @Test("Pages by number, to the last record and past it")
   func pages() async throws {
     let storage = try site.writer("events")
-    try storage.log("events").append(contentsOf: (0..<250).map { "record \($0)" })
+    try await storage.log("events").append(contentsOf: (0..<250).map { "record \($0)" })
     try await site.serve { client in
       let path = "/api/namespaces/events/records"
       var numbers: [Int] = []
@@ -48,7 +48,7 @@ struct RecordTests {
     let early = try #require(storage.details(of: "events").lastTimestamp)
     while Timestamp.now.secondsSince1970 < early.secondsSince1970 + 0.1 { await Task.yield() }
     try await storage.append("late", to: "events")
-    try await site.serve { client in
+    try await site.serve { client async throws in
       let path = "/api/namespaces/events/records?time="
       let milliseconds = early.nanosecondsSince1970 / 1_000_000
       func texts(_ time: String) async throws -> [String?] {
@@ -151,7 +151,7 @@ struct RecordTests {
     let storage = try site.writer("events")
     let log = try storage.log("events")
     for number in 0..<9 {
-      try log.append("record \(number)")
+      try await log.append("record \(number)")
       if number % 3 == 2 { try await log.roll() }
     }
     try await log.removeRecords(before: 4)

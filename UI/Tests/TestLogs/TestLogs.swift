@@ -61,10 +61,10 @@ struct TestLogs {
       if number % 5 == 0 { try await Task.sleep(for: .milliseconds(random.next(12))) }
     }
     let billing = try log.consumer("billing")
-    try billing.acknowledge(through: 571)
+    try await billing.acknowledge(through: 571)
     billing.close()
     let mail = try log.consumer("mail")
-    try mail.acknowledge(through: 340)
+    try await mail.acknowledge(through: 340)
     mail.close()
     try log.workQueue("invoices").close()
   }

@@ -38,7 +38,7 @@ class BarChart {
     const width = this.#svg.clientWidth;
     if (width < 80) return;
     const room = { width: width - margin.left - margin.right, height: height - margin.top - margin.bottom };
-    const most = niceMaximum(Math.max(0, ...this.#bars.map((bar) => bar.value)));
+    const most = niceMaximum(Math.max(0, ...this.#bars.map((bar) => bar.value)), this.#words === bytes);
     const y = (value) => margin.top + room.height * (1 - value / most);
     const step = room.width / Math.max(1, this.#bars.length);
     const grid = [0, most / 2, most].map((value) => [
@@ -47,10 +47,10 @@ class BarChart {
     ]);
     const bars = this.#bars.map((bar, place) => {
       const x = margin.left + place * step;
+      const thick = Math.max(0.5, Math.min(step - (step > 5 ? 1.5 : step > 2 ? 0.5 : 0), 48));
       const top = bar.value > 0 ? Math.min(y(bar.value), y(0) - 1) : y(0);
-      const gap = step > 5 ? 1.5 : step > 2 ? 0.5 : 0;
       return svg("g", {},
-        svg("rect", { x: x + gap / 2, width: Math.max(0.5, Math.min(step - gap, 48)), y: top, height: y(0) - top, rx: step > 6 ? 1.5 : 0 }),
+        svg("rect", { x: x + (step - thick) / 2, width: thick, y: top, height: y(0) - top, rx: step > 6 ? 1.5 : 0 }),
         svg("rect", { class: "hit", x, width: step, y: margin.top, height: room.height }), svg("title", {}, bar.tip));
     });
     this.#svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
@@ -71,9 +71,13 @@ class BarChart {
   }
 }
 
-/** The least of 1, 2, 2.5 and 5, times a power of ten, that is not less. */
-function niceMaximum(value) {
-  if (value <= 0) return 1;
+/** The least round number that is not less: 1, 2, 2.5 or 5 times a power of ten; of bytes a power of two, or half of one more. */
+function niceMaximum(value, isBytes) {
+  if (value <= 0) return isBytes ? 2 : 1;
+  if (isBytes) {
+    const power = 2 ** Math.floor(Math.log2(value));
+    return [1, 1.5, 2].find((factor) => factor * power >= value) * power;
+  }
   const power = 10 ** Math.floor(Math.log10(value));
   return [1, 2, 2.5, 5, 10].find((factor) => factor * power >= value * 0.9999) * power;
 }

@@ -99,6 +99,7 @@ export class RecordPane {
 export function recordRow(record, choose) {
   const [day, time] = record.time ? dayAndTime(record.time) : ["", ""];
   const preview = record.error !== undefined ? el("span", { class: "preview error" }, record.error)
+    : record.size === 0 ? el("span", { class: "preview muted" }, "empty")
     : el("span", { class: "preview" }, visible(textOf(record).slice(0, 300), { isOneLine: true }));
   const row = el("button",
     { class: "row", "aria-pressed": "false", "data-sequence": record.sequence, click: () => choose(record, row) },
