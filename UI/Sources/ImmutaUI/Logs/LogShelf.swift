@@ -21,20 +21,21 @@ final class LogShelf: Sendable {
   private let kept = NIOLockedValueBox(Kept())
 
   private struct Kept {
-    var logs: [String: Log] = [:]
+    private var logs: [String: (log: Log, file: Int?)] = [:]
     /// The names, the least recently used first.
-    var order: [String] = []
+    private var order: [String] = []
 
-    mutating func use(_ name: String) -> Log? {
-      guard let log = logs[name] else { return nil }
+    /// The log, if it still has the file that it had.
+    mutating func use(_ name: String, file: Int?) -> Log? {
+      guard let (log, known) = logs[name], known == file else { return nil }
       order.removeAll { $0 == name }
       order.append(name)
       return log
     }
 
-    mutating func keep(_ log: Log, as name: String) {
+    mutating func keep(_ log: Log, as name: String, file: Int?) {
       remove(name)
-      logs[name] = log
+      logs[name] = (log, file)
       order.append(name)
       if order.count > LogShelf.capacity { remove(order[0]) }
     }
@@ -97,14 +98,21 @@ final class LogShelf: Sendable {
 
   private func opened(_ name: String) throws -> Log {
     guard Storage.isValidNamespace(name) else { throw ImmutaError.invalidNamespace(name) }
-    if let log = kept.withLockedValue({ $0.use(name) }) { return log }
+    // A log that was removed or replaced is another one at once, and not only when its reader has noticed.
+    let file = fileNumber(name)
+    if let log = kept.withLockedValue({ $0.use(name, file: file) }) { return log }
     var configuration = Storage.Configuration()
     configuration.access = .readOnly
     configuration.deliversStoredPayloads = true
     configuration.acceptsFilesOfOthers = acceptsFilesOfOthers
     let storage = try Storage(directory: directory, namespaces: [name], configuration: configuration)
     let log = try storage.log(name)
-    kept.withLockedValue { $0.keep(log, as: name) }
+    kept.withLockedValue { $0.keep(log, as: name, file: file) }
     return log
+  }
+
+  /// Of the file that a log is appended to; nil where there is none.
+  private func fileNumber(_ name: String) -> Int? {
+    FileFacts.number(.systemFileNumber, of: "\(directory)/\(name).log")
   }
 }

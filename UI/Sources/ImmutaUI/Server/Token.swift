@@ -55,8 +55,7 @@ struct Token: Sendable {
       throw Failure(.internalServerError, "cannot read \(file): \(String(cString: strerror(errno)))")
     }
     defer { close(descriptor) }
-    let rights = try? FileManager.default.attributesOfItem(atPath: file)[.posixPermissions] as? Int
-    guard let rights, rights & 0o077 == 0 else {
+    guard let rights = FileFacts.number(.posixPermissions, of: file), rights & 0o077 == 0 else {
       throw Failure(.internalServerError, "others may read \(file): make it its owner's alone with `chmod 600`")
     }
     var bytes = [UInt8](repeating: 0, count: 256)

@@ -47,7 +47,7 @@ struct RecordShape: Encodable {
   private static func text(_ bytes: [UInt8], isCut: Bool) -> String? {
     if let text = String(validating: bytes, as: UTF8.self) { return text }
     guard isCut else { return nil }
-    for missing in 1...3 where bytes.count > missing {
+    for missing in 1...3 where bytes.count >= missing {
       if bytes[bytes.count - missing] >= 0xC0 {
         return String(validating: bytes.dropLast(missing), as: UTF8.self)
       }

@@ -37,8 +37,8 @@ final class Wire {
   }
 
   /// Waits until the answer holds a text.
-  func wait(for text: String) throws {
-    while !received.contains(text) {
+  func wait(for text: String, times: Int = 1) throws {
+    while received.ranges(of: text).count < times {
       guard try receive() else { throw Late(description: "the connection ended before “\(text)”: \(received)") }
     }
   }
