@@ -411,7 +411,7 @@ def screenshots(place, folder):
         page.wait(ready)
         if prepare:
             prepare(page)
-        time.sleep(0.8)
+        page.wait("!document.getElementById('stats')?.textContent.endsWith('…')", "the rate of now")
         page.screenshot(os.path.join(folder, name))
 
     def choose(page):

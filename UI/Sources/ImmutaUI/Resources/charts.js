@@ -65,8 +65,7 @@ class BarChart {
       const x = margin.left + (place + 0.5) * step;
       const isOut = x + longest / 2 - 9 > margin.left + room.width + margin.right + 9;
       if (place % every !== 0 || (isOut && this.#bars.length > 1)) return [];
-      const anchor = place === 0 && every > 1 ? "start" : "middle";
-      return [svg("text", { x: anchor === "start" ? margin.left : x, y: height - 6, "text-anchor": anchor }, bar.label)];
+      return [svg("text", { x, y: height - 6, "text-anchor": "middle" }, bar.label)];
     });
   }
 }

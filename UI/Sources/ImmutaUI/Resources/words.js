@@ -1,6 +1,7 @@
 // Numbers, sizes and times, for people.
 
 const whole = new Intl.NumberFormat("en");
+const rough = new Intl.NumberFormat("en", { maximumSignificantDigits: 2 });
 const short = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
 
 export const number = (value) => (value === null || value === undefined ? "–" : whole.format(value));
@@ -53,11 +54,11 @@ export function span(milliseconds) {
   const units = [["day", 86_400_000], ["h", 3_600_000], ["min", 60_000], ["s", 1000]];
   for (const [unit, length] of units) {
     if (milliseconds >= length) {
-      const count = short.format(milliseconds / length);
+      const count = rough.format(milliseconds / length);
       return `${count} ${unit === "day" && count !== "1" ? "days" : unit}`;
     }
   }
-  return `${Math.round(milliseconds)} ms`;
+  return `${rough.format(milliseconds)} ms`;
 }
 
 /** How long ago a time is, or the time itself. */
