@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import time
 
-PATIENCE = 30
+PATIENCE = 60
 
 
 class Failed(Exception):
@@ -56,6 +56,7 @@ class Browser:
         self._buffer = b""
         self._number = 0
         self.events = []
+        self._targets = []
 
     def close(self):
         self._process.terminate()
@@ -98,8 +99,16 @@ class Browser:
 
     def page(self, **options):
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        self._targets.append(target)
         session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         return Page(self, session, **options)
+
+    def close_pages(self):
+        """Pages that nobody looks at any more still take time."""
+        for target in self._targets:
+            self.call("Target.closeTarget", targetId=target)
+        self._targets = []
+        self.events = []
 
 
 class Page:
@@ -107,6 +116,9 @@ class Page:
         self.browser, self.session = browser, session
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
+        # As if its window had the focus: keys go to it, and it is drawn.
+        self.call("Emulation.setFocusEmulationEnabled", enabled=True)
+        self.call("Page.bringToFront")
         self.resize(width, height, scale)
         self.colours(dark)
 
