@@ -1,3 +1,4 @@
+import Immuta
 import ImmutaLibC
 
 /// A subcommand that is a program of its own: `immuta ui` is `immuta-ui`, where that is installed beside the tool or in a
