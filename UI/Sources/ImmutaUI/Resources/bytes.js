@@ -15,22 +15,26 @@ export function textOf(record) {
 
 // Control bytes, marks that turn the direction of what follows, and characters without a width: they are shown by name, so that a
 // text cannot look like another one.
-const hidden = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffd]/g;
+const hidden = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffd]+/g;
 
 /** A text as nodes, in which nothing is invisible. Lines are kept unless it is to be one line. */
 export function visible(text, { isOneLine = false } = {}) {
   const nodes = [];
   let place = 0;
   for (const match of text.matchAll(hidden)) {
-    const character = match[0];
-    if (!isOneLine && (character === "\n" || character === "\t")) continue;
     if (match.index > place) nodes.push(text.slice(place, match.index));
-    nodes.push(el("span", { class: "ctl", title: codePoint(character) }, symbol(character)));
-    place = match.index + 1;
+    place = match.index + match[0].length;
+    // Runs of them are one element: bytes that are no text have thousands.
+    for (const run of isOneLine ? [match[0]] : match[0].split(/([\n\t]+)/)) {
+      if (!isOneLine && /^[\n\t]*$/.test(run)) nodes.push(run);
+      else nodes.push(el("span", { class: "ctl", title: codePoints(run) }, Array.from(run, symbol).join("")));
+    }
   }
   nodes.push(text.slice(place));
   return nodes;
 }
+
+const codePoints = (run) => Array.from(run.slice(0, 8), codePoint).join(" ") + (run.length > 8 ? " …" : "");
 
 const codePoint = (character) => `U+${character.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
 
