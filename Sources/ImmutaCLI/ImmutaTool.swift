@@ -22,6 +22,9 @@ struct ImmutaTool: ParsableCommand {
       Logs are files in a directory, ./logs unless --dir names another: a namespace “events” is the file events.log there, \
       and, where the log is kept in segments, those in the folder events.segments.
 
+      Look at logs in a browser (`immuta ui` runs the program immuta-ui, as `immuta NAME` runs immuta-NAME):
+        immuta ui --dir /var/lib/shop
+
       Exit status:
         0   all of it was done: everything was checked, everything was written
         1   it was not done: there is no such log, a file is not a log, a system call failed, nobody reads the output
@@ -47,6 +50,11 @@ struct ImmutaTool: ParsableCommand {
       Consumers.self, MirrorCommand.self, CodecCommand.self, LogStoreCommand.self, Migrate.self, BackupCommand.self,
       RestoreCommand.self,
     ])
+
+  /// What the subcommands are called.
+  static var subcommandNames: [String] {
+    configuration.subcommands.map { $0._commandName }
+  }
 }
 
 @main
@@ -62,6 +70,11 @@ enum Main {
     // A closed pipe is reported by `write`.
     signal(SIGPIPE, SIG_IGN)
     if Messages.areAskedAsJSON(Array(CommandLine.arguments.dropFirst())) { Messages.useJSON() }
+    do {
+      try runProgram()
+    } catch {
+      end(with: error)
+    }
     let command = parse()
     do {
       try await command.execute()
@@ -70,6 +83,13 @@ enum Main {
     } catch {
       end(with: error)
     }
+  }
+
+  /// Becomes another program, where the arguments ask for one.
+  private static func runProgram() throws {
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    if let program = ExternalCommand(arguments, known: ImmutaTool.subcommandNames) { try program.run() }
+    if let missing = ExternalCommand.missing(arguments) { throw missing }
   }
 
   /// The subcommand that the arguments ask for.

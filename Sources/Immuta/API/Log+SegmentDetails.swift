@@ -1,27 +1,31 @@
-/// What is known of one segment of a log without reading it.
-package struct SegmentDetails: Sendable {
+/// What is known of one segment of a log without reading it: see ``Log/segments()``.
+public struct SegmentDetails: Sendable {
   /// Its records' numbers; of a missing segment, the numbers that it had.
-  package let records: Range<Int>
+  public let records: Range<Int>
   /// Its log file; nil for a missing segment.
-  package let path: String?
+  public let path: String?
   /// Bytes of its log file, header and committed records; 0 for a missing segment.
-  package let byteCount: Int
+  public let byteCount: Int
+  /// When its first record was committed; nil where it has none, or where the times cannot be read.
+  public var firstTimestamp: Timestamp? { times?.first }
+  /// When its last record was committed; nil where it has none, or where the times cannot be read.
+  public var lastTimestamp: Timestamp? { times?.last }
   /// When its first and its last record were committed; nil where it has none, or where the times cannot be read.
   package let times: (first: Timestamp, last: Timestamp)?
   /// Whether no record of it has a checksum from when it was appended.
   package let isUnverifiable: Bool
   /// Whether it is the one that is appended to.
-  package let isNewest: Bool
+  public let isNewest: Bool
   /// Why it cannot be read, or what is wrong with its last record; nil where nothing is.
-  package let failure: ImmutaError?
+  public let failure: ImmutaError?
 }
 
 extension Log {
   /// What is known of the log's segments, in order: headers, companions, last records and sizes are looked at. A segment that
-  /// is missing is in the list. O(segments).
+  /// is missing is in the list. Works also for a log that another process writes. O(segments).
   ///
   /// - Throws: `.storageClosed`, `.io`.
-  package func segments() throws(ImmutaError) -> [SegmentDetails] {
+  public func segments() throws(ImmutaError) -> [SegmentDetails] {
     let list = try segmentList()
     var segments = try look(list)
     segments.append(details(of: list.newest, list.newest.first..<list.newest.count, isNewest: true))

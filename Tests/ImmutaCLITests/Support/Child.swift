@@ -238,7 +238,7 @@ final class Child {
   }
 
   /// The tool lies where the tests were built.
-  private static let tool: String = {
+  static let tool: String = {
     // A write to a child that is over is an error to be told, not the end of the tests.
     _ = Foundation.signal(SIGPIPE, SIG_IGN)
     #if os(Linux)
