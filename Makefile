@@ -1,7 +1,7 @@
 # `make` lists what there is. Everything can also be called by hand: each target is a command or two.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test api bench bench-codecs torture canaries format lint docs install uninstall clean
+.PHONY: help demo test api bench bench-codecs torture canaries format lint docs docs-serve install uninstall clean
 
 # Where `make install` puts the tool, and which package traits it is built with: make install PREFIX=~/.local TRAITS=Zstd,LZ4
 PREFIX ?= /usr/local
@@ -40,13 +40,11 @@ lint: ## Check the format, the style rules and the layers of the engine
 	Scripts/layers.pl
 	Scripts/layers-test.sh
 
-docs: ## Build the documentation of the libraries; a broken link is an error
-	swift package generate-documentation --target Immuta --warnings-as-errors
-	swift package generate-documentation --target Solid --warnings-as-errors
-	swift package generate-documentation --target ImmutaTransforms --warnings-as-errors
-	swift package generate-documentation --target ImmutaCodable --warnings-as-errors
-	swift package generate-documentation --target ImmutaLogStore --warnings-as-errors
-	swift package --traits JetStream generate-documentation --target ImmutaJetStream --warnings-as-errors
+docs: ## Build the documentation of all libraries as one site in .build/documentation; a broken link is an error
+	Scripts/docs.sh
+
+docs-serve: ## Show that site on this machine only (PORT=8000)
+	Scripts/docs.sh serve $(PORT)
 
 install: ## Install the tool, its manual pages and shell completions (PREFIX=/usr/local TRAITS=Zstd,LZ4,JetStream)
 	swift build --quiet -c release --product immuta $(if $(TRAITS),--traits $(TRAITS))
