@@ -1,7 +1,7 @@
 # `make` lists what there is. Everything can also be called by hand: each target is a command or two.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test api bench bench-codecs torture canaries format lint docs install uninstall clean
+.PHONY: help demo test api bench bench-codecs torture canaries format lint docs docs-serve install uninstall clean
 
 # Where `make install` puts the tool, and which package traits it is built with: make install PREFIX=~/.local TRAITS=Zstd,LZ4
 PREFIX ?= /usr/local
@@ -33,21 +33,18 @@ canaries: ## See the torture tests catch an engine that is broken on purpose
 	Scripts/canaries.sh
 
 format: ## Format all Swift code in place
-	swift format --in-place --recursive Sources Tests Examples Benchmarks Package.swift
+	swift format --in-place --recursive Sources Tests Examples Benchmarks UI/Sources UI/Tests UI/Package.swift Package.swift
 
 lint: ## Check the format, the style rules and the layers of the engine
-	swift format lint --strict --recursive Sources Tests Examples Benchmarks Package.swift
+	swift format lint --strict --recursive Sources Tests Examples Benchmarks UI/Sources UI/Tests UI/Package.swift Package.swift
 	Scripts/layers.pl
 	Scripts/layers-test.sh
 
-docs: ## Build the documentation of the libraries; a broken link is an error
-	swift package generate-documentation --target Immuta --warnings-as-errors
-	swift package generate-documentation --target Solid --warnings-as-errors
-	swift package generate-documentation --target ImmutaTransforms --warnings-as-errors
-	swift package generate-documentation --target ImmutaCodable --warnings-as-errors
-	swift package generate-documentation --target ImmutaLogStore --warnings-as-errors
-	swift package --traits JetStream generate-documentation --target ImmutaJetStream --warnings-as-errors
-	swift package --traits Service generate-documentation --target ImmutaService --warnings-as-errors
+docs: ## Build the documentation of all libraries as one site in .build/documentation; a broken link is an error
+	Scripts/docs.sh
+
+docs-serve: ## Show that site on this machine only (PORT=8000)
+	Scripts/docs.sh serve $(PORT)
 
 install: ## Install the tool, its manual pages and shell completions (PREFIX=/usr/local TRAITS=Zstd,LZ4,JetStream)
 	swift build --quiet -c release --product immuta $(if $(TRAITS),--traits $(TRAITS))
@@ -57,4 +54,4 @@ uninstall: ## Remove what was installed (PREFIX=/usr/local)
 	Scripts/install.sh uninstall "$(PREFIX)"
 
 clean: ## Remove everything that was built
-	rm -rf .build .build-tsan .build-torture .build-canaries Examples/.build Benchmarks/.build
+	rm -rf .build .build-tsan .build-torture .build-canaries Examples/.build Benchmarks/.build UI/.build

@@ -95,7 +95,7 @@ check_tools() {
 }
 
 lint() {
-  swift format lint --strict --recursive Sources Tests Examples Benchmarks Package.swift
+  swift format lint --strict --recursive Sources Tests Examples Benchmarks UI/Sources UI/Tests UI/Package.swift Package.swift
   Scripts/layers.pl
   Scripts/layers-test.sh
 }

@@ -5,11 +5,11 @@ public import Immuta
 // “The operation could not be completed.”
 
 extension ImmutaError: LocalizedError {
-  /// The same as ``ImmutaError/description``: what happened, and what to do. So `error.localizedDescription` says it, too.
+  /// The same as `ImmutaError.description`: what happened, and what to do. So `error.localizedDescription` says it, too.
   public var errorDescription: String? { description }
 }
 
 extension TransformError: LocalizedError {
-  /// The same as ``TransformError/description``.
+  /// The same as `TransformError.description`.
   public var errorDescription: String? { description }
 }
