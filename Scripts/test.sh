@@ -319,6 +319,13 @@ run_examples() {
   )
 }
 
+# A package of its own, which is built where the examples were: most of what it depends on is there.
+test_page() {
+  local log="$work/page.log"
+  IMMUTA_UI_BUILD_PATH="$(cd "$build_path" && pwd)" Scripts/ui-tests.sh 2>&1 | tee "$log"
+  passed=$((passed + $(sed -nE 's/^([0-9]+) passed, 0 failed$/\1/p' "$log")))
+}
+
 step "Tools" check_tools
 step "Format and style" lint
 step "Canaries match the engine" check_canary_patterns
@@ -334,6 +341,7 @@ step "Release build of the tool, and its demo" run_tool
 step "Installation into a directory" install_tool
 step "System calls, allocations and instructions per record" count_work
 step "Examples" run_examples
+step "The page" test_page
 step "Some canaries" check_canaries
 
 say "all done in $SECONDS s"
