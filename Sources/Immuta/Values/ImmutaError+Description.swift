@@ -31,8 +31,8 @@ extension ImmutaError: CustomStringConvertible {
       """
     case .foreignOwner(let path, let owner):
       """
-      \(path) belongs to the user \(owner), who could read and change what is written to it: have it removed, or given to \
-      the user of this process, or set acceptsFilesOfOthers if that user may be trusted
+      \(path) belongs to the user \(owner), who could read and change what is written to it. If it is yours, give it to \
+      the user of this process with chown. If you trust that user, set acceptsFilesOfOthers. Otherwise do not use it
       """
     case .readOnly(let place):
       "\(place.named ?? "the storage") was opened for reading only: open it with access .readWrite to append"
