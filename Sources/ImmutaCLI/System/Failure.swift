@@ -146,7 +146,8 @@ struct Failure {
     case ImmutaError.foreignOwner(let path, let owner):
       (message, status) = (
         "\(path) belongs to the user \(owner), who could read and change what is written to it. If it is yours, "
-          + "run this as that user. If you trust that user, give --allow-foreign-owner. Otherwise do not use it", .failure
+          + "run this as that user. If you trust that user, give --allow-foreign-owner. Otherwise do not use it",
+        .failure
       )
     case let error as ImmutaError:
       (message, status) = (error.description, .failure)
