@@ -56,6 +56,22 @@ import Testing
     #expect(await events.line(of: .rolled) != nil)
   }
 
+  @Test func whatCannotBeRemovedIsTold() async throws {
+    var configuration = configuration()
+    configuration.segments.maximumBytes = 1000
+    configuration.retention.maximumRecords = 10
+    let storage = try open(configuration)
+    defer { storage.close() }
+    let injector = FaultInjector(directory: directory.path, .error(EACCES), of: .unlink, lasting: true) {
+      $0.contains(".segments/") && !$0.contains("next")
+    }
+    try await injector.run {
+      for _ in 0..<100 { try await storage.append(String(repeating: "a", count: 100), to: "log") }
+      let line = try #require(await events.line(of: .removalFailed))
+      #expect(line.level == .warning && line.metadata["namespace"] == "log")
+    }
+  }
+
   @Test func aConsumerWhosePositionCannotBeReadIsToldOnce() async throws {
     let storage = try open(.init())
     try storage.log("log").consumer("slow").close()
@@ -105,6 +121,25 @@ import Testing
     _ = try log.projection(named: "count", initial: 0, version: 2) { (count: inout Int, _: Record) in count += 1 }
     let line = try #require(await events.line(of: .projection))
     #expect(line.level == .notice && line.metadata["namespace"] == "log" && line.message.contains("version 2"))
+  }
+
+  @Test func aLogThatIsReadOnlySaysWhatItsOpeningFound() async throws {
+    var configuration = configuration()
+    configuration.format = .bilog
+    let storage = try open(configuration)
+    for number in 0..<3 { try await storage.append("record \(number)", to: "log") }
+    try await storage.shutdown()
+    #expect(events.all.isEmpty)
+    // The last record was not written to its end.
+    let copy = try directory.subdirectory("copy")
+    try FileBytes.write(directory.bytes(of: "log.bilog").dropLast(), to: "\(copy)/log.bilog")
+    configuration.access = .readOnly
+    let opened = try open(configuration, in: copy)
+    defer { opened.close() }
+    let line = try #require(await events.line(of: .opened))
+    #expect(line.level == .notice && line.metadata["namespace"] == "log")
+    #expect(line.metadata["path"]?.hasSuffix("copy/log.bilog") == true)
+    #expect(events.lines(of: .recovered).isEmpty)
   }
 
   /// Copies the files once it is decided that a step counts, and before its logs have their parts.
