@@ -164,7 +164,8 @@ let package = Package(
     .testTarget(
       name: "ImmutaServiceTests",
       dependencies: [
-        "Immuta", "ImmutaLibC", "ImmutaLocking", "ImmutaLogStore", "ImmutaService", "ImmutaTestSupport",
+        "Immuta", "ImmutaCodable", "ImmutaLibC", "ImmutaLocking", "ImmutaLogStore", "ImmutaService",
+        "ImmutaTestSupport",
         .product(name: "Logging", package: "swift-log"),
         service("CoreMetrics", of: "swift-metrics"), service("MetricsTestKit", of: "swift-metrics"),
         service("ServiceLifecycle", of: "swift-service-lifecycle"),
