@@ -188,6 +188,28 @@ struct RecordTests {
     }
   }
 
+  @Test(
+    "The greatest and least numbers and times are numbers as others are",
+    arguments: [
+      ("records?from=\(Int.max)&count=500", 200), ("records/\(Int.max)", 404), ("records/\(Int.max)/payload", 404),
+      ("search?text=a&from=\(Int.max)", 200), ("tail?from=\(Int.max)", 400),
+      ("records?time=9223372036854", 200), ("records?time=-9223372036854", 200),
+      ("records?time=\(Int64.min)", 400), ("records?time=9223372036855", 400),
+      ("records?time=0000-01-01T00:00:00Z", 400), ("records?time=9999-12-31T23:59:59Z", 400),
+      ("rates?from=-9223372036854&until=9223372036854&parts=200", 200),
+      ("rates?from=-9223372036854&until=9223372036854&parts=1", 200),
+      ("rates?from=9223372036854", 200), ("rates?until=-9223372036854", 200),
+    ])
+  func extremes(path: String, status: Int) async throws {
+    let storage = try site.writer("events")
+    try await storage.append("record", to: "events")
+    try await site.serve { client async throws in
+      #expect(try await client.get("/api/namespaces/events/\(path)").status == status)
+      // Nobody else is in its way.
+      #expect(try await client.get("/api/namespaces/events/records").records.count == 1)
+    }
+  }
+
   @Test("What does not exist is not found, and names cannot lead out of the directory")
   func notFound() async throws {
     try site.writer("events").close()

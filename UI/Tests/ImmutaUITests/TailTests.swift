@@ -49,7 +49,10 @@ struct TailTests {
       try wire.wait(for: "record 5.")
       #expect(wire.received.contains("record 4.") && !wire.received.contains("record 3."))
       let name = try #require(HTTPField.Name("Last-Event-ID"))
-      #expect(try await client.get("/api/namespaces/events/tail", headers: [name: "x"]).status == 400)
+      for wrong in ["x", "-1", "6", "\(Int.max)", "99999999999999999999"] {
+        #expect(
+          try await client.get("/api/namespaces/events/tail", headers: [name: wrong]).status == 400, "\(wrong)")
+      }
     }
   }
 
@@ -80,7 +83,7 @@ struct TailTests {
     }
   }
 
-  @Test("It ends when the browser goes, and when the server ends")
+  @Test("It ends when the browser goes, and when the server ends", .timeLimit(.minutes(1)))
   func ends() async throws {
     let site = site()
     let storage = try site.writer("events")
