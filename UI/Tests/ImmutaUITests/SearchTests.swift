@@ -47,6 +47,9 @@ struct SearchTests {
     }
     #expect(found == (0..<20_000).filter { "\($0)".contains("9") })
     #expect(requests > 10)
+    // A page is full whatever time is left.
+    let full = try SearchPage(log, for: needle, from: 0, budget: .init(found: 5, time: .seconds(30)))
+    #expect(full.found.map(\.sequence) == [9, 19, 29, 39, 49] && full.next == 50)
     // Without any time at all it still gets on.
     let page = try SearchPage(log, for: needle, from: 0, budget: .init(time: .zero))
     #expect(page.searched >= 1 && (page.next ?? 0) >= 1)
