@@ -46,7 +46,9 @@
     /// Runs a storage, which is open. The service closes it.
     ///
     /// - Parameters:
+    ///   - storage: nobody else closes it.
     ///   - metrics: where they go. By default to the factory that the program has bootstrapped: then bootstrap it before this.
+    ///   - configuration: how often it is looked at, and when the disk counts as nearly full.
     public init(_ storage: Storage, metrics: StorageMetrics = .init(), configuration: Configuration = .init()) {
       self.init(serving: storage, metrics, configuration)
     }
