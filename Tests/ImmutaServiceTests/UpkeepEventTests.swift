@@ -6,7 +6,7 @@ import ImmutaTestSupport
 import Logging
 import Testing
 
-/// What a storage tells of its clock, its segments and what goes on beside its appends.
+/// The log lines about a storage's clock, its segments, and the work that is done beside its appends.
 @Suite(.timeLimit(.minutes(2)), .serialized) struct UpkeepEventTests {
   let directory = TemporaryDirectory()
   let events = EventCollector()

@@ -93,7 +93,7 @@ final class LogShelf: Sendable {
   /// A log, to hold for long.
   func log(_ name: String) async throws -> Log { try await withLog(name) { $0 } }
 
-  /// A log that has become another is opened anew.
+  /// A log that has become another is opened again.
   func forget(_ name: String) { kept.withLockedValue { $0.remove(name) } }
 
   private func opened(_ name: String) throws -> Log {

@@ -20,7 +20,7 @@ struct RecordPage: Encodable {
     case end
   }
 
-  /// Damaged records are in it as such. O(bytes of the records).
+  /// A damaged record is in it with its error. O(bytes of the records).
   init(_ log: Log, from start: Start, count: Int, bytes: Int) throws {
     let numbers = log.numbers
     let begin =
