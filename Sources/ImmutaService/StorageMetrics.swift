@@ -56,8 +56,8 @@
       delivery = metrics.timer(.delivery, ("namespace", namespace))
     }
 
-    func appended(in time: Duration) { append.recordNanoseconds(time.wholeNanoseconds) }
-    func flushed(in time: Duration) { flush.recordNanoseconds(time.wholeNanoseconds) }
-    func woken(after time: Duration) { delivery.recordNanoseconds(time.wholeNanoseconds) }
+    func appended(in time: Duration) { append.recordNanoseconds(time.nanoseconds) }
+    func flushed(in time: Duration) { flush.recordNanoseconds(time.nanoseconds) }
+    func woken(after time: Duration) { delivery.recordNanoseconds(time.nanoseconds) }
   }
 #endif

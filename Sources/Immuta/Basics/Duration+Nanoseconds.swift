@@ -1,15 +1,13 @@
 extension Duration {
   /// Whole nanoseconds, held within what 64 bits can say.
-  var nanoseconds: Int64 {
+  package var nanoseconds: Int64 {
     let (seconds, attoseconds) = components
     let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
     if overflow { return seconds < 0 ? .min : .max }
     let (sum, carried) = product.addingReportingOverflow(attoseconds / 1_000_000_000)
     return carried ? (seconds < 0 ? .min : .max) : sum
   }
-}
 
-extension Duration {
   /// With one digit after the point, for people.
   var tenths: String {
     let tenths = nanoseconds / 100_000_000
@@ -17,5 +15,5 @@ extension Duration {
   }
 
   /// As a number of seconds.
-  package var inSeconds: Double { Double(nanoseconds) / 1e9 }
+  var inSeconds: Double { Double(nanoseconds) / 1e9 }
 }

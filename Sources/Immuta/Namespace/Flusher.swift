@@ -270,8 +270,12 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
     // Before any caller is answered: a caller that then closes a log finds nobody else holding its files.
     (files, pieces) = ([], [])
     for (place, flusher) in flushers.enumerated() {
-      if let failure = failures[place] { flusher.fail(failure) } else { flusher.finish(counts[place]) }
-      if failures[place] == nil { flusher.watch.note(since: starts[place]) }
+      if let failure = failures[place] {
+        flusher.fail(failure)
+      } else {
+        flusher.finish(counts[place])
+        flusher.watch.note(since: starts[place])
+      }
       flusher.endFlush()
     }
   }
