@@ -55,6 +55,30 @@ struct ImmutaLog: ~Copyable {
     return sum
   }
 
+  /// The same, some records at a time; the bytes are borrowed, so no record is made of them.
+  func streamBatches(_ records: Int) async throws -> UInt64 {
+    var sum: UInt64 = 0
+    var left = records
+    for try await batch in log.stream().batches() {
+      try batch.forEachPayload { _, bytes in bytes.withUnsafeBytes { sum &+= floor_sum($0.baseAddress, $0.count) } }
+      left -= batch.count
+      if left <= 0 { break }
+    }
+    return sum
+  }
+
+  /// The same, some records at a time, each as a record.
+  func streamRecordsOfBatches(_ records: Int) async throws -> UInt64 {
+    var sum: UInt64 = 0
+    var left = records
+    for try await batch in log.stream().batches() {
+      for record in batch { record.payload.withUnsafeBytes { sum &+= floor_sum($0.baseAddress, $0.count) } }
+      left -= batch.count
+      if left <= 0 { break }
+    }
+    return sum
+  }
+
   /// Reads the records with these numbers and sums every byte.
   func read(_ numbers: [Int]) async throws -> UInt64 {
     var sum: UInt64 = 0

@@ -126,6 +126,13 @@ struct FlushState {
     return taken
   }
 
+  /// Removes and returns the callers that waited for more than `count` records.
+  mutating func take(waitingAfter count: Int) -> [(count: Int, waiter: Waiter)] {
+    let taken = waiters.filter { $0.count > count }
+    waiters.removeAll { $0.count > count }
+    return taken
+  }
+
   /// Removes and returns all callers that waited.
   private mutating func takeAll() -> [(count: Int, waiter: Waiter)] {
     defer { waiters = [] }

@@ -13,9 +13,9 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
   /// Its generation is the number of records known stable; closed with the log.
   let stable: Broadcaster
   let committed: Broadcaster
-  private let targets: Lock<FlushTargets>
+  let targets: Lock<FlushTargets>
   let interval: Duration?
-  private let watch: FlushWatch
+  let watch: FlushWatch
   /// Opened when the last flush has ended, after flushing was stopped.
   private let flushed = ThreadGate()
   let state = Lock(FlushState())
@@ -30,6 +30,15 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
   /// Whether a flush comes soon: see ``flushSoon()``. Relaxed: it only saves asking twice.
   let isDueSoon = Atomic(false)
 
+  /// Commits the records that wait for a flush to begin, and returns why there will be no more commits, if so. Nil where each
+  /// record is committed by itself, and after the log was closed.
+  private let round = Lock<Round?>(nil)
+
+  /// In a struct: a bare function is wrapped once more each time it is read through a generic type.
+  private struct Round {
+    let commit: @Sendable () -> ImmutaError?
+  }
+
   /// How many callers wait. Relaxed: only the thread reads it while it spins, so that it need not take the lock from callers that
   /// come to wait.
   let waiterCount = Atomic(0)
@@ -42,6 +51,13 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
     targets = Lock(FlushTargets(target))
     self.interval = interval
   }
+
+  /// Sets what each flush begins with.
+  func beginsFlush(with commitRound: (@Sendable () -> ImmutaError?)?) {
+    round.withLock { $0 = commitRound.map(Round.init) }
+  }
+
+  func commitRound() -> ImmutaError? { round.withLock { $0 }?.commit() }
 
   // MARK: Segments
 
@@ -181,11 +197,12 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
   @discardableResult
   func flushOnce() -> Int {
     if state.withLock({ $0.failure }) != nil { return 0 }
+    let refusal = commitRound()
     let count = committed.generation
     do throws(ImmutaError) {
       // Read after the records were counted: a segment that was added since has none of them.
       try flush(targets.withLock { $0.due(for: count) })
-      return finish(count)
+      return finish(count, refusing: refusal)
     } catch {
       fail(error)
       return 0
@@ -224,7 +241,7 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
 
   /// Calls `body`, which flushes a segment's records before record `end`, and notes that it did. A segment that was sealed,
   /// and then removed, meanwhile may have lost its names.
-  private func noteFlush(
+  func noteFlush(
     _ target: FlushTarget, through end: Int, _ body: () throws(ImmutaError) -> Void
   ) throws(ImmutaError) {
     do throws(ImmutaError) {
@@ -235,66 +252,25 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
     targets.withLock { $0.note(target.first, flushed: end) }
   }
 
-  /// Flushes many logs together. Logs that are being flushed, or that need no flush, are left out.
-  func flushTogether(with others: ArraySlice<any OpenFiles.HeldFilesFlusher>) {
-    Self.flushTogether([self] + others.compactMap { $0 as? Flusher })
-  }
-
-  /// Puts all committed records of several logs on stable storage. May block.
-  static func flushTogether(_ flushers: [Flusher]) {
-    let flushers = flushers.filter { !$0.hasFlushed($0.committed.generation) && $0.beginFlush(here: true) }
-    var files: [Descriptor] = []
-    var pieces: [(place: Int, target: FlushTarget, end: Int, header: UInt64)] = []
-    var counts: [Int] = []
-    for (place, flusher) in flushers.enumerated() {
-      flusher.takeNote()
-      counts.append(flusher.committed.generation)
-      for (target, end) in flusher.targets.withLock({ $0.due(for: counts[place]) }) {
-        pieces.append((place, target, end, target.keeper.current.generation))
-        files += target.files.takeOver()
-      }
-    }
-    let starts = flushers.map { $0.watch.start() }
-    let flushFailures = ManyFiles.flush(files)
-    var failures = [ImmutaError?](repeating: nil, count: flushers.count)
-    for (number, piece) in pieces.enumerated() where failures[piece.place] == nil {
-      do throws(ImmutaError) {
-        if let failure = flushFailures[2 * number] ?? flushFailures[2 * number + 1] { throw ImmutaError(failure) }
-        try flushers[piece.place].noteFlush(piece.target, through: piece.end) { () throws(ImmutaError) in
-          try piece.target.noteFlushed(through: piece.end, header: piece.header)
-        }
-      } catch {
-        failures[piece.place] = error
-      }
-    }
-    // Before any caller is answered: a caller that then closes a log finds nobody else holding its files.
-    (files, pieces) = ([], [])
-    for (place, flusher) in flushers.enumerated() {
-      if let failure = failures[place] {
-        flusher.fail(failure)
-      } else {
-        flusher.finish(counts[place])
-        flusher.watch.note(since: starts[place])
-      }
-      flusher.endFlush()
-    }
-  }
-
   /// Answers the callers that waited for `count` records or fewer.
+  ///
+  /// - Parameter refusal: why no more records will be committed; callers that wait for others get this error.
   @discardableResult
-  private func finish(_ count: Int) -> Int {
+  func finish(_ count: Int, refusing refusal: ImmutaError? = nil) -> Int {
     // Never moves back: a segment may have been sealed meanwhile.
     stable.advance(to: count)
-    let served = state.withLock { state in
+    let (served, refused) = state.withLock { state in
       let served = state.take(waitingFor: count)
+      let refused = refusal == nil ? [] : state.take(waitingAfter: count)
       waiterCount.store(state.waiters.count, ordering: .relaxed)
-      return served
+      return (served, refused)
     }
     for (_, waiter) in served { waiter.resume() }
+    if let refusal { for (_, waiter) in refused { waiter.resume(with: .failure(refusal)) } }
     return served.count
   }
 
-  private func fail(_ error: ImmutaError) {
+  func fail(_ error: ImmutaError) {
     for target in targets.withLock({ $0.all }) where target.files.hasFailedFlush { target.keeper.markFailed() }
     let isFirst = failure == nil
     tell(error)

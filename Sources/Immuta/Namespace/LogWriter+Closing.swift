@@ -23,6 +23,7 @@ extension LogWriter {
     endSteps()
     let waiting = state.withLock { $0.close() }
     flusher.stop()
+    flusher.beginsFlush(with: nil)
     roller.close()
     _ = sealNow()
     if let failure = flusher.failure { state.withLock { $0.fail(failure) } }

@@ -194,7 +194,7 @@ extension LogWriter {
   private func rollIfOld() {
     let isMine = state.withLock { state in
       state.noteTime()
-      return !state.isClosed && state.isTooOld && state.turns.take(TurnHolder(.append, .thread(Thread.identity)))
+      return !state.isClosed && state.isTooOld && state.takeTurn(TurnHolder(.append, .thread(Thread.identity)))
     }
     guard isMine else { return }
     defer { endTurn() }

@@ -71,7 +71,7 @@ extension LogWriter {
     var next: [Waiter] = []
     /// The callers whose payloads were appended.
     var appended: [Waiter] = []
-    /// How many records are committed, if any were appended.
+    /// How many records are committed, if any were appended or a caller has the turn.
     var count = 0
     /// Whether no caller waits, or one has the turn.
     var isAll = true
@@ -92,16 +92,18 @@ extension LogWriter {
     var served = Served()
     if state.turns.isTaken || state.turns.isFree { return served }
     while served.appended.count < Self.mostServed,
-      let next = state.turns.next(mayAppend: state.isReady(for: QueuedAppend.largest))
+      let next = state.nextTurn(mayAppend: state.isReady(for: QueuedAppend.largest))
     {
       switch next {
       case .turn(let waiter):
         served.next = [waiter]
+        served.count = state.count
       case .append(let append, let waiter, let holder):
         append.outcome = outcome(of: append, &state)
         if append.outcome == nil {
-          state.turns.give(to: holder)
+          state.giveTurn(to: holder)
           served.next = [waiter]
+          served.count = state.count
           break
         }
         served.appended.append(waiter)
@@ -126,6 +128,7 @@ extension LogWriter {
   /// Never under a lock. The caller that has the turn comes first: others wait for it, perhaps the ones that are resumed after
   /// it.
   private func tell(_ served: Served) {
+    if !served.next.isEmpty { announceRound(served.count) }
     for waiter in served.next { waiter.resume() }
     if served.appended.isEmpty { return }
     announce(served.count)
@@ -143,13 +146,15 @@ extension LogWriter {
 
   /// Nil if the caller need not wait: it has the turn, or its payload is appended.
   private func enter(_ holder: TurnHolder, _ append: QueuedAppend?) throws -> Entry? {
-    let (result, served) = state.withLock { state -> (Result<Int?, ImmutaError>, Served) in
-      do throws(ImmutaError) { try checkUsable(state) } catch { return (.failure(error), Served()) }
+    let (result, served, count) = state.withLock { state -> (Result<Int?, ImmutaError>, Served, Int) in
+      do throws(ImmutaError) { try checkUsable(state) } catch { return (.failure(error), Served(), state.count) }
       let served = serve(&state)
-      return (.success(goOn(holder, append, &state) ? nil : state.turns.ticket()), served)
+      let ticket = goOn(holder, append, &state) ? nil : state.turns.ticket()
+      return (.success(ticket), served, state.count)
     }
+    announceRound(count)
     tell(served)
-    if let receipt = try? append?.outcome?.get() { announce(receipt.sequence + 1) }
+    if let receipt = try? append?.outcome?.get() { announceAppended(receipt) }
     guard let ticket = try result.get() else { return nil }
     try checkForOwnTurn()
     return Entry(holder: holder, append: append, ticket: ticket)
@@ -157,10 +162,10 @@ extension LogWriter {
 
   /// Takes the turn if it is free, or appends if the caller wants no more than that; false when the caller has to wait.
   private func goOn(_ holder: TurnHolder, _ append: QueuedAppend?, _ state: inout WriterState) -> Bool {
-    guard let append, state.isReady(for: append.bytes.count) else { return state.turns.take(holder) }
+    guard let append, state.isReady(for: append.bytes.count) else { return state.takeTurn(holder) }
     if !state.turns.isFree { return false }
     append.outcome = outcome(of: append, &state)
-    return append.outcome != nil || state.turns.take(holder)
+    return append.outcome != nil || state.takeTurn(holder)
   }
 
   /// Nil when the waiter now waits; otherwise its answer. Callers without a turn hold up nobody, so they need no look at the
@@ -179,6 +184,7 @@ extension LogWriter {
         return .failure(error)
       }
     }
+    if case .success(true) = outcome.answer { announceRound(state.withLock { $0.count }) }
     tell(outcome.served)
     switch outcome.answer {
     case .failure(let error): return .failure(error)
@@ -186,7 +192,7 @@ extension LogWriter {
       watch()
       return nil
     case .success(true):
-      if let receipt = try? entry.append?.outcome?.get() { announce(receipt.sequence + 1) }
+      if let receipt = try? entry.append?.outcome?.get() { announceAppended(receipt) }
       return .success(())
     }
   }

@@ -21,6 +21,9 @@ final class LogWriter: Sendable, StoredRecordWriter {
   let committed: Broadcaster
   let state: Lock<WriterState>
   private let durability: Durability
+  /// Whether an append returns only when its record is stable. Records of callers without a turn are then committed when a flush
+  /// begins: see ``WriterState/commitRound()``.
+  let awaitsFlush: Bool
   /// Transforms payloads; nil if they are stored as they are.
   let encoder: RecordEncoder?
   /// Room for the payloads of waiting callers.
@@ -49,6 +52,7 @@ final class LogWriter: Sendable, StoredRecordWriter {
     committed = reader.committed
     self.flusher = flusher
     self.durability = durability
+    awaitsFlush = durability == .synced
     self.encoder = encoder
     let logger = longWaits.logger
     let metadata: Logger.Metadata = ["namespace": "\(longWaits.namespace)", "path": "\(reader.check.path)"]
@@ -58,6 +62,8 @@ final class LogWriter: Sendable, StoredRecordWriter {
       // Until the log is closed, which its owner makes sure of. A weak reference would make each retain of the writer slower.
       state.nextIsDue = { try? WorkThreads.shared.add { self.makeNextNow() } }
     }
+    // Until the log is closed, too.
+    if awaitsFlush { flusher.beginsFlush { self.commitRound() } }
     lookAfterAges()
   }
 
@@ -99,7 +105,7 @@ final class LogWriter: Sendable, StoredRecordWriter {
       try unsafe appendIfFree(bytes, &state)
     }
     let receipt = if let attempt { attempt } else { try unsafe appendSoon(bytes) }
-    if let receipt { announce(receipt.sequence + 1) }
+    if let receipt { announceAppended(receipt) }
     return receipt
   }
 
@@ -147,7 +153,7 @@ final class LogWriter: Sendable, StoredRecordWriter {
   ) throws(ImmutaError) -> Receipt? {
     let isMine = try state.withLock { (state) throws(ImmutaError) in
       try checkUsable(state)
-      return state.isReady(for: bytes.count) && state.turns.take(TurnHolder(.append, .thread(Thread.identity)))
+      return state.isReady(for: bytes.count) && state.takeTurn(TurnHolder(.append, .thread(Thread.identity)))
     }
     guard isMine else { return nil }
     defer { endTurn() }
@@ -168,19 +174,38 @@ final class LogWriter: Sendable, StoredRecordWriter {
     if case .interval = durability { flusher.noteUnflushed() }
   }
 
-  // MARK: Durability
+  /// A record was appended for a caller without a turn. Those of a round are announced when it is committed.
+  @inline(__always)
+  func announceAppended(_ receipt: Receipt) {
+    if !awaitsFlush { announce(receipt.sequence + 1) }
+  }
 
-  /// Whether an append returns only when its record is stable.
-  var awaitsFlush: Bool { durability == .synced }
+  /// A caller has got the turn, and so the round was committed: it finds these records, too.
+  func announceRound(_ count: Int) {
+    if awaitsFlush { announce(count) }
+  }
+
+  /// Commits the round. Returns why nothing can be appended any more, if so: then records that are not committed never will be.
+  private func commitRound() -> ImmutaError? {
+    let (count, failure) = state.withLock { state in
+      // It stays the state's failure.
+      try? state.commitRound()
+      return (state.count, state.segment.failure)
+    }
+    announce(count)
+    return failure
+  }
+
+  // MARK: Durability
 
   /// Waits until `count` records are stable, if the durability asks for it.
   @inline(__always)
   func waitUntilStable(_ count: Int) async throws {
-    if case .synced = durability { try await flusher.flush(through: count) }
+    if awaitsFlush { try await flusher.flush(through: count) }
   }
 
   @inline(__always)
   func waitUntilStableBlocking(_ count: Int) throws {
-    if case .synced = durability { try flusher.flushBlocking(through: count) }
+    if awaitsFlush { try flusher.flushBlocking(through: count) }
   }
 }

@@ -55,7 +55,7 @@ extension Opening {
         namespace: files.namespace, logger: options.logger, threshold: options.longWait),
       state: WriterState(
         segment: segment, reader: reader, lock: lock, clock: CommitClock(last: lastTime, slow: header.slowTime),
-        rolling: rolling),
+        rolling: rolling, commitsInRounds: options.durability == .synced),
       roller: Roller(
         maker: SegmentMaker(
           setup: setup, format: format, identity: logIdentity, codecName: header.codecName, progress: progress),

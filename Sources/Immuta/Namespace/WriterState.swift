@@ -3,15 +3,17 @@ import Synchronization
 /// The writing side of a log: whose turn it is, the segment that is appended to, and what time it is. Its owner,
 /// ``LogWriter``, keeps it under a lock.
 ///
-/// Invariants: all staged records were staged by the caller that has the turn; records are appended for callers without a turn
-/// only while nobody has it.
+/// Invariants: while a caller has the turn, it has staged all staged records; while nobody has it, they are the present round, see
+/// ``commitRound()``; records are appended for callers without a turn only while nobody has it.
 struct WriterState: ~Copyable, Sendable {
   var turns = TurnQueue()
   private(set) var isClosed = false
   /// The newest segment of the log, the one that is appended to.
-  private(set) var segment: SegmentWriter
+  var segment: SegmentWriter
   private var reader: LogReader
   private var rolling: RollState
+  /// Whether records that are appended without a turn are committed in rounds: see ``commitRound()``.
+  private let commitsInRounds: Bool
   /// Whether the next segment was asked for.
   private var hasAskedForNext = false
   private let lock: FileLock
@@ -31,8 +33,10 @@ struct WriterState: ~Copyable, Sendable {
   var nextIsDue: @Sendable () -> Void = {}
 
   init(
-    segment: consuming SegmentWriter, reader: LogReader, lock: FileLock, clock: CommitClock, rolling: RollState
+    segment: consuming SegmentWriter, reader: LogReader, lock: FileLock, clock: CommitClock, rolling: RollState,
+    commitsInRounds: Bool
   ) {
+    self.commitsInRounds = commitsInRounds
     appended = AppendedSoFar(count: segment.endNumber, tail: segment.tail)
     self.segment = segment
     self.reader = reader
@@ -70,7 +74,7 @@ struct WriterState: ~Copyable, Sendable {
 
   /// Whether a record of so many bytes may be appended at once: the log is prepared, and need not roll first.
   @inline(__always)
-  func isReady(for size: Int) -> Bool { segment.phase == .prepared && segment.tail &+ size <= rolling.lastEnd }
+  func isReady(for size: Int) -> Bool { segment.phase == .prepared && segment.stagedEnd &+ size <= rolling.lastEnd }
 
   /// The mark that must be on stable storage before the log is appended to; nil if it is.
   var missingMark: OpenMark? { segment.phase.isMarked ? nil : segment.mark }
@@ -85,10 +89,11 @@ struct WriterState: ~Copyable, Sendable {
 
   // MARK: One record
 
-  /// Appends a whole record for a caller that needs no turn, and commits it.
+  /// Appends a whole record for a caller that needs no turn, and commits it; or adds it to the round.
   @inline(__always)
   mutating func append(_ bytes: UnsafeRawBufferPointer) throws(ImmutaError) -> Receipt {
     precondition(!turns.isTaken, "appending while somebody else has the turn")
+    if commitsInRounds { return try unsafe joinRound(bytes) }
     let record = try unsafe segment.write(bytes)
     let receipt = try segment.commit(record, at: commitTime())
     noteCommit(first: receipt.sequence)
@@ -178,7 +183,7 @@ struct WriterState: ~Copyable, Sendable {
 
   /// Records from `first` on are part of the log: readers, here and in other processes, may find them.
   @inline(__always)
-  private mutating func noteCommit(first: Int) {
+  mutating func noteCommit(first: Int) {
     appended.noteCommit()
     if let windows = segment.files.newWindows() { reader.show(windows) }
     // Releasing: pairs with the reader's load of the end, after its load of the count that is announced later.
@@ -197,7 +202,7 @@ struct WriterState: ~Copyable, Sendable {
 
   /// The time of a commit; never earlier than that of the commit before.
   @inline(__always)
-  private mutating func commitTime() -> Int64 {
+  mutating func commitTime() -> Int64 {
     let tick = Clocks.coarseWallClock()
     if !clock.isCurrent(tick) { readClock(tick) }
     return clock.last
@@ -240,7 +245,9 @@ struct WriterState: ~Copyable, Sendable {
   /// Whether the log rolls before the next record because of this error: a file of the segment has reached the limit on file
   /// sizes, and nothing was changed. The record may then be tried again, with the turn.
   mutating func rolls(insteadOf error: ImmutaError) -> Bool {
-    guard error.isFileTooLarge, segment.failure == nil, segment.count > 0, rolling.noteFull() else { return false }
+    guard error.isFileTooLarge else { return false }
+    try? commitRound()
+    guard segment.failure == nil, segment.count > 0, rolling.noteFull() else { return false }
     // Staged records must lie in one segment.
     return !segment.hasStaged
   }
@@ -289,7 +296,7 @@ struct WriterState: ~Copyable, Sendable {
   /// Closes the files, which `prepare` opens again; false if that is not possible now. All committed records are on stable
   /// storage.
   mutating func rest() -> Bool {
-    guard !isClosed, segment.failure == nil, !turns.isTaken else { return false }
+    guard !isClosed, segment.failure == nil, !turns.isTaken, !segment.hasStaged else { return false }
     if isPrepared { reader.show(nil) }
     return segment.rest()
   }
@@ -302,6 +309,8 @@ struct WriterState: ~Copyable, Sendable {
     isClosed = true
     // It holds the writer.
     nextIsDue = {}
+    // Its callers wait for the flush, which closing makes. If it fails, sealing throws why.
+    try? commitRound()
     segment.rollBack()
     return turns.drain()
   }

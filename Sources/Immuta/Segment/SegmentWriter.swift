@@ -20,7 +20,8 @@ struct SegmentWriter: ~Copyable, Sendable {
   /// End of the last committed record.
   private(set) var tail: Int
   private var staged = StagedRecords()
-  private var stagedEnd: Int
+  /// End of the last staged record; `tail` where nothing is staged.
+  private(set) var stagedEnd: Int
   private var open: OpenRecord?
   /// How far the segment is on its way from opening to appending.
   var phase = Phase.opened
@@ -212,6 +213,8 @@ struct SegmentWriter: ~Copyable, Sendable {
 
   /// Whether there is anything to commit.
   var hasStaged: Bool { !staged.isEmpty }
+
+  var stagedCount: Int { staged.count }
 
   /// Makes `added` records part of the log. The commit is the last store, of COUNT: a reader that sees it sees everything stored
   /// before.

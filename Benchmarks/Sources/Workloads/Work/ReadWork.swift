@@ -46,6 +46,14 @@ enum ReadWork {
         let log = try ImmutaLog(directory)
         return try nanoseconds { try check(log.streamAtOnce(records), expected) } * perRecord
       },
+      Contender("Immuta, batches()", .other) { _ in
+        let log = try ImmutaLog(directory)
+        return try await nanoseconds { try check(await log.streamRecordsOfBatches(records), expected) } * perRecord
+      },
+      Contender("Immuta, batches(), bytes borrowed", .other) { _ in
+        let log = try ImmutaLog(directory)
+        return try await nanoseconds { try check(await log.streamBatches(records), expected) } * perRecord
+      },
       Contender("GRDB", .other) { _ in
         let log = try SQLiteLog(directory)
         let time = try nanoseconds { try check(log.readAll(), expected) }

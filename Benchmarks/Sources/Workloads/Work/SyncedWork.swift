@@ -3,8 +3,6 @@ import Immuta
 
 /// Each record on stable storage before the next call.
 enum SyncedWork {
-  private static let tasks = 16
-
   static let all = [
     Workload("append, synced, one writer, 1 KiB", .synced, bar: .timesFloor(1.25)) { bench, _ in
       let payloads = Payloads(size: 1024)
@@ -26,18 +24,24 @@ enum SyncedWork {
         },
       ]
     },
-    Workload("append, synced, 16 tasks, 1 KiB", .synced, bar: .timesFloorRate(8)) { bench, _ in
+    many(16, bar: .timesFloorRate(8)),
+    many(64, bar: .timesFloor(0.055)),
+  ]
+
+  /// As many tasks append to one log, each when its last record is stable.
+  private static func many(_ tasks: Int, bar: Bar) -> Workload {
+    Workload("append, synced, \(tasks) tasks, 1 KiB", .synced, bar: bar) { bench, _ in
       let payloads = Payloads(size: 1024)
-      let records = bench.scaled(1_600)
+      let records = bench.scaled(100 * tasks)
       return [
         Contender("Immuta", .ours, writes: payloads.size * records) { directory in
           let log = try ImmutaLog(directory, durability: .synced)
           try log.append(payloads, 1)
           let handle = log.log
-          return try await together(records) { number in try await handle.append(payloads[number]) }
+          return try await together(tasks, records) { number in try await handle.append(payloads[number]) }
         },
         growing(payloads, bench.scaled(448)),
-        Contender("16 threads, each pwrite + fdatasync", .other) { directory in
+        Contender("\(tasks) threads, each pwrite + fdatasync", .other) { directory in
           let time = floor_append_threads(
             "\(directory)/events.log", payloads.noise, payloads.size, Int64(records), Int32(tasks))
           return try BenchError.check(time) / Double(records)
@@ -46,13 +50,13 @@ enum SyncedWork {
           let log = try SQLiteLog(creatingIn: directory, .full)
           let datas = payloads.datas
           let records = bench.scaled(448)
-          let time = try await together(records) { number in try await log.append(datas[number % datas.count]) }
+          let time = try await together(tasks, records) { number in try await log.append(datas[number % datas.count]) }
           try log.close()
           return time
         },
       ]
-    },
-  ]
+    }
+  }
 
   private static func growing(_ payloads: Payloads, _ records: Int) -> Contender {
     AppendWork.floor(payloads, records, flush: FLOOR_FLUSH_GROWING)
@@ -60,7 +64,7 @@ enum SyncedWork {
 
   /// Nanoseconds per record when as many tasks as there are share the records.
   private static func together(
-    _ records: Int, _ append: @escaping @Sendable (Int) async throws -> Void
+    _ tasks: Int, _ records: Int, _ append: @escaping @Sendable (Int) async throws -> Void
   ) async throws -> Double {
     try await nanoseconds {
       try await withThrowingTaskGroup(of: Void.self) { group in
