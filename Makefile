@@ -54,4 +54,4 @@ uninstall: ## Remove what was installed (PREFIX=/usr/local)
 	Scripts/install.sh uninstall "$(PREFIX)"
 
 clean: ## Remove everything that was built
-	rm -rf .build .build-tsan .build-torture .build-canaries Examples/.build Benchmarks/.build UI/.build
+	rm -rf .build .build-tsan .build-torture .build-canaries Examples/.build Examples/AccessLog/.build Benchmarks/.build UI/.build

@@ -66,6 +66,8 @@ check_tools() {
   if ! command -v git >/dev/null; then
     install_package git
   fi
+  # An example is a web server, which it asks.
+  command -v curl >/dev/null || install_package curl
   # Some tests are about wrong clocks, and skip themselves without it.
   command -v faketime >/dev/null || install_package faketime || true
   local turned_on="Service"
@@ -286,8 +288,10 @@ run_service() {
 
 run_examples() {
   local binaries writer
-  # Where the tests were built, which has built all that the examples depend on.
-  swift build --quiet --package-path Examples --scratch-path "$build_path" -Xswiftc -warnings-as-errors
+  # Where the tests were built, which has built all that the examples depend on. SwiftPM keeps the plan of the last build there,
+  # and would take it although it is another package's.
+  swift build --quiet --disable-build-manifest-caching --package-path Examples --scratch-path "$build_path" \
+    -Xswiftc -warnings-as-errors
   binaries="$(swift build --package-path Examples --scratch-path "$build_path" --show-bin-path)"
   mkdir "$work/run"
   (
@@ -317,6 +321,11 @@ run_examples() {
     wait "$writer"
     run_service "$binaries/service"
   )
+  # A package of its own, as it fetches a web server.
+  swift build --quiet --disable-build-manifest-caching --package-path Examples/AccessLog --scratch-path "$build_path" \
+    -Xswiftc -warnings-as-errors
+  binaries="$(swift build --package-path Examples/AccessLog --scratch-path "$build_path" --show-bin-path)"
+  Scripts/access-log-test.sh "$binaries/access-log"
 }
 
 # A package of its own, which is built where the examples were: most of what it depends on is there.
