@@ -100,6 +100,7 @@ lint() {
   swift format lint --strict --recursive Sources Tests Examples Benchmarks UI/Sources UI/Tests UI/Package.swift Package.swift
   Scripts/layers.pl
   Scripts/layers-test.sh
+  Scripts/samples.pl
 }
 
 # SwiftPM silences the warnings of other packages, so the flag concerns our own targets only. It has none for C: those
@@ -321,6 +322,7 @@ run_examples() {
     wait "$writer"
     run_service "$binaries/service"
   )
+  Scripts/tutorials-test.sh "$binaries"
   # A package of its own, as it fetches a web server.
   swift build --quiet --disable-build-manifest-caching --package-path Examples/AccessLog --scratch-path "$build_path" \
     -Xswiftc -warnings-as-errors
