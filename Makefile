@@ -35,10 +35,11 @@ canaries: ## See the torture tests catch an engine that is broken on purpose
 format: ## Format all Swift code in place
 	swift format --in-place --recursive Sources Tests Examples Benchmarks UI/Sources UI/Tests UI/Package.swift Package.swift
 
-lint: ## Check the format, the style rules and the layers of the engine
+lint: ## Check the format, the style rules, the layers of the engine, and that samples in articles are compiled code
 	swift format lint --strict --recursive Sources Tests Examples Benchmarks UI/Sources UI/Tests UI/Package.swift Package.swift
 	Scripts/layers.pl
 	Scripts/layers-test.sh
+	Scripts/samples.pl
 
 docs: ## Build the documentation of all libraries as one site in .build/documentation; a broken link is an error
 	Scripts/docs.sh
@@ -54,4 +55,4 @@ uninstall: ## Remove what was installed (PREFIX=/usr/local)
 	Scripts/install.sh uninstall "$(PREFIX)"
 
 clean: ## Remove everything that was built
-	rm -rf .build .build-tsan .build-torture .build-canaries Examples/.build Benchmarks/.build UI/.build
+	rm -rf .build .build-tsan .build-torture .build-canaries Examples/.build Examples/AccessLog/.build Benchmarks/.build UI/.build

@@ -15,6 +15,12 @@ let package = Package(
   ],
   targets: [
     example("quickstart", "Quickstart"),
+    // The tutorials.
+    example("notes", "Notes"),
+    example("stock", "Stock", ["ImmutaCodable"]),
+    example("mail", "Mail"),
+    example("diary", "Diary", ["ImmutaTransforms"]),
+    // Everything else.
     example("one-at-a-time", "OneAtATime"),
     example("transactions", "Transactions"),
     example("follow-other-process", "FollowOtherProcess"),

@@ -66,6 +66,8 @@ check_tools() {
   if ! command -v git >/dev/null; then
     install_package git
   fi
+  # An example is a web server, which it asks.
+  command -v curl >/dev/null || install_package curl
   # Some tests are about wrong clocks, and skip themselves without it.
   command -v faketime >/dev/null || install_package faketime || true
   local turned_on="Service"
@@ -98,6 +100,7 @@ lint() {
   swift format lint --strict --recursive Sources Tests Examples Benchmarks UI/Sources UI/Tests UI/Package.swift Package.swift
   Scripts/layers.pl
   Scripts/layers-test.sh
+  Scripts/samples.pl
 }
 
 # SwiftPM silences the warnings of other packages, so the flag concerns our own targets only. It has none for C: those
@@ -286,8 +289,10 @@ run_service() {
 
 run_examples() {
   local binaries writer
-  # Where the tests were built, which has built all that the examples depend on.
-  swift build --quiet --package-path Examples --scratch-path "$build_path" -Xswiftc -warnings-as-errors
+  # Where the tests were built, which has built all that the examples depend on. SwiftPM keeps the plan of the last build there,
+  # and would take it although it is another package's.
+  swift build --quiet --disable-build-manifest-caching --package-path Examples --scratch-path "$build_path" \
+    -Xswiftc -warnings-as-errors
   binaries="$(swift build --package-path Examples --scratch-path "$build_path" --show-bin-path)"
   mkdir "$work/run"
   (
@@ -317,6 +322,12 @@ run_examples() {
     wait "$writer"
     run_service "$binaries/service"
   )
+  Scripts/tutorials-test.sh "$binaries"
+  # A package of its own, as it fetches a web server.
+  swift build --quiet --disable-build-manifest-caching --package-path Examples/AccessLog --scratch-path "$build_path" \
+    -Xswiftc -warnings-as-errors
+  binaries="$(swift build --package-path Examples/AccessLog --scratch-path "$build_path" --show-bin-path)"
+  Scripts/access-log-test.sh "$binaries/access-log"
 }
 
 # A package of its own, which is built where the examples were: most of what it depends on is there.

@@ -25,7 +25,8 @@ has_chromium() {
 }
 
 has_chromium || install_package chromium || true
-swift build --quiet --build-tests "${options[@]}" -Xswiftc -warnings-as-errors
+# The plan of another package's build may be where this is built: SwiftPM would take it.
+swift build --quiet --build-tests --disable-build-manifest-caching "${options[@]}" -Xswiftc -warnings-as-errors
 binaries="$(swift build "${options[@]}" --show-bin-path)"
 browser=(python3 -B UI/Tests/Browser/test.py "$binaries/immuta-ui" "$binaries/test-logs")
 

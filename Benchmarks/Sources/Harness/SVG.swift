@@ -32,6 +32,9 @@ struct SVG {
         + "stroke-opacity=\"\(opacity)\"/>")
   }
 
+  /// About how wide a text is: what fonts there are is not known here.
+  static func width(of text: String, size: Double) -> Double { 0.6 * size * Double(text.count) }
+
   mutating func text(
     _ text: String, _ x: Double, _ y: Double, size: Double, fill: String, weight: Int = 400, anchor: String = "start"
   ) {

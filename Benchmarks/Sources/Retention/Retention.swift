@@ -13,8 +13,10 @@ import Harness
     guard let last = rows.last, let most = rows.map({ $0[1] }).max() else { throw NoTable() }
     let keepsAll = Chart.Series(name: "all kept", style: .floor, points: rows.map { ($0[0], $0[2]) })
     let keepsSome = Chart.Series(name: "256 MB kept", style: .ours, points: rows.map { ($0[0], $0[1]) })
+    let title =
+      most < 2 * 256 ? "A log that keeps its newest 256 MB stops growing" : "A log that keeps its newest 256 MB"
     try Chart(
-      file: "disk-under-retention", title: "What a log takes on the disk that keeps its newest 256 MB",
+      file: "disk-under-retention", title: title,
       subtitle: "Segments of 32 MB, records of 1 KiB. All files, with space reserved ahead. Flat is what it should be.",
       x: axis("appended", through: last[0]), y: axis("on the disk", through: last[2]), series: [keepsSome, keepsAll]
     ).write(to: CommandLine.arguments.count > 1 ? CommandLine.arguments[1] : "Charts", named: .byTheme)

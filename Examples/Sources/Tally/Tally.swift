@@ -9,7 +9,8 @@ struct Vote: Codable {
 
 struct AlreadyVoted: Error {}
 
-/// Casts a vote, unless its voter has cast one. Others may cast votes meanwhile, in other processes, on other machines.
+/// Casts a vote, unless its voter has cast one. Others may cast votes
+/// meanwhile, in other processes, on other machines.
 func cast(_ vote: Vote, in log: some AppendOnlyLog) async throws {
   let votes = log.values(of: Vote.self)
   var (seen, voters) = (0, Set<Int>())
