@@ -73,7 +73,7 @@ export class RecordPane {
         el("button", { class: "quiet", "aria-label": "Close", title: "Close (Esc)", click: () => this.close() }, "✕"),
         record.error === undefined &&
           el("p", { class: "facts" },
-            `${dayAndTime(record.time).join(" ")} · ${counted(record.size, "byte")} · at byte ${number(record.index)} · `,
+            `${dayAndTime(record.time).join(" ")} · ${counted(record.size, "byte")}${record.storedSize === undefined ? "" : `, ${number(record.storedSize)} stored`} · at byte ${number(record.index)} · `,
             el("span", { class: "shown" }, shownOf(this.#log)), " · ",
             el("a", { href: save, download: true }, "save its bytes"))),
       ...this.#body(record));

@@ -125,7 +125,10 @@ struct Server: Sendable {
 
   // MARK: Parts of addresses
 
-  private func name(_ context: Context) throws -> LogName { LogName(try context.parameters.require("name")) }
+  /// A program may escape the colon of a partition's name, and need not.
+  private func name(_ context: Context) throws -> LogName {
+    LogName(try context.parameters.require("name").replacing(/%3[Aa]/, with: ":"))
+  }
 
   private func number(_ context: Context) throws -> Int {
     try Query.number(context.parameters.require("number"), called: "number", in: 0...Int.max)
