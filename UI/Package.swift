@@ -16,9 +16,19 @@ let package = Package(
   products: [
     .executable(name: "immuta-ui", targets: ["ImmutaUI"])
   ],
+  // As the package above has them: each needs a C library that not every machine has.
+  traits: [
+    .trait(name: "Zstd", description: "Decodes Zstandard; needs libzstd with its headers."),
+    .trait(name: "LZ4", description: "Decodes LZ4; needs liblz4 with its headers."),
+  ],
   dependencies: [
     // By path, under the name that the product is asked for by, whatever the folder is called.
-    .package(name: "immuta", path: ".."),
+    .package(
+      name: "immuta", path: "..",
+      traits: [
+        .trait(name: "Zstd", condition: .when(traits: ["Zstd"])),
+        .trait(name: "LZ4", condition: .when(traits: ["LZ4"])),
+      ]),
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     // Without what its traits bring: no configuration files, no full Foundation.
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
@@ -33,6 +43,8 @@ let package = Package(
       name: "ImmutaUI",
       dependencies: [
         .product(name: "Immuta", package: "immuta"),
+        .product(name: "ImmutaTransforms", package: "immuta"),
+        .product(name: "LogStore", package: "immuta"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -46,7 +58,12 @@ let package = Package(
       swiftSettings: settings),
     // The logs that the tests in a browser look at.
     .executableTarget(
-      name: "test-logs", dependencies: [.product(name: "Immuta", package: "immuta")], path: "Tests/TestLogs",
+      name: "test-logs",
+      dependencies: [
+        .product(name: "Immuta", package: "immuta"), .product(name: "ImmutaTransforms", package: "immuta"),
+        .product(name: "LogStore", package: "immuta"),
+      ],
+      path: "Tests/TestLogs",
       swiftSettings: settings),
     // Beside these are the tests in a browser, which are no Swift: see Scripts/ui-tests.sh.
     .testTarget(
@@ -54,6 +71,8 @@ let package = Package(
       dependencies: [
         "ImmutaUI",
         .product(name: "Immuta", package: "immuta"),
+        .product(name: "ImmutaTransforms", package: "immuta"),
+        .product(name: "LogStore", package: "immuta"),
         .product(name: "ImmutaTestSupport", package: "immuta"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "HTTPTypes", package: "swift-http-types"),

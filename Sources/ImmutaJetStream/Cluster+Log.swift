@@ -45,8 +45,9 @@
       let coder = codec.map { PayloadCoder($0, namespace: namespace, limit: ClusterLog.largestDecodedPayload) }
       let access = LogAccess(transport, name, identity, stream, coder)
       if stream.first > 0 {
-        transport.options.logger?.warning(
-          "records of a log on the cluster were removed", metadata: ["log": "\(namespace)", "first": "\(stream.first)"])
+        transport.options.logger?.tell(
+          .clusterRecordsRemoved, .warning, "records of a log on the cluster were removed",
+          ["namespace": "\(namespace)", "first": "\(stream.first)"])
       }
       return ClusterLog(self, access, replicas: stream.replicas)
     }

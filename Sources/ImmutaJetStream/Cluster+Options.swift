@@ -28,7 +28,8 @@
       /// Whether servers that these announce are connected to, too. False where their own addresses cannot be reached from here,
       /// as behind a gateway. Default: true.
       public var discoversServers = true
-      /// Gets messages about lost connections and moves to other servers. Default: none.
+      /// Gets messages about lost connections and moves to other servers, each with the name of its `StorageEvent` in the
+      /// metadata. Default: none.
       public var logger: Logger?
 
       /// Options for these servers, and for the rest the defaults.

@@ -168,8 +168,9 @@
       switch change {
       case .lost: dropQuestions()
       case .restored:
-        options.logger?.info(
-          "the connection to the cluster is there again", metadata: ["server": "\(connection?.server ?? "")"])
+        options.logger?.tell(
+          .clusterBack, .info, "the connection to the cluster is there again",
+          ["server": "\(connection?.server ?? "")"])
       case .ended: reconnect()
       }
     }
@@ -180,7 +181,9 @@
         defer { state.questions = [:] }
         return (Array(state.questions.values), state.isClosed)
       }
-      if !isClosed { options.logger?.warning("the connection to the cluster is lost; looking for a server") }
+      if !isClosed {
+        options.logger?.tell(.clusterLost, .warning, "the connection to the cluster is lost; looking for a server", [:])
+      }
       for question in questions { question.continuation.resume(returning: .failure(.lost)) }
       watchers.tellOfLoss()
     }
@@ -224,11 +227,12 @@
       for told in connection.servers.compactMap(address(of:)) where !others.contains(told) { others.append(told) }
       if let here { others.removeAll { $0.isAt(here) } }
       if others.isEmpty { return }
-      options.logger?.warning("moving to another server", metadata: ["from": "\(here ?? "")"])
+      options.logger?.tell(.clusterMoving, .warning, "moving to another server", ["from": "\(here ?? "")"])
       do throws(ImmutaError) {
         try connect(others.shuffled())
       } catch {
-        options.logger?.warning("no other server can be reached: \(error)")
+        options.logger?.tell(
+          .clusterUnreachable, .warning, "no other server can be reached: \(error)", ["from": "\(here ?? "")"])
       }
     }
 

@@ -51,9 +51,12 @@ extension Log {
     try await verify { _, _ in }
   }
 
-  /// The same, reporting now and then how many of how many records were checked.
+  /// The same, and says now and then how far it has come.
+  ///
+  /// - Parameter progress: called after each piece of about 32 MiB, or of one segment where that is smaller, never by two threads
+  ///   at once: how many records were checked, and how many there are to check. The first number never goes down.
   @discardableResult
-  package func verify(progress: (_ done: Int, _ count: Int) -> Void) async throws -> VerificationReport {
+  public func verify(progress: (_ done: Int, _ count: Int) -> Void) async throws -> VerificationReport {
     try open.refresh()
     let reader = reader
     do {

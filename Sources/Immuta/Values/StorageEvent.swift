@@ -61,6 +61,16 @@ public enum StorageEvent: String, Hashable, Sendable, CaseIterable {
   case lowSpace = "immuta.low_space"
   /// The disk has room again. `ImmutaService` tells it.
   case spaceBack = "immuta.space_back"
+  /// The connection to a cluster is lost. `ImmutaJetStream` tells it, and the events below.
+  case clusterLost = "immuta.cluster_lost"
+  /// The connection to a cluster is there again.
+  case clusterBack = "immuta.cluster_back"
+  /// A server of a cluster does not answer, or can do nothing: another one is connected to.
+  case clusterMoving = "immuta.cluster_moving"
+  /// No other server of a cluster can be reached.
+  case clusterUnreachable = "immuta.cluster_unreachable"
+  /// Records of a log on a cluster were removed.
+  case clusterRecordsRemoved = "immuta.cluster_records_removed"
 }
 
 extension StorageEvent {

@@ -32,7 +32,7 @@ struct Failure: HTTPResponseError {
 
   private static func status(of error: ImmutaError) -> HTTPResponse.Status {
     switch error {
-    case .namespaceNotFound, .recordNotFound, .recordRemoved: .notFound
+    case .namespaceNotFound, .partitionNotFound, .recordNotFound, .recordRemoved: .notFound
     case .invalidNamespace, .positionBeyondEnd, .invalidPosition: .badRequest
     case .corrupted, .undecodable, .codecUnknown, .unsupportedVersion: .unprocessableContent
     case .logChanged: .conflict

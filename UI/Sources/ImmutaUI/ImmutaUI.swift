@@ -22,8 +22,11 @@ struct ImmutaUI: AsyncParsableCommand {
       The same address each time, and a token that survives a restart:
         immuta-ui --port 4800 --token-file ~/.immuta-ui-token
 
-      It only reads, as another process: programs go on appending meanwhile. It needs no keys; payloads of a log that is \
-      compressed or encrypted are shown as they are stored. Ctrl-C ends it.
+      A store of partitions, as `immuta logstore` keeps it:
+        immuta-ui --dir chat
+
+      It only reads, as another process: programs go on appending meanwhile. Payloads that were compressed are decoded, and \
+      encrypted ones with --key-file; what cannot be decoded is shown as it is stored, and the page says why. Ctrl-C ends it.
 
       Whoever has the address with its token can read every record. It listens on this machine alone, unless --host says \
       otherwise; there is no encryption on the way, so use a tunnel (ssh -L 4800:127.0.0.1:4800) instead of another host.
@@ -50,6 +53,8 @@ struct ImmutaUI: AsyncParsableCommand {
   @Flag(help: "Use also files that another user put there, who may change them: by default they are refused.")
   var allowForeignOwner = false
 
+  @OptionGroup(title: "Codec") var decodingOptions: DecodingOptions
+
   func validate() throws {
     guard (0...65_535).contains(port) else {
       throw ValidationError("--port is \(port); it must be from 0 to 65535")
@@ -74,7 +79,8 @@ struct ImmutaUI: AsyncParsableCommand {
   private func serve() async throws {
     try LogShelf.checkDirectory(dir)
     let token = noToken ? nil : try tokenFile.map { try Token(file: $0) } ?? Token()
-    let shelf = LogShelf(directory: dir, acceptsFilesOfOthers: allowForeignOwner)
+    let shelf = LogShelf(
+      directory: dir, acceptsFilesOfOthers: allowForeignOwner, decoding: try decodingOptions.decoding())
     if token == nil, !Access.isLoopback(host) {
       StandardStreams.say("immuta-ui: note: everybody who can reach \(host) can read every record")
     }

@@ -14,7 +14,7 @@ def the_page_loads_and_the_token_leaves_the_address(place):
     equal(page.run("location.search"), "", "what is left of the address")
     equal(page.run("document.cookie"), "", "what scripts see of the cookie")
     names = page.run("Array.from(document.querySelectorAll('#namespaces .name'), (name) => name.textContent)")
-    equal(names, ["audit", "hostile", "million", "orders", "sealed", "web"], "the logs")
+    equal(names, ["audit", "hostile", "million", "orders", "sealed", "squeezed", "web"], "the logs")
     page.open(f"http://127.0.0.1:{place.server.port}/")
     page.wait("document.querySelector('table')", "the page without the token in the address")
     outside = [url for url in page.requests() if not url.startswith(f"http://127.0.0.1:{place.server.port}/")]
@@ -201,11 +201,68 @@ def health_has_the_outcome_of_a_verification(place):
         file.write(byte)
 
 
-def a_log_with_a_codec_says_so(place):
+def a_record_says_what_is_shown_of_it(place):
     page = place.page("#/sealed/records")
     page.wait(SHOWN)
-    check("example-cipher" in page.run("document.querySelector('.notice').textContent"), "the codec")
+    reason = "this program does not know the codec “example-cipher”"
+    check(reason in page.run("document.querySelector('.notice').textContent"), "why the log is not decoded")
     check("nobody may read" not in page.run("document.body.innerText"), "payloads are as they are stored")
+
+    def shown():
+        page.click(".row")
+        page.wait("document.querySelector('.record:not([hidden]) .shown')", "a record")
+        return page.run("document.querySelector('.record .shown').textContent")
+
+    equal(shown(), "as stored, not decoded", "what is shown of a record that nobody can decode")
+    check(reason in page.run("document.querySelector('.record .notice').textContent"), "why the record is not decoded")
+    page = place.page("#/squeezed/records")
+    page.wait(SHOWN)
+    equal(shown(), "decoded with deflate", "what is shown of a compressed record")
+    check(detail(page).startswith("readable, number 0, again"), "what was appended")
+    check(not page.run("document.querySelector('main .notice')"), "a note where all is well")
+    page = place.page("#/audit/records")
+    page.wait(SHOWN)
+    equal(shown(), "as appended", "what is shown of a record without a codec")
+
+
+def partitions_of_a_store_are_shown_as_logs_are(place):
+    with place.store() as server:
+        page = place.browser.page()
+        page.open(f"{server.address}#/")
+        page.wait("document.querySelectorAll('tbody tr').length === 4", "the partitions")
+        equal(page.run("document.getElementById('store').textContent"), "A store of 4 partitions, routed by fnv1a-mod-n.", "the store")
+        names = page.run("Array.from(document.querySelectorAll('tbody td:first-child'), (cell) => cell.textContent)")
+        equal(names, [f"partition {number}" for number in range(4)], "their names")
+        counts = page.run("Array.from(document.querySelectorAll('tbody td:nth-child(2)'), (cell) => Number(cell.textContent))")
+        equal(sum(counts), 400, "their messages")
+        number = max(range(4), key=lambda one: counts[one])
+        page.run(f"document.querySelectorAll('tbody a')[{number}].click()")
+        page.wait(SHOWN)
+        equal(page.run("document.querySelector('h1').textContent"), f"partition {number}", "the title")
+        equal(page.run("location.hash"), f"#/partition:{number}/records", "the address")
+        page.click(".row")
+        check(detail(page).startswith("message "), "a message")
+        page.key("o")
+        page.wait("document.querySelector('tbody b')?.textContent === 'mailer'", "its consumer")
+        page.key("h")
+        page.wait("document.querySelector('#verdict[data-state=none]')")
+        page.key("v")
+        page.wait("document.querySelector('#verdict[data-state=ok] .verdict')?.textContent === 'Sound'", "the outcome")
+        equal(page.complaints(), [], "what the browser complains of")
+
+
+def a_verification_shows_how_far_it_has_come(place):
+    page = place.page("#/million/health")
+    page.wait("document.querySelector('#verdict[data-state=none]')")
+    page.run("""(() => {
+        window.seen = [];
+        const look = () => { if (document.querySelector("#verdict progress")) window.seen.push(document.getElementById("verdict").textContent); };
+        new MutationObserver(look).observe(document.getElementById("verdict"), { childList: true, subtree: true });
+    })()""")
+    page.key("v")
+    page.wait("document.querySelector('#verdict[data-state=ok] .verdict')?.textContent === 'Sound'", "the outcome", 120)
+    check(page.run("window.seen.length") > 0, "no progress was shown")
+    check(not page.run("document.querySelector('#verdict progress')"), "progress after the end")
 
 
 def light_and_dark_are_both_readable(place):
@@ -273,7 +330,8 @@ TESTS = [
     the_page_loads_and_the_token_leaves_the_address, hostile_records_are_text_and_run_nothing,
     the_browser_itself_would_refuse_a_script_in_the_markup, large_records_are_cut_and_can_be_saved,
     among_a_million_records_each_is_at_hand, keys_reach_everything, charts_consumers_and_segments_say_what_there_is,
-    health_has_the_outcome_of_a_verification, a_log_with_a_codec_says_so, light_and_dark_are_both_readable,
+    health_has_the_outcome_of_a_verification, a_record_says_what_is_shown_of_it, partitions_of_a_store_are_shown_as_logs_are,
+    a_verification_shows_how_far_it_has_come, light_and_dark_are_both_readable,
     on_a_telephone_nothing_is_wider_than_the_screen, without_the_token_there_is_a_sentence,
     the_live_view_shows_what_comes_and_goes_on_after_a_restart,
 ]

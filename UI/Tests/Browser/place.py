@@ -78,6 +78,18 @@ class Place:
         return page
 
     @contextlib.contextmanager
+    def store(self):
+        """A server that shows a store of partitions, with its own address."""
+        directory = os.path.join(self.work, "chat")
+        if not os.path.exists(directory):
+            subprocess.run([self.logs, "store", directory], check=True)
+        server = Server(self.program, directory)
+        try:
+            yield server
+        finally:
+            server.stop()
+
+    @contextlib.contextmanager
     def writer(self, name):
         process = subprocess.Popen([self.logs, "append", self.directory, name], stdin=subprocess.PIPE, text=True)
 

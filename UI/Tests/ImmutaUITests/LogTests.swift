@@ -151,7 +151,35 @@ struct LogTests {
         let message = try #require(outcome["message"] as? String)
         #expect(message.contains(state == "ok" ? "3 records" : "record 2"), "\(message)")
         #expect(outcome["began"] != nil && outcome["ended"] != nil)
+        // What was its progress is none any more.
+        #expect(outcome["done"] == nil && outcome["total"] == nil)
       }
+    }
+  }
+
+  @Test("A verification that goes on says how far it has come")
+  func progress() async throws {
+    let storage = try site.writer("events")
+    let log = try storage.log("events")
+    // Each segment is a piece, after which progress is told.
+    let records = Array(repeating: String(repeating: "x", count: 100), count: 500)
+    for _ in 0..<40 {
+      try await log.append(contentsOf: records)
+      try await log.roll()
+    }
+    try await site.serve { client in
+      let path = "/api/namespaces/events/verify"
+      _ = try await client.post(path)
+      var seen: [Int] = []
+      while true {
+        let outcome = try await client.get(path).json
+        guard outcome["state"] as? String == "running" else { break }
+        guard let done = outcome["done"] as? Int else { continue }
+        #expect(outcome["total"] as? Int == 20_000)
+        seen.append(done)
+      }
+      #expect(seen == seen.sorted() && seen.allSatisfy { (0...20_000).contains($0) })
+      #expect(seen.contains { $0 > 0 && $0 < 20_000 }, "\(seen)")
     }
   }
 

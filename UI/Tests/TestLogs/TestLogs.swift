@@ -1,4 +1,6 @@
 import Immuta
+import ImmutaLogStore
+import ImmutaTransforms
 
 #if canImport(FoundationEssentials)
   import FoundationEssentials
@@ -9,6 +11,7 @@ import Immuta
 /// Makes the logs that the tests in a browser look at, and appends to them.
 ///
 /// Usage: test-logs make DIRECTORY MANY      (MANY records in the log “million”)
+///        test-logs store DIRECTORY          (a store of four partitions)
 ///        test-logs append DIRECTORY NAME    (each line of the input, until it ends)
 @main
 struct TestLogs {
@@ -16,8 +19,9 @@ struct TestLogs {
     let arguments = CommandLine.arguments
     switch (arguments.dropFirst().first, arguments.count) {
     case ("make", 4): try await make(in: arguments[2], many: Int(arguments[3]) ?? 0)
+    case ("store", 3): try await store(in: arguments[2])
     case ("append", 4): try await append(to: arguments[3], in: arguments[2])
-    default: fatalError("usage: test-logs make DIRECTORY MANY | append DIRECTORY NAME")
+    default: fatalError("usage: test-logs make DIRECTORY MANY | store DIRECTORY | append DIRECTORY NAME")
     }
   }
 
@@ -33,6 +37,30 @@ struct TestLogs {
     try await storage.shutdown()
     try await million(in: directory, many)
     try await sealed(in: directory)
+    try await squeezed(in: directory)
+  }
+
+  /// Compressed: everybody can decode that.
+  private static func squeezed(in directory: String) async throws {
+    var configuration = Storage.Configuration()
+    configuration.codec = .deflate()
+    let storage = try Storage(directory: directory, namespaces: ["squeezed"], configuration: configuration)
+    for number in 0..<20 {
+      try await storage.append(
+        "readable, number \(number), " + String(repeating: "again and ", count: 40), to: "squeezed")
+    }
+    try await storage.shutdown()
+  }
+
+  /// Messages of 40 people in four partitions.
+  private static func store(in directory: String) async throws {
+    let store = try LogStore(directory: directory, partitions: 4)
+    for number in 0..<400 { try await store.append("message \(number)", key: "person \(number % 40)") }
+    let consumer = try store.consumer("mailer")
+    while let message = try consumer.nextAtOnce() {
+      if message.sequence < 10 { try await consumer.acknowledge(message) }
+    }
+    try await store.shutdown()
   }
 
   /// Records that a page must show, and not obey.

@@ -1,5 +1,6 @@
 import HTTPTypes
 import Immuta
+import ImmutaLogStore
 import NIOConcurrencyHelpers
 import NIOPosix
 
@@ -11,29 +12,30 @@ import NIOPosix
 
 /// The logs of a directory, open for reading: each is opened when it is first asked for. The least recently used are let go of.
 ///
-/// Payloads are as they are stored, so no key is needed. A log that nobody holds any more closes itself.
+/// A log that nobody holds any more closes itself.
 final class LogShelf: Sendable {
-  /// How many logs are kept open: each has a few descriptors.
+  /// How many namespaces are kept open: each has a few descriptors.
   static let capacity = 64
 
   let directory: String
-  private let acceptsFilesOfOthers: Bool
+  private let opening: LogOpening
+  private let partitions: StoreShelf
   private let kept = NIOLockedValueBox(Kept())
 
   private struct Kept {
-    private var logs: [String: (log: Log, file: Int?)] = [:]
+    private var logs: [String: (log: ShownLog, file: Int?)] = [:]
     /// The names, the least recently used first.
     private var order: [String] = []
 
     /// The log, if it still has the file that it had.
-    mutating func use(_ name: String, file: Int?) -> Log? {
+    mutating func use(_ name: String, file: Int?) -> ShownLog? {
       guard let (log, known) = logs[name], known == file else { return nil }
       order.removeAll { $0 == name }
       order.append(name)
       return log
     }
 
-    mutating func keep(_ log: Log, as name: String, file: Int?) {
+    mutating func keep(_ log: ShownLog, as name: String, file: Int?) {
       remove(name)
       logs[name] = (log, file)
       order.append(name)
@@ -46,8 +48,10 @@ final class LogShelf: Sendable {
     }
   }
 
-  init(directory: String, acceptsFilesOfOthers: Bool = false) {
-    (self.directory, self.acceptsFilesOfOthers) = (directory, acceptsFilesOfOthers)
+  init(directory: String, acceptsFilesOfOthers: Bool = false, decoding: Decoding = Decoding()) {
+    self.directory = directory
+    opening = LogOpening(directory: directory, acceptsFilesOfOthers: acceptsFilesOfOthers, decoding: decoding)
+    partitions = StoreShelf(directory: directory, acceptsFilesOfOthers: acceptsFilesOfOthers)
   }
 
   /// Throws where there is no such directory: hardly anybody means to look at one that is still to come.
@@ -70,15 +74,25 @@ final class LogShelf: Sendable {
     try await threads.runIfActive(body)
   }
 
-  /// The names of all logs, sorted.
-  func names() async throws -> [String] {
+  /// The names of all namespaces, in order.
+  func namespaces() async throws -> [LogName] {
     let directory = directory
-    return try await Self.read { try Storage.namespaces(in: directory) }
+    return try await Self.read { try Storage.namespaces(in: directory).map(LogName.namespace).sorted() }
   }
+
+  /// The store of partitions that the directory is; nil where it is none.
+  func store() async throws -> LogStore? { try await Self.read { try self.partitions.store() } }
 
   /// Calls `body` with a log, on a thread that may block; once more, where the log turns out to be another than it was.
   func withLog<Result: Sendable>(
-    _ name: String, _ body: @escaping @Sendable (Log) throws -> Result
+    _ name: LogName, _ body: @escaping @Sendable (Log) throws -> Result
+  ) async throws -> Result {
+    try await withShownLog(name) { try body($0.log) }
+  }
+
+  /// The same, with what is shown of the log's payloads.
+  func withShownLog<Result: Sendable>(
+    _ name: LogName, _ body: @escaping @Sendable (ShownLog) throws -> Result
   ) async throws -> Result {
     try await Self.read {
       do {
@@ -91,28 +105,29 @@ final class LogShelf: Sendable {
   }
 
   /// A log, to hold for long.
-  func log(_ name: String) async throws -> Log { try await withLog(name) { $0 } }
+  func log(_ name: LogName) async throws -> Log { try await withLog(name) { $0 } }
 
   /// A log that has become another is opened again.
-  func forget(_ name: String) { kept.withLockedValue { $0.remove(name) } }
-
-  private func opened(_ name: String) throws -> Log {
-    guard Storage.isValidNamespace(name) else { throw ImmutaError.invalidNamespace(name) }
-    // A log that was removed or replaced is another one at once, and not only when its reader has noticed.
-    let file = fileNumber(name)
-    if let log = kept.withLockedValue({ $0.use(name, file: file) }) { return log }
-    var configuration = Storage.Configuration()
-    configuration.access = .readOnly
-    configuration.deliversStoredPayloads = true
-    configuration.acceptsFilesOfOthers = acceptsFilesOfOthers
-    let storage = try Storage(directory: directory, namespaces: [name], configuration: configuration)
-    let log = try storage.log(name)
-    kept.withLockedValue { $0.keep(log, as: name, file: file) }
-    return log
+  func forget(_ name: LogName) {
+    switch name {
+    case .namespace(let name): kept.withLockedValue { $0.remove(name) }
+    case .partition: partitions.forget()
+    }
   }
 
-  /// Of the file that a log is appended to; nil where there is none.
-  private func fileNumber(_ name: String) -> Int? {
-    FileFacts.number(.systemFileNumber, of: "\(directory)/\(name).log")
+  private func opened(_ name: LogName) throws -> ShownLog {
+    switch name {
+    case .namespace(let namespace):
+      guard Storage.isValidNamespace(namespace) else { throw ImmutaError.invalidNamespace(namespace) }
+      // A log that was removed or replaced is another one at once, and not only when its reader has noticed.
+      let file = FileFacts.number(.systemFileNumber, of: "\(directory)/\(name.fileName)")
+      if let log = kept.withLockedValue({ $0.use(namespace, file: file) }) { return log }
+      let log = try opening.open(namespace)
+      kept.withLockedValue { $0.keep(log, as: namespace, file: file) }
+      return log
+    case .partition(let number):
+      // Partitions have no codec.
+      return ShownLog(name: name, log: try partitions.log(number), showing: .appended)
+    }
   }
 }

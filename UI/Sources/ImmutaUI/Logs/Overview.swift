@@ -1,10 +1,14 @@
 import Immuta
+import ImmutaLogStore
 
 /// The logs of the directory, some of them at a time: an answer.
 struct Overview: Encodable {
   let directory: String
   /// How many logs there are.
   let total: Int
+  /// The store of partitions that the directory is; nil where it is none.
+  let store: StoreShape?
+  /// Namespaces, and then partitions.
   let namespaces: [LogShape]
   /// What to ask for next: `after` of the next request; nil after the last.
   let next: String?
@@ -12,13 +16,15 @@ struct Overview: Encodable {
   /// Those with a name after this one, in order.
   init(_ shelf: LogShelf, after name: String?, count: Int) async throws {
     directory = shelf.directory
-    let names = try await shelf.names()
+    let store = try await Self.store(of: shelf)
+    self.store = store
+    let names = try await shelf.namespaces() + (0..<(store?.partitions ?? 0)).map(LogName.partition)
     total = names.count
-    let rest = names.drop { other in name.map { other <= $0 } ?? false }
+    let rest = names.drop { other in name.map { other <= LogName($0) } ?? false }
     var shapes: [LogShape] = []
     for name in rest.prefix(count) {
       do {
-        shapes.append(try await shelf.withLog(name) { log in LogShape(try log.details, records: log.numbers.count) })
+        shapes.append(try await shelf.withShownLog(name) { LogShape($0, try $0.log.details) })
       } catch let error as ImmutaError {
         // Another program may have removed it in between.
         if case .namespaceNotFound = error { continue }
@@ -26,7 +32,15 @@ struct Overview: Encodable {
       }
     }
     namespaces = shapes
-    next = rest.count > count ? rest.prefix(count).last : nil
+    next = rest.count > count ? rest.prefix(count).last.map { "\($0)" } : nil
+  }
+
+  private static func store(of shelf: LogShelf) async throws -> StoreShape? {
+    do {
+      return try await shelf.store().map { StoreShape(partitions: $0.partitionCount, routing: $0.routing.name) }
+    } catch let error as ImmutaError {
+      return StoreShape(error: Failure(error).message)
+    }
   }
 }
 
@@ -39,9 +53,10 @@ struct LogReport: Encodable {
 
   static let mostSegments = 2_000
 
-  init(_ log: Log) throws {
+  init(_ shown: ShownLog) throws {
+    let log = shown.log
     let details = try log.details
-    self.log = LogShape(details, records: log.numbers.count)
+    self.log = LogShape(shown, details)
     segments = details.segmentCount > Self.mostSegments ? nil : try log.segments().map(SegmentShape.init)
     consumers = try log.consumers.map(ConsumerShape.init)
   }

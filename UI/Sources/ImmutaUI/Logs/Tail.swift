@@ -66,6 +66,14 @@ struct Tail: Sendable {
         try await writer.write(event("skipped", Skipped(from: number, before: first)))
         lastWrite = .now
       } catch let error as ImmutaError {
+        if case .undecodable = error {
+          // A record of which the key is missing; the next one may be of another.
+          try await writer.write(event(of: RecordShape(unreadable: stream.position, error)))
+          try stream.move(to: stream.position + 1)
+          lastWrite = .now
+          try await Task.sleep(for: pace.pause / pace.burst)
+          continue
+        }
         return try await writer.write(event("failure", Message(error: Failure(error).message)))
       }
       if ContinuousClock.now - lastWrite >= pace.heartbeat {
@@ -87,14 +95,21 @@ struct Tail: Sendable {
         var skipped = try event("skipped", Skipped(from: record.sequence, before: end - pace.kept))
         buffer.writeBuffer(&skipped)
       } else {
-        buffer.writeString("id: \(record.sequence)\ndata: ")
-        var bytes = try RecordShape(record, atMost: bytesShown).jsonBytes()
-        buffer.writeBuffer(&bytes)
-        buffer.writeString("\n\n")
+        var shown = try event(of: RecordShape(record, atMost: bytesShown))
+        buffer.writeBuffer(&shown)
         sent += 1
       }
-      next = sent < pace.burst ? try stream.nextAtOnce() : nil
+      // What is wrong there is found again, once these have been sent.
+      next = sent < pace.burst ? try? stream.nextAtOnce() : nil
     }
+    return buffer
+  }
+
+  private func event(of record: RecordShape) throws -> ByteBuffer {
+    var buffer = ByteBuffer(string: "id: \(record.sequence)\ndata: ")
+    var bytes = try record.jsonBytes()
+    buffer.writeBuffer(&bytes)
+    buffer.writeString("\n\n")
     return buffer
   }
 

@@ -1,10 +1,22 @@
 import HTTPTypes
 import Immuta
+import NIOConcurrencyHelpers
 
 /// Checks of whole logs, one at a time for each log; the last outcome of each is kept.
 actor Verifications {
   private let shelf: LogShelf
-  private var outcomes: [String: Outcome] = [:]
+  private var outcomes: [LogName: Outcome] = [:]
+  /// Of the checks that go on.
+  private var progress: [LogName: Progress] = [:]
+
+  /// How many of how many records were checked.
+  private final class Progress: Sendable {
+    private let counts = NIOLockedValueBox<(done: Int, count: Int)?>(nil)
+
+    func report(_ done: Int, of count: Int) { counts.withLockedValue { $0 = (done, count) } }
+    /// Nil before anything is known.
+    var last: (done: Int, count: Int)? { counts.withLockedValue { $0 } }
+  }
 
   /// How the check of a log stands: an answer.
   struct Outcome: Encodable, Sendable {
@@ -18,6 +30,9 @@ actor Verifications {
     }
 
     var state = State.none
+    /// How many records were checked so far, and how many there are to check: of one that goes on.
+    var done: Int?
+    var total: Int?
     /// When it began and ended.
     var began: String?
     var ended: String?
@@ -34,17 +49,23 @@ actor Verifications {
 
   init(_ shelf: LogShelf) { self.shelf = shelf }
 
-  func outcome(of name: String) -> Outcome { outcomes[name] ?? Outcome() }
+  func outcome(of name: LogName) -> Outcome {
+    var outcome = outcomes[name] ?? Outcome()
+    if let progress = progress[name]?.last { (outcome.done, outcome.total) = progress }
+    return outcome
+  }
 
   /// Begins to check a log, unless that goes on already; it does so by itself, and its outcome can be asked for.
-  func begin(_ name: String) async throws -> Outcome {
+  func begin(_ name: LogName) async throws -> Outcome {
     let log = try await shelf.log(name)
     if outcomes[name]?.state == .running { return outcome(of: name) }
     var outcome = Outcome(state: .running, began: "\(Timestamp.now)")
     outcomes[name] = outcome
+    let progress = Progress()
+    self.progress[name] = progress
     Task {
       do {
-        let report = try await log.verify()
+        let report = try await log.verify { done, count in progress.report(done, of: count) }
         outcome.state = .ok
         outcome.message = "\(report)"
         (outcome.records, outcome.bytes, outcome.verifiable) = (report.records, report.bytes, report.verifiable)
@@ -62,5 +83,5 @@ actor Verifications {
     return outcome
   }
 
-  private func finish(_ name: String, _ outcome: Outcome) { outcomes[name] = outcome }
+  private func finish(_ name: LogName, _ outcome: Outcome) { (outcomes[name], progress[name]) = (outcome, nil) }
 }

@@ -1,14 +1,14 @@
 // The page: which log and which view of it is shown, as the address says.
 
 import { el, notice } from "./dom.js";
-import { address, ask } from "./server.js";
+import { address, ask, nameInAddress } from "./server.js";
 import { listen, showKeys } from "./keys.js";
 import { ConsumersView, OverviewView, SegmentsView, healthOf } from "./overview.js";
 import { RecordsView } from "./records.js";
 import { LiveView } from "./live.js";
 import { ChartsView } from "./charts.js";
 import { HealthView } from "./health.js";
-import { ago, bytes, moment, number, rate } from "./words.js";
+import { ago, bytes, moment, number, rate, storedNote, title } from "./words.js";
 
 const views = [
   ["records", "Records", "r", RecordsView], ["live", "Live", "l", LiveView], ["charts", "Charts", "c", ChartsView],
@@ -37,14 +37,14 @@ function placeOf(hash) {
   return { name: known, tab: views.some(([id]) => id === tab) ? tab : "records", parameters: new URLSearchParams(query) };
 }
 
-const linkTo = (name, tab) => `#/${encodeURIComponent(name)}/${tab}`;
+const linkTo = (name, tab) => `#/${nameInAddress(name)}/${tab}`;
 
 async function show() {
   view?.stop();
   view = null;
   place = placeOf(location.hash);
   before = null;
-  document.title = place.name ? `${place.name} – Immuta` : "Immuta";
+  document.title = place.name ? `${title(place.name)} – Immuta` : "Immuta";
   drawNamespaces();
   if (!place.name) {
     view = new OverviewView(overview);
@@ -55,17 +55,17 @@ async function show() {
   try {
     report = await ask(address(place.name));
   } catch (error) {
-    if (shown === place) main.replaceChildren(el("div", { class: "head" }, el("h1", {}, place.name)), notice(error.message, true));
+    if (shown === place) main.replaceChildren(el("div", { class: "head" }, el("h1", {}, title(place.name))), notice(error.message, true));
     return;
   }
   if (shown !== place) return;
   const [, , , View] = views.find(([id]) => id === place.tab);
   view = new View(report.log, place.parameters);
   main.replaceChildren(
-    el("div", { class: "head" }, el("h1", {}, place.name), el("code", { class: "path" }, report.log.path)),
+    el("div", { class: "head" }, el("h1", {}, title(place.name)), el("code", { class: "path" }, report.log.path)),
     el("dl", { class: "stats", id: "stats" }),
     ...(report.log.damage === undefined ? [] : [notice(report.log.damage, true)]),
-    ...(report.log.codec ? [notice(`Written with ${report.log.codec}. Payloads are shown as they are stored: this page has no keys, and decodes nothing.`)] : []),
+    ...(report.log.shown === "stored" ? [notice(storedNote(report.log))] : []),
     el("nav", { class: "tabs", "aria-label": "Views" }, views.map(([id, words, key]) =>
       el("a", { href: linkTo(place.name, id), "aria-current": id === place.tab ? "page" : null, title: `${words} (${key})` }, words))),
     view.element);
@@ -77,8 +77,8 @@ function drawNamespaces() {
   const nav = document.getElementById("namespaces");
   const links = overview.namespaces.map((log) => {
     const [kind] = healthOf(log);
-    return el("a", { href: linkTo(log.name, place.tab ?? "records"), "aria-current": log.name === place.name ? "page" : null, title: log.name },
-      el("div", { class: "name" }, el("i", { class: `dot ${kind}` }), el("span", {}, log.name)),
+    return el("a", { href: linkTo(log.name, place.tab ?? "records"), "aria-current": log.name === place.name ? "page" : null, title: title(log.name) },
+      el("div", { class: "name" }, el("i", { class: `dot ${kind}` }), el("span", {}, title(log.name))),
       el("div", { class: "facts" }, log.error === undefined ? `${number(log.records)} · ${bytes(log.bytes)}` : "cannot be opened"));
   });
   const more = overview.next && el("button", { class: "more", click: showMore }, `More of ${number(overview.total)}`);

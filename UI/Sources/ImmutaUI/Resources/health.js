@@ -2,7 +2,7 @@
 
 import { el, notice } from "./dom.js";
 import { address, ask } from "./server.js";
-import { bytes, counted, date, moment, number, span } from "./words.js";
+import { bytes, counted, date, moment, number, shownOf, span, storedNote } from "./words.js";
 
 export class HealthView {
   element = el("div", { class: "view" });
@@ -55,7 +55,10 @@ export class HealthView {
     this.#verdict.dataset.state = outcome.state;
     const rows = {
       none: () => [["Outcome", "Nobody has asked for it since this page's server was started. It reads every record."]],
-      running: () => [["Outcome", `Every record is read and compared with its checksum: ${span(Date.now() - date(outcome.began).getTime())} so far.`]],
+      running: () => [
+        ["Outcome", `Every record is read and compared with its checksum: ${span(Date.now() - date(outcome.began).getTime())} so far.`],
+        ["Progress", progressOf(outcome)],
+      ],
       ok: () => [
         ["Outcome", el("span", { class: "verdict ok" }, "Sound")], ["Checked", outcome.message],
         ["Records", `${number(outcome.records)}; the smallest has ${bytes(outcome.smallest)}, the largest ${bytes(outcome.largest)}`],
@@ -80,7 +83,8 @@ export class HealthView {
         ["On stable storage", log.stable >= log.count ? "All records" : `Records before ${number(log.stable)}, as far as is known; the next is ${number(log.count)}`],
         ["Clock", log.clock.length ? el("span", { class: "warn" }, log.clock.join("; ")) : "Nothing speaks against the times"],
         log.note !== undefined && ["Note", el("span", { class: "warn" }, log.note)],
-        ["Codec", log.codec ? `${log.codec}: payloads are shown as they are stored, and not decoded` : "None: payloads are as they were appended"],
+        ["Codec", log.shown === "stored" ? el("span", { class: "warn" }, storedNote(log))
+          : log.shown === "decoded" ? `Payloads are ${shownOf(log)}` : "None: payloads are as they were appended"],
         ["Format", log.format], ["Identity", log.identity ? el("code", {}, log.identity) : "No file holds one"],
         ["File", el("code", {}, log.path)],
       ];
@@ -89,6 +93,14 @@ export class HealthView {
       this.#facts.replaceChildren(notice(error.message, true));
     }
   }
+}
+
+/** How many records were checked so far. */
+function progressOf({ done = 0, total }) {
+  if (total === undefined) return el("progress", { "aria-label": "Records checked" });
+  return el("span", { class: "progress" },
+    el("progress", { "aria-label": "Records checked", max: Math.max(1, total), value: done }),
+    `${number(done)} of ${counted(total, "record")}`);
 }
 
 const factsList = (rows) => el("dl", { class: "facts-list" }, rows.flatMap(([term, value]) => [el("dt", {}, term), el("dd", {}, value)]));

@@ -1,8 +1,8 @@
 // Tables: all logs, a log's segments, and its consumers.
 
 import { el, notice, svg, table } from "./dom.js";
-import { address, ask } from "./server.js";
-import { ago, bytes, moment, number } from "./words.js";
+import { address, ask, nameInAddress } from "./server.js";
+import { ago, bytes, counted, moment, number, shownOf, title } from "./words.js";
 
 export const healthOf = (log) => {
   if (log.error !== undefined) return ["bad", "cannot be opened"];
@@ -33,16 +33,24 @@ export class OverviewView {
     ];
     const rows = overview.namespaces.map((log) => {
       const [kind, words] = healthOf(log);
-      const link = el("a", { href: `#/${log.name}/records` }, log.name);
+      const link = el("a", { href: `#/${nameInAddress(log.name)}/records` }, title(log.name));
       if (log.error !== undefined) return [link, "–", "–", "–", "–", "–", el("span", { class: "bad" }, log.error)];
-      return [link, number(log.records), bytes(log.bytes), number(log.segments), ago(log.last), log.codec || "–",
+      return [link, number(log.records), bytes(log.bytes), number(log.segments), ago(log.last), codecOf(log),
         el("span", { class: kind || "muted" }, words)];
     });
     this.element.replaceChildren(
       el("div", { class: "head" }, el("h1", {}, "Logs"), el("span", { class: "muted" }, `${number(overview.total)} in ${overview.directory}`)),
-      rows.length ? table(columns, rows)
-        : notice("There are no logs in this directory. A store of partitions is not shown here: use immuta logstore."));
+      ...(overview.store ? [storeNote(overview.store)] : []),
+      rows.length ? table(columns, rows) : notice("There are no logs in this directory."));
   }
+}
+
+const codecOf = (log) => (log.codec || log.shown !== "appended" ? `${log.codec || "unknown"}, ${shownOf(log)}` : "–");
+
+/** What is known of the store whose partitions are in the list. */
+function storeNote(store) {
+  if (store.error !== undefined) return notice(`The store cannot be opened: ${store.error}`, true);
+  return el("p", { id: "store", class: "muted" }, `A store of ${counted(store.partitions, "partition")}, routed by ${store.routing}.`);
 }
 
 /** A view that asks for the report of a log again and again. */
@@ -87,7 +95,7 @@ export class SegmentsView extends ReportView {
       { title: "From" }, { title: "To" }, { title: "File", wide: true },
     ];
     return [table(columns, segments.toReversed().map((segment) => [
-      el("a", { href: `#/${this.log.name}/records?from=${segment.firstSequence}` }, number(segment.firstSequence)),
+      el("a", { href: `#/${nameInAddress(this.log.name)}/records?from=${segment.firstSequence}` }, number(segment.firstSequence)),
       number(segment.records), bytes(segment.bytes), moment(segment.first), moment(segment.last),
       segment.error !== undefined ? el("span", { class: "bad" }, segment.error)
         : el("span", {}, el("code", {}, segment.path?.split("/").at(-1) ?? "missing"), segment.isNewest && el("span", { class: "muted" }, " newest")),
@@ -106,7 +114,7 @@ export class ConsumersView extends ReportView {
     return [table(columns, consumers.map((consumer) => [
       el("b", {}, consumer.name), consumer.isWorkQueue ? "work queue" : "consumer",
       consumer.position === undefined ? "–"
-        : el("a", { href: `#/${log.name}/records?from=${consumer.position}` }, number(consumer.position)),
+        : el("a", { href: `#/${nameInAddress(log.name)}/records?from=${consumer.position}` }, number(consumer.position)),
       number(consumer.lag), lagBar(consumer.lag, log.records),
       consumer.removed ? el("span", { class: "bad" }, number(consumer.removed)) : number(consumer.removed),
       consumer.error !== undefined ? el("span", { class: "bad" }, consumer.error) : consumer.owner ?? el("span", { class: "muted" }, "nobody"),

@@ -4,7 +4,7 @@ import { el, notice } from "./dom.js";
 import { address, ask } from "./server.js";
 import { bytesOf, hexDump, textOf, visible } from "./bytes.js";
 import { jsonNodes } from "./json.js";
-import { bytes, counted, dayAndTime, number } from "./words.js";
+import { bytes, counted, dayAndTime, number, shownOf, storedNote } from "./words.js";
 
 const shown = 64 << 10;
 const views = ["text", "json", "hex"];
@@ -73,7 +73,8 @@ export class RecordPane {
         el("button", { class: "quiet", "aria-label": "Close", title: "Close (Esc)", click: () => this.close() }, "✕"),
         record.error === undefined &&
           el("p", { class: "facts" },
-            `${dayAndTime(record.time).join(" ")} · ${counted(record.size, "byte")} · at byte ${number(record.index)} · `,
+            `${dayAndTime(record.time).join(" ")} · ${counted(record.size, "byte")}${record.storedSize === undefined ? "" : `, ${number(record.storedSize)} stored`} · at byte ${number(record.index)} · `,
+            el("span", { class: "shown" }, shownOf(this.#log)), " · ",
             el("a", { href: save, download: true }, "save its bytes"))),
       ...this.#body(record));
   }
@@ -81,7 +82,7 @@ export class RecordPane {
   #body(record) {
     if (record.error !== undefined) return [notice(record.error, true)];
     const notes = [];
-    if (this.#log.codec) notes.push(notice(`Written with ${this.#log.codec}: these are the bytes as they are stored.`));
+    if (this.#log.shown === "stored") notes.push(notice(storedNote(this.#log)));
     if (record.isCut) {
       notes.push(notice(`Only the first ${bytes(bytesOf(record).length)} of ${bytes(record.size)} are shown.`));
     }

@@ -11,6 +11,9 @@ export class Refusal extends Error {
 const gone = "The server does not answer: it may have ended. Start immuta-ui again.";
 export const newToken = "The server was started anew, with another token: open the address that it printed.";
 
+/** A log's name in an address. A colon needs no escape there. */
+export const nameInAddress = (name) => encodeURIComponent(name).replaceAll("%3A", ":");
+
 /** Of a log, with the parameters that are not null. */
 export function address(name, path = "", parameters = {}) {
   const query = new URLSearchParams();
@@ -18,7 +21,7 @@ export function address(name, path = "", parameters = {}) {
     if (value !== null && value !== undefined) query.set(key, value);
   }
   const text = query.toString();
-  return `api/namespaces/${encodeURIComponent(name)}${path ? `/${path}` : ""}${text ? `?${text}` : ""}`;
+  return `api/namespaces/${nameInAddress(name)}${path ? `/${path}` : ""}${text ? `?${text}` : ""}`;
 }
 
 /** What is at an address; throws a Refusal where the server says no, or nothing. */

@@ -6,6 +6,17 @@ const short = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
 
 export const number = (value) => (value === null || value === undefined ? "–" : whole.format(value));
 
+/** What a log is called: a partition of a store has a number only. */
+export const title = (name) => name.replace(/^partition:/, "partition ");
+
+/** What is shown of a log's payloads, in a few words. */
+export const shownOf = (log) =>
+  ({ appended: "as appended", decoded: `decoded with ${log.codec || "the codec that was given"}`, stored: "as stored, not decoded" })[log.shown];
+
+/** Why a log's payloads are shown as they are stored. */
+export const storedNote = (log) =>
+  `${log.codec ? `Written with ${log.codec}. ` : ""}Payloads are shown as they are stored, not decoded: ${log.whyStored}.`;
+
 /** With the unit in the right number: “1 record”, “2 records”. */
 export const counted = (value, unit) => `${number(value)} ${unit}${value === 1 ? "" : "s"}`;
 

@@ -26,7 +26,7 @@ struct Server: Sendable {
     namespaces.get { request, _ in try await overview(Query(request: request)).jsonResponse() }
     let log = namespaces.group(":name")
     log.get { _, context in
-      try await shelf.withLog(name(context)) { try LogReport($0) }.jsonResponse()
+      try await shelf.withShownLog(name(context)) { try LogReport($0) }.jsonResponse()
     }
     log.get("records") { request, context in
       try await records(name(context), Query(request: request)).jsonResponse()
@@ -68,7 +68,7 @@ struct Server: Sendable {
     return try await Overview(shelf, after: query.text("after", atMost: 200), count: count)
   }
 
-  private func records(_ name: String, _ query: Query) async throws -> RecordPage {
+  private func records(_ name: LogName, _ query: Query) async throws -> RecordPage {
     let number = try query.number("from", in: 0...Int.max)
     let moment = try query.moment("time")
     if number != nil, moment != nil { throw Failure.badRequest("Use either “from” or “time”.") }
@@ -78,7 +78,7 @@ struct Server: Sendable {
     return try await shelf.withLog(name) { log in try RecordPage(log, from: start, count: count, bytes: bytes) }
   }
 
-  private func search(_ name: String, _ query: Query) async throws -> SearchPage {
+  private func search(_ name: LogName, _ query: Query) async throws -> SearchPage {
     guard let text = try query.text("text", atMost: 1024) else {
       throw Failure.badRequest("“text” must say what to look for.")
     }
@@ -89,7 +89,7 @@ struct Server: Sendable {
     }
   }
 
-  private func tail(_ name: String, _ request: Request) async throws -> Response {
+  private func tail(_ name: LogName, _ request: Request) async throws -> Response {
     let query = Query(request: request)
     let bytes = try query.number("bytes", in: 0...(16 << 10)) ?? 512
     let from = try query.number("from", in: 0...Int.max)
@@ -107,14 +107,14 @@ struct Server: Sendable {
   }
 
   /// All of a record, for whatever program knows what it is: a browser only keeps it.
-  private func payload(_ name: String, _ number: Int) async throws -> Response {
+  private func payload(_ name: LogName, _ number: Int) async throws -> Response {
     let record = try await shelf.withLog(name) { try $0.record(at: number) }
     let payload = record.payload
     return Response(
       status: .ok,
       headers: [
         .contentType: "application/octet-stream", .contentSecurityPolicy: ContentPolicy.bytes,
-        .contentDisposition: "attachment; filename=\"\(name)-\(number).bin\"",
+        .contentDisposition: "attachment; filename=\"\(name.fileName(ofRecord: number))\"",
       ],
       body: ResponseBody(contentLength: payload.count) { writer in
         // In pieces: the network asks for the next one.
@@ -125,12 +125,15 @@ struct Server: Sendable {
 
   // MARK: Parts of addresses
 
-  private func name(_ context: Context) throws -> String { try context.parameters.require("name") }
+  /// A program may escape the colon of a partition's name, and need not.
+  private func name(_ context: Context) throws -> LogName {
+    LogName(try context.parameters.require("name").replacing(/%3[Aa]/, with: ":"))
+  }
 
   private func number(_ context: Context) throws -> Int {
     try Query.number(context.parameters.require("number"), called: "number", in: 0...Int.max)
   }
 
   /// The name, where there is such a log.
-  private func existing(_ name: String) async throws -> String { try await shelf.withLog(name) { _ in name } }
+  private func existing(_ name: LogName) async throws -> LogName { try await shelf.withLog(name) { _ in name } }
 }

@@ -3,12 +3,18 @@ import Immuta
 /// What is known of a log without reading it.
 struct LogShape: Encodable {
   let name: String
+  /// Its number, if it is a partition of a store.
+  let partition: Int?
   /// Why it cannot be opened; then only the name is there.
   var error: String?
   var path: String?
   var format: String?
-  /// The codec that it was written with; empty for none. Payloads are then shown as they are stored.
+  /// The codec that it was written with; empty for none, and where nothing beside the log names it.
   var codec: String?
+  /// What is shown of payloads: “appended”, “decoded” or “stored”.
+  var shown: String?
+  /// Why payloads are not decoded; nil where they are, or need not be.
+  var whyStored: String?
   var identity: String?
   /// Records that exist.
   var records: Int?
@@ -30,11 +36,12 @@ struct LogShape: Encodable {
   /// Why times may be wrong.
   var clock: [String]?
 
-  init(_ details: Log.Details, records: Int) {
-    name = details.namespace
+  init(_ shown: ShownLog, _ details: Log.Details) {
+    (name, partition) = ("\(shown.name)", shown.name.partition)
+    (self.shown, whyStored) = (shown.showing.name, shown.showing.reason)
     (path, format, codec) = (details.path, "\(details.format)", details.codec)
     identity = details.identity.map { "\($0)" }
-    (self.records, count, firstSequence) = (records, details.count, details.firstSequence)
+    (records, count, firstSequence) = (shown.log.numbers.count, details.count, details.firstSequence)
     (segments, bytes) = (details.segmentCount, details.byteCount)
     (stable, verifiable) = (details.stableCount, details.verifiable)
     (first, last) = (details.firstTimestamp.map { "\($0)" }, details.lastTimestamp.map { "\($0)" })
@@ -42,10 +49,20 @@ struct LogShape: Encodable {
     clock = details.clock.map { "\($0)" }
   }
 
-  init(unreadable name: String, _ error: any Error) {
-    self.name = name
+  init(unreadable name: LogName, _ error: any Error) {
+    (self.name, partition) = ("\(name)", name.partition)
     self.error = Failure(error).message
   }
+}
+
+/// What is known of a store of partitions.
+struct StoreShape: Encodable {
+  /// How many there are; nil for a store that cannot be opened.
+  var partitions: Int?
+  /// How keys pick their partition.
+  var routing: String?
+  /// Why it cannot be opened; then there is nothing else.
+  var error: String?
 }
 
 /// One file of a log.

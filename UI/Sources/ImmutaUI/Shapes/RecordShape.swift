@@ -12,8 +12,10 @@ struct RecordShape: Encodable {
   let sequence: Int
   /// Where it begins in its file.
   var index: Int?
-  /// Bytes of its payload.
+  /// Bytes of its payload, as it is shown.
   var size: Int?
+  /// Bytes that are stored of it, where it was decoded and they are others.
+  var storedSize: Int?
   /// When it was committed: ISO 8601, UTC, nine digits of a second.
   var time: String?
   /// The payload, or its first bytes, where they are UTF-8.
@@ -27,7 +29,8 @@ struct RecordShape: Encodable {
 
   /// With the payload's first bytes only, where it has more.
   init(_ record: Record, atMost count: Int) throws {
-    (sequence, index, size) = (record.sequence, record.index, record.size)
+    (sequence, index, size) = (record.sequence, record.index, record.payload.count)
+    storedSize = record.size == size ? nil : record.size
     time = "\(record.timestamp)"
     let bytes = try record.payload.firstBytes(count)
     isCut = bytes.count < record.payload.count

@@ -14,6 +14,7 @@ struct Site {
   let directory = TemporaryDirectory()
   let token: Token?
   var pace = Tail.Pace()
+  var decoding = Decoding()
 
   init(token: Token? = nil) { self.token = token }
 
@@ -25,7 +26,7 @@ struct Site {
   /// Runs the server for as long as the closure takes.
   func serve<Value>(_ body: @Sendable (any TestClientProtocol) async throws -> Value) async throws -> Value {
     var server = Server(
-      shelf: LogShelf(directory: directory.path), access: Access(token: token, host: "127.0.0.1"))
+      shelf: LogShelf(directory: directory.path, decoding: decoding), access: Access(token: token, host: "127.0.0.1"))
     server.pace = pace
     let application = Application(
       router: server.router(), configuration: .init(address: .hostname("127.0.0.1", port: 0)))
