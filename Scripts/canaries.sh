@@ -201,7 +201,13 @@ canary fairness TurnQueue.swift 'FairnessTests' \
     while head < tail {'
 # Each small append that waits is given the turn.
 canary convoy LogWriter+Turns.swift 'FairnessTests' \
-  'next\(mayAppend: state\.isReady\(for: QueuedAppend\.largest\)\)' 'next(mayAppend: false)'
+  'nextTurn\(mayAppend: state\.isReady\(for: QueuedAppend\.largest\)\)' 'nextTurn(mayAppend: false)'
+# A caller that gets the turn does not commit the records that wait for a flush: rolling back takes them back.
+canary round-turn WriterState+Rounds.swift 'GroupCommitTests' \
+  'guard turns\.isFree else \{ return false \}\s+try\? commitAll\(\)' 'guard turns.isFree else { return false }'
+# Closing takes them back.
+canary round-closing WriterState.swift 'GroupCommitTests' \
+  'try\? commitRound\(\)\s+segment\.rollBack\(\)' 'segment.rollBack()'
 # Recovery believes the entries, without a look at the records' bytes.
 canary recovery Reconciliation+Crash.swift 'PowerLossTests/whatWasPromisedSurvives' \
   'try log\.checksum\(at: cursor\.index, size: place\.size\) == entry\.recordChecksum' 'entry.index >= 0'
