@@ -203,10 +203,10 @@ canary fairness TurnQueue.swift 'FairnessTests' \
 canary convoy LogWriter+Turns.swift 'FairnessTests' \
   'nextTurn\(mayAppend: state\.isReady\(for: QueuedAppend\.largest\)\)' 'nextTurn(mayAppend: false)'
 # A caller that gets the turn does not commit the records that wait for a flush: rolling back takes them back.
-canary round-turn WriterState+Rounds.swift 'GroupCommitTests' \
+canary round-turn WriterState+Rounds.swift 'RoundTests' \
   'guard turns\.isFree else \{ return false \}\s+try\? commitAll\(\)' 'guard turns.isFree else { return false }'
 # Closing takes them back.
-canary round-closing WriterState.swift 'GroupCommitTests' \
+canary round-closing WriterState.swift 'RoundTests' \
   'try\? commitRound\(\)\s+segment\.rollBack\(\)' 'segment.rollBack()'
 # Recovery believes the entries, without a look at the records' bytes.
 canary recovery Reconciliation+Crash.swift 'PowerLossTests/whatWasPromisedSurvives' \

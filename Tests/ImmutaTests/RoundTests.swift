@@ -6,7 +6,7 @@ import Testing
 @testable import Immuta
 
 /// With `.synced`, records whose callers wait for the same flush are committed together, when it begins.
-@Suite(.timeLimit(.minutes(2))) struct GroupCommitTests {
+@Suite(.timeLimit(.minutes(2))) struct RoundTests {
   /// Holds up the flushes of one directory's files, counts the writes to the companion, and makes one of them fail.
   private final class HeldDevice: SystemCallHook {
     private let directory: String
