@@ -44,8 +44,8 @@ first_log() {
   stdbuf -oL "$binaries/notes" follow >out &
   beside=$!
   until_it_says "following" '^1 .* call Ada$'
-  notes sleep >added
-  until_it_says "following" '^2 .* sleep$'
+  notes water the plants >added
+  until_it_says "following" '^2 .* water the plants$'
   kill "$beside"
   wait "$beside" || true
   beside=""

@@ -12,7 +12,7 @@ extension Log {
   /// - Returns: the record's number, place and size.
   /// - Throws: `.storageClosed`, `.readOnly`, `.recordTooLarge`, `.wouldDeadlock`, `.io`; `.logMoved` once a flush, or the
   ///   first append, found that a file of the log has lost its name, which is final. In `.synced`, a flush that failed
-  ///   throws though the record is committed; ``details`` then says by its ``Log/Details/stableCount`` how many records
+  ///   throws though the record may be committed; ``details`` then says by its ``Log/Details/stableCount`` how many records
   ///   are stable for certain, also after the failure. After `.io` from `fallocate`, which reserves space, with ENOSPC,
   ///   EDQUOT (a quota) or EFBIG (a limit on file sizes) nothing has changed, and appending can go on when there is room;
   ///   a failure to write or flush, with these too, is final for this storage.

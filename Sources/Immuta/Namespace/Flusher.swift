@@ -72,7 +72,10 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
       targets.remove(first)
       return targets.oldest.first
     }
-    if stableCount > stable.generation, failure == nil { finish(stableCount) }
+    guard stableCount > stable.generation, failure == nil else { return }
+    // A commit whose caller has not announced it yet is a commit.
+    committed.advance(to: stableCount)
+    finish(stableCount)
   }
 
   /// The records before a number are being removed. This is on stable storage when it returns.
@@ -138,13 +141,21 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
   }
 
   private func enqueue(_ waiter: Waiter, _ count: Int) {
+    var lacksThread = false
     let answer: Result<Void, any Error>? = state.withLock { state in
       if let answer = state.answer(count, stable: stable.generation) { return answer }
-      do throws(ImmutaError) { try ask(&state) } catch { return .failure(error) }
+      do throws(ImmutaError) {
+        try ask(&state)
+      } catch {
+        lacksThread = true
+        return .failure(error)
+      }
       state.wait(waiter, for: count)
       waiterCount.store(state.waiters.count, ordering: .relaxed)
       return nil
     }
+    // Who knows when the next flush is: readers need not wait for it.
+    if lacksThread { _ = commitRound() }
     if let answer { waiter.resume(with: answer) }
   }
 

@@ -21,6 +21,8 @@ extension LogWriter {
   /// Nobody appends any more, and nobody flushes. Returns the callers that waited for a turn.
   func endAppending() -> [Waiter] {
     endSteps()
+    // Nothing is committed after a flush that failed.
+    if let failure = flusher.failure { state.withLock { $0.fail(failure) } }
     let waiting = state.withLock { $0.close() }
     flusher.stop()
     flusher.beginsFlush(with: nil)

@@ -192,11 +192,15 @@ extension LogWriter {
   /// Rolls a segment that is too old, unless somebody has the turn: then that caller's next append rolls it, or the next look
   /// does.
   private func rollIfOld() {
-    let isMine = state.withLock { state in
+    if flusher.failure != nil { return }
+    let (isMine, count) = state.withLock { state in
       state.noteTime()
-      return !state.isClosed && state.isTooOld && state.takeTurn(TurnHolder(.append, .thread(Thread.identity)))
+      guard !state.isClosed, state.isTooOld else { return (false, 0) }
+      return (state.takeTurn(TurnHolder(.append, .thread(Thread.identity))), state.count)
     }
     guard isMine else { return }
+    // Before the next segment begins with this number.
+    announceRound(count)
     defer { endTurn() }
     do {
       // The segment is too old, so this rolls.

@@ -184,7 +184,7 @@ extension LogWriter {
         return .failure(error)
       }
     }
-    if case .success(true) = outcome.answer { announceRound(state.withLock { $0.count }) }
+    if awaitsFlush, case .success(true) = outcome.answer { announceRound(state.withLock { $0.count }) }
     tell(outcome.served)
     switch outcome.answer {
     case .failure(let error): return .failure(error)

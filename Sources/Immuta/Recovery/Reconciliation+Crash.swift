@@ -111,8 +111,8 @@ extension Reconciliation {
     return count
   }
 
-  /// Where whole records end that follow the last committed one of a log without COUNT; nil when there are none. A transaction
-  /// may have staged them when its process died, another program may have written them, or they are ours and their entries were
+  /// Where whole records end that follow the last committed one of a log without COUNT; nil when there are none. They may
+  /// have been staged when their process died, another program may have written them, or they are ours and their entries were
   /// lost. That is unknown, so they are cut off, but a copy is kept.
   private mutating func endOfUnclaimedRecords(from cursor: Cursor) throws(ImmutaError) -> RecordWalk? {
     var walk = cursor.walk
@@ -120,8 +120,9 @@ extension Reconciliation {
       walk.pass(place)
     }
     if walk.index == cursor.index { return nil }
-    // Where space is reserved ahead, the companion has room for the entries of whatever is staged.
-    if isSameBoot, walk.index < fileSize, companion?.count ?? 0 < walk.number {
+    // Where space is reserved ahead, the companion has room for the entries of whatever is staged. Elsewhere it grows with the
+    // commit, and what follows may be a record that found no room.
+    if isSameBoot, disk.log.fileSystem.reserves, walk.index < fileSize, companion?.count ?? 0 < walk.number {
       throw corrupted(
         .companionEntry, cursor.number, cursor.index, "the record is whole, but the companion ends before its entry")
     }

@@ -4,7 +4,7 @@ struct StagedRecord {
   var checksum: UInt32
 }
 
-/// The staged records of a transaction, in order: its commit writes their entries. If there are many, only the last ones are in
+/// The staged records of a transaction, or of a round, in order: the commit writes their entries. If there are many, only the last ones are in
 /// memory; the others are in a file without a name beside the log.
 struct StagedRecords {
   /// The last ones: where there are any, the very last among them.

@@ -10,8 +10,8 @@ public enum Durability: Hashable, Sendable {
   /// committed in that time. More than zero.
   case interval(Duration)
   /// A record is on stable storage when `append` returns. Appends that wait at the same time share one flush (group commit), so
-  /// many tasks together are many times faster than one task. Readers see a record from when its flush begins, which is before
-  /// `append` returns. If a flush fails, or the write before it, all appends that wait for it get the error.
+  /// many tasks together are many times faster than one task. Readers see a record when its flush begins at the latest, which is
+  /// before `append` returns. If a flush fails, or the write before it, all appends that wait get the error.
   case synced
 
   var interval: Duration? {
