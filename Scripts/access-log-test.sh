@@ -84,7 +84,7 @@ ids() { sed -n 's/^id: //p' "$1"; }
 
 last_id() { ids "$1" | tail -n 1; }
 
-# has FILE NUMBER: whether the event with the number has come whole, which is when an empty line is behind it.
+# has FILE NUMBER: whether the whole event with the number has come. An empty line ends it.
 has() { sed -n "/^id: $2\$/,/^\$/p" "$1" | grep -q '^$'; }
 
 start

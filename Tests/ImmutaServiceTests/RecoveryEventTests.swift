@@ -88,35 +88,11 @@ import Testing
     #expect(events.lines(of: .openingProgress).isEmpty)
   }
 
-  /// Copies the files once it is decided that a step counts, and before its logs have their parts.
-  private final class Decided: SystemCallHook {
-    let directory: String
-    let target: String
-    private let isTaken = Lock(false)
-
-    init(_ directory: String, _ target: String) { (self.directory, self.target) = (directory, target) }
-
-    func didCall(_ call: SystemCall, path: String) {
-      guard call == .write, path.hasPrefix(directory), path.hasSuffix(".intents/a") else { return }
-      let isFirst = isTaken.withLock { isTaken in
-        defer { isTaken = true }
-        return !isTaken
-      }
-      if isFirst { try? FileBytes.copy(directory: directory, to: target) }
-    }
-
-    func willCall(_ call: SystemCall, path: String) -> SystemCallOutcome { .proceed }
-  }
-
   @Test func aLogThatHasLostItsPartOfAStepIsTold() async throws {
     let image = TemporaryDirectory()
     let storage = try open(["a", "b"])
     defer { storage.close() }
-    try await SystemCalls.withHook(Decided(directory.path, image.path)) {
-      try await storage.transaction(in: ["a", "b"]) { step in
-        for name in ["a", "b"] { try await step.append("x", to: name) }
-      }
-    }
+    try await DecidedStep.make(in: storage, of: directory, image: image)
     for name in try FileManager.default.contentsOfDirectory(atPath: image.path) where name.hasPrefix("b.") {
       try FileManager.default.removeItem(atPath: image.file(name))
     }

@@ -67,7 +67,7 @@ struct Tail: Sendable {
         lastWrite = .now
       } catch let error as ImmutaError {
         if case .undecodable = error {
-          // A record of which the key is missing; the next one may be of another.
+          // The record's key is missing. The next record may need another key.
           try await writer.write(event(of: RecordShape(unreadable: stream.position, error)))
           try stream.move(to: stream.position + 1)
           lastWrite = .now
