@@ -34,8 +34,8 @@ package struct Chart: Drawing {
   }
 
   package struct Series {
-    let name: String
-    let style: Style
+    package let name: String
+    package let style: Style
     package let points: [(x: Double, y: Double)]
 
     package init(name: String, style: Style, points: [(x: Double, y: Double)]) {

@@ -4,8 +4,8 @@ struct StagedRecord {
   var checksum: UInt32
 }
 
-/// The staged records of a transaction, or of a round, in order: the commit writes their entries. If there are many, only the last ones are in
-/// memory; the others are in a file without a name beside the log.
+/// The staged records of a transaction, or of a round, in order: the commit writes their entries. If there are many, only the
+/// last ones are in memory; the others are in a file without a name beside the log.
 struct StagedRecords {
   /// The last ones: where there are any, the very last among them.
   private(set) var latest: [StagedRecord] = []
