@@ -27,10 +27,24 @@ finish() {
     tail -n 100 "$work/beside.log"
   fi
   stop_cluster
+  if [ "$status" -ne 0 ]; then tell_failures; fi
   rm -rf "$work"
   if [ "$status" -ne 0 ]; then printf '\nFAILED: %s\n' "$current" >&2; fi
 }
 trap finish EXIT
+
+# Says once more which tests failed, and which one ran when a process of tests died: in a long output the last lines are what is
+# looked at first.
+tell_failures() {
+  local log
+  for log in "$work"/*.log; do
+    [ -e "$log" ] || continue
+    grep -E '✘|^error:|Fatal error' "$log" | tail -n 30 || true
+    if ! grep -q 'Test run with' "$log"; then
+      printf '%s ended early, in: %s\n' "$(basename "$log")" "$(grep 'Test .* started\.$' "$log" | tail -n 1)"
+    fi
+  done
+}
 
 # Whatever happened in between: its servers are this script's.
 stop_cluster() {

@@ -96,7 +96,7 @@ import Testing
     next.abandon(log.files)
     roller.endTaking()
     #expect(roller.wantsNext())
-    roller.makeNext(like: descriptor)
+    roller.noteMade(try roller.maker.make(like: descriptor))
     try await log.roll()
     #expect(try await log.append("1").index == 16)
   }

@@ -115,12 +115,6 @@ import Testing
   }
 
   #if os(Linux)
-    private func openFiles(in directory: String) -> [String] {
-      let numbers = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []
-      return numbers.compactMap { try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\($0)") }
-        .filter { $0.hasPrefix(directory) }
-    }
-
     @Test(
       arguments: [Durability.buffered, .synced, .interval(.milliseconds(1))], [Storage.Access.readWrite, .readOnly])
     func aClosedStorageKeepsNoFileOpenWhateverIsHeld(durability: Durability, access: Storage.Access) async throws {

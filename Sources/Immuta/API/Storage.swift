@@ -225,7 +225,8 @@ public final class Storage: LogOwner {
   /// that was appended to. A namespace that cannot be flushed is closed all the same; the failure goes to the configuration's
   /// logger, and opening the namespace again recovers. ``shutdown()`` throws such a failure.
   ///
-  /// Logs, streams and records that you still hold keep no file open. See ``Log/records(in:)`` for an exception.
+  /// When it returns, this process has no file and no folder of the storage open, and its disk can be unmounted, whatever logs,
+  /// streams, consumers and records you still hold. See ``Log/records(in:)`` for an exception.
   ///
   /// A large record of a log that was open for reading only keeps that file open while it is held.
   public func close() {

@@ -3,38 +3,67 @@ import ImmutaLocking
 /// Work that several threads share, a piece at a time.
 final class SharedWork: Sendable {
   private let count: Int
-  /// Nil once all is done: a thread that comes too late keeps nothing alive.
-  private let body: Lock<(@Sendable (Int) -> Void)?>
-  private let taken = Lock(0)
-  private let done = Lock(0)
+  private let state: Lock<State>
   private let gate = ThreadGate()
+
+  private struct State {
+    /// Nil once all is done: a thread that comes too late keeps nothing alive.
+    var body: Body?
+    /// The threads that hold the body.
+    var users = 0
+    var taken = 0
+  }
+
+  private struct Body {
+    let call: @Sendable (Int) -> Void
+  }
 
   init(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
     self.count = count
-    self.body = Lock(body)
+    state = Lock(State(body: Body(call: body)))
   }
 
   func run() {
-    guard let body = body.withLock({ $0 }) else { return }
-    while true {
-      let number = taken.withLock { taken in
-        defer { taken += 1 }
-        return taken
-      }
-      if number >= count { return }
-      body(number)
-      let isLast = done.withLock { done in
-        done += 1
-        return done == count
-      }
-      if isLast { gate.open() }
+    let begins = state.withLock { state in
+      if state.body == nil { return false }
+      state.users += 1
+      return true
+    }
+    if !begins { return }
+    takePieces()
+    // By now this thread holds the body no more.
+    let isLast = state.withLock { state in
+      state.users -= 1
+      return state.users == 0
+    }
+    if isLast { gate.open() }
+  }
+
+  private func takePieces() {
+    guard let body = state.withLock({ $0.body }) else { return }
+    while let number = takePiece() { body.call(number) }
+  }
+
+  private func takePiece() -> Int? {
+    state.withLock { state in
+      guard state.taken < count else { return nil }
+      defer { state.taken += 1 }
+      return state.taken
     }
   }
 
+  /// Returns when all is done, and no thread holds the body.
   func finish() {
-    if count == 0 { return }
-    run()
-    gate.wait()
-    body.withLock { $0 = nil }
+    takePieces()
+    while !isFinished() { gate.wait() }
+  }
+
+  /// All pieces are taken: without a user, all are done.
+  private func isFinished() -> Bool {
+    state.withLock { state in
+      if state.users > 0 { return false }
+      state.body = nil
+      return true
+    }
   }
 }

@@ -6,22 +6,23 @@ import ImmutaLocking
 /// descriptors each have a read-ahead state, so that streams at different places of a log larger than memory don't spoil each
 /// other's.
 ///
-/// They are let go when too many files are open and nobody used them lately: see ``OpenFiles``.
+/// They are let go when too many files are open and nobody used them lately: see ``OpenFiles``. They are closed with the
+/// directory, at the latest.
 final class DescriptorPool: Sendable {
   private let directory: Directory
   private let name: String
   private let identity: FileIdentity
-  /// The descriptor that the log was opened by; used itself if the name no longer leads to it, or if no further descriptor can be
-  /// had.
-  private let original: Lock<Descriptor?>
   private let slots: Slots
 
-  /// The open descriptors. ``OpenFiles`` keeps this until the pool is closed.
-  private final class Slots: OpenFiles.Holder {
+  /// The open descriptors. ``OpenFiles`` and the directory keep this until the pool is closed.
+  private final class Slots: OpenFiles.Holder, ClosedTogether.Member {
     let state: Lock<State>
 
     struct State {
       var open: [Descriptor?]
+      /// The descriptor that the log was opened by; used itself if the name no longer leads to it, or if no further descriptor
+      /// can be had.
+      var original: Descriptor?
       var isUsed = false
       /// Whether ``OpenFiles`` knows of them.
       var isListed = false
@@ -31,10 +32,15 @@ final class DescriptorPool: Sendable {
         for slot in open.indices { open[slot] = nil }
         isListed = false
       }
+
+      mutating func close() {
+        original = nil
+        letGo()
+      }
     }
 
-    init(_ capacity: Int) {
-      state = Lock(State(open: Array(repeating: nil, count: capacity)))
+    init(_ capacity: Int, _ original: Descriptor?) {
+      state = Lock(State(open: Array(repeating: nil, count: capacity), original: original))
     }
 
     func wasUsed() -> Bool {
@@ -49,6 +55,16 @@ final class DescriptorPool: Sendable {
       return .resting
     }
 
+    func close() { state.withLock { $0.close() } }
+
+    /// Nobody opens them again: ``OpenFiles`` forgets this, some time later.
+    func end() {
+      state.withLock { state in
+        state.close()
+        state.isOver = true
+      }
+    }
+
     var flusherOfOwn: (any OpenFiles.HeldFilesFlusher)? { nil }
     var isOver: Bool { state.withLock { $0.isOver } }
   }
@@ -59,31 +75,33 @@ final class DescriptorPool: Sendable {
   init(like file: Descriptor, _ identity: FileIdentity, _ name: String, of directory: Directory, capacity: Int) {
     self.directory = directory
     self.name = name
-    original = Lock(file)
     self.identity = identity
-    slots = Slots(capacity)
+    slots = Slots(capacity, file)
+    closeWithDirectory()
   }
 
   /// A pool of one descriptor, which is open already, and is opened again by its name once it was let go.
   init(of file: Descriptor, _ identity: FileIdentity, _ name: String, in directory: Directory) {
     self.directory = directory
     self.name = name
-    original = Lock(nil)
     self.identity = identity
-    slots = Slots(1)
+    slots = Slots(1, nil)
     file.mayRest(in: directory, as: name, identity, .read)
     slots.state.withLock { slots in
       slots.open[0] = file
       slots.isListed = true
     }
     OpenFiles.shared.add(slots, isKept: true)
+    closeWithDirectory()
+  }
+
+  private func closeWithDirectory() {
+    if !directory.together.add(slots) { slots.close() }
   }
 
   deinit {
-    slots.state.withLock { slots in
-      slots.letGo()
-      slots.isOver = true
-    }
+    directory.together.forget(slots)
+    slots.end()
   }
 
   /// A descriptor; the same one for the same `reader`.
@@ -107,7 +125,7 @@ final class DescriptorPool: Sendable {
       // The file may have been removed or replaced since: only the file that was opened may be read.
       let new = try? directory.openIfPresent(name, .read)
       let isSame = (try? new?.status())?.identity == identity
-      guard let descriptor = isSame ? new : original.withLock({ $0 }) else { throw .closed }
+      guard let descriptor = isSame ? new : slots.original else { throw .closed }
       if isSame { descriptor.mayRest(in: directory, as: name, identity, .read) }
       slots.open[slot] = descriptor
       isNew = !slots.isListed
@@ -122,10 +140,7 @@ final class DescriptorPool: Sendable {
   }
 
   /// Releases the descriptors; reads under way are finished.
-  func close() {
-    original.withLock { $0 = nil }
-    letGoOfFiles()
-  }
+  func close() { slots.close() }
 
   /// Lets go of the descriptors, which the next read opens again.
   func letGoOfFiles() {

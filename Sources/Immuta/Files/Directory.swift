@@ -8,14 +8,14 @@ import Synchronization
 package final class Directory: Sendable {
   /// As it was given: for messages.
   package let path: String
-  private let handle: Lock<Descriptor?>
-  /// The directory that holds its entry, once that was needed.
-  private let parent = Lock<Descriptor?>(nil)
+  private let own: Own
+  /// What is closed with it.
+  let together: ClosedTogether
   /// The path from the root, as it was given otherwise; nil where the system does not say where this process is.
   let absolutePath: String?
   /// The same with every symbolic link followed, when the directory was opened.
   let resolvedPath: String?
-  private let identity: FileIdentity
+  let identity: FileIdentity
   /// Relaxed: it is set before the error is thrown, and read by callers that got the error.
   private let flushFailed = Atomic(false)
   /// See ``noteNames()``. Releasing and acquiring: a caller that sees a number finds the names that it stands for.
@@ -26,7 +26,7 @@ package final class Directory: Sendable {
   /// Whether a flush of the directory, or of its own entry, failed.
   var hasFailedFlush: Bool { flushFailed.load(ordering: .relaxed) }
   /// The root that paths begin at, when the directory was opened.
-  private let root = Directory.identityOfRoot
+  let root = Directory.identityOfRoot
 
   package init(opening path: String) throws(FileError) {
     self.path = path.isEmpty ? "." : path
@@ -36,19 +36,46 @@ package final class Directory: Sendable {
     identity = status.identity
     absolutePath = SystemCalls.absolutePath(self.path)
     resolvedPath = SystemCalls.resolvedPath(self.path)
-    handle = Lock(descriptor)
+    (own, together) = try Self.own(descriptor)
+  }
+
+  deinit {
+    own.close()
+    together.forget(own)
+    together.release()
+  }
+
+  /// Its descriptors.
+  private final class Own: ClosedTogether.Member {
+    /// Nil once it is closed.
+    let directory: Lock<Descriptor?>
+    /// The directory that holds its entry, once that was needed.
+    let parent = Lock<Descriptor?>(nil)
+
+    init(_ directory: Descriptor) { self.directory = Lock(directory) }
+
+    func close() {
+      directory.withLock { $0 = nil }
+      parent.withLock { $0 = nil }
+    }
+  }
+
+  private static func own(
+    _ descriptor: Descriptor, in holder: ClosedTogether? = nil
+  ) throws(FileError) -> (Own, ClosedTogether) {
+    let own = Own(descriptor)
+    guard let together = ClosedTogether(in: holder), together.add(own) else { throw .closed }
+    return (own, together)
   }
 
   func opened() throws(FileError) -> Descriptor {
-    guard let descriptor = handle.withLock({ $0 }) else { throw .closed }
+    guard let descriptor = own.directory.withLock({ $0 }) else { throw .closed }
     return descriptor
   }
 
-  /// Lets go of the descriptor; calls that are under way finish.
-  package func close() {
-    handle.withLock { $0 = nil }
-    parent.withLock { $0 = nil }
-  }
+  /// Lets go of the descriptors, its own and those of the folders and files that are closed with it; calls that are under way
+  /// finish.
+  package func close() { together.close() }
 
   /// The path of a file in it, for messages.
   package func path(of name: String) -> String {
@@ -217,23 +244,27 @@ package final class Directory: Sendable {
   }
 
   /// Opens what ``flushEntry()`` needs, as that may not be possible later.
-  package func prepareToFlushEntry() throws(FileError) {
-    let directory = try opened()
-    try parent.withLock { (parent) throws(FileError) in
-      if parent != nil { return }
+  package func prepareToFlushEntry() throws(FileError) { _ = try parent() }
+
+  /// Nil if we may not open it.
+  private func parent() throws(FileError) -> Descriptor? {
+    try own.parent.withLock { (parent) throws(FileError) in
+      // Once it is closed, none is opened.
+      let directory = try opened()
+      if parent != nil { return parent }
       do throws(FileError) {
         parent = try Descriptor(openingDirectory: "..", of: directory, path: FilePath.parent(of: path))
       } catch let error where error.failedCall == .open && ErrorNumber.isDenied(error.errorNumber) {
-        return
+        return nil
       }
+      return parent
     }
   }
 
   /// Puts its own entry in its parent on stable storage. If we may not open the parent, this is left to the process that made the
   /// directory.
   package func flushEntry() throws(FileError) {
-    try prepareToFlushEntry()
-    guard let parent = parent.withLock({ $0 }) else { return }
+    guard let parent = try parent() else { return }
     do {
       try flush(parent)
     } catch let error where error.errorNumber == ErrorNumber.isPathOnly {
@@ -258,56 +289,11 @@ package final class Directory: Sendable {
     try Descriptor(unnamedIn: opened(), name: name, path: path(of: name))
   }
 
-  /// The descriptor, for watching it, and the paths of everything that leads here: the directories and the symbolic links on the
-  /// way, by the given path and by the one that it led to.
-  func watched() throws(FileError) -> (descriptor: Descriptor, way: [String]) {
-    var way: [String] = []
-    for path in Set([absolutePath, resolvedPath].compactMap { $0 }) {
-      var path = path
-      while path != "/", !path.isEmpty, path != "." {
-        way.append(path)
-        path = FilePath.parent(of: path)
-      }
-    }
-    return (try opened(), way)
-  }
-
-  // MARK: Its place
-
-  /// Where a path leads.
-  package enum Place: Hashable, Sendable {
-    case here
-    /// Another directory, or none.
-    case elsewhere
-    /// The path cannot be followed any more by this process.
-    case unknown
-  }
-
-  /// Whether the directory is where it was when it was opened. A symbolic link on the way that leads elsewhere since
-  /// changes nothing.
-  package var place: Place { place(by: resolvedPath) }
-
-  /// Whether the path, as it was given, still leads here: for callers that want the file that has the name now.
-  package var placeByName: Place { place(by: absolutePath) }
-
-  private func place(by path: String?) -> Place {
-    guard let path else { return .unknown }
-    do throws(FileError) {
-      if try SystemCalls.status(path)?.identity == identity { return .here }
-    } catch let error where error.errorNumber == ErrorNumber.notDirectory {
-      // A file has the name of a directory on the way.
-    } catch {
-      return .unknown
-    }
-    // A process that changed its root cannot follow a path from before.
-    return Self.identityOfRoot == root ? .elsewhere : .unknown
-  }
-
-  private static var identityOfRoot: FileIdentity? { (try? SystemCalls.status("/"))?.identity }
+  // MARK: Others like it
 
   /// The same directory, opened once more: closing one leaves the other open.
   package func duplicate() throws(FileError) -> Directory {
-    Directory(of: self, try Descriptor(openingDirectory: ".", of: opened(), path: path))
+    try Directory(of: self, Descriptor(openingDirectory: ".", of: opened(), path: path))
   }
 
   /// A folder of another directory. A symbolic link of that name is not followed.
@@ -317,15 +303,15 @@ package final class Directory: Sendable {
     identity = try descriptor.status().identity
     absolutePath = parent.absolutePath.map { FilePath.appending(name, to: $0) }
     resolvedPath = parent.resolvedPath.map { FilePath.appending(name, to: $0) }
-    handle = Lock(descriptor)
+    (own, together) = try Self.own(descriptor, in: parent.together)
   }
 
-  private init(of other: Directory, _ descriptor: Descriptor) {
+  private init(of other: Directory, _ descriptor: Descriptor) throws(FileError) {
     path = other.path
     absolutePath = other.absolutePath
     resolvedPath = other.resolvedPath
     identity = other.identity
-    handle = Lock(descriptor)
+    (own, together) = try Self.own(descriptor)
   }
 
   /// The directory that the path, as it was given, leads to now.
@@ -339,6 +325,6 @@ package final class Directory: Sendable {
     self.path = path
     self.absolutePath = absolutePath
     resolvedPath = SystemCalls.resolvedPath(absolutePath)
-    handle = Lock(descriptor)
+    (own, together) = try Self.own(descriptor)
   }
 }

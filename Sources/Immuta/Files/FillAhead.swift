@@ -5,7 +5,6 @@ import ImmutaLocking
 /// Its lock is held while it does. So a writer that collects waits for filling that has begun, for as long as a call or two of
 /// `pwrite` take. Filling that has not begun is taken back instead: other files never hold up a writer.
 final class FillAhead: Sendable {
-  private let descriptor: Descriptor
   private let state = Lock(State())
 
   private struct State {
@@ -16,19 +15,16 @@ final class FillAhead: Sendable {
 
   private enum Step {
     case none
-    case wanted(Range<Int>)
+    /// It has the file: once that is taken back, the thread that comes too late keeps nothing open.
+    case wanted(Range<Int>, in: Descriptor)
     case filled(end: Int)
     case failed(FileError)
   }
 
-  init(_ descriptor: Descriptor) {
-    self.descriptor = descriptor
-  }
-
-  /// Has bytes filled with zeros some time soon. Until `collect`, nobody else may write them.
-  func begin(_ range: Range<Int>) {
+  /// Has bytes of a file filled with zeros some time soon. Until `collect`, nobody else may write them.
+  func begin(_ range: Range<Int>, in file: Descriptor) {
     let isListed = state.withLock { state in
-      state.step = .wanted(range)
+      state.step = .wanted(range, in: file)
       defer { state.isListed = true }
       return state.isListed
     }
@@ -39,9 +35,9 @@ final class FillAhead: Sendable {
     state.withLock { state in
       state.isListed = false
       // Otherwise it was taken back.
-      guard case .wanted(let range) = state.step else { return }
+      guard case .wanted(let range, let file) = state.step else { return }
       do throws(FileError) {
-        try descriptor.fillWithZeros(range)
+        try file.fillWithZeros(range)
         state.step = .filled(end: range.upperBound)
       } catch {
         state.step = .failed(error)

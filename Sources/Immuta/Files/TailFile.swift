@@ -79,7 +79,7 @@
     self.smallestReservation = smallestReservation
     reservedEnd = size
     filledEnd = size
-    ahead = writesThrough ? nil : FillAhead(descriptor)
+    ahead = writesThrough ? nil : FillAhead()
   }
 
   /// Whether bytes get into the file by stores into memory, rather than by calls.
@@ -99,7 +99,7 @@
       try descriptor.fillWithZeros(filledEnd..<next)
       filledEnd = next
     }
-    if nextFill.count >= Self.smallestAhead { ahead?.begin(nextFill) }
+    if nextFill.count >= Self.smallestAhead { ahead?.begin(nextFill, in: descriptor) }
   }
 
   /// The range to be filled next.

@@ -101,6 +101,10 @@ extension LogWriter {
   /// Makes the next segment before it is needed.
   func makeNextNow() {
     guard roller.wantsNext() else { return }
-    roller.makeNext(like: state.withLock { $0.segment.descriptors.log })
+    roller.noteMade(next())
+  }
+
+  private func next() -> NextSegment? {
+    try? roller.maker.make(like: state.withLock { $0.segment.descriptors.log })
   }
 }

@@ -41,7 +41,7 @@ final class Roller: Sendable {
 
   // MARK: The next segment
 
-  /// Whether a thread should make the next segment; then ``makeNext(like:)`` must follow.
+  /// Whether a thread should make the next segment; then ``noteMade(_:)`` must follow.
   func wantsNext() -> Bool {
     state.withLock { state in
       guard case .none = state.next, !state.isClosed else { return false }
@@ -50,11 +50,12 @@ final class Roller: Sendable {
     }
   }
 
-  /// Makes the next segment, for later. If that fails, the caller that needs it tries again, and gets the error.
-  func makeNext(like log: Descriptor) {
-    let made = try? maker.make(like: log)
+  /// The next segment is made; nil if that failed: the caller that needs it tries again, and gets the error. From here on the
+  /// log may be closed, so the caller holds none of its files any more.
+  func noteMade(_ next: consuming NextSegment?) {
+    var next = consume next
     state.withLock { state in
-      state.next = if let made { .ready(made) } else { .none }
+      state.next = if let next = next.take() { .ready(next) } else { .none }
     }
     waiting.open()
   }

@@ -8,11 +8,10 @@ final class SealingSegment: Sendable {
   let first: Int
   /// The first record of the next segment, whose name is on stable storage once this segment is sealed.
   let next: Int
-  /// The folder with the name of the next segment.
-  private let newNames: Directory
 
   private enum State: ~Copyable {
-    case open(SegmentWriter)
+    /// With the folder that has the name of the next segment. Once sealed nothing is open any more, whoever still holds the object.
+    case open(SegmentWriter, newNames: Directory)
     case sealed(ImmutaError?)
   }
 
@@ -21,8 +20,7 @@ final class SealingSegment: Sendable {
   ///   - newNames: the folder with those names.
   init(_ segment: consuming SegmentWriter, next: Int, newNames: Directory) {
     (first, self.next) = (segment.first, next)
-    self.newNames = newNames
-    state = Lock(.open(segment))
+    state = Lock(.open(segment, newNames: newNames))
   }
 
   /// Returns once it is sealed, or why it could not be. May block.
@@ -37,7 +35,7 @@ final class SealingSegment: Sendable {
       case .sealed(let failure):
         state = .sealed(failure)
         return failure
-      case .open(var segment):
+      case .open(var segment, let newNames):
         var failure: ImmutaError?
         if let flushFailure { segment.fail(flushFailure) }
         do throws(ImmutaError) {

@@ -1,0 +1,68 @@
+import ImmutaLocking
+
+/// What is closed with a directory: its descriptors, and the folders and files that were opened in it.
+///
+/// They are closed whoever still holds them: a log or a stream that is held on, or a thread that is held up, keeps nothing of a
+/// closed directory open.
+final class ClosedTogether: Sendable {
+  protocol Member: AnyObject, Sendable {
+    /// Closes its descriptors, for good.
+    func close()
+  }
+
+  /// That of the directory that this one's is a folder of.
+  private let holder: ClosedTogether?
+  private let state = Lock(State())
+
+  private struct State {
+    var isClosed = false
+    var members: [ObjectIdentifier: any Member] = [:]
+    /// Whether nobody has the directory any more; files of it may be in use.
+    var isReleased = false
+  }
+
+  /// Of a directory; of a folder of another, nil if that is closed.
+  init?(in holder: ClosedTogether? = nil) {
+    self.holder = holder
+    if let holder, !holder.add(self) { return nil }
+  }
+
+  /// Adds a member, for which ``forget(_:)`` must follow; false once it is too late.
+  func add(_ member: any Member) -> Bool {
+    state.withLock { state in
+      if state.isClosed { return false }
+      state.members[ObjectIdentifier(member)] = member
+      return true
+    }
+  }
+
+  /// Closes the members. Calls that are under way finish.
+  func close() {
+    let members = state.withLock { state in
+      defer { state.members = [:] }
+      state.isClosed = true
+      return state.members
+    }
+    for member in members.values { member.close() }
+  }
+
+  /// Nobody has the directory any more.
+  func release() {
+    let isUnused = state.withLock { state in
+      state.isReleased = true
+      return state.members.isEmpty
+    }
+    if isUnused { holder?.forget(self) }
+  }
+
+  /// Nobody uses a member any more.
+  func forget(_ member: any Member) {
+    let isUnused = state.withLock { state in
+      state.members[ObjectIdentifier(member)] = nil
+      return state.isReleased && state.members.isEmpty
+    }
+    if isUnused { holder?.forget(self) }
+  }
+}
+
+extension ClosedTogether: ClosedTogether.Member {}
