@@ -73,6 +73,9 @@ package final class Directory: Sendable {
     return descriptor
   }
 
+  /// Lets go of its own descriptors: no file is opened in it any more. What is open can be read on, until it is closed.
+  package func letGo() { own.close() }
+
   /// Lets go of the descriptors, its own and those of the folders and files that are closed with it; calls that are under way
   /// finish.
   package func close() { together.close() }

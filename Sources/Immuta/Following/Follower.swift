@@ -25,6 +25,8 @@ final class Follower: FollowedLog {
 
   private struct Retired {
     weak var reader: LogReader?
+    /// Of these files, if it was opened here.
+    let directory: Directory?
   }
 
   /// Whether the names still lead to the open files costs a few calls: not each time a reader asks.
@@ -127,14 +129,17 @@ final class Follower: FollowedLog {
         shared: shared == known ? .max : shared))
     isChanged = true
     current.withLock { $0 = new }
+    let (before, after) = (old.files.home.directory, new.files.home.directory)
+    let isLeft = before !== after && before !== directory
     let isClosed = state.withLock { state in
       state.log.find()
       state.retired.removeAll { $0.reader == nil }
-      state.retired.append(Retired(reader: old.reader))
+      state.retired.append(Retired(reader: old.reader, directory: isLeft ? before : nil))
       return state.log.isClosed
     }
-    let (before, after) = (old.files.home.directory, new.files.home.directory)
-    if isClosed { close(new) } else if before !== after { close(before) }
+    // Callers may read what is left of the old files.
+    if isLeft { before.letGo() }
+    if isClosed { for files in [old, new] { close(files) } }
   }
 
   private func close(_ files: FollowedFiles) {
@@ -240,7 +245,10 @@ final class Follower: FollowedLog {
       state.log.close()?.prompt()
       return state.retired
     }
-    for old in retired { old.reader?.close() }
+    for old in retired {
+      old.reader?.close()
+      old.directory?.close()
+    }
     close(files)
   }
 }
