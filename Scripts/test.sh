@@ -25,6 +25,8 @@ finish() {
     kill "$beside" 2>/dev/null || true
     wait "$beside" || true
     tail -n 100 "$work/beside.log"
+    # It was ended here, so what ran last has no fault.
+    echo "Test run with others was ended" >>"$work/beside.log"
   fi
   stop_cluster
   if [ "$status" -ne 0 ]; then tell_failures; fi
@@ -39,9 +41,9 @@ tell_failures() {
   local log
   for log in "$work"/*.log; do
     [ -e "$log" ] || continue
-    grep -E '✘|^error:|Fatal error' "$log" | tail -n 30 || true
-    if ! grep -q 'Test run with' "$log"; then
-      printf '%s ended early, in: %s\n' "$(basename "$log")" "$(grep 'Test .* started\.$' "$log" | tail -n 1)"
+    grep -aE '✘|^error:|Fatal error' "$log" | tail -n 30 || true
+    if grep -aq 'Test .* started\.$' "$log" && ! grep -aq 'Test run with' "$log"; then
+      printf '%s ended early, in: %s\n' "$(basename "$log")" "$(grep -a 'Test .* started\.$' "$log" | tail -n 1)"
     fi
   done
 }

@@ -52,6 +52,7 @@
           let job = try #require(try await queue.next(timeout: .zero))
           try await job.acknowledge()
           try await log.roll()
+          #expect(try await keyed.count(of: "1") == 1)
           storage.close()
           try #require(openFiles(in: directory.path) == [])
           _ = (keyed, consumer, queue, job)
@@ -59,7 +60,80 @@
       }
     }
 
-    /// The process's list of open files has them a while longer.
+    /// Holds up the flushes of consumers' files, and counts them.
+    private final class HeldFlushes: SystemCallHook {
+      let isHeld: Box<Bool>
+      let begun = Box(0)
+      let ended = Box(0)
+
+      init(isHeld: Bool) { self.isHeld = Box(isHeld) }
+
+      func willCall(_ call: SystemCall, path: String) -> SystemCallOutcome {
+        guard call == .flush, path.contains("log.consumers/") else { return .proceed }
+        begun.withLock { $0 += 1 }
+        while isHeld.withLock({ $0 }) { usleep(500) }
+        return .proceed
+      }
+      func didCall(_ call: SystemCall, path: String) {
+        if call == .flush, path.contains("log.consumers/") { ended.withLock { $0 += 1 } }
+      }
+    }
+
+    @Test func whoClosesSecondWaitsUntilTheConsumersAreClosed() async throws {
+      let directory = TemporaryDirectory()
+      let storage = try directory.open(.buffered)
+      let log = try storage.log("log")
+      for number in 0..<4 { try await log.append("\(number)") }
+      let consumer = try log.consumer("reader")
+      try await consumer.acknowledge(through: 2)
+      let hook = HeldFlushes(isHeld: true)
+      try await SystemCalls.withHook(hook) {
+        defer { hook.isHeld.withLock { $0 = false } }
+        let closing = (Thread { storage.close() }, Thread { storage.close() })
+        closing.0.start()
+        #expect(await eventually { hook.begun.withLock { $0 } == 1 })
+        closing.1.start()
+        try await Task.sleep(for: .milliseconds(100))
+        #expect(!closing.1.isFinished)
+        hook.isHeld.withLock { $0 = false }
+        #expect(await eventually { closing.0.isFinished && closing.1.isFinished })
+      }
+      #expect(openFiles(in: directory.path) == [])
+      _ = consumer
+    }
+
+    @Test func aConsumerOfALogThatWasMovedIsFlushedWhenItIsClosed() async throws {
+      let (root, second) = (TemporaryDirectory(), TemporaryDirectory())
+      let first = try root.subdirectory("first")
+      let link = root.file("link")
+      let writer = try Storage(directory: first, namespaces: ["log"])
+      for number in 0..<4 { try await writer.append("\(number)", to: "log") }
+      try await writer.shutdown()
+      try FileBytes.copy(directory: first, to: second.path)
+      try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: first)
+      var configuration = Storage.Configuration()
+      configuration.access = .readOnly
+      let storage = try Storage(directory: link, namespaces: ["log"], configuration: configuration)
+      let log = try storage.log("log")
+      #expect(log.count == 4)
+      try FileManager.default.removeItem(atPath: link)
+      try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: second.path)
+      #expect(
+        await eventually {
+          _ = try? await log.record(at: 0)
+          return openFiles(in: second.path + "/").contains { $0.hasSuffix("log.log") }
+        })
+      let consumer = try log.consumer("reader")
+      try await consumer.acknowledge(through: 2)
+      let hook = HeldFlushes(isHeld: false)
+      SystemCalls.withHook(hook) { storage.close() }
+      #expect(hook.ended.withLock { $0 } > 0)
+      #expect(FileManager.default.fileExists(atPath: second.file("log.consumers")))
+      for place in [root.path, second.path] { #expect(openFiles(in: place) == []) }
+      _ = consumer
+    }
+
+    /// ``OpenFiles`` knows the pool a while longer.
     @Test func descriptorsThatNobodyReadsThroughAreNotOpen() throws {
       let directory = TemporaryDirectory(inMemory: true)
       let place = try Directory(opening: directory.path)

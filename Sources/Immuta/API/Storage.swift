@@ -225,8 +225,9 @@ public final class Storage: LogOwner {
   /// that was appended to. A namespace that cannot be flushed is closed all the same; the failure goes to the configuration's
   /// logger, and opening the namespace again recovers. ``shutdown()`` throws such a failure.
   ///
-  /// When it returns, this process has no file and no folder of the storage open, and its disk can be unmounted, whatever logs,
-  /// streams, consumers and records you still hold. See ``Log/records(in:)`` for an exception.
+  /// Logs, consumers, queues and indexes of keys that you still hold keep no file and no folder open. Records and streams that you
+  /// hold may keep parts of a file mapped: release them before you unmount the disk. Calls that are under way on other threads
+  /// close what they use when they return. See ``Log/records(in:)`` for one more exception.
   ///
   /// A large record of a log that was open for reading only keeps that file open while it is held.
   public func close() {

@@ -1,17 +1,19 @@
 import ImmutaLocking
 
-/// What is closed with a directory: its descriptors, and the folders and files that were opened in it.
+/// What is closed with a directory: its own descriptors, and the folders and files that were opened in it.
 ///
-/// They are closed whoever still holds them: a log or a stream that is held on, or a thread that is held up, keeps nothing of a
-/// closed directory open.
+/// They are closed whoever still holds them: a log or a stream that somebody still holds, or a thread that is held up, keeps
+/// nothing of a closed directory open.
 final class ClosedTogether: Sendable {
   protocol Member: AnyObject, Sendable {
     /// Closes its descriptors, for good.
     func close()
   }
 
-  /// That of the directory that this one's is a folder of.
+  /// Of the directory that has this one as a folder; nil if there is none.
   private let holder: ClosedTogether?
+  /// The directory's own descriptors.
+  private let own: any Member
   private let state = Lock(State())
 
   private struct State {
@@ -21,9 +23,9 @@ final class ClosedTogether: Sendable {
     var isReleased = false
   }
 
-  /// Of a directory; of a folder of another, nil if that is closed.
-  init?(in holder: ClosedTogether? = nil) {
-    self.holder = holder
+  /// Nil if the directory that has this one as a folder is closed.
+  init?(_ own: any Member, in holder: ClosedTogether? = nil) {
+    (self.own, self.holder) = (own, holder)
     if let holder, !holder.add(self) { return nil }
   }
 
@@ -36,8 +38,10 @@ final class ClosedTogether: Sendable {
     }
   }
 
-  /// Closes the members. Calls that are under way finish.
+  /// Closes all of it. Calls that are under way finish.
   func close() {
+    // Its own first: from then on no file is opened in it, by a member that is not closed yet.
+    own.close()
     let members = state.withLock { state in
       defer { state.members = [:] }
       state.isClosed = true
@@ -48,6 +52,7 @@ final class ClosedTogether: Sendable {
 
   /// Nobody has the directory any more.
   func release() {
+    own.close()
     let isUnused = state.withLock { state in
       state.isReleased = true
       return state.members.isEmpty

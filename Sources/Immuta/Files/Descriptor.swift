@@ -175,7 +175,9 @@ package final class Descriptor: Sendable {
   private func reopened(_ origin: Origin) throws(FileError) -> Int32 {
     let number: Int32
     do throws(FileError) {
-      number = try SystemCalls.open(origin.directory.opened().number, origin.name, origin.mode, path: path)
+      number = try origin.directory.withNumber { (directory) throws(FileError) in
+        try SystemCalls.open(directory, origin.name, origin.mode, path: path)
+      }
     } catch let error where [ErrorNumber.notFound, ErrorNumber.isSymbolicLink].contains(error.errorNumber) {
       throw .moved(path: path)
     }

@@ -26,6 +26,8 @@ final class DescriptorPool: Sendable {
       var isUsed = false
       /// Whether ``OpenFiles`` knows of them.
       var isListed = false
+      /// Whether none is opened any more.
+      var isClosed = false
       var isOver = false
 
       mutating func letGo() {
@@ -34,7 +36,7 @@ final class DescriptorPool: Sendable {
       }
 
       mutating func close() {
-        original = nil
+        (original, isClosed) = (nil, true)
         letGo()
       }
     }
@@ -122,6 +124,7 @@ final class DescriptorPool: Sendable {
       let slot = reader % slots.open.count
       // Another caller may have been faster.
       if let open = slots.open[slot] { return open }
+      if slots.isClosed { throw .closed }
       // The file may have been removed or replaced since: only the file that was opened may be read.
       let new = try? directory.openIfPresent(name, .read)
       let isSame = (try? new?.status())?.identity == identity

@@ -13,7 +13,9 @@ extension Directory {
 
   /// Makes a folder for this process's user alone.
   func makePrivateFolder(_ name: String) throws(FileError) -> Directory {
-    try SystemCalls.makeDirectory(name, in: opened().number, mode: 0o700, path: path(of: name))
+    try withNumber { (number) throws(FileError) in
+      try SystemCalls.makeDirectory(name, in: number, mode: 0o700, path: path(of: name))
+    }
     return try Directory(folder: name, of: self)
   }
 
@@ -38,7 +40,9 @@ extension Directory {
   func makeFolder(_ name: String) throws(FileError) -> Directory {
     if let folder = try folder(name) { return folder }
     do throws(FileError) {
-      try SystemCalls.makeDirectory(name, in: opened().number, path: path(of: name))
+      try withNumber { (number) throws(FileError) in
+        try SystemCalls.makeDirectory(name, in: number, path: path(of: name))
+      }
     } catch let error where error.errorNumber == ErrorNumber.exists {
       // Another process was faster.
       return try Directory(folder: name, of: self)

@@ -39,11 +39,7 @@ package final class Directory: Sendable {
     (own, together) = try Self.own(descriptor)
   }
 
-  deinit {
-    own.close()
-    together.forget(own)
-    together.release()
-  }
+  deinit { together.release() }
 
   /// Its descriptors.
   private final class Own: ClosedTogether.Member {
@@ -64,7 +60,7 @@ package final class Directory: Sendable {
     _ descriptor: Descriptor, in holder: ClosedTogether? = nil
   ) throws(FileError) -> (Own, ClosedTogether) {
     let own = Own(descriptor)
-    guard let together = ClosedTogether(in: holder), together.add(own) else { throw .closed }
+    guard let together = ClosedTogether(own, in: holder) else { throw .closed }
     return (own, together)
   }
 
@@ -73,7 +69,13 @@ package final class Directory: Sendable {
     return descriptor
   }
 
-  /// Lets go of its own descriptors: no file is opened in it any more. What is open can be read on, until it is closed.
+  /// Calls `body` with the number of its descriptor, which stays open meanwhile, whoever closes the directory.
+  func withNumber<R>(_ body: (Int32) throws(FileError) -> R) throws(FileError) -> R {
+    let descriptor = try opened()
+    return try withExtendedLifetime(descriptor) { () throws(FileError) in try body(descriptor.number) }
+  }
+
+  /// Lets go of its own descriptors: no file is opened in it any more. What is open stays readable until ``close()``.
   package func letGo() { own.close() }
 
   /// Lets go of the descriptors, its own and those of the folders and files that are closed with it; calls that are under way
@@ -148,20 +150,22 @@ package final class Directory: Sendable {
 
   /// The status of the file with the name; a symbolic link is not followed. Nil if there is none.
   package func status(of name: String) throws(FileError) -> SystemCalls.Status? {
-    try SystemCalls.status(opened().number, name, path: path(of: name))
+    try withNumber { (number) throws(FileError) in try SystemCalls.status(number, name, path: path(of: name)) }
   }
 
   /// Of the directory itself.
   package func status() throws(FileError) -> SystemCalls.Status { try opened().status() }
 
   /// Bytes that this user's files may still take in its file system.
-  package func freeSpace() throws(FileError) -> Int { try SystemCalls.freeSpace(opened().number, path: path) }
+  package func freeSpace() throws(FileError) -> Int {
+    try withNumber { (number) throws(FileError) in try SystemCalls.freeSpace(number, path: path) }
+  }
 
   /// Whether the locks of files in it need no descriptor: see ``FileLock/withoutDescriptor(in:)``.
   package var keepsLocksOfMappings: Bool { (try? opened().fileSystem.keepsLocksOfMappings) ?? false }
 
   package func remove(_ name: String) throws(FileError) {
-    try SystemCalls.unlink(opened().number, name, path: path(of: name))
+    try withNumber { (number) throws(FileError) in try SystemCalls.unlink(number, name, path: path(of: name)) }
   }
 
   package func removeIfPresent(_ name: String) throws(FileError) {
@@ -188,7 +192,9 @@ package final class Directory: Sendable {
         }
       }
       do {
-        return try SystemCalls.unlink(opened().number, name, isFolder: true, path: path(of: name))
+        return try withNumber { (number) throws(FileError) in
+          try SystemCalls.unlink(number, name, isFolder: true, path: path(of: name))
+        }
       } catch let error where error.errorNumber == ErrorNumber.notEmpty && attempt < Self.mostAttempts {
         // Another process was making a file in it, such as that of an index of keys.
         continue
@@ -198,29 +204,39 @@ package final class Directory: Sendable {
 
   /// Gives a file of a folder its name here.
   func takeOver(_ name: String, from folder: Directory) throws(FileError) {
-    try SystemCalls.rename(folder.opened().number, name, in: opened().number, to: name, path: path(of: name))
+    try folder.withNumber { (folder) throws(FileError) in
+      try withNumber { (number) throws(FileError) in
+        try SystemCalls.rename(folder, name, in: number, to: name, path: path(of: name))
+      }
+    }
   }
 
   package func rename(_ name: String, to newName: String) throws(FileError) {
-    try SystemCalls.rename(opened().number, name, to: newName, path: path(of: newName))
+    try withNumber { (number) throws(FileError) in
+      try SystemCalls.rename(number, name, to: newName, path: path(of: newName))
+    }
   }
 
   /// The names in it, in no order.
   package func names() throws(FileError) -> [String] {
-    try SystemCalls.names(opened().number, path: path)
+    try withNumber { (number) throws(FileError) in try SystemCalls.names(number, path: path) }
   }
 
   /// Calls `body` with each of the names, without a list of all.
   func forEachName(_ body: (_ name: String) -> Void) throws(FileError) {
-    try SystemCalls.forEachName(opened().number, path: path) { name, _ in body(name) }
+    try withNumber { (number) throws(FileError) in
+      try SystemCalls.forEachName(number, path: path) { name, _ in body(name) }
+    }
   }
 
   /// Whether a name in it leads to a file. O(names): checks only names that the directory lists as that file, or that are the
   /// file's name.
   func has(_ file: FileIdentity, called name: String) throws(FileError) -> Bool {
     var candidates: [String] = []
-    try SystemCalls.forEachName(opened().number, path: path) { found, inode in
-      if inode == file.inode || found == name { candidates.append(found) }
+    try withNumber { (number) throws(FileError) in
+      try SystemCalls.forEachName(number, path: path) { found, inode in
+        if inode == file.inode || found == name { candidates.append(found) }
+      }
     }
     for candidate in candidates where try status(of: candidate)?.identity == file { return true }
     return false
@@ -317,17 +333,17 @@ package final class Directory: Sendable {
     (own, together) = try Self.own(descriptor)
   }
 
-  /// The directory that the path, as it was given, leads to now.
+  /// The directory that the path, as it was given, leads to now. It is closed with this one, at the latest.
   package func reopened() throws(FileError) -> Directory {
-    try Directory(reopening: absolutePath ?? path, as: path)
+    try Directory(reopening: absolutePath ?? path, as: path, in: together)
   }
 
-  private init(reopening absolutePath: String, as path: String) throws(FileError) {
+  private init(reopening absolutePath: String, as path: String, in holder: ClosedTogether) throws(FileError) {
     let descriptor = try Descriptor(openingDirectory: absolutePath)
     identity = try descriptor.status().identity
     self.path = path
     self.absolutePath = absolutePath
     resolvedPath = SystemCalls.resolvedPath(absolutePath)
-    (own, together) = try Self.own(descriptor)
+    (own, together) = try Self.own(descriptor, in: holder)
   }
 }

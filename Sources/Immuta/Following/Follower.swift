@@ -25,7 +25,7 @@ final class Follower: FollowedLog {
 
   private struct Retired {
     weak var reader: LogReader?
-    /// Of these files, if it was opened here.
+    /// The directory of the reader's files, if this follower opened it.
     let directory: Directory?
   }
 

@@ -9,7 +9,16 @@ final class KeyFile: Sendable {
   let name: String
   private let directory: Directory
   private let identity: FileIdentity
-  private let open: Lock<Descriptor?>
+  private let open: Open
+
+  /// Its descriptor, while it is open.
+  private final class Open: ClosedTogether.Member {
+    let file: Lock<Descriptor?>
+
+    init(_ file: Descriptor) { self.file = Lock(file) }
+
+    func close() { file.withLock { $0 = nil } }
+  }
 
   /// How many slots one read brings: 2 KiB.
   private static var slotsAtOnce: Int { 64 }
@@ -31,17 +40,19 @@ final class KeyFile: Sendable {
     self.name = name
     self.directory = directory
     identity = status.identity
-    open = Lock(file)
+    open = Open(file)
+    // Otherwise it cannot be read any more, as the log is closed.
+    if !directory.together.add(open) { open.close() }
   }
 
+  deinit { directory.together.forget(open) }
+
   /// Closes the file until it is read again.
-  func rest() {
-    open.withLock { $0 = nil }
-  }
+  func rest() { open.close() }
 
   /// Nil if another file has the name by now, or none.
   private var descriptor: Descriptor? {
-    open.withLock { open in
+    open.file.withLock { open in
       if open == nil, let file = try? directory.openIfPresent(name, .read),
         (try? file.status())?.identity == identity
       {

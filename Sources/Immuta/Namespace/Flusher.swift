@@ -324,6 +324,10 @@ final class Flusher: OpenFiles.HeldFilesFlusher {
       waiter.resume(with: count <= stable.generation ? .success(()) : .failure(ImmutaError.storageClosed))
     }
     stable.close()
+  }
+
+  /// Holds the files no longer: nothing is flushed any more.
+  func letGo() {
     for target in targets.withLock({ $0.all }) { target.letGo() }
   }
 }

@@ -60,11 +60,14 @@ extension LogWriter {
     // A commit whose caller has not announced it yet is a commit.
     committed.advance(to: state.withLock { $0.count })
     reader.progress.markClosed()
+    // Whoever finds the log closed finds its files closed.
+    reader.letGo()
+    sealed.close()
+    flusher.letGo()
     closing.end(failure)
     // Callers are answered only after the log is closed, and without a lock: a caller may call back at once.
     for waiter in waiting { waiter.resume(with: .failure(ImmutaError.storageClosed)) }
     reader.close()
-    sealed.close()
     flusher.end(with: failure)
   }
 

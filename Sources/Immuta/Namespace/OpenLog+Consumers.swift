@@ -77,11 +77,8 @@ final class OpenConsumers: Sendable {
     }
   }
 
+  /// Returns when all are closed, also where another caller is closing them: so none is taken off the list before.
   func close() {
-    let keepers = held.withLock { held in
-      defer { held = [] }
-      return held.compactMap(\.keeper)
-    }
-    for keeper in keepers { keeper.closeWithLog() }
+    for keeper in held.withLock({ $0.compactMap(\.keeper) }) { keeper.closeWithLog() }
   }
 }

@@ -197,6 +197,8 @@ final class OpenLog: Sendable {
     defer { consumers.close() }
     workBeside.close()
     guard let writer else {
+      // Before the directory, which is this follower's own if the log was moved.
+      consumers.close()
       let follower = follow.withLock { following -> Follower? in
         guard case .open(let follower) = following else { return nil }
         following = .closed(follower.files.reader, follower.files.sealed)
