@@ -51,6 +51,20 @@ import Testing
     #expect(try storage.log("log").consumers.map(\.isWorkQueue) == [true])
   }
 
+  @Test func withoutDeadLettersNoJobIsRejected() async throws {
+    let directory = TemporaryDirectory()
+    let storage = try directory.open()
+    defer { storage.close() }
+    let log = try storage.log("log")
+    try await log.append("0")
+    let queue = try log.workQueue("work")
+    let job = try #require(try await queue.next(timeout: .zero))
+    await #expect(throws: ImmutaError.self) { try await job.reject("it is of no use") }
+    // It is still this worker's.
+    #expect(try await queue.next(timeout: .zero) == nil)
+    try await job.acknowledge()
+  }
+
   @Test func manyWorkersShareTheJobs() async throws {
     let directory = TemporaryDirectory()
     let storage = try await open(directory, appending: 2000)

@@ -45,10 +45,14 @@ extension WorkQueue {
 
     /// Appends the job to the dead letters at once, with the reason; then it is done.
     ///
-    /// - Precondition: the queue's configuration has dead letters.
-    /// - Throws: as ``retry(after:because:)``.
+    /// - Throws: `.invalidConfiguration` where the queue's configuration has no dead letters: then nothing changes. Otherwise as
+    ///   ``retry(after:because:)``.
     public func reject(_ reason: String) async throws {
-      precondition(queue.configuration.deadLetters != nil, "a queue without dead letters cannot reject a job")
+      if queue.configuration.deadLetters == nil {
+        throw ImmutaError.invalidConfiguration(
+          "the work queue \(queue.name.quoted) has no dead letters, so it cannot reject a job: set `deadLetters` in its "
+            + "configuration, or acknowledge the job")
+      }
       try queue.takeBack(self)
       try await queue.bury(self, reason)
     }

@@ -119,7 +119,7 @@ private struct Consumed {
           configuration.access = .readOnly
           configuration.acceptsFilesOfOthers = log.acceptsFilesOfOthers
           let storage = try Storage(in: io(place.duplicate()), configuration: configuration)
-          let state = try storage.log(name)
+          let state = try storage.log(name, creating: false)
           queues.append((name, storage, state, state.count))
         } catch {
           faults.append(error.of(log.namespace))

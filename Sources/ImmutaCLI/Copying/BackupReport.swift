@@ -7,6 +7,10 @@ struct BackupReport {
   let outcome: Result<LogCopyReport, any Error>
   /// Damaged records that the copy has, including those of earlier backups.
   var damagedCount = 0
+  /// What the copy does not have, such as the state of a work queue, and why.
+  var faults: [ImmutaError] = []
+
+  private var isWhole: Bool { damagedCount == 0 && faults.isEmpty }
 
   static func table(_ reports: [BackupReport], added title: String) -> [String] {
     let hasPartitions = reports.contains { $0.kind == .partition }
@@ -21,7 +25,9 @@ struct BackupReport {
   private var cells: [String] {
     let label = kind.label(name)
     guard case .success(let copy) = outcome else { return [label, "–", "–", "–", "–", "failed"] }
-    let state = damagedCount == 0 ? "verified" : "\(Quantities.counted(damagedCount, "damaged record"))"
+    let state =
+      damagedCount > 0
+      ? "\(Quantities.counted(damagedCount, "damaged record"))" : isWhole ? "verified" : "incomplete"
     return [
       label, Quantities.grouped(copy.count - copy.firstSequence), Quantities.grouped(copy.added),
       "\(copy.firstSequence)",
@@ -35,7 +41,7 @@ struct BackupReport {
     object.add(kind, name)
     switch outcome {
     case .success(let copy):
-      object.add("ok", damagedCount == 0)
+      object.add("ok", isWhole)
       object.add("identity", copy.identity.map { "\($0)" })
       object.add("firstSequence", copy.firstSequence)
       object.add("count", copy.count)
@@ -56,6 +62,7 @@ struct BackupReport {
       switch report.outcome {
       case .success:
         if report.damagedCount > 0 { status = status.joined(.damaged) }
+        for fault in report.faults { status = status.joined(Failure(fault).status) }
       case .failure(let error):
         let failure = Failure(error)
         failure.report()

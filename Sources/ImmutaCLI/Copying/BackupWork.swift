@@ -93,7 +93,7 @@ struct BackupWork {
         Failure.say(
           "note: \(kind.label(name)) is in the backup with that damage: the record throws there, too, when it is read")
       }
-      return BackupReport(kind: kind, name: name, outcome: .success(copied), damagedCount: damaged)
+      return BackupReport(kind: kind, name: name, outcome: .success(copied), damagedCount: damaged, faults: log.faults)
     } catch {
       return BackupReport(kind: kind, name: name, outcome: .failure(error))
     }

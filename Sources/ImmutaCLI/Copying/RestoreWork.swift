@@ -119,7 +119,8 @@ struct RestoreWork {
       }
       if let first = copied.damaged.first { Failure(ImmutaError.corrupted(first)).report() }
       return BackupReport(
-        kind: source.kind, name: name, outcome: .success(copied), damagedCount: copied.damaged.count)
+        kind: source.kind, name: name, outcome: .success(copied), damagedCount: copied.damaged.count,
+        faults: log.faults)
     }
   }
 
