@@ -60,22 +60,27 @@
       }
     }
 
-    /// Holds up the flushes of consumers' files, and counts them.
-    private final class HeldFlushes: SystemCallHook {
+    /// Counts the calls of a kind on some files, and holds them up where that is asked for.
+    private final class HeldCalls: SystemCallHook {
+      private let kind: SystemCall
+      private let part: String
       let isHeld: Box<Bool>
       let begun = Box(0)
       let ended = Box(0)
 
-      init(isHeld: Bool) { self.isHeld = Box(isHeld) }
+      /// - Parameter part: of the files' paths.
+      init(_ kind: SystemCall, on part: String, isHeld: Bool) {
+        (self.kind, self.part, self.isHeld) = (kind, part, Box(isHeld))
+      }
 
       func willCall(_ call: SystemCall, path: String) -> SystemCallOutcome {
-        guard call == .flush, path.contains("log.consumers/") else { return .proceed }
+        guard call == kind, path.contains(part) else { return .proceed }
         begun.withLock { $0 += 1 }
         while isHeld.withLock({ $0 }) { usleep(500) }
         return .proceed
       }
       func didCall(_ call: SystemCall, path: String) {
-        if call == .flush, path.contains("log.consumers/") { ended.withLock { $0 += 1 } }
+        if call == kind, path.contains(part) { ended.withLock { $0 += 1 } }
       }
     }
 
@@ -86,7 +91,7 @@
       for number in 0..<4 { try await log.append("\(number)") }
       let consumer = try log.consumer("reader")
       try await consumer.acknowledge(through: 2)
-      let hook = HeldFlushes(isHeld: true)
+      let hook = HeldCalls(.flush, on: "log.consumers/", isHeld: true)
       try await SystemCalls.withHook(hook) {
         defer { hook.isHeld.withLock { $0 = false } }
         let closing = (Thread { storage.close() }, Thread { storage.close() })
@@ -125,7 +130,7 @@
         })
       let consumer = try log.consumer("reader")
       try await consumer.acknowledge(through: 2)
-      let hook = HeldFlushes(isHeld: false)
+      let hook = HeldCalls(.flush, on: "log.consumers/", isHeld: false)
       SystemCalls.withHook(hook) { storage.close() }
       #expect(hook.ended.withLock { $0 } > 0)
       #expect(FileManager.default.fileExists(atPath: second.file("log.consumers")))
@@ -147,31 +152,14 @@
       place.close()
     }
 
-    /// Holds up the thread that fills pages, in one directory's file.
-    private final class HeldWrite: SystemCallHook {
-      private let directory: String
-      let isHeld = Box(true)
-      let hasBegun = Box(false)
-
-      init(_ directory: String) { self.directory = directory }
-
-      func willCall(_ call: SystemCall, path: String) -> SystemCallOutcome {
-        guard call == .write, path.hasPrefix(directory) else { return .proceed }
-        hasBegun.withLock { $0 = true }
-        while isHeld.withLock({ $0 }) { usleep(500) }
-        return .proceed
-      }
-      func didCall(_ call: SystemCall, path: String) {}
-    }
-
     @Test func fillingThatComesTooLateKeepsNoFileOpen() async throws {
       let (slow, directory) = (TemporaryDirectory(inMemory: true), TemporaryDirectory(inMemory: true))
-      let hook = HeldWrite(slow.path)
+      let hook = HeldCalls(.write, on: slow.path, isHeld: true)
       try await SystemCalls.withHook(hook) {
         defer { hook.isHeld.withLock { $0 = false } }
         let held = FillAhead()
         held.begin(0..<4096, in: try Descriptor(opening: slow.file("held"), .createPrivate))
-        #expect(await eventually { hook.hasBegun.withLock { $0 } })
+        #expect(await eventually { hook.begun.withLock { $0 } > 0 })
         let late = FillAhead()
         late.begin(0..<4096, in: try Descriptor(opening: directory.file("late"), .createPrivate))
         #expect(!openFiles(in: directory.path).isEmpty)

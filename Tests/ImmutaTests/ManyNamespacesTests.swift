@@ -9,11 +9,7 @@ import Testing
   private static let names = (0..<many).map { "n\($0)" }
 
   /// Descriptors that lead into a directory.
-  private func descriptors(in directory: TemporaryDirectory) -> [String] {
-    let numbers = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []
-    return numbers.compactMap { try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\($0)") }
-      .filter { $0.hasPrefix(directory.path + "/") }
-  }
+  private func descriptors(in directory: TemporaryDirectory) -> [String] { openFiles(in: directory.path + "/") }
 
   private func threads() -> Int {
     (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/task").count) ?? 0

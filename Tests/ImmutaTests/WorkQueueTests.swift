@@ -53,15 +53,13 @@ import Testing
 
   @Test func withoutDeadLettersNoJobIsRejected() async throws {
     let directory = TemporaryDirectory()
-    let storage = try directory.open()
+    let storage = try await open(directory, appending: 1)
     defer { storage.close() }
-    let log = try storage.log("log")
-    try await log.append("0")
-    let queue = try log.workQueue("work")
-    let job = try #require(try await queue.next(timeout: .zero))
+    let jobs = try storage.log("log").workQueue("resize", long)
+    let job = try #require(try await take(1, jobs).first)
     await #expect(throws: ImmutaError.self) { try await job.reject("it is of no use") }
     // It is still this worker's.
-    #expect(try await queue.next(timeout: .zero) == nil)
+    #expect(try await jobs.next(timeout: .zero) == nil)
     try await job.acknowledge()
   }
 
