@@ -85,7 +85,8 @@ public final class Broadcaster: Sendable {
   /// Adds events and wakes their waiters.
   ///
   /// Two atomic operations if no waiter's number has come; O(k log w) if it wakes k of w waiters, lower numbers first,
-  /// then first come, first served. Never blocks on a waiter. After ``close()`` it does nothing.
+  /// then first come, first served. The runtime may still run the tasks it wakes in another order. Never blocks on a waiter.
+  /// After ``close()`` it does nothing.
   ///
   /// - Parameter n: How many; traps if negative.
   /// - Returns: The generation afterwards.

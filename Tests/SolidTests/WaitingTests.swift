@@ -1,3 +1,4 @@
+import Dispatch
 import Solid
 import Synchronization
 import Testing
@@ -60,30 +61,49 @@ struct WaitingTests {
     }
   }
 
-  @Test("wakes lower numbers first, then first come, first served, on the caller's actor")
+  @Test("wakes lower numbers first, then first come, first served")
   func order() async throws {
-    actor Recorder {
-      var names: [String] = []
+    // The runtime starts woken tasks on any of its threads, in any order. A line of its own shows the order of waking.
+    let line = Line()
+    let broadcaster = Broadcaster()
+    let names = Names()
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for (count, (name, past)) in [("a", 3), ("b", 0), ("c", 3), ("d", 1), ("e", 0)].enumerated() {
+        group.addTask(executorPreference: line) {
+          _ = try await broadcaster.wait(past: past)
+          names.list.withLock { $0.append(name) }
+        }
+        try await broadcaster.settles(at: count + 1)
+      }
+      // Who counts as waiting may not sleep yet. The line is free for this job once all of them do.
+      await withTaskExecutorPreference(line) {}
+      #expect(names.list.withLock { $0.isEmpty })
+      broadcaster.notify(4)
+      try await group.waitForAll()
+    }
+    let woken = names.list.withLock { $0 }
+    #expect(woken == ["b", "e", "d", "a", "c"])
+  }
 
-      func record(_ name: String, past: Int, of broadcaster: Broadcaster) async throws {
-        _ = try await broadcaster.wait(past: past)
-        names.append(name)
+  @Test("returns on the caller's actor")
+  func onActor() async throws {
+    actor Caller {
+      var isAsleep = false
+
+      func wait(for broadcaster: Broadcaster) async throws {
+        isAsleep = true
+        _ = try await broadcaster.wait(past: 0)
+        preconditionIsolated()
+        isAsleep = false
       }
     }
-    let recorder = Recorder()
-    let broadcaster = Broadcaster()
-    var tasks: [Task<Void, any Error>] = []
-    for (name, past) in [("a", 3), ("b", 0), ("c", 3), ("d", 1), ("e", 0)] {
-      tasks.append(Task { try await recorder.record(name, past: past, of: broadcaster) })
-      try await broadcaster.settles(at: tasks.count)
-    }
-    // Whoever is counted as waiting may still be on its way to sleep: once the actor is free, all of them sleep.
-    #expect(await recorder.names.isEmpty)
-    broadcaster.notify(4)
-    // Nobody waits for one of the tasks: that can raise its priority, and it would overtake those before it.
-    for _ in 0..<20_000 where await recorder.names.count < tasks.count { try await Task.sleep(for: .milliseconds(1)) }
-    #expect(await recorder.names == ["b", "e", "d", "a", "c"])
-    for task in tasks { try await task.value }
+    let (caller, broadcaster) = (Caller(), Broadcaster())
+    let waiting = Task { try await caller.wait(for: broadcaster) }
+    try await broadcaster.settles(at: 1)
+    #expect(await caller.isAsleep)
+    broadcaster.notify()
+    try await waiting.value
+    #expect(await !caller.isAsleep)
   }
 
   @Test("ends ten thousand waits with one notification")
@@ -187,5 +207,19 @@ struct WaitingTests {
       wentInTime = ContinuousClock.now - start < WaitQueue<Int>.firstNap
     }
     #expect(wentInTime)
+  }
+}
+
+private final class Names: Sendable {
+  let list = Mutex<[String]>([])
+}
+
+/// Runs jobs one after the other, in the order they came.
+private final class Line: TaskExecutor {
+  private let queue = DispatchQueue(label: "line")
+
+  func enqueue(_ job: consuming ExecutorJob) {
+    let job = UnownedJob(job)
+    queue.async { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
   }
 }
