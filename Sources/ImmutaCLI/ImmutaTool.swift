@@ -107,8 +107,9 @@ enum Main {
       if code.isSuccess { say(text) }
       guard code == .validationFailure else { ImmutaTool.exit(withError: error) }
       let prefix = "Error: "
-      let lines = text.dropFirst(text.hasPrefix(prefix) ? prefix.count : 0)
+      var lines = text.dropFirst(text.hasPrefix(prefix) ? prefix.count : 0)
         .split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+      lines[0] = UsageAdvice(Array(CommandLine.arguments.dropFirst())).improve(lines[0])
       let end = lines.firstIndex { $0.hasPrefix("Usage: ") } ?? lines.endIndex
       Messages.say(error: Array(lines[..<end]), usage: Array(lines[end...]), ExitStatus.usage)
       exit(ExitStatus.usage.code)

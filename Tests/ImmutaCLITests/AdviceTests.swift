@@ -76,7 +76,7 @@ struct AdviceTests {
         let outcome = try Child(arguments, in: place).finish()
         #expect(outcome.ending == .exit(arguments[0] == "cat" ? 1 : 65), "\(outcome.errors)")
         #expect(outcome.errors.contains(words) && outcome.errors.contains("`\(command)`"), "\(outcome.errors)")
-        for unfit in ["--from", "--ahead", "skip to it", "begin at a record's number"] {
+        for unfit in ["--from", "--ahead", ".skipping", "seekConsumer", "begin at a record's number"] {
           #expect(!outcome.errors.contains(unfit), "\(outcome.errors)")
         }
       }

@@ -99,6 +99,29 @@ struct ConsumersTests {
     #expect(try place.run("consumers").lines == ["no consumers"])
   }
 
+  @Test("A consumer that is new is said; one that is most likely mistyped is made only if asked for")
+  func mistyped() throws {
+    try append(0..<10)
+    let new = try place.run("consumers", "seek", "e", "billing", "--to", "7")
+    #expect(new.ending == .exit(0) && new.errors.contains("the consumer “billing” is new"), "\(new.errors)")
+    #expect(try place.run("consumers", "seek", "e", "billing", "--to", "6").errors.isEmpty)
+    let refused = try place.run("consumers", "seek", "e", "biling", "--to", "1")
+    #expect(refused.ending == .exit(1) && refused.errors.contains("did you mean “billing”?"), "\(refused.errors)")
+    #expect(refused.errors.contains("--create"))
+    // One that cannot be made is not said to be new.
+    let beyond = try place.run("consumers", "seek", "e", "biling", "--to", "11", "--create")
+    #expect(beyond.ending == .exit(1) && !beyond.errors.contains("is new"), "\(beyond.errors)")
+    #expect(try place.run("consumers", "--json").objects().map { $0["name"] as? String } == ["billing"])
+    #expect(try place.run("consumers", "seek", "e", "biling", "--to", "1", "--create").ending == .exit(0))
+    // Numbered ones are meant.
+    for name in ["worker-1", "worker-2"] {
+      #expect(try place.run("consumers", "seek", "e", name, "--to", "1").ending == .exit(0))
+    }
+    #expect(try place.run("cat", "e", "--consumer", "worker-3").errors.isEmpty)
+    let read = try place.run("cat", "e", "--consumer", "wroker-1")
+    #expect(read.ending == .exit(0) && read.errors.contains("is new; did you mean “worker-1”?"), "\(read.errors)")
+  }
+
   @Test("A damaged position is told, with what to do, and the others are listed")
   func damaged() throws {
     try append(0..<3)

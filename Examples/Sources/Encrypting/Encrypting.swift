@@ -4,6 +4,9 @@ import ImmutaTransforms
 /// Compresses and then encrypts; then changes the key, and still reads what the old one encrypted.
 @main
 struct Encrypting {
+  /// Each run has keys of its own, and so a log of its own.
+  static let namespace = "secrets-\(UInt32.random(in: 0 ... .max))"
+
   static func main() async throws {
     // In earnest: 32 bytes from where secrets are kept, `EncryptionKey(bytes)`.
     let january = EncryptionKey.random()
@@ -29,8 +32,8 @@ struct Encrypting {
   static func open(with keys: KeyRing) throws -> (Storage, Log) {
     var configuration = Storage.Configuration()
     configuration.codec = .deflate().then(.aes256GCM(keys))
-    let storage = try Storage(directory: "./log-data", namespaces: ["secrets"], configuration: configuration)
-    return (storage, try storage.log("secrets"))
+    let storage = try Storage(directory: "./log-data", namespaces: [namespace], configuration: configuration)
+    return (storage, try storage.log(namespace))
   }
 
   static func append(_ text: String, with keys: KeyRing) async throws {

@@ -1,6 +1,7 @@
 import Immuta
 
-/// Two processes, one log: run it with `write` in one terminal, and with `read` in any number of others.
+/// Two processes, one log: run it with `write` in one terminal, and with `read` in any number of others, in
+/// any order.
 @main
 struct FollowOtherProcess {
   static func main() async throws {
@@ -22,10 +23,8 @@ struct FollowOtherProcess {
   }
 
   static func read() async throws {
-    // Takes no lock, changes no file, and works whether or not a writer has the namespace open.
-    var configuration = Storage.Configuration()
-    configuration.access = .readOnly
-    let storage = try Storage(directory: "./log-data", namespaces: ["ticks"], configuration: configuration)
+    // Waits until somebody has made the log. Takes no lock, and changes no file.
+    let storage = try await Storage.whenPresent(directory: "./log-data", namespaces: ["ticks"])
     defer { storage.close() }
 
     for try await record in storage.stream("ticks", from: .beginning) {

@@ -15,10 +15,12 @@ struct ThirdPartyTransform {
     var configuration = Storage.Configuration()
     configuration.codec = inverting.then(signed(with: key))
 
-    let storage = try Storage(directory: "./log-data", namespaces: ["signed"], configuration: configuration)
+    // Each run has a key of its own, and so a log of its own.
+    let namespace = "signed-\(UInt32.random(in: 0 ... .max))"
+    let storage = try Storage(directory: "./log-data", namespaces: [namespace], configuration: configuration)
     defer { storage.close() }
-    let receipt = try await storage.append("hello world", to: "signed")
-    let record = try await storage.log("signed").record(at: receipt.sequence)
+    let receipt = try await storage.append("hello world", to: namespace)
+    let record = try await storage.log(namespace).record(at: receipt.sequence)
     print("\(record.text): \(record.payload.count) bytes, \(receipt.size) with the signature")
   }
 

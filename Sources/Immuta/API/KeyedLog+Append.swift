@@ -56,7 +56,9 @@ extension KeyedLog {
   private func expect(_ count: Int, of key: [UInt8], _ known: KeyIndex.OlderCount) throws(ImmutaError) {
     let actual: Int
     do throws(ImmutaError) { actual = try index.count(of: key, after: known) } catch { throw error.of(log.namespace) }
-    if actual != count { throw .unexpectedCount(expected: count, actual: actual).of(log.namespace) }
+    if actual == count { return }
+    let place = ImmutaError.Place(namespace: log.namespace, key: String(decoding: key, as: UTF8.self))
+    throw .unexpectedCount(expected: count, actual: actual, in: place)
   }
 
   /// Records whose count takes reading files are counted before the caller has the turn, as others wait for the turn.

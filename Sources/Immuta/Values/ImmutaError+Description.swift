@@ -83,7 +83,8 @@ extension ImmutaError: CustomStringConvertible {
     case .positionBeyondEnd(let position, let count, let place):
       """
       position \(position) is beyond the end\(place.suffix(" of")): the log has \(Quantity.records(count)), and the next one is record \(count). \
-      Was it put back from an older copy? To wait for that record all the same, skip to it
+      Was it put back from an older copy? Then move the consumer with seekConsumer, or begin the stream at a record that exists; a \
+      stream that begins with .skipping waits for that record
       """
     case .foreignPosition(let expected, let found, let place):
       "the position is one in the log \(expected), and \(place.named ?? "this") is "
@@ -93,7 +94,7 @@ extension ImmutaError: CustomStringConvertible {
       "\(position) is no record's number\(place.suffix): records are counted from 0"
     case .unexpectedCount(let expected, let actual, let place):
       """
-      the log\(place.suffix("")) has \(Quantity.records(actual)), not \(expected) as expected, and nothing was appended: read what \
+      \(place.counted) has \(Quantity.records(actual)), not \(expected) as expected, and nothing was appended: read what \
       came, decide again, and append with the new count
       """
     case .invalidConsumer(let name):
@@ -201,4 +202,11 @@ extension ImmutaError.Place {
   fileprivate func suffix(_ word: String) -> String { named.map { "\(word) \($0)" } ?? "" }
 
   fileprivate var named: String? { namespace.map { "“\($0)”" } }
+
+  /// Whose records were counted: those of the log, or of a key of it.
+  fileprivate var counted: String {
+    guard let key else { return "the log\(suffix(""))" }
+    // A key may be as long as a record.
+    return "the key \((key.count > 64 ? key.prefix(64) + "…" : key).quoted)\(suffix(" of"))"
+  }
 }

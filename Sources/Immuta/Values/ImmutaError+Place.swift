@@ -8,10 +8,13 @@ extension ImmutaError {
   public struct Place: Hashable, Sendable {
     /// Nil where the error is not about a log, or the log is not known.
     public let namespace: String?
+    /// The key that the error is about, where it is one of an index's keys and not the whole log: its bytes as text.
+    public let key: String?
 
     /// A namespace; nil for none.
-    public init(namespace: String?) {
+    public init(namespace: String?, key: String? = nil) {
       self.namespace = namespace
+      self.key = key
     }
 
     /// No namespace.

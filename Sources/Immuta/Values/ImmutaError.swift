@@ -69,8 +69,8 @@ public enum ImmutaError: Error, Hashable, Sendable {
   case foreignPosition(expected: LogIdentity, found: LogIdentity?, in: Place)
   /// A record's sequence is at least 0.
   case invalidPosition(Int, in: Place)
-  /// An append or a transaction that expected the log to have the first number of records found the second. Nothing was
-  /// appended.
+  /// An append or a transaction that expected the log, or a key of it, to have the first number of records found the second.
+  /// Nothing was appended.
   case unexpectedCount(expected: Int, actual: Int, in: Place)
   /// The name cannot be a consumer's: the rules are those of namespaces.
   case invalidConsumer(String)

@@ -30,8 +30,14 @@
 
   extension ConsumerChoice {
     /// Has the consumer go on elsewhere.
-    @MainActor func seek(to position: StreamPosition, on servers: String) async throws {
-      try await withCluster(servers) { try await $0.seekConsumer(name, of: namespace, to: position) }
+    @MainActor func seek(
+      to position: StreamPosition, _ creation: ConsumerCreation, on servers: String
+    ) async throws {
+      try await withCluster(servers) { cluster in
+        let makes = try creation.allows(name, besides: await cluster.consumers(of: namespace).map(\.name))
+        try await cluster.seekConsumer(name, of: namespace, to: position)
+        makes?.say()
+      }
     }
 
     /// Forgets the consumer.

@@ -106,7 +106,9 @@ struct Cat: ToolCommand {
     let present = log.endDamage != nil && end == log.count ? .max : end
     if let consumer {
       return try await ConsumerAdvice(consumer, of: namespace, in: location.directory).whileReading {
+        let new = try NewConsumer(consumer, besides: log.consumers.map(\.name))
         let consumer = try ConsumerStream(log.consumer(consumer))
+        new?.sayIfMistyped()
         // Records that were not printed, or that nobody read, come again.
         defer { consumer.close() }
         try await options.print(consumer, of: { _ in log }, total: max(0, end - consumer.place)) {

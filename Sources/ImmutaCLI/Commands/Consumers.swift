@@ -19,7 +19,7 @@ struct Consumers: ParsableCommand {
       Those of a log on a cluster:
         immuta consumers events --url nats://one:4222,nats://two:4222
 
-      Have one go on elsewhere, while nobody has it:
+      Have one go on elsewhere, while nobody has it, or make one that begins there:
         immuta consumers seek events billing --to 1000
         immuta consumers seek events billing --to "2 h ago"
 
@@ -151,9 +151,13 @@ struct ConsumersSeek: ToolCommand {
   static let configuration = CommandConfiguration(
     commandName: "seek",
     abstract: "Have a consumer go on elsewhere, while nobody has it; makes it if there is none.",
-    discussion: "Also for one whose position is damaged, or that of another log.")
+    discussion: """
+      Also for one whose position is damaged, or that of another log. A new one whose name is nearly that of another is made with \
+      --create only.
+      """)
 
   @OptionGroup var consumer: ConsumerChoice
+  @OptionGroup var creation: ConsumerCreation
 
   @Option(
     parsing: .unconditional,
@@ -165,12 +169,16 @@ struct ConsumersSeek: ToolCommand {
   @MainActor func execute() async throws {
     if let servers = consumer.cluster.url {
       #if JetStream
-        return try await consumer.seek(to: to, on: servers)
+        return try await consumer.seek(to: to, creation, on: servers)
       #else
         throw ClusterSupport.missing(for: servers)
       #endif
     }
-    try consumer.withLog { log in try log.seekConsumer(consumer.name, to: to) }
+    try consumer.withLog { log in
+      let makes = try creation.allows(consumer.name, besides: log.consumers.map(\.name))
+      try log.seekConsumer(consumer.name, to: to)
+      makes?.say()
+    }
   }
 }
 

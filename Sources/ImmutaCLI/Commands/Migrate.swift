@@ -36,10 +36,10 @@ struct Migrate: ToolCommand {
       store, messages are counted from 0 in each partition.
       """)
 
-  @Argument(help: "Where the records are.")
+  @Argument(help: "Where the records are: log:DIR/NAMESPACE, store:DIR or lines:FILE.", transform: Place.init)
   var source: Place
 
-  @Argument(help: "Where they go: a log or a store.")
+  @Argument(help: "Where they go: log:DIR/NAMESPACE or store:DIR.", transform: Place.init)
   var target: Place
 
   @OptionGroup(title: "A store as the target") var keys: KeyOptions

@@ -109,6 +109,9 @@ struct RestoreWork {
         preconditionFailure("only what the manifest names is put back")
       }
       log.count = try end(of: log, entry)
+      if log.count <= log.log.firstSequence, entry.count > log.log.firstSequence {
+        Failure.say("note: \(source.kind.label(name)) has no record before that, and is put back without records")
+      }
       let options = LogCopyOptions(acceptsFilesOfOthers: acceptsFilesOfOthers)
       for fault in log.faults { Failure.say("note: not put back: \(Failure(fault).message ?? "\(fault)")") }
       let copied = try log.copy(to: folder, options) { progress.add($0) }

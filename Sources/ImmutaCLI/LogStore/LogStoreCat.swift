@@ -71,8 +71,10 @@ struct LogStoreCat: ToolCommand {
     }
     if let consumer {
       return try await ConsumerAdvice(consumer, of: nil, in: location.directory).whileReading {
+        let new = try NewConsumer(consumer, besides: store.consumers.map(\.name))
         let stream = MessageConsumerStream(
           try partition.map { try store.consumer(consumer, partitions: [$0]) } ?? store.consumer(consumer))
+        new?.sayIfMistyped()
         // What was not printed, or nobody read, comes again.
         defer { stream.close() }
         try await options.print(stream, of: { number in number.flatMap { try? store.partition($0).log } }, total: nil)

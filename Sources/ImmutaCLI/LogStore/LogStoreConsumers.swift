@@ -90,9 +90,13 @@ struct LogStoreConsumersSeek: ToolCommand {
   static let configuration = CommandConfiguration(
     commandName: "seek",
     abstract: "Have a consumer of a store go on elsewhere, while nobody has it; makes it if there is none.",
-    discussion: "Also for one whose position is damaged, or that of another log.")
+    discussion: """
+      Also for one whose position is damaged, or that of another log. A new one whose name is nearly that of another is made with \
+      --create only.
+      """)
 
   @OptionGroup var consumer: StoreConsumerChoice
+  @OptionGroup var creation: ConsumerCreation
 
   @Option(parsing: .unconditional, help: ArgumentHelp("The partition; all, if none is given.", valueName: "n"))
   var partition: Int?
@@ -105,7 +109,11 @@ struct LogStoreConsumersSeek: ToolCommand {
   var to: StreamPosition
 
   @MainActor func execute() async throws {
-    try consumer.withStore { store in try store.seekConsumer(consumer.name, to: to, in: partition) }
+    try consumer.withStore { store in
+      let makes = try creation.allows(consumer.name, besides: store.consumers.map(\.name))
+      try store.seekConsumer(consumer.name, to: to, in: partition)
+      makes?.say()
+    }
   }
 }
 

@@ -2,7 +2,7 @@ import ArgumentParser
 import Immuta
 
 /// Where records are, as the arguments of `migrate` name it.
-enum Place: ExpressibleByArgument, Equatable {
+enum Place: Equatable {
   /// `log:DIR/NAMESPACE`
   case log(directory: String, namespace: String)
   /// `store:DIR`
@@ -10,21 +10,25 @@ enum Place: ExpressibleByArgument, Equatable {
   /// `lines:FILE`
   case lines(file: String)
 
-  init?(argument: String) {
-    guard let colon = argument.firstIndex(of: ":") else { return nil }
-    let path = String(argument[argument.index(after: colon)...])
-    if path.isEmpty { return nil }
-    switch argument[..<colon] {
+  init(_ argument: String) throws {
+    let parts = argument.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+    guard let path = parts.dropFirst().first.map(String.init), !path.isEmpty else { throw Self.unreadable(argument) }
+    switch parts[0] {
     case "log":
       let slash = path.lastIndex(of: "/")
       let namespace = slash.map { String(path[path.index(after: $0)...]) } ?? path
-      guard Storage.isValidNamespace(namespace) else { return nil }
+      try checkNamespace(namespace)
       let directory = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
       self = .log(directory: directory, namespace: namespace)
     case "store": self = .store(directory: path)
     case "lines": self = .lines(file: path)
-    default: return nil
+    default: throw Self.unreadable(argument)
     }
+  }
+
+  private static func unreadable(_ argument: String) -> ValidationError {
+    let guess = argument.contains(":") ? "" : "; for a log, that may be log:\(argument)"
+    return ValidationError("a place is log:DIR/NAMESPACE, store:DIR or lines:FILE\(guess)")
   }
 
   /// The files that hold its records, as far as they exist.
