@@ -391,7 +391,7 @@ canary wrong-codec CodecCheck.swift 'LossTests' \
   'failure = failure \?\? corruption' 'return nil'
 # Whoever expects a key's count looks before it has the turn.
 canary key-turn KeyedLog+Append.swift 'KeysModelTests/manyWhoExpect' \
-  'if actual != count \{ throw' 'if actual < count { throw'
+  'if actual == count \{ return' 'if actual >= count { return'
 # The counts of what was removed go with the files of its segments.
 canary key-removed KeyIndex+Files.swift 'KeysModelTests/anIndexSays' \
   'let files = removedFiles\(before: first\)\n    let isScattered' 'let files: [KeyFile] = []
