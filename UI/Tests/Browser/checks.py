@@ -168,6 +168,8 @@ def charts_consumers_and_segments_say_what_there_is(place):
     for chart in ("records", "bytes", "sizes", "segments"):
         page.wait(f"document.querySelectorAll('#chart-{chart} .bars rect').length > 1", chart)
     check("600;" in page.run("document.querySelector('#chart-records figcaption').textContent"), "how many records")
+    labels = page.run("[...document.querySelectorAll('#chart-records svg > text[text-anchor=middle]')].map((text) => text.textContent)")
+    check(len(labels) > 1 and len(set(labels)) == len(labels), f"labels repeat: {labels}")
     page.key("o")
     page.wait("document.querySelectorAll('tbody tr').length === 3", "consumers")
     rows = page.run("Array.from(document.querySelectorAll('tbody tr'), (row) => row.innerText.split('\\t').map((cell) => cell.trim()))")

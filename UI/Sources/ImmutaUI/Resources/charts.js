@@ -2,7 +2,7 @@
 
 import { el, notice, svg } from "./dom.js";
 import { address, ask } from "./server.js";
-import { bytes, clockOf, counted, dayOf, number, rate, span } from "./words.js";
+import { bytes, clockOf, counted, dayOf, exactClockOf, number, rate, span } from "./words.js";
 
 const spans = [["All", null], ["7 days", 604_800_000], ["24 h", 86_400_000], ["1 h", 3_600_000], ["10 min", 600_000]];
 const height = 190;
@@ -81,6 +81,15 @@ function niceMaximum(value, isBytes) {
   return [1, 2, 2.5, 5, 10].find((factor) => factor * power >= value * 0.9999) * power;
 }
 
+/** How bars of a length are labelled that show a span of time: shortly, and each as no other. */
+function labelsOf(milliseconds, whole) {
+  if (milliseconds >= 86_400_000) return dayOf;
+  if (whole > 86_400_000) return (moment) => `${dayOf(moment).slice(5)} ${clockOf(moment).slice(0, 5)}`;
+  if (milliseconds >= 60_000) return (moment) => clockOf(moment).slice(0, 5);
+  if (milliseconds >= 1000) return clockOf;
+  return exactClockOf;
+}
+
 export class ChartsView {
   element = el("div", { class: "view" });
   #log;
@@ -134,12 +143,11 @@ export class ChartsView {
   }
 
   #drawRates({ milliseconds, parts }) {
-    const whole = milliseconds * parts.length;
+    const format = labelsOf(milliseconds, milliseconds * parts.length);
     const bar = (part, value, words) => {
       const [start, end] = [new Date(part.start), new Date(part.start + milliseconds)];
-      const label = whole > 2 * 86_400_000 ? dayOf(start) : whole > 120_000 ? clockOf(start).slice(0, 5) : clockOf(start);
       const tip = `${words}\n${dayOf(start)} ${clockOf(start)} – ${clockOf(end)}\n${perSecond(part.records, part.bytes)}`;
-      return { value, label, tip };
+      return { value, label: format(start), tip };
     };
     const perSecond = (records, size) =>
       `${rate(records / (milliseconds / 1000))} records/s${size === undefined ? "" : `, ${bytes(size / (milliseconds / 1000))}/s`}`;

@@ -46,11 +46,13 @@ export const dayOf = (moment) => `${moment.getFullYear()}-${two(moment.getMonth(
 
 export const clockOf = (moment) => `${two(moment.getHours())}:${two(moment.getMinutes())}:${two(moment.getSeconds())}`;
 
+export const exactClockOf = (moment) => `${clockOf(moment)}.${String(moment.getMilliseconds()).padStart(3, "0")}`;
+
 /** By local time, to a millisecond: the day, and the time of day. */
 export function dayAndTime(time) {
   const moment = date(time);
   if (Number.isNaN(moment.getTime())) return ["", time];
-  return [dayOf(moment), `${clockOf(moment)}.${String(moment.getMilliseconds()).padStart(3, "0")}`];
+  return [dayOf(moment), exactClockOf(moment)];
 }
 
 /** By local time, to a second. */
