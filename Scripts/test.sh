@@ -322,7 +322,7 @@ run_examples() {
         "$binaries/$example"
       done
     done
-    "$binaries/follow-other-process" read &
+    timeout 120 "$binaries/follow-other-process" read &
     reader=$!
     "$binaries/follow-other-process" write
     wait "$reader"

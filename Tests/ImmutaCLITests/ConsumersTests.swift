@@ -112,14 +112,18 @@ struct ConsumersTests {
     let beyond = try place.run("consumers", "seek", "e", "biling", "--to", "11", "--create")
     #expect(beyond.ending == .exit(1) && !beyond.errors.contains("is new"), "\(beyond.errors)")
     #expect(try place.run("consumers", "--json").objects().map { $0["name"] as? String } == ["billing"])
-    #expect(try place.run("consumers", "seek", "e", "biling", "--to", "1", "--create").ending == .exit(0))
+    let made = try place.run("consumers", "seek", "e", "biling", "--to", "1", "--create")
+    #expect(made.ending == .exit(0) && !made.errors.contains("?"), "\(made.errors)")
+    // It counts, whatever else there is.
+    #expect(try place.run("consumers", "seek", "e", "billing2", "--to", "1").ending == .exit(0))
     // Numbered ones are meant.
-    for name in ["worker-1", "worker-2"] {
+    for name in ["worker-1", "worker-2", "shard-a", "shard-b", "ab", "ac"] {
       #expect(try place.run("consumers", "seek", "e", name, "--to", "1").ending == .exit(0))
     }
     #expect(try place.run("cat", "e", "--consumer", "worker-3").errors.isEmpty)
     let read = try place.run("cat", "e", "--consumer", "wroker-1")
     #expect(read.ending == .exit(0) && read.errors.contains("is new; did you mean “worker-1”?"), "\(read.errors)")
+    #expect(read.errors.contains("`immuta consumers remove e wroker-1`"))
   }
 
   @Test("A damaged position is told, with what to do, and the others are listed")

@@ -50,7 +50,13 @@ struct SuggestionTests {
       (["ct", "orders"], "immuta: there is no subcommand “ct”: did you mean “cat”?"),
       (["something"], "immuta: there is no subcommand “something”\n"),
       (["logstore", "apend", "x"], "immuta: there is no subcommand “apend”: did you mean “append”?"),
-      (["consumers", "sek", "orders", "mailer", "--to", "3"], "did you mean the subcommand “seek”?"),
+      (
+        ["consumers", "sek", "orders", "mailer", "--to", "3"],
+        "immuta: there is no subcommand “sek”: did you mean “seek”?\n"
+      ),
+      (["help", "--bogus"], "Unknown option '--bogus'"),
+      (["cat", "orders", "--f"], "Unknown option '--f'. It may be --follow, --format or --from."),
+      (["consumers", "--w"], "Unknown option '--w'. Did you mean '--watch'?"),
       (["cat", "orders", "--form", "json"], "Unknown option '--form'. Did you mean '--format'?"),
       (["cat", "orders", "--formt", "json"], "Unknown option '--formt'. Did you mean '--format'?"),
       (["migrate", "orders", "log:logs/new"], "a place is log:DIR/NAMESPACE, store:DIR or lines:FILE"),
@@ -71,7 +77,9 @@ struct SuggestionTests {
     let commands: [([String], String)] = [
       (["cat", "ordres"], namespace), (["info", "ordres"], namespace), (["verify", "ordres"], namespace),
       (["trim", "ordres", "--records", "1"], namespace), (["repair", "ordres"], namespace),
-      (["consumers", "ordres"], namespace), (["consumers", "remove", "ordres", "mailer"], namespace),
+      (["consumers", "ordres"], namespace),
+      (["consumers", "sek"], "; or did you mean the subcommand “seek”?"),
+      (["consumers", "remove", "ordres", "mailer"], namespace),
       (["migrate", "log:logs/ordres", "log:logs/new"], "“orders”?"),
       (["backup", "logs", "new", "ordres"], "“orders”?"),
       (["cat", "wbe", "--dir", "other/place"], "`immuta info --dir other/place` lists"),

@@ -27,6 +27,8 @@
 
       func log(event: LogEvent) { all.withLock { $0.append(event.metadata ?? [:]) } }
 
+      func has(_ event: String) -> Bool { all.withLock { $0.contains { $0["event"] == "\(event)" } } }
+
       /// The metadata of an event's first line, once there is one; nil if there is none for ten seconds.
       func line(of event: String) async throws -> Logger.Metadata? {
         for _ in 0..<1000 {
@@ -58,6 +60,44 @@
       }
       server.stop()
       #expect(try await lines.line(of: "immuta.cluster_lost") != nil)
+    }
+
+    @Test(.enabled(if: TestCluster.isThere, "\(TestCluster.reason)"))
+    func aConnectionThatComesBackIsTold() async throws {
+      let proxy = try TestCluster.proxy()
+      defer { proxy.stop() }
+      let lines = Lines()
+      try await withCluster {
+        $0.servers = [proxy.url]
+        $0.discoversServers = false
+        $0.logger = Logger(label: "test") { _ in lines }
+      } _: { cluster in
+        let log = try await cluster.log(TestCluster.name("events"), creating: .init())
+        #expect(!lines.has("immuta.cluster_back"))
+        proxy.cut()
+        #expect(try await lines.line(of: "immuta.cluster_lost") != nil)
+        #expect(try await lines.line(of: "immuta.cluster_back")?["server"] != nil)
+        try await log.append("after that")
+      }
+    }
+
+    @Test(.enabled(if: TestCluster.isThere, "\(TestCluster.reason)"))
+    func recordsThatWereRemovedAreToldWhenTheLogIsOpened() async throws {
+      let lines = Lines()
+      try await withCluster {
+        $0.logger = Logger(label: "test") { _ in lines }
+      } _: { cluster in
+        let name = TestCluster.name("events")
+        let log = try await cluster.log(name, creating: .init())
+        for number in 0..<10 { try await log.append("\(number)") }
+        _ = try await cluster.log(name)
+        #expect(!lines.has("immuta.cluster_records_removed"))
+        try await cluster.change(log, ["max_msgs": 4, "discard": "old"])
+        try await cluster.change(log, ["max_msgs": -1, "discard": "new"])
+        _ = try await cluster.log(name)
+        let line = try #require(await lines.line(of: "immuta.cluster_records_removed"))
+        #expect(line["namespace"] == "\(name)" && line["first"] == "6")
+      }
     }
   }
 #endif

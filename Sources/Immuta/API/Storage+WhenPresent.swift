@@ -10,7 +10,8 @@ extension Storage {
   /// ```
   ///
   /// Looks ten times a second, and makes nothing. It waits for as long as it takes, also for a name that is mistyped: cancel the
-  /// task to end it. O(records) at the most, as opening for reading is.
+  /// task to end it. Each look opens the namespaces in their order, up to the first that is missing, on the caller's thread: name
+  /// large logs last.
   ///
   /// - Parameters:
   ///   - directory: where the other process makes the logs.

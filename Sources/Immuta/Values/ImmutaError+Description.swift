@@ -207,6 +207,7 @@ extension ImmutaError.Place {
   fileprivate var counted: String {
     guard let key else { return "the log\(suffix(""))" }
     // A key may be as long as a record.
-    return "the key \((key.count > 64 ? key.prefix(64) + "…" : key).quoted)\(suffix(" of"))"
+    let start = String(String.UnicodeScalarView(key.unicodeScalars.prefix(64)))
+    return "the key \((start == key ? key : start + "…").quoted)\(suffix(" of"))"
   }
 }

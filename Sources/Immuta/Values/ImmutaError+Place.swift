@@ -11,7 +11,7 @@ extension ImmutaError {
     /// The key that the error is about, where it is one of an index's keys and not the whole log: its bytes as text.
     public let key: String?
 
-    /// A namespace; nil for none.
+    /// A namespace, and a key of it; nil for none.
     public init(namespace: String?, key: String? = nil) {
       self.namespace = namespace
       self.key = key
@@ -43,7 +43,7 @@ extension ImmutaError {
   @usableFromInline
   package func of(_ namespace: String) -> ImmutaError {
     guard let place, place.namespace == nil else { return self }
-    let new = Place(namespace: namespace)
+    let new = Place(namespace: namespace, key: place.key)
     return switch self {
     case .storageClosed: .storageClosed(in: new)
     case .readOnly: .readOnly(in: new)

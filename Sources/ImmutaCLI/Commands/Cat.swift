@@ -104,11 +104,12 @@ struct Cat: ToolCommand {
     let end = try options.end(of: log)
     // When all existing records are printed, missing ones after them must be reported, too.
     let present = log.endDamage != nil && end == log.count ? .max : end
-    if let consumer {
-      return try await ConsumerAdvice(consumer, of: namespace, in: location.directory).whileReading {
-        let new = try NewConsumer(consumer, besides: log.consumers.map(\.name))
-        let consumer = try ConsumerStream(log.consumer(consumer))
-        new?.sayIfMistyped()
+    if let name = consumer {
+      return try await ConsumerAdvice(name, of: namespace, in: location.directory).whileReading {
+        let new = try NewConsumer(name, besides: log.consumers.map(\.name))
+        let consumer = try ConsumerStream(log.consumer(name))
+        new?.sayIfDoubted(
+          removedBy: ToolCommandLine.of("consumers remove", namespace, in: location.directory, then: name))
         // Records that were not printed, or that nobody read, come again.
         defer { consumer.close() }
         try await options.print(consumer, of: { _ in log }, total: max(0, end - consumer.place)) {

@@ -109,12 +109,13 @@ struct RestoreWork {
         preconditionFailure("only what the manifest names is put back")
       }
       log.count = try end(of: log, entry)
-      if log.count <= log.log.firstSequence, entry.count > log.log.firstSequence {
-        Failure.say("note: \(source.kind.label(name)) has no record before that, and is put back without records")
-      }
       let options = LogCopyOptions(acceptsFilesOfOthers: acceptsFilesOfOthers)
       for fault in log.faults { Failure.say("note: not put back: \(Failure(fault).message ?? "\(fault)")") }
       let copied = try log.copy(to: folder, options) { progress.add($0) }
+      if until != nil, log.count == log.log.firstSequence, entry.count > log.count {
+        Failure.say(
+          "note: \(source.kind.label(name)) has no record before that of --until: it is put back without records")
+      }
       for moved in try log.copyConsumers(to: folder, options) {
         Failure.say(
           "note: the consumer “\(moved.consumer)” of \(source.kind.label(name)) was at record \(moved.position), and is at the end, "

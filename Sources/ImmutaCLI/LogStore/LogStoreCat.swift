@@ -74,7 +74,8 @@ struct LogStoreCat: ToolCommand {
         let new = try NewConsumer(consumer, besides: store.consumers.map(\.name))
         let stream = MessageConsumerStream(
           try partition.map { try store.consumer(consumer, partitions: [$0]) } ?? store.consumer(consumer))
-        new?.sayIfMistyped()
+        new?.sayIfDoubted(
+          removedBy: "immuta logstore consumers remove \(ToolCommandLine.word(location.directory)) \(consumer)")
         // What was not printed, or nobody read, comes again.
         defer { stream.close() }
         try await options.print(stream, of: { number in number.flatMap { try? store.partition($0).log } }, total: nil)

@@ -27,7 +27,8 @@ enum Place: Equatable {
   }
 
   private static func unreadable(_ argument: String) -> ValidationError {
-    let guess = argument.contains(":") ? "" : "; for a log, that may be log:\(argument)"
+    let isLog = !argument.contains(":") && (try? Place("log:\(argument)")) != nil
+    let guess = isLog ? "; for a log, that may be log:\(argument)" : ""
     return ValidationError("a place is log:DIR/NAMESPACE, store:DIR or lines:FILE\(guess)")
   }
 

@@ -23,29 +23,38 @@ struct UsageAdvice {
 
   private func ofSubcommand(_ message: String) -> String? {
     let names = Self.subcommands(of: command).keys
-    guard let word, !word.hasPrefix("-"), !names.isEmpty else { return nil }
+    guard let word, !word.hasPrefix("-"), word != "help", !names.isEmpty else { return nil }
     let suggestion = Suggestion(for: word, among: names)
     if command.configuration.defaultSubcommand != nil {
-      // The word may be an argument of that one.
-      return suggestion.map { "\(message); did you mean the subcommand “\($0.name)”?" }
+      // The word may be an argument of that one, which then has another fault.
+      guard suggestion != nil, message.hasPrefix(Self.unknownOption) || message.contains("nexpected argument") else {
+        return nil
+      }
     }
     return "there is no subcommand “\(word)”\(suggestion.asked(after: ": "))"
   }
 
+  private static let unknownOption = "Unknown option '"
+
   /// The parser guesses what was mistyped. It does not guess what was left unfinished.
   private func ofOption(_ message: String) -> String? {
-    let start = "Unknown option '"
-    guard message.hasPrefix(start) else { return nil }
-    let typed = message.dropFirst(start.count).prefix { $0 != "'" }
-    let finished = options.filter { $0.hasPrefix(typed) }
-    guard finished.count == 1, let option = finished.first else { return nil }
-    return "\(start)\(typed)'. Did you mean '\(option)'?"
+    guard message.hasPrefix(Self.unknownOption) else { return nil }
+    let typed = message.dropFirst(Self.unknownOption.count).prefix { $0 != "'" }
+    let finished = options.filter { $0.hasPrefix(typed) }.sorted()
+    guard typed.hasPrefix("--"), let last = finished.last, finished.count <= 6 else { return nil }
+    let others = finished.dropLast().joined(separator: ", ")
+    let question = others.isEmpty ? "Did you mean '\(last)'?" : "It may be \(others) or \(last)."
+    return "\(Self.unknownOption)\(typed)'. \(question)"
   }
 
   /// The names of the command's options, as its help lists them.
   private var options: Set<String> {
-    let rows = ImmutaTool.helpMessage(for: command).split(separator: "\n").map { $0.drop { $0 == " " } }
-    let names = rows.filter { $0.hasPrefix("-") }.flatMap { $0.split { $0 == " " || $0 == "," } }
+    let command = self.command.configuration.defaultSubcommand ?? self.command
+    let rows = ImmutaTool.helpMessage(for: command).split(separator: "\n").filter { $0.hasPrefix("  -") }
+    // What an option is for follows its names after two spaces.
+    let names = rows.map { $0.dropFirst(2) }.flatMap { row in
+      row[..<(row.firstRange(of: "  ")?.lowerBound ?? row.endIndex)].split { $0 == " " || $0 == "," }
+    }
     return Set(names.filter { $0.hasPrefix("--") && $0.count > 2 }.map(String.init))
   }
 

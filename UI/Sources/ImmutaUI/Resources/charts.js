@@ -146,7 +146,8 @@ export class ChartsView {
     const format = labelsOf(milliseconds, milliseconds * parts.length);
     const bar = (part, value, words) => {
       const [start, end] = [new Date(part.start), new Date(part.start + milliseconds)];
-      const tip = `${words}\n${dayOf(start)} ${clockOf(start)} – ${clockOf(end)}\n${perSecond(part.records, part.bytes)}`;
+      const clock = milliseconds < 1000 ? exactClockOf : clockOf;
+      const tip = `${words}\n${dayOf(start)} ${clock(start)} – ${clock(end)}\n${perSecond(part.records, part.bytes)}`;
       return { value, label: format(start), tip };
     };
     const perSecond = (records, size) =>
