@@ -96,6 +96,10 @@ enum Main {
   ///
   /// Ends the tool where they ask for help or the version, or make no sense.
   private static func parse() -> any ToolCommand {
+    if let message = UsageAdvice.unknownTopic(in: Array(CommandLine.arguments.dropFirst())) {
+      Messages.say(error: message, ExitStatus.usage)
+      exit(ExitStatus.usage.code)
+    }
     do {
       var command = try ImmutaTool.parseAsRoot()
       if let command = command as? any ToolCommand { return command }

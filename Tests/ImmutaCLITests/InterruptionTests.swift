@@ -31,6 +31,21 @@ struct InterruptionTests {
     try expectClean("e", size: 16 + 11 + 11, "one\ntwo\n")
   }
 
+  @Test("Who starts it with a signal ignored is heard; the others still end it", arguments: [SIGINT, SIGTERM, SIGHUP])
+  func ignored(signal: Int32) throws {
+    let other = signal == SIGTERM ? SIGINT : SIGTERM
+    let program = ["/bin/sh", "-c", "trap '' \(signal); exec \"$@\"", "sh"]
+    let child = try Child(["append", "e", "--receipts"], in: place, as: program)
+    for text in ["one\n", "two\n"] {
+      try child.send(text)
+      _ = try child.line()
+      child.signal(signal)
+    }
+    child.signal(other)
+    #expect(try child.finish(closingInput: false).ending == .exit(128 + other))
+    try expectClean("e", size: 16 + 11 + 11, "one\ntwo\n")
+  }
+
   @Test("A huge record that is not complete leaves nothing", arguments: ["newline", "none"])
   func hugeRecord(delimiter: String) throws {
     try place.run("append", "e", input: "one\n")

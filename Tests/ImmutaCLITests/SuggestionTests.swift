@@ -55,6 +55,8 @@ struct SuggestionTests {
         "immuta: there is no subcommand “sek”: did you mean “seek”?\n"
       ),
       (["help", "--bogus"], "Unknown option '--bogus'"),
+      (["help", "ct"], "immuta: there is no subcommand “ct”: did you mean “cat”?\n"),
+      (["help", "consumers", "sek"], "immuta: there is no subcommand “sek”: did you mean “seek”?\n"),
       (["cat", "orders", "--f"], "Unknown option '--f'. It may be --follow, --format or --from."),
       (["consumers", "--w"], "Unknown option '--w'. Did you mean '--watch'?"),
       (["cat", "orders", "--form", "json"], "Unknown option '--form'. Did you mean '--format'?"),

@@ -138,6 +138,32 @@
       _ = consumer
     }
 
+    /// Where a log is read without its companion, its entries are made from the log's file, which the reader holds.
+    @Test func nothingIsOpenOfALogThatWasReadWithoutItsCompanion() async throws {
+      let directory = TemporaryDirectory(inMemory: true)
+      let writer = try directory.open(.buffered)
+      for number in 0..<10 { try await writer.append("\(number)", to: "log") }
+      try await writer.shutdown()
+      try FileManager.default.removeItem(atPath: directory.file("log.idx"))
+      var configuration = Storage.Configuration()
+      configuration.access = .readOnly
+      let storage = try Storage(directory: directory.path, namespaces: ["log"], configuration: configuration)
+      let log = try storage.log("log")
+      var stream = log.stream(from: .beginning)
+      #expect(try await stream.next()?.text == "0")
+      #expect(try await log.record(at: 7).text == "7")
+      #expect(openFiles(in: directory.path) != [])
+      storage.close()
+      #expect(await eventually { openFiles(in: directory.path) == [] })
+      await #expect(throws: ImmutaError.storageClosed) { _ = try await log.record(at: 7) }
+      do {
+        _ = try await stream.next()
+        Issue.record("a stream of a closed log goes on")
+      } catch {
+        #expect(error as? ImmutaError == .storageClosed)
+      }
+    }
+
     /// ``OpenFiles`` knows the pool a while longer.
     @Test func descriptorsThatNobodyReadsThroughAreNotOpen() throws {
       let directory = TemporaryDirectory(inMemory: true)

@@ -131,6 +131,10 @@ final class LogReader: Sendable {
   /// Lets go of the descriptors, for good.
   func letGo() {
     for pool in pools { pool.close() }
+    // Entries that are made hold the log's file. Who asks for one later gets what a closed pool says.
+    entries.withLock { entries in
+      if entries.walked != nil { entries = EntryTable(first: first, source: .file(log)) }
+    }
     show(nil)
   }
 

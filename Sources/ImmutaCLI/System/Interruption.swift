@@ -41,21 +41,20 @@ enum Interruption {
     guard pipe(&pair) == 0 else { throw ToolError("cannot make a pipe: \(System.message(for: errno))") }
     for end in pair { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
     ends = (pair[0], pair[1])
-    for number in [SIGINT, SIGTERM, SIGHUP] {
-      var action = sigaction()
-      // `nohup` asks for this one to be ignored.
-      if number == SIGHUP, sigaction(number, nil, &action) == 0, action.isIgnore { continue }
-      signal(number, handler)
-    }
+    for number in [SIGINT, SIGTERM, SIGHUP] { set(number, handler) }
   }
 
   /// From here on the signals end the tool at once again.
   static func uninstall() {
-    for number in [SIGINT, SIGTERM, SIGHUP] {
-      var action = sigaction()
-      if number == SIGHUP, sigaction(number, nil, &action) == 0, action.isIgnore { continue }
-      signal(number, SIG_DFL)
-    }
+    for number in [SIGINT, SIGTERM, SIGHUP] { set(number, SIG_DFL) }
+  }
+
+  /// Says what a signal does, unless whoever started the tool asked for it to be ignored: as `nohup` does of SIGHUP, and a shell of
+  /// Ctrl-C, for what a script runs in the background.
+  private static func set(_ number: Int32, _ handler: (@convention(c) (Int32) -> Void)?) {
+    var action = sigaction()
+    if sigaction(number, nil, &action) == 0, action.isIgnore { return }
+    signal(number, handler)
   }
 
   /// Does something that waits, and cancels it within a tenth of a second after a signal came.
@@ -86,15 +85,15 @@ enum Interruption {
   /// Whether a signal came.
   static var isRequested: Bool { received.load(ordering: .relaxed) != 0 }
 
-  /// Only calls that are safe in a signal handler: atomic operations, `write`, `signal`.
+  /// Only calls that are safe in a signal handler: atomic operations, `write`, `sigaction`, `signal`.
   private static let handler: @convention(c) (Int32) -> Void = { number in
     let saved = errno
     _ = received.compareExchange(expected: 0, desired: number, ordering: .relaxed)
     var byte: UInt8 = 0
     _ = write(ends.write, &byte, 1)
-    signal(SIGINT, SIG_DFL)
-    signal(SIGTERM, SIG_DFL)
-    signal(SIGHUP, SIG_DFL)
+    set(SIGINT, SIG_DFL)
+    set(SIGTERM, SIG_DFL)
+    set(SIGHUP, SIG_DFL)
     errno = saved
   }
 }

@@ -16,6 +16,15 @@ struct UsageAdvice {
     (self.command, word) = (command, words.first)
   }
 
+  /// The error for a subcommand that `help` is asked about, and that does not exist; nil where the arguments ask for something else.
+  static func unknownTopic(in arguments: [String]) -> String? {
+    guard arguments.first == "help" else { return nil }
+    let advice = UsageAdvice(arguments.dropFirst().filter { !$0.hasPrefix("-") })
+    guard let word = advice.word, word != "help", ExternalCommand.missing([word]) == nil else { return nil }
+    let suggestion = Suggestion(for: word, among: subcommands(of: advice.command).keys)
+    return "there is no subcommand “\(word)”\(suggestion.asked(after: ": "))"
+  }
+
   /// The message of an error with a better guess, if there is one.
   func improve(_ message: String) -> String {
     ofSubcommand(message) ?? ofOption(message) ?? message

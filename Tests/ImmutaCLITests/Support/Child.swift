@@ -53,6 +53,20 @@ final class Child {
     posix_spawn_file_actions_adddup2(&actions, errorWrite, 2)
     for descriptor in closing { posix_spawn_file_actions_addclose(&actions, descriptor) }
 
+    // Who runs the tests in the background of a script passes on that some signals are ignored.
+    #if canImport(Darwin)
+      var attributes: posix_spawnattr_t?
+    #else
+      var attributes = posix_spawnattr_t()
+    #endif
+    posix_spawnattr_init(&attributes)
+    defer { posix_spawnattr_destroy(&attributes) }
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    for number in [SIGINT, SIGTERM, SIGHUP] { sigaddset(&signals, number) }
+    posix_spawnattr_setsigdefault(&attributes, &signals)
+    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF))
+
     // The shell only changes the directory, and then becomes the tool: the same process.
     let command = ["/bin/sh", "-c", #"cd "$0" && exec "$@""#, directory.path] + program + [Child.tool] + arguments
     var words: [UnsafeMutablePointer<CChar>?] = command.map { strdup($0) }
@@ -63,7 +77,7 @@ final class Child {
     ]
     defer { for variable in variables { free(variable) } }
     var process: pid_t = 0
-    let number = posix_spawn(&process, "/bin/sh", &actions, nil, &words, &variables)
+    let number = posix_spawn(&process, "/bin/sh", &actions, &attributes, &words, &variables)
     for descriptor in [inputRead, outputWrite, errorWrite] { close(descriptor) }
     self.process = process
     if number != 0 {
