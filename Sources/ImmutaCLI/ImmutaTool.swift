@@ -50,11 +50,6 @@ struct ImmutaTool: ParsableCommand {
       Consumers.self, MirrorCommand.self, CodecCommand.self, LogStoreCommand.self, Migrate.self, BackupCommand.self,
       RestoreCommand.self,
     ])
-
-  /// What the subcommands are called.
-  static var subcommandNames: [String] {
-    configuration.subcommands.map { $0._commandName }
-  }
 }
 
 @main

@@ -5,7 +5,7 @@ struct ConsumerCreation: ParsableArguments {
   @Flag(help: "Make the consumer if there is none, also if its name is most likely another one, mistyped.")
   var create = false
 
-  /// What is made, if a name is none of those that exist; nil if it is one of them.
+  /// The consumer that a name would make; nil if one has that name already.
   ///
   /// - Throws: if the name is most likely one of the others, mistyped, and nobody said that it is to be made.
   func allows(_ name: String, besides others: [String]) throws -> NewConsumer? {

@@ -77,9 +77,8 @@ struct ConsumersList: ToolCommand {
         for consumer in try consumers(of: namespace) { report.add(consumer, of: namespace) }
       } catch {
         if selection.namespaces.isEmpty, location.isPassedOver(error, namespace) { continue }
-        let commands = Consumers.configuration.subcommands.map { $0._commandName }
         if let error = error as? ToolError, error.isMissing, error.suggestion == nil,
-          let suggestion = Suggestion(for: namespace, among: commands)
+          let suggestion = Suggestion(for: namespace, among: Consumers.subcommandNames)
         {
           report.add(ToolError("\(error.message); or did you mean the subcommand “\(suggestion.name)”?"))
           continue

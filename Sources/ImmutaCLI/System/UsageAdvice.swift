@@ -10,7 +10,7 @@ struct UsageAdvice {
   init(_ arguments: [String]) {
     var command: any ParsableCommand.Type = ImmutaTool.self
     var words = arguments[...]
-    while let word = words.first, let next = Self.subcommands(of: command)[word] {
+    while let word = words.first, let next = command.subcommand(word) {
       (command, words) = (next, words.dropFirst())
     }
     (self.command, word) = (command, words.first)
@@ -21,8 +21,11 @@ struct UsageAdvice {
     guard arguments.first == "help" else { return nil }
     let advice = UsageAdvice(arguments.dropFirst().filter { !$0.hasPrefix("-") })
     guard let word = advice.word, word != "help", ExternalCommand.missing([word]) == nil else { return nil }
-    let suggestion = Suggestion(for: word, among: subcommands(of: advice.command).keys)
-    return "there is no subcommand “\(word)”\(suggestion.asked(after: ": "))"
+    return missing(word, Suggestion(for: word, among: advice.command.subcommandNames))
+  }
+
+  private static func missing(_ word: String, _ suggestion: Suggestion?) -> String {
+    "there is no subcommand “\(word)”\(suggestion.asked(after: ": "))"
   }
 
   /// The message of an error with a better guess, if there is one.
@@ -31,7 +34,7 @@ struct UsageAdvice {
   }
 
   private func ofSubcommand(_ message: String) -> String? {
-    let names = Self.subcommands(of: command).keys
+    let names = command.subcommandNames
     guard let word, !word.hasPrefix("-"), word != "help", !names.isEmpty else { return nil }
     let suggestion = Suggestion(for: word, among: names)
     if command.configuration.defaultSubcommand != nil {
@@ -40,7 +43,7 @@ struct UsageAdvice {
         return nil
       }
     }
-    return "there is no subcommand “\(word)”\(suggestion.asked(after: ": "))"
+    return Self.missing(word, suggestion)
   }
 
   private static let unknownOption = "Unknown option '"
@@ -66,9 +69,14 @@ struct UsageAdvice {
     }
     return Set(names.filter { $0.hasPrefix("--") && $0.count > 2 }.map(String.init))
   }
+}
 
-  private static func subcommands(of command: any ParsableCommand.Type) -> [String: any ParsableCommand.Type] {
-    let named = command.configuration.subcommands.map { ($0._commandName, $0) }
-    return Dictionary(named) { first, _ in first }
+extension ParsableCommand {
+  /// What the subcommands are called.
+  static var subcommandNames: [String] { configuration.subcommands.map { $0._commandName } }
+
+  /// The subcommand of a name.
+  fileprivate static func subcommand(_ name: String) -> (any ParsableCommand.Type)? {
+    configuration.subcommands.first { $0._commandName == name }
   }
 }
